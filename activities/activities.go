@@ -1,0 +1,131 @@
+// Package activities is what workflows do to the world: transitions in the database, and webhooks over HTTP. Each is
+// idempotent, or says in the database what it did before anybody can ask again.
+package activities
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/temporal"
+	"golang.org/x/time/rate"
+
+	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/problem"
+)
+
+// Config are the values that activities need.
+type Config struct {
+	// InFlight is how many requests one dispatcher has under way at most, over all subscriptions; 256 when 0.
+	InFlight int
+	// RunFor is how long one run of a dispatcher lasts; 5 minutes when 0.
+	RunFor time.Duration
+}
+
+// Activities are the activities, with what they need. All fields but limiters are set before use.
+type Activities struct {
+	Config  Config
+	Store   *models.Store
+	Sender  *sender.Sender
+	Metrics *Metrics
+	Log     *slog.Logger
+
+	limiters sync.Map // subscription → *rate.Limiter: dispatcher and retries share the endpoint's maxPerSecond
+}
+
+// TickConversation applies what is due in a conversation (P3.3). A conversation that is not there has nothing due.
+func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput) (durable.TickResult, error) {
+	tick, err := a.Store.Tick(ctx, in.TenantID, in.ConversationID)
+	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
+		return durable.TickResult{Status: "archived", MayEnd: true}, nil
+	}
+	if err != nil {
+		return durable.TickResult{}, forTemporal(err)
+	}
+	if tick.Woke {
+		a.Metrics.wakeLag.WithLabelValues("workflow").Observe(tick.Lag.Seconds())
+	}
+	return durable.TickResult{Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd}, nil
+}
+
+// forTemporal is the one place that says which errors a workflow tries again: all but those that cannot change. Their
+// texts do not travel, since an error of the database may quote what is in it; the log has them.
+func forTemporal(err error) error {
+	if err == nil {
+		return nil
+	}
+	p, ok := problem.As(err)
+	if !ok {
+		return temporal.NewApplicationError("failed; the worker's log says why", "INTERNAL")
+	}
+	switch p.Kind {
+	case problem.Unavailable, problem.Internal, problem.Limited:
+		return temporal.NewApplicationError(p.Code, p.Code)
+	default:
+		return temporal.NewNonRetryableApplicationError(p.Code, p.Code, nil)
+	}
+}
+
+// limiter is the endpoint's maxPerSecond in this process; nil without one.
+func (a *Activities) limiter(e *models.Endpoint) *rate.Limiter {
+	if e.MaxPerSecond == nil {
+		a.limiters.Delete(e.ID)
+		return nil
+	}
+	perSecond := rate.Limit(*e.MaxPerSecond)
+	if have, ok := a.limiters.Load(e.ID); ok {
+		l := have.(*rate.Limiter)
+		if l.Limit() != perSecond {
+			l.SetLimit(perSecond)
+			l.SetBurst(*e.MaxPerSecond)
+		}
+		return l
+	}
+	l, _ := a.limiters.LoadOrStore(e.ID, rate.NewLimiter(perSecond, *e.MaxPerSecond))
+	return l.(*rate.Limiter)
+}
+
+// ourDelay is how long a delivery waits that failed through our own fault.
+const ourDelay = 5 * time.Second
+
+// settle says what an attempt's outcome makes of its delivery (spec of webhooks: outcome and retries).
+func settle(d models.Delivery, e *models.Endpoint, o sender.Outcome, startedAt time.Time, jitter float64) models.Result {
+	now := startedAt.Add(o.Duration)
+	r := models.Result{
+		Delivery: d, StartedAt: startedAt, Duration: o.Duration, Status: o.Status, Class: string(o.Class), Error: o.Error,
+		Excerpt: o.Excerpt, Counted: true,
+	}
+	switch o.Result {
+	case sender.Delivered:
+		r.State = models.DeliveryDelivered
+	case sender.Gone:
+		r.State, r.Failure, r.Disable = models.DeliveryFailed, "GONE", "GONE"
+	case sender.OurFault:
+		r.State, r.Counted, r.DueAt = models.DeliveryPending, false, now.Add(ourDelay)
+	default:
+		first := startedAt
+		if d.FirstAttemptAt != nil {
+			first = *d.FirstAttemptAt
+		}
+		due, more := e.Schedule.Next(d.Attempts+1, first, now, o.RetryAfter, jitter)
+		if more {
+			r.State, r.DueAt = models.DeliveryPending, due
+		} else {
+			r.State, r.Failure = models.DeliveryFailed, "RETRIES_EXHAUSTED"
+		}
+	}
+	return r
+}
+
+func jitter() float64 { return 2*rand.Float64() - 1 } //nolint:gosec // spreads retries; nobody gains by guessing it
+
+// eventTime is when the event of a delivery happened: its identifier begins with it.
+func eventTime(id uuid.UUID) time.Time {
+	sec, nsec := id.Time().UnixTime()
+	return time.Unix(sec, nsec)
+}

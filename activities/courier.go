@@ -1,0 +1,204 @@
+package activities
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
+
+	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/models"
+)
+
+const (
+	// recordEvery and recordRows say when outcomes are written: together, so that a transaction serves many (P4.3), and
+	// soon, since a crash before it repeats what was sent.
+	recordEvery = 100 * time.Millisecond
+	recordRows  = 200
+	// recordTries bounds how long outcomes are held while the database is away; the leases have run out by then.
+	recordTries = 25
+)
+
+// courier posts claimed deliveries and records what came of them, for one run of an activity.
+type courier struct {
+	a     *Activities
+	owner uuid.UUID // of this run's leases
+	ctx   context.Context
+	freed chan struct{} // somebody's slots are half empty again
+
+	mu       sync.Mutex
+	inFlight map[uuid.UUID]int
+	total    int
+
+	posting          sync.WaitGroup
+	results          chan models.Result
+	recorded         chan struct{}
+	delivered, other int64 // written by the recorder
+}
+
+// newCourier starts a courier and its heartbeat. Requests outlive the activity's cancellation, so that a shutdown does
+// not cut them off: close waits for them.
+func (a *Activities) newCourier(ctx context.Context) *courier {
+	c := &courier{
+		a: a, owner: uuid.New(), ctx: context.WithoutCancel(ctx), freed: make(chan struct{}, 1),
+		inFlight: map[uuid.UUID]int{}, results: make(chan models.Result, recordRows), recorded: make(chan struct{}),
+	}
+	go c.record()
+	return c
+}
+
+// beat keeps telling Temporal that the activity lives, until ctx ends.
+func beat(ctx context.Context) {
+	for {
+		activity.RecordHeartbeat(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// room is how many more requests the endpoint may have, by its own limits; its share of the whole is another matter.
+func (c *courier) room(e *models.Endpoint) int {
+	c.mu.Lock()
+	rows := e.MaxInFlight - c.inFlight[e.ID]
+	c.mu.Unlock()
+	if l := c.a.limiter(e); l != nil {
+		rows = min(rows, int(l.Tokens()))
+	}
+	return max(rows, 0)
+}
+
+// free is how many more requests this run may have.
+func (c *courier) free() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.a.inFlightLimit() - c.total
+}
+
+func (a *Activities) inFlightLimit() int {
+	if a.Config.InFlight > 0 {
+		return a.Config.InFlight
+	}
+	return 256
+}
+
+// post sends one delivery in the background.
+func (c *courier) post(d models.Delivery, e *models.Endpoint) {
+	if l := c.a.limiter(e); l != nil {
+		l.AllowN(time.Now(), 1) // the claim kept within the tokens
+	}
+	c.mu.Lock()
+	c.inFlight[e.ID]++
+	c.total++
+	c.mu.Unlock()
+	c.a.Metrics.inFlight.Inc()
+	c.posting.Go(func() {
+		startedAt := time.Now()
+		request := c.a.Sender.Build(sender.Delivery{
+			URL: e.URL, Body: []byte(d.Payload), EventID: d.EventID.String(), Event: d.EventType, DeliveryID: d.ID.String(),
+			Attempt: d.Attempts + 1, Signers: e.Signers, Secrets: e.Secrets, Custom: e.Headers,
+		}, startedAt)
+		outcome := c.a.Sender.Post(c.ctx, request)
+		c.finish(e)
+		c.results <- settle(d, e, outcome, startedAt, jitter())
+		c.observe(d, outcome)
+	})
+}
+
+// finish gives the slot back, and asks for more work once half of the endpoint's slots are free: a claim for each single
+// slot would cost more than it gains.
+func (c *courier) finish(e *models.Endpoint) {
+	c.mu.Lock()
+	c.inFlight[e.ID]--
+	c.total--
+	half := c.inFlight[e.ID] <= e.MaxInFlight/2
+	if c.inFlight[e.ID] == 0 {
+		delete(c.inFlight, e.ID)
+	}
+	c.mu.Unlock()
+	c.a.Metrics.inFlight.Dec()
+	if half {
+		select {
+		case c.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *courier) observe(d models.Delivery, o sender.Outcome) {
+	c.a.Metrics.requests.Observe(o.Duration.Seconds())
+	if o.Result == sender.Delivered {
+		if d.Attempts == 0 {
+			c.a.Metrics.eventLag.Observe(time.Since(eventTime(d.EventID)).Seconds())
+		}
+		return
+	}
+	if o.Cause != nil {
+		c.a.Log.Debug("webhook attempt failed", "delivery", d.ID, "subscription", d.SubscriptionID, "class", o.Class, "error", o.Cause)
+	}
+}
+
+// record writes outcomes in batches until results is closed.
+func (c *courier) record() {
+	defer close(c.recorded)
+	var batch []models.Result
+	var due <-chan time.Time
+	for {
+		select {
+		case r, open := <-c.results:
+			if !open {
+				c.flush(batch)
+				return
+			}
+			batch = append(batch, r)
+			if due == nil {
+				due = time.After(recordEvery)
+			}
+			if len(batch) < recordRows {
+				continue
+			}
+		case <-due:
+		}
+		c.flush(batch)
+		batch, due = nil, nil
+	}
+}
+
+// flush records a batch, patiently: what is not recorded is sent again.
+func (c *courier) flush(batch []models.Result) {
+	for try := 1; len(batch) > 0; try++ {
+		err := c.a.Store.Record(c.ctx, c.owner, batch)
+		if err == nil {
+			break
+		}
+		c.a.Log.Error("outcomes of webhooks not recorded", "deliveries", len(batch), "try", try, "error", err)
+		if try == recordTries {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	for _, r := range batch {
+		attempt := "retry"
+		if r.Delivery.Attempts == 0 {
+			attempt = "first"
+		}
+		c.a.Metrics.deliveries.WithLabelValues(attempt, string(r.State), r.Class).Inc()
+		if r.State == models.DeliveryDelivered {
+			c.delivered++
+		} else {
+			c.other++
+		}
+	}
+}
+
+// close waits for the requests under way and records them. It returns what this run did.
+func (c *courier) close() (delivered, other int64) {
+	c.posting.Wait() // each request ends within the sender's limit
+	close(c.results)
+	<-c.recorded
+	return c.delivered, c.other
+}

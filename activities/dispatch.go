@@ -1,0 +1,208 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/durable"
+)
+
+const (
+	// pollEvery is the floor under lost wake-ups (P9).
+	pollEvery = 250 * time.Millisecond
+	// sweepEvery is how often leases that ran out are looked for.
+	sweepEvery = time.Second
+)
+
+// DispatchDeliveries makes first attempts of the deliveries of a range of shards, for minutes: claim, post concurrently
+// within each subscription's limits, record in bulk (P4). It ends early, with what is under way finished and recorded,
+// when the worker stops; the workflow then runs it elsewhere.
+func (a *Activities) DispatchDeliveries(ctx context.Context, in durable.DispatchInput) (durable.DispatchResult, error) {
+	topics := make([]string, 0, in.ToShard-in.FromShard)
+	for shard := in.FromShard; shard < in.ToShard; shard++ {
+		topics = append(topics, models.TopicDeliveries(shard))
+	}
+	woken, unlisten := a.Store.Wakeups().Listen(topics...)
+	defer unlisten()
+	runFor := a.Config.RunFor
+	if runFor <= 0 {
+		runFor = 5 * time.Minute
+	}
+	beating, stopBeating := context.WithCancel(ctx)
+	defer stopBeating()
+	go beat(beating)
+
+	d := &dispatch{courier: a.newCourier(ctx), in: in}
+	end := time.After(runFor)
+	stop := activity.GetWorkerStopChannel(ctx)
+	for running := true; running; {
+		found, err := d.round(ctx)
+		wait, freed := pollEvery, (<-chan struct{})(nil)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			a.Log.Error("webhooks not claimed", "dispatcher", in.Dispatcher, "error", err)
+			wait = time.Second
+		case found == moreNow:
+			wait = 0
+		case found == moreWhenFreed:
+			freed = d.courier.freed
+		}
+		running = pause(ctx, wait, woken, freed, end, stop)
+	}
+	delivered, failed := d.courier.close()
+	return durable.DispatchResult{Delivered: delivered, Failed: failed}, ctx.Err()
+}
+
+// dispatch is one run of a dispatcher.
+type dispatch struct {
+	courier *courier
+	in      durable.DispatchInput
+	next    models.ClaimPosition
+	swept   time.Time
+}
+
+// pause waits until there may be something to do; it returns false when the run is over.
+func pause(ctx context.Context, wait time.Duration, woken, freed <-chan struct{}, end <-chan time.Time, stop <-chan struct{}) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-stop:
+		return false
+	case <-end:
+		return false
+	default:
+	}
+	if wait == 0 {
+		return true
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-woken:
+	case <-freed:
+	case <-timer.C:
+	case <-ctx.Done():
+		return false
+	case <-stop:
+		return false
+	case <-end:
+		return false
+	}
+	return true
+}
+
+// found says what a round left behind.
+type found int
+
+const (
+	nothingMore   found = iota // all that is ready was claimed: wait for a wake-up
+	moreNow                    // there is, or may be, more, and room for it
+	moreWhenFreed              // there may be more, but some endpoint, or this run, has all slots in use
+)
+
+// round claims once and posts what it got.
+func (d *dispatch) round(ctx context.Context) (found, error) {
+	c := d.courier
+	if time.Since(d.swept) > sweepEvery {
+		d.swept = time.Now()
+		expired, err := c.a.Store.ReleaseExpired(ctx, d.in.FromShard, d.in.ToShard)
+		if err != nil {
+			return nothingMore, err
+		}
+		c.a.Metrics.expired.Add(float64(expired))
+	}
+	free := c.free()
+	if free <= 0 {
+		return moreWhenFreed, nil
+	}
+	endpoints, next, err := c.a.Store.FreshEndpoints(ctx, d.in.FromShard, d.in.ToShard, d.next)
+	if err != nil || len(endpoints) == 0 {
+		return nothingMore, err
+	}
+	left := nothingMore
+	if next.Subscription != uuid.Nil {
+		left = moreNow // the round over the subscriptions is not finished
+	}
+	d.next = next
+	quotas := share(endpoints, c.room, free)
+	if len(quotas) < len(endpoints) && left == nothingMore {
+		left = moreWhenFreed
+	}
+	if len(quotas) == 0 {
+		return left, nil
+	}
+	claimed, err := c.a.Store.ClaimFresh(ctx, c.owner, quotas)
+	if err != nil {
+		return nothingMore, err
+	}
+	got := map[uuid.UUID]int{}
+	for _, delivery := range claimed {
+		got[delivery.SubscriptionID]++
+	}
+	byID := make(map[uuid.UUID]*models.Endpoint, len(quotas))
+	for _, q := range quotas {
+		byID[q.Endpoint.ID] = q.Endpoint
+	}
+	for _, delivery := range claimed {
+		c.post(delivery, byID[delivery.SubscriptionID])
+	}
+	for _, q := range quotas {
+		if got[q.Endpoint.ID] < q.Rows {
+			continue // it has no more, or another worker has the rest
+		}
+		if c.room(q.Endpoint) > 0 {
+			return moreNow, nil // only its share of this claim was used up
+		}
+		if left == nothingMore {
+			left = moreWhenFreed
+		}
+	}
+	return left, nil
+}
+
+// share divides the free slots among the endpoints that have work: each gets what its own limits leave it, but while
+// others wait no more than an equal share, and what one does not use goes to the rest.
+func share(endpoints []models.Endpoint, room func(*models.Endpoint) int, free int) []models.Quota {
+	free = min(free, models.ClaimRows)
+	quotas := make([]models.Quota, 0, len(endpoints))
+	for i := range endpoints {
+		if rows := room(&endpoints[i]); rows > 0 {
+			quotas = append(quotas, models.Quota{Endpoint: &endpoints[i], Rows: rows})
+		}
+	}
+	fair := fairLimit(quotas, free)
+	kept := quotas[:0]
+	for _, q := range quotas {
+		q.Rows = min(q.Rows, fair)
+		if q.Rows > free {
+			q.Rows = free
+		}
+		if q.Rows > 0 {
+			free -= q.Rows
+			kept = append(kept, q)
+		}
+	}
+	return kept
+}
+
+// fairLimit is the largest limit such that all quotas, cut to it, fit into free; at least 1.
+func fairLimit(quotas []models.Quota, free int) int {
+	low, high := 1, max(free, 1)
+	for low < high {
+		mid := (low + high + 1) / 2
+		sum := 0
+		for _, q := range quotas {
+			sum += min(q.Rows, mid)
+		}
+		if sum <= free {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	return low
+}

@@ -1,0 +1,42 @@
+package activities
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are what activities count.
+type Metrics struct {
+	wakeLag    *prometheus.HistogramVec
+	deliveries *prometheus.CounterVec
+	requests   prometheus.Histogram
+	eventLag   prometheus.Histogram
+	inFlight   prometheus.Gauge
+	expired    prometheus.Counter
+}
+
+// NewMetrics makes the metrics and registers them.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		wakeLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "atender_wake_lag_seconds", Help: "How late snoozed conversations woke, by who woke them.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
+		}, []string{"by"}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atender_delivery_attempts_total", Help: "Attempts to deliver webhooks, by whether they were first ones, by the delivery's new state and by the attempt's class.",
+		}, []string{"attempt", "state", "class"}),
+		requests: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "atender_delivery_request_seconds", Help: "Duration of webhook requests.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		eventLag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "atender_delivery_lag_seconds", Help: "Time from an event to the end of its first successful attempt.",
+			Buckets: []float64{.002, .005, .01, .02, .05, .1, .25, .5, 1, 5, 30, 300},
+		}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "atender_deliveries_in_flight", Help: "Webhook requests under way in this process.",
+		}),
+		expired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
+		}),
+	}
+	r.MustRegister(m.wakeLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
+	return m
+}

@@ -1,0 +1,95 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/problem"
+)
+
+const (
+	// retryRun is how long one run of retries lasts at most while there is always more that is due.
+	retryRun = time.Minute
+	// retryPause is the least time to the next run: what is due but cannot be claimed, because other workers use the
+	// endpoint's slots, must not make a busy loop.
+	retryPause = time.Second
+)
+
+// RetryDeliveries makes the further attempts of one subscription that are due, and says what is owed after that and when
+// the next is due (P4.7). A subscription that is gone owes nothing.
+func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput) (durable.RetryResult, error) {
+	beating, stopBeating := context.WithCancel(ctx)
+	defer stopBeating()
+	go beat(beating)
+
+	var made int64
+	end := time.Now().Add(retryRun)
+	stop := activity.GetWorkerStopChannel(ctx)
+	for {
+		state, err := a.Store.ArmRetries(ctx, in.SubscriptionID)
+		if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
+			return durable.RetryResult{Made: made}, nil
+		}
+		if err != nil {
+			return durable.RetryResult{}, forTemporal(err)
+		}
+		n, err := a.retryDue(ctx, &state, stop)
+		if err != nil {
+			return durable.RetryResult{}, forTemporal(err)
+		}
+		made += n
+		select {
+		case <-stop:
+			n = 0
+		case <-ctx.Done():
+			return durable.RetryResult{}, ctx.Err()
+		default:
+		}
+		if n == 0 || time.Now().After(end) {
+			return retryResult(state, made, time.Now()), nil
+		}
+	}
+}
+
+// retryDue makes one round of attempts: as many as are due and fit the endpoint's limits.
+func (a *Activities) retryDue(ctx context.Context, state *models.RetryState, stop <-chan struct{}) (int64, error) {
+	if state.Owed == 0 || state.NextDue.After(time.Now()) {
+		return 0, nil
+	}
+	select {
+	case <-stop:
+		return 0, nil
+	default:
+	}
+	c := a.newCourier(ctx)
+	claimed, err := a.Store.ClaimRetries(ctx, c.owner, state.Endpoint.ID, min(c.room(&state.Endpoint), c.free()))
+	for _, d := range claimed {
+		c.post(d, &state.Endpoint)
+	}
+	delivered, other := c.close()
+	return delivered + other, err
+}
+
+func retryResult(state models.RetryState, made int64, now time.Time) durable.RetryResult {
+	r := durable.RetryResult{Owed: state.Owed, Made: made}
+	if state.Owed > 0 {
+		next := now.Add(retryPause)
+		if state.NextDue != nil && state.NextDue.After(next) {
+			next = *state.NextDue
+		}
+		r.NextDue = &next
+	}
+	for _, f := range state.Failures {
+		reason := f.Class
+		if f.Status != nil {
+			reason = fmt.Sprintf("%s (HTTP %d)", f.Class, *f.Status)
+		}
+		r.Failures = append(r.Failures, durable.Failure{At: f.StartedAt.UTC(), Reason: reason})
+	}
+	return r
+}

@@ -1,0 +1,212 @@
+package sender_test
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	official "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/models/signature"
+)
+
+var discard = log.New(io.Discard, "", 0)
+
+func TestStatusDecides(t *testing.T) {
+	for status, want := range map[int]struct {
+		class  sender.Class
+		result sender.Result
+		text   string
+	}{
+		200: {sender.OK, sender.Delivered, ""},
+		201: {sender.OK, sender.Delivered, ""},
+		204: {sender.OK, sender.Delivered, ""},
+		299: {sender.OK, sender.Delivered, ""},
+		301: {sender.HTTP3xx, sender.Retry, "answered 301 Moved Permanently: redirects are not followed"},
+		304: {sender.HTTP3xx, sender.Retry, "redirects are not followed"},
+		307: {sender.HTTP3xx, sender.Retry, "redirects are not followed"},
+		400: {sender.HTTP4xx, sender.Retry, "answered 400 Bad Request"},
+		404: {sender.HTTP4xx, sender.Retry, "answered 404 Not Found"},
+		410: {sender.HTTP4xx, sender.Gone, "answered 410 Gone"},
+		429: {sender.HTTP4xx, sender.Retry, "answered 429 Too Many Requests"},
+		500: {sender.HTTP5xx, sender.Retry, "answered 500 Internal Server Error"},
+		503: {sender.HTTP5xx, sender.Retry, "answered 503 Service Unavailable"},
+		599: {sender.HTTP5xx, sender.Retry, "answered 599"},
+		777: {sender.Protocol, sender.Retry, "answered 777, which is not a final HTTP status"},
+	} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			var hits atomic.Int32
+			e := newEndpoint(t, func(w http.ResponseWriter, r *http.Request) {
+				hits.Add(1)
+				if r.URL.Path == "/followed" {
+					return
+				}
+				w.Header().Set("Location", "/followed")
+				w.WriteHeader(status)
+			})
+			out := post(t, newSender(t, patient(local)), e.URL+"/hook")
+			require.Equal(t, status, out.Status)
+			require.Equal(t, want.class, out.Class)
+			require.Equal(t, want.result, out.Result)
+			require.Contains(t, out.Error, want.text)
+			require.EqualValues(t, 1, hits.Load(), "a redirect was followed")
+		})
+	}
+}
+
+func TestRetryAfterIsReadFrom429And503(t *testing.T) {
+	for name, c := range map[string]struct {
+		status   int
+		header   string
+		from, to time.Duration
+	}{
+		"429 seconds":  {429, "120", 2 * time.Minute, 2 * time.Minute},
+		"503 seconds":  {503, "7", 7 * time.Second, 7 * time.Second},
+		"429 date":     {429, time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), 58 * time.Minute, time.Hour},
+		"503 date":     {503, time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), 58 * time.Minute, time.Hour},
+		"over a day":   {429, "1000000", 24 * time.Hour, 24 * time.Hour},
+		"past date":    {503, "Sun, 06 Nov 1994 08:49:37 GMT", 0, 0},
+		"negative":     {429, "-5", 0, 0},
+		"garbage":      {503, "later", 0, 0},
+		"missing":      {429, "", 0, 0},
+		"other status": {500, "120", 0, 0},
+		"success":      {200, "120", 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEndpoint(t, func(w http.ResponseWriter, _ *http.Request) {
+				if c.header != "" {
+					w.Header().Set("Retry-After", c.header)
+				}
+				w.WriteHeader(c.status)
+			})
+			out := post(t, newSender(t, patient(local)), e.URL)
+			require.GreaterOrEqual(t, out.RetryAfter, c.from)
+			require.LessOrEqual(t, out.RetryAfter, c.to)
+		})
+	}
+}
+
+func TestTheRequestIsThatOfTheDocumentation(t *testing.T) {
+	type seen struct {
+		header        http.Header
+		host          string
+		length        int64
+		transfer      []string
+		body          []byte
+		method, proto string
+	}
+	got := make(chan seen, 1)
+	e := newEndpoint(t, func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- seen{r.Header, r.Host, r.ContentLength, r.TransferEncoding, body, r.Method, r.Proto}
+	})
+	c := patient(local)
+	c.UserAgentVersion = "1.2.3"
+	s := newSender(t, c)
+	d := delivery(e.URL)
+	old := signature.NewSecret()
+	d.Signers, d.Secrets = append(d.Signers, old), append(d.Secrets, old)
+	d.Custom = map[string]string{
+		"Authorization": "Bearer abc", "X-Tenant": "7",
+		// Attempts to take over what is ours, or what HTTP needs.
+		"Host": "inner.example", "Content-Length": "1", "content-type": "text/plain", "Transfer-Encoding": "chunked",
+		"User-Agent": "evil", "webhook-id": "evil", "Webhook-Signature": "evil", "webhook-timestamp": "1",
+		"X-Atender-Event": "evil", "x-atender-signature": "evil", "X-Atender-Attempt": "99", "Connection": "close",
+		"Metadata-Flavor": "Google", "X-Bad": "a\r\nX-Injected: 1", "X-Idempotency-Key": "1", "Accept-Encoding": "gzip",
+	}
+	at := time.Now()
+	out := s.Post(t.Context(), s.Build(d, at))
+	require.Equal(t, sender.Delivered, out.Result, "%+v", out)
+
+	r := <-got
+	require.Equal(t, http.MethodPost, r.method)
+	require.Equal(t, strings.TrimPrefix(e.URL, "http://"), r.host)
+	require.Equal(t, string(d.Body), string(r.body))
+	require.EqualValues(t, len(d.Body), r.length)
+	require.Empty(t, r.transfer)
+	for _, secret := range []signature.Secret{key, old} {
+		w, err := official.NewWebhook(secret.Reveal())
+		require.NoError(t, err)
+		require.NoError(t, w.Verify(r.body, r.header))
+		require.NoError(t, signature.VerifyAtender(r.header.Get("X-Atender-Signature"), r.body, at, time.Minute, secret))
+	}
+	r.header.Del("Webhook-Signature")
+	r.header.Del("X-Atender-Signature")
+	require.Equal(t, http.Header{
+		"Content-Type": {"application/json"}, "Content-Length": {"54"}, "User-Agent": {"Atender-Webhooks/1.2.3"},
+		"Webhook-Id": {d.EventID}, "Webhook-Timestamp": {unix(at)},
+		"X-Atender-Event": {d.Event}, "X-Atender-Delivery": {d.DeliveryID}, "X-Atender-Attempt": {"3"},
+		"Authorization": {"Bearer abc"}, "X-Tenant": {"7"},
+	}, r.header)
+}
+
+func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+
+func TestWithoutASecretThereIsNoAtenderSignature(t *testing.T) {
+	s := newSender(t, patient(local))
+	d := delivery("https://example.com")
+	pair := signature.NewKeyPair()
+	d.Signers, d.Secrets = []signature.Signer{pair}, nil
+	at := time.Now()
+	r := s.Build(d, at)
+	require.NotContains(t, r.Header, "X-Atender-Signature")
+	require.NoError(t, signature.VerifyStandard(d.EventID, unix(at), r.Header.Get("webhook-signature"), d.Body, at,
+		time.Minute, pair.Public()))
+}
+
+func TestLoggableHidesCustomValues(t *testing.T) {
+	s := newSender(t, patient(local))
+	d := delivery("https://example.com")
+	d.Custom = map[string]string{"authorization": "Bearer abc"}
+	logged := s.Build(d, time.Now()).Loggable()
+	require.Equal(t, "[hidden]", logged["Authorization"])
+	require.Equal(t, d.EventID, logged["Webhook-Id"])
+	require.Equal(t, "3", logged["X-Atender-Attempt"])
+	require.Len(t, logged, 10)
+}
+
+func TestExcerpt(t *testing.T) {
+	for name, c := range map[string]struct{ body, want string }{
+		"empty":              {"", ""},
+		"short":              {"ok", "ok"},
+		"line breaks":        {"a\r\nb\tc", "a  b c"},
+		"control characters": {"a\x00b\x1b[31mc\x7f\u0085", "a\ufffdb\ufffd[31mc\ufffd\ufffd"},
+		"turned around":      {"a\u202eb\u2066c", "a\ufffdb\ufffdc"},
+		"not UTF-8":          {"a\xff\xfeb", "a\ufffd\ufffdb"},
+		"long":               {strings.Repeat("x", 5000), strings.Repeat("x", 1024)},
+		"cut inside a rune":  {strings.Repeat("x", 1023) + "ä" + "y", strings.Repeat("x", 1023)},
+		"grown by cleaning":  {strings.Repeat("\x00", 1024), strings.Repeat("\ufffd", 341)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEndpoint(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusInternalServerError)
+				_, _ = io.WriteString(w, c.body)
+			})
+			out := post(t, newSender(t, patient(local)), e.URL)
+			require.Equal(t, c.want, out.Excerpt)
+			require.True(t, utf8.ValidString(out.Excerpt))
+			require.LessOrEqual(t, len(out.Excerpt), sender.MaxExcerpt)
+		})
+	}
+}
+
+func TestACompressedAnswerIsNotUnfolded(t *testing.T) {
+	accepts := make(chan string, 1)
+	e := newEndpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		accepts <- r.Header.Get("Accept-Encoding")
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write([]byte("\x1f\x8b not really gzip"))
+	})
+	out := post(t, newSender(t, patient(local)), e.URL)
+	require.Equal(t, sender.Delivered, out.Result)
+	require.Empty(t, <-accepts)
+	require.Contains(t, out.Excerpt, "not really gzip")
+}

@@ -1,0 +1,186 @@
+package sender
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/atender/atender/models/target"
+)
+
+// progress notes how far an attempt came, for what is said about its failure. The transport calls it from goroutines
+// of its own.
+type progress struct {
+	connected atomic.Bool // there was a connection, with TLS done
+	badTLS    atomic.Bool // the TLS handshake failed
+}
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { p.connected.Store(true) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err != nil {
+				p.badTLS.Store(true)
+			}
+		},
+	}
+}
+
+// proxyError is a failure of the proxy, or its refusal to connect.
+type proxyError struct {
+	cause  error // the proxy could not be reached
+	status int   // what it answered to CONNECT, if it could
+	denied bool  // by its rules
+}
+
+// Error implements error.
+func (e *proxyError) Error() string {
+	if e.cause != nil {
+		return "proxy: " + e.cause.Error()
+	}
+	return fmt.Sprintf("proxy answered %d to CONNECT", e.status)
+}
+
+// Unwrap returns the cause.
+func (e *proxyError) Unwrap() error { return e.cause }
+
+// failed says what a request without an answer means. Every text is one of ours: those of the errors underneath have
+// addresses in them. ctx is the caller's: if it has ended, the failure is our own doing.
+func (s *Sender) failed(ctx context.Context, seen *progress, err error) Outcome {
+	if ctx.Err() != nil {
+		return ourFault("the attempt was interrupted on our side", err)
+	}
+	if out, ok := proxyFailure(err); ok {
+		return out
+	}
+	var blocked *target.BlockedError
+	var unresolved *net.DNSError
+	switch {
+	case errors.As(err, &blocked):
+		return charged(Blocked, "the endpoint's address is not allowed: webhooks go to public addresses only", err)
+	case errors.As(err, &unresolved):
+		return s.dnsFailure(ctx, unresolved, err)
+	case exhausted(err):
+		return ourFault("we could not open a connection", err)
+	case isTimeout(err) && !seen.connected.Load():
+		return charged(Timeout, fmt.Sprintf("no connection to the endpoint within %s", s.config.ConnectTimeout), err)
+	case isTimeout(err):
+		return charged(Timeout, fmt.Sprintf("no answer from the endpoint within %s", s.config.Timeout), err)
+	case seen.badTLS.Load():
+		return charged(TLS, tlsReason(err), err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return charged(Connect, "the endpoint refused the connection", err)
+	case !seen.connected.Load():
+		return charged(Connect, "the endpoint could not be reached", err)
+	case brokeOff(err):
+		return charged(Reset, "the endpoint closed the connection without an answer", err)
+	}
+	return charged(Protocol, "the endpoint's answer is not valid HTTP", err)
+}
+
+func charged(class Class, text string, err error) Outcome {
+	return Outcome{Class: class, Result: Retry, Error: text, Cause: err}
+}
+
+func ourFault(text string, err error) Outcome {
+	return Outcome{Class: OwnFault, Result: OurFault, Error: text, Cause: err}
+}
+
+// proxyFailure divides the blame between the proxy and the endpoint behind it: a proxy that is away, wants a password
+// or has an error of its own is ours; one that says it cannot reach the endpoint (502, 504) speaks of the endpoint.
+func proxyFailure(err error) (Outcome, bool) {
+	var proxy *proxyError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &proxy) && proxy.denied:
+		return charged(Blocked, "the endpoint's address is not allowed: webhooks go to public addresses only", err), true
+	case proxy != nil && (proxy.status == http.StatusBadGateway || proxy.status == http.StatusGatewayTimeout):
+		return charged(Connect, "the endpoint could not be reached", err), true
+	case proxy != nil, errors.As(err, &op) && op.Op == "proxyconnect":
+		return ourFault("our proxy for outgoing requests failed", err), true
+	}
+	return Outcome{}, false
+}
+
+// dnsFailure divides the blame between our resolver and the endpoint's domain. A name that does not exist is the
+// endpoint's. No answer, or one that the resolver failed, is either's: it is ours only if the resolver cannot answer
+// anything else. Otherwise a domain with broken name servers would never use up its retries.
+func (s *Sender) dnsFailure(ctx context.Context, unresolved *net.DNSError, err error) Outcome {
+	switch {
+	case unresolved.IsNotFound:
+		return charged(DNS, "the endpoint's host name does not exist or has no address", err)
+	case s.resolver.works(ctx):
+		return charged(DNS, "the name servers of the endpoint's domain do not answer", err)
+	}
+	return ourFault("our name resolution failed", err)
+}
+
+// exhausted reports whether this machine had no descriptor, memory or port left for a connection. Linux gives
+// EADDRNOTAVAIL for the last of these, but for IPv6 also where there is no IPv6 at all: that is not for us to be
+// charged with, or an endpoint with only IPv6 would be tried for ever.
+func exhausted(err error) bool {
+	for _, errno := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	var op *net.OpError
+	if !errors.Is(err, syscall.EADDRNOTAVAIL) || !errors.As(err, &op) {
+		return false
+	}
+	addr, ok := op.Addr.(*net.TCPAddr)
+	return ok && addr.IP.To4() != nil
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func tlsReason(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var verification *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unknown):
+		return "the endpoint's certificate is signed by an unknown authority, or its chain is incomplete"
+	case errors.As(err, &name):
+		return "the endpoint's certificate is not for its host name"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the endpoint's certificate has expired or is not valid yet"
+	case errors.As(err, &verification):
+		return "the endpoint's certificate is not valid"
+	case errors.As(err, &record):
+		return "the endpoint does not speak TLS on this port"
+	}
+	return "the TLS handshake with the endpoint failed (TLS 1.2 or later is needed)"
+}
+
+// brokeOff reports whether the connection, or in HTTP/2 the stream, ended before the answer. The errors of the
+// transport for some of these are not exported.
+func brokeOff(err error) bool {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE,
+		syscall.ECONNABORTED} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	text := err.Error()
+	for _, end := range []string{"server closed idle connection", "stream error", "GOAWAY", "connection lost"} {
+		if strings.Contains(text, end) {
+			return true
+		}
+	}
+	return false
+}

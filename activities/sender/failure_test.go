@@ -1,0 +1,347 @@
+package sender_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/models/target"
+)
+
+// request reads one request from a raw connection.
+func request(conn net.Conn) bool {
+	r, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
+		return false
+	}
+	drain(r)
+	return true
+}
+
+// untilClosed blocks until the other side hangs up.
+func untilClosed(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+
+func TestBrokenEndpoints(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		handle func(*net.TCPConn)
+		class  sender.Class
+		text   string
+	}{
+		"accepts and says nothing": {silent, sender.Timeout, "no answer from the endpoint within 800ms"},
+		"half a header": {func(c *net.TCPConn) {
+			request(c) // an answer before the request is another matter to net/http
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nX-Slow: ")
+			untilClosed(c)
+		}, sender.Timeout, "no answer"},
+		"closes": {func(c *net.TCPConn) { request(c) }, sender.Reset, "closed the connection without an answer"},
+		"resets": {func(c *net.TCPConn) {
+			request(c)
+			_ = c.SetLinger(0)
+		}, sender.Reset, "closed the connection without an answer"},
+		"not HTTP": {func(c *net.TCPConn) {
+			request(c)
+			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
+			untilClosed(c)
+		}, sender.Protocol, "not valid HTTP"},
+		"endless header": {func(c *net.TCPConn) {
+			request(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+			for {
+				if _, err := io.WriteString(c, "X-Filler: 0123456789012345678901234567890123456789\r\n"); err != nil {
+					return
+				}
+			}
+		}, sender.Protocol, "not valid HTTP"},
+		"endless interim answers": {func(c *net.TCPConn) {
+			request(c)
+			for {
+				if _, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"); err != nil {
+					return
+				}
+			}
+		}, sender.Protocol, "not valid HTTP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := patient(local)
+			if c.class == sender.Timeout {
+				config = hasty(local)
+			}
+			out := post(t, newSender(t, config), newRawServer(t, c.handle))
+			require.Equal(t, c.class, out.Class, "%+v", out)
+			require.Equal(t, sender.Retry, out.Result)
+			require.Contains(t, out.Error, c.text)
+			require.Zero(t, out.Status)
+			require.Empty(t, out.Excerpt)
+			require.NotContains(t, out.Error, "SSH")
+			require.Less(t, out.Duration, 5*time.Second)
+		})
+	}
+}
+
+// silent takes what comes and answers nothing.
+func silent(c *net.TCPConn) { untilClosed(c) }
+
+// dribble answers with the status and then a byte at a time until the client goes away.
+func dribble(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		drain(r)
+		w.WriteHeader(status)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			_, _ = io.WriteString(w, "x")
+			w.(http.Flusher).Flush()
+			select {
+			case <-tick.C:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+}
+
+func TestTheWholeExchangeIsLimited(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, dribble(200))
+	out := post(t, newSender(t, hasty(local)), e.URL)
+	require.Equal(t, sender.Timeout, out.Class)
+	require.Equal(t, sender.Retry, out.Result)
+	require.Equal(t, 200, out.Status)
+	require.Contains(t, out.Error, "answered 200 but did not finish its answer within 800ms")
+	require.Contains(t, out.Excerpt, "xx")
+	require.GreaterOrEqual(t, out.Duration, 800*time.Millisecond)
+	require.Less(t, out.Duration, 5*time.Second)
+}
+
+func TestAFailureIsKnownByItsStatusEvenIfItsBodyDribbles(t *testing.T) {
+	t.Parallel()
+	out := post(t, newSender(t, hasty(local)), newEndpoint(t, dribble(500)).URL)
+	require.Equal(t, sender.HTTP5xx, out.Class)
+	out = post(t, newSender(t, hasty(local)), newEndpoint(t, dribble(410)).URL)
+	require.Equal(t, sender.Gone, out.Result)
+}
+
+func TestEndlessAnswersAreCutOff(t *testing.T) {
+	var wrote atomic.Int64
+	flood := func(length string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			drain(r)
+			if length != "" {
+				w.Header().Set("Content-Length", length)
+			}
+			chunk := make([]byte, 32<<10)
+			for i := range chunk {
+				chunk[i] = 'x'
+			}
+			for {
+				n, err := w.Write(chunk)
+				wrote.Add(int64(n))
+				if err != nil {
+					return
+				}
+			}
+		}
+	}
+	for name, length := range map[string]string{"endless": "", "10 GB": "10737418240"} {
+		t.Run(name, func(t *testing.T) {
+			wrote.Store(0)
+			e := newEndpoint(t, flood(length))
+			s := newSender(t, patient(local))
+			out := post(t, s, e.URL)
+			require.Equal(t, sender.Delivered, out.Result)
+			require.Len(t, out.Excerpt, sender.MaxExcerpt)
+			require.Less(t, out.Duration, 10*time.Second)
+			e.Close() // waits for the handler, whose writes fail once the connection is dropped
+			require.Less(t, wrote.Load(), int64(32<<20), "more than the buffers of two sockets was taken")
+		})
+	}
+}
+
+func TestAPromiseNotKept(t *testing.T) {
+	t.Parallel()
+	promise := func(c *net.TCPConn) bool {
+		ok := request(c)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\nreceived")
+		return ok
+	}
+	out := post(t, newSender(t, patient(local)), newRawServer(t, func(c *net.TCPConn) { promise(c) }))
+	require.Equal(t, sender.Delivered, out.Result, "the answer was given; its body is only for people")
+	require.Equal(t, "received", out.Excerpt)
+
+	out = post(t, newSender(t, hasty(local)), newRawServer(t, func(c *net.TCPConn) {
+		promise(c)
+		untilClosed(c)
+	}))
+	require.Equal(t, sender.Timeout, out.Class)
+	require.Equal(t, "received", out.Excerpt)
+}
+
+func TestRefusedPort(t *testing.T) {
+	out := post(t, newSender(t, patient(local)), "http://"+unused(t))
+	require.Equal(t, sender.Connect, out.Class)
+	require.Equal(t, sender.Retry, out.Result)
+	require.Equal(t, "the endpoint refused the connection", out.Error)
+	require.Error(t, out.Cause)
+}
+
+func withTLS(change func(*tls.Config)) func(*httptest.Server) {
+	return func(s *httptest.Server) {
+		s.TLS = &tls.Config{}
+		change(s.TLS)
+	}
+}
+
+func trusting(e *endpoint, c sender.Config) sender.Config {
+	c.RootCAs = x509.NewCertPool()
+	c.RootCAs.AddCert(e.Certificate())
+	return c
+}
+
+func TestTLS(t *testing.T) {
+	accept := func(http.ResponseWriter, *http.Request) {}
+	e := newEndpoint(t, accept, withTLS(func(*tls.Config) {}))
+	old := newEndpoint(t, accept, withTLS(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }))
+	plain := newEndpoint(t, accept)
+	port := portOf(t, e.URL)
+	names := newDNS(t, map[string]string{"other.test": "127.0.0.1"})
+
+	for name, c := range map[string]struct {
+		url    string
+		config sender.Config
+		class  sender.Class
+		text   string
+	}{
+		"trusted":           {e.URL, trusting(e, patient(local)), sender.OK, ""},
+		"unknown authority": {e.URL, patient(local), sender.TLS, "signed by an unknown authority"},
+		"other name": {"https://other.test:" + port, trusting(e, patient(local)), sender.TLS,
+			"not for its host name"},
+		"too old": {old.URL, trusting(old, patient(local)), sender.TLS, "handshake with the endpoint failed"},
+		"not TLS": {"https" + plain.URL[len("http"):], patient(local), sender.TLS,
+			"does not speak TLS on this port"},
+		"hangs up": {"https" + newRawServer(t, func(c *net.TCPConn) {
+			_, _ = c.Read(make([]byte, 1)) // the rest is unread, so closing resets
+		})[len("http"):], patient(local), sender.TLS, "handshake with the endpoint failed"},
+		"hangs": {"https" + newRawServer(t, silent)[len("http"):], hasty(local), sender.Timeout,
+			"no connection to the endpoint within 400ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.config.Resolver = names
+			out := post(t, newSender(t, c.config), c.url)
+			require.Equal(t, c.class, out.Class, "%+v", out)
+			require.Contains(t, out.Error, c.text)
+		})
+	}
+}
+
+func TestAddressesInsideAreNotDialled(t *testing.T) {
+	var hits atomic.Int32
+	e := newEndpoint(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
+	port := portOf(t, e.URL)
+	c := patient(strict)
+	c.Resolver = newDNS(t, map[string]string{
+		"loopback.test": "127.0.0.1", "private.test": "10.0.0.1", "metadata.test": "169.254.169.254",
+		"azure.test": "168.63.129.16", "mapped.test": "::ffff:127.0.0.1", "nat64.test": "64:ff9b::7f00:1",
+		"sixtofour.test": "2002:7f00:1::", "unspecified.test": "0.0.0.0", "v6.test": "::1",
+	})
+	s := newSender(t, c)
+	texts := map[string]bool{}
+	for _, host := range []string{
+		"loopback.test", "private.test", "metadata.test", "azure.test", "mapped.test", "nat64.test", "sixtofour.test",
+		"unspecified.test", "v6.test",
+	} {
+		for _, p := range []string{port, portOf(t, "http://"+unused(t))} { // open and closed ports look the same
+			out := post(t, s, "http://"+host+":"+p+"/")
+			require.Equal(t, sender.Blocked, out.Class, "%s: %+v", host, out)
+			require.Equal(t, sender.Retry, out.Result)
+			require.Zero(t, out.Status)
+			require.Empty(t, out.Excerpt)
+			texts[out.Error] = true
+		}
+	}
+	require.Len(t, texts, 1, "the text must not tell one address from another")
+	require.Zero(t, hits.Load())
+}
+
+func TestURLsAreCheckedAgainWhenSending(t *testing.T) {
+	s := newSender(t, patient(target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}))
+	for _, raw := range []string{
+		"http://example.com/", "https://127.1/", "https://0x7f000001/", "https://user:pw@8.8.8.8/", "https://8.8.8.8/#x",
+		"https://[fe80::1%25lo]/", "https://①②⑦.⓪.⓪.①/", "not a url", "",
+	} {
+		out := post(t, s, raw)
+		require.Equal(t, sender.Blocked, out.Class, raw)
+		require.Equal(t, sender.Retry, out.Result)
+		require.Contains(t, out.Error, "the URL ")
+	}
+}
+
+func TestNameResolution(t *testing.T) {
+	t.Parallel()
+	const zone, ours = "the endpoint's domain do not answer", "our name resolution failed"
+	for name, c := range map[string]struct {
+		hosts  map[string]string
+		class  sender.Class
+		result sender.Result
+		text   string
+	}{
+		"no such name":    {map[string]string{".": "::1"}, sender.DNS, sender.Retry, "does not exist"},
+		"and no root":     {map[string]string{".": ""}, sender.DNS, sender.Retry, "does not exist"},
+		"domain fails":    {map[string]string{"x.test": "", ".": "::1"}, sender.DNS, sender.Retry, zone},
+		"domain silent":   {map[string]string{"x.test": "-", ".": "::1"}, sender.DNS, sender.Retry, zone},
+		"closed network":  {map[string]string{"x.test": ""}, sender.DNS, sender.Retry, zone},
+		"resolver fails":  {map[string]string{"x.test": "", ".": ""}, sender.OwnFault, sender.OurFault, ours},
+		"resolver silent": {map[string]string{"x.test": "-", ".": "-"}, sender.OwnFault, sender.OurFault, ours},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := patient(strict)
+			if c.hosts["x.test"] == "-" {
+				config.ConnectTimeout = 500 * time.Millisecond
+			}
+			config.Resolver = newDNS(t, c.hosts)
+			out := post(t, newSender(t, config), "http://x.test/")
+			require.Equal(t, c.class, out.Class, "%+v", out)
+			require.Equal(t, c.result, out.Result)
+			require.Contains(t, out.Error, c.text)
+		})
+	}
+}
+
+func TestShutdownIsNotTheEndpointsFault(t *testing.T) {
+	arrived := make(chan struct{})
+	e := newEndpoint(t, func(_ http.ResponseWriter, r *http.Request) {
+		drain(r)
+		close(arrived)
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	out := postCtx(t, ctx, newSender(t, patient(local)), e.URL)
+	require.Equal(t, sender.OurFault, out.Result)
+	require.Contains(t, out.Error, "interrupted on our side")
+	require.ErrorIs(t, out.Cause, context.Canceled)
+}
+
+func TestADeadlineOfTheCallerIsNotTheEndpointsFault(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	out := postCtx(t, ctx, newSender(t, patient(local)), newRawServer(t, silent))
+	require.Equal(t, sender.OurFault, out.Result)
+}

@@ -1,0 +1,317 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/retry"
+	"github.com/atender/atender/models/signature"
+)
+
+// DeliveryState is where a delivery is.
+type DeliveryState string
+
+// The states. Leased is pending in somebody's hands: when the lease runs out it is pending again (P4.4).
+const (
+	DeliveryPending   DeliveryState = "pending"
+	DeliveryLeased    DeliveryState = "leased"
+	DeliveryDelivered DeliveryState = "delivered"
+	DeliveryFailed    DeliveryState = "failed"
+	DeliveryCancelled DeliveryState = "cancelled"
+)
+
+// Limits of one claim (P4.1).
+const (
+	// ClaimRows is how many deliveries one claim leases at most.
+	ClaimRows = 500
+	// claimSubscriptions bounds how many subscriptions one claim looks at. The next claim goes on where it ended, so
+	// that all have their turn.
+	claimSubscriptions = 128
+	// cancelRows is how many deliveries of a subscription that is off one claim cancels.
+	cancelRows = 5_000
+)
+
+// Delivery is one event on its way to one subscription, as a worker claims it.
+type Delivery struct {
+	ID             uuid.UUID
+	TenantID       uuid.UUID
+	SubscriptionID uuid.UUID
+	EventID        uuid.UUID
+	EventType      string
+	Attempts       int // made so far
+	FirstAttemptAt *time.Time
+	Payload        string
+}
+
+// Endpoint is what a worker needs to know of a subscription to send to it, as it is at the claim: a new URL or secret is
+// used from the next claim on (P4.6).
+type Endpoint struct {
+	ID           uuid.UUID
+	TenantID     uuid.UUID
+	Shard        int
+	On           bool // neither disabled nor deleted
+	URL          string
+	Headers      map[string]string
+	Signers      []signature.Signer // newest first
+	Secrets      []signature.Secret // the symmetric ones of them
+	MaxInFlight  int
+	MaxPerSecond *int
+	Schedule     retry.Schedule
+	InTrouble    bool // it owes retries, so that another worker has leases on its deliveries, too
+}
+
+// endpoint opens a subscription's secrets. Errors: a key that the keyring does not have.
+func (s *Store) endpoint(sub Subscription, now time.Time) (Endpoint, error) {
+	e := Endpoint{
+		ID: sub.ID, TenantID: sub.TenantID, Shard: sub.Shard, On: sub.IsActive && sub.DeletedAt == nil, URL: sub.URL,
+		MaxInFlight: sub.MaxInFlight, MaxPerSecond: sub.MaxPerSecond,
+		InTrouble: sub.RetryArmedFor != nil,
+	}
+	if sub.Retry != nil {
+		steps := make([]int, len(sub.Retry))
+		for i, step := range sub.Retry {
+			steps[i] = int(step)
+		}
+		e.Schedule = retry.FromSeconds(steps)
+	}
+	sealed := [][]byte{sub.Secret}
+	if sub.PreviousUntil != nil && now.Before(*sub.PreviousUntil) {
+		sealed = append(sealed, sub.PreviousSecret)
+	}
+	for _, box := range sealed {
+		if err := e.addKey(s, box); err != nil {
+			return e, err
+		}
+	}
+	if len(sub.Headers) > 0 {
+		plain, err := s.keys.Open(sub.Headers, headersAAD(sub.ID))
+		if err != nil {
+			return e, fmt.Errorf("headers of webhook %s: %w", sub.ID, err)
+		}
+		if err := json.Unmarshal(plain, &e.Headers); err != nil {
+			return e, fmt.Errorf("headers of webhook %s: %w", sub.ID, err)
+		}
+	}
+	return e, nil
+}
+
+func (e *Endpoint) addKey(s *Store, sealed []byte) error {
+	plain, err := s.keys.Open(sealed, secretAAD(e.ID))
+	if err != nil {
+		return fmt.Errorf("secret of webhook %s: %w", e.ID, err)
+	}
+	if pair, err := signature.ParseKeyPair(string(plain)); err == nil {
+		e.Signers = append(e.Signers, pair)
+		return nil
+	}
+	secret, err := signature.ParseSecret(string(plain))
+	if err != nil {
+		return fmt.Errorf("secret of webhook %s: %w", e.ID, err)
+	}
+	e.Signers, e.Secrets = append(e.Signers, secret), append(e.Secrets, secret)
+	return nil
+}
+
+// ClaimPosition is a place in the round over the subscriptions of a range of shards.
+type ClaimPosition struct {
+	Shard        int
+	Subscription uuid.UUID
+}
+
+// The subscriptions with fresh deliveries are found by jumping through the index from one to the next, so that a
+// million rows owed to one of them cost no more than one row.
+const freshSQL = `
+WITH RECURSIVE ready AS (
+	(SELECT shard, subscription_id FROM deliveries
+	 WHERE state = 'pending' AND attempts = 0 AND (shard, subscription_id) > (?, ?) AND shard < ?
+	 ORDER BY shard, subscription_id LIMIT 1)
+	UNION ALL
+	SELECT n.shard, n.subscription_id FROM ready r, LATERAL (
+		SELECT d.shard, d.subscription_id FROM deliveries d
+		WHERE d.state = 'pending' AND d.attempts = 0 AND (d.shard, d.subscription_id) > (r.shard, r.subscription_id) AND d.shard < ?
+		ORDER BY d.shard, d.subscription_id LIMIT 1) n
+)
+SELECT s.* FROM (SELECT * FROM ready LIMIT ?) r JOIN subscriptions s ON s.id = r.subscription_id
+ORDER BY r.shard, r.subscription_id`
+
+// FreshEndpoints lists the subscriptions of the shards [from, to) that have first attempts waiting, beginning behind
+// the given position. The second result is where the next call goes on: the range's beginning when the round is over.
+// What is owed to subscriptions that are off is cancelled on the way (P4.6).
+func (s *Store) FreshEndpoints(ctx context.Context, from, to int, after ClaimPosition) ([]Endpoint, ClaimPosition, error) {
+	start := ClaimPosition{Shard: from}
+	after.Shard = max(after.Shard, from)
+	var subs []Subscription
+	err := s.db.WithContext(ctx).Raw(freshSQL, after.Shard, after.Subscription, to, to, claimSubscriptions).Scan(&subs).Error
+	if err != nil {
+		return nil, start, translate(err)
+	}
+	endpoints, err := s.endpoints(ctx, subs)
+	if len(subs) < claimSubscriptions {
+		return endpoints, start, err
+	}
+	last := subs[len(subs)-1]
+	return endpoints, ClaimPosition{last.Shard, last.ID}, err
+}
+
+func (s *Store) endpoints(ctx context.Context, subs []Subscription) ([]Endpoint, error) {
+	now := time.Now()
+	endpoints := make([]Endpoint, 0, len(subs))
+	for _, sub := range subs {
+		e, err := s.endpoint(sub, now)
+		if err != nil {
+			// One subscription that cannot be opened must not hold up the others; its deliveries wait for the key.
+			s.log.Error("webhook cannot be sent to", "subscription", sub.ID, "error", err)
+			continue
+		}
+		if !e.On {
+			if err := s.cancelOwed(ctx, sub); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		endpoints = append(endpoints, e)
+	}
+	return endpoints, nil
+}
+
+func (s *Store) cancelOwed(ctx context.Context, sub Subscription) error {
+	why := "DISABLED"
+	if sub.DeletedAt != nil {
+		why = "DELETED"
+	}
+	return translate(s.db.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = clock_timestamp()
+		WHERE id IN (SELECT id FROM deliveries WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0 LIMIT ?)
+			OR id IN (SELECT id FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND attempts > 0 LIMIT ?)`,
+		why, sub.Shard, sub.ID, cancelRows, sub.ID, cancelRows).Error)
+}
+
+// Quota is how many deliveries a claim may lease for one endpoint.
+type Quota struct {
+	Endpoint *Endpoint
+	Rows     int
+}
+
+// leaseSQL leases what was picked, as far as the 16 MiB of a claim reach, and reads the payloads. The lease is longer
+// than a request's limit of 10 s and a margin for waiting and recording.
+const leaseSQL = `, sized AS (
+	SELECT p.id, e.payload, sum(octet_length(e.payload)) OVER (ORDER BY p.id) - octet_length(e.payload) AS before
+	FROM picked p JOIN events e ON e.id = p.event_id
+), leased AS (
+	UPDATE deliveries d SET state = 'leased', lease_owner = ?, leased_until = clock_timestamp() + interval '30 seconds'
+	FROM sized s WHERE d.id = s.id AND s.before < 16777216
+	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.first_attempt_at, s.payload
+)
+SELECT * FROM leased ORDER BY id`
+
+// ClaimFresh leases first attempts, oldest first within each endpoint, at most ClaimRows together (P4.1).
+func (s *Store) ClaimFresh(ctx context.Context, owner uuid.UUID, quotas []Quota) ([]Delivery, error) {
+	n := len(quotas)
+	ids, shards, rows, troubled := make(UUIDs, n), make(Ints, n), make(Ints, n), make(Ints, n)
+	for i, q := range quotas {
+		ids[i], shards[i], rows[i] = q.Endpoint.ID, int32(q.Endpoint.Shard), int32(min(q.Rows, ClaimRows)) //nolint:gosec // small
+		if q.Endpoint.InTrouble {
+			troubled[i] = 1
+		}
+	}
+	var claimed []Delivery
+	err := s.db.WithContext(ctx).Raw(`
+WITH picked AS MATERIALIZED (
+	SELECT p.id, p.event_id FROM unnest(?::uuid[], ?::int[], ?::int[], ?::int[]) t (id, shard, rows, troubled), LATERAL (
+		SELECT d.id, d.event_id FROM deliveries d
+		WHERE d.shard = t.shard AND d.subscription_id = t.id AND d.state = 'pending' AND d.attempts = 0 AND d.due_at <= clock_timestamp()
+		ORDER BY d.id LIMIT greatest(0, CASE t.troubled WHEN 0 THEN t.rows ELSE t.rows - `+othersSQL+` END) FOR UPDATE SKIP LOCKED) p
+	LIMIT ?
+)`+leaseSQL, ids, shards, rows, troubled, owner, ClaimRows, owner).Scan(&claimed).Error
+	return claimed, translate(err)
+}
+
+// othersSQL counts what other workers have in flight to t.id, which counts towards the endpoint's limit.
+const othersSQL = `(SELECT count(*) FROM deliveries o WHERE o.subscription_id = t.id AND o.state = 'leased' AND o.lease_owner <> ?)`
+
+// ClaimRetries leases further attempts that are due, the longest due first.
+func (s *Store) ClaimRetries(ctx context.Context, owner, subscription uuid.UUID, rows int) ([]Delivery, error) {
+	var claimed []Delivery
+	err := s.db.WithContext(ctx).Raw(`
+WITH picked AS MATERIALIZED (
+	SELECT p.id, p.event_id FROM (SELECT ?::uuid AS id, ?::int AS rows) t, LATERAL (
+		SELECT d.id, d.event_id FROM deliveries d
+		WHERE d.subscription_id = t.id AND d.state = 'pending' AND d.attempts > 0 AND d.due_at <= clock_timestamp()
+		ORDER BY d.due_at LIMIT greatest(0, t.rows - `+othersSQL+`) FOR UPDATE SKIP LOCKED) p
+)`+leaseSQL, subscription, min(rows, ClaimRows), owner, owner).Scan(&claimed).Error
+	return claimed, translate(err)
+}
+
+// ReleaseExpired makes the deliveries of the shards [from, to) whose lease ran out claimable again (P4.4). The owner is
+// left in the row: if it records after all before somebody else claims, that counts, and the delivery is not repeated.
+func (s *Store) ReleaseExpired(ctx context.Context, from, to int) (int64, error) {
+	r := s.db.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'pending', leased_until = NULL
+		WHERE state = 'leased' AND leased_until < clock_timestamp() AND shard >= ? AND shard < ?`, from, to)
+	return r.RowsAffected, translate(r.Error)
+}
+
+// Release hands deliveries back that were claimed and not attempted.
+func (s *Store) Release(ctx context.Context, owner uuid.UUID, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return translate(s.db.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'pending', leased_until = NULL, lease_owner = NULL
+		WHERE id = ANY(?) AND lease_owner = ? AND state = 'leased'`, UUIDs(ids), owner).Error)
+}
+
+// RetryState is what a subscription owes beyond first attempts.
+type RetryState struct {
+	Endpoint Endpoint   `gorm:"-"`
+	Owed     int        // deliveries with a failed attempt, waiting or leased
+	NextDue  *time.Time // of those waiting; the end of the earliest lease if all are leased
+	Failures []Failure  // the last few, newest first
+}
+
+// Failure is one failed attempt, as an operator reads it.
+type Failure struct {
+	StartedAt time.Time
+	Status    *int
+	Class     string
+	Error     *string
+}
+
+// ArmRetries reads, under the subscription's lock, what it owes, and notes what its retry workflow is armed for from now
+// on: a workflow that ends upon "nothing" cannot miss a failure that is recorded at the same time, because that one
+// leaves an outbox row (P4.7). A subscription that is off owes nothing: what it owed is cancelled.
+// Errors: NOT_FOUND, UNAVAILABLE.
+func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetryState, error) {
+	var st RetryState
+	var sub Subscription
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		st = RetryState{}
+		err := tx.Raw(`SELECT * FROM subscriptions WHERE id = ? FOR NO KEY UPDATE`, subscription).Take(&sub).Error
+		if err != nil {
+			return notFound(err, "webhook", subscription)
+		}
+		if st.Endpoint, err = s.endpoint(sub, time.Now()); err != nil {
+			return err
+		}
+		if st.Endpoint.On {
+			err = tx.Statement.ConnPool.QueryRowContext(ctx, `
+				SELECT count(*), coalesce(min(due_at) FILTER (WHERE state = 'pending'), min(leased_until)) FROM deliveries
+				WHERE subscription_id = $1 AND attempts > 0 AND state IN ('pending', 'leased')`, subscription).Scan(&st.Owed, &st.NextDue)
+		}
+		if err != nil || equalTimes(st.NextDue, sub.RetryArmedFor) {
+			return err
+		}
+		return tx.Exec(`UPDATE subscriptions SET retry_armed_for = ? WHERE id = ?`, st.NextDue, subscription).Error
+	})
+	if err == nil && !st.Endpoint.On {
+		err = s.cancelOwed(ctx, sub)
+	}
+	if err != nil || st.Owed == 0 {
+		return st, err
+	}
+	err = s.db.WithContext(ctx).Raw(`SELECT a.started_at, a.status, a.class, a.error FROM attempts a
+		WHERE a.subscription_id = ? AND a.class <> 'ok' ORDER BY a.id DESC LIMIT 3`, subscription).Scan(&st.Failures).Error
+	return st, translate(err)
+}

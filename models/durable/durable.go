@@ -1,0 +1,106 @@
+// Package durable has what the relay, the workflows and the activities agree on: the names under which Temporal knows
+// them, the ids of workflows, and the shapes that travel. Names and shapes are part of recorded histories: a field may
+// be added, never changed or removed. Nothing personal travels: ids, states and times only.
+package durable
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Workflow types, as Temporal UI shows them.
+const (
+	ConversationWorkflow = "Conversation"
+	DispatchWorkflow     = "WebhookDispatch"
+	RetryWorkflow        = "WebhookRetry"
+)
+
+// Signals.
+const (
+	SignalConversationChanged = "conversation-changed" // P3.1; no payload: the row says what is due
+	SignalRetriesOwed         = "retries-owed"         // P4.3; no payload
+)
+
+// Activity types.
+const (
+	TickActivity     = "TickConversation"
+	DispatchActivity = "DispatchDeliveries"
+	RetryActivity    = "RetryDeliveries"
+)
+
+// DeliveriesQueue is the task queue of the activities that send webhooks, for a given queue of workflows: endpoints that
+// are slow must not take the slots of what is quick.
+func DeliveriesQueue(queue string) string { return queue + "-deliveries" }
+
+// ConversationID is the id of a conversation's workflow.
+func ConversationID(tenant, conversation uuid.UUID) string {
+	return "conversation/" + tenant.String() + "/" + conversation.String()
+}
+
+// DispatchID is the id of a dispatch workflow.
+func DispatchID(dispatcher int) string { return fmt.Sprintf("webhook-dispatch/%d", dispatcher) }
+
+// RetryID is the id of a subscription's retry workflow.
+func RetryID(tenant, subscription uuid.UUID) string {
+	return "webhook/" + tenant.String() + "/" + subscription.String()
+}
+
+// ConversationInput starts a conversation's workflow, and starts it again when it continues as new.
+type ConversationInput struct {
+	TenantID       uuid.UUID `json:"tenantId"`
+	ConversationID uuid.UUID `json:"conversationId"`
+	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
+	MaxHistory int `json:"maxHistory,omitempty"`
+}
+
+// TickInput asks for what is due in a conversation.
+type TickInput struct {
+	TenantID       uuid.UUID `json:"tenantId"`
+	ConversationID uuid.UUID `json:"conversationId"`
+}
+
+// TickResult says how the conversation is after a tick.
+type TickResult struct {
+	Status  string     `json:"status"`
+	NextDue *time.Time `json:"nextDue,omitempty"`
+	MayEnd  bool       `json:"mayEnd"`
+}
+
+// DispatchInput names the range of shards that a dispatcher serves.
+type DispatchInput struct {
+	Dispatcher int `json:"dispatcher"`
+	FromShard  int `json:"fromShard"`
+	ToShard    int `json:"toShard"` // not included
+	// Runs is how many activities run before the workflow continues as new; 0 for the default.
+	Runs int `json:"runs,omitempty"`
+}
+
+// DispatchResult says what one run of a dispatcher did.
+type DispatchResult struct {
+	Delivered int64 `json:"delivered"`
+	Failed    int64 `json:"failed"`
+}
+
+// RetryInput names the subscription of a retry workflow.
+type RetryInput struct {
+	TenantID       uuid.UUID `json:"tenantId"`
+	SubscriptionID uuid.UUID `json:"subscriptionId"`
+	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
+	MaxHistory int `json:"maxHistory,omitempty"`
+}
+
+// RetryResult says how a subscription is after its due retries were made.
+type RetryResult struct {
+	Owed     int        `json:"owed"`
+	NextDue  *time.Time `json:"nextDue,omitempty"`
+	Made     int64      `json:"made"` // attempts in this run
+	Failures []Failure  `json:"failures,omitempty"`
+}
+
+// Failure is one failed attempt in words an operator reads.
+type Failure struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+}

@@ -1,0 +1,101 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/migrations"
+)
+
+// Migrate brings the database to this binary's schema and prepares the partitions of the weeks ahead. Several processes
+// may call it at once: an advisory lock lets one work. It never goes back.
+func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
+	cfg, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return fmt.Errorf("database URL: %w", err)
+	}
+	db := stdlib.OpenDB(*cfg)
+	defer func() { _ = db.Close() }()
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS,
+		goose.WithSessionLocker(locker), goose.WithSlog(log))
+	if err != nil {
+		return err
+	}
+	results, err := provider.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	for _, r := range results {
+		log.Info("migrated", "file", r.Source.Path, "took", r.Duration.Round(time.Millisecond).String())
+	}
+	return ensurePartitions(ctx, db, time.Now())
+}
+
+// latestMigration is the number of the newest migration in this binary.
+func latestMigration() (int64, error) {
+	files, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil || len(files) == 0 {
+		return 0, fmt.Errorf("no migrations in this binary: %w", err)
+	}
+	number, _, _ := strings.Cut(files[len(files)-1], "_") // Glob sorts
+	return strconv.ParseInt(number, 10, 64)
+}
+
+// partitioned are the tables that grow without end (P10).
+var partitioned = []string{"events", "deliveries", "attempts"}
+
+// weeksAhead is how many weekly partitions are made beyond the current one. Were the maintenance away for longer, rows
+// would go to the default partitions, and nothing would fail.
+const weeksAhead = 3
+
+// EnsurePartitions makes the weekly partitions from the current week on. It is idempotent.
+func (s *Store) EnsurePartitions(ctx context.Context) error {
+	return ensurePartitions(ctx, s.sql, time.Now())
+}
+
+func ensurePartitions(ctx context.Context, db *sql.DB, now time.Time) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return translate(err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing to undo after the commit
+	// Two processes making the same partition would trip over each other in the catalogue.
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('atender partitions'))`); err != nil {
+		return translate(err)
+	}
+	for w := range weeksAhead + 1 {
+		from := weekStart(now).AddDate(0, 0, 7*w)
+		year, week := from.ISOWeek()
+		for _, table := range partitioned {
+			_, err := tx.ExecContext(ctx, fmt.Sprintf(
+				`CREATE TABLE IF NOT EXISTS %s_%dw%02d PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')`,
+				table, year, week, table, ident.Floor(from), ident.Floor(from.AddDate(0, 0, 7))))
+			if err != nil {
+				return fmt.Errorf("partition of %s for week %d of %d: %w", table, week, year, err)
+			}
+		}
+	}
+	return tx.Commit()
+}
+
+// weekStart is the Monday 00:00 UTC that begins t's ISO week.
+func weekStart(t time.Time) time.Time {
+	t = t.UTC().Truncate(24 * time.Hour)
+	return t.AddDate(0, 0, -(int(t.Weekday())+6)%7)
+}

@@ -1,0 +1,9 @@
+// Package migrations holds the database's versioned SQL, applied by models.Migrate.
+package migrations
+
+import "embed"
+
+// FS has the migration files, in goose's format.
+//
+//go:embed *.sql
+var FS embed.FS

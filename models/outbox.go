@@ -1,0 +1,79 @@
+package models
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// What an outbox row tells Temporal (outbox.kind).
+const (
+	outboxConversation = "conversation" // poke the conversation's workflow, starting it if need be
+	outboxRetry        = "retry"        // the subscription owes retries
+)
+
+// Lower goes first: an endpoint in trouble before conversations, of which a flood may be waiting.
+const (
+	priorityRetry        = 1
+	priorityConversation = 2
+)
+
+// TopicOutbox is marked when there are new outbox rows.
+const TopicOutbox = "outbox"
+
+// TopicDeliveries is the topic that is marked when a shard got deliveries.
+func TopicDeliveries(shard int) string { return "deliveries/" + strconv.Itoa(shard) }
+
+// OutboxRow is one thing to tell Temporal, written in the transaction that made it necessary.
+type OutboxRow struct {
+	ID       int64
+	TenantID uuid.UUID
+	Kind     string
+	TargetID uuid.UUID
+	Status   *string
+	DueAt    *time.Time
+	Attempts int // of telling it, this one included
+}
+
+// IsConversation tells whether the row pokes a conversation's workflow; otherwise it is about a subscription's retries.
+func (r OutboxRow) IsConversation() bool { return r.Kind == outboxConversation }
+
+// ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Several relays share
+// the work: none sees a row that another has.
+func (s *Store) ClaimOutbox(ctx context.Context, limit int) ([]OutboxRow, error) {
+	var rows []OutboxRow
+	err := s.db.WithContext(ctx).Raw(`
+		UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
+		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp()
+			ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
+		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts`, limit).Scan(&rows).Error
+	return rows, translate(err)
+}
+
+// DeleteOutbox ends rows whose message was delivered.
+func (s *Store) DeleteOutbox(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.sql.ExecContext(ctx, `DELETE FROM outbox WHERE id = ANY($1)`, ids)
+	return translate(err)
+}
+
+// DeferOutbox gives rows back whose message could not be delivered, to be tried again after the given time.
+func (s *Store) DeferOutbox(ctx context.Context, ids []int64, after time.Duration) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.sql.ExecContext(ctx, `UPDATE outbox SET available_at = clock_timestamp() + $2 WHERE id = ANY($1)`, ids, after)
+	return translate(err)
+}
+
+// OutboxDepth is how many rows wait, and since when the oldest does (zero if none).
+func (s *Store) OutboxDepth(ctx context.Context) (depth int, oldest time.Duration, err error) {
+	var seconds float64
+	err = s.sql.QueryRowContext(ctx, `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM outbox`).
+		Scan(&depth, &seconds)
+	return depth, time.Duration(seconds * float64(time.Second)), translate(err)
+}

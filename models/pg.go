@@ -1,0 +1,191 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/atender/atender/models/problem"
+)
+
+// SQLSTATE codes that mean something to us (PostgreSQL documentation, appendix A).
+const (
+	codeUniqueViolation = "23505"
+	codeForeignKey      = "23503"
+	codeSerialization   = "40001"
+	codeDeadlock        = "40P01"
+	codeUndefinedTable  = "42P01"
+	codeTooManyConns    = "53300"
+	classShutdown       = "57P" // admin_shutdown, crash_shutdown, cannot_connect_now
+	classConnection     = "08"
+)
+
+// errRaced turns a transaction back that met another creating the same thing; trying again finds it made.
+var errRaced = errors.New("raced with a concurrent creation")
+
+func pgCode(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// violates tells whether err is the violation of the named constraint or unique index.
+func violates(err error, constraint string) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.ConstraintName == constraint
+}
+
+func worthRetrying(err error) bool {
+	code := pgCode(err)
+	return errors.Is(err, errRaced) || code == codeSerialization || code == codeDeadlock
+}
+
+func unavailable(message string, cause error) error {
+	return &problem.Error{Kind: problem.Unavailable, Code: "UNAVAILABLE", Message: message, Cause: cause}
+}
+
+// translate gives a database that is away the one error that says so; other errors pass.
+func translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, known := problem.As(err); known {
+		return err
+	}
+	code := pgCode(err)
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	away := connecting || network || code == codeTooManyConns ||
+		strings.HasPrefix(code, classShutdown) || strings.HasPrefix(code, classConnection) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	if (away || worthRetrying(err)) && !errors.Is(err, context.Canceled) {
+		return unavailable("the database does not answer; nothing was changed unless you are told so, and trying again is safe", err)
+	}
+	return err
+}
+
+// array is a PostgreSQL array column.
+type array[T any] []T
+
+// Strings, Ints and UUIDs are array columns of their element types.
+type (
+	Strings = array[string]
+	Ints    = array[int32]
+	UUIDs   = array[uuid.UUID]
+)
+
+var typeMap = pgtype.NewMap()
+
+// GormDataType implements GORM's interface for column types.
+func (array[T]) GormDataType() string { return "array" }
+
+// Scan implements sql.Scanner.
+func (a *array[T]) Scan(src any) error {
+	ids, ok := any(a).(*UUIDs)
+	if !ok {
+		return typeMap.SQLScanner((*[]T)(a)).Scan(src)
+	}
+	var texts []string // the type map has no plan for arrays of google's UUIDs
+	if err := typeMap.SQLScanner(&texts).Scan(src); err != nil {
+		return err
+	}
+	*ids = make(UUIDs, len(texts))
+	for i, text := range texts {
+		if err := (*ids)[i].Scan(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Value implements driver.Valuer.
+func (a array[T]) Value() (driver.Value, error) {
+	if a == nil {
+		return nil, nil
+	}
+	var oid uint32
+	switch any(a).(type) {
+	case Strings:
+		oid = pgtype.TextArrayOID
+	case Ints:
+		oid = pgtype.Int4ArrayOID
+	default:
+		oid = pgtype.UUIDArrayOID
+	}
+	b, err := typeMap.Encode(oid, pgtype.TextFormatCode, []T(a), nil)
+	return string(b), err
+}
+
+// statement collects the parts of one SQL statement and its arguments: the write path's inserts travel together,
+// because round trips are its cost (spec of the write path: P1.6).
+type statement struct {
+	parts []string
+	args  []any
+}
+
+// arg adds an argument and returns its placeholder.
+func (s *statement) arg(v any) string {
+	s.args = append(s.args, v)
+	return "$" + strconv.Itoa(len(s.args))
+}
+
+// list adds arguments and returns their placeholders, separated by commas.
+func (s *statement) list(vs ...any) string {
+	ps := make([]string, len(vs))
+	for i, v := range vs {
+		ps[i] = s.arg(v)
+	}
+	return strings.Join(ps, ", ")
+}
+
+// with adds a common table expression.
+func (s *statement) with(name, body string) { s.parts = append(s.parts, name+" AS ("+body+")") }
+
+// row runs the statement with the given last part and scans its one row, through GORM's raw interface.
+func (s *statement) row(ctx context.Context, tx *gorm.DB, last string, dest ...any) error {
+	text := last
+	if len(s.parts) > 0 {
+		text = "WITH " + strings.Join(s.parts, ",\n") + "\n" + last
+	}
+	return tx.Statement.ConnPool.QueryRowContext(ctx, text, s.args...).Scan(dest...)
+}
+
+// jsonArg is v as the text of a jsonb value.
+func jsonArg(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil { // only maps and slices of plain values come here
+		panic("models: a value that JSON cannot hold: " + err.Error())
+	}
+	return string(b)
+}
+
+var schemaCache sync.Map
+
+// columns lists T's columns as "alias.column AS prefixcolumn", for a struct embedded with that prefix.
+func columns[T any](alias, prefix string) string {
+	parsed, err := schema.Parse(new(T), &schemaCache, schema.NamingStrategy{})
+	if err != nil {
+		panic("models: " + err.Error())
+	}
+	cols := make([]string, len(parsed.DBNames))
+	for i, name := range parsed.DBNames {
+		cols[i] = alias + "." + name + " AS " + prefix + name
+	}
+	return strings.Join(cols, ", ")
+}

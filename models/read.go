@@ -1,0 +1,251 @@
+package models
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
+)
+
+// Page asks for a part of a list. Limit is 1 to 200, 50 when 0; Cursor is what the previous page returned.
+type Page struct {
+	Limit  int
+	Cursor string
+}
+
+func (p Page) limit() int {
+	switch {
+	case p.Limit <= 0:
+		return 50
+	default:
+		return min(p.Limit, 200)
+	}
+}
+
+// position is where a page ended: the sort key and id of its last row.
+type position struct {
+	Time time.Time `json:"t,omitzero"`
+	ID   uuid.UUID `json:"i"`
+	Sort string    `json:"s,omitempty"` // the cursor of one order means nothing in another
+}
+
+func (p position) cursor() string {
+	b, _ := json.Marshal(p) // plain values
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// after reads the cursor; nil on the first page. Errors: VALIDATION_FAILED.
+func (p Page) after(sort string) (*position, error) {
+	if p.Cursor == "" {
+		return nil, nil
+	}
+	var at position
+	b, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if err == nil {
+		err = json.Unmarshal(b, &at)
+	}
+	if err != nil || at.Sort != sort {
+		return nil, problem.Fields(problem.Field{
+			Field: "cursor", Code: "invalid",
+			Message: "must be the nextCursor of the previous page of the same list with the same sort",
+		})
+	}
+	return &at, nil
+}
+
+// conversationRow is a conversation read with its contact.
+type conversationRow struct {
+	Conversation Conversation `gorm:"embedded;embeddedPrefix:c_"`
+	Contact      Contact      `gorm:"embedded;embeddedPrefix:ct_"`
+}
+
+func (r conversationRow) whole() Conversation {
+	c := r.Conversation
+	c.Contact = r.Contact
+	return c
+}
+
+var conversationSQL = `SELECT ` + columns[Conversation]("c", "c_") + `, ` + columns[Contact]("ct", "ct_") + `
+	FROM conversations c JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE c.tenant_id = ?`
+
+func findConversation(db *gorm.DB, tenantID, id uuid.UUID) (Conversation, error) {
+	var row conversationRow
+	r := db.Raw(conversationSQL+` AND c.id = ?`, tenantID, id).Scan(&row)
+	if r.Error == nil && r.RowsAffected == 0 {
+		return Conversation{}, notFound(gorm.ErrRecordNotFound, "conversation", id)
+	}
+	return row.whole(), translate(r.Error)
+}
+
+// Conversation returns one conversation. Errors: NOT_FOUND, also for another tenant's.
+func (s *Store) Conversation(ctx context.Context, tenantID, id uuid.UUID) (Conversation, error) {
+	return findConversation(s.db.WithContext(ctx), tenantID, id)
+}
+
+// ConversationFilter narrows a list of conversations; zero values do not.
+type ConversationFilter struct {
+	Status, Channel, Tag, ExternalReference, Engagement string
+	Query                                               string // in subject, contact name and e-mail; or the number
+	AssigneeID, TeamID, ContactID                       *uuid.UUID
+	UpdatedSince, CreatedSince                          *time.Time
+	Sort                                                string // -updatedAt (default) or createdAt
+}
+
+// The orders of a list of conversations.
+const (
+	SortUpdated = "-updatedAt"
+	SortCreated = "createdAt"
+)
+
+// Conversations lists conversations and returns the cursor of the next page, empty at the end. Rows that do not change
+// during a walk appear exactly once; in the order of creation none is ever skipped.
+// Errors: VALIDATION_FAILED for a cursor that is not of this list.
+func (s *Store) Conversations(ctx context.Context, tenantID uuid.UUID, f ConversationFilter, page Page) ([]Conversation, string, error) {
+	sort := orDefault(f.Sort, SortUpdated)
+	at, err := page.after(sort)
+	if err != nil {
+		return nil, "", err
+	}
+	where, args := f.conditions()
+	order := ` ORDER BY c.updated_at DESC, c.id DESC`
+	if sort == SortCreated {
+		order = ` ORDER BY c.created_at, c.id`
+	}
+	if at != nil {
+		if sort == SortCreated {
+			where += ` AND (c.created_at, c.id) > (?, ?)`
+		} else {
+			where += ` AND (c.updated_at, c.id) < (?, ?)`
+		}
+		args = append(args, at.Time, at.ID)
+	}
+	var rows []conversationRow
+	err = s.db.WithContext(ctx).Raw(conversationSQL+where+order+` LIMIT ?`,
+		append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
+	if err != nil {
+		return nil, "", translate(err)
+	}
+	next := ""
+	if len(rows) > page.limit() {
+		rows = rows[:page.limit()]
+		last := rows[len(rows)-1].Conversation
+		end := position{Time: last.UpdatedAt, ID: last.ID, Sort: sort}
+		if sort == SortCreated {
+			end.Time = last.CreatedAt
+		}
+		next = end.cursor()
+	}
+	conversations := make([]Conversation, len(rows))
+	for i, r := range rows {
+		conversations[i] = r.whole()
+	}
+	return conversations, next, nil
+}
+
+func (f ConversationFilter) conditions() (string, []any) {
+	var where strings.Builder
+	var args []any
+	add := func(condition string, values ...any) {
+		where.WriteString(" AND " + condition)
+		args = append(args, values...)
+	}
+	text := func(column, value string) {
+		if value != "" {
+			add(column+" = ?", value)
+		}
+	}
+	id := func(column string, value *uuid.UUID) {
+		if value != nil {
+			add(column+" = ?", *value)
+		}
+	}
+	text("c.status", f.Status)
+	text("c.channel", f.Channel)
+	text("c.external_reference", f.ExternalReference)
+	text("c.engagement", f.Engagement)
+	id("c.assignee_id", f.AssigneeID)
+	id("c.team_id", f.TeamID)
+	id("c.contact_id", f.ContactID)
+	if f.Tag != "" {
+		add("c.tags @> ARRAY[?::text]", f.Tag)
+	}
+	if f.UpdatedSince != nil {
+		add("c.updated_at >= ?", *f.UpdatedSince)
+	}
+	if f.CreatedSince != nil {
+		add("c.created_at >= ?", *f.CreatedSince)
+	}
+	if f.Query != "" {
+		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Query) + "%"
+		number, _ := strconv.ParseInt(strings.TrimPrefix(f.Query, "#"), 10, 64) // 0 is nobody's number
+		add("(c.subject ILIKE ? OR ct.name ILIKE ? OR ct.email ILIKE ? OR c.number = ?)", like, like, like, number)
+	}
+	return where.String(), args
+}
+
+// Messages lists a conversation's messages, oldest first, and returns the cursor of the next page.
+// Errors: NOT_FOUND, VALIDATION_FAILED.
+func (s *Store) Messages(ctx context.Context, tenantID, conversationID uuid.UUID, page Page) ([]Message, string, error) {
+	return byID(ctx, s, tenantID, conversationID, page, func(m Message) uuid.UUID { return m.ID })
+}
+
+// TimelineEntry is a row of the timeline.
+type TimelineEntry struct {
+	TenantID       uuid.UUID
+	ID             uuid.UUID
+	ConversationID uuid.UUID
+	Kind           string
+	Actor          wire.Actor     `gorm:"serializer:json"`
+	Data           map[string]any `gorm:"serializer:json"`
+	Version        int64
+	CreatedAt      time.Time
+}
+
+// TableName implements GORM's Tabler.
+func (TimelineEntry) TableName() string { return "timeline" }
+
+// Timeline lists what happened to a conversation, oldest first, and returns the cursor of the next page.
+// Errors: NOT_FOUND, VALIDATION_FAILED.
+func (s *Store) Timeline(ctx context.Context, tenantID, conversationID uuid.UUID, page Page) ([]wire.TimelineEntry, string, error) {
+	rows, next, err := byID(ctx, s, tenantID, conversationID, page, func(e TimelineEntry) uuid.UUID { return e.ID })
+	entries := make([]wire.TimelineEntry, len(rows))
+	for i, e := range rows {
+		entries[i] = wire.TimelineEntry{
+			ID: e.ID, Kind: e.Kind, Actor: e.Actor, Data: orEmptyMap(e.Data), Version: e.Version, CreatedAt: wire.At(e.CreatedAt),
+		}
+	}
+	return entries, next, err
+}
+
+// byID lists what belongs to a conversation in the order of its time-ordered ids.
+func byID[T any](ctx context.Context, s *Store, tenantID, conversationID uuid.UUID, page Page, id func(T) uuid.UUID) ([]T, string, error) {
+	at, err := page.after("")
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := s.Conversation(ctx, tenantID, conversationID); err != nil {
+		return nil, "", err
+	}
+	q := s.db.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
+	if at != nil {
+		q = q.Where("id > ?", at.ID)
+	}
+	var rows []T
+	if err := q.Order("id").Limit(page.limit() + 1).Find(&rows).Error; err != nil {
+		return nil, "", translate(err)
+	}
+	next := ""
+	if len(rows) > page.limit() {
+		rows = rows[:page.limit()]
+		next = position{ID: id(rows[len(rows)-1])}.cursor()
+	}
+	return rows, next, nil
+}

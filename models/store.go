@@ -1,0 +1,138 @@
+// Package models is the domain: the entities, their rules, and the transactions that persist them. PostgreSQL owns
+// state (P1): every change of a conversation, whoever asks, goes through Store.Change and its siblings in write.go, in
+// one transaction with its events, deliveries and outbox row. See protocols.md for the numbered protocols.
+package models
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/wakeup"
+)
+
+// Options say how a Store is opened.
+type Options struct {
+	URL      string        // postgres://… of the database
+	MaxConns int           // connections at most; 20 when 0
+	Keys     *seal.Keyring // seals webhook secrets and headers; required for whoever touches subscriptions
+	Targets  target.Policy // which URLs a subscription may have
+	Logger   *slog.Logger  // slog.Default() when nil
+	// Clock turns the database's time, read after the locks (P1.3), into the transaction's; nil leaves it as it is.
+	// Tests of what time does inject one.
+	Clock func(database time.Time) time.Time
+}
+
+// Store is the door to the database. It is safe for concurrent use; one per process.
+type Store struct {
+	db      *gorm.DB
+	sql     *sql.DB
+	keys    *seal.Keyring
+	targets target.Policy
+	log     *slog.Logger
+	clock   func(time.Time) time.Time
+	wakeups *wakeup.Hub
+	numbers numberBlocks
+	auth    authCache
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// Open connects to the database, which must be migrated (Migrate), and starts the connection that carries wake-ups (P9).
+// The database need not answer yet: calls fail with problem.Unavailable until it does. Errors: a URL that cannot be parsed.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	cfg, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Clock == nil {
+		o.Clock = func(t time.Time) time.Time { return t }
+	}
+	db := stdlib.OpenDB(*cfg)
+	db.SetMaxOpenConns(o.MaxConns)
+	db.SetMaxIdleConns(o.MaxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	g, err := gorm.Open(postgres.New(postgres.Config{Conn: db}), &gorm.Config{
+		SkipDefaultTransaction: true, // what needs a transaction asks for one
+		DisableAutomaticPing:   true,
+		Logger:                 logger.Discard, // errors are returned, and logged once where they are handled
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s := &Store{
+		db: g, sql: db, keys: o.Keys, targets: o.Targets, log: o.Logger, clock: o.Clock,
+		wakeups: wakeup.New(cfg, o.Logger),
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.done.Go(func() { s.wakeups.Run(ctx) })
+	s.done.Go(func() { s.runAuthCache(ctx) })
+	return s, nil
+}
+
+// Close ends the wake-up connection and closes the pool, waiting for what runs.
+func (s *Store) Close() {
+	s.stop()
+	s.done.Wait()
+	_ = s.sql.Close() // nothing is lost with a pool that does not close cleanly
+}
+
+// Wakeups is the hub through which processes tell each other that there is something to do (P9).
+func (s *Store) Wakeups() *wakeup.Hub { return s.wakeups }
+
+// PoolStats are the connection pool's figures, for metrics.
+func (s *Store) PoolStats() sql.DBStats { return s.sql.Stats() }
+
+// Ready tells whether the database answers and is migrated as far as this binary needs.
+// Errors: problem.Unavailable saying which of the two is missing.
+func (s *Store) Ready(ctx context.Context) error {
+	want, err := latestMigration()
+	if err != nil {
+		return err
+	}
+	var have int64
+	err = s.sql.QueryRowContext(ctx,
+		`SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
+	switch {
+	case err != nil && pgCode(err) == codeUndefinedTable:
+		return unavailable("the database is not migrated: run atender migrate", err)
+	case err != nil:
+		return translate(err)
+	case have < want:
+		return unavailable(fmt.Sprintf("the database is at migration %d, this binary needs %d: run atender migrate", have, want), nil)
+	}
+	return nil
+}
+
+// maxTries bounds the attempts at a transaction that PostgreSQL, or a concurrent creation, turned back (P1.2).
+const maxTries = 5
+
+// transact runs f in a transaction and runs the whole again when it was turned back for reasons of concurrency.
+// f must therefore set what it returns afresh each time.
+func (s *Store) transact(ctx context.Context, f func(tx *gorm.DB) error) error {
+	var err error
+	for range maxTries {
+		err = s.db.WithContext(ctx).Transaction(f)
+		if !worthRetrying(err) {
+			break
+		}
+	}
+	return translate(err)
+}

@@ -1,0 +1,451 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/retry"
+	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/wire"
+)
+
+// Limits of a subscription.
+const (
+	DefaultMaxInFlight = 32
+	MaxInFlight        = 256
+	MaxPerSecond       = 10_000
+)
+
+// The ways a subscription's requests are signed.
+const (
+	SigningHMAC    = "hmac"
+	SigningEd25519 = "ed25519"
+)
+
+// Shards is how many parts the subscriptions are divided into; each dispatcher serves a range of them.
+const Shards = 64
+
+// Subscription is a webhook subscription's row. Secrets and header values are sealed (package seal).
+type Subscription struct {
+	TenantID       uuid.UUID
+	ID             uuid.UUID
+	Name           string
+	URL            string
+	Events         Strings
+	Description    string
+	IsActive       bool
+	DisabledReason *string
+	Headers        []byte
+	HeaderNames    Strings
+	MaxPerSecond   *int
+	MaxInFlight    int
+	Retry          Ints
+	FilterChannels Strings
+	FilterTags     Strings
+	FilterTeamIDs  UUIDs
+	Signing        string
+	Secret         []byte
+	PreviousSecret []byte
+	PreviousUntil  *time.Time
+	PublicKey      *string
+	RetryArmedFor  *time.Time
+	Shard          int
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DeletedAt      *time.Time // a plain column: deliveries still name a deleted subscription
+}
+
+// Wire is the subscription's JSON shape, without secrets.
+func (s Subscription) Wire() wire.Subscription {
+	out := wire.Subscription{
+		ID: s.ID, Name: s.Name, URL: s.URL, Events: s.Events, Description: s.Description, IsActive: s.IsActive,
+		DisabledReason: s.DisabledReason, Headers: []string{}, MaxPerSecond: s.MaxPerSecond, MaxInFlight: s.MaxInFlight,
+		Signing: s.Signing, PublicKey: s.PublicKey, CreatedAt: wire.At(s.CreatedAt), UpdatedAt: wire.At(s.UpdatedAt),
+	}
+	out.Headers = append(out.Headers, s.HeaderNames...)
+	for _, step := range s.Retry {
+		out.Retry = append(out.Retry, int(step))
+	}
+	if len(s.FilterChannels)+len(s.FilterTags)+len(s.FilterTeamIDs) > 0 {
+		out.Filter = &wire.Filter{Channels: s.FilterChannels, Tags: s.FilterTags, TeamIDs: s.FilterTeamIDs}
+	}
+	return out
+}
+
+// NewSubscription is what a subscription is made from.
+type NewSubscription struct {
+	Name, URL    string
+	Events       []string // types, or "*" alone for all
+	Description  string
+	IsActive     *bool // true when nil
+	Headers      map[string]string
+	MaxPerSecond *int
+	MaxInFlight  *int
+	Retry        []int
+	Filter       *wire.Filter
+	Signing      string // hmac when empty
+}
+
+// SubscriptionUpdate changes a subscription; what is nil or not Set stays.
+type SubscriptionUpdate struct {
+	Name, URL, Description *string
+	Events                 *[]string
+	IsActive               *bool
+	Headers                *map[string]string
+	MaxPerSecond           Optional[int]
+	MaxInFlight            *int
+	Retry                  Optional[[]int]
+	Filter                 Optional[wire.Filter]
+}
+
+// CreateSubscription makes a subscription; its secret is in the answer and never readable again.
+// Errors: WEBHOOKS_DISABLED, WEBHOOK_LIMIT_REACHED (inactive ones count), VALIDATION_FAILED.
+func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in NewSubscription) (wire.Subscription, error) {
+	now := time.Now()
+	sub := Subscription{
+		TenantID: tenantID, ID: ident.New(), IsActive: true, MaxInFlight: DefaultMaxInFlight,
+		Signing: orDefault(in.Signing, SigningHMAC), CreatedAt: now,
+	}
+	sub.Shard = shardOf(sub.ID)
+	sub.setFilter(nil)
+	update := SubscriptionUpdate{
+		Name: &in.Name, URL: &in.URL, Description: &in.Description, Events: &in.Events, IsActive: in.IsActive,
+		Headers: &in.Headers, MaxPerSecond: Optional[int]{Set: true, Value: in.MaxPerSecond}, MaxInFlight: in.MaxInFlight,
+	}
+	if in.Retry != nil {
+		update.Retry = Some(in.Retry)
+	}
+	if in.Filter != nil {
+		update.Filter = Some(*in.Filter)
+	}
+	if err := s.applyUpdate(&sub, update, now); err != nil {
+		return wire.Subscription{}, err
+	}
+	secret, err := s.newSecret(&sub)
+	if err != nil {
+		return wire.Subscription{}, err
+	}
+	err = s.transact(ctx, func(tx *gorm.DB) error {
+		tenant, err := s.webhookTenant(tx, tenantID)
+		if err != nil {
+			return err
+		}
+		var count int64
+		if err := live(tx, tenantID).Model(&Subscription{}).Count(&count).Error; err != nil {
+			return err
+		}
+		if int(count) >= tenant.MaxWebhooks {
+			return problem.New(problem.Limited, "WEBHOOK_LIMIT_REACHED",
+				"this tenant may have %d webhooks, inactive ones included: delete one, or ask your operator for more", tenant.MaxWebhooks).
+				With("maxWebhooks", tenant.MaxWebhooks)
+		}
+		return tx.Create(&sub).Error
+	})
+	if err != nil {
+		return wire.Subscription{}, err
+	}
+	out := sub.Wire()
+	out.Secret = &secret
+	return out, nil
+}
+
+// webhookTenant locks the tenant's row, so that two creations cannot both be the last one allowed.
+func (s *Store) webhookTenant(tx *gorm.DB, tenantID uuid.UUID) (Tenant, error) {
+	var t Tenant
+	err := tx.Raw(`SELECT * FROM tenants WHERE id = ? FOR NO KEY UPDATE`, tenantID).Take(&t).Error
+	if err == nil && !t.WebhooksEnabled {
+		err = errWebhooksDisabled
+	}
+	return t, err
+}
+
+var errWebhooksDisabled = problem.New(problem.Forbidden, "WEBHOOKS_DISABLED",
+	"webhooks are not enabled for this tenant: ask your operator to enable them")
+
+// WebhooksEnabled is nil if the tenant may use webhooks at all. Errors: WEBHOOKS_DISABLED.
+func (s *Store) WebhooksEnabled(ctx context.Context, tenantID uuid.UUID) error {
+	t, err := s.Tenant(ctx, tenantID)
+	if err == nil && !t.WebhooksEnabled {
+		return errWebhooksDisabled
+	}
+	return err
+}
+
+func live(db *gorm.DB, tenantID uuid.UUID) *gorm.DB {
+	return db.Where("tenant_id = ? AND deleted_at IS NULL", tenantID)
+}
+
+// Subscriptions lists a tenant's subscriptions, oldest first, and returns the cursor of the next page.
+// Errors: WEBHOOKS_DISABLED, VALIDATION_FAILED.
+func (s *Store) Subscriptions(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.Subscription, string, error) {
+	at, err := page.after("")
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.WebhooksEnabled(ctx, tenantID); err != nil {
+		return nil, "", err
+	}
+	q := live(s.db.WithContext(ctx), tenantID)
+	if at != nil {
+		q = q.Where("id > ?", at.ID)
+	}
+	var rows []Subscription
+	if err := q.Order("id").Limit(page.limit() + 1).Find(&rows).Error; err != nil {
+		return nil, "", translate(err)
+	}
+	next := ""
+	if len(rows) > page.limit() {
+		rows = rows[:page.limit()]
+		next = position{ID: rows[len(rows)-1].ID}.cursor()
+	}
+	out := make([]wire.Subscription, len(rows))
+	for i, r := range rows {
+		out[i] = r.Wire()
+	}
+	return out, next, nil
+}
+
+// Subscription returns one subscription. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
+func (s *Store) Subscription(ctx context.Context, tenantID, id uuid.UUID) (wire.Subscription, error) {
+	if err := s.WebhooksEnabled(ctx, tenantID); err != nil {
+		return wire.Subscription{}, err
+	}
+	var sub Subscription
+	err := live(s.db.WithContext(ctx), tenantID).Take(&sub, "id = ?", id).Error
+	return sub.Wire(), notFound(err, "webhook", id)
+}
+
+// lockSubscription begins a change of a subscription.
+func (s *Store) lockSubscription(tx *gorm.DB, tenantID, id uuid.UUID) (Subscription, error) {
+	if _, err := s.webhookTenant(tx, tenantID); err != nil {
+		return Subscription{}, err
+	}
+	var sub Subscription
+	err := tx.Raw(`SELECT * FROM subscriptions WHERE tenant_id = ? AND id = ? AND deleted_at IS NULL FOR NO KEY UPDATE`, tenantID, id).
+		Take(&sub).Error
+	return sub, notFound(err, "webhook", id)
+}
+
+func saveSubscription(tx *gorm.DB, sub *Subscription) error {
+	return tx.Model(sub).Select("*").Where("tenant_id = ? AND id = ?", sub.TenantID, sub.ID).Updates(sub).Error
+}
+
+// UpdateSubscription changes a subscription. A new URL or header is used from the next claim on (P4.6). Turning one on
+// again clears why it was disabled; what happened meanwhile is not sent.
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED.
+func (s *Store) UpdateSubscription(ctx context.Context, tenantID, id uuid.UUID, u SubscriptionUpdate) (wire.Subscription, error) {
+	var sub Subscription
+	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
+		if sub, err = s.lockSubscription(tx, tenantID, id); err != nil {
+			return err
+		}
+		if err := s.applyUpdate(&sub, u, time.Now()); err != nil {
+			return err
+		}
+		return saveSubscription(tx, &sub)
+	})
+	if err != nil {
+		return wire.Subscription{}, err
+	}
+	return sub.Wire(), nil
+}
+
+// DeleteSubscription ends a subscription. What it is owed is cancelled when it would be claimed next (P4.6).
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND.
+func (s *Store) DeleteSubscription(ctx context.Context, tenantID, id uuid.UUID) error {
+	var sub Subscription
+	return s.transact(ctx, func(tx *gorm.DB) (err error) {
+		if sub, err = s.lockSubscription(tx, tenantID, id); err != nil {
+			return err
+		}
+		now := time.Now()
+		sub.DeletedAt, sub.IsActive, sub.UpdatedAt = &now, false, now
+		return saveSubscription(tx, &sub)
+	})
+}
+
+// RotateSecret gives a subscription a new secret and returns it, the only time. During the grace, at most 168 hours,
+// deliveries carry the signatures of both. Rotating again within the grace ends the oldest at once.
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND.
+func (s *Store) RotateSecret(ctx context.Context, tenantID, id uuid.UUID, grace time.Duration) (wire.Subscription, error) {
+	var sub Subscription
+	var secret string
+	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
+		if sub, err = s.lockSubscription(tx, tenantID, id); err != nil {
+			return err
+		}
+		now := time.Now()
+		sub.PreviousSecret, sub.PreviousUntil, sub.UpdatedAt = nil, nil, now
+		if grace > 0 {
+			until := now.Add(grace)
+			sub.PreviousSecret, sub.PreviousUntil = sub.Secret, &until
+		}
+		if secret, err = s.newSecret(&sub); err != nil {
+			return err
+		}
+		return saveSubscription(tx, &sub)
+	})
+	if err != nil {
+		return wire.Subscription{}, err
+	}
+	out := sub.Wire()
+	out.Secret = &secret
+	return out, nil
+}
+
+// newSecret gives the subscription a signing key and returns it in plain.
+func (s *Store) newSecret(sub *Subscription) (plain string, err error) {
+	if sub.Signing == SigningEd25519 {
+		pair := signature.NewKeyPair()
+		public := pair.Public().String()
+		plain, sub.PublicKey = pair.Reveal(), &public
+	} else {
+		plain = signature.NewSecret().Reveal()
+	}
+	sub.Secret, err = s.keys.Seal([]byte(plain), secretAAD(sub.ID))
+	return plain, err
+}
+
+// What ciphertexts are bound to: one moved to another row does not open.
+func secretAAD(id uuid.UUID) string  { return "subscription-secret/" + id.String() }
+func headersAAD(id uuid.UUID) string { return "subscription-headers/" + id.String() }
+
+func shardOf(id uuid.UUID) int {
+	h := fnv.New32a()
+	_, _ = h.Write(id[:]) // a hash does not fail
+	return int(h.Sum32() % Shards)
+}
+
+// applyUpdate checks an update and applies it. All that is wrong is reported together.
+func (s *Store) applyUpdate(sub *Subscription, u SubscriptionUpdate, now time.Time) error {
+	var wrong []problem.Field
+	refuse := func(field, code, format string, args ...any) {
+		wrong = append(wrong, problem.Field{Field: field, Code: code, Message: fmt.Sprintf(format, args...)})
+	}
+	set(&sub.Name, u.Name)
+	set(&sub.Description, u.Description)
+	if u.URL != nil {
+		wrong = append(wrong, s.checkURL(*u.URL)...)
+		sub.URL = *u.URL
+	}
+	if u.Events != nil {
+		wrong = append(wrong, checkEvents(*u.Events)...)
+		sub.Events = slices.Compact(slices.Sorted(slices.Values(*u.Events)))
+	}
+	if u.IsActive != nil {
+		if *u.IsActive {
+			sub.DisabledReason = nil
+		}
+		sub.IsActive = *u.IsActive
+	}
+	if u.MaxPerSecond.Set {
+		if v := u.MaxPerSecond.Value; v != nil && (*v < 1 || *v > MaxPerSecond) {
+			refuse("maxPerSecond", "out_of_range", "must be 1 to %d, or null for no limit", MaxPerSecond)
+		}
+		sub.MaxPerSecond = u.MaxPerSecond.Value
+	}
+	if u.MaxInFlight != nil {
+		if *u.MaxInFlight < 1 || *u.MaxInFlight > MaxInFlight {
+			refuse("maxInFlight", "out_of_range", "must be 1 to %d", MaxInFlight)
+		}
+		sub.MaxInFlight = *u.MaxInFlight
+	}
+	if u.Retry.Set {
+		wrong = append(wrong, sub.setRetry(u.Retry.Value)...)
+	}
+	if u.Filter.Set {
+		sub.setFilter(u.Filter.Value)
+	}
+	if u.Headers != nil {
+		wrong = append(wrong, target.CheckHeaders(*u.Headers)...)
+	}
+	if len(wrong) > 0 {
+		return problem.Fields(wrong...)
+	}
+	sub.UpdatedAt = now
+	if u.Headers != nil {
+		return s.sealHeaders(sub, *u.Headers)
+	}
+	return nil
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func (s *Store) checkURL(url string) []problem.Field {
+	err := s.targets.CheckURL(url)
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*target.Error); ok { //nolint:errorlint // CheckURL returns it bare
+		return []problem.Field{e.Field("url")}
+	}
+	return []problem.Field{{Field: "url", Code: "invalid", Message: err.Error()}}
+}
+
+func checkEvents(events []string) []problem.Field {
+	if len(events) == 0 {
+		return []problem.Field{{Field: "events", Code: "required", Message: `must name at least one event type, or "*" for all`}}
+	}
+	if len(events) == 1 && events[0] == "*" {
+		return nil
+	}
+	var wrong []problem.Field
+	for _, e := range events {
+		if !slices.Contains(lifecycle.EventTypes, lifecycle.EventType(e)) {
+			wrong = append(wrong, problem.Field{
+				Field: "events", Code: "unknown",
+				Message: fmt.Sprintf(`there is no event type %q; the types are %v, or "*" alone for all`, e, lifecycle.EventTypes),
+			})
+		}
+	}
+	return wrong
+}
+
+func (s *Subscription) setRetry(steps *[]int) []problem.Field {
+	s.Retry = nil
+	if steps == nil {
+		return nil
+	}
+	if wrong := retry.FromSeconds(*steps).Validate("retry"); len(wrong) > 0 {
+		return wrong
+	}
+	s.Retry = make(Ints, len(*steps))
+	for i, step := range *steps {
+		s.Retry[i] = int32(step) //nolint:gosec // validated: at most 7 days
+	}
+	return nil
+}
+
+func (s *Subscription) setFilter(f *wire.Filter) {
+	s.FilterChannels, s.FilterTags, s.FilterTeamIDs = Strings{}, Strings{}, UUIDs{}
+	if f != nil {
+		s.FilterChannels = append(s.FilterChannels, f.Channels...)
+		s.FilterTags = append(s.FilterTags, f.Tags...)
+		s.FilterTeamIDs = append(s.FilterTeamIDs, f.TeamIDs...)
+	}
+}
+
+func (s *Store) sealHeaders(sub *Subscription, headers map[string]string) (err error) {
+	sub.HeaderNames, sub.Headers = append(Strings{}, slices.Sorted(maps.Keys(headers))...), nil
+	if len(headers) > 0 {
+		plain, _ := json.Marshal(headers) // strings
+		sub.Headers, err = s.keys.Seal(plain, headersAAD(sub.ID))
+	}
+	return err
+}

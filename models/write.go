@@ -1,0 +1,284 @@
+package models
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/wire"
+)
+
+// write is one transaction that changes one conversation: the write path, P1. It is made by lock or create, filled by
+// commands, and ended by save; there is no other way to change a conversation.
+type write struct {
+	tx           *gorm.DB
+	actor        wire.Actor
+	now          time.Time // read after the locks (P1.3)
+	ids          *ident.Sequence
+	conversation Conversation
+	change       *lifecycle.Change
+	isNew        bool
+
+	contact        contactOutcome
+	contactChanges map[string]lifecycle.FieldChange
+
+	messages      []Message
+	messageNumber int64 // for the message of this write, if it was asked for
+
+	tags    map[string]uuid.UUID // by name: those that exist, and those that save must make
+	newTags []string
+
+	quiet bool     // the conversation's workflow is the one that asked: it needs no poke
+	marks []string // topics to wake after the commit (P1.8)
+}
+
+// contactOutcome is what a creation did to the contact.
+type contactOutcome int
+
+const (
+	contactKnown contactOutcome = iota
+	contactNew
+	contactFilled
+)
+
+// lockedRow is what the first statement of a change brings.
+type lockedRow struct {
+	Conversation  Conversation `gorm:"embedded;embeddedPrefix:c_"`
+	Contact       Contact      `gorm:"embedded;embeddedPrefix:ct_"`
+	Now           time.Time
+	MessageNumber int64
+	TagIDs        map[string]uuid.UUID `gorm:"serializer:json"`
+	ReplayOf      *uuid.UUID
+}
+
+// The time is read outside the CTE: a lock is taken after the columns beside it are computed. Nothing here is joined
+// that another writer of the same conversation could have changed while this one waited, since a join would show it
+// as it was before.
+var lockSQL = `
+WITH locked AS MATERIALIZED (SELECT * FROM conversations WHERE tenant_id = ? AND id = ? FOR NO KEY UPDATE)
+SELECT ` + columns[Conversation]("l", "c_") + `, ` + columns[Contact]("ct", "ct_") + `, clock_timestamp() AS now,
+	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
+	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY(?::text[])) AS tag_ids,
+	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = ?) AS replay_of
+FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
+
+// wants says what lock should bring along, to save round trips.
+type wants struct {
+	message    bool     // a number for a message
+	externalID *string  // whether a message with it is in the conversation's line already
+	tags       []string // ids of these tags
+}
+
+// lock begins a change of an existing conversation (P1.2 to P1.4). The second result is the message that is there
+// already under the wanted external id. Errors: NOT_FOUND.
+func (s *Store) lock(tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor, want wants) (*write, *uuid.UUID, error) {
+	var row lockedRow
+	r := tx.Raw(lockSQL, tenantID, id, want.message, Strings(want.tags), want.externalID).Scan(&row)
+	if r.Error != nil {
+		return nil, nil, r.Error
+	}
+	if r.RowsAffected == 0 {
+		return nil, nil, notFound(gorm.ErrRecordNotFound, "conversation", id)
+	}
+	w := &write{
+		tx: tx, actor: actor, now: s.clock(row.Now), conversation: row.Conversation, messageNumber: row.MessageNumber,
+		tags: row.TagIDs,
+	}
+	w.ids = ident.NewSequence(w.now)
+	w.conversation.Contact = row.Contact
+	w.change = lifecycle.Begin(w.conversation.state(), w.now)
+	return w, row.ReplayOf, nil
+}
+
+// addMessage puts a message into the write and returns its index for the lifecycle's facts.
+func (w *write) addMessage(m Message) int {
+	m.TenantID, m.ConversationID, m.ChainID = w.conversation.TenantID, w.conversation.ID, w.conversation.ChainID
+	m.ID, m.Number, m.CreatedAt = w.ids.Next(), w.messageNumber, w.now
+	if m.SentAt.IsZero() {
+		m.SentAt = w.now
+	}
+	w.messages = append(w.messages, m)
+	return len(w.messages) - 1
+}
+
+// save ends the write (P1.5 to P1.7): version, events, timeline, deliveries and outbox row, in one statement. Where
+// nothing happened it does nothing.
+func (w *write) save(ctx context.Context) error {
+	if len(w.change.Facts) == 0 {
+		return nil
+	}
+	c := &w.conversation
+	c.setState(w.change.After)
+	c.Version++
+	c.UpdatedAt = w.now
+	w.missingTags()
+
+	var st statement
+	if w.isNew {
+		w.insertContact(&st)
+		w.insertConversation(&st)
+	} else {
+		w.updateConversation(&st)
+	}
+	w.insertTags(&st)
+	for i := range w.messages {
+		w.insertMessage(&st, i)
+	}
+	w.insertTimeline(&st)
+	shards := w.insertEvents(&st)
+	if !w.quiet && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
+		st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
+			VALUES (`+st.list(c.TenantID, outboxConversation, c.ID, string(c.Status), priorityConversation, c.NextDueAt, w.now, w.now)+`)`)
+		w.marks = append(w.marks, TopicOutbox)
+	}
+	var tagsMade int
+	var woken Ints
+	err := st.row(ctx, w.tx, `SELECT (SELECT count(*) FROM tag), `+shards, &tagsMade, &woken)
+	if err == nil && tagsMade < len(w.newTags) {
+		return errRaced // somebody made the tag meanwhile: its id is not the one in our events
+	}
+	for _, shard := range woken {
+		w.marks = append(w.marks, TopicDeliveries(int(shard)))
+	}
+	return err
+}
+
+// missingTags gives ids to the tags that the change applied and the tenant does not have yet.
+func (w *write) missingTags() {
+	for _, f := range w.change.Facts {
+		if _, known := w.tags[f.Tag]; f.Tag != "" && !known {
+			if w.tags == nil {
+				w.tags = map[string]uuid.UUID{}
+			}
+			w.tags[f.Tag] = w.ids.Next()
+			w.newTags = append(w.newTags, f.Tag)
+		}
+	}
+	slices.Sort(w.newTags) // one order for everybody (P1.2)
+}
+
+func (w *write) insertTags(st *statement) {
+	if len(w.newTags) == 0 {
+		st.with("tag", `SELECT WHERE false`)
+		return
+	}
+	ids := make([]uuid.UUID, len(w.newTags))
+	for i, name := range w.newTags {
+		ids[i] = w.tags[name]
+	}
+	st.with("tag", `INSERT INTO tags (tenant_id, id, name, created_at)
+		SELECT `+st.arg(w.conversation.TenantID)+`, u.id, u.name, `+st.arg(w.now)+`
+		FROM unnest(`+st.arg(ids)+`::uuid[], `+st.arg(w.newTags)+`::text[]) u (id, name)
+		ON CONFLICT DO NOTHING RETURNING 1`)
+}
+
+func (w *write) insertContact(st *statement) {
+	ct := &w.conversation.Contact
+	switch w.contact {
+	case contactNew:
+		st.with("contact", `INSERT INTO contacts (tenant_id, id, number, name, email, phone, custom_fields, created_at, updated_at)
+			VALUES (`+st.list(ct.TenantID, ct.ID, ct.Number, ct.Name, ct.Email, ct.Phone, jsonArg(orEmptyMap(ct.CustomFields)), ct.CreatedAt, ct.UpdatedAt)+`)`)
+	case contactFilled:
+		st.with("contact", `UPDATE contacts SET name = `+st.arg(ct.Name)+`, phone = `+st.arg(ct.Phone)+`, updated_at = `+st.arg(ct.UpdatedAt)+`
+			WHERE tenant_id = `+st.arg(ct.TenantID)+` AND id = `+st.arg(ct.ID))
+	}
+}
+
+func (w *write) insertConversation(st *statement) {
+	c := &w.conversation
+	st.with("conversation", `INSERT INTO conversations (tenant_id, id, number, external_reference, subject, channel, status,
+			engagement, contact_id, team_id, tags, custom_fields, metadata, version, chain_id, previous_conversation_id,
+			created_at, updated_at, last_message_at, next_due_at)
+		VALUES (`+st.list(c.TenantID, c.ID, c.Number, c.ExternalReference, c.Subject, c.Channel, string(c.Status),
+		string(c.Engagement), c.ContactID, c.TeamID, texts(c.Tags), jsonArg(orEmptyMap(c.CustomFields)),
+		jsonArg(orEmptyMap(c.Metadata)), c.Version, c.ChainID, c.PreviousConversationID,
+		c.CreatedAt, c.UpdatedAt, c.LastMessageAt, c.NextDueAt)+`)`)
+}
+
+func (w *write) updateConversation(st *statement) {
+	c := &w.conversation
+	st.with("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
+			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at, next_due_at, armed_for)
+		= (`+st.list(c.Subject, string(c.Status), string(c.Engagement), c.AssigneeID, c.TeamID, texts(c.Tags),
+		jsonArg(orEmptyMap(c.CustomFields)), c.SnoozedUntil, c.Version, c.UpdatedAt, c.FirstReplyAt, c.LastMessageAt,
+		c.ResolvedAt, c.ArchivedAt, c.NextDueAt, c.ArmedFor)+`)
+		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
+}
+
+func (w *write) insertMessage(st *statement, i int) {
+	m := &w.messages[i]
+	st.with("message"+strconv.Itoa(i), `INSERT INTO messages (tenant_id, id, number, conversation_id, chain_id, direction, text, html,
+			author_type, author_id, author_name, automated, external_id, sent_at, created_at, metadata)
+		VALUES (`+st.list(m.TenantID, m.ID, m.Number, m.ConversationID, m.ChainID, string(m.Direction), m.Text, m.HTML,
+		string(m.AuthorType), m.AuthorID, m.AuthorName, m.Automated, m.ExternalID, m.SentAt, m.CreatedAt, jsonArg(orEmptyMap(m.Metadata)))+`)`)
+}
+
+// insertTimeline writes one entry for each fact.
+func (w *write) insertTimeline(st *statement) {
+	n := len(w.change.Facts)
+	ids, kinds, actors, data := make([]uuid.UUID, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, f := range w.change.Facts {
+		d := f.Data
+		switch f.Kind {
+		case lifecycle.MessageReceived, lifecycle.MessageSent, lifecycle.NoteAdded:
+			d = map[string]any{"messageId": w.messages[f.Index].ID}
+		}
+		ids[i], kinds[i], actors[i], data[i] = w.ids.Next(), string(f.Kind), jsonArg(w.actorOf(f)), jsonArg(orEmptyMap(d))
+	}
+	c := &w.conversation
+	st.with("timeline", `INSERT INTO timeline (tenant_id, id, conversation_id, kind, actor, data, version, created_at)
+		SELECT `+st.arg(c.TenantID)+`, u.id, `+st.arg(c.ID)+`, u.kind, u.actor::jsonb, u.data::jsonb, `+st.arg(c.Version)+`, `+st.arg(w.now)+`
+		FROM unnest(`+st.arg(ids)+`::uuid[], `+st.arg(kinds)+`::text[], `+st.arg(actors)+`::text[], `+st.arg(data)+`::text[])
+			u (id, kind, actor, data)`)
+}
+
+// insertEvents writes the events and one delivery for each event and matching active subscription (P1.6). It returns
+// the expression of the shards that got deliveries.
+func (w *write) insertEvents(st *statement) (shards string) {
+	events := w.renderEvents()
+	if len(events) == 0 {
+		return `'{}'::int[]`
+	}
+	n := len(events)
+	ids, kinds, payloads := make([]uuid.UUID, n), make([]string, n), make([]string, n)
+	conversations, contacts := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
+	for i, e := range events {
+		ids[i], kinds[i], payloads[i], conversations[i], contacts[i] = e.id, string(e.kind), e.payload, e.conversationID, e.contactID
+	}
+	c := &w.conversation
+	tenant, now, version := st.arg(c.TenantID), st.arg(w.now)+`::timestamptz`, st.arg(c.Version)+`::bigint`
+	st.with("owed", `SELECT * FROM unnest(`+st.arg(ids)+`::uuid[], `+st.arg(kinds)+`::text[], `+st.arg(payloads)+`::text[], `+
+		st.arg(conversations)+`::uuid[], `+st.arg(contacts)+`::uuid[])
+		WITH ORDINALITY u (id, type, payload, conversation_id, contact_id, ord)`)
+	st.with("event", `INSERT INTO events (id, tenant_id, type, conversation_id, contact_id, version, payload, created_at)
+		SELECT id, `+tenant+`, type, conversation_id, contact_id, CASE WHEN conversation_id IS NOT NULL THEN `+version+` END, payload, `+now+` FROM owed`)
+	st.with("delivery", `INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, conversation_id,
+			seq, shard, state, due_at, created_at)
+		SELECT uuid_v7(`+now+`, o.ord), `+tenant+`, s.id, o.id, o.type, o.conversation_id,
+			`+version+` * `+strconv.Itoa(seqPerVersion)+` + o.ord, s.shard, 'pending', `+now+`, `+now+`
+		FROM owed o JOIN subscriptions s ON s.tenant_id = `+tenant+` AND s.is_active AND s.deleted_at IS NULL
+			AND s.events && ARRAY['*', o.type]
+			AND (NOT s.has_filter OR o.conversation_id IS NOT NULL
+				AND (s.filter_channels = '{}' OR `+st.arg(c.Channel)+` = ANY (s.filter_channels))
+				AND (s.filter_tags = '{}' OR s.filter_tags && `+st.arg(texts(c.Tags))+`::text[])
+				AND (s.filter_team_ids = '{}' OR `+st.arg(c.TeamID)+`::uuid = ANY (s.filter_team_ids)))
+		RETURNING shard`)
+	return `(SELECT coalesce(array_agg(DISTINCT shard::int), '{}') FROM delivery)`
+}
+
+// texts is an array that is never NULL.
+func texts(s Strings) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// seqPerVersion leaves room for the events of one transaction in deliveries.seq.
+const seqPerVersion = 4096

@@ -1,0 +1,48 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/atender/atender/models"
+)
+
+// metrics are what the worker itself counts; those of its activities are theirs.
+type metrics struct {
+	relayed     *prometheus.CounterVec
+	outboxDepth prometheus.Gauge
+	outboxAge   prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		relayed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atender_outbox_relayed_total", Help: "Outbox rows told to Temporal, by outcome.",
+		}, []string{"outcome"}),
+		outboxDepth: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "atender_outbox_depth", Help: "Outbox rows that wait to be told to Temporal.",
+		}),
+		outboxAge: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "atender_outbox_oldest_seconds", Help: "Age of the oldest outbox row.",
+		}),
+	}
+	r.MustRegister(m.relayed, m.outboxDepth, m.outboxAge)
+	return m
+}
+
+// watch keeps the gauges that the database knows.
+func (m *metrics) watch(ctx context.Context, store *models.Store) {
+	for {
+		if depth, oldest, err := store.OutboxDepth(ctx); err == nil {
+			m.outboxDepth.Set(float64(depth))
+			m.outboxAge.Set(oldest.Seconds())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(5 * time.Second):
+		}
+	}
+}

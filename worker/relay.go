@@ -1,0 +1,199 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/workflows"
+)
+
+const (
+	// relayBatch is how many outbox rows one claim takes: few, so that what is urgent does not wait behind a long batch.
+	relayBatch = 64
+	// relayConcurrency bounds the calls to Temporal under way: a flood of new conversations must not take the machine
+	// from the API and the deliveries.
+	relayConcurrency = 8
+	// relayCall bounds one call to Temporal.
+	relayCall = 5 * time.Second
+	// relayPoll is the floor under lost wake-ups (P9).
+	relayPoll = 250 * time.Millisecond
+	// relayAway is the pause after a batch in which Temporal did not answer.
+	relayAway = time.Second
+)
+
+// relay tells Temporal what the outbox says (P1.7). The calls are idempotent: a poke says only that there is something to
+// look at. Rows are deleted after the call; a crash in between repeats it. Several relays share the work.
+type relay struct {
+	store   *models.Store
+	client  client.Client
+	queue   string
+	log     *slog.Logger
+	metrics *metrics
+}
+
+func (r *relay) run(ctx context.Context) {
+	woken, stop := r.store.Wakeups().Listen(models.TopicOutbox)
+	defer stop()
+	for ctx.Err() == nil {
+		rows, err := r.store.ClaimOutbox(ctx, relayBatch)
+		wait := relayPoll
+		switch {
+		case err != nil && ctx.Err() == nil:
+			r.log.Error("outbox not read", "error", err)
+			wait = time.Second
+		case len(rows) > 0:
+			wait = r.tell(ctx, rows)
+		}
+		if len(rows) == relayBatch && wait == relayPoll {
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-woken:
+			if wait > relayPoll { // Temporal or the database is away: news does not bring it back
+				<-timer.C
+			}
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// target is one workflow to tell, with all the rows that say so: one call serves them all.
+type target struct {
+	row models.OutboxRow // the newest of them
+	ids []int64
+	err error
+}
+
+func coalesce(rows []models.OutboxRow) []*target {
+	type key struct {
+		kind string
+		id   uuid.UUID
+	}
+	byKey := map[key]*target{}
+	var targets []*target
+	for _, row := range rows {
+		k := key{row.Kind, row.TargetID}
+		t := byKey[k]
+		if t == nil {
+			t = &target{}
+			byKey[k] = t
+			targets = append(targets, t)
+		}
+		if row.ID >= t.row.ID {
+			t.row = row
+		}
+		t.ids = append(t.ids, row.ID)
+	}
+	return targets
+}
+
+// tell makes the calls and settles the rows. It returns how long to wait before the next claim.
+func (r *relay) tell(ctx context.Context, rows []models.OutboxRow) time.Duration {
+	targets := coalesce(rows)
+	slots := make(chan struct{}, relayConcurrency)
+	var wg sync.WaitGroup
+	for _, t := range targets {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			call, cancel := context.WithTimeout(ctx, relayCall)
+			defer cancel()
+			t.err = r.poke(call, t.row)
+		})
+	}
+	wg.Wait()
+
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayCall)
+	defer cancel()
+	var done, failed []int64
+	var firstErr error
+	for _, t := range targets {
+		if t.err == nil {
+			done = append(done, t.ids...)
+			continue
+		}
+		failed = append(failed, t.ids...)
+		firstErr = t.err
+	}
+	r.metrics.relayed.WithLabelValues("ok").Add(float64(len(done)))
+	r.metrics.relayed.WithLabelValues("failed").Add(float64(len(failed)))
+	if err := errors.Join(r.store.DeleteOutbox(settle, done), r.store.DeferOutbox(settle, failed, relayAway)); err != nil {
+		r.log.Error("outbox rows not settled; they will be told again", "error", err)
+	}
+	if firstErr != nil && ctx.Err() == nil {
+		r.log.Warn("Temporal not told; the rows stay in the outbox", "rows", len(failed), "error", firstErr)
+		return relayAway
+	}
+	return relayPoll
+}
+
+// poke signals the workflow, starting it if it does not run.
+func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
+	options := client.StartWorkflowOptions{
+		TaskQueue:                r.queue,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}
+	attributes := []temporal.SearchAttributeUpdate{workflows.AttributeTenant.ValueSet(row.TenantID.String())}
+	if row.DueAt != nil {
+		attributes = append(attributes, workflows.AttributeNextDue.ValueSet(row.DueAt.UTC()))
+	}
+	var signal, workflow string
+	var input any
+	if row.IsConversation() {
+		options.ID = durable.ConversationID(row.TenantID, row.TargetID)
+		options.StaticSummary = "Time of one conversation: snoozes"
+		attributes = append(attributes, workflows.AttributeConversation.ValueSet(row.TargetID.String()))
+		if row.Status != nil {
+			attributes = append(attributes, workflows.AttributeStatus.ValueSet(*row.Status))
+		}
+		signal, workflow = durable.SignalConversationChanged, durable.ConversationWorkflow
+		input = durable.ConversationInput{TenantID: row.TenantID, ConversationID: row.TargetID}
+	} else {
+		options.ID = durable.RetryID(row.TenantID, row.TargetID)
+		options.StaticSummary = "Webhook in trouble: its further attempts"
+		attributes = append(attributes, workflows.AttributeWebhook.ValueSet(row.TargetID.String()))
+		signal, workflow = durable.SignalRetriesOwed, durable.RetryWorkflow
+		input = durable.RetryInput{TenantID: row.TenantID, SubscriptionID: row.TargetID}
+	}
+	options.TypedSearchAttributes = temporal.NewSearchAttributes(attributes...)
+	_, err := r.client.SignalWithStartWorkflow(ctx, options.ID, signal, nil, options, workflow, input)
+	if err != nil {
+		return fmt.Errorf("signal %s: %w", options.ID, err)
+	}
+	return nil
+}
+
+// ensureDispatchers starts the dispatch workflows that do not run; they run for ever.
+func ensureDispatchers(ctx context.Context, c client.Client, queue string, dispatchers int) error {
+	for i := range dispatchers {
+		in := durable.DispatchInput{
+			Dispatcher: i, FromShard: i * models.Shards / dispatchers, ToShard: (i + 1) * models.Shards / dispatchers,
+		}
+		_, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+			ID: durable.DispatchID(i), TaskQueue: queue,
+			WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+			WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+			StaticSummary:            "First attempts of webhooks",
+		}, durable.DispatchWorkflow, in)
+		if _, running := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && !running {
+			return fmt.Errorf("start %s: %w", durable.DispatchID(i), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+// Package worker is the process that keeps time and sends webhooks: it runs the workflows and activities, and relays the
+// outbox to Temporal.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atender/atender/activities"
+	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/workflows"
+)
+
+// Config are a worker's values.
+type Config struct {
+	MetricsAddr string // where /metrics and /healthz are served; nowhere when empty
+	TaskQueue   string // of the workflows; the queue of deliveries is derived from it
+	Namespace   string // Temporal's, for the registration of search attributes
+	Dispatchers int    // dispatch workflows, 1 to 64; 8 when 0. All workers must agree.
+	Sender      sender.Config
+	Activities  activities.Config
+}
+
+// Deps are what a worker works with.
+type Deps struct {
+	Store    *models.Store
+	Temporal client.Client
+	Logger   *slog.Logger
+}
+
+// Worker is one worker process's work.
+type Worker struct {
+	cfg      Config
+	deps     Deps
+	registry *prometheus.Registry
+	metrics  *metrics
+	acts     *activities.Activities
+}
+
+// stopTimeout is how long running activities may go on after a stop: a webhook request's 10 s, its record, a margin. It
+// is below the 25 s in which the process must be gone.
+const stopTimeout = 20 * time.Second
+
+// New makes a worker. Errors: a dependency or value that is missing.
+func New(cfg Config, deps Deps) (*Worker, error) {
+	if deps.Store == nil || deps.Temporal == nil || deps.Logger == nil {
+		return nil, errors.New("worker: Store, Temporal and Logger are needed")
+	}
+	if cfg.TaskQueue == "" {
+		return nil, errors.New("worker: TaskQueue is needed")
+	}
+	if cfg.Dispatchers == 0 {
+		cfg.Dispatchers = 8
+	}
+	if cfg.Dispatchers < 1 || cfg.Dispatchers > models.Shards {
+		return nil, fmt.Errorf("worker: dispatchers must be 1 to %d", models.Shards)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	w := &Worker{cfg: cfg, deps: deps, registry: registry, metrics: newMetrics(registry)}
+	w.acts = &activities.Activities{
+		Config: cfg.Activities, Store: deps.Store, Sender: sender.New(cfg.Sender), Metrics: activities.NewMetrics(registry), Log: deps.Logger,
+	}
+	return w, nil
+}
+
+// Run works until ctx ends, then stops taking work and finishes or hands back what runs, within 25 s. Temporal and the
+// database may be away when it starts: it waits for them.
+func (w *Worker) Run(ctx context.Context) error {
+	defer w.acts.Sender.Close()
+	var background sync.WaitGroup
+	defer background.Wait()
+	background.Go(func() { w.serveMetrics(ctx) })
+	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
+	background.Go(func() { w.keepPartitions(ctx) })
+
+	if !w.retry(ctx, "register search attributes", w.registerAttributes) {
+		return nil
+	}
+	workers := []sdkworker.Worker{w.workflowWorker(), w.deliveryWorker()}
+	started := 0
+	if !w.retry(ctx, "start", func(context.Context) error {
+		for ; started < len(workers); started++ {
+			if err := workers[started].Start(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}) {
+		return nil
+	}
+	relay := relay{store: w.deps.Store, client: w.deps.Temporal, queue: w.cfg.TaskQueue, log: w.deps.Logger, metrics: w.metrics}
+	background.Go(func() { relay.run(ctx) })
+	background.Go(func() { w.keepDispatchers(ctx) })
+	w.deps.Logger.Info("worker is up", "taskQueue", w.cfg.TaskQueue, "dispatchers", w.cfg.Dispatchers)
+
+	<-ctx.Done()
+	w.deps.Logger.Info("worker stops: finishing what runs")
+	for _, sdk := range workers {
+		background.Go(sdk.Stop)
+	}
+	return nil
+}
+
+func (w *Worker) workflowWorker() sdkworker.Worker {
+	sdk := sdkworker.New(w.deps.Temporal, w.cfg.TaskQueue, sdkworker.Options{
+		WorkerStopTimeout:           stopTimeout,
+		DisableRegistrationAliasing: true,
+		WorkflowTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
+	})
+	sdk.RegisterWorkflowWithOptions(workflows.Conversation, workflow.RegisterOptions{Name: durable.ConversationWorkflow})
+	sdk.RegisterWorkflowWithOptions(workflows.Dispatch, workflow.RegisterOptions{Name: durable.DispatchWorkflow})
+	sdk.RegisterWorkflowWithOptions(workflows.Retry, workflow.RegisterOptions{Name: durable.RetryWorkflow})
+	sdk.RegisterActivityWithOptions(w.acts.TickConversation, activity.RegisterOptions{Name: durable.TickActivity})
+	return sdk
+}
+
+// deliveryWorker sends webhooks, on a queue of its own: its activities are few, long and slow.
+func (w *Worker) deliveryWorker() sdkworker.Worker {
+	sdk := sdkworker.New(w.deps.Temporal, durable.DeliveriesQueue(w.cfg.TaskQueue), sdkworker.Options{
+		WorkerStopTimeout:                  stopTimeout,
+		DisableRegistrationAliasing:        true,
+		DisableWorkflowWorker:              true,
+		MaxConcurrentActivityExecutionSize: w.cfg.Dispatchers + 200, // all dispatchers, and endpoints in trouble
+		ActivityTaskPollerBehavior:         sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
+	})
+	sdk.RegisterActivityWithOptions(w.acts.DispatchDeliveries, activity.RegisterOptions{Name: durable.DispatchActivity})
+	sdk.RegisterActivityWithOptions(w.acts.RetryDeliveries, activity.RegisterOptions{Name: durable.RetryActivity})
+	return sdk
+}
+
+// retry runs f every second until it succeeds; false when ctx ended first.
+func (w *Worker) retry(ctx context.Context, what string, f func(context.Context) error) bool {
+	for {
+		err := f(ctx)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		w.deps.Logger.Warn("Temporal is not ready; trying again", "step", what, "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// registerAttributes makes the search attributes known to the namespace. Those that are there stay.
+func (w *Worker) registerAttributes(ctx context.Context) error {
+	request := &operatorservice.AddSearchAttributesRequest{Namespace: w.cfg.Namespace, SearchAttributes: workflows.AttributeTypes()}
+	_, err := w.deps.Temporal.OperatorService().AddSearchAttributes(ctx, request)
+	if _, known := errors.AsType[*serviceerror.AlreadyExists](err); known {
+		return nil
+	}
+	return err
+}
+
+// keepDispatchers sees to it that the dispatch workflows run, also after Temporal lost its data.
+func (w *Worker) keepDispatchers(ctx context.Context) {
+	for {
+		wait := 15 * time.Second
+		if err := ensureDispatchers(ctx, w.deps.Temporal, w.cfg.TaskQueue, w.cfg.Dispatchers); err != nil && ctx.Err() == nil {
+			w.deps.Logger.Warn("dispatch workflows not ensured", "error", err)
+			wait = time.Second
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// keepPartitions makes the partitions of the weeks ahead, every few hours.
+func (w *Worker) keepPartitions(ctx context.Context) {
+	for {
+		wait := 6 * time.Hour
+		if err := w.deps.Store.EnsurePartitions(ctx); err != nil && ctx.Err() == nil {
+			w.deps.Logger.Error("partitions not prepared", "error", err)
+			wait = time.Minute
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *Worker) serveMetrics(ctx context.Context) {
+	if w.cfg.MetricsAddr == "" {
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("ok\n")) })
+	server := &http.Server{Addr: w.cfg.MetricsAddr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		w.deps.Logger.Error("metrics are not served", "address", w.cfg.MetricsAddr, "error", err)
+	}
+}

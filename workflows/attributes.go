@@ -1,0 +1,93 @@
+// Package workflows has Temporal's part of Atender: time and retries. The workflows are thin: they ask activities what is
+// due, and carry ids, states and times, nothing personal. They must stay deterministic, and every change of the sequence
+// of their commands needs workflow.GetVersion: recorded histories in tests/histories are replayed against them.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// The search attributes by which an operator finds workflows. The worker registers them when it starts.
+var (
+	AttributeTenant       = temporal.NewSearchAttributeKeyKeyword("AtenderTenant")
+	AttributeConversation = temporal.NewSearchAttributeKeyKeyword("AtenderConversation")
+	AttributeStatus       = temporal.NewSearchAttributeKeyKeyword("AtenderStatus")
+	AttributeNextDue      = temporal.NewSearchAttributeKeyTime("AtenderNextDue")
+	AttributeWebhook      = temporal.NewSearchAttributeKeyKeyword("AtenderWebhook")
+)
+
+// AttributeTypes are the search attributes by name, with their types as Temporal registers them.
+func AttributeTypes() map[string]enums.IndexedValueType {
+	types := map[string]enums.IndexedValueType{}
+	for _, key := range []temporal.SearchAttributeKey{
+		AttributeTenant, AttributeConversation, AttributeStatus, AttributeNextDue, AttributeWebhook,
+	} {
+		types[key.GetName()] = key.GetValueType()
+	}
+	return types
+}
+
+// maxHistory is the default length of history at which a workflow continues as new, before Temporal suggests it: a
+// short history is quick to replay when the worker's cache has lost it.
+const maxHistory = 2_000
+
+func mustContinue(ctx workflow.Context, limit int) bool {
+	if limit <= 0 {
+		limit = maxHistory
+	}
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > limit
+}
+
+// alarm is a workflow's one timer.
+type alarm struct {
+	at     time.Time // zero when none runs
+	timer  workflow.Future
+	cancel workflow.CancelFunc
+}
+
+// arm sets the alarm. One that moves later is left to fire at the old time: whoever wakes finds nothing due and arms anew,
+// which is cheaper than cancelling when a time moves often.
+func (a *alarm) arm(ctx workflow.Context, due *time.Time, summary string) {
+	if a.timer != nil && (due == nil || due.Before(a.at)) {
+		a.cancel()
+		a.timer = nil
+	}
+	if due == nil || a.timer != nil {
+		return
+	}
+	var timerCtx workflow.Context
+	timerCtx, a.cancel = workflow.WithCancel(ctx)
+	a.at = *due
+	// Not less than a little while: were the clock of the database behind that of Temporal, the timer would otherwise fire
+	// again and again until they agree.
+	wait := max(due.Sub(workflow.Now(ctx)), 50*time.Millisecond)
+	a.timer = workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: summary})
+}
+
+// wait blocks until the alarm fires or the channel has a signal, which it takes.
+func (a *alarm) wait(ctx workflow.Context, signals workflow.ReceiveChannel) {
+	s := workflow.NewSelector(ctx)
+	s.AddReceive(signals, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
+	if a.timer != nil {
+		s.AddFuture(a.timer, func(workflow.Future) { a.timer = nil })
+	}
+	s.Select(ctx)
+}
+
+// drain takes all signals that are there.
+func drain(signals workflow.ReceiveChannel) {
+	for signals.ReceiveAsync(nil) {
+		continue
+	}
+}
+
+// How times are shown to operators, in UTC.
+const (
+	minute = "2006-01-02 15:04Z"
+	second = "2006-01-02 15:04:05Z"
+)

@@ -1,0 +1,109 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atender/atender/models/durable"
+)
+
+// Conversation keeps a conversation's time: snoozes end when they should. One runs for every conversation until nothing
+// can become due any more, and is started again when it reopens. It never decides from memory what is due: it asks the
+// tick, which decides from the row; so a late, repeated or lost timer can delay, never corrupt (P3).
+func Conversation(ctx workflow.Context, in durable.ConversationInput) error {
+	c := conversation{in: in, changed: workflow.GetSignalChannel(ctx, durable.SignalConversationChanged)}
+	return c.run(ctx)
+}
+
+type conversation struct {
+	in      durable.ConversationInput
+	changed workflow.ReceiveChannel
+	alarm   alarm
+}
+
+func (c *conversation) run(ctx workflow.Context) error {
+	for {
+		drain(c.changed) // before arming: a timer that is replaced in the same breath costs two events
+		state, err := c.tick(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.publish(ctx, state); err != nil {
+			return err
+		}
+		if c.changed.Len() > 0 {
+			continue
+		}
+		if state.MayEnd {
+			return nil
+		}
+		if mustContinue(ctx, c.in.MaxHistory) {
+			return workflow.NewContinueAsNewError(ctx, durable.ConversationWorkflow, c.in)
+		}
+		if state.NextDue != nil {
+			c.alarm.arm(ctx, state.NextDue, "due "+state.NextDue.UTC().Format(second))
+		} else {
+			c.alarm.arm(ctx, nil, "")
+		}
+		c.alarm.wait(ctx, c.changed)
+	}
+}
+
+// tick applies what is due and says what is next. It is tried first within the workflow task, which costs Temporal a
+// third of a proper activity; if the database does not answer, as an activity that an operator sees waiting.
+func (c *conversation) tick(ctx workflow.Context) (state durable.TickResult, err error) {
+	in := durable.TickInput{TenantID: c.in.TenantID, ConversationID: c.in.ConversationID}
+	quick := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout:    2 * time.Second,
+		ScheduleToCloseTimeout: 3 * time.Second,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 2},
+		Summary:                "what is due now, what is next",
+	})
+	if err = workflow.ExecuteLocalActivity(quick, durable.TickActivity, in).Get(ctx, &state); err == nil {
+		return state, nil
+	}
+	patient := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+		Summary:             "what is due now, what is next (the database did not answer at once)",
+	})
+	err = workflow.ExecuteActivity(patient, durable.TickActivity, in).Get(ctx, &state)
+	return state, err
+}
+
+// publish shows the state where an operator looks: search attributes if they changed, which costs an event, and the
+// current details, which cost nothing.
+func (c *conversation) publish(ctx workflow.Context, state durable.TickResult) error {
+	have := workflow.GetTypedSearchAttributes(ctx)
+	var updates []temporal.SearchAttributeUpdate
+	if status, _ := have.GetKeyword(AttributeStatus); status != state.Status {
+		updates = append(updates, AttributeStatus.ValueSet(state.Status))
+	}
+	switch due, shown := have.GetTime(AttributeNextDue); {
+	case state.NextDue == nil && shown:
+		updates = append(updates, AttributeNextDue.ValueUnset())
+	case state.NextDue != nil && !(shown && due.Equal(*state.NextDue)):
+		updates = append(updates, AttributeNextDue.ValueSet(state.NextDue.UTC()))
+	}
+	workflow.SetCurrentDetails(ctx, c.details(ctx, state))
+	if len(updates) == 0 {
+		return nil
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+func (c *conversation) details(ctx workflow.Context, state durable.TickResult) string {
+	what := map[string]string{"active": "Active", "snoozed": "Snoozed", "done": "Done", "archived": "Archived"}[state.Status]
+	switch {
+	case state.Status == "snoozed" && state.NextDue != nil:
+		what += " until " + state.NextDue.UTC().Format(second)
+	case state.NextDue != nil:
+		what += "; next due " + state.NextDue.UTC().Format(second)
+	case !state.MayEnd:
+		what += "; nothing due"
+	}
+	return fmt.Sprintf("%s; as of %s", what, workflow.Now(ctx).UTC().Format(second))
+}

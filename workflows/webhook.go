@@ -1,0 +1,106 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atender/atender/models/durable"
+)
+
+const (
+	// heartbeat is how long a dispatcher may be silent before another worker takes its shards.
+	heartbeat = 6 * time.Second
+	// longRun bounds one run of an activity that sends webhooks; it ends itself well before.
+	longRun = 15 * time.Minute
+	// dispatchRuns is how many of them make one run of a dispatch workflow.
+	dispatchRuns = 50
+)
+
+func sending(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           durable.DeliveriesQueue(workflow.GetInfo(ctx).TaskQueueName),
+		StartToCloseTimeout: longRun,
+		HeartbeatTimeout:    heartbeat,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1.5, MaximumInterval: 10 * time.Second},
+		Summary:             summary,
+	})
+}
+
+// Dispatch makes the first attempts of a range of shards, for ever: one long activity after another. What Temporal adds
+// is that one of them always runs, and only one. A healthy delivery costs Temporal nothing of its own (P4).
+func Dispatch(ctx workflow.Context, in durable.DispatchInput) error {
+	runs := in.Runs
+	if runs <= 0 {
+		runs = dispatchRuns
+	}
+	var total durable.DispatchResult
+	for range runs {
+		workflow.SetCurrentDetails(ctx, fmt.Sprintf("First attempts of webhooks, shards %d to %d. In this run: %d delivered, %d failed; as of %s",
+			in.FromShard, in.ToShard-1, total.Delivered, total.Failed, workflow.Now(ctx).UTC().Format(minute)))
+		var done durable.DispatchResult
+		err := workflow.ExecuteActivity(sending(ctx, "deliver what is new"), durable.DispatchActivity, in).Get(ctx, &done)
+		if err != nil {
+			return err
+		}
+		total.Delivered += done.Delivered
+		total.Failed += done.Failed
+	}
+	return workflow.NewContinueAsNewError(ctx, durable.DispatchWorkflow, in)
+}
+
+// Retry owns the further attempts of one subscription, for as long as it owes any: every endpoint in trouble has one, and
+// it is what an operator reads of it (P4).
+func Retry(ctx workflow.Context, in durable.RetryInput) error {
+	owed := workflow.GetSignalChannel(ctx, durable.SignalRetriesOwed)
+	var alarm alarm
+	for {
+		drain(owed)
+		var state durable.RetryResult
+		err := workflow.ExecuteActivity(sending(ctx, "make the attempts that are due"), durable.RetryActivity, in).Get(ctx, &state)
+		if err != nil {
+			return err
+		}
+		if err := publishRetry(ctx, state); err != nil {
+			return err
+		}
+		if owed.Len() > 0 {
+			continue
+		}
+		if state.Owed == 0 {
+			return nil
+		}
+		if mustContinue(ctx, in.MaxHistory) {
+			return workflow.NewContinueAsNewError(ctx, durable.RetryWorkflow, in)
+		}
+		alarm.arm(ctx, state.NextDue, "next attempt")
+		alarm.wait(ctx, owed)
+	}
+}
+
+func publishRetry(ctx workflow.Context, state durable.RetryResult) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d deliveries wait for another attempt", state.Owed)
+	if state.NextDue != nil {
+		fmt.Fprintf(&b, ", the next at %s", state.NextDue.UTC().Format(second))
+	}
+	fmt.Fprintf(&b, "; as of %s", workflow.Now(ctx).UTC().Format(second))
+	for i, f := range state.Failures {
+		if i == 0 {
+			b.WriteString("\n\nLast failures:\n")
+		}
+		fmt.Fprintf(&b, "\n- %s: %s", f.At.UTC().Format(second), f.Reason)
+	}
+	workflow.SetCurrentDetails(ctx, b.String())
+	due, shown := workflow.GetTypedSearchAttributes(ctx).GetTime(AttributeNextDue)
+	switch {
+	case state.NextDue != nil && !(shown && due.Equal(*state.NextDue)):
+		return workflow.UpsertTypedSearchAttributes(ctx, AttributeNextDue.ValueSet(state.NextDue.UTC()))
+	case state.NextDue == nil && shown:
+		return workflow.UpsertTypedSearchAttributes(ctx, AttributeNextDue.ValueUnset())
+	}
+	return nil
+}
