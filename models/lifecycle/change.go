@@ -46,6 +46,8 @@ type Assignment struct {
 	TeamID     *uuid.UUID `json:"teamId"`
 }
 
+func (s State) assignment() Assignment { return Assignment{s.AssigneeID, s.TeamID} }
+
 // Change is one transaction's worth of commands on one conversation.
 type Change struct {
 	Now    time.Time
@@ -180,7 +182,7 @@ func (c *Change) Note(index int) {
 
 // Assign sets who is responsible. Errors: *TransitionError when archived.
 func (c *Change) Assign(to Assignment) error {
-	from := Assignment{c.After.AssigneeID, c.After.TeamID}
+	from := c.After.assignment()
 	if reflect.DeepEqual(from, to) {
 		return nil
 	}

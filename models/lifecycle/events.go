@@ -1,6 +1,9 @@
 package lifecycle
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // EventType is one of the types a webhook can subscribe to.
 type EventType string
@@ -37,7 +40,8 @@ type Event struct {
 
 // Events lists what the change fires, in order: the general conversation.updated first, at most once and only if a field
 // of Diff changed; then the specific ones in the order things happened. A change in which nothing happened fires nothing;
-// notes fire nothing; waking is an update, not a reopening. A tag added and removed in one change fires neither.
+// notes fire nothing; waking is an update, not a reopening. What counts is what the change did in the end: a tag added
+// and removed again in it fires neither, one added twice fires once.
 func (c *Change) Events() []Event {
 	var events []Event
 	isNew := len(c.Facts) > 0 && c.Facts[0].Kind == Created
@@ -45,34 +49,38 @@ func (c *Change) Events() []Event {
 		events = append(events, Event{Type: ConversationUpdated})
 	}
 	for _, f := range c.Facts {
-		switch f.Kind {
-		case Created:
-			events = append(events, Event{ConversationCreated, f})
-		case MessageReceived:
-			events = append(events, Event{MessageReceivedEvent, f})
-		case MessageSent:
-			events = append(events, Event{MessageSentEvent, f})
-		case Resolved:
-			if c.After.Status == Done && c.Before.Status != Done {
-				events = append(events, Event{ConversationResolved, f})
-			}
-		case Reopened:
-			if c.Before.Status == Done && c.After.Status == Active {
-				events = append(events, Event{ConversationReopened, f})
-			}
-		case Assigned:
-			events = append(events, Event{AssignmentChanged, f})
-		case TagAdded:
-			if slices.Contains(c.After.Tags, f.Tag) && !slices.Contains(c.Before.Tags, f.Tag) {
-				events = append(events, Event{TagAddedEvent, f})
-			}
-		case TagRemoved:
-			if !slices.Contains(c.After.Tags, f.Tag) && slices.Contains(c.Before.Tags, f.Tag) {
-				events = append(events, Event{TagRemovedEvent, f})
-			}
+		kind, fires := c.fires(f)
+		repeats := func(e Event) bool { return e.Type == kind && e.Fact.Tag == f.Tag }
+		if !fires || f.Kind != MessageReceived && f.Kind != MessageSent && slices.ContainsFunc(events, repeats) {
+			continue
 		}
+		events = append(events, Event{kind, f})
 	}
 	return events
+}
+
+// fires tells which event a fact owes, if the change as a whole bears it out.
+func (c *Change) fires(f Fact) (EventType, bool) {
+	switch f.Kind {
+	case Created:
+		return ConversationCreated, true
+	case MessageReceived:
+		return MessageReceivedEvent, true
+	case MessageSent:
+		return MessageSentEvent, true
+	case Resolved:
+		return ConversationResolved, c.Before.Status != Done && c.After.Status == Done
+	case Reopened:
+		return ConversationReopened, c.Before.Status == Done && c.After.Status == Active
+	case Assigned:
+		return AssignmentChanged, !reflect.DeepEqual(c.Before.assignment(), c.After.assignment())
+	case TagAdded:
+		return TagAddedEvent, !slices.Contains(c.Before.Tags, f.Tag) && slices.Contains(c.After.Tags, f.Tag)
+	case TagRemoved:
+		return TagRemovedEvent, slices.Contains(c.Before.Tags, f.Tag) && !slices.Contains(c.After.Tags, f.Tag)
+	default:
+		return "", false
+	}
 }
 
 // AnnounceTags adds the fact of each tag a new conversation begins with, after its first message (the order in which
