@@ -49,16 +49,24 @@ func (a *Activities) newCourier(ctx context.Context) *courier {
 	return c
 }
 
-// beat keeps telling Temporal that the activity lives, until ctx ends.
-func beat(ctx context.Context) {
-	for {
-		activity.RecordHeartbeat(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
+// beat keeps telling Temporal that the activity lives, until the function it returns is called.
+func beat(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			activity.RecordHeartbeat(ctx)
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
 		}
-	}
+	}()
+	return sync.OnceFunc(func() { close(done) })
 }
 
 // room is how many more requests the endpoint may have, by its own limits; its share of the whole is another matter.

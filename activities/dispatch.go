@@ -32,9 +32,7 @@ func (a *Activities) DispatchDeliveries(ctx context.Context, in durable.Dispatch
 	if runFor <= 0 {
 		runFor = 5 * time.Minute
 	}
-	beating, stopBeating := context.WithCancel(ctx)
-	defer stopBeating()
-	go beat(beating)
+	defer beat(ctx)()
 
 	d := &dispatch{courier: a.newCourier(ctx), in: in}
 	end := time.After(runFor)

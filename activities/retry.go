@@ -23,9 +23,7 @@ const (
 // RetryDeliveries makes the further attempts of one subscription that are due, and says what is owed after that and when
 // the next is due (P4.7). A subscription that is gone owes nothing.
 func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput) (durable.RetryResult, error) {
-	beating, stopBeating := context.WithCancel(ctx)
-	defer stopBeating()
-	go beat(beating)
+	defer beat(ctx)()
 
 	var made int64
 	end := time.Now().Add(retryRun)
