@@ -29,6 +29,8 @@ type Options struct {
 	Keys     *seal.Keyring // seals webhook secrets and headers; required for whoever touches subscriptions
 	Targets  target.Policy // which URLs a subscription may have
 	Logger   *slog.Logger  // slog.Default() when nil
+	// Tracer sees every statement, BEGIN and COMMIT included; nil for none.
+	Tracer pgx.QueryTracer
 	// Clock turns the database's time, read after the locks (P1.3), into the transaction's; nil leaves it as it is.
 	// Tests of what time does inject one.
 	Clock func(database time.Time) time.Time
@@ -65,6 +67,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = func(t time.Time) time.Time { return t }
 	}
+	wakeups := wakeup.New(cfg.Copy(), o.Logger)
+	cfg.Tracer = o.Tracer
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
@@ -79,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: g, sql: db, keys: o.Keys, targets: o.Targets, log: o.Logger, clock: o.Clock,
-		wakeups: wakeup.New(cfg, o.Logger),
+		wakeups: wakeups,
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() { s.wakeups.Run(ctx) })

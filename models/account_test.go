@@ -1,0 +1,139 @@
+package models_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/ident"
+)
+
+func TestKeysOpenTheirOwnTenantUntilRevoked(t *testing.T) {
+	b := setup(t)
+	live, sandbox, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Shop"})
+	require.NoError(t, err)
+	require.Equal(t, live.ID, *sandbox.SandboxOf)
+	_, plainLive, err := b.CreateKey(t.Context(), live.ID, models.NewKey{Name: "live", Scopes: []string{"conversations:write"}})
+	require.NoError(t, err)
+	require.Regexp(t, `^sa_live_[0-9a-f]{64}$`, plainLive)
+	testKey, plainTest, err := b.CreateKey(t.Context(), sandbox.ID, models.NewKey{Name: "test", Scopes: []string{"basic"}})
+	require.NoError(t, err)
+	require.Regexp(t, `^sa_test_[0-9a-f]{64}$`, plainTest)
+
+	p, err := b.Authenticate(t.Context(), plainLive)
+	require.NoError(t, err)
+	require.Equal(t, live.ID, p.TenantID)
+	require.True(t, p.Can("conversations:read"), "write implies read")
+	require.False(t, p.Can("contacts:read"))
+	p, err = b.Authenticate(t.Context(), plainTest)
+	require.NoError(t, err)
+	require.Equal(t, sandbox.ID, p.TenantID)
+
+	other := b.open() // another process, which knows the key already
+	_, err = other.Authenticate(t.Context(), plainTest)
+	require.NoError(t, err)
+	require.NoError(t, b.RevokeKey(t.Context(), sandbox.ID, testKey.ID))
+	require.Eventually(t, func() bool {
+		_, err := other.Authenticate(t.Context(), plainTest)
+		return err != nil
+	}, 4*time.Second, 5*time.Millisecond, "before its memory of the key runs out: it is told")
+	_, err = b.Authenticate(t.Context(), plainTest)
+	requireProblem(t, err, "UNAUTHORIZED")
+}
+
+func TestKeysAreStoredHashed(t *testing.T) {
+	b := setup(t)
+	_, plain, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "k", Scopes: []string{"full_access"}})
+	require.NoError(t, err)
+	require.Zero(t, b.count(`SELECT count(*) FROM api_keys k WHERE k::text LIKE '%' || $1 || '%'`, plain[20:]))
+}
+
+func TestKeyWithoutScopesIsRefused(t *testing.T) {
+	b := setup(t)
+	for _, scopes := range [][]string{nil, {}, {"everything"}, {"conversations:delete"}} {
+		_, _, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "k", Scopes: scopes})
+		requireField(t, err, "scopes")
+	}
+}
+
+// P9: a mark in one process reaches the listeners of another.
+func TestWakeUpsCrossProcesses(t *testing.T) {
+	b := setup(t)
+	other := b.open()
+	woken, stop := other.Wakeups().Listen("topic")
+	defer stop()
+	require.Eventually(t, func() bool {
+		b.Wakeups().Mark("topic") // again and again: the other's connection may not be up yet
+		select {
+		case <-woken:
+			return true
+		default:
+			return false
+		}
+	}, 5*time.Second, 10*time.Millisecond)
+}
+
+func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
+	b := setup(t)
+	for _, row := range []struct {
+		kind     string
+		priority int
+		due      *time.Time
+	}{
+		{"conversation", 2, nil}, {"conversation", 2, ptr(time.Now().Add(time.Hour))}, {"conversation", 2, ptr(time.Now().Add(time.Minute))}, {"retry", 1, nil},
+	} {
+		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
+			VALUES ($1, $2, $3, $4, $5, now(), now())`, b.tenant.ID, row.kind, ident.New(), row.priority, row.due)
+	}
+	first, err := b.ClaimOutbox(t.Context(), 2)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []int64{4, 3}, []int64{first[0].ID, first[1].ID})
+	rest, err := b.ClaimOutbox(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, rest, 2)
+	none, err := b.ClaimOutbox(t.Context(), 100)
+	require.NoError(t, err)
+	require.Empty(t, none)
+
+	require.NoError(t, b.DeferOutbox(t.Context(), []int64{first[0].ID}, 0))
+	require.NoError(t, b.DeleteOutbox(t.Context(), []int64{first[1].ID}))
+	again, err := b.ClaimOutbox(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, again, 1)
+	depth, _, err := b.OutboxDepth(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, depth)
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestReadySaysWhatIsMissing(t *testing.T) {
+	b := setup(t)
+	require.NoError(t, b.Ready(t.Context()))
+	b.exec(`UPDATE goose_db_version SET is_applied = false WHERE version_id > 0`)
+	err := b.Ready(t.Context())
+	requireProblem(t, err, "UNAVAILABLE")
+	require.ErrorContains(t, err, "atender migrate")
+	b.exec(`DROP TABLE goose_db_version`)
+	require.ErrorContains(t, b.Ready(t.Context()), "not migrated")
+}
+
+func TestDatabaseThatIsAwayIsUnavailable(t *testing.T) {
+	b := setup(t)
+	away := b.open(func(o *models.Options) { o.URL = "postgres://nobody@127.0.0.1:1/none" })
+	_, err := away.Conversation(t.Context(), b.tenant.ID, b.tenant.ID)
+	requireProblem(t, err, "UNAVAILABLE")
+}
+
+// P10: rows land in their week's partition, and one that nobody prepared goes to the default.
+func TestRowsLandInTheirWeek(t *testing.T) {
+	b := setup(t)
+	b.conversation("a")
+	year, week := time.Now().UTC().ISOWeek()
+	require.Equal(t, len(b.events()), b.count(`SELECT count(*) FROM events WHERE tableoid::regclass::text = format('events_%sw%s', $1::int, lpad($2::int::text, 2, '0'))`, year, week))
+	require.NoError(t, b.EnsurePartitions(t.Context()))
+	b.exec(`INSERT INTO events (id, tenant_id, type, payload, created_at) VALUES ($1, $2, 'x', '{}', now())`, ident.Floor(time.Now().AddDate(2, 0, 0)), b.tenant.ID)
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM events_default`))
+}

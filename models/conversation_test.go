@@ -1,0 +1,329 @@
+package models_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
+)
+
+// requireProblem asserts that err is the problem with the code, and returns it.
+func requireProblem(t *testing.T, err error, code string) *problem.Error {
+	t.Helper()
+	p, ok := problem.As(err)
+	require.True(t, ok, "%v is a problem", err)
+	require.Equal(t, code, p.Code)
+	return p
+}
+
+func requireField(t *testing.T, err error, field string) {
+	t.Helper()
+	fields := requireProblem(t, err, problem.CodeValidation).Details["fields"].([]problem.Field)
+	require.True(t, slices.ContainsFunc(fields, func(f problem.Field) bool { return f.Field == field }), "%v names %s", fields, field)
+}
+
+func TestCreationFiresItsEventsInOrderWithOneVersion(t *testing.T) {
+	b := setup(t)
+	b.subscribe()
+	in := b.newConversation("order-1")
+	in.Tags = []string{"vip", "refund"}
+	c, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	require.NoError(t, err)
+	require.Equal(t, lifecycle.Active, c.Status)
+	require.Equal(t, lifecycle.Pending, c.Engagement)
+	require.Equal(t, "order-1", *c.Contact.Name, "the name falls back to the local part of the e-mail")
+
+	events := b.events()
+	require.Equal(t, []lifecycle.EventType{
+		lifecycle.ContactCreated, lifecycle.ConversationCreated, lifecycle.MessageReceivedEvent,
+		lifecycle.TagAddedEvent, lifecycle.TagAddedEvent,
+	}, kinds(events))
+	for i, e := range events {
+		p := b.decode(e)
+		require.Equal(t, string(e.kind), p.Event)
+		require.Equal(t, b.tenant.ID, p.TenantID)
+		var raw map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(e.payload), &raw))
+		require.Equal(t, []string{"data", "event", "tenantId", "timestamp"}, slices.Sorted(maps.Keys(raw)), "exactly four keys")
+		require.Contains(t, p.Data, "actor")
+		if i > 0 {
+			require.EqualValues(t, 1, *e.version)
+			require.Negative(t, bytes.Compare(events[i-1].id[:], e.id[:]), "ids rise (P1.5)")
+			var snapshot wire.Conversation
+			require.NoError(t, json.Unmarshal(p.Data["conversation"], &snapshot))
+			require.Equal(t, []string{"refund", "vip"}, snapshot.Tags, "every event has the final snapshot")
+		}
+	}
+	require.Equal(t, len(events), b.count(`SELECT count(*) FROM deliveries WHERE state = 'pending'`))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "its workflow is to start")
+}
+
+func TestHundredIdenticalCreationsMakeOneConversation(t *testing.T) {
+	b := setup(t)
+	var wg sync.WaitGroup
+	ids, conflicts := make(chan uuid.UUID, 100), make(chan any, 100)
+	for range 100 {
+		wg.Go(func() {
+			c, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, b.newConversation("same"))
+			if err == nil {
+				ids <- c.ID
+				return
+			}
+			if p, ok := problem.As(err); ok && p.Code == "EXTERNAL_REFERENCE_EXISTS" {
+				conflicts <- p.Details["conversationId"]
+			} else {
+				t.Errorf("unexpected: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	close(ids)
+	close(conflicts)
+	require.Len(t, ids, 1)
+	require.Len(t, conflicts, 99)
+	first := <-ids
+	for id := range conflicts {
+		require.Equal(t, first, id)
+	}
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM conversations`))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM contacts`))
+	require.Equal(t, []lifecycle.EventType{lifecycle.ContactCreated, lifecycle.ConversationCreated, lifecycle.MessageReceivedEvent}, kinds(b.events()))
+}
+
+func TestRepeatedReferenceChangesNothingElse(t *testing.T) {
+	b := setup(t)
+	b.conversation("order-1")
+	before := len(b.events())
+	in := b.newConversation("order-1")
+	in.Contact.Email, in.Tags = "somebody-else@example.com", []string{"new"}
+	_, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	requireProblem(t, err, "EXTERNAL_REFERENCE_EXISTS")
+	require.Len(t, b.events(), before)
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM contacts`))
+	require.Zero(t, b.count(`SELECT count(*) FROM tags`))
+}
+
+func TestContactIsMatchedByEmailAndOnlyBlanksAreFilled(t *testing.T) {
+	b := setup(t)
+	first := b.newConversation("a")
+	first.Contact = models.NewContact{Email: "ada@example.com", Name: "Ada"}
+	c1, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, first)
+	require.NoError(t, err)
+	second := b.newConversation("b")
+	second.Contact = models.NewContact{Email: "ADA@Example.com", Name: "Somebody", Phone: "+4512345678"}
+	c2, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, second)
+	require.NoError(t, err)
+	require.Equal(t, c1.ContactID, c2.ContactID)
+	require.Equal(t, "Ada", *c2.Contact.Name)
+	require.Equal(t, "+4512345678", *c2.Contact.Phone)
+
+	updated := b.events()[3]
+	require.Equal(t, lifecycle.ContactUpdated, updated.kind)
+	require.JSONEq(t, `{"phone": {"from": null, "to": "+4512345678"}}`, string(b.decode(updated).Data["changes"]))
+}
+
+func TestUnknownTagsFollowTheTenantsRule(t *testing.T) {
+	b := setup(t)
+	in := b.newConversation("a")
+	in.Tags = []string{"known"}
+	_, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	require.NoError(t, err)
+
+	b.exec(`UPDATE tenants SET unknown_tags = 'drop'`)
+	in = b.newConversation("b")
+	in.Tags = []string{"known", "unknown"}
+	c, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	require.NoError(t, err)
+	require.Equal(t, models.Strings{"known"}, c.Tags)
+
+	b.exec(`UPDATE tenants SET unknown_tags = 'reject'`)
+	in = b.newConversation("c")
+	in.Tags = []string{"known", "unknown"}
+	_, err = b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	requireField(t, err, "tags")
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM conversations`))
+}
+
+func TestSeveralCommandsAreOneTransactionAndOneUpdate(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("a")
+	before := len(b.events())
+	got := b.change(c.ID, models.AddTag{Name: "refunded"}, models.Resolve{})
+	require.Equal(t, c.Version+1, got.Version)
+	events := b.events()[before:]
+	require.Equal(t, []lifecycle.EventType{
+		lifecycle.ConversationUpdated, lifecycle.TagAddedEvent, lifecycle.ConversationResolved,
+	}, kinds(events))
+	require.JSONEq(t, `{"status": {"from": "active", "to": "done"}, "tags": {"from": [], "to": ["refunded"]}}`,
+		string(b.decode(events[0]).Data["changes"]))
+}
+
+func TestRefusedCommandTurnsTheWholeChangeBack(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("a")
+	before := len(b.events())
+	_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.AddTag{Name: "x"}, models.Reopen{})
+	p := requireProblem(t, err, "INVALID_TRANSITION")
+	require.Equal(t, map[string]any{"from": lifecycle.Active, "to": lifecycle.Active}, p.Details)
+	require.Len(t, b.events(), before)
+	got, err := b.Conversation(t.Context(), b.tenant.ID, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, c.Version, got.Version)
+	require.Empty(t, got.Tags)
+}
+
+func TestChangeThatChangesNothingCommitsNothing(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("a")
+	c = b.change(c.ID, models.AddTag{Name: "vip"})
+	before := len(b.events())
+	got := b.change(c.ID, models.AddTag{Name: "vip"}, models.RemoveTag{Name: "never there"})
+	require.Equal(t, c.Version, got.Version)
+	require.Len(t, b.events(), before)
+}
+
+// P1.2: writers of one conversation wait for each other; nothing is lost, no version is skipped.
+func TestConcurrentWritersLeaveVersionsWithoutGap(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("a")
+	const writers = 30
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			if _, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.AddTag{Name: fmt.Sprintf("tag-%02d", i)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := b.Conversation(t.Context(), b.tenant.ID, c.ID)
+	require.NoError(t, err)
+	require.Len(t, got.Tags, writers, "nobody overwrote another's tag")
+	require.Equal(t, c.Version+writers, got.Version)
+	versions := map[int64]int{}
+	for _, e := range b.events() {
+		if e.kind == lifecycle.TagAddedEvent {
+			versions[*e.version]++
+		}
+	}
+	require.Len(t, versions, writers)
+}
+
+func TestSnoozeMustBeAheadAndWithinAYear(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("a")
+	for _, until := range []time.Time{time.Now().Add(-time.Second), time.Now().AddDate(1, 0, 2), {}} {
+		_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Snooze{Until: until})
+		requireField(t, err, "until")
+	}
+}
+
+func TestAssigningSomebodyUnknownIsRefused(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("a")
+	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent})
+	require.NoError(t, err)
+	got := b.change(c.ID, models.Assign{AssigneeID: models.Some(agent.ID)})
+	require.Equal(t, agent.ID, *got.AssigneeID)
+	_, err = b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Assign{AssigneeID: models.Some(uuid.New()), TeamID: models.Some(uuid.New())})
+	requireField(t, err, "assigneeId")
+	requireField(t, err, "teamId")
+	got = b.change(c.ID, models.Assign{AssigneeID: models.Optional[uuid.UUID]{Set: true}})
+	require.Nil(t, got.AssigneeID, "null clears")
+}
+
+// Another tenant's ids do not exist, and its agents cannot be named.
+func TestTenantsDoNotSeeEachOther(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("a")
+	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	require.NoError(t, err)
+	stranger, err := b.CreateAgent(t.Context(), other.ID, models.NewAgent{Name: "Eve", Email: "eve@example.com", Role: models.RoleAgent})
+	require.NoError(t, err)
+
+	_, err = b.Conversation(t.Context(), other.ID, c.ID)
+	requireProblem(t, err, "NOT_FOUND")
+	_, err = b.Change(t.Context(), other.ID, c.ID, b.actor, models.Resolve{})
+	requireProblem(t, err, "NOT_FOUND")
+	_, err = b.PostMessage(t.Context(), other.ID, c.ID, b.actor, models.NewMessage{Direction: models.Inbound, Text: text("hello")})
+	requireProblem(t, err, "NOT_FOUND")
+	_, err = b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Assign{AssigneeID: models.Some(stranger.ID)})
+	requireField(t, err, "assigneeId")
+	_, _, err = b.Messages(t.Context(), other.ID, c.ID, models.Page{})
+	requireProblem(t, err, "NOT_FOUND")
+	list, _, err := b.Conversations(t.Context(), other.ID, models.ConversationFilter{}, models.Page{})
+	require.NoError(t, err)
+	require.Empty(t, list)
+	_, err = b.CreateConversation(t.Context(), other.ID, b.actor, b.newConversation("a"))
+	require.NoError(t, err, "references are unique per tenant")
+	_, err = b.db.ExecContext(t.Context(), `UPDATE conversations SET assignee_id = $1 WHERE id = $2`, stranger.ID, c.ID)
+	require.ErrorContains(t, err, "foreign key", "a reference across tenants cannot exist")
+}
+
+func TestListsWalkOverEverythingOnce(t *testing.T) {
+	b := setup(t)
+	var want []uuid.UUID
+	for i := range 7 {
+		want = append(want, b.conversation(fmt.Sprintf("c%d", i)).ID)
+	}
+	for sort, expected := range map[string][]uuid.UUID{models.SortCreated: want, models.SortUpdated: reversed(want)} {
+		var got []uuid.UUID
+		page := models.Page{Limit: 3}
+		for {
+			list, next, err := b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Sort: sort}, page)
+			require.NoError(t, err)
+			for _, c := range list {
+				got = append(got, c.ID)
+			}
+			if next == "" {
+				break
+			}
+			page.Cursor = next
+		}
+		require.Equal(t, expected, got)
+	}
+	_, _, err := b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{}, models.Page{Cursor: "nonsense"})
+	requireField(t, err, "cursor")
+}
+
+func reversed(ids []uuid.UUID) []uuid.UUID {
+	r := slices.Clone(ids)
+	slices.Reverse(r)
+	return r
+}
+
+func TestFiltersNarrowTheList(t *testing.T) {
+	b := setup(t)
+	a, c := b.conversation("alpha"), b.conversation("beta_100%")
+	b.change(a.ID, models.AddTag{Name: "vip"})
+	b.change(c.ID, models.Resolve{})
+	for name, x := range map[string]struct {
+		filter models.ConversationFilter
+		want   uuid.UUID
+	}{
+		"status":    {models.ConversationFilter{Status: "done"}, c.ID},
+		"tag":       {models.ConversationFilter{Tag: "vip"}, a.ID},
+		"reference": {models.ConversationFilter{ExternalReference: "alpha"}, a.ID},
+		"contact":   {models.ConversationFilter{ContactID: &c.ContactID}, c.ID},
+		"query":     {models.ConversationFilter{Query: "ALPHA@"}, a.ID},
+		"literal %": {models.ConversationFilter{Query: "100%"}, c.ID},
+		"number":    {models.ConversationFilter{Query: fmt.Sprintf("#%d", a.Number)}, a.ID},
+	} {
+		list, _, err := b.Conversations(t.Context(), b.tenant.ID, x.filter, models.Page{})
+		require.NoError(t, err, name)
+		require.Len(t, list, 1, name)
+		require.Equal(t, x.want, list[0].ID, name)
+	}
+}

@@ -1,0 +1,173 @@
+package models_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"log/slog"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/deps"
+)
+
+func TestMain(m *testing.M) { os.Exit(deps.Main(m)) }
+
+// bench is a store on a database of its own, with a tenant and what the tests ask of it.
+type bench struct {
+	*models.Store
+	t      *testing.T
+	url    string
+	keys   *seal.Keyring
+	db     *sql.DB
+	tenant models.Tenant
+	actor  wire.Actor
+}
+
+func setup(t *testing.T, options ...func(*models.Options)) *bench {
+	t.Helper()
+	t.Parallel()
+	keys, err := seal.ParseKeyring(seal.GenerateKeyring())
+	require.NoError(t, err)
+	b := &bench{t: t, url: deps.Database(t), keys: keys}
+	b.Store = b.open(options...)
+	b.db, err = sql.Open("pgx", b.url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.db.Close() })
+	b.tenant, _, err = b.CreateTenant(t.Context(), models.NewTenant{Name: "Acme"})
+	require.NoError(t, err)
+	key, _, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "shop", Scopes: []string{"full_access"}})
+	require.NoError(t, err)
+	b.actor = wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
+	return b
+}
+
+// open opens one more store on the same database, as another process would.
+func (b *bench) open(options ...func(*models.Options)) *models.Store {
+	b.t.Helper()
+	o := models.Options{
+		URL: b.url, Keys: b.keys, Logger: slog.New(slog.DiscardHandler),
+		Targets: target.Policy{AllowHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	}
+	for _, option := range options {
+		option(&o)
+	}
+	s, err := models.Open(b.t.Context(), o)
+	require.NoError(b.t, err)
+	b.t.Cleanup(s.Close)
+	return s
+}
+
+func text(s string) *string { return &s }
+
+func (b *bench) newConversation(reference string) models.NewConversation {
+	return models.NewConversation{
+		ExternalReference: reference, Subject: "Where is my order?", Contact: models.NewContact{Email: reference + "@example.com"},
+		Message: &models.FirstMessage{Text: text("It has not come.")},
+	}
+}
+
+func (b *bench) conversation(reference string) models.Conversation {
+	b.t.Helper()
+	c, err := b.CreateConversation(b.t.Context(), b.tenant.ID, b.actor, b.newConversation(reference))
+	require.NoError(b.t, err)
+	return c
+}
+
+func (b *bench) change(id uuid.UUID, cmds ...models.Command) models.Conversation {
+	b.t.Helper()
+	c, err := b.Change(b.t.Context(), b.tenant.ID, id, b.actor, cmds...)
+	require.NoError(b.t, err)
+	return c
+}
+
+func (b *bench) post(id uuid.UUID, m models.NewMessage) models.PostedMessage {
+	b.t.Helper()
+	p, err := b.PostMessage(b.t.Context(), b.tenant.ID, id, b.actor, m)
+	require.NoError(b.t, err)
+	return p
+}
+
+func (b *bench) subscribe(change ...func(*models.NewSubscription)) wire.Subscription {
+	b.t.Helper()
+	in := models.NewSubscription{Name: "receiver", URL: "http://127.0.0.1:9/hook", Events: []string{"*"}}
+	for _, f := range change {
+		f(&in)
+	}
+	sub, err := b.CreateSubscription(b.t.Context(), b.tenant.ID, in)
+	require.NoError(b.t, err)
+	return sub
+}
+
+// event is a row of the events table.
+type event struct {
+	id      uuid.UUID
+	kind    lifecycle.EventType
+	version *int64
+	payload string
+}
+
+// events are all events of the database in the order of their ids.
+func (b *bench) events() []event {
+	b.t.Helper()
+	rows, err := b.db.QueryContext(b.t.Context(), `SELECT id, type, version, payload FROM events ORDER BY id`)
+	require.NoError(b.t, err)
+	defer func() { _ = rows.Close() }()
+	var events []event
+	for rows.Next() {
+		var e event
+		require.NoError(b.t, rows.Scan(&e.id, &e.kind, &e.version, &e.payload))
+		events = append(events, e)
+	}
+	require.NoError(b.t, rows.Err())
+	return events
+}
+
+func kinds(events []event) []lifecycle.EventType {
+	ks := make([]lifecycle.EventType, len(events))
+	for i, e := range events {
+		ks[i] = e.kind
+	}
+	return ks
+}
+
+// payload is an event's envelope.
+type payload struct {
+	Event     string                     `json:"event"`
+	TenantID  uuid.UUID                  `json:"tenantId"`
+	Timestamp time.Time                  `json:"timestamp"`
+	Data      map[string]json.RawMessage `json:"data"`
+}
+
+func (b *bench) decode(e event) payload {
+	b.t.Helper()
+	var p payload
+	require.NoError(b.t, json.Unmarshal([]byte(e.payload), &p))
+	return p
+}
+
+// count runs a query that answers one number.
+func (b *bench) count(query string, args ...any) int {
+	b.t.Helper()
+	var n int
+	require.NoError(b.t, b.db.QueryRowContext(b.t.Context(), query, args...).Scan(&n))
+	return n
+}
+
+// exec changes the database behind the store's back, as time would.
+func (b *bench) exec(query string, args ...any) {
+	b.t.Helper()
+	_, err := b.db.ExecContext(context.Background(), query, args...)
+	require.NoError(b.t, err)
+}

@@ -1,0 +1,225 @@
+// Package deps gives integration tests a PostgreSQL and a Temporal. Under `make test` one of each serves the whole run;
+// for a plain `go test` of one package, a local stack of its own is started when the first test asks, once per process.
+//
+// A package that uses it has
+//
+//	func TestMain(m *testing.M) { os.Exit(deps.Main(m)) }
+package deps
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/atender/atender/deploy/local"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/migrations"
+)
+
+// The variables by which `make test` tells where the services are.
+const (
+	databaseVar  = "ATENDER_TEST_DATABASE_URL"
+	addressVar   = "ATENDER_TEST_TEMPORAL_ADDRESS"
+	namespaceVar = "ATENDER_TEST_TEMPORAL_NAMESPACE"
+)
+
+// timeout bounds what a test waits for a database or for the services.
+const timeout = 2 * time.Minute
+
+// services are where the two are, and how to stop what was started for this process.
+type services struct {
+	databaseURL, address, namespace string
+	stop                            func()
+}
+
+var start = sync.OnceValues(startServices)
+
+// started is set when start has run, so that Main does not start a stack only to stop it.
+var started sync.Once
+
+func startServices() (*services, error) {
+	s := &services{
+		databaseURL: os.Getenv(databaseVar), address: os.Getenv(addressVar), namespace: os.Getenv(namespaceVar),
+		stop: func() {},
+	}
+	if s.databaseURL != "" && s.address != "" && s.namespace != "" {
+		return s, nil
+	}
+	dir, err := os.MkdirTemp("", "atender-deps-")
+	if err != nil {
+		return nil, err
+	}
+	// PostgreSQL runs as another user when root runs the tests, and has to get through.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // the Temporal CLI may have to be built
+	defer cancel()
+	stack, err := local.StartDeps(ctx, local.Options{Dir: dir})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &services{
+		databaseURL: stack.DatabaseURL, address: stack.TemporalAddress, namespace: stack.TemporalNamespace,
+		stop: func() {
+			stack.Stop()
+			_ = os.RemoveAll(dir) // the system clears its directory for temporary files
+		},
+	}, nil
+}
+
+// Main runs a package's tests, then stops what was started for them, and returns the exit status.
+func Main(m *testing.M) int {
+	defer func() {
+		used := true
+		started.Do(func() { used = false })
+		if !used {
+			return
+		}
+		if s, err := start(); err == nil {
+			s.stop()
+		}
+	}()
+	return m.Run()
+}
+
+func get(t testing.TB) *services {
+	t.Helper()
+	started.Do(func() {})
+	s, err := start()
+	if err != nil {
+		t.Fatalf("PostgreSQL and Temporal for tests: %v", err)
+	}
+	return s
+}
+
+// Temporal returns where Temporal's frontend is and the namespace to use. Both are shared by all tests: use task queues
+// and workflow ids of your own.
+func Temporal(t testing.TB) (address, namespace string) {
+	t.Helper()
+	s := get(t)
+	return s.address, s.namespace
+}
+
+// Database returns the URL of a new, migrated, empty database, which is dropped when the test ends.
+func Database(t testing.TB) string {
+	t.Helper()
+	server := get(t).databaseURL
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	if err := createDatabase(ctx, server, name); err != nil {
+		t.Fatalf("database for a test: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		if err := dropDatabase(ctx, server, name); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	return withDatabase(server, name)
+}
+
+func createDatabase(ctx context.Context, server, name string) error {
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // which also gives the lock back
+	template, err := ensureTemplate(ctx, conn, server)
+	if err != nil {
+		return fmt.Errorf("template: %w", err)
+	}
+	_, err = conn.Exec(ctx, `CREATE DATABASE `+name+` TEMPLATE `+template)
+	return err
+}
+
+// ensureTemplate returns the name of the database that new ones are copied from: migrating takes a second, copying a
+// few hundredths. There is one for each state of the migrations, made under a lock, and there under its name only when
+// it is complete.
+func ensureTemplate(ctx context.Context, conn *pgx.Conn, server string) (string, error) {
+	sum, err := migrationsSum()
+	if err != nil {
+		return "", err
+	}
+	name := "template_" + sum
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock(hashtext('atender test template'))`); err != nil {
+		return "", err
+	}
+	var there bool
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&there)
+	if err != nil {
+		return "", err
+	}
+	if !there {
+		unfinished := name + "_new"
+		if err := exec(ctx, conn, `DROP DATABASE IF EXISTS `+unfinished+` WITH (FORCE)`, `CREATE DATABASE `+unfinished); err != nil {
+			return "", err
+		}
+		if err := models.Migrate(ctx, withDatabase(server, unfinished), slog.New(slog.DiscardHandler)); err != nil {
+			return "", err
+		}
+		if err := exec(ctx, conn, `ALTER DATABASE `+unfinished+` RENAME TO `+name); err != nil {
+			return "", err
+		}
+	}
+	return name, exec(ctx, conn, `SELECT pg_advisory_unlock(hashtext('atender test template'))`)
+}
+
+func exec(ctx context.Context, conn *pgx.Conn, statements ...string) error {
+	for _, s := range statements {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+// migrationsSum identifies the state of the migrations and the week: partitions are made for the weeks ahead.
+func migrationsSum() (string, error) {
+	year, week := time.Now().UTC().ISOWeek()
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%d-%d\n", year, week)
+	err := fs.WalkDir(migrations.FS, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := migrations.FS.ReadFile(path)
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(content), content)
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil))[:16], err
+}
+
+func dropDatabase(ctx context.Context, server, name string) error {
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // nothing is lost with it
+	// By force: a test that failed may have left connections.
+	return exec(ctx, conn, `DROP DATABASE `+name+` WITH (FORCE)`)
+}
+
+func withDatabase(server, name string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		panic(databaseVar + " has to be a URL: " + err.Error())
+	}
+	u.Path = "/" + name
+	return u.String()
+}
