@@ -1,0 +1,46 @@
+# Atender: everything a developer does, by name. `make help` lists it. Go and make are all that is needed to begin with.
+
+include deploy/tools/versions.mk
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+INSTALL := deploy/tools/install.sh
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# What `make test` hands to go test, and what to test: make test PACKAGES=./models/... TESTFLAGS='-race -run Snooze'
+PACKAGES ?= ./...
+TESTFLAGS ?=
+
+.PHONY: help build run test lint generate clean tools
+
+help: ## List these commands
+	@echo "Atender $(VERSION)"
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: tools build ## Start everything locally with a demo tenant; Ctrl-C stops it, the data stays in .dev
+	@bin/atender dev
+
+test: tools build ## Run every test against a PostgreSQL and a Temporal of its own
+	@gotestsum=$$($(INSTALL) gotestsum); \
+	deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
+
+lint: ## Check style, import directions and formatting
+	@linter=$$($(INSTALL) golangci-lint); \
+	"$$linter" run ./... && "$$linter" fmt --diff
+
+build: ## Build bin/atender
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/atender .
+
+generate: ## Regenerate the code made from the OpenAPI document
+	@generator=$$($(INSTALL) oapi-codegen); \
+	PATH="$$(dirname "$$generator"):$$PATH" go generate ./...
+
+tools: ## Find PostgreSQL and the Temporal CLI, install what is missing (about 5 minutes the first time)
+	@$(INSTALL) postgres temporal >/dev/null
+
+clean: ## Remove what was built; data in .dev stays
+	rm -rf bin

@@ -1,0 +1,67 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/problem"
+)
+
+const principalKey = "principal"
+
+// authenticator finds who a key belongs to. *models.Store is one.
+type authenticator interface {
+	Authenticate(ctx context.Context, plainKey string) (models.Principal, error)
+}
+
+// authenticate lets a request through to a documented operation if it carries a valid key that has the scope which the
+// document asks for.
+func authenticate(doc *document, keys authenticator, e errorResponder) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		op := doc.operationOf(c.Request, c.FullPath())
+		if op == nil || op.public {
+			return
+		}
+		p, err := keys.Authenticate(c.Request.Context(), bearer(c.GetHeader("Authorization")))
+		if err != nil {
+			e.respond(c, err)
+			return
+		}
+		c.Set(principalKey, p)
+		if op.scope != "" && !p.Can(op.scope) {
+			e.respond(c, problem.New(problem.Forbidden, codeScopeMissing, "this key lacks the scope %s", op.scope).
+				With("requiredScope", op.scope))
+		}
+	}
+}
+
+// bearer returns the key of an Authorization header (RFC 6750, section 2.1), empty if it has none. The scheme's case does
+// not matter (RFC 9110, section 11.1).
+func bearer(header string) string {
+	scheme, key, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(key)
+}
+
+func principalOf(c *gin.Context) (models.Principal, bool) {
+	v, ok := c.Get(principalKey)
+	if !ok {
+		return models.Principal{}, false
+	}
+	p, ok := v.(models.Principal)
+	return p, ok
+}
+
+// caller returns who makes the request, and the request's own context. Handlers get gin's context from the generated
+// code; it must not reach the store, since gin uses it again for another request while a goroutine of a transaction may
+// still be looking at it.
+func caller(ctx context.Context) (context.Context, models.Principal) {
+	c := ctx.(*gin.Context)
+	p, _ := principalOf(c)
+	return c.Request.Context(), p
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// changed is the answer to every operation that changes a conversation: the conversation as it is now, and its ETag.
+// The operations' answers have the same shape and differ in their types.
+type changed struct {
+	contract.ResolveConversation200JSONResponse
+}
+
+// change carries commands out on a conversation, for whoever makes the request.
+func (h *handlers) change(ctx context.Context, id uuid.UUID, commands ...models.Command) (changed, error) {
+	ctx, p := caller(ctx)
+	c, err := h.store.Change(ctx, p.TenantID, id, p.Actor(), commands...)
+	if err != nil {
+		return changed{}, err
+	}
+	return changed{contract.ResolveConversation200JSONResponse{
+		Body: c.Wire(), Headers: contract.ResolveConversation200ResponseHeaders{ETag: etag(c.Version)},
+	}}, nil
+}
+
+// ResolveConversation implements POST /v1/conversations/{id}/resolve.
+func (h *handlers) ResolveConversation(ctx context.Context, r contract.ResolveConversationRequestObject) (
+	contract.ResolveConversationResponseObject, error,
+) {
+	c, err := h.change(ctx, r.ID, models.Resolve{})
+	return c, err
+}
+
+// ReopenConversation implements POST /v1/conversations/{id}/reopen.
+func (h *handlers) ReopenConversation(ctx context.Context, r contract.ReopenConversationRequestObject) (
+	contract.ReopenConversationResponseObject, error,
+) {
+	c, err := h.change(ctx, r.ID, models.Reopen{})
+	return c, err
+}
+
+// SnoozeConversation implements POST /v1/conversations/{id}/snooze.
+func (h *handlers) SnoozeConversation(ctx context.Context, r contract.SnoozeConversationRequestObject) (
+	contract.SnoozeConversationResponseObject, error,
+) {
+	c, err := h.change(ctx, r.ID, models.Snooze{Until: r.Body.Until})
+	return c, err
+}
+
+// UnsnoozeConversation implements POST /v1/conversations/{id}/unsnooze.
+func (h *handlers) UnsnoozeConversation(ctx context.Context, r contract.UnsnoozeConversationRequestObject) (
+	contract.UnsnoozeConversationResponseObject, error,
+) {
+	c, err := h.change(ctx, r.ID, models.Unsnooze{})
+	return c, err
+}
+
+// ArchiveConversation implements POST /v1/conversations/{id}/archive.
+func (h *handlers) ArchiveConversation(ctx context.Context, r contract.ArchiveConversationRequestObject) (
+	contract.ArchiveConversationResponseObject, error,
+) {
+	c, err := h.change(ctx, r.ID, models.Archive{})
+	return c, err
+}
+
+// AssignConversation implements POST /v1/conversations/{id}/assign.
+func (h *handlers) AssignConversation(ctx context.Context, r contract.AssignConversationRequestObject) (
+	contract.AssignConversationResponseObject, error,
+) {
+	c, err := h.change(ctx, r.ID, models.Assign{AssigneeID: r.Body.AssigneeID, TeamID: r.Body.TeamID})
+	return c, err
+}
+
+// AddTag implements PUT /v1/conversations/{id}/tags/{name}.
+func (h *handlers) AddTag(ctx context.Context, r contract.AddTagRequestObject) (contract.AddTagResponseObject, error) {
+	c, err := h.change(ctx, r.ID, models.AddTag{Name: r.Name})
+	return c, err
+}
+
+// RemoveTag implements DELETE /v1/conversations/{id}/tags/{name}.
+func (h *handlers) RemoveTag(ctx context.Context, r contract.RemoveTagRequestObject) (
+	contract.RemoveTagResponseObject, error,
+) {
+	c, err := h.change(ctx, r.ID, models.RemoveTag{Name: r.Name})
+	return c, err
+}
+
+// The answers of the other operations are that of resolve.
+
+// VisitReopenConversationResponse writes the answer to ReopenConversation.
+func (c changed) VisitReopenConversationResponse(w http.ResponseWriter) error {
+	return c.VisitResolveConversationResponse(w)
+}
+
+// VisitSnoozeConversationResponse writes the answer to SnoozeConversation.
+func (c changed) VisitSnoozeConversationResponse(w http.ResponseWriter) error {
+	return c.VisitResolveConversationResponse(w)
+}
+
+// VisitUnsnoozeConversationResponse writes the answer to UnsnoozeConversation.
+func (c changed) VisitUnsnoozeConversationResponse(w http.ResponseWriter) error {
+	return c.VisitResolveConversationResponse(w)
+}
+
+// VisitArchiveConversationResponse writes the answer to ArchiveConversation.
+func (c changed) VisitArchiveConversationResponse(w http.ResponseWriter) error {
+	return c.VisitResolveConversationResponse(w)
+}
+
+// VisitAssignConversationResponse writes the answer to AssignConversation.
+func (c changed) VisitAssignConversationResponse(w http.ResponseWriter) error {
+	return c.VisitResolveConversationResponse(w)
+}
+
+// VisitAddTagResponse writes the answer to AddTag.
+func (c changed) VisitAddTagResponse(w http.ResponseWriter) error {
+	return c.VisitResolveConversationResponse(w)
+}
+
+// VisitRemoveTagResponse writes the answer to RemoveTag.
+func (c changed) VisitRemoveTagResponse(w http.ResponseWriter) error {
+	return c.VisitResolveConversationResponse(w)
+}

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// CreateOutboundConversation implements POST /v1/conversations/outbound.
+func (h *handlers) CreateOutboundConversation(ctx context.Context, r contract.CreateOutboundConversationRequestObject) (
+	contract.CreateOutboundConversationResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	in, err := newConversation(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.store.CreateConversation(ctx, p.TenantID, p.Actor(), in)
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/conversations/" + c.ID.String()
+	return contract.CreateOutboundConversation201JSONResponse{
+		Body:    c.Wire(),
+		Headers: contract.CreateOutboundConversation201ResponseHeaders{ETag: etag(c.Version), Location: &location},
+	}, nil
+}
+
+func newConversation(b *contract.NewOutboundConversation) (models.NewConversation, error) {
+	in := models.NewConversation{
+		ExternalReference: b.ExternalReference,
+		Subject:           b.Subject,
+		Channel:           string(value(b.Channel)),
+		Contact:           models.NewContact{Email: b.Contact.Email, Name: value(b.Contact.Name)},
+		Tags:              b.Tags,
+		CustomFields:      value(b.CustomFields),
+	}
+	if b.Contact.Phone != nil {
+		phone, err := normalPhone(*b.Contact.Phone)
+		if err != nil {
+			return in, err // validate has let only E.164 through
+		}
+		in.Contact.Phone = phone
+	}
+	if said := b.OutboundContext; said != nil {
+		in.Metadata = value(said.Metadata)
+		if value(said.OriginalMessage) != "" || value(said.OriginalHTML) != "" {
+			in.Message = &models.FirstMessage{Text: said.OriginalMessage, HTML: said.OriginalHTML, SentAt: said.SentAt}
+		}
+	}
+	return in, nil
+}
+
+// ListConversations implements GET /v1/conversations.
+func (h *handlers) ListConversations(ctx context.Context, r contract.ListConversationsRequestObject) (
+	contract.ListConversationsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	q := r.Params
+	found, cursor, err := h.store.Conversations(ctx, p.TenantID, models.ConversationFilter{
+		Status:            string(value(q.Status)),
+		Channel:           string(value(q.Channel)),
+		Tag:               value(q.Tag),
+		ExternalReference: value(q.ExternalReference),
+		Engagement:        string(value(q.Engagement)),
+		Query:             value(q.Q),
+		AssigneeID:        q.AssigneeID,
+		TeamID:            q.TeamID,
+		ContactID:         q.ContactID,
+		UpdatedSince:      q.UpdatedSince,
+		CreatedSince:      q.CreatedSince,
+		Sort:              string(value(q.Sort)),
+	}, page(q.Limit, q.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListConversations200JSONResponse{
+		Data: each(found, models.Conversation.Wire), NextCursor: next(cursor),
+	}, nil
+}
+
+// GetConversation implements GET /v1/conversations/{id}.
+func (h *handlers) GetConversation(ctx context.Context, r contract.GetConversationRequestObject) (
+	contract.GetConversationResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	c, err := h.store.Conversation(ctx, p.TenantID, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(c.Version)
+	if matches(r.Params.IfNoneMatch, *tag) {
+		return contract.GetConversation304Response{Headers: contract.GetConversation304ResponseHeaders{ETag: tag}}, nil
+	}
+	return contract.GetConversation200JSONResponse{
+		Body: c.Wire(), Headers: contract.GetConversation200ResponseHeaders{ETag: tag},
+	}, nil
+}
+
+// ListTimeline implements GET /v1/conversations/{id}/timeline.
+func (h *handlers) ListTimeline(ctx context.Context, r contract.ListTimelineRequestObject) (
+	contract.ListTimelineResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	entries, cursor, err := h.store.Timeline(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListTimeline200JSONResponse{Data: list(entries), NextCursor: next(cursor)}, nil
+}

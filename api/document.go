@@ -1,0 +1,118 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // the document is part of the binary
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+//go:embed openapi.yaml
+var documentSource []byte
+
+// document is the OpenAPI document in the forms the server needs: as it is served, and as requests are checked
+// against it. It does not change after it is made.
+type document struct {
+	yaml, json []byte
+	spec       *openapi3.T
+	operations map[string]*operation // by routeKey
+}
+
+// operation is what the document says of one method of one path.
+type operation struct {
+	id       string
+	public   bool   // needs no key
+	scope    string // that the key must have; empty when any valid key will do
+	path     []*parameter
+	query    []*parameter
+	header   []*parameter
+	takes    *openapi3.Schema // the body; nil for none
+	needBody bool
+}
+
+// parameter is one parameter of an operation.
+type parameter struct {
+	name     string
+	required bool
+	schema   *openapi3.Schema
+}
+
+// openDocument reads, checks and indexes the document. publicURL, where the API is reached from outside, becomes its
+// server; empty leaves the relative one.
+func openDocument(publicURL string) (*document, error) {
+	d := &document{yaml: documentSource, operations: map[string]*operation{}}
+	if publicURL != "" {
+		d.yaml = bytes.Replace(d.yaml, []byte("\n  - url: /\n"), []byte("\n  - url: "+strconv.Quote(publicURL)+"\n"), 1)
+	}
+	var err error
+	if d.spec, err = openapi3.NewLoader().LoadFromData(d.yaml); err != nil {
+		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
+	}
+	if err := d.spec.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("the OpenAPI document is not valid: %w", err)
+	}
+	if d.json, err = json.Marshal(d.spec); err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document as JSON: %w", err)
+	}
+	for path, item := range d.spec.Paths.Map() {
+		for method, o := range item.Operations() {
+			op, err := newOperation(item, o)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			d.operations[routeKey(method, ginPath(path))] = op
+		}
+	}
+	return d, nil
+}
+
+// requiredScope is the extension that names the scope an operation needs: a scope, or "none" for any valid key.
+const requiredScope = "x-required-scope"
+
+func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, error) {
+	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
+	scope, said := o.Extensions[requiredScope].(string)
+	switch {
+	case !op.public && !said:
+		return nil, fmt.Errorf("neither public nor with an %s", requiredScope)
+	case scope != "none":
+		op.scope = scope
+	}
+	for _, ref := range append(append(openapi3.Parameters{}, item.Parameters...), o.Parameters...) {
+		p := &parameter{name: ref.Value.Name, required: ref.Value.Required, schema: ref.Value.Schema.Value}
+		switch ref.Value.In {
+		case openapi3.ParameterInPath:
+			op.path = append(op.path, p)
+		case openapi3.ParameterInQuery:
+			op.query = append(op.query, p)
+		case openapi3.ParameterInHeader:
+			op.header = append(op.header, p)
+		default:
+			return nil, fmt.Errorf("parameter %s is in %q, which nothing checks", p.name, ref.Value.In)
+		}
+	}
+	if o.RequestBody != nil {
+		op.takes = o.RequestBody.Value.Content[jsonType].Schema.Value
+		op.needBody = o.RequestBody.Value.Required
+	}
+	return op, nil
+}
+
+// operationOf returns what the document says of a request that gin has routed to route; nil for routes that are not in
+// the document, such as its own.
+func (d *document) operationOf(r *http.Request, route string) *operation {
+	return d.operations[routeKey(r.Method, route)]
+}
+
+func routeKey(method, route string) string { return method + " " + route }
+
+var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
+
+// ginPath writes a path as gin does: /v1/webhooks/{id} is /v1/webhooks/:id.
+func ginPath(path string) string { return pathParameter.ReplaceAllString(path, ":$1") }

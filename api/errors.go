@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/atender/atender/models/problem"
+)
+
+// Codes of problems that only HTTP knows.
+const (
+	codeScopeMissing     = "SCOPE_MISSING"
+	codeNotFound         = "NOT_FOUND"
+	codeMethodNotAllowed = "METHOD_NOT_ALLOWED"
+	codeBodyTooLarge     = "BODY_TOO_LARGE"
+	codeUnsupportedMedia = "UNSUPPORTED_MEDIA_TYPE"
+	codeInternal         = "INTERNAL"
+	codeUnavailable      = "UNAVAILABLE"
+)
+
+// statusOfKind is the HTTP status of each kind of problem.
+var statusOfKind = map[problem.Kind]int{
+	problem.Internal:     http.StatusInternalServerError,
+	problem.Invalid:      http.StatusBadRequest,
+	problem.Unauthorized: http.StatusUnauthorized,
+	problem.Forbidden:    http.StatusForbidden,
+	problem.NotFound:     http.StatusNotFound,
+	problem.Conflict:     http.StatusConflict,
+	problem.Precondition: http.StatusPreconditionFailed,
+	problem.TooLarge:     http.StatusRequestEntityTooLarge,
+	problem.Limited:      http.StatusTooManyRequests,
+	problem.Unavailable:  http.StatusServiceUnavailable,
+}
+
+// statusOfCode is the status of the codes that are more particular than their kind.
+var statusOfCode = map[string]int{
+	codeMethodNotAllowed: http.StatusMethodNotAllowed,
+	codeUnsupportedMedia: http.StatusUnsupportedMediaType,
+}
+
+// envelope is the shape of every error answer.
+type envelope struct {
+	Error     envelopeError `json:"error"`
+	RequestID string        `json:"requestId"`
+}
+
+type envelopeError struct {
+	Code    string         `json:"code"`
+	Message string         `json:"message"`
+	Details map[string]any `json:"details,omitempty"`
+}
+
+// errorResponder answers with errors. It is the one place where an error becomes an HTTP answer.
+type errorResponder struct{ log *slog.Logger }
+
+// respond answers the request with err, unless an answer has begun already, and keeps later handlers from running.
+func (e errorResponder) respond(c *gin.Context, err error) {
+	p := asProblem(err)
+	if p.Kind == problem.Internal || p.Kind == problem.Unavailable {
+		e.report(c, p, err)
+	}
+	c.Abort()
+	if c.Writer.Written() {
+		return
+	}
+	switch p.Kind {
+	case problem.Unauthorized: // RFC 9110, section 11.6.1
+		c.Header("WWW-Authenticate", `Bearer realm="atender"`)
+	case problem.Unavailable:
+		c.Header("Retry-After", "1")
+	}
+	c.JSON(statusOf(p), envelope{
+		Error:     envelopeError{Code: p.Code, Message: p.Message, Details: p.Details},
+		RequestID: requestIDOf(c),
+	})
+}
+
+func (e errorResponder) report(c *gin.Context, p *problem.Error, err error) {
+	level := slog.LevelError
+	if p.Kind == problem.Unavailable {
+		level = slog.LevelWarn
+	}
+	e.log.Log(c.Request.Context(), level, "request failed", "error", err, "code", p.Code,
+		"method", c.Request.Method, "route", routeOf(c), "requestId", requestIDOf(c))
+}
+
+// asProblem makes of any error one that may be shown. What is not a problem already is internal, and none of its text
+// is kept; only that the time was up is said, since trying again is right then.
+func asProblem(err error) *problem.Error {
+	p, ok := problem.As(err)
+	switch {
+	case ok && p.Kind != problem.Internal:
+		return p
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return problem.New(problem.Unavailable, codeUnavailable, "the request took too long; try again")
+	default:
+		return problem.New(problem.Internal, codeInternal,
+			"something went wrong on our side; tell us the requestId and we can look it up")
+	}
+}
+
+func statusOf(p *problem.Error) int {
+	if status, ok := statusOfCode[p.Code]; ok {
+		return status
+	}
+	return statusOfKind[p.Kind]
+}
+
+// unknownRoute answers requests for paths that do not exist.
+func (e errorResponder) unknownRoute(c *gin.Context) {
+	e.respond(c, problem.New(problem.NotFound, codeNotFound, "there is no such route; the routes are listed at /docs"))
+}
+
+// wrongMethod answers requests for paths that exist, with a method they do not have. gin has set Allow.
+func (e errorResponder) wrongMethod(c *gin.Context) {
+	e.respond(c, problem.New(problem.Invalid, codeMethodNotAllowed,
+		"this route does not take %s, only %s", knownMethod(c.Request.Method), c.Writer.Header().Get("Allow")))
+}

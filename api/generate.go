@@ -1,0 +1,4 @@
+package api
+
+//go:generate oapi-codegen -config codegen.yaml openapi.yaml
+//go:generate oapi-codegen -config client.yaml openapi.yaml

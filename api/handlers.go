@@ -1,0 +1,80 @@
+package api
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// handlers are the operations of the document: contract.StrictServerInterface. What reaches them has passed
+// authenticate and validate.
+type handlers struct {
+	store    *models.Store
+	temporal client.Client // nil: not configured
+	log      *slog.Logger
+	version  string
+}
+
+var _ contract.StrictServerInterface = (*handlers)(nil)
+
+// etag writes a conversation's version as the answer's ETag.
+func etag(version int64) *string {
+	tag := strconv.Quote(strconv.FormatInt(version, 10))
+	return &tag
+}
+
+// matches tells whether an If-None-Match header names the tag (RFC 9110, section 13.1.2: a weak comparison).
+func matches(header *string, tag string) bool {
+	if header == nil {
+		return false
+	}
+	for candidate := range strings.SplitSeq(*header, ",") {
+		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		if candidate == tag || candidate == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+func page(limit *contract.Limit, cursor *contract.Cursor) models.Page {
+	return models.Page{Limit: value(limit), Cursor: value(cursor)}
+}
+
+// next is a page's nextCursor: null at the end.
+func next(cursor string) *string {
+	if cursor == "" {
+		return nil
+	}
+	return &cursor
+}
+
+// value is what p points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// each converts a list; an empty one stays a list, so that JSON has [] and not null.
+func each[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
+	for i, a := range in {
+		out[i] = f(a)
+	}
+	return out
+}
+
+// list makes of nil an empty list, for the same reason.
+func list[T any](in []T) []T {
+	if in == nil {
+		return []T{}
+	}
+	return in
+}

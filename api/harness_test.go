@@ -1,0 +1,236 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/tests/deps"
+)
+
+// harness is the API on a database of its own, with a tenant and its keys.
+type harness struct {
+	t       testing.TB
+	store   *models.Store
+	server  *Server
+	log     *logBuffer
+	url     string // of the database
+	live    models.Tenant
+	sandbox models.Tenant
+	key     string // of the live tenant, with full_access
+}
+
+func newHarness(t testing.TB) *harness {
+	t.Helper()
+	keys, err := seal.ParseKeyring(seal.GenerateKeyring())
+	require.NoError(t, err)
+	h := &harness{t: t, log: &logBuffer{}, url: deps.Database(t)}
+	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	h.store, err = models.Open(t.Context(), models.Options{
+		URL: h.url, Keys: keys, Logger: logger,
+		Targets: target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(h.store.Close)
+	h.server, err = New(Config{Version: "test"}, Deps{Store: h.store, Logger: logger})
+	require.NoError(t, err)
+	h.live, h.sandbox, err = h.store.CreateTenant(t.Context(), models.NewTenant{Name: "Shop"})
+	require.NoError(t, err)
+	h.key = h.newKey(h.live, "full_access")
+	return h
+}
+
+func (h *harness) newKey(tenant models.Tenant, scopes ...string) string {
+	h.t.Helper()
+	_, plain, err := h.store.CreateKey(h.t.Context(), tenant.ID, models.NewKey{Name: "test key", Scopes: scopes})
+	require.NoError(h.t, err)
+	return plain
+}
+
+// answer is what a request got, its body decoded if it is JSON.
+type answer struct {
+	t      testing.TB
+	status int
+	header http.Header
+	text   string
+	body   map[string]any
+}
+
+// call makes a request with the harness's key. A body that is not a string is sent as JSON; headers are name, value, ….
+// Whatever comes back is held against the OpenAPI document.
+func (h *harness) call(method, path string, body any, headers ...string) answer {
+	h.t.Helper()
+	return send(h.t, h.server.Handler(), method, path, body, append([]string{"Authorization", "Bearer " + h.key}, headers...)...)
+}
+
+func send(t testing.TB, handler http.Handler, method, path string, body any, headers ...string) answer {
+	t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		text, err := json.Marshal(b)
+		require.NoError(t, err)
+		reader = bytes.NewReader(text)
+	}
+	r := httptest.NewRequest(method, path, reader)
+	if reader != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+		if headers[i+1] == "" {
+			r.Header.Del(headers[i])
+		}
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	a := answer{t: t, status: w.Code, header: w.Header(), text: w.Body.String()}
+	if strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &a.body), a.text)
+	}
+	checkAnswer(t, r, a)
+	return a
+}
+
+// want checks the status and returns the answer.
+func (a answer) want(status int) answer {
+	a.t.Helper()
+	require.Equal(a.t, status, a.status, a.text)
+	return a
+}
+
+// refused checks that the answer is an error with the code, and returns its details.
+func (a answer) refused(status int, code string) map[string]any {
+	a.t.Helper()
+	a.want(status)
+	e, _ := a.body["error"].(map[string]any)
+	require.Equal(a.t, code, e["code"], a.text)
+	require.Equal(a.t, a.header.Get("X-Request-Id"), a.body["requestId"])
+	details, _ := e["details"].(map[string]any)
+	return details
+}
+
+// wrong returns what a 400 says of the fields, as field:code.
+func (a answer) wrong() []string {
+	a.t.Helper()
+	var out []string
+	for _, f := range a.refused(400, "VALIDATION_FAILED")["fields"].([]any) {
+		f := f.(map[string]any)
+		require.NotEmpty(a.t, f["message"])
+		out = append(out, f["field"].(string)+":"+f["code"].(string))
+	}
+	return out
+}
+
+func (a answer) string(field string) string {
+	a.t.Helper()
+	s, ok := a.body[field].(string)
+	require.True(a.t, ok, "%s in %s", field, a.text)
+	return s
+}
+
+func (a answer) list() []map[string]any {
+	a.t.Helper()
+	var out []map[string]any
+	for _, item := range a.body["data"].([]any) {
+		out = append(out, item.(map[string]any))
+	}
+	return out
+}
+
+// strictDocument is the document with every object closed, so that an answer with a field it does not describe fails.
+var strictDocument = sync.OnceValue(func() *document {
+	doc, err := openDocument("")
+	if err != nil {
+		panic(err)
+	}
+	open := []string{"Message", "Event", "ConversationEventData", "ContactEventData"} // parts of others
+	for name, ref := range doc.spec.Components.Schemas {
+		s := ref.Value
+		if len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && !slices.Contains(open, name) {
+			s.AdditionalProperties = openapi3.BoolSchema{Has: new(bool)}
+		}
+	}
+	return doc
+})
+
+// checkAnswer holds an answer against the document: it must describe the status, the headers and the body. Answers of
+// routes that it does not describe must be the error envelope.
+func checkAnswer(t testing.TB, r *http.Request, a answer) {
+	t.Helper()
+	require.NotEqual(t, 500, a.status, a.text)
+	spec := strictDocument().spec
+	path := r.URL.EscapedPath()
+	if strings.HasPrefix(path, "/api/v1/") {
+		path = strings.TrimPrefix(path, "/api")
+	}
+	for _, template := range slices.Sorted(maps.Keys(spec.Paths.Map())) {
+		item := spec.Paths.Find(template)
+		o := item.GetOperation(r.Method)
+		if o == nil || !pathPattern(template).MatchString(path) {
+			continue
+		}
+		if strings.HasSuffix(path, "/outbound") && !strings.HasSuffix(template, "/outbound") {
+			continue
+		}
+		in := &openapi3filter.ResponseValidationInput{
+			RequestValidationInput: &openapi3filter.RequestValidationInput{
+				Request: r,
+				Route:   &routers.Route{Spec: spec, Path: template, PathItem: item, Method: r.Method, Operation: o},
+			},
+			Status:  a.status,
+			Header:  a.header,
+			Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+		}
+		in.SetBodyBytes([]byte(a.text))
+		require.NoError(t, openapi3filter.ValidateResponse(t.Context(), in), "%s %s: %d %s", r.Method, template, a.status, a.text)
+		return
+	}
+	if a.status >= 400 {
+		schema := spec.Components.Schemas["Error"].Value
+		require.NoError(t, schema.VisitJSON(a.body, openapi3.EnableJSONSchema2020()), a.text)
+	}
+}
+
+func pathPattern(template string) *regexp.Regexp {
+	return regexp.MustCompile("^" + pathParameter.ReplaceAllString(template, "[^/]+") + "$")
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -1,0 +1,59 @@
+package api
+
+import (
+	"context"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// PostMessage implements POST /v1/conversations/{id}/messages.
+func (h *handlers) PostMessage(ctx context.Context, r contract.PostMessageRequestObject) (
+	contract.PostMessageResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	posted, err := h.store.PostMessage(ctx, p.TenantID, r.ID, p.Actor(), newMessage(r.Body))
+	if err != nil {
+		return nil, err
+	}
+	body := contract.PostedMessage{Message: posted.Message.Wire(), Conversation: posted.Conversation.Wire()}
+	tag := etag(posted.Conversation.Version)
+	if posted.Replayed {
+		return contract.PostMessage200JSONResponse{
+			Body: body, Headers: contract.PostMessage200ResponseHeaders{ETag: tag},
+		}, nil
+	}
+	return contract.PostMessage201JSONResponse{
+		Body: body, Headers: contract.PostMessage201ResponseHeaders{ETag: tag},
+	}, nil
+}
+
+func newMessage(b *contract.NewMessage) models.NewMessage {
+	direction := contract.Outbound
+	if b.Direction != nil {
+		direction = *b.Direction
+	}
+	return models.NewMessage{
+		Direction:  models.Direction(direction),
+		Text:       b.Text,
+		HTML:       b.HTML,
+		ExternalID: b.ExternalID,
+		SentAt:     b.SentAt,
+		AgentID:    b.AgentID,
+		Automated:  value(b.Automated),
+		Metadata:   value(b.Metadata),
+		Resolve:    value(b.Resolve),
+	}
+}
+
+// ListMessages implements GET /v1/conversations/{id}/messages.
+func (h *handlers) ListMessages(ctx context.Context, r contract.ListMessagesRequestObject) (
+	contract.ListMessagesResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.Messages(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListMessages200JSONResponse{Data: each(found, models.Message.Wire), NextCursor: next(cursor)}, nil
+}

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"database/sql"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are the figures of the API process. All labels have few values: route patterns, never paths.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+}
+
+func newMetrics(pool func() sql.DBStats) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atender_http_requests_total",
+			Help: "Requests answered, by route pattern, method and class of status.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "atender_http_request_duration_seconds",
+			Help:    "Time from the request's headers to the end of its answer, by route pattern and method.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route", "method"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "atender_http_requests_in_flight",
+			Help: "Requests that are being answered now.",
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if pool != nil {
+		m.registerPool(pool)
+	}
+	return m
+}
+
+// registerPool shows the database connections: all in use and rising waits mean that the pool is the bottleneck.
+func (m *metrics) registerPool(pool func() sql.DBStats) {
+	gauge := func(name, help string, value func(sql.DBStats) float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return value(pool()) }))
+	}
+	gauge("atender_db_connections_open", "Open connections to the database.",
+		func(s sql.DBStats) float64 { return float64(s.OpenConnections) })
+	gauge("atender_db_connections_in_use", "Connections that are in use now.",
+		func(s sql.DBStats) float64 { return float64(s.InUse) })
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "atender_db_wait_seconds_total",
+		Help: "Time that requests have waited for a connection in all.",
+	}, func() float64 { return pool().WaitDuration.Seconds() }))
+}
+
+// handler serves the figures.
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// observe counts and times every request.
+func (m *metrics) observe() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		m.inFlight.Inc()
+		defer func() {
+			m.inFlight.Dec()
+			route, method := routeOf(c), knownMethod(c.Request.Method)
+			m.requests.WithLabelValues(route, method, strconv.Itoa(c.Writer.Status()/100)+"xx").Inc()
+			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
+		}()
+		c.Next()
+	}
+}
+
+// knownMethod keeps made-up methods from becoming labels and log text.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
+		return method
+	}
+	return "OTHER"
+}

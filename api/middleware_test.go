@@ -1,0 +1,263 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/tests/deps"
+)
+
+// anyKey lets every key in, as a key that may do everything.
+type anyKey struct{}
+
+func (anyKey) Authenticate(context.Context, string) (models.Principal, error) {
+	return models.Principal{TenantID: uuid.Max, KeyID: uuid.Max, Scopes: []string{"conversations:write", "webhooks:write"}}, nil
+}
+
+// storeless is the API without a store: what gets through to one panics.
+func storeless(t testing.TB) (http.Handler, *logBuffer, *metrics) {
+	t.Helper()
+	doc, err := openDocument("")
+	require.NoError(t, err)
+	log := &logBuffer{}
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	m := newMetrics(nil)
+	return newRouter(doc, &handlers{log: logger, version: "1.2.3"}, m, anyKey{}, errorResponder{logger}), log, m
+}
+
+func get(handler http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", path, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestPanicsAreAnsweredWithoutTheirText(t *testing.T) {
+	handler, log, _ := storeless(t)
+	w := get(handler, "/v1/conversations", "X-Request-Id", "find-me")
+	require.Equal(t, 500, w.Code)
+	require.JSONEq(t, `{"error":{"code":"INTERNAL",
+		"message":"something went wrong on our side; tell us the requestId and we can look it up"},
+		"requestId":"find-me"}`, w.Body.String())
+	require.Contains(t, log.String(), "nil pointer")
+	require.Contains(t, log.String(), "conversations.go", "the stack is in the log")
+	require.Contains(t, log.String(), `"requestId":"find-me"`)
+}
+
+func TestRequestIDs(t *testing.T) {
+	handler, _, _ := storeless(t)
+	for _, id := range []string{"a", "A.b_c-9", strings.Repeat("x", 128)} {
+		require.Equal(t, id, get(handler, "/version", "X-Request-Id", id).Header().Get("X-Request-Id"))
+	}
+	made := map[string]bool{}
+	for _, id := range []string{"", "a b", "a\"b", "a\nb", "ä", "a/b", strings.Repeat("x", 129)} {
+		got := get(handler, "/version", "X-Request-Id", id).Header().Get("X-Request-Id")
+		require.Regexp(t, `^[0-9a-f]{24}$`, got)
+		made[got] = true
+	}
+	require.Len(t, made, 7)
+}
+
+func TestErrorsBecomeAnswers(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		status int
+		code   string
+		header string // name: value
+	}{
+		{errors.New("secret"), 500, "INTERNAL", ""},
+		{problem.New(problem.Internal, "SECRET", "secret"), 500, "INTERNAL", ""},
+		{fmt.Errorf("secret: %w", context.DeadlineExceeded), 503, "UNAVAILABLE", "Retry-After: 1"},
+		{fmt.Errorf("secret: %w", context.Canceled), 503, "UNAVAILABLE", "Retry-After: 1"},
+		{
+			&problem.Error{Kind: problem.Unavailable, Code: "UNAVAILABLE", Message: "m", Cause: errors.New("secret")},
+			503, "UNAVAILABLE", "Retry-After: 1",
+		},
+		{fmt.Errorf("secret: %w", problem.New(problem.NotFound, "NOT_FOUND", "m")), 404, "NOT_FOUND", ""},
+		{problem.New(problem.Unauthorized, "UNAUTHORIZED", "m"), 401, "UNAUTHORIZED", `Www-Authenticate: Bearer realm="atender"`},
+		{problem.New(problem.Forbidden, "SCOPE_MISSING", "m"), 403, "SCOPE_MISSING", ""},
+		{problem.New(problem.Conflict, "INVALID_TRANSITION", "m"), 409, "INVALID_TRANSITION", ""},
+		{problem.New(problem.Precondition, "X", "m"), 412, "X", ""},
+		{problem.New(problem.TooLarge, "BODY_TOO_LARGE", "m"), 413, "BODY_TOO_LARGE", ""},
+		{problem.New(problem.Limited, "WEBHOOK_LIMIT_REACHED", "m"), 429, "WEBHOOK_LIMIT_REACHED", ""},
+		{problem.New(problem.Invalid, "METHOD_NOT_ALLOWED", "m"), 405, "METHOD_NOT_ALLOWED", ""},
+		{problem.New(problem.Invalid, "UNSUPPORTED_MEDIA_TYPE", "m"), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
+	} {
+		w := httptest.NewRecorder()
+		ctx, _ := gin.CreateTestContext(w)
+		ctx.Request = httptest.NewRequest("GET", "/", nil)
+		errorResponder{slog.New(slog.DiscardHandler)}.respond(ctx, c.err)
+		require.Equal(t, c.status, w.Code, c.err)
+		require.Contains(t, w.Body.String(), `"code":"`+c.code+`"`)
+		require.NotContains(t, w.Body.String(), "secret")
+		var headers []string
+		for name, values := range w.Header() {
+			headers = append(headers, name+": "+values[0])
+		}
+		if c.header != "" {
+			require.Contains(t, headers, c.header)
+		}
+		require.Equal(t, c.status == 503, w.Header().Get("Retry-After") != "")
+	}
+}
+
+func TestTheLogHasNoPersonalData(t *testing.T) {
+	h := newHarness(t)
+	a := h.call("POST", "/v1/conversations/outbound", least("private-reference"), "X-Request-Id", "the-id").want(201)
+	h.call("GET", "/v1/conversations?q=ada%40example.com", nil).want(200)
+	h.call("PUT", "/v1/conversations/"+a.string("id")+"/tags/private-tag", nil).want(200)
+	h.call("POST", "/v1/conversations/outbound", `{"subject":"private"}`).wrong()
+	h.call("GET", "/private-path", nil).refused(404, "NOT_FOUND")
+	log := h.log.String()
+	require.NotContains(t, log, "ada")
+	require.NotContains(t, log, "private")
+	require.NotContains(t, log, "sa_live_")
+	require.NotContains(t, log, a.string("id"))
+	require.Contains(t, log, `"route":"/v1/conversations/outbound","status":201,`)
+	require.Contains(t, log, `"requestId":"the-id","tenantId":"`+h.live.ID.String()+`"`)
+	require.Contains(t, log, `"route":"unmatched","status":404`)
+}
+
+func TestMetrics(t *testing.T) {
+	handler, _, m := storeless(t)
+	get(handler, "/api/v1/conversations/42")
+	get(handler, "/v1/conversations/43")
+	get(handler, "/nothing/here")
+	r := httptest.NewRequest("WHATEVER", "/also/nothing", nil)
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	w := httptest.NewRecorder()
+	m.handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`atender_http_requests_total{method="GET",route="/v1/conversations/:id",status="4xx"} 2`,
+		`atender_http_requests_total{method="GET",route="unmatched",status="4xx"} 1`,
+		`atender_http_requests_total{method="OTHER",route="unmatched",status="4xx"} 1`,
+		`atender_http_request_duration_seconds_count{method="GET",route="/v1/conversations/:id"} 2`,
+		`atender_http_requests_in_flight 0`,
+	} {
+		require.Contains(t, w.Body.String(), line+"\n")
+	}
+}
+
+func TestWithoutADatabase(t *testing.T) {
+	store, err := models.Open(t.Context(), models.Options{
+		URL: "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=1", Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	s, err := New(Config{Version: "1.2.3"}, Deps{Store: store, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+
+	a := send(t, s.Handler(), "GET", "/v1/conversations", nil, "Authorization", "Bearer sa_live_x")
+	a.refused(503, "UNAVAILABLE")
+	require.Equal(t, "1", a.header.Get("Retry-After"))
+	send(t, s.Handler(), "GET", "/healthz", nil).want(200)
+	ready := send(t, s.Handler(), "GET", "/readyz", nil).want(503)
+	require.Equal(t, object{"status": "unready", "database": "unavailable", "temporal": "unconfigured"}, ready.body)
+	require.Equal(t, "1.2.3", send(t, s.Handler(), "GET", "/version", nil).want(200).string("version"))
+}
+
+func TestReady(t *testing.T) {
+	h := newHarness(t)
+	ready := h.call("GET", "/readyz", nil).want(200)
+	require.Equal(t, object{"status": "ready", "database": "ok", "temporal": "unconfigured"}, ready.body)
+}
+
+func TestTemporalIsReportedAndNotRequired(t *testing.T) {
+	h := newHarness(t)
+	away, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1", Logger: sdklog.NewStructuredLogger(h.server.log)})
+	require.NoError(t, err)
+	defer away.Close()
+	address, namespace := deps.Temporal(t)
+	there, err := client.Dial(client.Options{
+		HostPort: address, Namespace: namespace, Logger: sdklog.NewStructuredLogger(h.server.log),
+	})
+	require.NoError(t, err)
+	defer there.Close()
+	for state, temporal := range map[string]client.Client{"unavailable": away, "ok": there} {
+		s, err := New(Config{Version: "test"}, Deps{Store: h.store, Temporal: temporal, Logger: h.server.log})
+		require.NoError(t, err)
+		ready := send(t, s.Handler(), "GET", "/readyz", nil).want(200)
+		require.Equal(t, object{"status": "ready", "database": "ok", "temporal": state}, ready.body)
+	}
+}
+
+func TestDocsComeFromHereAlone(t *testing.T) {
+	handler, _, _ := storeless(t)
+	w := get(handler, "/docs")
+	require.Equal(t, 200, w.Code)
+	require.NotRegexp(t, `(src|href)="(https?:)?//`, w.Body.String())
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'self'")
+	require.NotContains(t, w.Header().Get("Content-Security-Policy"), "http")
+	require.Equal(t, 200, get(handler, "/docs/redoc.standalone.js").Code)
+	require.Equal(t, 200, get(handler, "/openapi.json").Code)
+	require.Equal(t, string(documentSource), get(handler, "/openapi.yaml").Body.String())
+}
+
+func TestRunServesAndStops(t *testing.T) {
+	h := newHarness(t)
+	h.server.config.Addr, h.server.config.MetricsAddr = "127.0.0.1:0", "127.0.0.1:0"
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- h.server.Run(ctx) }()
+	fetch := func(what, path string) (text string) {
+		require.Eventually(t, func() bool {
+			addr := addrIn(h.log.String(), what)
+			if addr == "" {
+				return false
+			}
+			r, err := http.Get("http://" + addr + path)
+			require.NoError(t, err)
+			defer func() { _ = r.Body.Close() }()
+			b, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			text = string(b)
+			return r.StatusCode == 200
+		}, 5*time.Second, 10*time.Millisecond)
+		return text
+	}
+	require.Contains(t, fetch("api", "/version"), `"test"`)
+	require.Contains(t, fetch("metrics", "/metrics"), "atender_db_connections_open")
+	head, err := http.Head("http://" + addrIn(h.log.String(), "api") + "/healthz")
+	require.NoError(t, err)
+	require.Equal(t, 200, head.StatusCode)
+	require.NoError(t, head.Body.Close())
+	cancel()
+	require.NoError(t, <-stopped)
+	_, err = net.Dial("tcp", addrIn(h.log.String(), "api"))
+	require.Error(t, err, "it does not listen any more")
+}
+
+// addrIn finds where a listener is in the log.
+func addrIn(log, what string) string {
+	_, after, _ := strings.Cut(log, `"for":"`+what+`","addr":"`)
+	addr, _, _ := strings.Cut(after, `"`)
+	return addr
+}
+
+func TestAnAddressInUseIsAnError(t *testing.T) {
+	busy := httptest.NewServer(nil)
+	defer busy.Close()
+	h := newHarness(t)
+	h.server.config.Addr = strings.TrimPrefix(busy.URL, "http://")
+	require.ErrorContains(t, h.server.Run(t.Context()), "listening for the api")
+}

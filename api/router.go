@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/atender/atender/api/contract"
+)
+
+// requestTime is how long a request may take before its work is called off and it is answered with 503.
+const requestTime = 25 * time.Second
+
+// newRouter puts the parts together. Which routes there are, and which scope each needs, says the document alone.
+func newRouter(doc *document, h *handlers, m *metrics, keys authenticator, e errorResponder) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	// A tag's name may contain a slash, as %2F: routes are matched on the path as it was sent. Parameters are unescaped
+	// once, as paths are; a '+' stays a '+'.
+	r.UseEscapedPath, r.UnescapePathValues = true, false
+	r.RedirectTrailingSlash, r.HandleMethodNotAllowed = false, true
+	r.NoRoute(e.unknownRoute)
+	r.NoMethod(e.wrongMethod)
+
+	r.Use(
+		requestID(),
+		accessLog(e.log),
+		m.observe(),
+		recovery(e),
+		deadline(requestTime),
+		unescapeParameters(e),
+		standardHeaders,
+		authenticate(doc, keys, e),
+		webhooksEnabled(h.store, e),
+		validate(doc, e),
+	)
+	mountDocs(r, doc)
+	contract.RegisterHandlersWithOptions(r,
+		contract.NewStrictHandlerWithOptions(h, nil, contract.StrictGinServerOptions{
+			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },
+			HandlerErrorFunc:         e.respond,
+			ResponseErrorHandlerFunc: e.respond,
+		}),
+		contract.GinServerOptions{
+			ErrorHandler: func(c *gin.Context, err error, _ int) { e.respond(c, explainBinding(err)) },
+		})
+	return alias(r)
+}
+
+// alias makes /api/v1/… the same routes as /v1/…, and answers HEAD as GET (RFC 9110, section 9.3.2): net/http, which still
+// sees the request as it came, leaves out the body.
+func alias(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := r.URL
+		prefixed := strings.HasPrefix(u.Path, "/api/v1/") && (u.RawPath == "" || strings.HasPrefix(u.RawPath, "/api/v1/"))
+		if prefixed || r.Method == http.MethodHead {
+			copied, url := *r, *u
+			if prefixed {
+				url.Path, url.RawPath = strings.TrimPrefix(u.Path, "/api"), strings.TrimPrefix(u.RawPath, "/api")
+			}
+			if r.Method == http.MethodHead {
+				copied.Method = http.MethodGet
+			}
+			copied.URL = &url
+			r = &copied
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// deadline calls the work for a request off when it takes too long: a database that hangs must not pile up requests.
+func deadline(d time.Duration) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
+		c.Next()
+	}
+}
+
+// standardHeaders keeps browsers from guessing types and shared caches from keeping customers' data. A client's own
+// cache may ask with If-None-Match.
+func standardHeaders(c *gin.Context) {
+	c.Header("X-Content-Type-Options", "nosniff")
+	if strings.HasPrefix(c.FullPath(), "/v1/") {
+		c.Header("Cache-Control", "private, no-cache")
+	}
+}

@@ -1,0 +1,125 @@
+// Package api is the REST API: the routes that openapi.yaml describes, and what every request passes on its way to
+// them. The document is the contract. It is written by hand; the types, the routing and a client are generated from it
+// (generate.go), requests are checked against it (validate.go), and which scope an operation needs stands in it.
+//
+// Whatever a handler does to the world it does through models.Store.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/atender/atender/models"
+)
+
+// Config is what the API is told from outside.
+type Config struct {
+	Addr        string // where the API listens, host:port
+	MetricsAddr string // where Prometheus finds /metrics, host:port; empty for nowhere
+	PublicURL   string // where clients reach the API, without a path; shown in the OpenAPI document
+	Version     string // of this binary
+}
+
+// Deps are what the API works with.
+type Deps struct {
+	Store    *models.Store
+	Temporal client.Client // may be nil: its state is reported at /readyz, and nothing else needs it
+	Logger   *slog.Logger
+}
+
+// Server is the API process.
+type Server struct {
+	config  Config
+	log     *slog.Logger
+	handler http.Handler
+	metrics *metrics
+}
+
+// New makes a server. Errors: an OpenAPI document that is not valid.
+func New(config Config, deps Deps) (*Server, error) {
+	doc, err := openDocument(config.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	m := newMetrics(deps.Store.PoolStats)
+	h := &handlers{store: deps.Store, temporal: deps.Temporal, log: deps.Logger, version: config.Version}
+	return &Server{
+		config:  config,
+		log:     deps.Logger,
+		metrics: m,
+		handler: newRouter(doc, h, m, deps.Store, errorResponder{deps.Logger}),
+	}, nil
+}
+
+// Handler is the whole API without its listeners.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Limits of the listeners. A body is at most 1 MiB, so a client that is not reading or writing for longer than these is
+// not coming back.
+const (
+	headerTime   = 10 * time.Second
+	readTime     = 30 * time.Second
+	writeTime    = 60 * time.Second
+	idleTime     = 2 * time.Minute
+	maxHeader    = 64 << 10
+	shutdownTime = 20 * time.Second
+)
+
+// Run listens and serves until ctx ends, then lets requests that are under way finish, for at most 20 s.
+// Errors: an address that cannot be listened on; requests that had to be cut off.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if err := s.serve(ctx, group, "api", s.config.Addr, s.handler); err != nil {
+		return err
+	}
+	if s.config.MetricsAddr != "" {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", s.metrics.handler())
+		if err := s.serve(ctx, group, "metrics", s.config.MetricsAddr, mux); err != nil {
+			return err
+		}
+	}
+	return group.Wait()
+}
+
+// serve listens on addr at once, so that an address in use is an error here, and serves in the group.
+func (s *Server) serve(ctx context.Context, group *errgroup.Group, name, addr string, handler http.Handler) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listening for the %s: %w", name, err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	s.log.InfoContext(ctx, "listening", "for", name, "addr", listener.Addr().String())
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving the %s: %w", name, err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		if err := server.Shutdown(patience); err != nil {
+			return errors.Join(fmt.Errorf("stopping the %s: %w", name, err), server.Close())
+		}
+		return nil
+	})
+	return nil
+}

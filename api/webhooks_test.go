@@ -1,0 +1,174 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+)
+
+func TestWebhookFromCradleToGrave(t *testing.T) {
+	h := newHarness(t)
+	made := h.call("POST", "/v1/webhooks", object{
+		"name": "Shop", "url": "https://shop.example.com/hooks", "events": []any{"message.sent", "tag.added"},
+		"description": "d", "headers": object{"X-Token": "s3cr3t"}, "maxPerSecond": 20, "maxInFlight": 4,
+		"retry": []any{1, 60}, "filter": object{"channels": []any{"sms"}, "tags": []any{"vip"}},
+	}).want(201)
+	require.True(t, strings.HasPrefix(made.string("secret"), "whsec_"))
+	require.Equal(t, []any{"X-Token"}, made.body["headers"])
+	require.NotContains(t, made.text, "s3cr3t")
+	path := "/v1/webhooks/" + made.string("id")
+	require.Equal(t, path, made.header.Get("Location"))
+
+	secret := made.string("secret")
+	delete(made.body, "secret")
+	read := h.call("GET", path, nil).want(200)
+	require.Equal(t, made.body, read.body)
+	require.Equal(t, read.body, h.call("GET", "/v1/webhooks", nil).want(200).list()[0])
+
+	now := h.call("PATCH", path, object{
+		"maxPerSecond": nil, "retry": nil, "filter": nil, "isActive": false, "events": []any{"*"}, "headers": object{},
+	}).want(200)
+	for field, want := range map[string]any{
+		"maxPerSecond": nil, "retry": nil, "filter": nil, "isActive": false, "events": []any{"*"}, "headers": []any{},
+		"name": "Shop", "maxInFlight": 4.0,
+	} {
+		require.Equal(t, want, now.body[field], field)
+	}
+
+	for _, body := range []any{nil, object{}, object{"graceHours": 0}, object{"graceHours": 168}} {
+		rotated := h.call("POST", path+"/rotate-secret", body).want(200)
+		require.NotEqual(t, secret, rotated.string("secret"))
+		secret = rotated.string("secret")
+	}
+	tooLong := h.call("POST", path+"/rotate-secret", object{"graceHours": 169})
+	require.Equal(t, []string{"graceHours:out_of_range"}, tooLong.wrong())
+
+	require.Empty(t, h.call("DELETE", path, nil).want(204).text)
+	h.call("DELETE", path, nil).refused(404, "NOT_FOUND")
+	h.call("GET", path, nil).refused(404, "NOT_FOUND")
+}
+
+func TestEd25519HasAPublicKey(t *testing.T) {
+	h := newHarness(t)
+	made := h.call("POST", "/v1/webhooks", object{
+		"name": "x", "url": "https://example.com", "events": []any{"*"}, "signing": "ed25519",
+	}).want(201)
+	require.True(t, strings.HasPrefix(made.string("publicKey"), "whpk_"))
+}
+
+func TestWebhooksThatAreRefused(t *testing.T) {
+	h := newHarness(t)
+	change := func(field string, v any) object {
+		o := object{"name": "x", "url": "https://example.com/", "events": []any{"*"}}
+		o[field] = v
+		return o
+	}
+	for _, c := range []struct {
+		field string
+		value any
+		want  string
+	}{
+		{"name", "", "name:too_short"},
+		{"url", "http://example.com", "url:"},
+		{"url", "https://user:pw@example.com", "url:"},
+		{"url", "https://10.0.0.1/", "url:"},
+		{"url", "not a url", "url:"},
+		{"url", "https://example.com/#x", "url:"},
+		{"events", []any{}, "events:too_few"},
+		{"events", []any{"conversation.exploded"}, "events[0]:invalid_value"},
+		{"events", []any{"*", "tag.added"}, "events:"},
+		{"headers", object{"webhook-id": "x"}, "headers"},
+		{"headers", object{"X-A": "a\r\nb"}, "headers"},
+		{"retry", []any{0}, "retry[0]:out_of_range"},
+		{"retry", []any{1.5}, "retry[0]:invalid_type"},
+		{"retry", []any{604800, 604800}, "retry"},
+		{"maxInFlight", 0, "maxInFlight:out_of_range"},
+		{"maxPerSecond", 1e300, "maxPerSecond:out_of_range"},
+		{"filter", object{"channels": []any{"pigeon"}}, "filter.channels[0]:invalid_value"},
+		{"filter", object{"teamIds": []any{"x"}}, "filter.teamIds[0]:invalid_format"},
+		{"signing", "rot13", "signing:invalid_value"},
+		{"secret", "whsec_x", "secret:unknown_field"},
+	} {
+		wrong := h.call("POST", "/v1/webhooks", change(c.field, c.value)).wrong()
+		require.Contains(t, strings.Join(wrong, " "), c.want, "%s %v", c.field, c.value)
+	}
+	require.Equal(t, []string{"maxInFlight:invalid_type"},
+		h.call("POST", "/v1/webhooks", `{"name":"x","url":"https://example.com","events":["*"],"maxInFlight":1e1}`).wrong())
+}
+
+func TestWebhookLimitsOfTheTenant(t *testing.T) {
+	h := newHarness(t)
+	body := object{"name": "x", "url": "https://example.com", "events": []any{"*"}, "isActive": false}
+	for range 10 {
+		h.call("POST", "/v1/webhooks", body).want(201)
+	}
+	a := h.call("POST", "/v1/webhooks", body)
+	a.refused(429, "WEBHOOK_LIMIT_REACHED")
+	require.Empty(t, a.header.Get("Retry-After"), "waiting does not help")
+
+	off := false
+	_, err := h.store.SetTenantLimits(t.Context(), h.live.ID, models.TenantLimits{WebhooksEnabled: &off})
+	require.NoError(t, err)
+	id := "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
+	for _, c := range []struct {
+		method, path string
+		body         any
+	}{
+		{"GET", "/v1/webhooks", nil}, {"POST", "/v1/webhooks", body}, {"GET", "/v1/webhooks/" + id, nil},
+		{"PATCH", "/v1/webhooks/" + id, object{"name": "y"}}, {"DELETE", "/v1/webhooks/" + id, nil},
+		{"POST", "/v1/webhooks/" + id + "/rotate-secret", nil},
+		{"POST", "/v1/webhooks", object{"nothing": "right"}}, {"GET", "/v1/webhooks/42", nil},
+	} {
+		h.call(c.method, c.path, c.body).refused(403, "WEBHOOKS_DISABLED")
+	}
+}
+
+func TestScopes(t *testing.T) {
+	h := newHarness(t)
+	doc := strictDocument()
+	id := "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
+	without := h.newKey(h.live, "contacts:write")
+	for key, op := range doc.operations {
+		if op.scope == "" {
+			continue
+		}
+		method, path, _ := strings.Cut(key, " ")
+		path = strings.NewReplacer(":id", id, ":name", "x").Replace(path)
+		details := h.call(method, path, nil, "Authorization", "Bearer "+without).refused(403, "SCOPE_MISSING")
+		require.Equal(t, op.scope, details["requiredScope"])
+		surface, access, _ := strings.Cut(op.scope, ":")
+		with := h.newKey(h.live, surface+":write")
+		require.NotEqual(t, 403, h.call(method, path, nil, "Authorization", "Bearer "+with).status, key)
+		if access == "write" {
+			reader := h.newKey(h.live, surface+":read")
+			h.call(method, path, nil, "Authorization", "Bearer "+reader).refused(403, "SCOPE_MISSING")
+		}
+	}
+	me := h.call("GET", "/v1/me", nil, "Authorization", "Bearer "+without).want(200)
+	require.Equal(t, []any{"contacts:write"}, me.body["scopes"])
+	require.Equal(t, "production", me.body["environment"])
+	require.Equal(t, h.live.ID.String(), me.string("tenantId"))
+}
+
+func TestKeysThatAreNotValid(t *testing.T) {
+	h := newHarness(t)
+	for _, header := range []string{
+		"", "Bearer", "Bearer ", h.key, "Basic " + h.key, "Bearer x", "Bearer sa_live_",
+		"Bearer sa_live_" + strings.Repeat("0", 43),
+		"Bearer " + h.key + "x", "Bearer " + strings.Repeat("sa_live_", 5000), "Bearer sa_live_\xff\xfe",
+	} {
+		a := h.call("GET", "/v1/me", nil, "Authorization", header)
+		a.refused(401, "UNAUTHORIZED")
+		require.Equal(t, `Bearer realm="atender"`, a.header.Get("WWW-Authenticate"), fmt.Sprintf("%q", header))
+	}
+	h.call("GET", "/v1/me", nil, "Authorization", "bearer  "+h.key).want(200)
+	keys, err := h.store.Keys(t.Context(), h.live.ID)
+	require.NoError(t, err)
+	require.NoError(t, h.store.RevokeKey(t.Context(), h.live.ID, keys[0].ID))
+	require.Eventually(t, func() bool { return h.call("GET", "/v1/me", nil).status == 401 }, 10*time.Second, 50*time.Millisecond)
+}

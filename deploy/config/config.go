@@ -1,0 +1,73 @@
+// Package config is Atender's configuration: one typed struct, read from environment variables once at start-up. The
+// struct's tags are the only description of a variable: reading, checking and `atender help config` all go by them.
+package config
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// Prefix begins the name of every variable.
+const Prefix = "ATENDER_"
+
+// Database is what a command needs that touches nothing but the database.
+type Database struct {
+	// DatabaseURL is where PostgreSQL is: a postgres:// URL or a key=value string, as libpq takes them.
+	DatabaseURL string `env:"DATABASE_URL" required:"true" secret:"true" desc:"PostgreSQL: postgres://user:password@host:5432/database?sslmode=…"`
+	// DatabaseMaxConns bounds the connections of one process, 1 to 1000. Two more are used for wake-ups (P9).
+	DatabaseMaxConns int `env:"DATABASE_MAX_CONNS" envDefault:"20" min:"1" max:"1000" desc:"connections to the database that one process may hold"`
+}
+
+// Config is everything that the api and worker processes are told.
+type Config struct {
+	Database
+
+	// SecretKeys seals what is secret in the database (package models/seal): "id:base64 of 32 bytes", comma separated.
+	SecretKeys string `env:"SECRET_KEYS" required:"true" secret:"true" check:"keyring" desc:"keys that seal secrets in the database: id:base64-of-32-bytes[,id2:…]; the first encrypts, all decrypt"`
+
+	// HTTPAddr is where the API listens.
+	HTTPAddr string `env:"HTTP_ADDR" envDefault:":8080" check:"address" desc:"where the API listens"`
+	// MetricsAddr is where the api process serves /metrics; apart from HTTPAddr, so that it can stay private.
+	MetricsAddr string `env:"METRICS_ADDR" envDefault:"127.0.0.1:9090" check:"address" desc:"where the api process serves /metrics"`
+	// WorkerMetricsAddr is where the worker process serves /metrics and its probes.
+	WorkerMetricsAddr string `env:"WORKER_METRICS_ADDR" envDefault:"127.0.0.1:9091" check:"address" desc:"where the worker process serves /metrics and its probes"`
+	// PublicURL is how users reach the API: scheme and host, without a trailing slash. Links are built with it.
+	PublicURL string `env:"PUBLIC_URL" envDefault:"http://localhost:8080" check:"base-url" desc:"how users reach the API, without a path; links are built with it"`
+
+	// LogFormat is text for people or json for machines.
+	LogFormat string `env:"LOG_FORMAT" envDefault:"json" enum:"text,json" desc:"how log lines look"`
+	// LogLevel is the least level that is logged. At debug, personal data may appear.
+	LogLevel string `env:"LOG_LEVEL" envDefault:"info" enum:"debug,info,warn,error" desc:"least level logged; debug may show personal data"`
+
+	// WebhookAllowHTTP lets subscriptions have http:// URLs. For development and closed networks.
+	WebhookAllowHTTP bool `env:"WEBHOOK_ALLOW_HTTP" envDefault:"false" desc:"let webhooks have http:// URLs; for development and closed networks"`
+	// WebhookAllowCIDRs are address ranges that deliveries may go to though they are private or otherwise special.
+	WebhookAllowCIDRs []netip.Prefix `env:"WEBHOOK_ALLOW_CIDRS" desc:"private address ranges that webhooks may reach, comma separated; none when unset"`
+	// WebhookProxyURL is the HTTP proxy that deliveries go through; direct when empty. It then guards the network.
+	WebhookProxyURL string `env:"WEBHOOK_PROXY_URL" secret:"true" check:"url" desc:"HTTP proxy for webhook deliveries; direct when unset"`
+	// DispatchShards is the number of dispatch workflows, 1 to 64 (P4). The same for all workers of a namespace.
+	DispatchShards int `env:"DISPATCH_SHARDS" envDefault:"8" min:"1" max:"64" desc:"dispatch workflows; the same for every worker of a namespace"`
+
+	// TemporalTaskQueue is the task queue of all workflows and activities.
+	TemporalTaskQueue string `env:"TEMPORAL_TASK_QUEUE" envDefault:"atender" required:"true" desc:"Temporal task queue of all workflows and activities"`
+	// TemporalUIURL is Temporal's web interface, for links; no links when empty.
+	TemporalUIURL string `env:"TEMPORAL_UI_URL" check:"url" desc:"Temporal's web interface, for links; none when unset"`
+}
+
+// Load reads the whole configuration from the process's environment. The error is an *Error with a line for each
+// variable that is missing or wrong.
+func Load() (Config, error) { return Parse[Config](environment()) }
+
+// LoadDatabase reads only what commands need that work on the database alone. Errors as for Load.
+func LoadDatabase() (Database, error) { return Parse[Database](environment()) }
+
+func environment() map[string]string {
+	vars := map[string]string{}
+	for _, entry := range os.Environ() {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			vars[name] = value
+		}
+	}
+	return vars
+}

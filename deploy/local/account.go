@@ -1,0 +1,126 @@
+package local
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// account is the user that PostgreSQL runs as, which refuses to run as root. nil is the user who runs this.
+type account struct {
+	name     string
+	uid, gid int
+}
+
+func (a *account) credential() *syscall.Credential {
+	if a == nil {
+		return nil
+	}
+	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
+}
+
+// give makes the account the owner of a file or directory.
+func (a *account) give(path string) error {
+	if a == nil {
+		return nil
+	}
+	return os.Chown(path, a.uid, a.gid)
+}
+
+// unprivileged returns whom to run PostgreSQL as: nil for an ordinary user; for root the postgres user that a package
+// of PostgreSQL has made, or nobody.
+func unprivileged() (*account, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uidErr := strconv.Atoi(u.Uid)
+		gid, gidErr := strconv.Atoi(u.Gid)
+		if uidErr == nil && gidErr == nil && uid != 0 {
+			return &account{name, uid, gid}, nil
+		}
+	}
+	return nil, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: " +
+		"make one of them, or run this as an ordinary user")
+}
+
+// owner returns the account that a cluster belongs to, when this process may act for it.
+func owner(cluster string) (*account, error) {
+	info, err := os.Stat(cluster)
+	if err != nil {
+		return nil, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("cannot tell whom %s belongs to", cluster)
+	case int(stat.Uid) == os.Geteuid() && stat.Uid != 0:
+		return nil, nil
+	case os.Geteuid() == 0 && stat.Uid != 0:
+		return &account{strconv.Itoa(int(stat.Uid)), int(stat.Uid), int(stat.Gid)}, nil
+	default:
+		return nil, fmt.Errorf("%s belongs to another user (%d): run this as that user or as root, or remove it, and "+
+			"all its data", cluster, stat.Uid)
+	}
+}
+
+// reachable tells whether the account may pass through all directories down to dir, which has no symbolic links.
+func (a *account) reachable(dir string) bool {
+	if a == nil {
+		return true
+	}
+	for {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return false
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return false
+		}
+		var bit fs.FileMode = 0o001
+		switch {
+		case int(stat.Uid) == a.uid:
+			bit = 0o100
+		case int(stat.Gid) == a.gid:
+			bit = 0o010
+		}
+		if info.Mode().Perm()&bit == 0 {
+			return false
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return true
+		}
+		dir = parent
+	}
+}
+
+// clusterHome is the directory that holds the cluster: the stack's own, or, when the account cannot get there (a home
+// directory of root, say), one under /var/tmp, which is kept over a restart of the machine, named after the stack's.
+func clusterHome(dir string, as *account) (string, error) {
+	if as.reachable(dir) {
+		return dir, nil
+	}
+	base := "/var/tmp"
+	if !as.reachable(base) {
+		base = os.TempDir()
+	}
+	name := fmt.Sprintf("atender-dev-%.8x", sha256.Sum256([]byte(dir)))
+	home := filepath.Join(base, name)
+	if err := ownDir(home, 0o711); err != nil {
+		return "", fmt.Errorf("the user %s, whom PostgreSQL runs as, cannot reach %s, and there is no other place: %w",
+			as.name, dir, err)
+	}
+	return home, nil
+}

@@ -1,0 +1,230 @@
+#!/bin/sh
+# Finds the tools that Atender is built, tested and run with, and installs the missing ones.
+#
+#   install.sh [--find] TOOL...      TOOL: postgres temporal golangci-lint gotestsum oapi-codegen
+#
+# For each tool one line goes to stdout: the path of its program (for postgres: the directory of the server's
+# programs). What is being done, and why it takes long, goes to stderr. With --find nothing is installed.
+#
+# Go tools are built from source at the versions of versions.mk into
+# ${XDG_CACHE_HOME:-~/.cache}/atender/tools/<tool>-<version>/, outside the clone, so that every clone and every run
+# shares them. ATENDER_TOOLS_DIR names another place. It is safe to run this twice at the same time.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+. "$here/versions.mk"
+
+find_only=no
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# own_private_dir DIR: DIR exists, is a real directory and nobody else can have prepared it.
+own_private_dir() {
+    mkdir -m 700 "$1" 2>/dev/null || true
+    [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ]
+}
+
+# Sets $tools_dir, also where HOME is unset or unusable, as in some CI systems.
+choose_tools_dir() {
+    if [ -n "${ATENDER_TOOLS_DIR:-}" ]; then
+        tools_dir=$ATENDER_TOOLS_DIR
+    elif [ -n "${XDG_CACHE_HOME:-}" ]; then
+        tools_dir=$XDG_CACHE_HOME/atender/tools
+    else
+        tools_dir=${HOME:+$HOME/.cache/atender/tools}
+    fi
+    if [ -n "$tools_dir" ] && mkdir -p "$tools_dir" 2>/dev/null && [ -w "$tools_dir" ]; then
+        return
+    fi
+    fallback=${TMPDIR:-/tmp}/atender-$(id -u)
+    own_private_dir "$fallback" || die "cannot write to ${tools_dir:-~/.cache (HOME is not set)}, and $fallback belongs to somebody else:" \
+        "set ATENDER_TOOLS_DIR to a directory that you can write to"
+    tools_dir=$fallback/tools
+    mkdir -p "$tools_dir"
+    # Go wants places for its caches too, and takes them from the same unusable HOME.
+    export GOCACHE="${GOCACHE:-$fallback/go-build}" GOPATH="${GOPATH:-$fallback/go}"
+}
+
+# release_lock removes the lock of this process; it is also what signals and failures run.
+lock=
+scratch=
+release_lock() {
+    [ -z "$scratch" ] || rm -rf "$scratch"
+    [ -z "$lock" ] || rm -rf "$lock"
+    scratch= lock=
+}
+trap release_lock EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# take_lock DIR waits for its turn. The lock only saves work: what makes two installations safe is that a finished
+# program is put in place by one rename. So a lock whose owner is gone is simply taken away.
+take_lock() {
+    told=no
+    until mkdir "$1" 2>/dev/null; do
+        owner=$(cat "$1/pid" 2>/dev/null || true)
+        if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
+            rm -rf "$1"
+            continue
+        fi
+        # A lock without an owner was made this moment, or its maker was killed in between.
+        if [ -z "$owner" ] && [ -n "$(find "$1" -maxdepth 0 -mmin +1 2>/dev/null)" ]; then
+            rm -rf "$1"
+            continue
+        fi
+        [ "$told" = yes ] || say "waiting for process ${owner:-?}, which is installing the same"
+        told=yes
+        sleep 1
+    done
+    lock=$1
+    echo $$ >"$lock/pid"
+}
+
+# go_tool NAME VERSION PACKAGE WHY prints the path of a Go program, building it first if it is not there.
+go_tool() {
+    dir=$tools_dir/$1-$2
+    if [ -x "$dir/$1" ]; then
+        echo "$dir/$1"
+        return
+    fi
+    [ "$find_only" = no ] || die "$1 $2 is not installed (expected in $dir): run deploy/tools/install.sh $1"
+    command -v go >/dev/null 2>&1 || die "$1 $2 is not installed, and building it needs Go: see https://go.dev/dl"
+    take_lock "$dir.lock"
+    if [ ! -x "$dir/$1" ]; then
+        say "installing $1 $2 into $dir: $4"
+        scratch=$(mktemp -d "$dir.XXXXXX")
+        # The environment may aim go at another platform, another workspace or a vendor directory: not for tools.
+        # GOFLAGS is set, not emptied, because an empty one makes go fall back to the user's configuration file.
+        (
+            unset GOOS GOARCH
+            cd "$scratch" && GOFLAGS=-trimpath GOWORK=off GO111MODULE=on GOBIN=$scratch go install "$3@$2"
+        ) >&2 || die "could not build $1 $2; the lines above are Go's"
+        mkdir -p "$dir"
+        mv -f "$scratch/$1" "$dir/$1"
+        say "installed $1 $2"
+    fi
+    release_lock
+    echo "$dir/$1"
+}
+
+# temporal_version PROGRAM prints vX.Y.Z: as the program says it, or, for one built with go install, which says
+# 0.0.0-DEV, as Go recorded it. Nothing if neither knows.
+temporal_version() {
+    said=$("$1" --version 2>/dev/null | sed -n 's/^temporal version \([0-9][0-9.]*\).*/\1/p')
+    if [ "$said" = 0.0.0 ]; then
+        said=$(go version -m "$1" 2>/dev/null |
+            sed -n 's|^[[:space:]]*mod[[:space:]]*github.com/temporalio/cli[[:space:]]*v\([0-9.]*\).*|\1|p')
+    fi
+    [ -z "$said" ] || echo "v$said"
+}
+
+# The functions are not called as the programs are: command -v would find them instead.
+#
+# The pinned Temporal CLI: one on PATH is taken if it is of exactly that version, because its development server keeps
+# the data, and a newer one migrates it so that the pinned one cannot read it any more.
+tool_temporal() {
+    found=$(command -v temporal 2>/dev/null || true)
+    if [ -n "$found" ] && [ "$(temporal_version "$found")" = "$TEMPORAL_VERSION" ]; then
+        echo "$found"
+        return
+    fi
+    go_tool temporal "$TEMPORAL_VERSION" github.com/temporalio/cli/cmd/temporal \
+        "the Temporal CLI with its development server and UI, built from source; about 5 minutes on 2 cores, once"
+}
+
+# postgres_in DIR: DIR has the programs of a PostgreSQL server that is new enough.
+postgres_in() {
+    [ -x "$1/initdb" ] && [ -x "$1/postgres" ] && [ -x "$1/pg_ctl" ] || return 1
+    major=$("$1/postgres" --version 2>/dev/null | sed -n 's/^[^0-9]*\([0-9][0-9]*\).*/\1/p')
+    [ "${major:-0}" -ge "$POSTGRES_MIN_VERSION" ]
+}
+
+# find_postgres prints the directory of a server's programs: PATH first, then the newest in the places where Debian,
+# Homebrew (both processors), Postgres.app, Red Hat and the BSDs put them.
+find_postgres() {
+    for program in initdb pg_ctl postgres; do
+        found=$(command -v "$program" 2>/dev/null || true)
+        [ -n "$found" ] || continue
+        # Debian has wrappers and links on PATH: what counts is where the program really is.
+        found=$(dirname "$(readlink -f "$found" 2>/dev/null || echo "$found")")
+        if postgres_in "$found"; then
+            echo "$found"
+            return
+        fi
+    done
+    for version in 20 19 18 17 16 15; do
+        for dir in "/usr/lib/postgresql/$version/bin" "/opt/homebrew/opt/postgresql@$version/bin" \
+            "/usr/local/opt/postgresql@$version/bin" "/home/linuxbrew/.linuxbrew/opt/postgresql@$version/bin" \
+            "/Applications/Postgres.app/Contents/Versions/$version/bin" "/usr/pgsql-$version/bin"; do
+            if postgres_in "$dir"; then
+                echo "$dir"
+                return
+            fi
+        done
+    done
+    for dir in /opt/homebrew/opt/postgresql/bin /usr/local/opt/postgresql/bin /usr/local/pgsql/bin /usr/local/bin; do
+        if postgres_in "$dir"; then
+            echo "$dir"
+            return
+        fi
+    done
+    return 1
+}
+
+tool_postgres() {
+    if find_postgres; then
+        return
+    fi
+    missing="no PostgreSQL server $POSTGRES_MIN_VERSION or newer found on PATH or in the usual places"
+    by_hand="install it (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17 or
+Postgres.app), or set ATENDER_DATABASE_URL to an empty database"
+    [ "$find_only" = no ] || die "$missing: $by_hand"
+    command -v apt-get >/dev/null 2>&1 || die "$missing: $by_hand"
+    if [ "$(id -u)" = 0 ]; then
+        root=
+    elif sudo -n true 2>/dev/null; then
+        root='sudo -n'
+    else
+        die "$missing, and installing it needs root: $by_hand"
+    fi
+    say "$missing: installing Debian's packages; about a minute, once"
+    $root env DEBIAN_FRONTEND=noninteractive sh -eu >&2 <<'INSTALL' || die "apt-get failed; the lines above are its own"
+apt-get update -q
+apt-get install -q -y --no-install-recommends postgresql-common
+# Atender keeps a private cluster: the one that Debian's package would make, and start at every boot, is not wanted.
+sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+apt-get install -q -y --no-install-recommends postgresql
+INSTALL
+    find_postgres || die "apt-get installed PostgreSQL, but it is older than $POSTGRES_MIN_VERSION: $by_hand"
+}
+
+[ "${1:-}" != --find ] || {
+    find_only=yes
+    shift
+}
+[ $# -gt 0 ] || die "usage: install.sh [--find] postgres|temporal|golangci-lint|gotestsum|oapi-codegen ..."
+choose_tools_dir
+for tool in "$@"; do
+    case $tool in
+    postgres) tool_postgres ;;
+    temporal) tool_temporal ;;
+    golangci-lint)
+        go_tool golangci-lint "$GOLANGCI_LINT_VERSION" github.com/golangci/golangci-lint/v2/cmd/golangci-lint \
+            "the linters, built from source; about 3 minutes on 2 cores, once"
+        ;;
+    gotestsum)
+        go_tool gotestsum "$GOTESTSUM_VERSION" gotest.tools/gotestsum "the test runner; some seconds, once"
+        ;;
+    oapi-codegen)
+        go_tool oapi-codegen "$OAPI_CODEGEN_VERSION" github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen \
+            "the OpenAPI code generator; about half a minute, once"
+        ;;
+    *) die "unknown tool $tool: one of postgres, temporal, golangci-lint, gotestsum, oapi-codegen" ;;
+    esac
+done

@@ -1,0 +1,322 @@
+// Atender is a self-hosted customer communication platform for integrators: conversations over REST, time kept by
+// Temporal, state kept by PostgreSQL, signed webhooks. This is its one binary; `atender --help` lists the roles.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	temporallog "go.temporal.io/sdk/log"
+
+	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/api"
+	"github.com/atender/atender/deploy/config"
+	"github.com/atender/atender/deploy/local"
+	"github.com/atender/atender/deploy/local/demo"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/worker"
+)
+
+// version is set by the linker (see the Makefile).
+var version string
+
+// cli is the command line: a command is a type with a Run method.
+type cli struct {
+	Dev     devCmd     `cmd:"" help:"Run everything on this machine: PostgreSQL, Temporal, API, worker, demo data."`
+	API     apiCmd     `cmd:"" name:"api" help:"Serve the API."`
+	Worker  workerCmd  `cmd:"" help:"Run workflows, timers and webhook deliveries."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database to this binary's schema."`
+	Tenant  struct {
+		Create tenantCreateCmd `cmd:"" help:"Create a tenant and its sandbox twin."`
+		List   tenantListCmd   `cmd:"" help:"List tenants."`
+	} `cmd:"" help:"Manage tenants."`
+	Key struct {
+		Create keyCreateCmd `cmd:"" help:"Create an API key and print it, the only time."`
+		List   keyListCmd   `cmd:"" help:"List a tenant's API keys."`
+		Revoke keyRevokeCmd `cmd:"" help:"Revoke an API key for good."`
+	} `cmd:"" help:"Manage API keys."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+	Help    struct {
+		Config helpConfigCmd `cmd:"" help:"Describe the environment variables that configure Atender."`
+	} `cmd:"" help:"Describe the configuration."`
+}
+
+func main() {
+	var c cli
+	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Description("Self-hosted customer communication for integrators. See also: atender help config."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err := parsed.Run()
+	stop()
+	if err == nil {
+		return
+	}
+	if wrong, ok := errors.AsType[*config.Error](err); ok {
+		fmt.Fprintf(os.Stderr, "atender: the configuration is not right (see atender help config):\n  %s\n",
+			strings.Join(wrong.Lines, "\n  "))
+	} else {
+		fmt.Fprintf(os.Stderr, "atender: %v\n", err)
+	}
+	os.Exit(1)
+}
+
+type devCmd struct {
+	Dir      string `default:".dev" help:"Directory for data, logs and what tells others about the stack." type:"path"`
+	PortBase int    `help:"First of the ports in use, from 1024 to 65000. Without it the usual ports are taken, or those next to them."`
+	DepsOnly bool   `help:"Start only PostgreSQL and Temporal."`
+}
+
+func (c devCmd) Run() error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	// Its own handling of signals, because the second one kills: not the context that main ends at the first.
+	return local.Run(context.Background(), local.RunOptions{
+		Options:  local.Options{Dir: c.Dir, PortBase: c.PortBase},
+		DepsOnly: c.DepsOnly, DatabaseURL: os.Getenv(config.Prefix + "DATABASE_URL"),
+		Binary: binary, Out: os.Stdout, Seed: demo.Seed,
+	})
+}
+
+type apiCmd struct{}
+
+func (apiCmd) Run(ctx context.Context) error {
+	return withRole(ctx, "api", func(r role) error {
+		server, err := api.New(api.Config{
+			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
+		}, api.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
+		if err != nil {
+			return err
+		}
+		return server.Run(ctx)
+	})
+}
+
+type workerCmd struct{}
+
+func (workerCmd) Run(ctx context.Context) error {
+	return withRole(ctx, "worker", func(r role) error {
+		w, err := worker.New(worker.Config{
+			MetricsAddr: r.WorkerMetricsAddr, TaskQueue: r.TemporalTaskQueue, Namespace: r.namespace,
+			Dispatchers: r.DispatchShards,
+			Sender: sender.Config{
+				Policy: r.WebhookPolicy(), ProxyURL: r.WebhookProxy(), UserAgentVersion: buildVersion(),
+			},
+		}, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
+		if err != nil {
+			return err
+		}
+		return w.Run(ctx)
+	})
+}
+
+type migrateCmd struct{}
+
+func (migrateCmd) Run(ctx context.Context) error {
+	cfg, err := config.LoadDatabase()
+	if err != nil {
+		return err
+	}
+	return models.Migrate(ctx, cfg.DatabaseURL, adminLog())
+}
+
+type tenantCreateCmd struct {
+	Name string `arg:"" help:"The organisation's name."`
+}
+
+func (c tenantCreateCmd) Run(ctx context.Context) error {
+	return withStore(ctx, func(s *models.Store) error {
+		live, sandbox, err := s.CreateTenant(ctx, models.NewTenant{Name: c.Name})
+		if err != nil {
+			return err
+		}
+		return table("ENVIRONMENT\tID", func(row rowFunc) {
+			row(live.Environment, live.ID)
+			row(sandbox.Environment, sandbox.ID)
+		})
+	})
+}
+
+type tenantListCmd struct{}
+
+func (tenantListCmd) Run(ctx context.Context) error {
+	return withStore(ctx, func(s *models.Store) error {
+		tenants, err := s.Tenants(ctx)
+		if err != nil {
+			return err
+		}
+		return table("NUMBER\tNAME\tENVIRONMENT\tID\tCREATED", func(row rowFunc) {
+			for _, t := range tenants {
+				row(t.Number, t.Name, t.Environment, t.ID, t.CreatedAt.UTC().Format(time.DateOnly))
+			}
+		})
+	})
+}
+
+type keyCreateCmd struct {
+	Tenant uuid.UUID `required:"" help:"The tenant's id; that of the sandbox twin for a test key."`
+	Name   string    `required:"" help:"What the key is for."`
+	Scope  []string  `required:"" help:"What it may do: <surface>:read or :write, or basic, integration, read_all, full_access. Repeatable."`
+	Tier   string    `default:"starter" enum:"starter,professional,enterprise,custom" help:"Rate limits: ${enum}."`
+}
+
+func (c keyCreateCmd) Run(ctx context.Context) error {
+	return withStore(ctx, func(s *models.Store) error {
+		key, plain, err := s.CreateKey(ctx, c.Tenant, models.NewKey{Name: c.Name, Scopes: c.Scope, Tier: c.Tier})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "Key %s. It is shown this once:\n", key.ID)
+		_, err = fmt.Println(plain)
+		return err
+	})
+}
+
+type keyListCmd struct {
+	Tenant uuid.UUID `required:"" help:"The tenant's id."`
+}
+
+func (c keyListCmd) Run(ctx context.Context) error {
+	return withStore(ctx, func(s *models.Store) error {
+		keys, err := s.Keys(ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
+		return table("ID\tNAME\tBEGINS\tTIER\tACTIVE\tLAST USED\tSCOPES", func(row rowFunc) {
+			for _, k := range keys {
+				used := "never"
+				if k.LastUsedAt != nil {
+					used = k.LastUsedAt.UTC().Format(time.RFC3339)
+				}
+				row(k.ID, k.Name, k.Prefix, k.Tier, k.IsActive, used, strings.Join(k.Scopes, " "))
+			}
+		})
+	})
+}
+
+type keyRevokeCmd struct {
+	Tenant uuid.UUID `required:"" help:"The tenant's id."`
+	Key    uuid.UUID `arg:"" help:"The key's id."`
+}
+
+func (c keyRevokeCmd) Run(ctx context.Context) error {
+	return withStore(ctx, func(s *models.Store) error { return s.RevokeKey(ctx, c.Tenant, c.Key) })
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	_, err := fmt.Println("atender " + buildVersion())
+	return err
+}
+
+type helpConfigCmd struct{}
+
+func (helpConfigCmd) Run() error { return config.Describe(os.Stdout) }
+
+// buildVersion is what the linker was told, or, for a plain go build or go install, what Go recorded.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// adminLog is the log of commands that people run: only what is out of order.
+func adminLog() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}
+
+// role is what the long-running processes have in common.
+type role struct {
+	config.Config
+	log       *slog.Logger
+	store     *models.Store
+	temporal  client.Client
+	namespace string
+}
+
+// withRole runs f with all that a role needs. Neither the database nor Temporal has to answer yet.
+func withRole(ctx context.Context, name string, f func(role) error) error {
+	cfg, err := config.Load()
+	if err != nil {
+		return err
+	}
+	r := role{Config: cfg, log: cfg.Logger(os.Stderr).With("role", name)}
+	keys, err := seal.ParseKeyring(cfg.SecretKeys)
+	if err != nil {
+		return err
+	}
+	r.store, err = models.Open(ctx, models.Options{
+		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns, Keys: keys, Targets: cfg.WebhookPolicy(), Logger: r.log,
+	})
+	if err != nil {
+		return err
+	}
+	defer r.store.Close()
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return fmt.Errorf("configuration of Temporal: %w", err)
+	}
+	options.Logger = temporallog.NewStructuredLogger(r.log)
+	r.namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
+	r.temporal, err = client.NewLazyClient(options)
+	if err != nil {
+		return fmt.Errorf("configuration of Temporal: %w", err)
+	}
+	defer r.temporal.Close()
+	r.log.Info("starting", "version", buildVersion())
+	return f(r)
+}
+
+// withStore runs f on the database of the configuration.
+func withStore(ctx context.Context, f func(*models.Store) error) error {
+	cfg, err := config.LoadDatabase()
+	if err != nil {
+		return err
+	}
+	s, err := models.Open(ctx, models.Options{URL: cfg.DatabaseURL, MaxConns: 2, Logger: adminLog()})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return f(s)
+}
+
+type rowFunc func(columns ...any)
+
+// table prints rows under a header, in columns.
+func table(header string, rows func(rowFunc)) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, header)
+	rows(func(columns ...any) {
+		for i, c := range columns {
+			if i > 0 {
+				fmt.Fprint(w, "\t")
+			}
+			fmt.Fprint(w, c)
+		}
+		fmt.Fprintln(w)
+	})
+	return w.Flush()
+}
