@@ -31,6 +31,7 @@ type courier struct {
 	mu       sync.Mutex
 	inFlight map[uuid.UUID]int
 	total    int
+	gone     map[uuid.UUID]bool // answered 410; not yet recorded
 
 	posting          sync.WaitGroup
 	results          chan models.Result
@@ -43,7 +44,7 @@ type courier struct {
 func (a *Activities) newCourier(ctx context.Context) *courier {
 	c := &courier{
 		a: a, owner: uuid.New(), ctx: context.WithoutCancel(ctx), freed: make(chan struct{}, 1),
-		inFlight: map[uuid.UUID]int{}, results: make(chan models.Result, recordRows), recorded: make(chan struct{}),
+		inFlight: map[uuid.UUID]int{}, gone: map[uuid.UUID]bool{}, results: make(chan models.Result, recordRows), recorded: make(chan struct{}),
 	}
 	go c.record()
 	return c
@@ -73,6 +74,9 @@ func beat(ctx context.Context) (stop func()) {
 func (c *courier) room(e *models.Endpoint) int {
 	c.mu.Lock()
 	rows := e.MaxInFlight - c.inFlight[e.ID]
+	if c.gone[e.ID] {
+		rows = 0
+	}
 	c.mu.Unlock()
 	if l := c.a.limiter(e); l != nil {
 		rows = min(rows, int(l.Tokens()))
@@ -111,7 +115,7 @@ func (c *courier) post(d models.Delivery, e *models.Endpoint) {
 			Attempt: d.Attempts + 1, Signers: e.Signers, Secrets: e.Secrets, Custom: e.Headers,
 		}, startedAt)
 		outcome := c.a.Sender.Post(c.ctx, request)
-		c.finish(e)
+		c.finish(e, outcome)
 		c.results <- settle(d, e, outcome, startedAt, jitter())
 		c.observe(d, outcome)
 	})
@@ -119,8 +123,11 @@ func (c *courier) post(d models.Delivery, e *models.Endpoint) {
 
 // finish gives the slot back, and asks for more work once half of the endpoint's slots are free: a claim for each single
 // slot would cost more than it gains.
-func (c *courier) finish(e *models.Endpoint) {
+func (c *courier) finish(e *models.Endpoint, o sender.Outcome) {
 	c.mu.Lock()
+	if o.Result == sender.Gone {
+		c.gone[e.ID] = true
+	}
 	c.inFlight[e.ID]--
 	c.total--
 	half := c.inFlight[e.ID] <= e.MaxInFlight/2
@@ -166,7 +173,7 @@ func (c *courier) record() {
 			if due == nil {
 				due = time.After(recordEvery)
 			}
-			if len(batch) < recordRows {
+			if len(batch) < recordRows && r.Disable == "" { // what ends a subscription is written at once
 				continue
 			}
 		case <-due:
@@ -189,6 +196,9 @@ func (c *courier) flush(batch []models.Result) {
 		}
 		time.Sleep(time.Second)
 	}
+	c.mu.Lock()
+	clear(c.gone)
+	c.mu.Unlock()
 	for _, r := range batch {
 		attempt := "retry"
 		if r.Delivery.Attempts == 0 {

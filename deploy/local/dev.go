@@ -133,7 +133,7 @@ type dev struct {
 
 // close stops everything. The receiver goes last, so that what the worker still delivers arrives.
 func (d *dev) close() {
-	d.stack.stop()
+	d.stop()
 	if d.hangUp != nil {
 		d.hangUp()
 	}

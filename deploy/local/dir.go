@@ -66,7 +66,8 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("a local stack is already running in %s (process %s): stop it first, or give this one "+
 			"another directory with --dir", dir, strings.TrimSpace(string(owner)))
 	}
-	if err := f.Truncate(0); err == nil {
+	err = f.Truncate(0)
+	if err == nil {
 		_, err = fmt.Fprintln(f, os.Getpid())
 	}
 	if err != nil {

@@ -70,12 +70,11 @@ func (s *stack) startPostgres(ctx context.Context) (string, error) {
 const launchTries = 4
 
 func (s *stack) launchPostgres(ctx context.Context, programs, cluster string, as *account) error {
-	log, err := openLog(s.path(postgresLog))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = log.Close() }() // the process has it open by itself
 	for try := 1; ; try++ {
+		log, err := openLog(s.path(postgresLog))
+		if err != nil {
+			return err
+		}
 		from, _ := log.Seek(0, io.SeekEnd) // where this try's part begins; wrong only means a longer error text
 		sv, err := s.start(command{
 			name: postgresName, tier: tierPostgres, signal: postgresStop, as: as, dir: "/",
@@ -250,12 +249,9 @@ func endStalePostmaster(cluster string, s *stack) error {
 		return err
 	}
 	first, _, _ := strings.Cut(string(content), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil {
-		return nil // half written by a server that died; the next one sees to it
-	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(first)) // 0 when half written by a server that died
 	line := commandLine(pid)
-	if !strings.Contains(line, "-D "+cluster+" ") {
+	if pid == 0 || !strings.Contains(line, "-D "+cluster+" ") {
 		return nil
 	}
 	s.log.Info("ending the PostgreSQL that an earlier run has left", "pid", pid)

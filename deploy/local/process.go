@@ -38,7 +38,7 @@ type command struct {
 	dir    string
 	as     *account       // the user to run as; nil: this one
 	signal syscall.Signal // that asks it to stop
-	out    io.Writer      // takes stdout and stderr
+	out    io.Writer      // takes stdout and stderr; a file is closed when the service has ended for good
 }
 
 func (c command) line() string { return strings.Join(append([]string{c.path}, c.args...), " ") }
@@ -65,6 +65,7 @@ func startService(c command, r *registry, log *slog.Logger) (*service, error) {
 		stopping: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if err := s.launch(); err != nil {
+		s.closeOutput()
 		return nil, err
 	}
 	go s.supervise()
@@ -102,10 +103,17 @@ func (s *service) launch() error {
 	return nil
 }
 
+func (s *service) closeOutput() {
+	if f, ok := s.out.(*os.File); ok {
+		_ = f.Close() // written by the process: this one has nothing to lose
+	}
+}
+
 var errStopping = errors.New("the stack is stopping")
 
 func (s *service) supervise() {
 	defer close(s.ended)
+	defer s.closeOutput()
 	for {
 		err := s.cmd.Wait()
 		s.mu.Lock()

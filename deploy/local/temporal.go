@@ -61,7 +61,6 @@ func (s *stack) startTemporal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // the process has it open by itself
 	from, _ := log.Seek(0, io.SeekEnd) // where this run's part begins; wrong only means a longer error text
 	started := time.Now()
 	sv, err := s.start(command{

@@ -135,9 +135,9 @@ func TestTheLogForPeopleShowsLevelOnlyWhenSomethingIsWrong(t *testing.T) {
 func TestAProcessIsKnownByItsCommandNotItsNumber(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	require.NoError(t, cmd.Start())
-	defer func() { _ = cmd.Wait() }() // killed below
+	defer func() { _ = cmd.Process.Kill() }() // ended below, unless the test fails
 	mine := child{PID: cmd.Process.Pid, Command: "sleep 60"}
-	require.True(t, runs(mine))
+	eventually(t, "it has its command line a moment after it was started", func() bool { return runs(mine) })
 	require.False(t, runs(child{PID: mine.PID, Command: "sleep 61"}))
 
 	path := filepath.Join(t.TempDir(), childrenFile)

@@ -167,7 +167,8 @@ func ensureTemplate(ctx context.Context, conn *pgx.Conn, server string) (string,
 	}
 	if !there {
 		unfinished := name + "_new"
-		if err := exec(ctx, conn, `DROP DATABASE IF EXISTS `+unfinished+` WITH (FORCE)`, `CREATE DATABASE `+unfinished); err != nil {
+		err := exec(ctx, conn, `DROP DATABASE IF EXISTS `+unfinished+` WITH (FORCE)`, `CREATE DATABASE `+unfinished)
+		if err != nil {
 			return "", err
 		}
 		if err := models.Migrate(ctx, withDatabase(server, unfinished), slog.New(slog.DiscardHandler)); err != nil {

@@ -1,0 +1,211 @@
+package tests
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	apiclient "github.com/atender/atender/api/client"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/tests/inbox"
+	"github.com/atender/atender/tests/stack"
+)
+
+// The main job: a client pushes a conversation in, hears of everything by signed webhook, and a snooze wakes on time.
+func TestMainJob(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	in := inbox.Open(t)
+	sub := s.Subscribe(in)
+	c := create(t, s, "order-4521", "vip")
+	got := in.AwaitEvents(20*time.Second, "contact.created", "conversation.created", "message.received", "tag.added")
+	require.Len(t, got, 4)
+	for _, d := range got {
+		requireGenuine(t, d, *sub.Secret)
+	}
+
+	until := time.Now().Add(2 * time.Second).Truncate(time.Millisecond)
+	snooze(t, s, c.ID, until)
+	got = in.Await(10*time.Second, "the wake", func(ds []inbox.Delivery) bool {
+		last := ds[len(ds)-1]
+		return last.Event == "conversation.updated" && last.Data.Conversation.Status == "active"
+	})
+	woke := got[len(got)-1]
+	require.WithinRange(t, woke.Data.Conversation.UpdatedAt.Time, until, until.Add(2*time.Second))
+	require.WithinRange(t, woke.At, until, until.Add(2*time.Second), "it also arrives by then")
+	require.Equal(t, map[string]any{"from": "snoozed", "to": "active"}, woke.Data.Changes["status"])
+
+	answer, err := s.API.PostMessageWithResponse(t.Context(), c.ID, apiclient.PostMessageJSONRequestBody{Text: ptr("On its way."), Resolve: ptr(true)})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, answer.StatusCode(), "%s", answer.Body)
+	got = in.AwaitEvents(10*time.Second, "message.sent", "conversation.resolved")
+	require.Len(t, got, 4+2+3, "each once: %v", inbox.Events(got))
+	require.EqualValues(t, 4, got[len(got)-1].Data.Conversation.Version)
+}
+
+// requireGenuine checks what a receiver can: both signatures, and the headers that the documentation promises.
+func requireGenuine(t *testing.T, d inbox.Delivery, secret string) {
+	t.Helper()
+	require.True(t, d.Verified, "the official library verifies %s", d.Event)
+	key, err := signature.ParseSecret(secret)
+	require.NoError(t, err)
+	require.NoError(t, signature.VerifyAtender(d.Header.Get("X-Atender-Signature"), []byte(d.Body), time.Now(), signature.Tolerance, key))
+	require.Equal(t, d.Event, d.Header.Get("X-Atender-Event"))
+	require.Equal(t, "application/json", d.Header.Get("Content-Type"))
+	require.Regexp(t, `^Atender-Webhooks/`, d.Header.Get("User-Agent"))
+	for _, name := range []string{"webhook-id", "X-Atender-Delivery"} {
+		_, err := uuid.Parse(d.Header.Get(name))
+		require.NoError(t, err, name)
+	}
+}
+
+// seconds is a retry schedule of one second after each attempt.
+func seconds(steps int) func(*models.NewSubscription) {
+	return func(s *models.NewSubscription) {
+		for range steps {
+			s.Retry = append(s.Retry, 1)
+		}
+	}
+}
+
+// A receiver that was down gets everything, each event once, under the id of the first attempt.
+func TestReceiverThatWasDownGetsEverything(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	in := inbox.Open(t)
+	var down atomic.Bool
+	down.Store(true)
+	in.Answer(func(inbox.Delivery) int {
+		if down.Load() {
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	})
+	sub := s.Subscribe(in, seconds(20))
+	const n = 10
+	for i := range n {
+		create(t, s, "order-"+strconv.Itoa(i))
+	}
+	const owed = 1 + 2*n // contact.created once, then two events for each conversation
+	trouble := workflows(t, s.Temporal, s.Namespace, "AtenderWebhook = '"+sub.ID.String()+"'", running(1))
+	require.Equal(t, "webhook/"+s.Tenant.ID.String()+"/"+sub.ID.String(), trouble[0].Execution.WorkflowId)
+	require.Eventually(t, func() bool { return len(in.All()) > 2*owed }, 30*time.Second, 20*time.Millisecond, "it is tried again")
+	down.Store(false)
+	got := in.Await(30*time.Second, "all that was owed", func(ds []inbox.Delivery) bool { return len(ds) >= owed })
+
+	attempts := map[string][]inbox.Delivery{}
+	for _, d := range in.All() {
+		attempts[d.Header.Get("webhook-id")] = append(attempts[d.Header.Get("webhook-id")], d)
+	}
+	require.Len(t, attempts, owed)
+	require.Len(t, got, owed, "each exactly once")
+	for _, tries := range attempts {
+		for i, d := range tries {
+			require.True(t, d.Verified, "each attempt has a signature and time of its own")
+			require.Equal(t, strconv.Itoa(i+1), d.Header.Get("X-Atender-Attempt"))
+			require.Equal(t, tries[0].Body, d.Body)
+		}
+	}
+	workflows(t, s.Temporal, s.Namespace, "AtenderWebhook = '"+sub.ID.String()+"'", running(0))
+}
+
+func TestGoneEndsTheSubscriptionAtOnce(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	in := inbox.Open(t)
+	in.Answer(func(inbox.Delivery) int { return http.StatusGone })
+	sub := s.Subscribe(in, func(n *models.NewSubscription) { n.MaxInFlight = ptr(1) })
+	create(t, s, "order-1")
+	require.Eventually(t, func() bool {
+		answer, err := s.API.GetWebhookWithResponse(t.Context(), sub.ID)
+		return err == nil && answer.JSON200 != nil && !answer.JSON200.IsActive && *answer.JSON200.DisabledReason == "GONE"
+	}, 20*time.Second, 20*time.Millisecond)
+	require.Len(t, in.All(), 1, "what else was owed is cancelled")
+}
+
+// A slow endpoint holds only its own slots.
+func TestSlowEndpointDoesNotDelayAnother(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	slow, quick := inbox.Open(t), inbox.Open(t)
+	release := make(chan struct{})
+	t.Cleanup(sync.OnceFunc(func() { close(release) }))
+	hang := http.NewServeMux()
+	hang.HandleFunc("/", func(http.ResponseWriter, *http.Request) { <-release })
+	slow.Replace(hang)
+	s.Subscribe(slow)
+	s.Subscribe(quick)
+	for i := range 40 {
+		create(t, s, "order-"+strconv.Itoa(i))
+	}
+	started := time.Now()
+	quick.Await(8*time.Second, "all events", func(ds []inbox.Delivery) bool { return len(ds) >= 81 })
+	require.Less(t, time.Since(started), 8*time.Second)
+}
+
+func TestHundredIdenticalCallsMakeOneConversation(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	in := inbox.Open(t)
+	s.Subscribe(in)
+	var created, conflicts atomic.Int64
+	ids := sync.Map{}
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			answer, err := s.API.CreateOutboundConversationWithResponse(t.Context(), apiclient.CreateOutboundConversationJSONRequestBody{
+				ExternalReference: "order-1", Subject: "Hello", Contact: apiclient.NewContact{Email: "ada@example.com"},
+			})
+			switch {
+			case err != nil:
+				t.Error(err)
+			case answer.JSON201 != nil:
+				created.Add(1)
+				ids.Store(answer.JSON201.ID.String(), true)
+			case answer.JSON409 != nil:
+				conflicts.Add(1)
+				ids.Store(answer.JSON409.Error.Details["conversationId"], true)
+			default:
+				t.Errorf("unexpected %d: %s", answer.StatusCode(), answer.Body)
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 1, created.Load())
+	require.EqualValues(t, 99, conflicts.Load())
+	n := 0
+	ids.Range(func(any, any) bool { n++; return true })
+	require.Equal(t, 1, n, "all name the one conversation")
+	got := in.AwaitEvents(20*time.Second, "contact.created", "conversation.created")
+	require.Len(t, got, 2)
+}
+
+// A worker that is told to stop finishes or hands back what it has; another carries on. Nothing is lost or doubled.
+func TestStoppingWorkerHandsOver(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	in := inbox.Open(t)
+	s.Subscribe(in)
+	s.StartWorker()
+	const n = 150
+	for i := range n {
+		create(t, s, "order-"+strconv.Itoa(i))
+		if i == n/3 {
+			go s.StopWorker()
+		}
+	}
+	got := in.Await(40*time.Second, "everything", func(ds []inbox.Delivery) bool { return len(ds) >= 1+2*n })
+	seen := map[string]int{}
+	for _, d := range got {
+		seen[d.Header.Get("webhook-id")]++
+	}
+	require.Len(t, seen, 1+2*n)
+	require.Len(t, got, 1+2*n, "none twice")
+}

@@ -1,0 +1,153 @@
+// Package stack runs the API and a worker within a test process, on a real PostgreSQL and a real Temporal.
+package stack
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/atender/atender/activities"
+	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/api"
+	apiclient "github.com/atender/atender/api/client"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/deps"
+	"github.com/atender/atender/tests/inbox"
+	"github.com/atender/atender/worker"
+)
+
+// TaskQueue is the task queue of a stack's workflows.
+const TaskQueue = "atender"
+
+// Loopback is a policy that lets webhooks go to this machine.
+var Loopback = target.Policy{AllowHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+
+// Stack is a running product with a database and a Temporal namespace of its own, and one tenant.
+type Stack struct {
+	t           testing.TB
+	databaseURL string
+	keys        *seal.Keyring
+	Store       *models.Store
+	Temporal    client.Client
+	Namespace   string
+	URL         string // of the API
+	Tenant      models.Tenant
+	Key         string
+	Actor       wire.Actor
+	API         *apiclient.ClientWithResponses
+	StopWorker  func() // of the one that was started with the stack; waits for its end
+}
+
+// Start starts a stack, which is stopped when the test ends.
+func Start(t testing.TB) *Stack {
+	t.Helper()
+	s := &Stack{t: t, databaseURL: deps.Database(t)}
+	var err error
+	s.keys, err = seal.ParseKeyring(seal.GenerateKeyring())
+	require.NoError(t, err)
+	s.Store = s.OpenStore()
+	s.connect()
+	s.Tenant, _, err = s.Store.CreateTenant(t.Context(), models.NewTenant{Name: "Acme"})
+	require.NoError(t, err)
+	key, plain, err := s.Store.CreateKey(t.Context(), s.Tenant.ID, models.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"})
+	require.NoError(t, err)
+	s.Key, s.Actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
+	s.serve()
+	s.StopWorker = s.StartWorker()
+	return s
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+// OpenStore opens one more store on the stack's database.
+func (s *Stack) OpenStore() *models.Store {
+	s.t.Helper()
+	store, err := models.Open(s.t.Context(), models.Options{URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback})
+	require.NoError(s.t, err)
+	s.t.Cleanup(store.Close)
+	return store
+}
+
+// connect makes a namespace of the stack's own: the ids of dispatch workflows are the same in all.
+func (s *Stack) connect() {
+	s.t.Helper()
+	address, _ := deps.Temporal(s.t)
+	s.Namespace = "test-" + uuid.NewString()
+	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: address, Logger: sdklog.NewStructuredLogger(discard)})
+	require.NoError(s.t, err)
+	defer namespaces.Close()
+	require.NoError(s.t, namespaces.Register(s.t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	}))
+	s.Temporal, err = client.NewLazyClient(client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(discard)})
+	require.NoError(s.t, err)
+	s.t.Cleanup(s.Temporal.Close)
+}
+
+func (s *Stack) serve() {
+	s.t.Helper()
+	server, err := api.New(api.Config{PublicURL: "http://localhost", Version: "test"},
+		api.Deps{Store: s.Store, Temporal: s.Temporal, Logger: discard})
+	require.NoError(s.t, err)
+	listener := httptest.NewServer(server.Handler())
+	s.t.Cleanup(listener.Close)
+	s.URL = listener.URL
+	s.API, err = apiclient.NewClientWithResponses(s.URL, apiclient.WithRequestEditorFn(
+		func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+s.Key)
+			return nil
+		}))
+	require.NoError(s.t, err)
+}
+
+// StartWorker starts one more worker. The function it returns stops it and waits for its end.
+func (s *Stack) StartWorker() (stop func()) {
+	s.t.Helper()
+	w, err := worker.New(worker.Config{
+		TaskQueue: TaskQueue, Namespace: s.Namespace,
+		Sender:     sender.Config{Policy: Loopback},
+		Activities: activities.Config{RunFor: 5 * time.Second},
+	}, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard})
+	require.NoError(s.t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := w.Run(ctx); err != nil {
+			s.t.Errorf("worker: %v", err)
+		}
+	}()
+	stop = func() {
+		cancel()
+		<-done
+	}
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// Subscribe makes a webhook that points at the inbox, which then verifies with its secret.
+func (s *Stack) Subscribe(i *inbox.Inbox, change ...func(*models.NewSubscription)) wire.Subscription {
+	s.t.Helper()
+	in := models.NewSubscription{Name: "receiver", URL: i.URL(), Events: []string{"*"}}
+	for _, f := range change {
+		f(&in)
+	}
+	sub, err := s.Store.CreateSubscription(s.t.Context(), s.Tenant.ID, in)
+	require.NoError(s.t, err)
+	i.Expect(*sub.Secret)
+	return sub
+}
