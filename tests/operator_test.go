@@ -40,7 +40,7 @@ func TestOperatorFindsAndReadsAConversation(t *testing.T) {
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	snooze(t, s, c.ID, until)
 	query := "AtenderTenant = '" + s.Tenant.ID.String() + "' AND AtenderConversation = '" + c.ID.String() + "' AND AtenderStatus = 'snoozed'" +
-		" AND AtenderNextDue = '" + until.Format(time.RFC3339) + "'"
+		" AND AtenderNextDue > '" + until.Add(-time.Second).Format(time.RFC3339) + "' AND AtenderNextDue < '" + until.Add(time.Second).Format(time.RFC3339) + "'"
 	found := workflows(t, s.Temporal, s.Namespace, query, running(1))
 	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
 
