@@ -1,4 +1,4 @@
-// Atender is a self-hosted customer communication platform for integrators: conversations over REST, time kept by
+// Atender is a self-hosted integration platform for customer conversations: conversations over REST, time kept by
 // Temporal, state kept by PostgreSQL, signed webhooks. This is its one binary; `atender --help` lists the roles.
 package main
 
@@ -59,7 +59,7 @@ type cli struct {
 func main() {
 	var c cli
 	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Description("Self-hosted customer communication for integrators. See also: atender help config."))
+		kong.Description("Self-hosted integration platform for customer conversations. See also: atender help config."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err := parsed.Run()

@@ -43,8 +43,14 @@ type courier struct {
 // not cut them off: close waits for them.
 func (a *Activities) newCourier(ctx context.Context) *courier {
 	c := &courier{
-		a: a, owner: uuid.New(), ctx: context.WithoutCancel(ctx), freed: make(chan struct{}, 1),
-		inFlight: map[uuid.UUID]int{}, gone: map[uuid.UUID]bool{}, results: make(chan models.Result, recordRows), recorded: make(chan struct{}),
+		a:        a,
+		owner:    uuid.New(),
+		ctx:      context.WithoutCancel(ctx),
+		freed:    make(chan struct{}, 1),
+		inFlight: map[uuid.UUID]int{},
+		gone:     map[uuid.UUID]bool{},
+		results:  make(chan models.Result, recordRows),
+		recorded: make(chan struct{}),
 	}
 	go c.record()
 	return c
@@ -153,7 +159,17 @@ func (c *courier) observe(d models.Delivery, o sender.Outcome) {
 		return
 	}
 	if o.Cause != nil {
-		c.a.Log.Debug("webhook attempt failed", "delivery", d.ID, "subscription", d.SubscriptionID, "class", o.Class, "error", o.Cause)
+		c.a.Log.Debug(
+			"webhook attempt failed",
+			"delivery",
+			d.ID,
+			"subscription",
+			d.SubscriptionID,
+			"class",
+			o.Class,
+			"error",
+			o.Cause,
+		)
 	}
 }
 
@@ -194,7 +210,7 @@ func (c *courier) flush(batch []models.Result) {
 		if try == recordTries {
 			return
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	}
 	c.mu.Lock()
 	clear(c.gone)

@@ -64,7 +64,13 @@ type dispatch struct {
 }
 
 // pause waits until there may be something to do; it returns false when the run is over.
-func pause(ctx context.Context, wait time.Duration, woken, freed <-chan struct{}, end <-chan time.Time, stop <-chan struct{}) bool {
+func pause(
+	ctx context.Context,
+	wait time.Duration,
+	woken, freed <-chan struct{},
+	end <-chan time.Time,
+	stop <-chan struct{},
+) bool {
 	select {
 	case <-ctx.Done():
 		return false

@@ -20,7 +20,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
 		}, []string{"by"}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "atender_delivery_attempts_total", Help: "Attempts to deliver webhooks, by whether they were first ones, by the delivery's new state and by the attempt's class.",
+			Name: "atender_delivery_attempts_total",
+			Help: "Attempts to deliver webhooks, by whether they were first ones, by the delivery's new state and by the attempt's class.",
 		}, []string{"attempt", "state", "class"}),
 		requests: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "atender_delivery_request_seconds", Help: "Duration of webhook requests.",

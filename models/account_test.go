@@ -82,7 +82,10 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 		priority int
 		due      *time.Time
 	}{
-		{"conversation", 2, nil}, {"conversation", 2, ptr(time.Now().Add(time.Hour))}, {"conversation", 2, ptr(time.Now().Add(time.Minute))}, {"retry", 1, nil},
+		{"conversation", 2, nil},
+		{"conversation", 2, ptr(time.Now().Add(time.Hour))},
+		{"conversation", 2, ptr(time.Now().Add(time.Minute))},
+		{"retry", 1, nil},
 	} {
 		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
 			VALUES ($1, $2, $3, $4, $5, now(), now())`, b.tenant.ID, row.kind, ident.New(), row.priority, row.due)
@@ -132,8 +135,20 @@ func TestRowsLandInTheirWeek(t *testing.T) {
 	b := setup(t)
 	b.conversation("a")
 	year, week := time.Now().UTC().ISOWeek()
-	require.Equal(t, len(b.events()), b.count(`SELECT count(*) FROM events WHERE tableoid::regclass::text = format('events_%sw%s', $1::int, lpad($2::int::text, 2, '0'))`, year, week))
+	require.Equal(
+		t,
+		len(b.events()),
+		b.count(
+			`SELECT count(*) FROM events WHERE tableoid::regclass::text = format('events_%sw%s', $1::int, lpad($2::int::text, 2, '0'))`,
+			year,
+			week,
+		),
+	)
 	require.NoError(t, b.EnsurePartitions(t.Context()))
-	b.exec(`INSERT INTO events (id, tenant_id, type, payload, created_at) VALUES ($1, $2, 'x', '{}', now())`, ident.Floor(time.Now().AddDate(2, 0, 0)), b.tenant.ID)
+	b.exec(
+		`INSERT INTO events (id, tenant_id, type, payload, created_at) VALUES ($1, $2, 'x', '{}', now())`,
+		ident.Floor(time.Now().AddDate(2, 0, 0)),
+		b.tenant.ID,
+	)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM events_default`))
 }

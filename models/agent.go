@@ -59,9 +59,19 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 		})
 	}
 	if in.Name == "" || !strings.Contains(in.Email, "@") {
-		return Agent{}, problem.Fields(problem.Field{Field: "email", Code: "invalid", Message: "an agent needs a name and an e-mail address"})
+		return Agent{}, problem.Fields(
+			problem.Field{Field: "email", Code: "invalid", Message: "an agent needs a name and an e-mail address"},
+		)
 	}
-	a := Agent{TenantID: tenantID, ID: ident.New(), Name: in.Name, Email: in.Email, Role: in.Role, IsActive: true, CreatedAt: time.Now()}
+	a := Agent{
+		TenantID:  tenantID,
+		ID:        ident.New(),
+		Name:      in.Name,
+		Email:     in.Email,
+		Role:      in.Role,
+		IsActive:  true,
+		CreatedAt: time.Now(),
+	}
 	err := s.db.WithContext(ctx).Create(&a).Error
 	if violates(err, "agents_email") {
 		return Agent{}, problem.New(problem.Conflict, "AGENT_EXISTS", "there is an agent with the e-mail %s already", in.Email)
@@ -93,9 +103,16 @@ func (s *Store) CreateTeam(ctx context.Context, tenantID uuid.UUID, in NewTeam) 
 			return err
 		}
 		for _, member := range in.MemberIDs {
-			err := tx.Exec(`INSERT INTO team_members (tenant_id, team_id, agent_id) VALUES (?, ?, ?)`, tenantID, t.ID, member).Error
+			err := tx.Exec(
+				`INSERT INTO team_members (tenant_id, team_id, agent_id) VALUES (?, ?, ?)`,
+				tenantID,
+				t.ID,
+				member,
+			).Error
 			if pgCode(err) == codeForeignKey {
-				return problem.Fields(problem.Field{Field: "memberIds", Code: "unknown", Message: "there is no agent " + member.String()})
+				return problem.Fields(
+					problem.Field{Field: "memberIds", Code: "unknown", Message: "there is no agent " + member.String()},
+				)
 			}
 			if err != nil {
 				return err

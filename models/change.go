@@ -110,7 +110,12 @@ FROM tenants t LEFT JOIN contact ct ON true WHERE t.id = ?`
 // CreateConversation makes a conversation, its contact if the e-mail is new, and its first message, in one transaction.
 // Errors: EXTERNAL_REFERENCE_EXISTS with details.conversationId of the first, and then nothing else happened;
 // VALIDATION_FAILED for unknown tags where the tenant rejects them; UNAVAILABLE.
-func (s *Store) CreateConversation(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in NewConversation) (Conversation, error) {
+func (s *Store) CreateConversation(
+	ctx context.Context,
+	tenantID uuid.UUID,
+	actor wire.Actor,
+	in NewConversation,
+) (Conversation, error) {
 	number, err := s.conversationNumber(ctx, tenantID) // before the transaction: it has one of its own (P2)
 	if err != nil {
 		return Conversation{}, err
@@ -145,7 +150,8 @@ func (s *Store) CreateConversation(ctx context.Context, tenantID uuid.UUID, acto
 // create begins the write that makes a conversation.
 func (s *Store) create(tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, number int64) (*write, error) {
 	var row creationRow
-	r := tx.Raw(creationSQL, tenantID, in.Contact.Email, in.Message != nil, Strings(in.Tags), in.ExternalReference, tenantID).Scan(&row)
+	r := tx.Raw(creationSQL, tenantID, in.Contact.Email, in.Message != nil, Strings(in.Tags), in.ExternalReference, tenantID).
+		Scan(&row)
 	if r.Error != nil {
 		return nil, r.Error
 	}

@@ -94,7 +94,10 @@ func (a Assign) check(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID) erro
 		})
 	}
 	if !team {
-		wrong = append(wrong, problem.Field{Field: "teamId", Code: "unknown", Message: "there is no team " + a.TeamID.Value.String()})
+		wrong = append(
+			wrong,
+			problem.Field{Field: "teamId", Code: "unknown", Message: "there is no team " + a.TeamID.Value.String()},
+		)
 	}
 	return problem.Fields(wrong...)
 }

@@ -19,19 +19,25 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// requireProblem asserts that err is the problem with the code, and returns it.
-func requireProblem(t *testing.T, err error, code string) *problem.Error {
+// requireProblem asserts that err is the problem with the code, and returns its details.
+func requireProblem(t *testing.T, err error, code string) map[string]any {
 	t.Helper()
 	p, ok := problem.As(err)
 	require.True(t, ok, "%v is a problem", err)
 	require.Equal(t, code, p.Code)
-	return p
+	return p.Details
 }
 
 func requireField(t *testing.T, err error, field string) {
 	t.Helper()
-	fields := requireProblem(t, err, problem.CodeValidation).Details["fields"].([]problem.Field)
-	require.True(t, slices.ContainsFunc(fields, func(f problem.Field) bool { return f.Field == field }), "%v names %s", fields, field)
+	fields := requireProblem(t, err, problem.CodeValidation)["fields"].([]problem.Field)
+	require.True(
+		t,
+		slices.ContainsFunc(fields, func(f problem.Field) bool { return f.Field == field }),
+		"%v names %s",
+		fields,
+		field,
+	)
 }
 
 func TestCreationFiresItsEventsInOrderWithOneVersion(t *testing.T) {
@@ -99,7 +105,11 @@ func TestHundredIdenticalCreationsMakeOneConversation(t *testing.T) {
 	}
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM conversations`))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM contacts`))
-	require.Equal(t, []lifecycle.EventType{lifecycle.ContactCreated, lifecycle.ConversationCreated, lifecycle.MessageReceivedEvent}, kinds(b.events()))
+	require.Equal(
+		t,
+		[]lifecycle.EventType{lifecycle.ContactCreated, lifecycle.ConversationCreated, lifecycle.MessageReceivedEvent},
+		kinds(b.events()),
+	)
 }
 
 func TestRepeatedReferenceChangesNothingElse(t *testing.T) {
@@ -175,8 +185,8 @@ func TestRefusedCommandTurnsTheWholeChangeBack(t *testing.T) {
 	c := b.conversation("a")
 	before := len(b.events())
 	_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.AddTag{Name: "x"}, models.Reopen{})
-	p := requireProblem(t, err, "INVALID_TRANSITION")
-	require.Equal(t, map[string]any{"from": lifecycle.Active, "to": lifecycle.Active}, p.Details)
+	details := requireProblem(t, err, "INVALID_TRANSITION")
+	require.Equal(t, map[string]any{"from": lifecycle.Active, "to": lifecycle.Active}, details)
 	require.Len(t, b.events(), before)
 	got, err := b.Conversation(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
@@ -202,7 +212,13 @@ func TestConcurrentWritersLeaveVersionsWithoutGap(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
-			if _, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.AddTag{Name: fmt.Sprintf("tag-%02d", i)}); err != nil {
+			if _, err := b.Change(
+				t.Context(),
+				b.tenant.ID,
+				c.ID,
+				b.actor,
+				models.AddTag{Name: fmt.Sprintf("tag-%02d", i)},
+			); err != nil {
 				t.Error(err)
 			}
 		})
@@ -233,11 +249,21 @@ func TestSnoozeMustBeAheadAndWithinAYear(t *testing.T) {
 func TestAssigningSomebodyUnknownIsRefused(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent})
+	agent, err := b.CreateAgent(
+		t.Context(),
+		b.tenant.ID,
+		models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent},
+	)
 	require.NoError(t, err)
 	got := b.change(c.ID, models.Assign{AssigneeID: models.Some(agent.ID)})
 	require.Equal(t, agent.ID, *got.AssigneeID)
-	_, err = b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Assign{AssigneeID: models.Some(uuid.New()), TeamID: models.Some(uuid.New())})
+	_, err = b.Change(
+		t.Context(),
+		b.tenant.ID,
+		c.ID,
+		b.actor,
+		models.Assign{AssigneeID: models.Some(uuid.New()), TeamID: models.Some(uuid.New())},
+	)
 	requireField(t, err, "assigneeId")
 	requireField(t, err, "teamId")
 	got = b.change(c.ID, models.Assign{AssigneeID: models.Optional[uuid.UUID]{Set: true}})
@@ -250,14 +276,24 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 	c := b.conversation("a")
 	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
 	require.NoError(t, err)
-	stranger, err := b.CreateAgent(t.Context(), other.ID, models.NewAgent{Name: "Eve", Email: "eve@example.com", Role: models.RoleAgent})
+	stranger, err := b.CreateAgent(
+		t.Context(),
+		other.ID,
+		models.NewAgent{Name: "Eve", Email: "eve@example.com", Role: models.RoleAgent},
+	)
 	require.NoError(t, err)
 
 	_, err = b.Conversation(t.Context(), other.ID, c.ID)
 	requireProblem(t, err, "NOT_FOUND")
 	_, err = b.Change(t.Context(), other.ID, c.ID, b.actor, models.Resolve{})
 	requireProblem(t, err, "NOT_FOUND")
-	_, err = b.PostMessage(t.Context(), other.ID, c.ID, b.actor, models.NewMessage{Direction: models.Inbound, Text: text("hello")})
+	_, err = b.PostMessage(
+		t.Context(),
+		other.ID,
+		c.ID,
+		b.actor,
+		models.NewMessage{Direction: models.Inbound, Text: text("hello")},
+	)
 	requireProblem(t, err, "NOT_FOUND")
 	_, err = b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Assign{AssigneeID: models.Some(stranger.ID)})
 	requireField(t, err, "assigneeId")

@@ -184,10 +184,12 @@ func (s *Store) cancelOwed(ctx context.Context, sub Subscription) error {
 	if sub.DeletedAt != nil {
 		why = "DELETED"
 	}
-	return translate(s.db.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = clock_timestamp()
+	return translate(
+		s.db.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = clock_timestamp()
 		WHERE id IN (SELECT id FROM deliveries WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0 LIMIT ?)
 			OR id IN (SELECT id FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND attempts > 0 LIMIT ?)`,
-		why, sub.Shard, sub.ID, cancelRows, sub.ID, cancelRows).Error)
+			why, sub.Shard, sub.ID, cancelRows, sub.ID, cancelRows).Error,
+	)
 }
 
 // Quota is how many deliveries a claim may lease for one endpoint.

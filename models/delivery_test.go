@@ -35,7 +35,14 @@ func (b *bench) record(owner uuid.UUID, results ...models.Result) {
 }
 
 func delivered(d models.Delivery) models.Result {
-	return models.Result{Delivery: d, State: models.DeliveryDelivered, Status: 200, Class: "ok", Counted: true, StartedAt: time.Now()}
+	return models.Result{
+		Delivery:  d,
+		State:     models.DeliveryDelivered,
+		Status:    200,
+		Class:     "ok",
+		Counted:   true,
+		StartedAt: time.Now(),
+	}
 }
 
 func failed(d models.Delivery, due time.Time) models.Result {
@@ -197,7 +204,11 @@ func TestFailureBecomesARetryAndPokesOnce(t *testing.T) {
 	state, err = b.ArmRetries(t.Context(), sub.ID)
 	require.NoError(t, err)
 	require.Zero(t, state.Owed)
-	require.Zero(t, b.count(`SELECT count(*) FROM subscriptions WHERE retry_armed_for IS NOT NULL`), "the next failure pokes again")
+	require.Zero(
+		t,
+		b.count(`SELECT count(*) FROM subscriptions WHERE retry_armed_for IS NOT NULL`),
+		"the next failure pokes again",
+	)
 }
 
 // P4.7: whatever the interleaving of a workflow that ends and a failure that is recorded, one of them knows of the other.
@@ -235,7 +246,11 @@ func TestOwnFaultUsesUpNoAttempt(t *testing.T) {
 	owner := uuid.New()
 	claimed := b.claim(owner, 1)
 	b.record(owner, models.Result{
-		Delivery: claimed[0], State: models.DeliveryPending, Class: "own_fault", StartedAt: time.Now(), DueAt: time.Now().Add(time.Hour),
+		Delivery:  claimed[0],
+		State:     models.DeliveryPending,
+		Class:     "own_fault",
+		StartedAt: time.Now(),
+		DueAt:     time.Now().Add(time.Hour),
 	})
 	require.Equal(t, 0, b.count(`SELECT attempts FROM deliveries WHERE id = $1`, claimed[0].ID))
 	for _, d := range b.claim(owner, 100) {
@@ -253,7 +268,14 @@ func TestWhatIsOwedToASubscriptionThatIsOffIsCancelled(t *testing.T) {
 	claimed := b.claim(owner, 1)
 	i := slices.IndexFunc(claimed, func(d models.Delivery) bool { return d.SubscriptionID == gone.ID })
 	b.record(owner, models.Result{
-		Delivery: claimed[i], State: models.DeliveryFailed, Failure: "GONE", Disable: "GONE", Status: 410, Class: "http_4xx", Counted: true, StartedAt: time.Now(),
+		Delivery:  claimed[i],
+		State:     models.DeliveryFailed,
+		Failure:   "GONE",
+		Disable:   "GONE",
+		Status:    410,
+		Class:     "http_4xx",
+		Counted:   true,
+		StartedAt: time.Now(),
 	})
 	sub, err := b.Subscription(t.Context(), b.tenant.ID, gone.ID)
 	require.NoError(t, err)
@@ -310,7 +332,11 @@ func TestSecretsAreSealedAndNeverReadAgain(t *testing.T) {
 	require.NotContains(t, string(shown), "whsec_")
 	require.Contains(t, string(shown), `"headers":["X-Token"]`)
 	var row string
-	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT encode(secret, 'escape') || encode(headers, 'escape') FROM subscriptions`).Scan(&row))
+	require.NoError(
+		t,
+		b.db.QueryRowContext(t.Context(), `SELECT encode(secret, 'escape') || encode(headers, 'escape') FROM subscriptions`).
+			Scan(&row),
+	)
 	require.NotContains(t, row, "t0psecret")
 	require.NotContains(t, row, "whsec_")
 }
@@ -330,7 +356,11 @@ func TestSubscriptionsHearWhatTheyAskedFor(t *testing.T) {
 	b.change(c.ID, models.Assign{TeamID: models.Some(team.ID)})
 	b.change(c.ID, models.Resolve{})
 	heard := func(id uuid.UUID) []string {
-		rows, err := b.db.QueryContext(t.Context(), `SELECT event_type FROM deliveries WHERE subscription_id = $1 ORDER BY id`, id)
+		rows, err := b.db.QueryContext(
+			t.Context(),
+			`SELECT event_type FROM deliveries WHERE subscription_id = $1 ORDER BY id`,
+			id,
+		)
 		require.NoError(t, err)
 		defer func() { _ = rows.Close() }()
 		types := []string{}
@@ -344,7 +374,12 @@ func TestSubscriptionsHearWhatTheyAskedFor(t *testing.T) {
 	}
 	require.Equal(t, []string{"tag.added", "conversation.resolved"}, heard(named.ID))
 	afterTag := []string{
-		"conversation.updated", "tag.added", "conversation.updated", "assignment.changed", "conversation.updated", "conversation.resolved",
+		"conversation.updated",
+		"tag.added",
+		"conversation.updated",
+		"assignment.changed",
+		"conversation.updated",
+		"conversation.resolved",
 	}
 	require.Equal(t, afterTag, heard(vip.ID), "as the conversation is after the change; contact events match no filter")
 	require.Empty(t, heard(sms.ID))
@@ -356,12 +391,20 @@ func TestMaxWebhooksHoldsUnderARace(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 25 {
 		wg.Go(func() {
-			_, _ = b.CreateSubscription(t.Context(), b.tenant.ID, models.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}})
+			_, _ = b.CreateSubscription(
+				t.Context(),
+				b.tenant.ID,
+				models.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}},
+			)
 		})
 	}
 	wg.Wait()
 	require.Equal(t, b.tenant.MaxWebhooks, b.count(`SELECT count(*) FROM subscriptions`))
-	_, err := b.CreateSubscription(t.Context(), b.tenant.ID, models.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}})
+	_, err := b.CreateSubscription(
+		t.Context(),
+		b.tenant.ID,
+		models.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}},
+	)
 	requireProblem(t, err, "WEBHOOK_LIMIT_REACHED")
 }
 

@@ -73,8 +73,10 @@ func text(s string) *string { return &s }
 
 func (b *bench) newConversation(reference string) models.NewConversation {
 	return models.NewConversation{
-		ExternalReference: reference, Subject: "Where is my order?", Contact: models.NewContact{Email: reference + "@example.com"},
-		Message: &models.FirstMessage{Text: text("It has not come.")},
+		ExternalReference: reference,
+		Subject:           "Where is my order?",
+		Contact:           models.NewContact{Email: reference + "@example.com"},
+		Message:           &models.FirstMessage{Text: text("It has not come.")},
 	}
 }
 

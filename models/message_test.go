@@ -15,7 +15,11 @@ import (
 func TestReplyEngagesAndIsRecordedAsTheAgents(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent})
+	agent, err := b.CreateAgent(
+		t.Context(),
+		b.tenant.ID,
+		models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent},
+	)
 	require.NoError(t, err)
 	p := b.post(c.ID, models.NewMessage{Direction: models.Outbound, Text: text("On its way."), AgentID: &agent.ID})
 	require.Equal(t, lifecycle.Engaged, p.Conversation.Engagement)
@@ -95,7 +99,13 @@ func TestCustomerMessageToAnArchivedConversationGoesToItsOneSuccessor(t *testing
 	went := make(chan uuid.UUID, 20)
 	for range 20 {
 		wg.Go(func() {
-			p, err := b.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor, models.NewMessage{Direction: models.Inbound, Text: text("Again.")})
+			p, err := b.PostMessage(
+				t.Context(),
+				b.tenant.ID,
+				c.ID,
+				b.actor,
+				models.NewMessage{Direction: models.Inbound, Text: text("Again.")},
+			)
 			if err != nil {
 				t.Error(err)
 				return
@@ -116,7 +126,13 @@ func TestCustomerMessageToAnArchivedConversationGoesToItsOneSuccessor(t *testing
 	require.Equal(t, lifecycle.Active, next.Status)
 	require.EqualValues(t, 20, next.Version)
 
-	_, err = b.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor, models.NewMessage{Direction: models.Outbound, Text: text("Sorry.")})
+	_, err = b.PostMessage(
+		t.Context(),
+		b.tenant.ID,
+		c.ID,
+		b.actor,
+		models.NewMessage{Direction: models.Outbound, Text: text("Sorry.")},
+	)
 	requireProblem(t, err, "INVALID_TRANSITION")
 }
 
@@ -132,7 +148,10 @@ func TestReplayLooksAlongTheLineOfSuccessors(t *testing.T) {
 	again := b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("Two"), ExternalID: text("m-2")})
 	require.True(t, again.Replayed)
 	require.Equal(t, second.Message.ID, again.Message.ID)
-	again = b.post(second.Conversation.ID, models.NewMessage{Direction: models.Inbound, Text: text("One"), ExternalID: text("m-1")})
+	again = b.post(
+		second.Conversation.ID,
+		models.NewMessage{Direction: models.Inbound, Text: text("One"), ExternalID: text("m-1")},
+	)
 	require.True(t, again.Replayed)
 	require.Equal(t, first.Message.ID, again.Message.ID)
 

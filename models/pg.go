@@ -75,7 +75,10 @@ func translate(err error) error {
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	if (away || worthRetrying(err)) && !errors.Is(err, context.Canceled) {
-		return unavailable("the database does not answer; nothing was changed unless you are told so, and trying again is safe", err)
+		return unavailable(
+			"the database does not answer; nothing was changed unless you are told so, and trying again is safe",
+			err,
+		)
 	}
 	return err
 }
@@ -83,11 +86,14 @@ func translate(err error) error {
 // array is a PostgreSQL array column.
 type array[T any] []T
 
-// Strings, Ints and UUIDs are array columns of their element types.
+// Array columns of their element types.
 type (
+	// Strings is a column of type text[].
 	Strings = array[string]
-	Ints    = array[int32]
-	UUIDs   = array[uuid.UUID]
+	// Ints is a column of type integer[].
+	Ints = array[int32]
+	// UUIDs is a column of type uuid[].
+	UUIDs = array[uuid.UUID]
 )
 
 var typeMap = pgtype.NewMap()

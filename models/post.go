@@ -81,7 +81,9 @@ func (s *Store) author(ctx context.Context, tenantID uuid.UUID, actor wire.Actor
 	var a Agent
 	err := s.db.WithContext(ctx).Take(&a, "tenant_id = ? AND id = ? AND is_active", tenantID, *agentID).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return actor, problem.Fields(problem.Field{Field: "agentId", Code: "unknown", Message: "there is no active agent " + agentID.String()})
+		return actor, problem.Fields(
+			problem.Field{Field: "agentId", Code: "unknown", Message: "there is no active agent " + agentID.String()},
+		)
 	}
 	if err != nil {
 		return actor, translate(err)
@@ -92,14 +94,22 @@ func (s *Store) author(ctx context.Context, tenantID uuid.UUID, actor wire.Actor
 // lockForMessage locks the conversation that a message belongs to: for a customer's message to an archived one, the
 // last of its line of successors, which it makes if that is archived too. The second result is the message that is
 // there already under the external id.
-func (s *Store) lockForMessage(tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage, number int64) (*write, *uuid.UUID, error) {
+func (s *Store) lockForMessage(
+	tx *gorm.DB,
+	tenantID, id uuid.UUID,
+	actor wire.Actor,
+	in NewMessage,
+	number int64,
+) (*write, *uuid.UUID, error) {
 	for {
 		w, replayOf, err := s.lock(tx, tenantID, id, actor, wants{message: true, externalID: in.ExternalID})
 		if err != nil || replayOf != nil || w.conversation.ArchivedAt == nil || in.Direction != Inbound {
 			return w, replayOf, err
 		}
 		var next struct{ ID uuid.UUID }
-		err = tx.Raw(`SELECT id FROM conversations WHERE tenant_id = ? AND previous_conversation_id = ?`, tenantID, id).Take(&next).Error
+		err = tx.Raw(`SELECT id FROM conversations WHERE tenant_id = ? AND previous_conversation_id = ?`, tenantID, id).
+			Take(&next).
+			Error
 		switch {
 		case err == nil:
 			id = next.ID

@@ -108,7 +108,12 @@ const (
 // Conversations lists conversations and returns the cursor of the next page, empty at the end. Rows that do not change
 // during a walk appear exactly once; in the order of creation none is ever skipped.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
-func (s *Store) Conversations(ctx context.Context, tenantID uuid.UUID, f ConversationFilter, page Page) ([]Conversation, string, error) {
+func (s *Store) Conversations(
+	ctx context.Context,
+	tenantID uuid.UUID,
+	f ConversationFilter,
+	page Page,
+) ([]Conversation, string, error) {
 	sort := orDefault(f.Sort, SortUpdated)
 	at, err := page.after(sort)
 	if err != nil {
@@ -214,7 +219,11 @@ func (TimelineEntry) TableName() string { return "timeline" }
 
 // Timeline lists what happened to a conversation, oldest first, and returns the cursor of the next page.
 // Errors: NOT_FOUND, VALIDATION_FAILED.
-func (s *Store) Timeline(ctx context.Context, tenantID, conversationID uuid.UUID, page Page) ([]wire.TimelineEntry, string, error) {
+func (s *Store) Timeline(
+	ctx context.Context,
+	tenantID, conversationID uuid.UUID,
+	page Page,
+) ([]wire.TimelineEntry, string, error) {
 	rows, next, err := byID(ctx, s, tenantID, conversationID, page, func(e TimelineEntry) uuid.UUID { return e.ID })
 	entries := make([]wire.TimelineEntry, len(rows))
 	for i, e := range rows {
@@ -226,7 +235,13 @@ func (s *Store) Timeline(ctx context.Context, tenantID, conversationID uuid.UUID
 }
 
 // byID lists what belongs to a conversation in the order of its time-ordered ids.
-func byID[T any](ctx context.Context, s *Store, tenantID, conversationID uuid.UUID, page Page, id func(T) uuid.UUID) ([]T, string, error) {
+func byID[T any](
+	ctx context.Context,
+	s *Store,
+	tenantID, conversationID uuid.UUID,
+	page Page,
+	id func(T) uuid.UUID,
+) ([]T, string, error) {
 	at, err := page.after("")
 	if err != nil {
 		return nil, "", err

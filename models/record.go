@@ -67,11 +67,17 @@ func (s *Store) Record(ctx context.Context, owner uuid.UUID, results []Result) e
 	var st statement
 	st.with("result", `SELECT * FROM unnest(`+st.arg(ids)+`::uuid[], `+st.arg(subs)+`::uuid[], `+st.arg(tenants)+`::uuid[], `+
 		st.arg(states)+`::text[], `+st.arg(counted)+`::bool[], `+st.arg(failures)+`::text[], `+st.arg(dues)+`::timestamptz[], `+
-		st.arg(starts)+`::timestamptz[], `+st.arg(attempts)+`::uuid[], `+st.arg(numbers)+`::int[], `+st.arg(durations)+`::int[], `+
+		st.arg(
+			starts,
+		)+`::timestamptz[], `+st.arg(attempts)+`::uuid[], `+st.arg(numbers)+`::int[], `+st.arg(durations)+`::int[], `+
 		st.arg(statuses)+`::int[], `+st.arg(classes)+`::text[], `+st.arg(errs)+`::text[], `+st.arg(excerpts)+`::text[])
-		u (id, subscription_id, tenant_id, state, counted, failure, due_at, started_at, attempt_id, number, duration_ms, status, class, error, excerpt)`)
-	st.with("attempt", `INSERT INTO attempts (id, tenant_id, delivery_id, subscription_id, number, started_at, duration_ms, status, class, error, excerpt)
-		SELECT attempt_id, tenant_id, id, subscription_id, number, started_at, duration_ms, status, class, error, excerpt FROM result`)
+		u (id, subscription_id, tenant_id, state, counted, failure, due_at, started_at, attempt_id, number, duration_ms,
+			status, class, error, excerpt)`)
+	st.with(
+		"attempt",
+		`INSERT INTO attempts (id, tenant_id, delivery_id, subscription_id, number, started_at, duration_ms, status, class, error, excerpt)
+		SELECT attempt_id, tenant_id, id, subscription_id, number, started_at, duration_ms, status, class, error, excerpt FROM result`,
+	)
 	// The bounds let the planner leave out the other partitions.
 	st.with("recorded", `UPDATE deliveries d SET state = r.state, attempts = d.attempts + r.counted::int, failure = r.failure,
 			due_at = CASE WHEN r.state = 'pending' THEN r.due_at ELSE d.due_at END,

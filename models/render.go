@@ -94,7 +94,11 @@ func (w *write) renderEvents() []event {
 		case lifecycle.ConversationUpdated:
 			data = []field{conversation, {"changes", encode(lifecycle.Diff(w.change.Before, w.change.After))}, actor}
 		case lifecycle.MessageReceivedEvent, lifecycle.MessageSentEvent:
-			data = []field{{"message", encode(w.messages[e.Fact.Index].Wire())}, conversation, {"actor", encode(w.actorOf(e.Fact))}}
+			data = []field{
+				{"message", encode(w.messages[e.Fact.Index].Wire())},
+				conversation,
+				{"actor", encode(w.actorOf(e.Fact))},
+			}
 		case lifecycle.TagAddedEvent, lifecycle.TagRemovedEvent:
 			tag := wire.Tag{ID: w.tags[e.Fact.Tag], Name: e.Fact.Tag}
 			data = []field{conversation, {"tag", encode(tag)}, actor}

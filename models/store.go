@@ -120,7 +120,10 @@ func (s *Store) Ready(ctx context.Context) error {
 	case err != nil:
 		return translate(err)
 	case have < want:
-		return unavailable(fmt.Sprintf("the database is at migration %d, this binary needs %d: run atender migrate", have, want), nil)
+		return unavailable(
+			fmt.Sprintf("the database is at migration %d, this binary needs %d: run atender migrate", have, want),
+			nil,
+		)
 	}
 	return nil
 }

@@ -147,8 +147,12 @@ func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in N
 			return err
 		}
 		if int(count) >= tenant.MaxWebhooks {
-			return problem.New(problem.Limited, "WEBHOOK_LIMIT_REACHED",
-				"this tenant may have %d webhooks, inactive ones included: delete one, or ask your operator for more", tenant.MaxWebhooks).
+			return problem.New(
+				problem.Limited,
+				"WEBHOOK_LIMIT_REACHED",
+				"this tenant may have %d webhooks, inactive ones included: delete one, or ask your operator for more",
+				tenant.MaxWebhooks,
+			).
 				With("maxWebhooks", tenant.MaxWebhooks)
 		}
 		return tx.Create(&sub).Error
@@ -234,7 +238,8 @@ func (s *Store) lockSubscription(tx *gorm.DB, tenantID, id uuid.UUID) (Subscript
 	}
 	var sub Subscription
 	err := tx.Raw(`SELECT * FROM subscriptions WHERE tenant_id = ? AND id = ? AND deleted_at IS NULL FOR NO KEY UPDATE`, tenantID, id).
-		Take(&sub).Error
+		Take(&sub).
+		Error
 	return sub, notFound(err, "webhook", id)
 }
 
@@ -409,8 +414,13 @@ func checkEvents(events []string) []problem.Field {
 	for _, e := range events {
 		if !slices.Contains(lifecycle.EventTypes, lifecycle.EventType(e)) {
 			wrong = append(wrong, problem.Field{
-				Field: "events", Code: "unknown",
-				Message: fmt.Sprintf(`there is no event type %q; the types are %v, or "*" alone for all`, e, lifecycle.EventTypes),
+				Field: "events",
+				Code:  "unknown",
+				Message: fmt.Sprintf(
+					`there is no event type %q; the types are %v, or "*" alone for all`,
+					e,
+					lifecycle.EventTypes,
+				),
 			})
 		}
 	}

@@ -44,7 +44,12 @@ func (s *Store) Tick(ctx context.Context, tenantID, id uuid.UUID) (Tick, error) 
 		if equalTimes(armed, tick.NextDue) {
 			return nil, nil
 		}
-		return nil, tx.Exec(`UPDATE conversations SET armed_for = ? WHERE tenant_id = ? AND id = ?`, tick.NextDue, tenantID, id).Error
+		return nil, tx.Exec(
+			`UPDATE conversations SET armed_for = ? WHERE tenant_id = ? AND id = ?`,
+			tick.NextDue,
+			tenantID,
+			id,
+		).Error
 	})
 	return tick, err
 }

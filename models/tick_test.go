@@ -71,7 +71,11 @@ func TestRacingTicksAndCommandsWakeOnce(t *testing.T) {
 	}
 	wg.Wait()
 	require.Equal(t, []lifecycle.EventType{lifecycle.ConversationUpdated}, kinds(b.events()[before:]))
-	require.Equal(t, 1, b.count(`SELECT count(*) FROM timeline WHERE conversation_id = $1 AND kind IN ('woken', 'unsnoozed')`, c.ID))
+	require.Equal(
+		t,
+		1,
+		b.count(`SELECT count(*) FROM timeline WHERE conversation_id = $1 AND kind IN ('woken', 'unsnoozed')`, c.ID),
+	)
 }
 
 // P3.1: the outbox hears of what the workflow must know, and of nothing else.
@@ -117,7 +121,11 @@ func TestRoundTrips(t *testing.T) {
 	b := setup(t, c.option)
 	b.subscribe()
 	conversation := b.conversation("warm up: the block of numbers")
-	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent})
+	agent, err := b.CreateAgent(
+		t.Context(),
+		b.tenant.ID,
+		models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent},
+	)
 	require.NoError(t, err)
 	for name, x := range map[string]struct {
 		run  func()

@@ -182,11 +182,17 @@ func (w *write) insertContact(st *statement) {
 	ct := &w.conversation.Contact
 	switch w.contact {
 	case contactNew:
-		st.with("contact", `INSERT INTO contacts (tenant_id, id, number, name, email, phone, custom_fields, created_at, updated_at)
-			VALUES (`+st.list(ct.TenantID, ct.ID, ct.Number, ct.Name, ct.Email, ct.Phone, jsonArg(orEmptyMap(ct.CustomFields)), ct.CreatedAt, ct.UpdatedAt)+`)`)
+		st.with(
+			"contact",
+			`INSERT INTO contacts (tenant_id, id, number, name, email, phone, custom_fields, created_at, updated_at)
+			VALUES (`+st.list(ct.TenantID, ct.ID, ct.Number, ct.Name, ct.Email, ct.Phone, jsonArg(orEmptyMap(ct.CustomFields)), ct.CreatedAt, ct.UpdatedAt)+`)`,
+		)
 	case contactFilled:
-		st.with("contact", `UPDATE contacts SET name = `+st.arg(ct.Name)+`, phone = `+st.arg(ct.Phone)+`, updated_at = `+st.arg(ct.UpdatedAt)+`
-			WHERE tenant_id = `+st.arg(ct.TenantID)+` AND id = `+st.arg(ct.ID))
+		st.with(
+			"contact",
+			`UPDATE contacts SET name = `+st.arg(ct.Name)+`, phone = `+st.arg(ct.Phone)+`, updated_at = `+st.arg(ct.UpdatedAt)+`
+			WHERE tenant_id = `+st.arg(ct.TenantID)+` AND id = `+st.arg(ct.ID),
+		)
 	}
 }
 
@@ -204,7 +210,8 @@ func (w *write) insertConversation(st *statement) {
 func (w *write) updateConversation(st *statement) {
 	c := &w.conversation
 	st.with("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
-			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at, next_due_at, armed_for)
+			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at,
+			next_due_at, armed_for)
 		= (`+st.list(c.Subject, string(c.Status), string(c.Engagement), c.AssigneeID, c.TeamID, texts(c.Tags),
 		jsonArg(orEmptyMap(c.CustomFields)), c.SnoozedUntil, c.Version, c.UpdatedAt, c.FirstReplyAt, c.LastMessageAt,
 		c.ResolvedAt, c.ArchivedAt, c.NextDueAt, c.ArmedFor)+`)
@@ -213,10 +220,31 @@ func (w *write) updateConversation(st *statement) {
 
 func (w *write) insertMessage(st *statement, i int) {
 	m := &w.messages[i]
-	st.with("message"+strconv.Itoa(i), `INSERT INTO messages (tenant_id, id, number, conversation_id, chain_id, direction, text, html,
+	st.with(
+		"message"+strconv.Itoa(i),
+		`INSERT INTO messages (tenant_id, id, number, conversation_id, chain_id, direction, text, html,
 			author_type, author_id, author_name, automated, external_id, sent_at, created_at, metadata)
-		VALUES (`+st.list(m.TenantID, m.ID, m.Number, m.ConversationID, m.ChainID, string(m.Direction), m.Text, m.HTML,
-		string(m.AuthorType), m.AuthorID, m.AuthorName, m.Automated, m.ExternalID, m.SentAt, m.CreatedAt, jsonArg(orEmptyMap(m.Metadata)))+`)`)
+		VALUES (`+st.list(
+			m.TenantID,
+			m.ID,
+			m.Number,
+			m.ConversationID,
+			m.ChainID,
+			string(m.Direction),
+			m.Text,
+			m.HTML,
+			string(
+				m.AuthorType,
+			),
+			m.AuthorID,
+			m.AuthorName,
+			m.Automated,
+			m.ExternalID,
+			m.SentAt,
+			m.CreatedAt,
+			jsonArg(orEmptyMap(m.Metadata)),
+		)+`)`,
+	)
 }
 
 // insertTimeline writes one entry for each fact.
@@ -249,7 +277,9 @@ func (w *write) insertEvents(st *statement) (shards string) {
 	ids, kinds, payloads := make([]uuid.UUID, n), make([]string, n), make([]string, n)
 	conversations, contacts := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
 	for i, e := range events {
-		ids[i], kinds[i], payloads[i], conversations[i], contacts[i] = e.id, string(e.kind), e.payload, e.conversationID, e.contactID
+		ids[i], kinds[i], payloads[i], conversations[i], contacts[i] = e.id, string(
+			e.kind,
+		), e.payload, e.conversationID, e.contactID
 	}
 	c := &w.conversation
 	tenant, now, version := st.arg(c.TenantID), st.arg(w.now)+`::timestamptz`, st.arg(c.Version)+`::bigint`

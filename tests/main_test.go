@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"context"
 	"os"
 	"testing"
 	"time"
@@ -42,17 +41,29 @@ func create(t *testing.T, s *stack.Stack, reference string, tags ...string) wire
 
 func snooze(t *testing.T, s *stack.Stack, id uuid.UUID, until time.Time) {
 	t.Helper()
-	answer, err := s.API.SnoozeConversationWithResponse(t.Context(), id, apiclient.SnoozeConversationJSONRequestBody{Until: until})
+	answer, err := s.API.SnoozeConversationWithResponse(
+		t.Context(),
+		id,
+		apiclient.SnoozeConversationJSONRequestBody{Until: until},
+	)
 	require.NoError(t, err)
 	require.NotNil(t, answer.JSON200, "%s", answer.Body)
 }
 
 // workflows lists the executions that match a query, as soon as they satisfy the condition: visibility lags behind.
-func workflows(t *testing.T, c client.Client, namespace, query string, condition func([]*workflow.WorkflowExecutionInfo) bool) []*workflow.WorkflowExecutionInfo {
+func workflows(
+	t *testing.T,
+	c client.Client,
+	namespace, query string,
+	condition func([]*workflow.WorkflowExecutionInfo) bool,
+) []*workflow.WorkflowExecutionInfo {
 	t.Helper()
 	var found []*workflow.WorkflowExecutionInfo
 	require.Eventually(t, func() bool {
-		answer, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace, Query: query})
+		answer, err := c.ListWorkflow(
+			t.Context(),
+			&workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace, Query: query},
+		)
 		if err != nil {
 			return false
 		}
@@ -66,7 +77,8 @@ func workflows(t *testing.T, c client.Client, namespace, query string, condition
 func events(t *testing.T, c client.Client, id, run string) []*history.HistoryEvent {
 	t.Helper()
 	var all []*history.HistoryEvent
-	for iter := c.GetWorkflowHistory(context.WithoutCancel(t.Context()), id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); iter.HasNext(); {
+	iter := c.GetWorkflowHistory(t.Context(), id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for iter.HasNext() {
 		e, err := iter.Next()
 		require.NoError(t, err)
 		all = append(all, e)

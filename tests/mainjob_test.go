@@ -42,13 +42,24 @@ func TestMainJob(t *testing.T) {
 	require.WithinRange(t, woke.At, until, until.Add(2*time.Second), "it also arrives by then")
 	require.Equal(t, map[string]any{"from": "snoozed", "to": "active"}, woke.Data.Changes["status"])
 
-	answer, err := s.API.PostMessageWithResponse(t.Context(), c.ID, apiclient.PostMessageJSONRequestBody{Text: ptr("On its way."), Resolve: ptr(true)})
+	answer, err := s.API.PostMessageWithResponse(
+		t.Context(),
+		c.ID,
+		apiclient.PostMessageJSONRequestBody{Text: ptr("On its way."), Resolve: ptr(true)},
+	)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusCreated, answer.StatusCode(), "%s", answer.Body)
 	got = in.Await(10*time.Second, "the last three", func(ds []inbox.Delivery) bool { return len(ds) >= 9 })
 	require.ElementsMatch(t, []string{
-		"contact.created", "conversation.created", "message.received", "tag.added", "conversation.updated", "conversation.updated",
-		"conversation.updated", "message.sent", "conversation.resolved",
+		"contact.created",
+		"conversation.created",
+		"message.received",
+		"tag.added",
+		"conversation.updated",
+		"conversation.updated",
+		"conversation.updated",
+		"message.sent",
+		"conversation.resolved",
 	}, inbox.Events(got))
 	require.EqualValues(t, 4, got[len(got)-1].Data.Conversation.Version)
 }
@@ -59,7 +70,10 @@ func requireGenuine(t *testing.T, d inbox.Delivery, secret string) {
 	require.True(t, d.Verified, "the official library verifies %s", d.Event)
 	key, err := signature.ParseSecret(secret)
 	require.NoError(t, err)
-	require.NoError(t, signature.VerifyAtender(d.Header.Get("X-Atender-Signature"), []byte(d.Body), time.Now(), signature.Tolerance, key))
+	require.NoError(
+		t,
+		signature.VerifyAtender(d.Header.Get("X-Atender-Signature"), []byte(d.Body), time.Now(), signature.Tolerance, key),
+	)
 	require.Equal(t, d.Event, d.Header.Get("X-Atender-Event"))
 	require.Equal(t, "application/json", d.Header.Get("Content-Type"))
 	require.Regexp(t, `^Atender-Webhooks/`, d.Header.Get("User-Agent"))
@@ -163,9 +177,12 @@ func TestHundredIdenticalCallsMakeOneConversation(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			answer, err := s.API.CreateOutboundConversationWithResponse(t.Context(), apiclient.CreateOutboundConversationJSONRequestBody{
-				ExternalReference: "order-1", Subject: "Hello", Contact: apiclient.NewContact{Email: "ada@example.com"},
-			})
+			answer, err := s.API.CreateOutboundConversationWithResponse(
+				t.Context(),
+				apiclient.CreateOutboundConversationJSONRequestBody{
+					ExternalReference: "order-1", Subject: "Hello", Contact: apiclient.NewContact{Email: "ada@example.com"},
+				},
+			)
 			switch {
 			case err != nil:
 				t.Error(err)

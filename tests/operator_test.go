@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -39,8 +40,9 @@ func TestOperatorFindsAndReadsAConversation(t *testing.T) {
 	c := create(t, s, "order-1")
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	snooze(t, s, c.ID, until)
-	query := "AtenderTenant = '" + s.Tenant.ID.String() + "' AND AtenderConversation = '" + c.ID.String() + "' AND AtenderStatus = 'snoozed'" +
-		" AND AtenderNextDue > '" + until.Add(-time.Second).Format(time.RFC3339) + "' AND AtenderNextDue < '" + until.Add(time.Second).Format(time.RFC3339) + "'"
+	query := fmt.Sprintf(`AtenderTenant = '%s' AND AtenderConversation = '%s' AND AtenderStatus = 'snoozed'
+		AND AtenderNextDue > '%s' AND AtenderNextDue < '%s'`, s.Tenant.ID, c.ID,
+		until.Add(-time.Second).Format(time.RFC3339), until.Add(time.Second).Format(time.RFC3339))
 	found := workflows(t, s.Temporal, s.Namespace, query, running(1))
 	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
 
@@ -96,18 +98,35 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 		n.URL += "?token=SECRETURL"
 		n.Headers = map[string]string{"X-Token": "SECRETHEADER"}
 	})
-	agent, err := s.Store.CreateAgent(t.Context(), s.Tenant.ID, models.NewAgent{Name: "SECRETAGENT", Email: "SECRETAGENT@example.com", Role: models.RoleAgent})
+	agent, err := s.Store.CreateAgent(
+		t.Context(),
+		s.Tenant.ID,
+		models.NewAgent{Name: "SECRETAGENT", Email: "SECRETAGENT@example.com", Role: models.RoleAgent},
+	)
 	require.NoError(t, err)
 	answer, err := s.API.CreateOutboundConversationWithResponse(t.Context(), apiclient.CreateOutboundConversationJSONRequestBody{
-		ExternalReference: "SECRETREFERENCE", Subject: "SECRETSUBJECT",
-		Contact:         apiclient.NewContact{Email: "SECRETEMAIL@example.com", Name: ptr("SECRETCONTACT"), Phone: ptr("+4570123456")},
-		OutboundContext: &apiclient.OutboundContext{OriginalMessage: ptr("SECRETTEXT"), OriginalHTML: ptr("<p>SECRETHTML</p>"), Metadata: &apiclient.Metadata{"k": "SECRETMETADATA"}},
-		Tags:            []string{"SECRETTAG"},
+		ExternalReference: "SECRETREFERENCE",
+		Subject:           "SECRETSUBJECT",
+		Contact: apiclient.NewContact{
+			Email: "SECRETEMAIL@example.com",
+			Name:  ptr("SECRETCONTACT"),
+			Phone: ptr("+4570123456"),
+		},
+		OutboundContext: &apiclient.OutboundContext{
+			OriginalMessage: ptr("SECRETTEXT"),
+			OriginalHTML:    ptr("<p>SECRETHTML</p>"),
+			Metadata:        &apiclient.Metadata{"k": "SECRETMETADATA"},
+		},
+		Tags: []string{"SECRETTAG"},
 	})
 	require.NoError(t, err)
 	require.NotNil(t, answer.JSON201, "%s", answer.Body)
 	c := answer.JSON201
-	_, err = s.API.PostMessageWithResponse(t.Context(), c.ID, apiclient.PostMessageJSONRequestBody{Text: ptr("SECRETREPLY"), AgentID: &agent.ID})
+	_, err = s.API.PostMessageWithResponse(
+		t.Context(),
+		c.ID,
+		apiclient.PostMessageJSONRequestBody{Text: ptr("SECRETREPLY"), AgentID: &agent.ID},
+	)
 	require.NoError(t, err)
 	snooze(t, s, c.ID, time.Now().Add(1500*time.Millisecond))
 	in.Await(30*time.Second, "the wake, after its retries", func(ds []inbox.Delivery) bool {
@@ -133,7 +152,13 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 			raw = append(raw, event...)
 		}
 		for _, secret := range []string{"SECRET", "70123456", "whsec_", "sa_live_"} {
-			require.False(t, bytes.Contains(bytes.ToUpper(raw), bytes.ToUpper([]byte(secret))), "%s in the history of %s", secret, w.Execution.WorkflowId)
+			require.False(
+				t,
+				bytes.Contains(bytes.ToUpper(raw), bytes.ToUpper([]byte(secret))),
+				"%s in the history of %s",
+				secret,
+				w.Execution.WorkflowId,
+			)
 		}
 		require.True(t, bytes.Contains(raw, []byte(w.Execution.WorkflowId)), "the search would have found it")
 	}

@@ -76,7 +76,11 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w := &Worker{cfg: cfg, deps: deps, registry: registry, metrics: newMetrics(registry)}
 	w.acts = &activities.Activities{
-		Config: cfg.Activities, Store: deps.Store, Sender: sender.New(cfg.Sender), Metrics: activities.NewMetrics(registry), Log: deps.Logger,
+		Config:  cfg.Activities,
+		Store:   deps.Store,
+		Sender:  sender.New(cfg.Sender),
+		Metrics: activities.NewMetrics(registry),
+		Log:     deps.Logger,
 	}
 	return w, nil
 }
@@ -168,7 +172,10 @@ func (w *Worker) retry(ctx context.Context, what string, f func(context.Context)
 
 // registerAttributes makes the search attributes known to the namespace. Those that are there stay.
 func (w *Worker) registerAttributes(ctx context.Context) error {
-	request := &operatorservice.AddSearchAttributesRequest{Namespace: w.cfg.Namespace, SearchAttributes: workflows.AttributeTypes()}
+	request := &operatorservice.AddSearchAttributesRequest{
+		Namespace:        w.cfg.Namespace,
+		SearchAttributes: workflows.AttributeTypes(),
+	}
 	_, err := w.deps.Temporal.OperatorService().AddSearchAttributes(ctx, request)
 	if _, known := errors.AsType[*serviceerror.AlreadyExists](err); known {
 		return nil

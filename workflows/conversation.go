@@ -67,8 +67,12 @@ func (c *conversation) tick(ctx workflow.Context) (state durable.TickResult, err
 	}
 	patient := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
-		Summary:             "what is due now, what is next (the database did not answer at once)",
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    30 * time.Second,
+		},
+		Summary: "what is due now, what is next (the database did not answer at once)",
 	})
 	err = workflow.ExecuteActivity(patient, durable.TickActivity, in).Get(ctx, &state)
 	return state, err
@@ -85,7 +89,7 @@ func (c *conversation) publish(ctx workflow.Context, state durable.TickResult) e
 	switch due, shown := have.GetTime(AttributeNextDue); {
 	case state.NextDue == nil && shown:
 		updates = append(updates, AttributeNextDue.ValueUnset())
-	case state.NextDue != nil && !(shown && due.Equal(*state.NextDue)):
+	case state.NextDue != nil && (!shown || !due.Equal(*state.NextDue)):
 		updates = append(updates, AttributeNextDue.ValueSet(state.NextDue.UTC()))
 	}
 	workflow.SetCurrentDetails(ctx, c.details(ctx, state))

@@ -25,8 +25,12 @@ func sending(ctx workflow.Context, summary string) workflow.Context {
 		TaskQueue:           durable.DeliveriesQueue(workflow.GetInfo(ctx).TaskQueueName),
 		StartToCloseTimeout: longRun,
 		HeartbeatTimeout:    heartbeat,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1.5, MaximumInterval: 10 * time.Second},
-		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 1.5,
+			MaximumInterval:    10 * time.Second,
+		},
+		Summary: summary,
 	})
 }
 
@@ -39,8 +43,11 @@ func Dispatch(ctx workflow.Context, in durable.DispatchInput) error {
 	}
 	var total durable.DispatchResult
 	for range runs {
-		workflow.SetCurrentDetails(ctx, fmt.Sprintf("First attempts of webhooks, shards %d to %d. In this run: %d delivered, %d failed; as of %s",
-			in.FromShard, in.ToShard-1, total.Delivered, total.Failed, workflow.Now(ctx).UTC().Format(minute)))
+		workflow.SetCurrentDetails(
+			ctx,
+			fmt.Sprintf("First attempts of webhooks, shards %d to %d. In this run: %d delivered, %d failed; as of %s",
+				in.FromShard, in.ToShard-1, total.Delivered, total.Failed, workflow.Now(ctx).UTC().Format(minute)),
+		)
 		var done durable.DispatchResult
 		err := workflow.ExecuteActivity(sending(ctx, "deliver what is new"), durable.DispatchActivity, in).Get(ctx, &done)
 		if err != nil {
@@ -60,7 +67,8 @@ func Retry(ctx workflow.Context, in durable.RetryInput) error {
 	for {
 		drain(owed)
 		var state durable.RetryResult
-		err := workflow.ExecuteActivity(sending(ctx, "make the attempts that are due"), durable.RetryActivity, in).Get(ctx, &state)
+		err := workflow.ExecuteActivity(sending(ctx, "make the attempts that are due"), durable.RetryActivity, in).
+			Get(ctx, &state)
 		if err != nil {
 			return err
 		}
@@ -97,7 +105,7 @@ func publishRetry(ctx workflow.Context, state durable.RetryResult) error {
 	workflow.SetCurrentDetails(ctx, b.String())
 	due, shown := workflow.GetTypedSearchAttributes(ctx).GetTime(AttributeNextDue)
 	switch {
-	case state.NextDue != nil && !(shown && due.Equal(*state.NextDue)):
+	case state.NextDue != nil && (!shown || !due.Equal(*state.NextDue)):
 		return workflow.UpsertTypedSearchAttributes(ctx, AttributeNextDue.ValueSet(state.NextDue.UTC()))
 	case state.NextDue == nil && shown:
 		return workflow.UpsertTypedSearchAttributes(ctx, AttributeNextDue.ValueUnset())

@@ -89,7 +89,7 @@ func newRawServer(t testing.TB, handle func(*net.TCPConn)) string {
 				return
 			}
 			open.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				handle(conn.(*net.TCPConn))
 			})
 		}

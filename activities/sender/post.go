@@ -50,7 +50,7 @@ func (s *Sender) post(ctx context.Context, r Request) Outcome {
 	if err != nil {
 		return s.failed(ctx, &seen, err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	excerpt, err := readAnswer(answer.Body)
 	out := judge(answer, time.Now())
 	out.Excerpt = excerpt

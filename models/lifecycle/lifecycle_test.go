@@ -45,13 +45,21 @@ func TestTransitions(t *testing.T) {
 		command string
 	}
 	allowed := map[key]lifecycle.Status{
-		{lifecycle.Active, "snooze"}: lifecycle.Snoozed, {lifecycle.Snoozed, "snooze"}: lifecycle.Snoozed,
+		{lifecycle.Active, "snooze"}:    lifecycle.Snoozed,
+		{lifecycle.Snoozed, "snooze"}:   lifecycle.Snoozed,
 		{lifecycle.Snoozed, "unsnooze"}: lifecycle.Active,
-		{lifecycle.Active, "resolve"}:   lifecycle.Done, {lifecycle.Snoozed, "resolve"}: lifecycle.Done,
-		{lifecycle.Done, "reopen"}:    lifecycle.Active,
-		{lifecycle.Active, "archive"}: lifecycle.Archived, {lifecycle.Snoozed, "archive"}: lifecycle.Archived, {lifecycle.Done, "archive"}: lifecycle.Archived,
-		{lifecycle.Active, "receive"}: lifecycle.Active, {lifecycle.Snoozed, "receive"}: lifecycle.Active, {lifecycle.Done, "receive"}: lifecycle.Active,
-		{lifecycle.Active, "send"}: lifecycle.Active, {lifecycle.Snoozed, "send"}: lifecycle.Snoozed, {lifecycle.Done, "send"}: lifecycle.Done,
+		{lifecycle.Active, "resolve"}:   lifecycle.Done,
+		{lifecycle.Snoozed, "resolve"}:  lifecycle.Done,
+		{lifecycle.Done, "reopen"}:      lifecycle.Active,
+		{lifecycle.Active, "archive"}:   lifecycle.Archived,
+		{lifecycle.Snoozed, "archive"}:  lifecycle.Archived,
+		{lifecycle.Done, "archive"}:     lifecycle.Archived,
+		{lifecycle.Active, "receive"}:   lifecycle.Active,
+		{lifecycle.Snoozed, "receive"}:  lifecycle.Active,
+		{lifecycle.Done, "receive"}:     lifecycle.Active,
+		{lifecycle.Active, "send"}:      lifecycle.Active,
+		{lifecycle.Snoozed, "send"}:     lifecycle.Snoozed,
+		{lifecycle.Done, "send"}:        lifecycle.Done,
 	}
 	for _, from := range []lifecycle.Status{lifecycle.Active, lifecycle.Snoozed, lifecycle.Done, lifecycle.Archived} {
 		for name, command := range commands {
@@ -84,7 +92,11 @@ func TestDueSnoozeEndsBeforeTheCommandIsApplied(t *testing.T) {
 	require.Error(t, c.Unsnooze(), "it is awake already")
 	require.NoError(t, c.Resolve())
 	require.Equal(t, []lifecycle.EventType{lifecycle.ConversationUpdated, lifecycle.ConversationResolved}, types(c))
-	require.Equal(t, lifecycle.FieldChange{From: lifecycle.Snoozed, To: lifecycle.Done}, lifecycle.Diff(c.Before, c.After)["status"])
+	require.Equal(
+		t,
+		lifecycle.FieldChange{From: lifecycle.Snoozed, To: lifecycle.Done},
+		lifecycle.Diff(c.Before, c.After)["status"],
+	)
 }
 
 func TestWakingIsAnUpdateAndNotAReopening(t *testing.T) {

@@ -46,8 +46,12 @@ func Expand(names []string) ([]string, error) {
 		}
 		surface, action, _ := strings.Cut(name, ":")
 		if name != TeamsManage && (!slices.Contains(Surfaces, surface) || action != "read" && action != "write") {
-			return nil, fmt.Errorf("there is no scope %q: use <surface>:read or <surface>:write with a surface of %s, or a bundle of basic, integration, read_all, full_access",
-				name, strings.Join(Surfaces, ", "))
+			return nil, fmt.Errorf(
+				"there is no scope %q: use <surface>:read or <surface>:write "+
+					"with a surface of %s, or a bundle of basic, integration, read_all, full_access",
+				name,
+				strings.Join(Surfaces, ", "),
+			)
 		}
 		scopes = append(scopes, name)
 	}

@@ -268,7 +268,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		require.Equal(t, pair.Public().String(), fmt.Sprintf(verb, pair))
 		require.NotContains(t, fmt.Sprintf(verb, struct{ S signature.Secret }{s}), "MfKQ")
 	}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(s) //nolint:staticcheck // that nothing comes out is the point
 	require.NoError(t, err)
 	require.Equal(t, "{}", string(text))
 	require.Equal(t, vectorSecret, s.Reveal())

@@ -63,7 +63,11 @@ func Start(t testing.TB) *Stack {
 	s.connect()
 	s.Tenant, _, err = s.Store.CreateTenant(t.Context(), models.NewTenant{Name: "Acme"})
 	require.NoError(t, err)
-	key, plain, err := s.Store.CreateKey(t.Context(), s.Tenant.ID, models.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"})
+	key, plain, err := s.Store.CreateKey(
+		t.Context(),
+		s.Tenant.ID,
+		models.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"},
+	)
 	require.NoError(t, err)
 	s.Key, s.Actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
 	s.serve()
@@ -93,7 +97,9 @@ func (s *Stack) connect() {
 	require.NoError(s.t, namespaces.Register(s.t.Context(), &workflowservice.RegisterNamespaceRequest{
 		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	}))
-	s.Temporal, err = client.NewLazyClient(client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(discard)})
+	s.Temporal, err = client.NewLazyClient(
+		client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(discard)},
+	)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.Temporal.Close)
 }

@@ -133,7 +133,12 @@ var conversations = []story{
 		then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 			return first(
 				func() error {
-					return d.do(ctx, d.lead, id, models.Assign{AssigneeID: models.Some(d.agent.ID), TeamID: models.Some(d.support.ID)})
+					return d.do(
+						ctx,
+						d.lead,
+						id,
+						models.Assign{AssigneeID: models.Some(d.agent.ID), TeamID: models.Some(d.support.ID)},
+					)
 				},
 				func() error {
 					return d.reply(ctx, d.agent, id, "I am sorry about that. A new one leaves our warehouse today.", false)
