@@ -98,7 +98,7 @@ func settle(d models.Delivery, e *models.Endpoint, o sender.Outcome, startedAt t
 	now := startedAt.Add(o.Duration)
 	r := models.Result{
 		Delivery: d, StartedAt: startedAt, Duration: o.Duration, Status: o.Status, Class: string(o.Class), Error: o.Error,
-		Excerpt: o.Excerpt, Counted: true,
+		Excerpt: o.Excerpt, Counted: true, Jitter: jitter,
 	}
 	switch o.Result {
 	case sender.Delivered:

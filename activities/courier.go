@@ -104,8 +104,8 @@ func (a *Activities) inFlightLimit() int {
 	return 256
 }
 
-// post sends one delivery in the background.
-func (c *courier) post(d models.Delivery, e *models.Endpoint) {
+// post sends one delivery in the background; probe tells that it is to find out whether the endpoint is well again.
+func (c *courier) post(d models.Delivery, e *models.Endpoint, probe bool) {
 	if l := c.a.limiter(e); l != nil {
 		l.AllowN(time.Now(), 1) // the claim kept within the tokens
 	}
@@ -122,7 +122,9 @@ func (c *courier) post(d models.Delivery, e *models.Endpoint) {
 		}, startedAt)
 		outcome := c.a.Sender.Post(c.ctx, request)
 		c.finish(e, outcome)
-		c.results <- settle(d, e, outcome, startedAt, jitter())
+		result := settle(d, e, outcome, startedAt, jitter())
+		result.Probe = probe
+		c.results <- result
 		c.observe(d, outcome)
 	})
 }
@@ -178,6 +180,7 @@ func (c *courier) record() {
 	defer close(c.recorded)
 	var batch []models.Result
 	var due <-chan time.Time
+	urgent := false
 	for {
 		select {
 		case r, open := <-c.results:
@@ -189,13 +192,15 @@ func (c *courier) record() {
 			if due == nil {
 				due = time.After(recordEvery)
 			}
-			if len(batch) < recordRows && r.Disable == "" { // what ends a subscription is written at once
+			// What ends a subscription, or lets the next of a conversation go, is written at once, with what is there.
+			urgent = urgent || r.Disable != "" || r.Delivery.Ordered
+			if len(batch) < recordRows && (!urgent || len(c.results) > 0) {
 				continue
 			}
 		case <-due:
 		}
 		c.flush(batch)
-		batch, due = nil, nil
+		batch, due, urgent = nil, nil, false
 	}
 }
 

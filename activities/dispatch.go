@@ -152,7 +152,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 		byID[q.Endpoint.ID] = q.Endpoint
 	}
 	for _, delivery := range claimed {
-		c.post(delivery, byID[delivery.SubscriptionID])
+		c.post(delivery, byID[delivery.SubscriptionID], false)
 	}
 	for _, q := range quotas {
 		if got[q.Endpoint.ID] < q.Rows {

@@ -36,7 +36,7 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 		if err != nil {
 			return durable.RetryResult{}, forTemporal(err)
 		}
-		n, err := a.retryDue(ctx, &state, stop)
+		n, err := a.makeDue(ctx, &state, stop)
 		if err != nil {
 			return durable.RetryResult{}, forTemporal(err)
 		}
@@ -54,9 +54,10 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 	}
 }
 
-// retryDue makes one round of attempts: as many as are due and fit the endpoint's limits.
-func (a *Activities) retryDue(ctx context.Context, state *models.RetryState, stop <-chan struct{}) (int64, error) {
-	if state.Owed == 0 || state.NextDue.After(time.Now()) {
+// makeDue makes one round of attempts: with an open circuit one probe, else as many as are due and fit the endpoint's
+// limits. It returns how many it made.
+func (a *Activities) makeDue(ctx context.Context, state *models.RetryState, stop <-chan struct{}) (int64, error) {
+	if state.NextDue == nil || state.NextDue.After(time.Now()) {
 		return 0, nil
 	}
 	select {
@@ -65,19 +66,29 @@ func (a *Activities) retryDue(ctx context.Context, state *models.RetryState, sto
 	default:
 	}
 	c := a.newCourier(ctx)
-	claimed, err := a.Store.ClaimRetries(ctx, c.owner, state.Endpoint.ID, min(c.room(&state.Endpoint), c.free()))
+	var claimed []models.Delivery
+	var err error
+	probe := state.Circuit.Open()
+	if probe {
+		claimed, err = a.Store.ClaimProbe(ctx, c.owner, &state.Endpoint)
+	} else {
+		claimed, err = a.Store.ClaimRetries(ctx, c.owner, state.Endpoint.ID, min(c.room(&state.Endpoint), c.free()))
+	}
 	for _, d := range claimed {
-		c.post(d, &state.Endpoint)
+		c.post(d, &state.Endpoint, probe)
 	}
 	delivered, other := c.close()
+	if err == nil && probe && len(claimed) == 0 {
+		err = a.Store.PostponeProbe(ctx, state.Endpoint.ID, jitter())
+	}
 	return delivered + other, err
 }
 
 func retryResult(state models.RetryState, made int64, now time.Time) durable.RetryResult {
-	r := durable.RetryResult{Owed: state.Owed, Made: made}
-	if state.Owed > 0 {
+	r := durable.RetryResult{Owed: state.Owed, Made: made, CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes}
+	if state.NextDue != nil {
 		next := now.Add(retryPause)
-		if state.NextDue != nil && state.NextDue.After(next) {
+		if state.NextDue.After(next) {
 			next = *state.NextDue
 		}
 		r.NextDue = &next

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/retry"
 	"github.com/atender/atender/models/signature"
@@ -45,6 +44,8 @@ type Delivery struct {
 	EventType      string
 	Attempts       int // made so far
 	FirstAttemptAt *time.Time
+	Shard          int
+	Ordered        bool // the next delivery of its conversation waits for it (P4.5)
 	Payload        string
 }
 
@@ -174,22 +175,27 @@ func (s *Store) endpoints(ctx context.Context, subs []Subscription) ([]Endpoint,
 			}
 			continue
 		}
+		if sub.circuit().Open() {
+			continue // its deliveries are the retry workflow's
+		}
 		endpoints = append(endpoints, e)
 	}
 	return endpoints, nil
 }
 
 func (s *Store) cancelOwed(ctx context.Context, sub Subscription) error {
-	why := "DISABLED"
-	if sub.DeletedAt != nil {
+	state, why := DeliveryCancelled, "DISABLED"
+	switch {
+	case sub.DeletedAt != nil:
 		why = "DELETED"
+	case sub.DisabledReason != nil && *sub.DisabledReason == disabledFailing:
+		state, why = DeliveryFailed, "ENDPOINT_DISABLED" // not the tenant's doing: it can be replayed (P5.5)
 	}
-	return translate(
-		s.db.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'cancelled', failure = ?, finished_at = clock_timestamp()
+	return translate(s.db.WithContext(ctx).Exec(`
+		UPDATE deliveries SET state = ?, failure = ?, finished_at = clock_timestamp()
 		WHERE id IN (SELECT id FROM deliveries WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0 LIMIT ?)
 			OR id IN (SELECT id FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND attempts > 0 LIMIT ?)`,
-			why, sub.Shard, sub.ID, cancelRows, sub.ID, cancelRows).Error,
-	)
+		state, why, sub.Shard, sub.ID, cancelRows, sub.ID, cancelRows).Error)
 }
 
 // Quota is how many deliveries a claim may lease for one endpoint.
@@ -206,7 +212,8 @@ const leaseSQL = `, sized AS (
 ), leased AS (
 	UPDATE deliveries d SET state = 'leased', lease_owner = ?, leased_until = clock_timestamp() + interval '30 seconds'
 	FROM sized s WHERE d.id = s.id AND s.before < 16777216
-	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.first_attempt_at, s.payload
+	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.first_attempt_at, d.shard,
+		d.ordered, s.payload
 )
 SELECT * FROM leased ORDER BY id`
 
@@ -226,6 +233,7 @@ WITH picked AS MATERIALIZED (
 	SELECT p.id, p.event_id FROM unnest(?::uuid[], ?::int[], ?::int[], ?::int[]) t (id, shard, rows, troubled), LATERAL (
 		SELECT d.id, d.event_id FROM deliveries d
 		WHERE d.shard = t.shard AND d.subscription_id = t.id AND d.state = 'pending' AND d.attempts = 0 AND d.due_at <= clock_timestamp()
+			AND `+inTurnSQL+`
 		ORDER BY d.id LIMIT greatest(0, CASE t.troubled WHEN 0 THEN t.rows ELSE t.rows - `+othersSQL+` END) FOR UPDATE SKIP LOCKED) p
 	LIMIT ?
 )`+leaseSQL, ids, shards, rows, troubled, owner, ClaimRows, owner).Scan(&claimed).Error
@@ -235,6 +243,10 @@ WITH picked AS MATERIALIZED (
 // othersSQL counts what other workers have in flight to t.id, which counts towards the endpoint's limit.
 const othersSQL = `(SELECT count(*) FROM deliveries o WHERE o.subscription_id = t.id AND o.state = 'leased' AND o.lease_owner <> ?)`
 
+// inTurnSQL lets an ordered delivery go only when no earlier one of its conversation is owed (P4.5).
+const inTurnSQL = `(NOT d.ordered OR NOT EXISTS (SELECT FROM deliveries e WHERE e.subscription_id = d.subscription_id
+	AND e.conversation_id = d.conversation_id AND e.ordered AND e.state IN ('pending', 'leased') AND e.seq < d.seq))`
+
 // ClaimRetries leases further attempts that are due, the longest due first.
 func (s *Store) ClaimRetries(ctx context.Context, owner, subscription uuid.UUID, rows int) ([]Delivery, error) {
 	var claimed []Delivery
@@ -243,8 +255,41 @@ WITH picked AS MATERIALIZED (
 	SELECT p.id, p.event_id FROM (SELECT ?::uuid AS id, ?::int AS rows) t, LATERAL (
 		SELECT d.id, d.event_id FROM deliveries d
 		WHERE d.subscription_id = t.id AND d.state = 'pending' AND d.attempts > 0 AND d.due_at <= clock_timestamp()
+			AND `+inTurnSQL+`
 		ORDER BY d.due_at LIMIT greatest(0, t.rows - `+othersSQL+`) FOR UPDATE SKIP LOCKED) p
 )`+leaseSQL, subscription, min(rows, ClaimRows), owner, owner).Scan(&claimed).Error
+	return claimed, translate(err)
+}
+
+// ClaimProbe leases the delivery that an open circuit is probed with: the one behind the last probe's, so that no
+// poisonous event can keep the circuit shut, and the first one again after the last. It returns none if none is owed.
+func (s *Store) ClaimProbe(ctx context.Context, owner uuid.UUID, e *Endpoint) ([]Delivery, error) {
+	var last struct{ LastProbe *uuid.UUID }
+	err := s.db.WithContext(ctx).Raw(`SELECT last_probe FROM subscriptions WHERE id = ?`, e.ID).Scan(&last).Error
+	if err != nil {
+		return nil, translate(err)
+	}
+	behind := []uuid.UUID{uuid.Nil}
+	if last.LastProbe != nil {
+		behind = []uuid.UUID{*last.LastProbe, uuid.Nil}
+	}
+	var claimed []Delivery
+	for _, id := range behind {
+		err = s.db.WithContext(ctx).Raw(`
+WITH candidate AS (
+	(SELECT id FROM deliveries d WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0 AND id > ?
+		AND `+inTurnSQL+` ORDER BY shard, subscription_id, id LIMIT 1)
+	UNION ALL
+	(SELECT id FROM deliveries d WHERE subscription_id = ? AND state = 'pending' AND attempts > 0 AND id > ?
+		AND `+inTurnSQL+` ORDER BY id LIMIT 1)
+), picked AS MATERIALIZED (
+	SELECT d.id, d.event_id FROM deliveries d WHERE d.id = (SELECT id FROM candidate ORDER BY id LIMIT 1) AND d.state = 'pending'
+	FOR UPDATE SKIP LOCKED
+)`+leaseSQL, e.Shard, e.ID, id, e.ID, id, owner).Scan(&claimed).Error
+		if err != nil || len(claimed) > 0 {
+			break
+		}
+	}
 	return claimed, translate(err)
 }
 
@@ -263,57 +308,4 @@ func (s *Store) Release(ctx context.Context, owner uuid.UUID, ids []uuid.UUID) e
 	}
 	return translate(s.db.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'pending', leased_until = NULL, lease_owner = NULL
 		WHERE id = ANY(?) AND lease_owner = ? AND state = 'leased'`, UUIDs(ids), owner).Error)
-}
-
-// RetryState is what a subscription owes beyond first attempts.
-type RetryState struct {
-	Endpoint Endpoint   `gorm:"-"`
-	Owed     int        // deliveries with a failed attempt, waiting or leased
-	NextDue  *time.Time // of those waiting; the end of the earliest lease if all are leased
-	Failures []Failure  // the last few, newest first
-}
-
-// Failure is one failed attempt, as an operator reads it.
-type Failure struct {
-	StartedAt time.Time
-	Status    *int
-	Class     string
-	Error     *string
-}
-
-// ArmRetries reads, under the subscription's lock, what it owes, and notes what its retry workflow is armed for from now
-// on: a workflow that ends upon "nothing" cannot miss a failure that is recorded at the same time, because that one
-// leaves an outbox row (P4.7). A subscription that is off owes nothing: what it owed is cancelled.
-// Errors: NOT_FOUND, UNAVAILABLE.
-func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetryState, error) {
-	var st RetryState
-	var sub Subscription
-	err := s.transact(ctx, func(tx *gorm.DB) error {
-		st = RetryState{}
-		err := tx.Raw(`SELECT * FROM subscriptions WHERE id = ? FOR NO KEY UPDATE`, subscription).Take(&sub).Error
-		if err != nil {
-			return notFound(err, "webhook", subscription)
-		}
-		if st.Endpoint, err = s.endpoint(sub, time.Now()); err != nil {
-			return err
-		}
-		if st.Endpoint.On {
-			err = tx.Statement.ConnPool.QueryRowContext(ctx, `
-				SELECT count(*), coalesce(min(due_at) FILTER (WHERE state = 'pending'), min(leased_until)) FROM deliveries
-				WHERE subscription_id = $1 AND attempts > 0 AND state IN ('pending', 'leased')`, subscription).Scan(&st.Owed, &st.NextDue)
-		}
-		if err != nil || equalTimes(st.NextDue, sub.RetryArmedFor) {
-			return err
-		}
-		return tx.Exec(`UPDATE subscriptions SET retry_armed_for = ? WHERE id = ?`, st.NextDue, subscription).Error
-	})
-	if err == nil && !st.Endpoint.On {
-		err = s.cancelOwed(ctx, sub)
-	}
-	if err != nil || st.Owed == 0 {
-		return st, err
-	}
-	err = s.db.WithContext(ctx).Raw(`SELECT a.started_at, a.status, a.class, a.error FROM attempts a
-		WHERE a.subscription_id = ? AND a.class <> 'ok' ORDER BY a.id DESC LIMIT 3`, subscription).Scan(&st.Failures).Error
-	return st, translate(err)
 }

@@ -236,6 +236,7 @@ func TestNoRetryIsOrphaned(t *testing.T) {
 		poked := b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`) > 0
 		require.True(t, poked || state.Owed > 0, "round %d", round)
 		b.exec(`UPDATE deliveries SET state = 'delivered'`)
+		b.exec(`UPDATE subscriptions SET failures = 0`) // the circuit is another test's
 	}
 }
 

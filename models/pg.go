@@ -165,11 +165,19 @@ func (s *statement) with(name, body string) { s.parts = append(s.parts, name+" A
 
 // row runs the statement with the given last part and scans its one row, through GORM's raw interface.
 func (s *statement) row(ctx context.Context, tx *gorm.DB, last string, dest ...any) error {
-	text := last
-	if len(s.parts) > 0 {
-		text = "WITH " + strings.Join(s.parts, ",\n") + "\n" + last
+	return tx.Statement.ConnPool.QueryRowContext(ctx, s.text(last), s.args...).Scan(dest...)
+}
+
+// query runs the statement with the given last part.
+func (s *statement) query(ctx context.Context, tx *gorm.DB, last string) (*sql.Rows, error) {
+	return tx.Statement.ConnPool.QueryContext(ctx, s.text(last), s.args...)
+}
+
+func (s *statement) text(last string) string {
+	if len(s.parts) == 0 {
+		return last
 	}
-	return tx.Statement.ConnPool.QueryRowContext(ctx, text, s.args...).Scan(dest...)
+	return "WITH " + strings.Join(s.parts, ",\n") + "\n" + last
 }
 
 // jsonArg is v as the text of a jsonb value.

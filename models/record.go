@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,87 +24,223 @@ type Result struct {
 	State   DeliveryState // delivered, failed, or pending for another attempt
 	DueAt   time.Time     // pending: when
 	Failure string        // failed: why for good, upper snake
-	Counted bool          // false for a failure on our side, which uses up none of the endpoint's retries (P5.6)
+	Counted bool          // false for a failure on our side, which is not the endpoint's (P5.6)
 	Disable string        // not empty: disable the subscription at once, for this reason
+	Probe   bool          // of an open circuit
+	Jitter  float64       // in [-1, 1], for the next probe
 }
 
+func (r Result) failed() bool { return r.Counted && r.State != DeliveryDelivered }
+
 // Record writes the outcomes of a claim in one transaction (P4.3): the attempts, the deliveries' new state as far as the
-// owner still holds their leases, and, where more attempts are owed sooner than a subscription's retry workflow is armed
-// for, one outbox row for it. A crash before it leaves the leases to run out, and the deliveries are sent again under the same
-// webhook-id: the only source of duplicates.
+// owner still holds their leases, the endpoints' health (P5), and, where more attempts are owed sooner than a
+// subscription's retry workflow is armed for, one outbox row for it. A crash before it leaves the leases to run out, and
+// the deliveries are sent again under the same webhook-id: the only source of duplicates.
 func (s *Store) Record(ctx context.Context, owner uuid.UUID, results []Result) error {
 	if len(results) == 0 {
 		return nil
 	}
-	n := len(results)
-	ids, subs, tenants := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]uuid.UUID, n)
-	states, failures, counted := make([]string, n), make([]*string, n), make([]bool, n)
-	dues, starts := make([]time.Time, n), make([]time.Time, n)
-	attempts, numbers, durations, statuses := make([]uuid.UUID, n), make([]int32, n), make([]int32, n), make([]*int32, n)
-	classes, errs, excerpts := make([]string, n), make([]*string, n), make([]*string, n)
-	disable, reasons := []uuid.UUID{}, []string{}
-	least, greatest := results[0].Delivery.ID, results[0].Delivery.ID
-	for i, r := range results {
-		d := r.Delivery
-		if less(d.ID, least) {
-			least = d.ID
+	var marks []string
+	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
+		// The lock also keeps a retry workflow from ending, or arming for later, before this commits (P4.7).
+		troubled, err := lockSubscriptions(tx, troubledIn(results))
+		if err != nil {
+			return err
 		}
-		if less(greatest, d.ID) {
-			greatest = d.ID
+		healed, poke := judge(troubled, results)
+		wellAgain, err := recordStates(ctx, tx, owner, results, troubled)
+		if err != nil {
+			return err
 		}
-		ids[i], subs[i], tenants[i], states[i], counted[i] = d.ID, d.SubscriptionID, d.TenantID, string(r.State), r.Counted
-		failures[i], dues[i], starts[i] = orNull(r.Failure), r.DueAt, r.StartedAt
-		attempts[i], numbers[i] = ident.New(), int32(d.Attempts+1)    //nolint:gosec // small
-		durations[i] = int32(min(r.Duration.Milliseconds(), 1<<31-1)) //nolint:gosec // bounded
-		classes[i], errs[i], excerpts[i] = r.Class, orNull(r.Error), orNull(r.Excerpt)
-		if r.Status != 0 {
-			status := int32(r.Status) //nolint:gosec // three digits
-			statuses[i] = &status
+		if marks, err = heal(ctx, tx, append(healed, wellAgain...), time.Now()); err != nil {
+			return err
 		}
-		if r.Disable != "" {
-			disable, reasons = append(disable, d.SubscriptionID), append(reasons, r.Disable)
+		if err := saveHealth(ctx, tx, troubled); err != nil {
+			return err
+		}
+		pokes, err := pokeRetries(ctx, tx, results, troubled, poke)
+		marks = append(marks, pokes...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Delivery.Ordered { // the next one of its conversation may go (P4.5)
+			marks = append(marks, TopicDeliveries(r.Delivery.Shard))
 		}
 	}
+	s.wakeups.Mark(marks...)
+	return nil
+}
+
+// troubledIn are the subscriptions whose health the results put in question: those with a failure.
+func troubledIn(results []Result) []uuid.UUID {
+	var ids []uuid.UUID
+	for _, r := range results {
+		if (r.failed() || r.Disable != "" || r.Probe) && !slices.Contains(ids, r.Delivery.SubscriptionID) {
+			ids = append(ids, r.Delivery.SubscriptionID)
+		}
+	}
+	return ids
+}
+
+// judge lets the circuits of the troubled subscriptions see the results, in the order in which they came. It returns
+// those, as they were before, whose circuit closed, and the ids of those whose retry workflow must hear of it.
+func judge(troubled []Subscription, results []Result) (healed []Subscription, poke []uuid.UUID) {
+	inOrder := slices.Clone(results)
+	slices.SortStableFunc(inOrder, func(a, b Result) int {
+		return a.StartedAt.Add(a.Duration).Compare(b.StartedAt.Add(b.Duration))
+	})
+	for i := range troubled {
+		sub := &troubled[i]
+		before, state := *sub, sub.circuit()
+		for _, r := range inOrder {
+			if r.Delivery.SubscriptionID != sub.ID {
+				continue
+			}
+			at := r.StartedAt.Add(r.Duration)
+			switch {
+			case r.State == DeliveryDelivered:
+				state = state.Succeed()
+			case r.failed():
+				state = state.Fail(r.Delivery.ID, r.Probe, at, r.Jitter)
+			case r.Probe: // our own fault: no news of the endpoint
+				state = state.Postpone(at, r.Jitter)
+			}
+			if r.Probe {
+				sub.LastProbe = &r.Delivery.ID
+			}
+			if r.Disable != "" && sub.IsActive {
+				sub.IsActive, sub.DisabledReason = false, &r.Disable
+			}
+			if reason := disabledFailing; sub.IsActive && state.GivenUp(at) {
+				sub.IsActive, sub.DisabledReason = false, &reason
+			}
+		}
+		sub.setCircuit(state)
+		switch {
+		case before.circuit().Open() && !state.Open():
+			healed = append(healed, before)
+		case !before.circuit().Open() && state.Open():
+			poke = append(poke, sub.ID) // it has probes to make
+		}
+	}
+	return healed, poke
+}
+
+// recordStates writes attempts and states in one statement. Subscriptions that had only successes, and had been failing,
+// are well again with it; those whose circuit closed so are returned as they were before.
+func recordStates(
+	ctx context.Context, tx *gorm.DB, owner uuid.UUID, results []Result, troubled []Subscription,
+) ([]Subscription, error) {
+	byID := func(a, b Result) int { return slices.Compare(a.Delivery.ID[:], b.Delivery.ID[:]) }
+	least, greatest := slices.MinFunc(results, byID).Delivery.ID, slices.MaxFunc(results, byID).Delivery.ID
 	var st statement
-	st.with("result", `SELECT * FROM unnest(`+st.arg(ids)+`::uuid[], `+st.arg(subs)+`::uuid[], `+st.arg(tenants)+`::uuid[], `+
-		st.arg(states)+`::text[], `+st.arg(counted)+`::bool[], `+st.arg(failures)+`::text[], `+st.arg(dues)+`::timestamptz[], `+
-		st.arg(
-			starts,
-		)+`::timestamptz[], `+st.arg(attempts)+`::uuid[], `+st.arg(numbers)+`::int[], `+st.arg(durations)+`::int[], `+
-		st.arg(statuses)+`::int[], `+st.arg(classes)+`::text[], `+st.arg(errs)+`::text[], `+st.arg(excerpts)+`::text[])
-		u (id, subscription_id, tenant_id, state, counted, failure, due_at, started_at, attempt_id, number, duration_ms,
-			status, class, error, excerpt)`)
-	st.with(
-		"attempt",
-		`INSERT INTO attempts (id, tenant_id, delivery_id, subscription_id, number, started_at, duration_ms, status, class, error, excerpt)
-		SELECT attempt_id, tenant_id, id, subscription_id, number, started_at, duration_ms, status, class, error, excerpt FROM result`,
-	)
+	st.with("result", `SELECT * FROM `+unnestResults(&st, results))
+	st.with("attempt", `INSERT INTO attempts (id, tenant_id, delivery_id, subscription_id, number, started_at, duration_ms,
+			status, class, error, excerpt)
+		SELECT attempt_id, tenant_id, id, subscription_id, number, started_at, duration_ms, status, class, error, excerpt FROM result`)
 	// The bounds let the planner leave out the other partitions.
 	st.with("recorded", `UPDATE deliveries d SET state = r.state, attempts = d.attempts + r.counted::int, failure = r.failure,
 			due_at = CASE WHEN r.state = 'pending' THEN r.due_at ELSE d.due_at END,
 			first_attempt_at = coalesce(d.first_attempt_at, CASE WHEN r.counted THEN r.started_at END),
 			finished_at = CASE WHEN r.state <> 'pending' THEN clock_timestamp() END, leased_until = NULL, lease_owner = NULL
 		FROM result r WHERE d.id = r.id AND d.id >= `+st.arg(least)+` AND d.id <= `+st.arg(greatest)+`
-			AND d.lease_owner = `+st.arg(owner)+` AND d.state IN ('leased', 'pending')
-		RETURNING d.subscription_id, d.state, d.attempts, d.due_at`)
-	st.with("disabled", `UPDATE subscriptions s SET is_active = false, disabled_reason = x.reason, updated_at = clock_timestamp()
-		FROM unnest(`+st.arg(disable)+`::uuid[], `+st.arg(reasons)+`::text[]) x (id, reason) WHERE s.id = x.id AND s.is_active`)
-	// The lock keeps a retry workflow from ending, or arming for later, between what is read here and the commit (P4.7).
-	st.with("troubled", `SELECT id, tenant_id, retry_armed_for FROM subscriptions
-		WHERE id IN (SELECT subscription_id FROM recorded WHERE state = 'pending' AND attempts > 0) FOR SHARE`)
-	st.with("owed", `INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
-		SELECT t.tenant_id, `+st.arg(outboxRetry)+`::text, t.id, `+st.arg(priorityRetry)+`::smallint, r.due_at, clock_timestamp(), clock_timestamp()
-		FROM troubled t JOIN (SELECT subscription_id, min(due_at) AS due_at FROM recorded WHERE state = 'pending' AND attempts > 0
-			GROUP BY subscription_id) r ON r.subscription_id = t.id
-		WHERE t.retry_armed_for IS NULL OR r.due_at < t.retry_armed_for RETURNING 1`)
-	var owed int
-	err := s.transact(ctx, func(tx *gorm.DB) error {
-		return st.row(ctx, tx, `SELECT count(*) FROM owed`, &owed)
-	})
-	if err == nil && owed > 0 {
-		s.wakeups.Mark(TopicOutbox)
+			AND d.lease_owner = `+st.arg(owner)+` AND d.state IN ('leased', 'pending')`)
+	st.with("ailing", `SELECT id, tenant_id, shard, circuit_opened_at FROM subscriptions
+		WHERE id = ANY(`+st.arg(wellIn(results, troubled))+`::uuid[]) AND failures > 0 FOR NO KEY UPDATE`)
+	st.with("well", `UPDATE subscriptions s SET failures = 0, failing = '{}', failing_since = NULL, circuit_opened_at = NULL,
+			probes = 0, next_probe_at = NULL FROM ailing a WHERE s.id = a.id`)
+	rows, err := st.query(ctx, tx, `SELECT id, tenant_id, shard, circuit_opened_at FROM ailing`)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	defer func() { _ = rows.Close() }()
+	var well []Subscription
+	for rows.Next() {
+		var sub Subscription
+		if err := rows.Scan(&sub.ID, &sub.TenantID, &sub.Shard, &sub.CircuitOpenedAt); err != nil {
+			return nil, err
+		}
+		well = append(well, sub)
+	}
+	return well, rows.Err()
+}
+
+// wellIn are the subscriptions that had successes and no failure.
+func wellIn(results []Result, troubled []Subscription) []uuid.UUID {
+	ids := []uuid.UUID{}
+	for _, r := range results {
+		id := r.Delivery.SubscriptionID
+		isTroubled := slices.ContainsFunc(troubled, func(s Subscription) bool { return s.ID == id })
+		if r.State == DeliveryDelivered && !isTroubled && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	return ids
+}
+
+// unnestResults passes the results as columns.
+func unnestResults(st *statement, results []Result) string {
+	n := len(results)
+	ids, subs, tenants, attempts := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]uuid.UUID, n), make([]uuid.UUID, n)
+	states, failures, counted := make([]string, n), make([]*string, n), make([]bool, n)
+	dues, starts := make([]time.Time, n), make([]time.Time, n)
+	numbers, durations, statuses := make([]int32, n), make([]int32, n), make([]*int32, n)
+	classes, errs, excerpts := make([]string, n), make([]*string, n), make([]*string, n)
+	for i, r := range results {
+		d := r.Delivery
+		ids[i], subs[i], tenants[i], attempts[i] = d.ID, d.SubscriptionID, d.TenantID, ident.New()
+		states[i], failures[i], counted[i] = string(r.State), orNull(r.Failure), r.Counted
+		dues[i], starts[i] = r.DueAt, r.StartedAt
+		numbers[i] = int32(d.Attempts + 1)                            //nolint:gosec // small
+		durations[i] = int32(min(r.Duration.Milliseconds(), 1<<31-1)) //nolint:gosec // bounded
+		classes[i], errs[i], excerpts[i] = r.Class, orNull(r.Error), orNull(r.Excerpt)
+		if r.Status != 0 {
+			status := int32(r.Status) //nolint:gosec // three digits
+			statuses[i] = &status
+		}
+	}
+	return `unnest(` + st.arg(ids) + `::uuid[], ` + st.arg(subs) + `::uuid[], ` + st.arg(tenants) + `::uuid[], ` +
+		st.arg(states) + `::text[], ` + st.arg(counted) + `::bool[], ` + st.arg(failures) + `::text[], ` +
+		st.arg(dues) + `::timestamptz[], ` + st.arg(starts) + `::timestamptz[], ` + st.arg(attempts) + `::uuid[], ` +
+		st.arg(numbers) + `::int[], ` + st.arg(durations) + `::int[], ` + st.arg(statuses) + `::int[], ` +
+		st.arg(classes) + `::text[], ` + st.arg(errs) + `::text[], ` + st.arg(excerpts) + `::text[])
+		u (id, subscription_id, tenant_id, state, counted, failure, due_at, started_at, attempt_id, number, duration_ms,
+			status, class, error, excerpt)`
+}
+
+// pokeRetries leaves one outbox row for each subscription whose retry workflow must wake earlier than it is armed for,
+// or whose circuit has just opened.
+func pokeRetries(
+	ctx context.Context, tx *gorm.DB, results []Result, troubled []Subscription, opened []uuid.UUID,
+) (marks []string, err error) {
+	for _, sub := range troubled {
+		var due *time.Time
+		for _, r := range results {
+			if r.Delivery.SubscriptionID == sub.ID && r.failed() && r.State == DeliveryPending && (due == nil || r.DueAt.Before(*due)) {
+				due = &r.DueAt
+			}
+		}
+		isNew := slices.Contains(opened, sub.ID)
+		if isNew {
+			due = sub.NextProbeAt
+		}
+		if due == nil || !isNew && sub.RetryArmedFor != nil && !due.Before(*sub.RetryArmedFor) {
+			continue
+		}
+		_, err := tx.Statement.ConnPool.ExecContext(ctx, `
+			INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
+			VALUES ($1, $2, $3, $4, $5, clock_timestamp(), clock_timestamp())`,
+			sub.TenantID, outboxRetry, sub.ID, priorityRetry, due)
+		if err != nil {
+			return nil, err
+		}
+		marks = []string{TopicOutbox}
+	}
+	return marks, nil
 }
 
 func orNull(s string) *string {
@@ -111,13 +248,4 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-func less(a, b uuid.UUID) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return a[i] < b[i]
-		}
-	}
-	return false
 }

@@ -2,22 +2,16 @@ package models
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"hash/fnv"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/circuit"
 	"github.com/atender/atender/models/ident"
-	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
-	"github.com/atender/atender/models/retry"
 	"github.com/atender/atender/models/signature"
-	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -32,6 +26,12 @@ const (
 const (
 	SigningHMAC    = "hmac"
 	SigningEd25519 = "ed25519"
+)
+
+// Whether deliveries wait for each other (P4.5).
+const (
+	OrderingNone         = "none"
+	OrderingConversation = "conversation" // the events of one conversation arrive in order, one at a time
 )
 
 // Shards is how many parts the subscriptions are divided into; each dispatcher serves a range of them.
@@ -62,9 +62,19 @@ type Subscription struct {
 	PublicKey      *string
 	RetryArmedFor  *time.Time
 	Shard          int
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
-	DeletedAt      *time.Time // a plain column: deliveries still name a deleted subscription
+	Ordering       string
+
+	// How the endpoint has been doing: see package circuit.
+	Failures        int
+	Failing         UUIDs
+	FailingSince    *time.Time
+	CircuitOpenedAt *time.Time
+	Probes          int
+	NextProbeAt     *time.Time
+	LastProbe       *uuid.UUID
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	DeletedAt       *time.Time // a plain column: deliveries still name a deleted subscription
 }
 
 // Wire is the subscription's JSON shape, without secrets.
@@ -96,6 +106,7 @@ type NewSubscription struct {
 	Retry        []int
 	Filter       *wire.Filter
 	Signing      string // hmac when empty
+	Ordering     string // none when empty
 }
 
 // SubscriptionUpdate changes a subscription; what is nil or not Set stays.
@@ -108,6 +119,7 @@ type SubscriptionUpdate struct {
 	MaxInFlight            *int
 	Retry                  Optional[[]int]
 	Filter                 Optional[wire.Filter]
+	Ordering               *string // of events from now on
 }
 
 // CreateSubscription makes a subscription; its secret is in the answer and never readable again.
@@ -116,7 +128,7 @@ func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in N
 	now := time.Now()
 	sub := Subscription{
 		TenantID: tenantID, ID: ident.New(), IsActive: true, MaxInFlight: DefaultMaxInFlight,
-		Signing: orDefault(in.Signing, SigningHMAC), CreatedAt: now,
+		Signing: orDefault(in.Signing, SigningHMAC), Ordering: OrderingNone, Failing: UUIDs{}, CreatedAt: now,
 	}
 	sub.Shard = shardOf(sub.ID)
 	sub.setFilter(nil)
@@ -126,6 +138,9 @@ func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in N
 	}
 	if in.Retry != nil {
 		update.Retry = Some(in.Retry)
+	}
+	if in.Ordering != "" {
+		update.Ordering = &in.Ordering
 	}
 	if in.Filter != nil {
 		update.Filter = Some(*in.Filter)
@@ -248,22 +263,35 @@ func saveSubscription(tx *gorm.DB, sub *Subscription) error {
 }
 
 // UpdateSubscription changes a subscription. A new URL or header is used from the next claim on (P4.6). Turning one on
-// again clears why it was disabled; what happened meanwhile is not sent.
+// again clears why it was disabled; what happened meanwhile is not sent. A new URL, and turning on, close the circuit:
+// the endpoint is another, or said to be well.
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED.
-func (s *Store) UpdateSubscription(ctx context.Context, tenantID, id uuid.UUID, u SubscriptionUpdate) (wire.Subscription, error) {
+func (s *Store) UpdateSubscription(
+	ctx context.Context, tenantID, id uuid.UUID, u SubscriptionUpdate,
+) (wire.Subscription, error) {
 	var sub Subscription
+	var marks []string
 	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
 		if sub, err = s.lockSubscription(tx, tenantID, id); err != nil {
 			return err
 		}
+		before := sub
 		if err := s.applyUpdate(&sub, u, time.Now()); err != nil {
 			return err
+		}
+		marks = nil
+		if sub.URL != before.URL || sub.IsActive && !before.IsActive {
+			if marks, err = heal(ctx, tx, []Subscription{sub}, time.Now()); err != nil {
+				return err
+			}
+			sub.setCircuit(circuit.State{})
 		}
 		return saveSubscription(tx, &sub)
 	})
 	if err != nil {
 		return wire.Subscription{}, err
 	}
+	s.wakeups.Mark(marks...)
 	return sub.Wire(), nil
 }
 
@@ -331,131 +359,4 @@ func shardOf(id uuid.UUID) int {
 	h := fnv.New32a()
 	_, _ = h.Write(id[:]) // a hash does not fail
 	return int(h.Sum32() % Shards)
-}
-
-// applyUpdate checks an update and applies it. All that is wrong is reported together.
-func (s *Store) applyUpdate(sub *Subscription, u SubscriptionUpdate, now time.Time) error {
-	var wrong []problem.Field
-	refuse := func(field, code, format string, args ...any) {
-		wrong = append(wrong, problem.Field{Field: field, Code: code, Message: fmt.Sprintf(format, args...)})
-	}
-	set(&sub.Name, u.Name)
-	set(&sub.Description, u.Description)
-	if u.URL != nil {
-		wrong = append(wrong, s.checkURL(*u.URL)...)
-		sub.URL = *u.URL
-	}
-	if u.Events != nil {
-		wrong = append(wrong, checkEvents(*u.Events)...)
-		sub.Events = slices.Compact(slices.Sorted(slices.Values(*u.Events)))
-	}
-	if u.IsActive != nil {
-		if *u.IsActive {
-			sub.DisabledReason = nil
-		}
-		sub.IsActive = *u.IsActive
-	}
-	if u.MaxPerSecond.Set {
-		if v := u.MaxPerSecond.Value; v != nil && (*v < 1 || *v > MaxPerSecond) {
-			refuse("maxPerSecond", "out_of_range", "must be 1 to %d, or null for no limit", MaxPerSecond)
-		}
-		sub.MaxPerSecond = u.MaxPerSecond.Value
-	}
-	if u.MaxInFlight != nil {
-		if *u.MaxInFlight < 1 || *u.MaxInFlight > MaxInFlight {
-			refuse("maxInFlight", "out_of_range", "must be 1 to %d", MaxInFlight)
-		}
-		sub.MaxInFlight = *u.MaxInFlight
-	}
-	if u.Retry.Set {
-		wrong = append(wrong, sub.setRetry(u.Retry.Value)...)
-	}
-	if u.Filter.Set {
-		sub.setFilter(u.Filter.Value)
-	}
-	if u.Headers != nil {
-		wrong = append(wrong, target.CheckHeaders(*u.Headers)...)
-	}
-	if len(wrong) > 0 {
-		return problem.Fields(wrong...)
-	}
-	sub.UpdatedAt = now
-	if u.Headers != nil {
-		return s.sealHeaders(sub, *u.Headers)
-	}
-	return nil
-}
-
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
-func (s *Store) checkURL(url string) []problem.Field {
-	err := s.targets.CheckURL(url)
-	if err == nil {
-		return nil
-	}
-	if e, ok := err.(*target.Error); ok { //nolint:errorlint // CheckURL returns it bare
-		return []problem.Field{e.Field("url")}
-	}
-	return []problem.Field{{Field: "url", Code: "invalid", Message: err.Error()}}
-}
-
-func checkEvents(events []string) []problem.Field {
-	if len(events) == 0 {
-		return []problem.Field{{Field: "events", Code: "required", Message: `must name at least one event type, or "*" for all`}}
-	}
-	if len(events) == 1 && events[0] == "*" {
-		return nil
-	}
-	var wrong []problem.Field
-	for _, e := range events {
-		if !slices.Contains(lifecycle.EventTypes, lifecycle.EventType(e)) {
-			wrong = append(wrong, problem.Field{
-				Field: "events",
-				Code:  "unknown",
-				Message: fmt.Sprintf(
-					`there is no event type %q; the types are %v, or "*" alone for all`,
-					e,
-					lifecycle.EventTypes,
-				),
-			})
-		}
-	}
-	return wrong
-}
-
-func (s *Subscription) setRetry(steps *[]int) []problem.Field {
-	s.Retry = nil
-	if steps == nil {
-		return nil
-	}
-	if wrong := retry.FromSeconds(*steps).Validate("retry"); len(wrong) > 0 {
-		return wrong
-	}
-	s.Retry = make(Ints, len(*steps))
-	for i, step := range *steps {
-		s.Retry[i] = int32(step) //nolint:gosec // validated: at most 7 days
-	}
-	return nil
-}
-
-func (s *Subscription) setFilter(f *wire.Filter) {
-	s.FilterChannels, s.FilterTags, s.FilterTeamIDs = Strings{}, Strings{}, UUIDs{}
-	if f != nil {
-		s.FilterChannels = append(s.FilterChannels, f.Channels...)
-		s.FilterTags = append(s.FilterTags, f.Tags...)
-		s.FilterTeamIDs = append(s.FilterTeamIDs, f.TeamIDs...)
-	}
-}
-
-func (s *Store) sealHeaders(sub *Subscription, headers map[string]string) (err error) {
-	sub.HeaderNames, sub.Headers = append(Strings{}, slices.Sorted(maps.Keys(headers))...), nil
-	if len(headers) > 0 {
-		plain, _ := json.Marshal(headers) // strings
-		sub.Headers, err = s.keys.Seal(plain, headersAAD(sub.ID))
-	}
-	return err
 }

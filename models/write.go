@@ -289,9 +289,10 @@ func (w *write) insertEvents(st *statement) (shards string) {
 	st.with("event", `INSERT INTO events (id, tenant_id, type, conversation_id, contact_id, version, payload, created_at)
 		SELECT id, `+tenant+`, type, conversation_id, contact_id, CASE WHEN conversation_id IS NOT NULL THEN `+version+` END, payload, `+now+` FROM owed`)
 	st.with("delivery", `INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, conversation_id,
-			seq, shard, state, due_at, created_at)
+			seq, shard, ordered, state, due_at, created_at)
 		SELECT uuid_v7(`+now+`, o.ord), `+tenant+`, s.id, o.id, o.type, o.conversation_id,
-			`+version+` * `+strconv.Itoa(seqPerVersion)+` + o.ord, s.shard, 'pending', `+now+`, `+now+`
+			`+version+` * `+strconv.Itoa(seqPerVersion)+` + o.ord, s.shard,
+			s.ordering = 'conversation' AND o.conversation_id IS NOT NULL, 'pending', `+now+`, `+now+`
 		FROM owed o JOIN subscriptions s ON s.tenant_id = `+tenant+` AND s.is_active AND s.deleted_at IS NULL
 			AND s.events && ARRAY['*', o.type]
 			AND (NOT s.has_filter OR o.conversation_id IS NOT NULL

@@ -78,7 +78,7 @@ func Retry(ctx workflow.Context, in durable.RetryInput) error {
 		if owed.Len() > 0 {
 			continue
 		}
-		if state.Owed == 0 {
+		if state.NextDue == nil { // an open circuit has always a probe ahead, even if nothing is owed
 			return nil
 		}
 		if mustContinue(ctx, in.MaxHistory) {
@@ -91,7 +91,12 @@ func Retry(ctx workflow.Context, in durable.RetryInput) error {
 
 func publishRetry(ctx workflow.Context, state durable.RetryResult) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d deliveries wait for another attempt", state.Owed)
+	if state.CircuitOpenedAt != nil {
+		fmt.Fprintf(&b, "Circuit open since %s, %d probes made; %d deliveries wait", state.CircuitOpenedAt.UTC().Format(second),
+			state.Probes, state.Owed)
+	} else {
+		fmt.Fprintf(&b, "%d deliveries wait for another attempt", state.Owed)
+	}
 	if state.NextDue != nil {
 		fmt.Fprintf(&b, ", the next at %s", state.NextDue.UTC().Format(second))
 	}

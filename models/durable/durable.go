@@ -97,6 +97,9 @@ type RetryResult struct {
 	NextDue  *time.Time `json:"nextDue,omitempty"`
 	Made     int64      `json:"made"` // attempts in this run
 	Failures []Failure  `json:"failures,omitempty"`
+	// CircuitOpenedAt is set while the endpoint is left alone but for probes; NextDue is the next probe then.
+	CircuitOpenedAt *time.Time `json:"circuitOpenedAt,omitempty"`
+	Probes          int        `json:"probes,omitempty"`
 }
 
 // Failure is one failed attempt in words an operator reads.

@@ -1,0 +1,80 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/circuit"
+)
+
+// RetryState is what a subscription owes beyond first attempts; everything, while its circuit is open.
+type RetryState struct {
+	Endpoint Endpoint
+	Circuit  circuit.State
+	Owed     int        // deliveries with a failed attempt, waiting or leased; with an open circuit all that wait
+	NextDue  *time.Time // of those waiting, or the end of the earliest lease; with an open circuit the next probe; nil: nothing
+	Failures []Failure  // the last few, newest first
+}
+
+// Failure is one failed attempt, as an operator reads it.
+type Failure struct {
+	StartedAt time.Time
+	Status    *int
+	Class     string
+	Error     *string
+}
+
+// ArmRetries reads, under the subscription's lock, what it owes, and notes what its retry workflow is armed for from now
+// on: a workflow that ends upon "nothing" cannot miss a failure that is recorded at the same time, because that one
+// leaves an outbox row (P4.7). A subscription that is off owes nothing: what it owed is cancelled.
+// Errors: NOT_FOUND, UNAVAILABLE.
+func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetryState, error) {
+	var st RetryState
+	var sub Subscription
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		st = RetryState{}
+		err := tx.Raw(`SELECT * FROM subscriptions WHERE id = ? FOR NO KEY UPDATE`, subscription).Take(&sub).Error
+		if err != nil {
+			return notFound(err, "webhook", subscription)
+		}
+		if st.Endpoint, err = s.endpoint(sub, time.Now()); err != nil {
+			return err
+		}
+		st.Circuit = sub.circuit()
+		if st.Endpoint.On {
+			err = countOwed(ctx, tx, &st)
+		}
+		if err != nil || equalTimes(st.NextDue, sub.RetryArmedFor) {
+			return err
+		}
+		return tx.Exec(`UPDATE subscriptions SET retry_armed_for = ? WHERE id = ?`, st.NextDue, subscription).Error
+	})
+	if err == nil && !st.Endpoint.On {
+		err = s.cancelOwed(ctx, sub)
+	}
+	if err != nil || st.NextDue == nil {
+		return st, err
+	}
+	err = s.db.WithContext(ctx).Raw(`SELECT a.started_at, a.status, a.class, a.error FROM attempts a
+		WHERE a.subscription_id = ? AND a.class <> 'ok' ORDER BY a.id DESC LIMIT 3`, subscription).Scan(&st.Failures).Error
+	return st, translate(err)
+}
+
+// countOwed counts what a retry workflow answers for. With an open circuit it is all that is owed, first attempts
+// included, and the next probe is what is due; the workflow stays even if nothing is owed, because nobody else would
+// close the circuit.
+func countOwed(ctx context.Context, tx *gorm.DB, st *RetryState) error {
+	if st.Circuit.Open() {
+		st.NextDue = st.Circuit.NextProbeAt
+		return tx.Statement.ConnPool.QueryRowContext(ctx, `SELECT
+			(SELECT count(*) FROM deliveries WHERE shard = $2 AND subscription_id = $1 AND state = 'pending' AND attempts = 0) +
+			(SELECT count(*) FROM deliveries WHERE subscription_id = $1 AND state = 'pending' AND attempts > 0)`,
+			st.Endpoint.ID, st.Endpoint.Shard).Scan(&st.Owed)
+	}
+	return tx.Statement.ConnPool.QueryRowContext(ctx, `
+		SELECT count(*), coalesce(min(due_at) FILTER (WHERE state = 'pending'), min(leased_until)) FROM deliveries
+		WHERE subscription_id = $1 AND attempts > 0 AND state IN ('pending', 'leased')`, st.Endpoint.ID).Scan(&st.Owed, &st.NextDue)
+}

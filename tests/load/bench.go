@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/atender/atender/deploy/local"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/wire"
+)
+
+// runScope is the receiver's scope of what the product delivers, limitScope of what the bare loop does.
+const (
+	runScope   = "run"
+	limitScope = "limit"
+)
+
+// bench is one run: the stack, the receiver, and a tenant of its own.
+type bench struct {
+	p        params
+	report   *report
+	stack    *stack
+	receiver *receiverProcess
+	store    *models.Store // for what is not measured: tenants, keys, subscriptions
+	db       *pgxpool.Pool
+	tenant   uuid.UUID
+	publish  *publisher
+	history  *historian
+}
+
+// openBench starts everything. What it returns has to be closed also after an error, unless it is nil.
+func openBench(ctx context.Context, p params) (*bench, error) {
+	machine := thisMachine() // before anything of ours runs
+	s, err := openStack(ctx, p)
+	b := &bench{p: p, stack: s}
+	if err != nil {
+		return b, err
+	}
+	b.report = newReport(p, s.attached())
+	b.report.Machine, b.report.StartSeconds = machine, round(s.took.Seconds())
+	if b.receiver, err = startReceiver(ctx, p.ReceiverDelay); err != nil {
+		return b, err
+	}
+	if b.store, err = b.openStore(ctx, nil); err != nil {
+		return b, err
+	}
+	if b.db, err = pgxpool.New(ctx, b.databaseURL()+poolSuffix(b.databaseURL(), max(p.Concurrency, drainConcurrency)+4)); err != nil {
+		return b, err
+	}
+	live, _, err := b.store.CreateTenant(ctx, models.NewTenant{Name: "Load"})
+	if err != nil {
+		return b, err
+	}
+	b.tenant = live.ID
+	_, key, err := b.store.CreateKey(ctx, b.tenant,
+		models.NewKey{Name: "load", Scopes: []string{"full_access"}, Tier: "custom"})
+	if err != nil {
+		return b, err
+	}
+	b.publish = newPublisher(s.apiURL(), key)
+	if p.History {
+		b.history, err = newHistorian(s.env["TEMPORAL_ADDRESS"], s.env["TEMPORAL_NAMESPACE"])
+	}
+	return b, err
+}
+
+func (b *bench) databaseURL() string { return b.stack.env["ATENDER_DATABASE_URL"] }
+
+func (b *bench) close() error {
+	var errs []error
+	if b.history != nil {
+		b.history.client.Close()
+	}
+	if b.db != nil {
+		b.db.Close()
+	}
+	if b.store != nil {
+		b.store.Close()
+	}
+	if b.receiver != nil {
+		errs = append(errs, b.receiver.stop())
+	}
+	return errors.Join(append(errs, b.stack.close(b.p.Keep))...)
+}
+
+// openStore opens the product's store in this process; the tracer, if any, sees its statements.
+func (b *bench) openStore(ctx context.Context, tracer *recorder) (*models.Store, error) {
+	keys, err := seal.ParseKeyring(b.stack.env["ATENDER_SECRET_KEYS"])
+	if err != nil {
+		return nil, err
+	}
+	o := models.Options{
+		URL: b.databaseURL(), MaxConns: 4, Keys: keys, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Targets: target.Policy{AllowHTTP: true, Allow: local.LoopbackPrefixes()},
+	}
+	if tracer != nil {
+		o.Tracer, o.MaxConns = tracer, 1
+	}
+	return models.Open(ctx, o)
+}
+
+// subscribe makes a subscription of the tenant that points at the receiver, and tells that its secret.
+func (b *bench) subscribe(ctx context.Context, tenant uuid.UUID, scope string, i int, event string, f *wire.Filter) error {
+	path := "/" + scope + "/" + strconv.Itoa(i)
+	made, err := b.store.CreateSubscription(ctx, tenant, models.NewSubscription{
+		Name: "load " + strconv.Itoa(i), URL: b.receiver.url + path, Events: []string{event}, Filter: f,
+	})
+	if err != nil {
+		return err
+	}
+	return b.receiver.addSecrets(ctx, map[string]string{path: *made.Secret})
+}
+
+// reference names a conversation of the run.
+func reference(kind string, i int) string { return fmt.Sprintf("load-%s-%06d", kind, i) }
+
+// filler makes messages and subjects as long as real ones are.
+const filler = "I ordered two lamps last week and only one of them has come. Could you find out where the other one is? " +
+	"The order is from the fourth of this month, and the parcel service says that it never had a second parcel."
+
+// creation is a POST /v1/conversations/outbound of a new conversation of a new contact, with one message.
+func creation(reference string, tags ...string) (request, error) {
+	body := map[string]any{
+		"externalReference": reference, "channel": "email", "subject": "Where is my order?",
+		"contact":         map[string]any{"email": reference + "@customers.example", "name": "Load Customer"},
+		"outboundContext": map[string]any{"originalMessage": filler},
+	}
+	if len(tags) > 0 {
+		body["tags"] = tags
+	}
+	content, err := json.Marshal(body)
+	return request{key: reference, path: "/v1/conversations/outbound", body: content}, err
+}
+
+// message is a POST of an agent's reply, whose first word is the key.
+func message(key string, conversation uuid.UUID) (request, error) {
+	content, err := json.Marshal(map[string]any{"text": key + " " + filler})
+	return request{key: key, path: "/v1/conversations/" + conversation.String() + "/messages", body: content}, err
+}
+
+// conversations makes conversations over the API, which messages then go to, and waits until Temporal knows them.
+func (b *bench) conversations(ctx context.Context, n int, tags func(i int) []string) ([]uuid.UUID, error) {
+	progress("making %d conversations", n)
+	ids, errs := make([]uuid.UUID, n), make([]error, n)
+	each(n, 8, func(i int) {
+		r, err := creation(reference("base", i), tags(i)...)
+		if err != nil {
+			errs[i] = err
+			return
+		}
+		var answer []byte
+		o := b.publish.send(ctx, r, &answer)
+		if !o.accepted() {
+			errs[i] = fmt.Errorf("create a conversation: status %d, %v: %s", o.status, o.err, answer)
+			return
+		}
+		var made struct{ ID uuid.UUID }
+		errs[i] = json.Unmarshal(answer, &made)
+		ids[i] = made.ID
+	})
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return ids, b.quiet(ctx)
+}
+
+func noTags(int) []string { return nil }
+
+// quiet waits until the relay has told Temporal everything.
+func (b *bench) quiet(ctx context.Context) error {
+	for last := -1; ; {
+		depth, _, err := b.store.OutboxDepth(ctx)
+		if err != nil || depth == 0 {
+			return err
+		}
+		if err := b.stack.failed(); err != nil {
+			return err
+		}
+		if last < 0 || depth < last-1000 {
+			last = depth
+			progress("waiting for the relay: %d outbox rows", depth)
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// ended waits until no delivery of the tenant can be sent again, so that no duplicate can arrive any more.
+func (b *bench) ended(ctx context.Context) error {
+	for since := time.Now(); ; {
+		var open int
+		err := b.db.QueryRow(ctx, `SELECT count(*) FROM deliveries WHERE tenant_id = $1 AND state IN ('pending', 'leased')`,
+			b.tenant).Scan(&open)
+		if err != nil || open == 0 {
+			return err
+		}
+		if time.Since(since) > b.p.Patience+30*time.Second { // a lease, and what the missing ones got
+			b.report.void(fmt.Sprintf("%d deliveries do not come to an end", open))
+			return nil
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// roots are the processes whose CPU is counted.
+func (b *bench) roots() map[string]int {
+	roots := b.stack.roots()
+	roots["receiver"] = b.receiver.pid()
+	return roots
+}
+
+// memory is the high water of api and worker.
+func (b *bench) memory() map[string]float64 {
+	mb := map[string]float64{}
+	roots := b.roots()
+	for _, role := range []string{"api", "worker"} {
+		if pid, ok := roots[role]; ok {
+			mb[role] = highWater(pid)
+		}
+	}
+	return mb
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"strings"
+)
+
+// report is the JSON that a run prints. Rates are per second, latencies in milliseconds, CPU in seconds.
+type report struct {
+	Scenario   string   `json:"scenario"`
+	Void       bool     `json:"void"`
+	Why        []string `json:"why,omitempty"` // it is void
+	Parameters settings `json:"parameters"`
+	Machine    machine  `json:"machine"`
+
+	// StartSeconds is from the start of PostgreSQL and Temporal to a ready API and worker; absent for a stack that ran.
+	StartSeconds float64 `json:"startSeconds,omitempty"`
+	// Seconds is the measured interval: from the first send to the last arrival, or the last answer without webhooks.
+	Seconds    float64 `json:"seconds"`
+	Throughput float64 `json:"throughput"` // accepted operations, by Seconds
+	// Latency is from the intended (open loop) or actual (closed loop) moment of sending to the arrival.
+	Latency *percentiles `json:"latencyMs,omitempty"`
+	// API is the same to the end of the API's answer.
+	API *percentiles `json:"apiLatencyMs,omitempty"`
+
+	Ledger balance `json:"ledger"`
+
+	CPU map[string]float64 `json:"cpuSeconds,omitempty"` // over the measured interval
+	// CPUSettled is until nothing was left to do: the outbox empty, every delivery ended, workflows at rest.
+	CPUSettled     map[string]float64 `json:"cpuSecondsUntilSettled,omitempty"`
+	SettledSeconds float64            `json:"settledSeconds,omitempty"` // from the end of the interval
+	MemoryMB       map[string]float64 `json:"memoryHighWaterMB,omitempty"`
+	Temporal       *historyCost       `json:"temporal,omitempty"`
+
+	// RoundTrips are the database round trips of one operation of package models, BEGIN and COMMIT included.
+	RoundTrips int     `json:"databaseRoundTrips,omitempty"`
+	Limit      float64 `json:"limit,omitempty"` // operations a second
+	Ratio      float64 `json:"ratioToLimit,omitempty"`
+
+	Drain  *drainFigures `json:"drain,omitempty"`
+	Timers *timerFigures `json:"timers,omitempty"`
+}
+
+type settings struct {
+	params
+	Loop            string  `json:"loop"`
+	ReceiverDelayMS float64 `json:"receiverDelayMs"`
+	WindowSeconds   float64 `json:"windowSeconds,omitempty"`
+	LeadSeconds     float64 `json:"leadSeconds,omitempty"`
+	Stack           string  `json:"stack"`
+	Note            string  `json:"note,omitempty"`
+}
+
+type machine struct {
+	Cores   int    `json:"cores"`
+	CPU     string `json:"cpu,omitempty"`
+	OS      string `json:"os"`
+	Go      string `json:"go"`
+	LoadAvg string `json:"loadAverageBefore,omitempty"` // of the last minute, before the stack was started
+}
+
+func thisMachine() machine {
+	m := machine{Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	if content, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.LoadAvg, _, _ = strings.Cut(string(content), " ")
+	}
+	if content, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(content)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				m.CPU = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return m
+}
+
+func newReport(p params, attached bool) *report {
+	s := settings{
+		params: p, Loop: "closed", Stack: "own", ReceiverDelayMS: p.ReceiverDelay.Seconds() * 1000,
+	}
+	if p.Rate > 0 {
+		s.Loop = "open"
+	}
+	if attached {
+		s.Stack = "running"
+	}
+	switch p.Scenario {
+	case "timers":
+		s.Loop, s.Conversations = "none", 0
+		s.WindowSeconds, s.LeadSeconds = p.Window.Seconds(), p.Lead.Seconds()
+	case "create":
+		s.Conversations = 0
+	}
+	return &report{Scenario: p.Scenario, Parameters: s, Machine: thisMachine()}
+}
+
+// void makes the run void, for one more reason.
+func (r *report) void(why string) {
+	r.Void = true
+	r.Why = append(r.Why, why)
+	progress("VOID: %s", why)
+}
