@@ -48,7 +48,7 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 		return durable.TickResult{}, forTemporal(err)
 	}
 	if tick.Woke {
-		a.Metrics.wakeLag.WithLabelValues("workflow").Observe(tick.Lag.Seconds())
+		a.Metrics.WakeLag.WithLabelValues("workflow").Observe(tick.Lag.Seconds())
 	}
 	return durable.TickResult{Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd}, nil
 }

@@ -4,7 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics are what activities count.
 type Metrics struct {
-	wakeLag    *prometheus.HistogramVec
+	// WakeLag is how late snoozed conversations woke; the guard observes it, too.
+	WakeLag *prometheus.HistogramVec
+
 	deliveries *prometheus.CounterVec
 	requests   prometheus.Histogram
 	eventLag   prometheus.Histogram
@@ -15,7 +17,7 @@ type Metrics struct {
 // NewMetrics makes the metrics and registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		wakeLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		WakeLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "atender_wake_lag_seconds", Help: "How late snoozed conversations woke, by who woke them.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
 		}, []string{"by"}),
@@ -38,6 +40,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
 		}),
 	}
-	r.MustRegister(m.wakeLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
+	r.MustRegister(m.WakeLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
 	return m
 }

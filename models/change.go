@@ -64,7 +64,7 @@ func (s *Store) writing(ctx context.Context, f func(tx *gorm.DB) (*write, error)
 		return nil, err
 	}
 	if w != nil {
-		s.wakeups.Mark(w.marks...)
+		s.mark(ctx, w.marks...)
 	}
 	return w, nil
 }

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 
 	"github.com/google/uuid"
@@ -10,9 +11,14 @@ import (
 // numberBlock is how many conversation numbers a process takes at once (P2). What it has left when it ends is a gap.
 const numberBlock = 50
 
+// numberConns is how many connections there are for taking blocks. They are nobody else's: a unit of work (P7) that needs
+// a number while it has a connection must not wait for those that wait for it.
+const numberConns = 2
+
 // numberBlocks hands out conversation numbers from blocks: unique, roughly rising, gaps allowed. A counter row locked
 // until each creation commits would cost three quarters of the write rate.
 type numberBlocks struct {
+	pool   *sql.DB
 	mu     sync.Mutex
 	tenant map[uuid.UUID]*numberRange
 }
@@ -37,7 +43,7 @@ func (s *Store) conversationNumber(ctx context.Context, tenantID uuid.UUID) (int
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.next == r.past {
-		err := s.sql.QueryRowContext(ctx, `UPDATE conversation_numbers SET next = next + $2 WHERE tenant_id = $1 RETURNING next`,
+		err := s.numbers.pool.QueryRowContext(ctx, `UPDATE conversation_numbers SET next = next + $2 WHERE tenant_id = $1 RETURNING next`,
 			tenantID, numberBlock).Scan(&r.past)
 		if err != nil {
 			r.next, r.past = 0, 0

@@ -40,12 +40,14 @@ type Options struct {
 type Store struct {
 	db      *gorm.DB
 	sql     *sql.DB
+	cfg     *pgx.ConnConfig // for connections that are nobody else's
 	keys    *seal.Keyring
 	targets target.Policy
 	log     *slog.Logger
 	clock   func(time.Time) time.Time
 	wakeups *wakeup.Hub
 	numbers numberBlocks
+	flights flights
 	auth    authCache
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -67,13 +69,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = func(t time.Time) time.Time { return t }
 	}
-	wakeups := wakeup.New(cfg.Copy(), o.Logger)
+	own := cfg.Copy()
+	wakeups := wakeup.New(own, o.Logger)
 	cfg.Tracer = o.Tracer
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	g, err := gorm.Open(postgres.New(postgres.Config{Conn: db}), &gorm.Config{
+	g, err := gorm.Open(postgres.New(postgres.Config{Conn: pool{db}}), &gorm.Config{
 		SkipDefaultTransaction: true, // what needs a transaction asks for one
 		DisableAutomaticPing:   true,
 		Logger:                 logger.Discard, // errors are returned, and logged once where they are handled
@@ -82,9 +85,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s := &Store{
-		db: g, sql: db, keys: o.Keys, targets: o.Targets, log: o.Logger, clock: o.Clock,
-		wakeups: wakeups,
+		db: g, sql: db, cfg: own, keys: o.Keys, targets: o.Targets, log: o.Logger, clock: o.Clock,
+		wakeups: wakeups, numbers: numberBlocks{pool: stdlib.OpenDB(*cfg)},
 	}
+	s.numbers.pool.SetMaxOpenConns(numberConns)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() { s.wakeups.Run(ctx) })
 	s.done.Go(func() { s.runAuthCache(ctx) })
@@ -96,6 +100,7 @@ func (s *Store) Close() {
 	s.stop()
 	s.done.Wait()
 	_ = s.sql.Close() // nothing is lost with a pool that does not close cleanly
+	_ = s.numbers.pool.Close()
 }
 
 // Wakeups is the hub through which processes tell each other that there is something to do (P9).
@@ -132,12 +137,17 @@ func (s *Store) Ready(ctx context.Context) error {
 const maxTries = 5
 
 // transact runs f in a transaction and runs the whole again when it was turned back for reasons of concurrency.
-// f must therefore set what it returns afresh each time.
+// f must therefore set what it returns afresh each time. Within a unit of work it runs in a savepoint, which gives back
+// only the locks taken since: once the unit holds others, the whole must be tried again (P7.4).
 func (s *Store) transact(ctx context.Context, f func(tx *gorm.DB) error) error {
 	var err error
 	for range maxTries {
 		err = s.db.WithContext(ctx).Transaction(f)
 		if !worthRetrying(err) {
+			break
+		}
+		if u := unitOf(ctx); u != nil && u.held > 0 {
+			u.turnedBack = true
 			break
 		}
 	}

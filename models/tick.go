@@ -21,35 +21,46 @@ type Tick struct {
 	Lag  time.Duration
 }
 
-// Tick applies what is due in a conversation and notes what its workflow is armed for (P3.3). It is idempotent: repeated
-// after a crash it finds nothing due. It never pokes the workflow, which is the one that asks.
+// Tick applies what is due in a conversation, for its workflow, and notes what that is armed for from now on (P3.3). It is
+// idempotent: repeated after a crash it finds nothing due. It never pokes the workflow, which is the one that asks.
 // Errors: NOT_FOUND, UNAVAILABLE.
 func (s *Store) Tick(ctx context.Context, tenantID, id uuid.UUID) (Tick, error) {
+	return s.tick(ctx, tenantID, id, true)
+}
+
+// GuardTick applies what is due in a conversation whose workflow is late (P3.5), and pokes the workflow, which was not
+// there: it arms for nothing. Errors: NOT_FOUND, UNAVAILABLE.
+func (s *Store) GuardTick(ctx context.Context, tenantID, id uuid.UUID) (Tick, error) {
+	return s.tick(ctx, tenantID, id, false)
+}
+
+func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow bool) (Tick, error) {
 	var tick Tick
 	_, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
 		w, _, err := s.lock(tx, tenantID, id, wire.System, wants{})
 		if err != nil {
 			return nil, err
 		}
-		w.quiet = true
-		tick = Tick{Status: w.change.After.Status, NextDue: w.change.After.NextDue(), MayEnd: w.change.After.MayEnd()}
-		if len(w.change.Facts) > 0 { // the one thing that time does so far
+		after := w.change.After
+		tick = Tick{Status: after.Status, NextDue: after.NextDue(), MayEnd: after.MayEnd()}
+		happened := len(w.change.Facts) > 0
+		if happened { // the one thing that time does so far
 			tick.Woke, tick.Lag = true, w.now.Sub(*w.conversation.SnoozedUntil)
 		}
+		if !byWorkflow {
+			w.poke = happened
+			return w, w.save(ctx)
+		}
+		w.quiet = true
 		armed := w.conversation.ArmedFor
 		w.conversation.ArmedFor = tick.NextDue
-		if len(w.change.Facts) > 0 {
+		if happened {
 			return w, w.save(ctx)
 		}
 		if equalTimes(armed, tick.NextDue) {
 			return nil, nil
 		}
-		return nil, tx.Exec(
-			`UPDATE conversations SET armed_for = ? WHERE tenant_id = ? AND id = ?`,
-			tick.NextDue,
-			tenantID,
-			id,
-		).Error
+		return nil, tx.Exec(`UPDATE conversations SET armed_for = ? WHERE tenant_id = ? AND id = ?`, tick.NextDue, tenantID, id).Error
 	})
 	return tick, err
 }

@@ -34,6 +34,7 @@ type write struct {
 	tags    map[string]uuid.UUID // by name: those that exist, and those that save must make
 	newTags []string
 
+	poke  bool     // the conversation's workflow must hear of this, whatever P3.1 says
 	quiet bool     // the conversation's workflow is the one that asked: it needs no poke
 	marks []string // topics to wake after the commit (P1.8)
 }
@@ -132,7 +133,7 @@ func (w *write) save(ctx context.Context) error {
 	}
 	w.insertTimeline(&st)
 	shards := w.insertEvents(&st)
-	if !w.quiet && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
+	if w.poke || !w.quiet && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
 		st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
 			VALUES (`+st.list(c.TenantID, outboxConversation, c.ID, string(c.Status), priorityConversation, c.NextDueAt, w.now, w.now)+`)`)
 		w.marks = append(w.marks, TopicOutbox)

@@ -14,10 +14,20 @@ type metrics struct {
 	relayed     *prometheus.CounterVec
 	outboxDepth prometheus.Gauge
 	outboxAge   prometheus.Gauge
+	guardTicks  prometheus.Counter
+	guardPokes  prometheus.Counter
+	wakeLag     *prometheus.HistogramVec
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, wakeLag *prometheus.HistogramVec) *metrics {
 	m := &metrics{
+		wakeLag: wakeLag,
+		guardTicks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "atender_guard_ticks_total", Help: "Conversations in which the guard did what their workflow was late for.",
+		}),
+		guardPokes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "atender_guard_retry_pokes_total", Help: "Retry workflows that the guard poked because they were late or lost.",
+		}),
 		relayed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_outbox_relayed_total", Help: "Outbox rows told to Temporal, by outcome.",
 		}, []string{"outcome"}),
@@ -28,7 +38,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "atender_outbox_oldest_seconds", Help: "Age of the oldest outbox row.",
 		}),
 	}
-	r.MustRegister(m.relayed, m.outboxDepth, m.outboxAge)
+	r.MustRegister(m.relayed, m.outboxDepth, m.outboxAge, m.guardTicks, m.guardPokes)
 	return m
 }
 

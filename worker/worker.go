@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	w := &Worker{cfg: cfg, deps: deps, registry: registry, metrics: newMetrics(registry)}
+	w := &Worker{cfg: cfg, deps: deps, registry: registry}
 	w.acts = &activities.Activities{
 		Config:  cfg.Activities,
 		Store:   deps.Store,
@@ -82,6 +82,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		Metrics: activities.NewMetrics(registry),
 		Log:     deps.Logger,
 	}
+	w.metrics = newMetrics(registry, w.acts.Metrics.WakeLag)
 	return w, nil
 }
 
@@ -94,6 +95,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.serveMetrics(ctx) })
 	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
 	background.Go(func() { w.keepPartitions(ctx) })
+	guard := guard{
+		store: w.deps.Store, client: w.deps.Temporal, namespace: w.cfg.Namespace, log: w.deps.Logger, metrics: w.metrics,
+		onReplaced: func(ctx context.Context) { w.retry(ctx, "register search attributes", w.registerAttributes) },
+	}
+	background.Go(func() { guard.run(ctx) }) // before Temporal is there: what is due while it is away is the guard's
 
 	if !w.retry(ctx, "register search attributes", w.registerAttributes) {
 		return nil

@@ -21,3 +21,6 @@ CREATE TABLE installation (
     key   text PRIMARY KEY,
     value text NOT NULL
 );
+
+-- P3.6: the walk over conversations whose workflow should be running.
+CREATE INDEX conversations_open ON conversations (id) WHERE status IN ('active', 'snoozed');

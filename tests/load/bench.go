@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
@@ -55,7 +55,7 @@ func openBench(ctx context.Context, p params) (*bench, error) {
 	if b.store, err = b.openStore(ctx, nil); err != nil {
 		return b, err
 	}
-	if b.db, err = pgxpool.New(ctx, b.databaseURL()+poolSuffix(b.databaseURL(), max(p.Concurrency, drainConcurrency)+4)); err != nil {
+	if b.db, err = b.openPool(ctx); err != nil {
 		return b, err
 	}
 	live, _, err := b.store.CreateTenant(ctx, models.NewTenant{Name: "Load"})
@@ -94,6 +94,19 @@ func (b *bench) close() error {
 	return errors.Join(append(errs, b.stack.close(b.p.Keep))...)
 }
 
+// openPool opens bare connections, one for each publisher and a few more.
+func (b *bench) openPool(ctx context.Context) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(b.databaseURL())
+	if err != nil {
+		return nil, err
+	}
+	cfg.MaxConns = int32(b.p.Concurrency + 4) //nolint:gosec // few
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+// loopback is where the receiver is.
+var loopback = netip.MustParsePrefix("127.0.0.0/8")
+
 // openStore opens the product's store in this process; the tracer, if any, sees its statements.
 func (b *bench) openStore(ctx context.Context, tracer *recorder) (*models.Store, error) {
 	keys, err := seal.ParseKeyring(b.stack.env["ATENDER_SECRET_KEYS"])
@@ -102,7 +115,7 @@ func (b *bench) openStore(ctx context.Context, tracer *recorder) (*models.Store,
 	}
 	o := models.Options{
 		URL: b.databaseURL(), MaxConns: 4, Keys: keys, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Targets: target.Policy{AllowHTTP: true, Allow: local.LoopbackPrefixes()},
+		Targets: target.Policy{AllowHTTP: true, Allow: []netip.Prefix{loopback}},
 	}
 	if tracer != nil {
 		o.Tracer, o.MaxConns = tracer, 1

@@ -1,0 +1,97 @@
+package models_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/lifecycle"
+)
+
+// P3.5
+func TestGuardDoesWhatTheWorkflowIsLateForAndPokesIt(t *testing.T) {
+	b := setup(t)
+	c, later := b.conversation("a"), b.conversation("b")
+	b.change(c.ID, models.Snooze{Until: time.Now().Add(20 * time.Millisecond)})
+	b.change(later.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
+	require.Eventually(t, func() bool {
+		refs, err := b.Overdue(t.Context(), 10*time.Millisecond, 10)
+		return err == nil && len(refs) == 1 && refs[0].ID == c.ID
+	}, 5*time.Second, 5*time.Millisecond)
+	refs, err := b.Overdue(t.Context(), time.Hour, 10)
+	require.NoError(t, err)
+	require.Empty(t, refs, "it leaves Temporal its time")
+
+	b.exec(`DELETE FROM outbox`)
+	tick, err := b.GuardTick(t.Context(), b.tenant.ID, c.ID)
+	require.NoError(t, err)
+	require.True(t, tick.Woke)
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID))
+	tick, err = b.GuardTick(t.Context(), b.tenant.ID, c.ID)
+	require.NoError(t, err)
+	require.False(t, tick.Woke)
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "nothing happened: nobody is poked")
+}
+
+// P3.6
+func TestLostTemporalIsNoticedOnceAndEverythingIsPoked(t *testing.T) {
+	b := setup(t)
+	open := b.conversation("open")
+	snoozed := b.conversation("snoozed")
+	b.change(snoozed.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
+	b.change(b.conversation("done").ID, models.Resolve{})
+	sub := b.subscribe()
+	b.exec(`UPDATE subscriptions SET retry_armed_for = now() + interval '1 hour'`)
+	b.exec(`DELETE FROM outbox`)
+	first, again := "namespace-1", "namespace-2"
+	for _, x := range []struct {
+		id       string
+		replaced bool
+	}{{first, false}, {first, false}, {again, true}, {again, false}} {
+		replaced, err := b.RememberNamespace(t.Context(), "default", x.id)
+		require.NoError(t, err)
+		require.Equal(t, x.replaced, replaced, x.id)
+	}
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM outbox`))
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM outbox WHERE target_id IN ($1, $2)`, open.ID, snoozed.ID))
+	n, err := b.PokeLateRetries(t.Context(), time.Second)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, sub.ID))
+	n, err = b.PokeLateRetries(t.Context(), time.Second)
+	require.NoError(t, err)
+	require.Zero(t, n, "one poke at a time")
+}
+
+func TestLostRetryWorkflowIsPoked(t *testing.T) {
+	b := setup(t)
+	b.openCircuit()
+	b.exec(`DELETE FROM outbox`)
+	n, err := b.PokeLateRetries(t.Context(), time.Second)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n, "an open circuit without a workflow")
+	b.exec(`DELETE FROM outbox`)
+	b.exec(`UPDATE subscriptions SET circuit_opened_at = NULL, next_probe_at = NULL`)
+	b.exec(`UPDATE deliveries SET due_at = now() - interval '1 minute' WHERE attempts > 0`)
+	n, err = b.PokeLateRetries(t.Context(), time.Second)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n, "retries without one")
+}
+
+func TestWalkVisitsEveryOpenConversation(t *testing.T) {
+	b := setup(t)
+	for i := range 25 {
+		b.conversation(fmt.Sprintf("c%d", i))
+	}
+	b.change(b.conversation("done").ID, models.Resolve{})
+	b.exec(`DELETE FROM outbox`)
+	for range 4 { // ten at a time, and then from the beginning
+		_, err := b.Walk(t.Context())
+		require.NoError(t, err)
+	}
+	require.Equal(t, 25, b.count(`SELECT count(DISTINCT target_id) FROM outbox`))
+	require.Zero(t, b.count(`SELECT count(*) FROM outbox WHERE status = $1`, string(lifecycle.Done)))
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	temporallog "go.temporal.io/sdk/log"
+)
+
+// historian counts history events of a namespace, exactly: closed executions say how many they have where they are
+// listed; those that run are asked one by one.
+type historian struct {
+	client    client.Client
+	namespace string
+}
+
+// historyCost is how many history events the run took, by workflow type.
+type historyCost struct {
+	Events       map[string]int64 `json:"historyEvents"`
+	Total        int64            `json:"total"`
+	PerOperation float64          `json:"perOperation"`
+	// PerThousand counts only what deliveries cause, dispatch and retry workflows, for each 1,000 deliveries.
+	PerThousand float64 `json:"deliveryEventsPerThousandDeliveries"`
+}
+
+func newHistorian(address, namespace string) (*historian, error) {
+	c, err := client.NewLazyClient(client.Options{
+		HostPort: address, Namespace: namespace, Logger: temporallog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	})
+	return &historian{client: c, namespace: namespace}, err
+}
+
+// lengths are the history lengths by run, with the workflow's type.
+type lengths map[string]length
+
+type length struct {
+	workflow string
+	events   int64
+}
+
+// total adds up by workflow type.
+func (l lengths) total() map[string]int64 {
+	sum := map[string]int64{}
+	for _, one := range l {
+		sum[one.workflow] += one.events
+	}
+	return sum
+}
+
+// read lists all executions.
+func (h *historian) read(ctx context.Context) (lengths, error) {
+	all := lengths{}
+	var running []*workflow.WorkflowExecutionInfo
+	var token []byte
+	for {
+		page, err := h.client.ListWorkflow(ctx,
+			&workflowservice.ListWorkflowExecutionsRequest{Namespace: h.namespace, PageSize: 1000, NextPageToken: token})
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range page.Executions {
+			all[info.Execution.RunId] = length{info.Type.Name, info.HistoryLength}
+			if info.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+				running = append(running, info)
+			}
+		}
+		if token = page.NextPageToken; len(token) == 0 {
+			break
+		}
+	}
+	events, errs := make([]int64, len(running)), make([]error, len(running))
+	each(len(running), 8, func(i int) {
+		d, err := h.client.DescribeWorkflowExecution(ctx, running[i].Execution.WorkflowId, running[i].Execution.RunId)
+		if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+			return
+		}
+		if errs[i] = err; err == nil {
+			events[i] = d.WorkflowExecutionInfo.HistoryLength
+		}
+	})
+	for i, info := range running {
+		all[info.Execution.RunId] = length{info.Type.Name, events[i]}
+	}
+	return all, errors.Join(errs...)
+}
+
+// rest reads the lengths once they do not change any more: after the relay has told Temporal everything, workflows may
+// still be at work, and the list lags behind.
+func (h *historian) rest(ctx context.Context) (map[string]int64, error) {
+	var last map[string]int64
+	for range 60 {
+		all, err := h.read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		now := all.total()
+		if last != nil && equal(last, now) {
+			return now, nil
+		}
+		last = now
+		if err := pause(ctx, time.Second); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("Temporal's histories do not come to rest")
+}
+
+func equal(a, b map[string]int64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for key, value := range a {
+		if b[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// cost is what came on top of an earlier reading.
+func cost(before, after map[string]int64, operations, deliveries int) *historyCost {
+	c := &historyCost{Events: map[string]int64{}}
+	var sending int64
+	for name, n := range after {
+		d := n - before[name]
+		c.Events[name] = d
+		c.Total += d
+		if name != conversationWorkflow {
+			sending += d
+		}
+	}
+	if operations > 0 {
+		c.PerOperation = round(float64(c.Total) / float64(operations))
+	}
+	if deliveries > 0 {
+		c.PerThousand = round(float64(sending) * 1000 / float64(deliveries))
+	}
+	return c
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/atender/atender/models/durable"
+)
+
+const conversationWorkflow = durable.ConversationWorkflow
+
+// interval is what is read at the beginning of the measured time.
+type interval struct {
+	usage   usage
+	history map[string]int64
+}
+
+// begin reads what the end is compared with. Everything before must be settled.
+func (b *bench) begin(ctx context.Context) (i interval, err error) {
+	if b.history != nil {
+		if i.history, err = b.history.rest(ctx); err != nil {
+			return i, err
+		}
+	}
+	i.usage = readUsage(b.roots())
+	return i, nil
+}
+
+// end reports what the measured time has cost: CPU at once, then what is left to do is waited for.
+func (b *bench) end(ctx context.Context, i interval, operations, deliveries int) error {
+	ended := time.Now()
+	b.report.CPU = readUsage(b.roots()).since(i.usage)
+	if err := b.ended(ctx); err != nil {
+		return err
+	}
+	if err := b.quiet(ctx); err != nil {
+		return err
+	}
+	if b.history != nil {
+		after, err := b.history.rest(ctx)
+		if err != nil {
+			return err
+		}
+		b.report.Temporal = cost(i.history, after, operations, deliveries)
+	}
+	b.report.CPUSettled = readUsage(b.roots()).since(i.usage)
+	b.report.SettledSeconds = round(time.Since(ended).Seconds())
+	b.report.MemoryMB = b.memory()
+	return b.stack.failed()
+}
+
+// delivered runs requests whose events arrive at the receiver: the warm-up, which is waited for, then what is measured.
+// The ledger has both; figures are of the measured ones.
+func (b *bench) delivered(ctx context.Context, requests []request) error {
+	warm, err := b.warm(ctx, requests[:b.p.Warmup], true)
+	if err != nil {
+		return err
+	}
+	i, err := b.begin(ctx)
+	if err != nil {
+		return err
+	}
+	progress("measuring %d requests", b.p.N)
+	ops := b.publish.publish(ctx, requests[b.p.Warmup:], b.p.Rate, b.p.Concurrency)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := b.arrived(ctx, accepted(warm)+accepted(ops)); err != nil {
+		return err
+	}
+	if err := b.end(ctx, i, b.p.N, accepted(ops)); err != nil {
+		return err
+	}
+	return b.balance(ctx, append(warm, ops...))
+}
+
+// warm sends the warm-up in a closed loop and waits until it has arrived.
+func (b *bench) warm(ctx context.Context, requests []request, arrives bool) ([]operation, error) {
+	progress("warming up with %d requests", len(requests))
+	ops := b.publish.closed(ctx, requests, b.p.Concurrency)
+	for i := range ops {
+		ops[i].warmup = true
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if arrives {
+		if err := b.arrived(ctx, accepted(ops)); err != nil {
+			return nil, err
+		}
+		if err := b.ended(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return ops, b.quiet(ctx)
+}
+
+// arrived waits until so many events have arrived. That some have not is for the ledger to say.
+func (b *bench) arrived(ctx context.Context, want int) error {
+	all, err := b.receiver.awaitDistinct(ctx, runScope, want, b.p.Patience)
+	if err == nil && !all {
+		progress("nothing has arrived for %s, though not everything has", b.p.Patience)
+	}
+	return err
+}
+
+func accepted(ops []operation) int {
+	n := 0
+	for _, o := range ops {
+		if o.accepted() {
+			n++
+		}
+	}
+	return n
+}
+
+// balance settles the ledger and reports latencies and throughput of what was measured.
+func (b *bench) balance(ctx context.Context, ops []operation) error {
+	arrivals, err := b.receiver.ledger(ctx, runScope, b.p.VerifyEvery)
+	if err != nil {
+		return err
+	}
+	b.report.Ledger = settleLedger(ops, arrivals)
+	for _, why := range b.report.Ledger.faults() {
+		b.report.void(why)
+	}
+	measured, first, last := 0, int64(0), int64(0)
+	var whole []time.Duration
+	for _, o := range ops {
+		if o.warmup {
+			continue
+		}
+		if first == 0 || o.intended < first {
+			first = o.intended
+		}
+		if at, ok := b.report.Ledger.first[o.key]; ok && o.accepted() {
+			measured++
+			last = max(last, at)
+			whole = append(whole, time.Duration(at-o.intended))
+		}
+	}
+	b.report.Latency, b.report.API = summarise(whole), summarise(answered(ops))
+	b.report.rate(measured, first, last)
+	return nil
+}
+
+// answered are the latencies of the API's answers to what was measured.
+func answered(ops []operation) []time.Duration {
+	var latencies []time.Duration
+	for _, o := range ops {
+		if !o.warmup && o.accepted() {
+			latencies = append(latencies, time.Duration(o.answered-o.intended))
+		}
+	}
+	return latencies
+}
+
+// rate reports throughput, and its ratio to the limit where that means something: not in an open loop.
+func (r *report) rate(n int, first, last int64) {
+	seconds := time.Duration(last - first).Seconds()
+	if n == 0 || seconds <= 0 {
+		return
+	}
+	r.Seconds, r.Throughput = round(seconds), round(float64(n)/seconds)
+	if r.Limit > 0 && r.Parameters.Rate == 0 {
+		r.Ratio = round(r.Throughput / r.Limit)
+	}
+}

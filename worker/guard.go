@@ -1,0 +1,139 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/atender/atender/models"
+)
+
+const (
+	// guardEvery and guardAfter are P3.5's: how often the guard looks, and how long it leaves to Temporal.
+	guardEvery = 250 * time.Millisecond
+	guardAfter = 1200 * time.Millisecond
+	guardBatch = 500
+	// guardWorkers is how many conversations it ticks at a time: few, since Temporal, which is behind, needs the machine.
+	guardWorkers = 4
+	// retriesEvery and retriesAfter are the same for retry workflows, whose waits are longer.
+	retriesEvery = 5 * time.Second
+	retriesAfter = 5 * time.Second
+	// namespaceEvery is how often it looks whether Temporal still has its data.
+	namespaceEvery = 5 * time.Second
+	walkEvery      = time.Minute
+)
+
+// guard bounds the lag when Temporal is slow, saturated or away, and makes workflows again that were lost. Temporal stays
+// the clock: on an idle machine the guard has next to nothing to do (P3.5, P3.6).
+type guard struct {
+	store     *models.Store
+	client    client.Client
+	namespace string
+	log       *slog.Logger
+	metrics   *metrics
+	// onReplaced is called when Temporal lost its data: what is registered there must be registered again.
+	onReplaced func(context.Context)
+}
+
+func (g *guard) run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { every(ctx, guardEvery, g.tickOverdue) })
+	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
+	loops.Go(func() { every(ctx, namespaceEvery, g.checkNamespace) })
+	loops.Go(func() { every(ctx, walkEvery, g.walk) })
+	loops.Wait()
+}
+
+// every calls f again and again, with the given pause in between.
+func every(ctx context.Context, pause time.Duration, f func(context.Context)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+			f(ctx)
+		}
+	}
+}
+
+// tickOverdue ticks what is overdue, until nothing is.
+func (g *guard) tickOverdue(ctx context.Context) {
+	for {
+		overdue, err := g.store.Overdue(ctx, guardAfter, guardBatch)
+		if err != nil {
+			g.complain(ctx, "overdue conversations not read", err)
+			return
+		}
+		var workers sync.WaitGroup
+		work := make(chan models.ConversationRef)
+		for range guardWorkers {
+			workers.Go(func() {
+				for ref := range work {
+					g.tick(ctx, ref)
+				}
+			})
+		}
+		for _, ref := range overdue {
+			work <- ref
+		}
+		close(work)
+		workers.Wait()
+		if len(overdue) < guardBatch || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
+	tick, err := g.store.GuardTick(ctx, ref.TenantID, ref.ID)
+	switch {
+	case err != nil && !models.IsNotFound(err):
+		g.complain(ctx, "overdue conversation not ticked", err)
+	case tick.Woke: // else its workflow, or somebody, was quicker
+		g.metrics.guardTicks.Inc()
+		g.metrics.wakeLag.WithLabelValues("guard").Observe(tick.Lag.Seconds())
+	}
+}
+
+func (g *guard) pokeRetries(ctx context.Context) {
+	n, err := g.store.PokeLateRetries(ctx, retriesAfter)
+	if err != nil {
+		g.complain(ctx, "late retries not poked", err)
+		return
+	}
+	g.metrics.guardPokes.Add(float64(n))
+}
+
+func (g *guard) checkNamespace(ctx context.Context) {
+	call, cancel := context.WithTimeout(ctx, relayCall)
+	defer cancel()
+	answer, err := g.client.WorkflowService().DescribeNamespace(call, &workflowservice.DescribeNamespaceRequest{Namespace: g.namespace})
+	if err != nil {
+		return // Temporal is away, which others say; when it is back this asks again
+	}
+	replaced, err := g.store.RememberNamespace(ctx, g.namespace, answer.GetNamespaceInfo().GetId())
+	if err != nil {
+		g.complain(ctx, "Temporal namespace not remembered", err)
+		return
+	}
+	if replaced {
+		g.log.Warn("Temporal has lost its data: making all workflows again", "namespace", g.namespace)
+		g.onReplaced(ctx)
+	}
+}
+
+func (g *guard) walk(ctx context.Context) {
+	if _, err := g.store.Walk(ctx); err != nil {
+		g.complain(ctx, "walk over conversations failed", err)
+	}
+}
+
+func (g *guard) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		g.log.Error(what, "error", err)
+	}
+}
