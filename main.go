@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	temporallog "go.temporal.io/sdk/log"
@@ -28,6 +29,7 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/worker"
 )
@@ -62,7 +64,10 @@ func main() {
 		kong.Description("Self-hosted integration platform for customer conversations. See also: atender help config."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err := parsed.Run()
+	err := fault.Arm()
+	if err == nil {
+		err = parsed.Run()
+	}
 	stop()
 	if err == nil {
 		return
@@ -115,7 +120,7 @@ func (workerCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "worker", func(r role) error {
 		w, err := worker.New(worker.Config{
 			MetricsAddr: r.WorkerMetricsAddr, TaskQueue: r.TemporalTaskQueue, Namespace: r.namespace,
-			Dispatchers: r.DispatchShards,
+			Dispatchers: r.DispatchShards, Registry: r.registry,
 			Sender: sender.Config{
 				Policy: r.WebhookPolicy(), ProxyURL: r.WebhookProxy(), UserAgentVersion: buildVersion(),
 			},
@@ -253,6 +258,7 @@ type role struct {
 	log       *slog.Logger
 	store     *models.Store
 	temporal  client.Client
+	registry  *prometheus.Registry // of what the SDK of Temporal measures, and the worker
 	namespace string
 }
 
@@ -279,6 +285,10 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return fmt.Errorf("configuration of Temporal: %w", err)
 	}
 	options.Logger = temporallog.NewStructuredLogger(r.log)
+	r.registry = prometheus.NewRegistry()
+	if options.MetricsHandler, err = worker.SDKMetrics(r.registry, r.log); err != nil {
+		return err
+	}
 	r.namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
 	r.temporal, err = client.NewLazyClient(options)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -47,6 +48,7 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 	if err != nil {
 		return durable.TickResult{}, forTemporal(err)
 	}
+	fault.At(fault.AfterTick)
 	if tick.Woke {
 		a.Metrics.WakeLag.WithLabelValues("workflow").Observe(tick.Lag.Seconds())
 	}

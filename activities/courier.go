@@ -10,6 +10,7 @@ import (
 
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/fault"
 )
 
 const (
@@ -207,6 +208,7 @@ func (c *courier) record() {
 // flush records a batch, patiently: what is not recorded is sent again.
 func (c *courier) flush(batch []models.Result) {
 	for try := 1; len(batch) > 0; try++ {
+		fault.At(fault.BeforeRecord)
 		err := c.a.Store.Record(c.ctx, c.owner, batch)
 		if err == nil {
 			break

@@ -9,6 +9,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -41,6 +42,9 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 			return durable.RetryResult{}, forTemporal(err)
 		}
 		made += n
+		if made > 0 {
+			fault.At(fault.BeforeArming)
+		}
 		select {
 		case <-stop:
 			n = 0

@@ -17,7 +17,7 @@ type authenticator interface {
 	Authenticate(ctx context.Context, plainKey string) (models.Principal, error)
 }
 
-// authenticate lets a request through to a documented operation if it carries a valid key that has the scope which the
+// authenticate lets a request through to a documented operation if it carries a valid key that has the scopes which the
 // document asks for.
 func authenticate(doc *document, keys authenticator, e errorResponder) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -31,9 +31,12 @@ func authenticate(doc *document, keys authenticator, e errorResponder) gin.Handl
 			return
 		}
 		c.Set(principalKey, p)
-		if op.scope != "" && !p.Can(op.scope) {
-			e.respond(c, problem.New(problem.Forbidden, codeScopeMissing, "this key lacks the scope %s", op.scope).
-				With("requiredScope", op.scope))
+		for _, scope := range op.scopes {
+			if !p.Can(scope) {
+				e.respond(c, problem.New(problem.Forbidden, codeScopeMissing, "this key lacks the scope %s", scope).
+					With("requiredScope", scope))
+				return
+			}
 		}
 	}
 }

@@ -27,13 +27,15 @@ type document struct {
 // operation is what the document says of one method of one path.
 type operation struct {
 	id       string
-	public   bool   // needs no key
-	scope    string // that the key must have; empty when any valid key will do
+	public   bool     // needs no key
+	scopes   []string // that the key must have, all of them; none when any valid key will do
 	path     []*parameter
 	query    []*parameter
 	header   []*parameter
 	takes    *openapi3.Schema // the body; nil for none
 	needBody bool
+	// secretAnswer: what it answers must not be kept in plain.
+	secretAnswer bool
 }
 
 // parameter is one parameter of an operation.
@@ -72,17 +74,28 @@ func openDocument(publicURL string) (*document, error) {
 	return d, nil
 }
 
-// requiredScope is the extension that names the scope an operation needs: a scope, or "none" for any valid key.
+// secretAnswer is the extension that marks operations whose answer holds a secret.
+const secretAnswer = "x-secret-answer"
+
+// requiredScope is the extension that names what an operation needs: a scope, several, or "none" for any valid key.
 const requiredScope = "x-required-scope"
 
 func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, error) {
 	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
-	scope, said := o.Extensions[requiredScope].(string)
-	switch {
-	case !op.public && !said:
-		return nil, fmt.Errorf("neither public nor with an %s", requiredScope)
-	case scope != "none":
-		op.scope = scope
+	op.secretAnswer, _ = o.Extensions[secretAnswer].(bool)
+	switch scope := o.Extensions[requiredScope].(type) {
+	case string:
+		if scope != "none" {
+			op.scopes = []string{scope}
+		}
+	case []any:
+		for _, s := range scope {
+			op.scopes = append(op.scopes, fmt.Sprint(s))
+		}
+	default:
+		if !op.public {
+			return nil, fmt.Errorf("neither public nor with an %s", requiredScope)
+		}
 	}
 	for _, ref := range append(append(openapi3.Parameters{}, item.Parameters...), o.Parameters...) {
 		p := &parameter{name: ref.Value.Name, required: ref.Value.Required, schema: ref.Value.Schema.Value}

@@ -31,6 +31,7 @@ var statusOfKind = map[problem.Kind]int{
 	problem.NotFound:     http.StatusNotFound,
 	problem.Conflict:     http.StatusConflict,
 	problem.Precondition: http.StatusPreconditionFailed,
+	problem.Gone:         http.StatusGone,
 	problem.TooLarge:     http.StatusRequestEntityTooLarge,
 	problem.Limited:      http.StatusTooManyRequests,
 	problem.Unavailable:  http.StatusServiceUnavailable,

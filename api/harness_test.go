@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
@@ -233,4 +235,41 @@ func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// twice makes a request with a header that has two values.
+func (h *harness) twice(method, path string, body any, header, a, b string) answer {
+	h.t.Helper()
+	text, err := json.Marshal(body)
+	require.NoError(h.t, err)
+	r := httptest.NewRequest(method, path, bytes.NewReader(text))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+h.key)
+	r.Header[header] = []string{a, b}
+	w := httptest.NewRecorder()
+	h.server.Handler().ServeHTTP(w, r)
+	out := answer{t: h.t, status: w.Code, header: w.Header(), text: w.Body.String()}
+	require.NoError(h.t, json.Unmarshal(w.Body.Bytes(), &out.body), out.text)
+	checkAnswer(h.t, r, out)
+	return out
+}
+
+// exec changes the database behind the store's back.
+func (h *harness) exec(query string, args ...any) {
+	h.t.Helper()
+	conn, err := pgx.Connect(h.t.Context(), h.url)
+	require.NoError(h.t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(h.t.Context(), query, args...)
+	require.NoError(h.t, err)
+}
+
+// payload is an event as it is stored, and as webhooks carry it.
+func (h *harness) payload(event string) (text string) {
+	h.t.Helper()
+	conn, err := pgx.Connect(h.t.Context(), h.url)
+	require.NoError(h.t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	require.NoError(h.t, conn.QueryRow(h.t.Context(), `SELECT payload FROM events WHERE id = $1`, event).Scan(&text))
+	return text
 }

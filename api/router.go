@@ -36,6 +36,7 @@ func newRouter(doc *document, h *handlers, m *metrics, keys authenticator, e err
 		authenticate(doc, keys, e),
 		webhooksEnabled(h.store, e),
 		validate(doc, e),
+		idempotent(h.store, doc, e),
 	)
 	mountDocs(r, doc)
 	contract.RegisterHandlersWithOptions(r,

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
@@ -58,12 +59,16 @@ func (s *Store) writing(ctx context.Context, f func(tx *gorm.DB) (*write, error)
 	var w *write
 	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
 		w, err = f(tx)
+		if err == nil && w != nil {
+			fault.At(fault.BeforeCommit)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if w != nil {
+		fault.At(fault.AfterCommit)
 		s.mark(ctx, w.marks...)
 	}
 	return w, nil

@@ -29,6 +29,7 @@ const (
 	codeSerialization   = "40001"
 	codeDeadlock        = "40P01"
 	codeUndefinedTable  = "42P01"
+	codeLockTimeout     = "55P03"
 	codeTooManyConns    = "53300"
 	classShutdown       = "57P" // admin_shutdown, crash_shutdown, cannot_connect_now
 	classConnection     = "08"

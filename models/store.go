@@ -89,6 +89,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		wakeups: wakeups, numbers: numberBlocks{pool: stdlib.OpenDB(*cfg)},
 	}
 	s.numbers.pool.SetMaxOpenConns(numberConns)
+	s.numbers.pool.SetConnMaxIdleTime(5 * time.Minute)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() { s.wakeups.Run(ctx) })
 	s.done.Go(func() { s.runAuthCache(ctx) })

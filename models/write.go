@@ -274,6 +274,7 @@ func (w *write) insertEvents(st *statement) (shards string) {
 	if len(events) == 0 {
 		return `'{}'::int[]`
 	}
+	w.marks = append(w.marks, TopicEvents)
 	n := len(events)
 	ids, kinds, payloads := make([]uuid.UUID, n), make([]string, n), make([]string, n)
 	conversations, contacts := make([]*uuid.UUID, n), make([]*uuid.UUID, n)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/workflows"
 )
 
@@ -117,6 +118,7 @@ func (r *relay) tell(ctx context.Context, rows []models.OutboxRow) time.Duration
 		})
 	}
 	wg.Wait()
+	fault.At(fault.AfterTelling)
 
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayCall)
 	defer cancel()

@@ -34,8 +34,12 @@ type Config struct {
 	TaskQueue   string // of the workflows; the queue of deliveries is derived from it
 	Namespace   string // Temporal's, for the registration of search attributes
 	Dispatchers int    // dispatch workflows, 1 to 64; 8 when 0. All workers must agree.
-	Sender      sender.Config
-	Activities  activities.Config
+	// RetentionDays is how long events, deliveries and attempts are kept (P10), 1 or more; 30 when 0.
+	RetentionDays int
+	Sender        sender.Config
+	Activities    activities.Config
+	// Registry collects the worker's metrics, perhaps with those of the SDK (SDKMetrics); one of its own when nil.
+	Registry *prometheus.Registry
 }
 
 // Deps are what a worker works with.
@@ -69,10 +73,19 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	if cfg.Dispatchers == 0 {
 		cfg.Dispatchers = 8
 	}
+	if cfg.RetentionDays == 0 {
+		cfg.RetentionDays = 30
+	}
+	if cfg.RetentionDays < 1 {
+		return nil, errors.New("worker: RetentionDays must be 1 or more")
+	}
 	if cfg.Dispatchers < 1 || cfg.Dispatchers > models.Shards {
 		return nil, fmt.Errorf("worker: dispatchers must be 1 to %d", models.Shards)
 	}
-	registry := prometheus.NewRegistry()
+	registry := cfg.Registry
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w := &Worker{cfg: cfg, deps: deps, registry: registry}
 	w.acts = &activities.Activities{
@@ -94,7 +107,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer background.Wait()
 	background.Go(func() { w.serveMetrics(ctx) })
 	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
-	background.Go(func() { w.keepPartitions(ctx) })
+	background.Go(func() { w.maintain(ctx) })
+	background.Go(func() { w.sequence(ctx) })
 	guard := guard{
 		store: w.deps.Store, client: w.deps.Temporal, namespace: w.cfg.Namespace, log: w.deps.Logger, metrics: w.metrics,
 		onReplaced: func(ctx context.Context) { w.retry(ctx, "register search attributes", w.registerAttributes) },
@@ -196,22 +210,6 @@ func (w *Worker) keepDispatchers(ctx context.Context) {
 		if err := ensureDispatchers(ctx, w.deps.Temporal, w.cfg.TaskQueue, w.cfg.Dispatchers); err != nil && ctx.Err() == nil {
 			w.deps.Logger.Warn("dispatch workflows not ensured", "error", err)
 			wait = time.Second
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// keepPartitions makes the partitions of the weeks ahead, every few hours.
-func (w *Worker) keepPartitions(ctx context.Context) {
-	for {
-		wait := 6 * time.Hour
-		if err := w.deps.Store.EnsurePartitions(ctx); err != nil && ctx.Err() == nil {
-			w.deps.Logger.Error("partitions not prepared", "error", err)
-			wait = time.Minute
 		}
 		select {
 		case <-time.After(wait):

@@ -122,7 +122,10 @@ func (e Engagement) Valid() bool {
 // Defines values for ErrorCode.
 const (
 	BODYTOOLARGE            ErrorCode = "BODY_TOO_LARGE"
+	CURSOREXPIRED           ErrorCode = "CURSOR_EXPIRED"
 	EXTERNALREFERENCEEXISTS ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
+	IDEMPOTENCYINPROGRESS   ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
+	IDEMPOTENCYKEYREUSED    ErrorCode = "IDEMPOTENCY_KEY_REUSED"
 	INTERNAL                ErrorCode = "INTERNAL"
 	INVALIDTRANSITION       ErrorCode = "INVALID_TRANSITION"
 	METHODNOTALLOWED        ErrorCode = "METHOD_NOT_ALLOWED"
@@ -141,7 +144,13 @@ func (e ErrorCode) Valid() bool {
 	switch e {
 	case BODYTOOLARGE:
 		return true
+	case CURSOREXPIRED:
+		return true
 	case EXTERNALREFERENCEEXISTS:
+		return true
+	case IDEMPOTENCYINPROGRESS:
+		return true
+	case IDEMPOTENCYKEYREUSED:
 		return true
 	case INTERNAL:
 		return true
@@ -164,6 +173,57 @@ func (e ErrorCode) Valid() bool {
 	case WEBHOOKLIMITREACHED:
 		return true
 	case WEBHOOKSDISABLED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventType.
+const (
+	AssignmentChanged    EventType = "assignment.changed"
+	ContactCreated       EventType = "contact.created"
+	ContactUpdated       EventType = "contact.updated"
+	ConversationCreated  EventType = "conversation.created"
+	ConversationReopened EventType = "conversation.reopened"
+	ConversationResolved EventType = "conversation.resolved"
+	ConversationUpdated  EventType = "conversation.updated"
+	MessageReceived      EventType = "message.received"
+	MessageSent          EventType = "message.sent"
+	SLABreached          EventType = "sla.breached"
+	SLAWarning           EventType = "sla.warning"
+	TagAdded             EventType = "tag.added"
+	TagRemoved           EventType = "tag.removed"
+)
+
+// Valid indicates whether the value is a known member of the EventType enum.
+func (e EventType) Valid() bool {
+	switch e {
+	case AssignmentChanged:
+		return true
+	case ContactCreated:
+		return true
+	case ContactUpdated:
+		return true
+	case ConversationCreated:
+		return true
+	case ConversationReopened:
+		return true
+	case ConversationResolved:
+		return true
+	case ConversationUpdated:
+		return true
+	case MessageReceived:
+		return true
+	case MessageSent:
+		return true
+	case SLABreached:
+		return true
+	case SLAWarning:
+		return true
+	case TagAdded:
+		return true
+	case TagRemoved:
 		return true
 	default:
 		return false
@@ -372,6 +432,7 @@ type Error struct {
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
 		// `requiredScope`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
+		// `CURSOR_EXPIRED`: `oldest`.
 		Details map[string]interface{} `json:"details,omitempty"`
 
 		// Message One sentence for people.
@@ -382,6 +443,36 @@ type Error struct {
 
 // ErrorCode What went wrong; see *Errors* at the top.
 type ErrorCode string
+
+// Event The body of every delivery. It is rendered once, when the event happens: every attempt and every receiver gets the
+// same bytes. Order what arrives by `data.conversation.version`.
+type Event struct {
+	Data     map[string]interface{} `json:"data"`
+	Event    EventType              `json:"event"`
+	TenantID openapi_types.UUID     `json:"tenantId"`
+
+	// Timestamp RFC 3339, UTC, milliseconds.
+	//
+	// Examples: 2026-11-21T09:30:00.000Z
+	Timestamp Time `json:"timestamp"`
+}
+
+// EventPage defines model for EventPage.
+type EventPage struct {
+	Data []FeedEvent `json:"data"`
+
+	// HasMore Whether there is more to read at once.
+	HasMore bool `json:"hasMore"`
+
+	// NextCursor Where to go on, given back as `after`. Always there.
+	NextCursor string `json:"nextCursor"`
+}
+
+// EventType defines model for EventType.
+type EventType string
+
+// FeedEvent defines model for FeedEvent.
+type FeedEvent = models.FeedEvent
 
 // Filter Only events of conversations that match every list given here. Events that are about no conversation (`contact.*`)
 // do not match any filter.
@@ -664,6 +755,9 @@ type SubscriptionID = openapi_types.UUID
 // Forbidden defines model for Forbidden.
 type Forbidden = Error
 
+// IdempotencyConflict defines model for IdempotencyConflict.
+type IdempotencyConflict = Error
+
 // Invalid defines model for Invalid.
 type Invalid = Error
 
@@ -742,6 +836,21 @@ type ListTimelineParams struct {
 
 	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After The `nextCursor` of an earlier answer. Without it, the feed begins with the oldest event there is.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Types Only events of these types, separated by commas.
+	Types *string `form:"types,omitempty" json:"types,omitempty"`
+
+	// ConversationID Only events of this conversation.
+	ConversationID *openapi_types.UUID `form:"conversationId,omitempty" json:"conversationId,omitempty"`
+
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListWebhooksParams defines parameters for ListWebhooks.
@@ -1056,6 +1165,25 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/conversations/{id}/unsnooze (the `UnsnoozeConversation` operationId).
 	UnsnoozeConversation(ctx context.Context, id ConversationID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEvents Read the event feed
+	//
+	// Every event of the tenant, oldest first, whether or not a webhook is subscribed to it. `payload` is, byte for byte,
+	// what webhooks carry.
+	//
+	// Read on from `nextCursor`, which is always there: also when there is nothing yet, and then it may be asked again.
+	// `hasMore` says whether asking at once is worth while. A reader that goes on from each `nextCursor` sees every event
+	// exactly once: an event shows up once it is committed, a fraction of a second after it happened, and always behind
+	// the ones that were shown before. A conversation's events come in the order of its `version`.
+	//
+	// With `types` or `conversationId` a page can be empty and still have more: as much as was looked through is behind
+	// its `nextCursor`. A cursor is a place in the whole feed; it works with other filters, too.
+	//
+	// Events are kept for 30 days, unless the operator set another time. A cursor before events that are gone: 410
+	// `CURSOR_EXPIRED`.
+	//
+	// Corresponds with GET /v1/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMe What this key is and may do
 	//
@@ -1552,6 +1680,35 @@ func (c *HTTPClient) ListTimeline(ctx context.Context, id ConversationID, params
 // Corresponds with POST /v1/conversations/{id}/unsnooze (the `UnsnoozeConversation` operationId).
 func (c *HTTPClient) UnsnoozeConversation(ctx context.Context, id ConversationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUnsnoozeConversationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEvents Read the event feed
+//
+// Every event of the tenant, oldest first, whether or not a webhook is subscribed to it. `payload` is, byte for byte,
+// what webhooks carry.
+//
+// Read on from `nextCursor`, which is always there: also when there is nothing yet, and then it may be asked again.
+// `hasMore` says whether asking at once is worth while. A reader that goes on from each `nextCursor` sees every event
+// exactly once: an event shows up once it is committed, a fraction of a second after it happened, and always behind
+// the ones that were shown before. A conversation's events come in the order of its `version`.
+//
+// With `types` or `conversationId` a page can be empty and still have more: as much as was looked through is behind
+// its `nextCursor`. A cursor is a place in the whole feed; it works with other filters, too.
+//
+// Events are kept for 30 days, unless the operator set another time. A cursor before events that are gone: 410
+// `CURSOR_EXPIRED`.
+//
+// Corresponds with GET /v1/events (the `ListEvents` operationId).
+func (c *HTTPClient) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2625,6 +2782,96 @@ func NewUnsnoozeConversationRequest(server string, id ConversationID) (*http.Req
 	return req, nil
 }
 
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Types != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "types", *params.Types, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ConversationID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "conversationId", *params.ConversationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetMeRequest constructs an http.Request for the GetMe method
 func NewGetMeRequest(server string) (*http.Request, error) {
 	var err error
@@ -3223,6 +3470,27 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/conversations/{id}/unsnooze (the `UnsnoozeConversation` operationId).
 	UnsnoozeConversationWithResponse(ctx context.Context, id ConversationID, reqEditors ...RequestEditorFn) (*UnsnoozeConversationResponse, error)
+
+	// ListEventsWithResponse Read the event feed
+	//
+	// Every event of the tenant, oldest first, whether or not a webhook is subscribed to it. `payload` is, byte for byte,
+	// what webhooks carry.
+	//
+	// Read on from `nextCursor`, which is always there: also when there is nothing yet, and then it may be asked again.
+	// `hasMore` says whether asking at once is worth while. A reader that goes on from each `nextCursor` sees every event
+	// exactly once: an event shows up once it is committed, a fraction of a second after it happened, and always behind
+	// the ones that were shown before. A conversation's events come in the order of its `version`.
+	//
+	// With `types` or `conversationId` a page can be empty and still have more: as much as was looked through is behind
+	// its `nextCursor`. A cursor is a place in the whole feed; it works with other filters, too.
+	//
+	// Events are kept for 30 days, unless the operator set another time. A cursor before events that are gone: 410
+	// `CURSOR_EXPIRED`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
 
 	// GetMeWithResponse What this key is and may do
 	//
@@ -4890,6 +5158,96 @@ func (r UnsnoozeConversationResponse) ContentType() string {
 	return ""
 }
 
+// ListEventsResponse401Headers the declared response headers of an HTTP 401 response for ListEvents
+type ListEventsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListEventsResponse503Headers the declared response headers of an HTTP 503 response for ListEvents
+type ListEventsResponse503Headers struct {
+	RetryAfter int
+}
+
+type ListEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON410 the response for an HTTP 410 `application/json` response
+	JSON410 *Error
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListEventsResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListEventsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsResponse) GetJSON200() *EventPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListEventsResponse) GetJSON400() *Invalid {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListEventsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListEventsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON410 returns the response for an HTTP 410 `application/json` response
+func (r ListEventsResponse) GetJSON410() *Error {
+	return r.JSON410
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListEventsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetMeResponse401Headers the declared response headers of an HTTP 401 response for GetMe
 type GetMeResponse401Headers struct {
 	WWWAuthenticate string
@@ -5068,6 +5426,8 @@ type CreateWebhookResponse struct {
 	JSON401 *Unauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *Forbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *IdempotencyConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *TooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
@@ -5102,6 +5462,11 @@ func (r CreateWebhookResponse) GetJSON401() *Unauthorized {
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
 func (r CreateWebhookResponse) GetJSON403() *Forbidden {
 	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateWebhookResponse) GetJSON409() *IdempotencyConflict {
+	return r.JSON409
 }
 
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
@@ -5453,6 +5818,8 @@ type RotateWebhookSecretResponse struct {
 	JSON403 *Forbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *NotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *IdempotencyConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *TooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
@@ -5488,6 +5855,11 @@ func (r RotateWebhookSecretResponse) GetJSON403() *Forbidden {
 // GetJSON404 returns the response for an HTTP 404 `application/json` response
 func (r RotateWebhookSecretResponse) GetJSON404() *NotFound {
 	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r RotateWebhookSecretResponse) GetJSON409() *IdempotencyConflict {
+	return r.JSON409
 }
 
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
@@ -5926,6 +6298,33 @@ func (c *ClientWithResponses) UnsnoozeConversationWithResponse(ctx context.Conte
 		return nil, err
 	}
 	return ParseUnsnoozeConversationResponse(rsp)
+}
+
+// ListEventsWithResponse Read the event feed
+//
+// Every event of the tenant, oldest first, whether or not a webhook is subscribed to it. `payload` is, byte for byte,
+// what webhooks carry.
+//
+// Read on from `nextCursor`, which is always there: also when there is nothing yet, and then it may be asked again.
+// `hasMore` says whether asking at once is worth while. A reader that goes on from each `nextCursor` sees every event
+// exactly once: an event shows up once it is committed, a fraction of a second after it happened, and always behind
+// the ones that were shown before. A conversation's events come in the order of its `version`.
+//
+// With `types` or `conversationId` a page can be empty and still have more: as much as was looked through is behind
+// its `nextCursor`. A cursor is a place in the whole feed; it works with other filters, too.
+//
+// Events are kept for 30 days, unless the operator set another time. A cursor before events that are gone: 410
+// `CURSOR_EXPIRED`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error) {
+	rsp, err := c.ListEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsResponse(rsp)
 }
 
 // GetMeWithResponse What this key is and may do
@@ -7593,6 +7992,90 @@ func ParseUnsnoozeConversationResponse(rsp *http.Response) (*UnsnoozeConversatio
 	return response, nil
 }
 
+// ParseListEventsResponse parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Error
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListEventsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListEventsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetMeResponse parses an HTTP response from a GetMeWithResponse call
 func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7774,6 +8257,13 @@ func ParseCreateWebhookResponse(rsp *http.Response) (*CreateWebhookResponse, err
 			return nil, err
 		}
 		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest IdempotencyConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLarge
@@ -8151,6 +8641,13 @@ func ParseRotateWebhookSecretResponse(rsp *http.Response) (*RotateWebhookSecretR
 			return nil, err
 		}
 		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest IdempotencyConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLarge

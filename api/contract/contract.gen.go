@@ -123,7 +123,10 @@ func (e Engagement) Valid() bool {
 // Defines values for ErrorCode.
 const (
 	BODYTOOLARGE            ErrorCode = "BODY_TOO_LARGE"
+	CURSOREXPIRED           ErrorCode = "CURSOR_EXPIRED"
 	EXTERNALREFERENCEEXISTS ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
+	IDEMPOTENCYINPROGRESS   ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
+	IDEMPOTENCYKEYREUSED    ErrorCode = "IDEMPOTENCY_KEY_REUSED"
 	INTERNAL                ErrorCode = "INTERNAL"
 	INVALIDTRANSITION       ErrorCode = "INVALID_TRANSITION"
 	METHODNOTALLOWED        ErrorCode = "METHOD_NOT_ALLOWED"
@@ -142,7 +145,13 @@ func (e ErrorCode) Valid() bool {
 	switch e {
 	case BODYTOOLARGE:
 		return true
+	case CURSOREXPIRED:
+		return true
 	case EXTERNALREFERENCEEXISTS:
+		return true
+	case IDEMPOTENCYINPROGRESS:
+		return true
+	case IDEMPOTENCYKEYREUSED:
 		return true
 	case INTERNAL:
 		return true
@@ -165,6 +174,57 @@ func (e ErrorCode) Valid() bool {
 	case WEBHOOKLIMITREACHED:
 		return true
 	case WEBHOOKSDISABLED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventType.
+const (
+	AssignmentChanged    EventType = "assignment.changed"
+	ContactCreated       EventType = "contact.created"
+	ContactUpdated       EventType = "contact.updated"
+	ConversationCreated  EventType = "conversation.created"
+	ConversationReopened EventType = "conversation.reopened"
+	ConversationResolved EventType = "conversation.resolved"
+	ConversationUpdated  EventType = "conversation.updated"
+	MessageReceived      EventType = "message.received"
+	MessageSent          EventType = "message.sent"
+	SLABreached          EventType = "sla.breached"
+	SLAWarning           EventType = "sla.warning"
+	TagAdded             EventType = "tag.added"
+	TagRemoved           EventType = "tag.removed"
+)
+
+// Valid indicates whether the value is a known member of the EventType enum.
+func (e EventType) Valid() bool {
+	switch e {
+	case AssignmentChanged:
+		return true
+	case ContactCreated:
+		return true
+	case ContactUpdated:
+		return true
+	case ConversationCreated:
+		return true
+	case ConversationReopened:
+		return true
+	case ConversationResolved:
+		return true
+	case ConversationUpdated:
+		return true
+	case MessageReceived:
+		return true
+	case MessageSent:
+		return true
+	case SLABreached:
+		return true
+	case SLAWarning:
+		return true
+	case TagAdded:
+		return true
+	case TagRemoved:
 		return true
 	default:
 		return false
@@ -373,6 +433,7 @@ type Error struct {
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
 		// `requiredScope`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
+		// `CURSOR_EXPIRED`: `oldest`.
 		Details map[string]interface{} `json:"details,omitempty"`
 
 		// Message One sentence for people.
@@ -383,6 +444,36 @@ type Error struct {
 
 // ErrorCode What went wrong; see *Errors* at the top.
 type ErrorCode string
+
+// Event The body of every delivery. It is rendered once, when the event happens: every attempt and every receiver gets the
+// same bytes. Order what arrives by `data.conversation.version`.
+type Event struct {
+	Data     map[string]interface{} `json:"data"`
+	Event    EventType              `json:"event"`
+	TenantID openapi_types.UUID     `json:"tenantId"`
+
+	// Timestamp RFC 3339, UTC, milliseconds.
+	//
+	// Examples: 2026-11-21T09:30:00.000Z
+	Timestamp Time `json:"timestamp"`
+}
+
+// EventPage defines model for EventPage.
+type EventPage struct {
+	Data []FeedEvent `json:"data"`
+
+	// HasMore Whether there is more to read at once.
+	HasMore bool `json:"hasMore"`
+
+	// NextCursor Where to go on, given back as `after`. Always there.
+	NextCursor string `json:"nextCursor"`
+}
+
+// EventType defines model for EventType.
+type EventType string
+
+// FeedEvent defines model for FeedEvent.
+type FeedEvent = models.FeedEvent
 
 // Filter Only events of conversations that match every list given here. Events that are about no conversation (`contact.*`)
 // do not match any filter.
@@ -665,6 +756,9 @@ type SubscriptionID = openapi_types.UUID
 // Forbidden defines model for Forbidden.
 type Forbidden = Error
 
+// IdempotencyConflict defines model for IdempotencyConflict.
+type IdempotencyConflict = Error
+
 // Invalid defines model for Invalid.
 type Invalid = Error
 
@@ -743,6 +837,21 @@ type ListTimelineParams struct {
 
 	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After The `nextCursor` of an earlier answer. Without it, the feed begins with the oldest event there is.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Types Only events of these types, separated by commas.
+	Types *string `form:"types,omitempty" json:"types,omitempty"`
+
+	// ConversationID Only events of this conversation.
+	ConversationID *openapi_types.UUID `form:"conversationId,omitempty" json:"conversationId,omitempty"`
+
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListWebhooksParams defines parameters for ListWebhooks.
@@ -825,6 +934,9 @@ type ServerInterface interface {
 	// UnsnoozeConversation Wake up now
 	// (POST /v1/conversations/{id}/unsnooze)
 	UnsnoozeConversation(c *gin.Context, id ConversationID)
+	// ListEvents Read the event feed
+	// (GET /v1/events)
+	ListEvents(c *gin.Context, params ListEventsParams)
 	// GetMe What this key is and may do
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
@@ -1410,6 +1522,57 @@ func (siw *ServerInterfaceWrapper) UnsnoozeConversation(c *gin.Context) {
 	siw.Handler.UnsnoozeConversation(c, id)
 }
 
+// ListEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListEvents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "types", c.Request.URL.Query(), &params.Types, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter types: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "conversationId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "conversationId", c.Request.URL.Query(), &params.ConversationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter conversationId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListEvents(c, params)
+}
+
 // GetMe operation middleware
 func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 
@@ -1627,6 +1790,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/conversations/:id/timeline", wrapper.ListTimeline)
 	router.POST(options.BaseURL+"/v1/conversations/:id/unsnooze", wrapper.UnsnoozeConversation)
 	router.POST(options.BaseURL+"/v1/conversations/outbound", wrapper.CreateOutboundConversation)
+	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/webhooks", wrapper.ListWebhooks)
 	router.POST(options.BaseURL+"/v1/webhooks", wrapper.CreateWebhook)
@@ -1638,6 +1802,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 }
 
 type ForbiddenJSONResponse Error
+
+type IdempotencyConflictJSONResponse Error
 
 type InvalidJSONResponse Error
 
@@ -3433,6 +3599,100 @@ func (response UnsnoozeConversation503JSONResponse) VisitUnsnoozeConversationRes
 	return err
 }
 
+type ListEventsRequestObject struct {
+	Params ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200JSONResponse EventPage
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListEvents400JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListEvents401JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListEvents403JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents410JSONResponse Error
+
+func (response ListEvents410JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListEvents503JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMeRequestObject struct {
 }
 
@@ -3635,6 +3895,22 @@ func (response CreateWebhook403JSONResponse) VisitCreateWebhookResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response CreateWebhook409JSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4085,6 +4361,22 @@ func (response RotateWebhookSecret404JSONResponse) VisitRotateWebhookSecretRespo
 	return err
 }
 
+type RotateWebhookSecret409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response RotateWebhookSecret409JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateWebhookSecret413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response RotateWebhookSecret413JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
@@ -4201,6 +4493,9 @@ type StrictServerInterface interface {
 	// UnsnoozeConversation Wake up now
 	// (POST /v1/conversations/{id}/unsnooze)
 	UnsnoozeConversation(ctx context.Context, request UnsnoozeConversationRequestObject) (UnsnoozeConversationResponseObject, error)
+	// ListEvents Read the event feed
+	// (GET /v1/events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
 	// GetMe What this key is and may do
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -4764,6 +5059,32 @@ func (sh *strictHandler) UnsnoozeConversation(ctx *gin.Context, id ConversationI
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(UnsnoozeConversationResponseObject); ok {
 		if err := validResponse.VisitUnsnoozeConversationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(ctx *gin.Context, params ListEventsParams) {
+	var request ListEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx, request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		if err := validResponse.VisitListEventsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

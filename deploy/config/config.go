@@ -15,7 +15,8 @@ const Prefix = "ATENDER_"
 type Database struct {
 	// DatabaseURL is where PostgreSQL is: a postgres:// URL or a key=value string, as libpq takes them.
 	DatabaseURL string `env:"DATABASE_URL" required:"true" secret:"true" desc:"PostgreSQL: postgres://user:password@host:5432/database?sslmode=…"`
-	// DatabaseMaxConns bounds the connections of one process, 1 to 1000. Two more are used for wake-ups (P9).
+	// DatabaseMaxConns bounds the connections of one process, 1 to 1000. Up to four more are used:
+	// two for wake-ups (P9), two for conversation numbers (P2); and one by a worker's sequencer (P6).
 	DatabaseMaxConns int `env:"DATABASE_MAX_CONNS" envDefault:"20" min:"1" max:"1000" desc:"connections to the database that one process may hold"`
 }
 
@@ -48,6 +49,10 @@ type Config struct {
 	WebhookProxyURL string `env:"WEBHOOK_PROXY_URL" secret:"true" check:"url" desc:"HTTP proxy for webhook deliveries; direct when unset"`
 	// DispatchShards is the number of dispatch workflows, 1 to 64 (P4). The same for all workers of a namespace.
 	DispatchShards int `env:"DISPATCH_SHARDS" envDefault:"8" min:"1" max:"64" desc:"dispatch workflows; the same for every worker of a namespace"`
+
+	// RetentionDays is how long events, deliveries and attempts are kept (P10): whole weeks are dropped when all of the week
+	// is older, and none of its deliveries is owed.
+	RetentionDays int `env:"RETENTION_DAYS" envDefault:"30" min:"1" max:"3650" desc:"days that events (the feed's, too), deliveries and attempts are kept, at least; dropped by whole weeks"`
 
 	// TemporalTaskQueue is the task queue of all workflows and activities.
 	TemporalTaskQueue string `env:"TEMPORAL_TASK_QUEUE" envDefault:"atender" required:"true" desc:"Temporal task queue of all workflows and activities"`

@@ -40,6 +40,7 @@ func TestDefaultsNeedOnlyTheTwoRequiredVariables(t *testing.T) {
 	require.False(t, cfg.WebhookAllowHTTP)
 	require.Empty(t, cfg.WebhookAllowCIDRs)
 	require.Equal(t, 8, cfg.DispatchShards)
+	require.Equal(t, 30, cfg.RetentionDays)
 	require.Equal(t, "atender", cfg.TemporalTaskQueue)
 }
 
@@ -64,6 +65,7 @@ func TestEveryWrongValueGetsOneLine(t *testing.T) {
 		"not a number":     {"DATABASE_MAX_CONNS", "many", "has to be whole number from 1 to 1000"},
 		"too small":        {"DATABASE_MAX_CONNS", "0", "has to be from 1 to 1000, not 0"},
 		"too large":        {"DISPATCH_SHARDS", "65", "has to be from 1 to 64, not 65"},
+		"no retention":     {"RETENTION_DAYS", "0", "has to be from 1 to 3650, not 0"},
 		"not in the list":  {"LOG_FORMAT", "xml", `has to be one of text, json, not "xml"`},
 		"no bool":          {"WEBHOOK_ALLOW_HTTP", "perhaps", "has to be true or false"},
 		"no range":         {"WEBHOOK_ALLOW_CIDRS", "10.0.0.0/8,10.0.0.1", "has to be comma separated address ranges"},

@@ -193,7 +193,7 @@ func (d *dev) prepareData(ctx context.Context) error {
 	return nil
 }
 
-func (d *dev) apiURL() string      { return "http://" + loopback(d.ports.API) }
+func (s *stack) apiURL() string    { return "http://" + loopback(s.ports.API) }
 func (d *dev) receiverURL() string { return "http://" + loopback(d.ports.Receiver) }
 
 // webhookCIDRs are where webhooks of the local stack may go besides public addresses: the receiver, and whatever
@@ -209,19 +209,19 @@ func webhookPolicy() target.Policy {
 }
 
 // environment is what every atender command needs to work on this stack.
-func (d *dev) environment() [][2]string {
+func (s *stack) environment() [][2]string {
 	return [][2]string{
-		{"ATENDER_DATABASE_URL", d.databaseURL},
-		{"ATENDER_SECRET_KEYS", d.state.SecretKeys},
-		{"ATENDER_HTTP_ADDR", loopback(d.ports.API)},
-		{"ATENDER_METRICS_ADDR", loopback(d.ports.Metrics)},
-		{"ATENDER_WORKER_METRICS_ADDR", loopback(d.ports.WorkerMetrics)},
-		{"ATENDER_PUBLIC_URL", d.apiURL()},
+		{"ATENDER_DATABASE_URL", s.databaseURL},
+		{"ATENDER_SECRET_KEYS", s.state.SecretKeys},
+		{"ATENDER_HTTP_ADDR", loopback(s.ports.API)},
+		{"ATENDER_METRICS_ADDR", loopback(s.ports.Metrics)},
+		{"ATENDER_WORKER_METRICS_ADDR", loopback(s.ports.WorkerMetrics)},
+		{"ATENDER_PUBLIC_URL", s.apiURL()},
 		{"ATENDER_LOG_FORMAT", "text"},
 		{"ATENDER_WEBHOOK_ALLOW_HTTP", "true"},
 		{"ATENDER_WEBHOOK_ALLOW_CIDRS", webhookCIDRs},
-		{"ATENDER_TEMPORAL_UI_URL", d.temporalUIURL()},
-		{"TEMPORAL_ADDRESS", d.temporalAddress()},
+		{"ATENDER_TEMPORAL_UI_URL", s.temporalUIURL()},
+		{"TEMPORAL_ADDRESS", s.temporalAddress()},
 		{"TEMPORAL_NAMESPACE", temporalNamespace},
 	}
 }

@@ -3,7 +3,7 @@
 -- P6: the event feed. The one row is the counter of positions; it outlives the events that had them, so that a position
 -- is never given twice, whatever retention has dropped.
 CREATE TABLE feed (
-    only          boolean PRIMARY KEY DEFAULT true CHECK (only),
+    id            smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
     last_position bigint NOT NULL DEFAULT 0
 );
 INSERT INTO feed DEFAULT VALUES;
@@ -21,7 +21,7 @@ CREATE INDEX events_feed ON events (tenant_id, position) WHERE position IS NOT N
 -- P7: the first answers to calls that carried an Idempotency-Key. A row commits with what its call did.
 CREATE TABLE idempotency_keys (
     id         bytea PRIMARY KEY, -- SHA-256 of API key, method, path and key
-    tenant_id  uuid NOT NULL REFERENCES tenants (id),
+    tenant_id  uuid NOT NULL, -- of the API key; no foreign key: its lock would be every call's
     api_key_id uuid NOT NULL,
     request    bytea NOT NULL, -- SHA-256 of the request's body
     status     smallint NOT NULL DEFAULT 0, -- 0 only inside the transaction that claimed the key

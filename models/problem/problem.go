@@ -22,6 +22,7 @@ const (
 	NotFound                 // 404: no such thing, or another tenant's
 	Conflict                 // 409: right in itself, but not in this state
 	Precondition             // 412: If-Match does not match
+	Gone                     // 410: it was there, and is not any more
 	TooLarge                 // 413: the body is over the limit
 	Limited                  // 429: too many
 	Unavailable              // 503: something we need is away; trying again later is right

@@ -20,6 +20,8 @@ import (
 
 // Delivery is one request that arrived.
 type Delivery struct {
+	ID       string // webhook-id
+	Delivery string // which of the subscriptions' deliveries it is
 	At       time.Time
 	Header   http.Header
 	Body     string
@@ -47,19 +49,31 @@ type Inbox struct {
 	mu         sync.Mutex
 	secrets    []string
 	answer     func(Delivery) int
+	hold       func(Delivery)
 	handler    http.Handler
+	lean       bool
+	accepted   int
 	deliveries []Delivery
 	news       chan struct{} // closed and replaced at each arrival
 }
 
 // Open starts a receiver, which is closed when the test ends.
-func Open(t testing.TB) *Inbox {
+func Open(t testing.TB, options ...Option) *Inbox {
 	t.Helper()
 	i := &Inbox{t: t, news: make(chan struct{})}
+	for _, o := range options {
+		o(i)
+	}
 	i.server = httptest.NewServer(http.HandlerFunc(i.receive))
 	t.Cleanup(i.server.Close)
 	return i
 }
+
+// Option changes what a receiver does from the beginning.
+type Option func(*Inbox)
+
+// Lean has it keep what identifies a delivery and its conversation's version and status, and no more: for large runs.
+func Lean(i *Inbox) { i.lean = true }
 
 // URL is where the receiver listens.
 func (i *Inbox) URL() string { return i.server.URL + "/hook" }
@@ -76,6 +90,13 @@ func (i *Inbox) Answer(f func(Delivery) int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.answer = f
+}
+
+// Hold sets what happens before a request is answered, after it was noted: it may wait. nil for nothing.
+func (i *Inbox) Hold(f func(Delivery)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.hold = f
 }
 
 // Replace has requests handled by h instead, which records nothing.
@@ -97,7 +118,10 @@ func (i *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the sender went away
 	}
-	d := Delivery{At: time.Now(), Header: r.Header.Clone(), Body: string(body), Status: http.StatusOK}
+	d := Delivery{
+		ID: r.Header.Get("Webhook-Id"), Delivery: r.Header.Get("X-Atender-Delivery"),
+		At: time.Now(), Header: r.Header.Clone(), Body: string(body), Status: http.StatusOK,
+	}
 	var envelope struct {
 		Event, TenantID string
 		Data            Data
@@ -114,11 +138,35 @@ func (i *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	if i.answer != nil {
 		d.Status = i.answer(d)
 	}
+	hold := i.hold
+	i.keep(d)
+	i.mu.Unlock()
+	if hold != nil {
+		hold(d)
+	}
+	w.WriteHeader(d.Status)
+}
+
+// keep notes a delivery. The lock is held.
+func (i *Inbox) keep(d Delivery) {
+	if d.Status < 300 {
+		i.accepted++
+	}
+	if i.lean {
+		c := d.Data.Conversation
+		d.Header, d.Body = nil, ""
+		d.Data = Data{Conversation: wire.Conversation{ID: c.ID, Version: c.Version, Status: c.Status}}
+	}
 	i.deliveries = append(i.deliveries, d)
 	close(i.news)
 	i.news = make(chan struct{})
-	i.mu.Unlock()
-	w.WriteHeader(d.Status)
+}
+
+// Count is how many deliveries were answered with success so far, repeated ones included.
+func (i *Inbox) Count() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.accepted
 }
 
 // All are the deliveries so far, in the order of arrival.

@@ -35,9 +35,14 @@ type bench struct {
 	store    *models.Store // for what is not measured: tenants, keys, subscriptions
 	db       *pgxpool.Pool
 	tenant   uuid.UUID
+	keyID    uuid.UUID
+	made     []subscription
 	publish  *publisher
 	history  *historian
 }
+
+// subscription is one that the run has made.
+type subscription struct{ tenant, id uuid.UUID }
 
 // openBench starts everything. What it returns has to be closed also after an error, unless it is nil.
 func openBench(ctx context.Context, p params) (*bench, error) {
@@ -63,11 +68,12 @@ func openBench(ctx context.Context, p params) (*bench, error) {
 		return b, err
 	}
 	b.tenant = live.ID
-	_, key, err := b.store.CreateKey(ctx, b.tenant,
+	made, key, err := b.store.CreateKey(ctx, b.tenant,
 		models.NewKey{Name: "load", Scopes: []string{"full_access"}, Tier: "custom"})
 	if err != nil {
 		return b, err
 	}
+	b.keyID = made.ID
 	b.publish = newPublisher(s.apiURL(), key)
 	if p.History {
 		b.history, err = newHistorian(s.env["TEMPORAL_ADDRESS"], s.env["TEMPORAL_NAMESPACE"])
@@ -79,6 +85,9 @@ func (b *bench) databaseURL() string { return b.stack.env["ATENDER_DATABASE_URL"
 
 func (b *bench) close() error {
 	var errs []error
+	if b.p.Dir != "" && b.keyID != uuid.Nil {
+		errs = append(errs, b.tidy())
+	}
 	if b.history != nil {
 		b.history.client.Close()
 	}
@@ -92,6 +101,19 @@ func (b *bench) close() error {
 		errs = append(errs, b.receiver.stop())
 	}
 	return errors.Join(append(errs, b.stack.close(b.p.Keep))...)
+}
+
+// tidy leaves a stack that stays without what points at the receiver that is gone: subscriptions, the key, and the
+// copies of tables. The tenant's conversations stay, as nothing can remove them.
+func (b *bench) tidy() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // also after an interrupt
+	defer cancel()
+	errs := []error{b.store.RevokeKey(ctx, b.tenant, b.keyID)}
+	for _, s := range b.made {
+		errs = append(errs, b.store.DeleteSubscription(ctx, s.tenant, s.id))
+	}
+	_, err := b.db.Exec(ctx, `DROP SCHEMA IF EXISTS `+copySchema+` CASCADE`)
+	return errors.Join(append(errs, err)...)
 }
 
 // openPool opens bare connections, one for each publisher and a few more.
@@ -132,6 +154,7 @@ func (b *bench) subscribe(ctx context.Context, tenant uuid.UUID, scope string, i
 	if err != nil {
 		return err
 	}
+	b.made = append(b.made, subscription{tenant, made.ID})
 	return b.receiver.addSecrets(ctx, map[string]string{path: *made.Secret})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"regexp"
 	"slices"
@@ -189,8 +190,14 @@ func replaced(arg any, text func(string) string, id func(uuid.UUID) uuid.UUID, n
 		return mapped(v, id), nil
 	case []*uuid.UUID:
 		return mapped(v, func(p *uuid.UUID) *uuid.UUID { return pointed(p, id) }), nil
-	case pgx.QueryExecMode:
+	case pgx.QueryExecMode, pgx.QueryResultFormats, pgx.QueryResultFormatsByOID: // how to send it, as database/sql's driver asks
 		return v, nil
+	case driver.Valuer: // array columns, which come as text
+		plain, err := v.Value()
+		if _, again := plain.(driver.Valuer); err != nil || again {
+			return nil, fmt.Errorf("a statement's argument of type %T: %w", arg, err)
+		}
+		return replaced(plain, text, id, number)
 	default:
 		return nil, fmt.Errorf("a statement's argument of type %T: the limit has to learn about it", arg)
 	}

@@ -149,6 +149,8 @@ func (p *params) complete(rest []string) error {
 		return fmt.Errorf("--scenario must be one of %s", strings.Join(names, ", "))
 	case p.N < 1 || p.Concurrency < 1 || p.Warmup < 0 || p.Rate < 0 || p.Conversations < 1 || p.VerifyEvery < 1 || p.LimitN < 0:
 		return errors.New("--n, --concurrency, --conversations and --verify-every must be at least 1, the others not negative")
+	case p.Rate > 0 && (p.Scenario == "drain" || p.Scenario == "timers"):
+		return fmt.Errorf("--rate means nothing for %s", p.Scenario)
 	case p.Scenario == "timers" && p.Window <= 0:
 		return errors.New("--window must be positive")
 	}

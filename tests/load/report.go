@@ -27,7 +27,7 @@ type report struct {
 	Ledger balance `json:"ledger"`
 
 	CPU map[string]float64 `json:"cpuSeconds,omitempty"` // over the measured interval
-	// CPUSettled is until nothing was left to do: the outbox empty, every delivery ended, workflows at rest.
+	// CPUSettled is until nothing was left to do: the outbox empty, every delivery ended, worker and Temporal idle.
 	CPUSettled     map[string]float64 `json:"cpuSecondsUntilSettled,omitempty"`
 	SettledSeconds float64            `json:"settledSeconds,omitempty"` // from the end of the interval
 	MemoryMB       map[string]float64 `json:"memoryHighWaterMB,omitempty"`

@@ -231,7 +231,7 @@ func (b *bench) drain(ctx context.Context, warm, ops []operation) error {
 		last, n = max(last, at), n+1
 	}
 	// Latency from the sending of a message would only say how long the worker was stopped.
-	b.report.Latency, b.report.API, b.report.Parameters.Rate = nil, api, 0
+	b.report.Latency, b.report.API = nil, api
 	b.report.rate(n, first, last)
 	b.report.Drain = &drainFigures{FirstArrivalMS: ms(time.Unix(0, first).Sub(started)), Backlog: accepted(ops)}
 	return nil

@@ -1,0 +1,64 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/problem"
+)
+
+// ListEvents implements GET /v1/events.
+func (h *handlers) ListEvents(ctx context.Context, r contract.ListEventsRequestObject) (
+	contract.ListEventsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	q := models.FeedQuery{
+		After: value(r.Params.After), ConversationID: r.Params.ConversationID, Limit: value(r.Params.Limit),
+	}
+	if types := value(r.Params.Types); types != "" {
+		q.Types = strings.Split(types, ",")
+		if err := checkTypes("types", q.Types); err != nil {
+			return nil, err
+		}
+	}
+	found, err := h.store.Feed(ctx, p.TenantID, q)
+	if err != nil {
+		return nil, err
+	}
+	return eventPage{Data: list(found.Events), NextCursor: found.Next, HasMore: found.HasMore}, nil
+}
+
+// checkTypes refuses event types that do not exist: a filter with a slip in it would wait for ever.
+func checkTypes(field string, types []string) error {
+	for _, t := range types {
+		if !slices.Contains(lifecycle.EventTypes, lifecycle.EventType(t)) {
+			return problem.Fields(problem.Field{Field: field, Code: "unknown", Message: "there is no event type " + t})
+		}
+	}
+	return nil
+}
+
+// eventPage is the answer, whose payloads are written as they are: the generated one would write them as HTML can hold
+// them, and they would not be the bytes that webhooks carry any more.
+type eventPage contract.EventPage
+
+// VisitListEventsResponse implements contract.ListEventsResponseObject.
+func (p eventPage) VisitListEventsResponse(w http.ResponseWriter) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(p); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(http.StatusOK)
+	_, err := b.WriteTo(w)
+	return err
+}

@@ -1,0 +1,57 @@
+// Package fault stops a process at the places where the protocols say what a crash leaves behind (the ✗ of protocols.md),
+// for tests. Switched off, a point costs one atomic load.
+package fault
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"syscall"
+)
+
+// Point is a place where a process can be stopped.
+type Point string
+
+// The points, named for the steps of protocols.md.
+const (
+	BeforeCommit  Point = "P1.7-before-commit" // a change is written and not committed
+	AfterCommit   Point = "P1.7-after-commit"  // committed, nobody woken
+	AfterTick     Point = "P3.3-after-tick"    // what was due is applied, the workflow does not know
+	BeforeRecord  Point = "P4.3-before-record" // the endpoint has answered, nobody knows
+	AfterTelling  Point = "P1.7-after-telling" // Temporal was told, the outbox row is still there
+	BeforeArming  Point = "P4.7-before-arming" // retries are made, the workflow is not armed for the next
+	AfterSequence Point = "P6.2-before-commit" // positions given, not committed
+	BeforeAnswer  Point = "P7.2-before-commit" // the effect is made under an idempotency key, not committed
+)
+
+// Points are all points.
+var Points = []Point{
+	BeforeCommit, AfterCommit, AfterTick, BeforeRecord, AfterTelling, BeforeArming, AfterSequence, BeforeAnswer,
+}
+
+// Variable is the environment variable that arms a point: the process kills itself there, once, with SIGKILL.
+const Variable = "ATENDER_FAULT"
+
+var armed atomic.Pointer[Point]
+
+// Arm arms the point that the environment names, if it names one. Errors: a name that is no point's.
+func Arm() error {
+	name := Point(os.Getenv(Variable))
+	if name == "" {
+		return nil
+	}
+	if !slices.Contains(Points, name) {
+		return fmt.Errorf("%s: there is no fault point %q; there are %v", Variable, name, Points)
+	}
+	armed.Store(&name)
+	return nil
+}
+
+// At stops the process if this point is armed.
+func At(p Point) {
+	if a := armed.Load(); a != nil && *a == p {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // no deferred function, no goodbye
+		select {}                                      // the signal comes
+	}
+}

@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+)
+
+func TestPublicPagesAnswer(t *testing.T) {
+	t.Parallel()
+	require.JSONEq(t, `{"status": "ready", "database": "ok", "temporal": "ok"}`, string(get(t, shared.APIURL+"/readyz").body))
+	require.JSONEq(t, `{"status": "ok"}`, string(get(t, shared.APIURL+"/healthz").body))
+	require.JSONEq(t, `{"version": "e2e"}`, string(get(t, shared.APIURL+"/version").body))
+	var document struct {
+		OpenAPI string
+		Paths   map[string]any
+	}
+	require.NoError(t, json.Unmarshal(get(t, shared.APIURL+"/openapi.json").body, &document))
+	require.Regexp(t, `^3\.1\.`, document.OpenAPI)
+	require.Contains(t, document.Paths, "/v1/conversations/outbound")
+	docs := get(t, shared.DocsURL)
+	require.Contains(t, docs.header.Get("Content-Type"), "text/html")
+	require.Contains(t, string(docs.body), "redoc")
+	require.Contains(t, get(t, shared.ReceiverURL).header.Get("Content-Type"), "text/html")
+	refused, err := send(http.MethodGet, shared.APIURL+"/v1/me", "", "")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, refused.status, "all else needs a key")
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	shared.create(t, "metrics-1", "metrics@example.com")
+	shared.awaitReceived(t, 20*time.Second, "metrics@example.com", 3)
+	api := string(get(t, shared.MetricsURL).body)
+	for _, series := range []string{
+		`atender_http_requests_total{method="POST",route="/v1/conversations/outbound",status="2xx"} `,
+		"atender_http_request_duration_seconds_count{", "atender_db_connections_open ",
+	} {
+		require.Contains(t, api, "\n"+series)
+	}
+	address := strings.TrimSpace(shared.shell(t, "sh", "-c", `echo "$ATENDER_WORKER_METRICS_ADDR"`))
+	var worker string
+	eventually(t, 10*time.Second, func() error { // an attempt counts when it is recorded, which is after it has arrived
+		worker = string(get(t, "http://"+address+"/metrics").body)
+		if !strings.Contains(worker, "\natender_delivery_attempts_total{") {
+			return fmt.Errorf("no attempts in\n%s", worker)
+		}
+		return nil
+	})
+	for _, series := range []string{
+		`atender_outbox_relayed_total{outcome="ok"} `, "atender_outbox_depth ", "atender_delivery_lag_seconds_count ",
+	} {
+		require.Contains(t, worker, "\n"+series)
+	}
+}
+
+// What tells scripts and shells about the stack is for its owner's eyes, and enough to run every command by hand.
+func TestCommandsInAShell(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ready.json", "env", "state.json"} {
+		info, err := os.Stat(shared.dir + "/" + name)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+	}
+	require.Equal(t, "atender e2e\n", shared.shell(t, binary, "version"))
+	require.Regexp(t, `(?m)^\d+ +Demo +\w+ +`+shared.TenantID+" ", shared.shell(t, binary, "tenant", "list"))
+
+	key := strings.TrimSpace(shared.shell(t, binary, "key", "create", "--tenant", shared.TenantID, "--name", "night job",
+		"--scope", "conversations:read"))
+	require.Regexp(t, `^sa_live_\w+$`, key, "nothing else is on standard output")
+	var me struct{ ID, Name, TenantID string }
+	a, err := send(http.MethodGet, shared.APIURL+"/v1/me", key, "")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	require.NoError(t, json.Unmarshal(a.body, &me))
+	require.Equal(t, "night job", me.Name)
+	require.Equal(t, shared.TenantID, me.TenantID)
+	a, err = send(http.MethodPost, shared.APIURL+"/v1/conversations/outbound", key, order("shell-1", "shell@example.com"))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, a.status, "it may only read: %s", a.body)
+	require.Contains(t, shared.shell(t, binary, "key", "list", "--tenant", shared.TenantID), me.ID)
+
+	shared.shell(t, binary, "key", "revoke", "--tenant", shared.TenantID, me.ID)
+	eventually(t, 10*time.Second, func() error { // the API hears of it by a wake-up, or believes it 5 seconds longer
+		a, err := send(http.MethodGet, shared.APIURL+"/v1/me", key, "")
+		if err == nil && a.status != http.StatusUnauthorized {
+			err = fmt.Errorf("still %d", a.status)
+		}
+		return err
+	})
+}
+
+// In Temporal, and in its UI, a conversation's workflow is found by the conversation's id.
+func TestTemporalFindsAConversation(t *testing.T) {
+	t.Parallel()
+	c := shared.create(t, "temporal-1", "temporal@example.com")
+	temporal, err := client.Dial(client.Options{
+		HostPort: shared.TemporalAddress, Namespace: shared.TemporalNamespace,
+		Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	})
+	require.NoError(t, err)
+	defer temporal.Close()
+	id, query := "conversation/"+shared.TenantID+"/"+c.ID, fmt.Sprintf("AtenderConversation = %q", c.ID)
+	eventually(t, 20*time.Second, func() error {
+		found, err := temporal.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: query})
+		if err != nil {
+			return err
+		}
+		if len(found.Executions) != 1 || found.Executions[0].Execution.WorkflowId != id {
+			return fmt.Errorf("found %v", found.Executions)
+		}
+		return nil
+	})
+	page := get(t, shared.TemporalUIURL)
+	require.Contains(t, page.header.Get("Content-Type"), "text/html")
+	list := get(t, shared.TemporalUIURL+"/api/v1/namespaces/"+shared.TemporalNamespace+"/workflows?query="+url.QueryEscape(query))
+	require.Contains(t, string(list.body), id)
+}

@@ -1,0 +1,286 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// httpClient is every writer's. A request that a killed process leaves unanswered fails at once, one that a paused
+// service holds up is answered by the API within its own limit of 25 s.
+var httpClient = &http.Client{
+	Timeout:   40 * time.Second,
+	Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+}
+
+// reply is what the API answered.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// field reads a string at a path of the answer's JSON; empty when it is not there.
+func (r reply) field(path ...string) string {
+	var at any
+	if json.Unmarshal(r.body, &at) != nil {
+		return ""
+	}
+	for _, name := range path {
+		object, _ := at.(map[string]any)
+		at = object[name]
+	}
+	text, _ := at.(string)
+	return text
+}
+
+func (r reply) ok() bool { return r.status/100 == 2 }
+
+// writer is one client of the API, with randomness of its own.
+type writer struct {
+	w   *world
+	rng *rand.Rand
+	n   int // calls made
+}
+
+func (w *world) writer(i int) *writer {
+	source := rand.NewPCG(*seedFlag, nameHash(fmt.Sprint(w.t.Name(), i)))
+	return &writer{w: w, rng: rand.New(source), n: i} //nolint:gosec // repeatable, not secret
+}
+
+// call makes one request, of the APIs in turn, and notes what it was answered with. err is that there was no answer.
+func (c *writer) call(ctx context.Context, method, path string, body any) (reply, error) {
+	var content []byte
+	if body != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			return reply{}, err
+		}
+	}
+	c.n++
+	api := c.w.apis[c.n%len(c.w.apis)]
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+api.addr+path, bytes.NewReader(content))
+	if err != nil {
+		return reply{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.w.key)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := httpClient.Do(request)
+	if err != nil {
+		c.w.ledger.unanswered()
+		return reply{}, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	r := reply{status: answer.StatusCode, header: answer.Header}
+	if r.body, err = io.ReadAll(answer.Body); err != nil {
+		c.w.ledger.unanswered()
+		return r, err
+	}
+	c.w.ledger.answered(api, method+" "+path, r)
+	return r, nil
+}
+
+// retryPause is what a patient client waits before it asks again.
+const retryPause = 25 * time.Millisecond
+
+// insist repeats a call until it is answered with something else than that the API is away.
+func (c *writer) insist(ctx context.Context, method, path string, body any) (r reply, tries int, err error) {
+	for tries = 1; ; tries++ {
+		r, err = c.call(ctx, method, path, body)
+		if err == nil && r.status != http.StatusServiceUnavailable {
+			return r, tries, nil
+		}
+		select {
+		case <-ctx.Done():
+			return r, tries, ctx.Err()
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+type object = map[string]any
+
+// order is a new conversation with a message and two tags, of one of a few customers.
+func order(reference string, customer int) object {
+	return object{
+		"externalReference": reference, "subject": "Where is it?",
+		"contact":         object{"email": fmt.Sprintf("customer-%d@example.com", customer)},
+		"outboundContext": object{"originalMessage": "It has not come."},
+		"tags":            []string{"vip", "refund"},
+	}
+}
+
+// create makes a conversation as a careful client does: it asks until it has an answer. That the conversation exists is
+// as good an answer after a try that got none.
+func (c *writer) create(ctx context.Context, reference string) (uuid.UUID, error) {
+	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/outbound", order(reference, c.rng.IntN(100)))
+	if err != nil {
+		return uuid.Nil, err
+	}
+	text := r.field("id")
+	if r.status == http.StatusConflict && tries > 1 {
+		text = r.field("error", "details", "conversationId")
+	} else if r.status != http.StatusCreated {
+		return uuid.Nil, fmt.Errorf("create %s, try %d: %d %s", reference, tries, r.status, r.body)
+	}
+	id, err := uuid.Parse(text)
+	if err == nil {
+		c.w.ledger.create(reference, id, r.status == http.StatusCreated)
+	}
+	return id, err
+}
+
+// message posts a message that repeating does not double.
+func (c *writer) message(ctx context.Context, conversation uuid.UUID, externalID string) error {
+	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/"+conversation.String()+"/messages",
+		object{"text": "On its way.", "externalId": externalID})
+	if err != nil {
+		return err
+	}
+	if r.status != http.StatusCreated && (r.status != http.StatusOK || tries == 1) {
+		return fmt.Errorf("message %s, try %d: %d %s", externalID, tries, r.status, r.body)
+	}
+	id, err := uuid.Parse(r.field("message", "id"))
+	if err == nil {
+		c.w.ledger.message(id)
+	}
+	return err
+}
+
+// snooze puts a conversation to sleep for a while that begins now; it gives up trying when the while is over.
+func (c *writer) snooze(ctx context.Context, conversation uuid.UUID, for_ time.Duration) error {
+	until := time.Now().Add(for_).Truncate(time.Millisecond)
+	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/"+conversation.String()+"/snooze",
+		object{"until": until.UTC().Format(time.RFC3339Nano)})
+	switch {
+	case err != nil:
+		return err
+	case r.ok():
+		c.w.ledger.snooze(conversation, until)
+		return nil
+	case tries > 1 && r.status == http.StatusBadRequest: // it is over, whether or not it had begun
+		return nil
+	default:
+		return fmt.Errorf("snooze, try %d: %d %s", tries, r.status, r.body)
+	}
+}
+
+// resolve marks a conversation done; after a try that got no answer it may be done already.
+func (c *writer) resolve(ctx context.Context, conversation uuid.UUID) error {
+	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/"+conversation.String()+"/resolve", nil)
+	switch {
+	case err != nil:
+		return err
+	case r.ok():
+		c.w.ledger.resolve(conversation)
+		return nil
+	case tries > 1 && r.status == http.StatusConflict:
+		return nil
+	default:
+		return fmt.Errorf("resolve, try %d: %d %s", tries, r.status, r.body)
+	}
+}
+
+// load is writers at work in the background.
+type load struct {
+	w      *world
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+	made   atomic.Int64 // operations that were answered
+	enough atomic.Bool  // nothing more is begun
+}
+
+// drive starts n writers that do f again and again, with rising numbers, until it says that there is no more to do or the
+// load is stopped. What f reports fails the test.
+func (w *world) drive(n int, f func(ctx context.Context, c *writer, i int) (more bool, err error)) *load {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	l := &load{w: w, cancel: cancel}
+	var next atomic.Int64
+	for i := range n {
+		c := w.writer(i)
+		l.done.Go(func() {
+			for ctx.Err() == nil && !l.enough.Load() {
+				more, err := f(ctx, c, int(next.Add(1))-1)
+				if err != nil && ctx.Err() == nil {
+					w.t.Errorf("writer: %v", err)
+					return
+				}
+				if err != nil || !more {
+					return
+				}
+				l.made.Add(1)
+			}
+		})
+	}
+	w.t.Cleanup(l.stop)
+	return l
+}
+
+// creates drives n writers that create conversations until there are total of them; total 0 is until they are stopped.
+func (w *world) creates(writers, total int) *load {
+	w.t.Helper()
+	return w.drive(writers, func(ctx context.Context, c *writer, i int) (bool, error) {
+		if total > 0 && i >= total {
+			return false, nil
+		}
+		_, err := c.create(ctx, fmt.Sprintf("order-%d", i))
+		return true, err
+	})
+}
+
+// halt lets nobody begin anything more and waits until what is under way is answered.
+func (l *load) halt() {
+	l.w.t.Helper()
+	l.enough.Store(true)
+	l.finish(2 * time.Minute)
+}
+
+// stop calls off what is under way, and waits.
+func (l *load) stop() {
+	l.cancel()
+	l.done.Wait()
+}
+
+// finish waits until there is no more to do.
+func (l *load) finish(within time.Duration) {
+	l.w.t.Helper()
+	over := make(chan struct{})
+	go func() {
+		l.done.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+	case <-time.After(within):
+		l.w.t.Fatalf("the load did not end within %s", within)
+	}
+	if l.w.t.Failed() {
+		l.w.t.FailNow()
+	}
+}
+
+// await waits for n more operations to be answered.
+func (l *load) await(within time.Duration, n int) {
+	l.w.t.Helper()
+	until := l.made.Load() + int64(n)
+	eventually(l.w.t, within, fmt.Sprintf("%d more answers", n), func() bool { return l.made.Load() >= until })
+}
+
+// envelope tells whether an answer is an error as the API promises them.
+func envelope(r reply) bool {
+	return strings.HasPrefix(r.header.Get("Content-Type"), "application/json") &&
+		r.field("error", "code") != "" && r.field("error", "message") != "" && r.field("requestId") != ""
+}

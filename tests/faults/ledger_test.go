@@ -1,0 +1,252 @@
+package faults
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/tests/inbox"
+)
+
+// ledger is what the API has answered, and what a crash entitles to come twice.
+type ledger struct {
+	mu            sync.Mutex
+	conversations map[string]uuid.UUID // by reference: those a 201 or, after a try without an answer, a 409 named
+	created       int                  // of them by 201
+	messages      []uuid.UUID
+	snoozes       map[uuid.UUID]time.Time // until when, by conversation
+	resolved      map[uuid.UUID]bool
+	statuses      map[int]int
+	byAPI         map[*process]int
+	silent        int                    // calls without an answer
+	wrong         []string               // answers that the API must never give
+	repeatable    map[string][]time.Time // deliveries that were claimed and not recorded when a worker was killed, and when
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		conversations: map[string]uuid.UUID{}, snoozes: map[uuid.UUID]time.Time{}, resolved: map[uuid.UUID]bool{},
+		statuses: map[int]int{}, byAPI: map[*process]int{}, repeatable: map[string][]time.Time{},
+	}
+}
+
+func (l *ledger) do(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
+func (l *ledger) unanswered() { l.do(func() { l.silent++ }) }
+
+// answered notes an answer. Whatever happens to what is behind the API, it is never 500, and 503 is an error as promised.
+func (l *ledger) answered(api *process, what string, r reply) {
+	l.do(func() {
+		l.statuses[r.status]++
+		l.byAPI[api]++
+		away := r.status == http.StatusServiceUnavailable && envelope(r) && r.header.Get("Retry-After") != ""
+		if r.status >= 500 && !away {
+			l.wrong = append(l.wrong, fmt.Sprintf("%s: %d %s", what, r.status, r.body))
+		}
+	})
+}
+
+func (l *ledger) create(reference string, id uuid.UUID, by201 bool) {
+	l.do(func() {
+		if have, ok := l.conversations[reference]; ok && have != id {
+			l.wrong = append(l.wrong, fmt.Sprintf("%s is %s in one answer and %s in another", reference, have, id))
+		}
+		l.conversations[reference] = id
+		if by201 {
+			l.created++
+		}
+	})
+}
+
+func (l *ledger) message(id uuid.UUID) { l.do(func() { l.messages = append(l.messages, id) }) }
+
+func (l *ledger) snooze(conversation uuid.UUID, until time.Time) {
+	l.do(func() { l.snoozes[conversation] = until })
+}
+
+func (l *ledger) resolve(conversation uuid.UUID) { l.do(func() { l.resolved[conversation] = true }) }
+
+func (l *ledger) mayRepeat(deliveries []string, at time.Time) {
+	l.do(func() {
+		for _, d := range deliveries {
+			l.repeatable[d] = append(l.repeatable[d], at)
+		}
+	})
+}
+
+// seen is how often an answer has had a status.
+func (l *ledger) seen(status int) (n int) {
+	l.do(func() { n = l.statuses[status] })
+	return n
+}
+
+// settle waits until nothing is owed any more: no delivery, no snooze, nothing to tell Temporal, no place in the feed.
+func (w *world) settle(within time.Duration) {
+	w.t.Helper()
+	var left string
+	deadline := time.Now().Add(within)
+	for {
+		found, err := tryRows[string](w, `SELECT concat_ws(', ',
+			(SELECT nullif(count(*), 0) || ' deliveries ' || string_agg(DISTINCT state, '/') FROM deliveries WHERE state IN ('pending', 'leased')),
+			(SELECT nullif(count(*), 0) || ' conversations with something due' FROM conversations WHERE next_due_at IS NOT NULL),
+			(SELECT nullif(count(*), 0) || ' outbox rows' FROM outbox),
+			(SELECT nullif(count(*), 0) || ' events without a position' FROM events WHERE position IS NULL
+				AND EXISTS (SELECT FROM events WHERE position IS NOT NULL)))`)
+		if err == nil {
+			if left = found[0]; left == "" {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			require.FailNow(w.t, "it does not settle", "after %s there are %s; %v", within, left, err)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// halves finds what only a write that is not atomic, or is made twice, could leave: each query names offenders.
+var halves = map[string]string{
+	"a conversation without its one creation": `SELECT c.id::text FROM conversations c WHERE
+		(SELECT count(*) FROM events e WHERE e.conversation_id = c.id AND e.type = 'conversation.created' AND e.version = 1) <> 1
+		OR (SELECT count(*) FROM timeline l WHERE l.conversation_id = c.id AND l.kind = 'created' AND l.version = 1) <> 1`,
+	"a creation whose tags were not announced, or not once": `SELECT c.id::text FROM conversations c
+		WHERE external_reference IS NOT NULL AND (SELECT count(*) FROM events e
+			WHERE e.conversation_id = c.id AND e.type = 'tag.added' AND e.version = 1) <> 2`,
+	"a creation without its message": `SELECT c.id::text FROM conversations c WHERE external_reference IS NOT NULL
+		AND (SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND m.direction = 'inbound') <> 1`,
+	"a message without its one event": `SELECT c.id::text FROM conversations c WHERE
+		(SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND m.direction <> 'note')
+		<> (SELECT count(*) FROM events e WHERE e.conversation_id = c.id AND e.type IN ('message.received', 'message.sent'))`,
+	"a message that is not in the timeline once": `SELECT m.id::text FROM messages m WHERE
+		(SELECT count(*) FROM timeline l WHERE l.conversation_id = m.conversation_id AND l.data ->> 'messageId' = m.id::text) <> 1`,
+	"a version that nothing in the timeline accounts for": `SELECT c.id::text FROM conversations c WHERE
+		(SELECT array_agg(DISTINCT l.version ORDER BY l.version) FROM timeline l WHERE l.conversation_id = c.id)
+		IS DISTINCT FROM (SELECT array_agg(v ORDER BY v) FROM generate_series(1, c.version) v)`,
+	"an event that is there twice": `SELECT min(id::text) FROM events
+		GROUP BY coalesce(conversation_id, contact_id), version, type, payload HAVING count(*) > 1`,
+	"an event without its one delivery to a webhook": `SELECT e.id::text FROM events e
+		JOIN subscriptions s ON s.tenant_id = e.tenant_id LEFT JOIN deliveries d ON d.event_id = e.id AND d.subscription_id = s.id
+		GROUP BY e.id, s.id HAVING count(d.id) <> 1`,
+	"a delivery that was given up": `SELECT id::text FROM deliveries WHERE state <> 'delivered'`,
+	"a place in the feed that was given twice": `SELECT position::text FROM events WHERE position IS NOT NULL
+		GROUP BY position HAVING count(*) > 1`,
+	"a contact without a conversation": `SELECT ct.id::text FROM contacts ct
+		WHERE NOT EXISTS (SELECT FROM conversations c WHERE c.contact_id = ct.id)`,
+	"a snooze that ended more or less than once": `SELECT c.id::text FROM conversations c WHERE
+		(SELECT count(*) FROM timeline l WHERE l.conversation_id = c.id AND l.kind = 'snoozed')
+		<> (SELECT count(*) FROM timeline l WHERE l.conversation_id = c.id AND l.kind = 'woken')`,
+	"a wake without its one event": `SELECT c.id::text FROM conversations c WHERE
+		(SELECT count(*) FROM timeline l WHERE l.conversation_id = c.id AND l.kind = 'woken')
+		<> (SELECT count(*) FROM events e WHERE e.conversation_id = c.id AND e.type = 'conversation.updated'
+			AND e.payload::jsonb #>> '{data,changes,status,from}' = 'snoozed')`,
+}
+
+// balance compares what was answered with what the database has and what the receivers have accepted, and returns how
+// many deliveries came more than once. Scenarios whose conversations do more than the queries foresee name those to leave
+// out.
+func (w *world) balance(without ...string) (duplicates int) {
+	w.t.Helper()
+	l := w.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	require.Empty(w.t, l.wrong, "answers that must not be")
+	have := set(rows[string](w, `SELECT external_reference || ' ' || id FROM conversations WHERE external_reference IS NOT NULL`))
+	for reference, id := range l.conversations {
+		require.Contains(w.t, have, reference+" "+id.String(), "a conversation that was answered with success is lost")
+	}
+	messages := set(rows[string](w, `SELECT id::text FROM messages`))
+	for _, id := range l.messages {
+		require.Contains(w.t, messages, id.String(), "a message that was answered with success is lost")
+	}
+	for what, query := range queries(without) {
+		require.Empty(w.t, rows[string](w, query), what)
+	}
+	w.balanceSnoozes()
+	duplicates = w.balanceDeliveries()
+	w.logf("ledger: %d conversations (%d by 201), %d messages, %d snoozes, %d resolved; answers %v, %d calls unanswered; "+
+		"%d deliveries accepted, %d of them again", len(l.conversations), l.created, len(l.messages), len(l.snoozes),
+		len(l.resolved), l.statuses, l.silent, w.arrived(), duplicates)
+	return duplicates
+}
+
+func queries(without []string) map[string]string {
+	kept := maps.Clone(halves)
+	for _, what := range without {
+		if _, ok := kept[what]; !ok {
+			panic("there is no check for " + what)
+		}
+		delete(kept, what)
+	}
+	return kept
+}
+
+// balanceSnoozes checks that what was answered with success did what it said.
+func (w *world) balanceSnoozes() {
+	w.t.Helper()
+	slept := set(rows[string](w, `SELECT conversation_id::text FROM timeline WHERE kind = 'snoozed'`))
+	for id := range w.ledger.snoozes {
+		require.Contains(w.t, slept, id.String(), "a snooze that was answered with success is lost")
+	}
+	resolved := set(rows[string](w, `SELECT conversation_id::text FROM timeline WHERE kind = 'resolved'`))
+	for id := range w.ledger.resolved {
+		require.Contains(w.t, resolved, id.String(), "a resolution that was answered with success is lost")
+	}
+}
+
+// balanceDeliveries compares deliveries with arrivals, both ways. One that came twice must have been claimed and not
+// recorded when a worker was killed, and its first arrival fall within the lease that the kill cut off.
+func (w *world) balanceDeliveries() (duplicates int) {
+	w.t.Helper()
+	first := map[string]inbox.Delivery{}
+	times := map[string]int{}
+	for _, in := range w.inboxes {
+		for _, d := range in.Accepted() {
+			require.True(w.t, d.Verified, "the signature of %s", d.Delivery)
+			if times[d.Delivery]++; times[d.Delivery] == 1 {
+				first[d.Delivery] = d
+			}
+			require.Equal(w.t, first[d.Delivery].ID, d.ID, "every attempt has the same webhook-id")
+		}
+	}
+	owed := rows[string](w, `SELECT id || ' ' || event_id FROM deliveries`)
+	require.Len(w.t, times, len(owed), "deliveries that arrived, against those that there are")
+	known := set(owed)
+	for id, d := range first {
+		require.Contains(w.t, known, id+" "+d.ID, "what arrived was never owed, or under another webhook-id")
+		if times[id] == 1 {
+			continue
+		}
+		duplicates += times[id] - 1
+		kills := w.ledger.repeatable[id]
+		require.GreaterOrEqual(w.t, len(kills), times[id]-1, "delivery %s came %d times, without that many kills", id, times[id])
+		require.WithinRange(w.t, d.At, kills[0].Add(-lease), kills[0], "the first arrival, within the lease that was cut off")
+	}
+	return duplicates
+}
+
+// lease is how long a claim holds (P4.1).
+const lease = 30 * time.Second
+
+func set(values []string) map[string]bool {
+	s := make(map[string]bool, len(values))
+	for _, v := range values {
+		s[v] = true
+	}
+	return s
+}
+
+// requireNothingSilent is for scenarios in which the API never went away.
+func (w *world) requireNothingSilent(t *testing.T) {
+	t.Helper()
+	w.ledger.do(func() { require.Zero(t, w.ledger.silent, "calls without an answer") })
+}

@@ -1,0 +1,180 @@
+// Package faults runs the product as processes and takes parts of it away under load: api and worker are killed, Temporal
+// and PostgreSQL stopped, killed and wiped. Afterwards a ledger must balance: what the API has answered with success,
+// against what the database has, against what a receiver has accepted.
+//
+// Every scenario draws what is random from a seed, which it prints; -seed repeats it (timing aside). Sizes are small
+// enough for every run of the tests; -full, or ATENDER_FAULTS=full, takes those of a thorough one.
+package faults
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/atender/atender/deploy/local"
+	"github.com/atender/atender/models"
+)
+
+var (
+	seedFlag = flag.Uint64("seed", 0, "seed of what is random; 0 for a new one")
+	fullFlag = flag.Bool("full", os.Getenv("ATENDER_FAULTS") == "full", "run the full sizes")
+)
+
+// sized is the small or the full size of something.
+func sized[T any](small, full T) T {
+	if *fullFlag {
+		return full
+	}
+	return small
+}
+
+// random returns a test's own source and prints the seed that repeats it.
+func random(t *testing.T) *rand.Rand {
+	t.Helper()
+	t.Logf("repeat with: go test ./tests/faults -run '^%s$' -seed %d", t.Name(), *seedFlag)
+	return rand.New(rand.NewPCG(*seedFlag, nameHash(t.Name()))) //nolint:gosec // repeatable, not secret
+}
+
+func nameHash(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return h.Sum64()
+}
+
+// services are PostgreSQL and Temporal for the whole package. Scenarios run one after the other, so that the fault of one
+// does not reach another.
+var services *local.Deps
+
+// binary is the atender under test.
+var binary string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *seedFlag == 0 {
+		*seedFlag = rand.Uint64N(1 << 32) //nolint:gosec // not secret
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "atender-faults-")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }() // the system clears its directory for temporary files
+		err = os.Chmod(dir, 0o711)               // root's PostgreSQL runs as another user, who has to pass through
+	}
+	if err == nil {
+		err = errors.Join(build(dir), startServices(dir))
+	}
+	if services != nil {
+		defer services.Stop()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// build makes the binary as a release is made.
+func build(dir string) error {
+	module, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return fmt.Errorf("find the module: %w", err)
+	}
+	binary = filepath.Join(dir, "atender")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	cmd.Dir = filepath.Dir(strings.TrimSpace(string(module)))
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// template is the database that those of the scenarios are copied from.
+const template = "faults_template"
+
+func startServices(dir string) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // the Temporal CLI may have to be built
+	defer cancel()
+	if services, err = local.StartDeps(ctx, local.Options{Dir: filepath.Join(dir, "stack")}); err != nil {
+		return err
+	}
+	if err := admin(ctx, `CREATE DATABASE `+template); err != nil {
+		return err
+	}
+	return models.Migrate(ctx, databaseURL(template), slog.New(slog.DiscardHandler))
+}
+
+func databaseURL(name string) string {
+	return strings.Replace(services.DatabaseURL, "/atender?", "/"+name+"?", 1)
+}
+
+// admin runs a statement outside the scenarios' databases.
+func admin(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, services.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // nothing is lost with it
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	return nil
+}
+
+// The services, for short.
+const (
+	postgres = local.Postgres
+	temporal = local.Temporal
+)
+
+// stop takes a service away in order, kill without notice; give brings it back.
+func stop(t *testing.T, s local.Service) {
+	t.Helper()
+	if err := services.StopService(s); err != nil {
+		t.Fatalf("stop %s: %v", s, err)
+	}
+	t.Cleanup(func() { restore(t, s) })
+}
+
+func kill(t *testing.T, s local.Service) {
+	t.Helper()
+	if err := services.KillService(s); err != nil {
+		t.Fatalf("kill %s: %v", s, err)
+	}
+	t.Cleanup(func() { restore(t, s) })
+}
+
+func give(t *testing.T, s local.Service) {
+	t.Helper()
+	if err := services.StartService(t.Context(), s); err != nil {
+		t.Fatalf("start %s: %v", s, err)
+	}
+}
+
+// restore brings a service back that a scenario, because it failed, has left away: the next one needs it.
+func restore(t *testing.T, s local.Service) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if err := services.StartService(ctx, s); err == nil {
+		t.Logf("%s was left away; it is back", s)
+	}
+}
+
+// spawner runs functions on one thread that never ends: on Linux a child's parent, whose death it is told of, is the
+// thread that started it.
+var spawner = sync.OnceValue(newSpawner)

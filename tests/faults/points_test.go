@@ -1,0 +1,154 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/tests/inbox"
+)
+
+// Each ✗ of protocols.md: the process is stopped right there, and the step's promise is kept by the next one.
+
+// armed starts a process that ends itself at the point.
+func (w *world) armed(role string, point fault.Point) *process {
+	w.t.Helper()
+	p := w.prepare(role, fault.Variable+"="+string(point))
+	p.launch()
+	return p
+}
+
+// awaitEnd waits for a process to stop itself.
+func (w *world) awaitEnd(p *process) {
+	w.t.Helper()
+	eventually(w.t, 40*time.Second, "the "+p.role+" stops itself", func() bool { return !p.running() })
+	w.ledger.mayRepeat(rows[string](w, `SELECT id::text FROM deliveries WHERE state = 'leased'`), time.Now())
+}
+
+// cutOff makes a call that gets no answer, because the API stops itself.
+func (w *world) cutOff(point fault.Point, reference string) {
+	w.t.Helper()
+	api := w.armed("api", point)
+	api.awaitReady()
+	w.apis = append(w.apis, api)
+	_, err := w.writer(0).call(w.t.Context(), http.MethodPost, "/v1/conversations/outbound", order(reference, 1))
+	require.Error(w.t, err)
+	w.awaitEnd(api)
+	w.apis = nil
+}
+
+func TestCrashBeforeTheCommitOfAChange(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe()
+	w.cutOff(fault.BeforeCommit, "order-1")
+	for _, table := range []string{"conversations", "contacts", "messages", "tags", "timeline", "events", "deliveries", "outbox"} {
+		require.Zero(t, row[int](w, `SELECT count(*) FROM `+table), "nothing happened: %s", table)
+	}
+	w.startAPI()
+	w.start("worker")
+	_, err := w.writer(1).create(t.Context(), "order-1")
+	require.NoError(t, err)
+	w.settle(30 * time.Second)
+	require.Zero(t, w.balance())
+}
+
+func TestCrashAfterTheCommitOfAChange(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe()
+	w.cutOff(fault.AfterCommit, "order-1")
+	w.start("worker") // which nobody woke
+	w.settle(30 * time.Second)
+	w.startAPI()
+	r, err := w.writer(1).call(t.Context(), http.MethodPost, "/v1/conversations/outbound", order("order-1", 1))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusConflict, r.status, "whoever asks again is told")
+	id, err := uuid.Parse(r.field("error", "details", "conversationId"))
+	require.NoError(t, err)
+	w.ledger.create("order-1", id, false)
+	require.Zero(t, w.balance(), "everything happened")
+}
+
+func TestCrashAfterTellingTemporal(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe()
+	w.startAPI()
+	worker := w.armed("worker", fault.AfterTelling)
+	_, err := w.writer(0).create(t.Context(), "order-1")
+	require.NoError(t, err)
+	w.awaitEnd(worker)
+	require.Positive(t, row[int](w, `SELECT count(*) FROM outbox`), "the row is still there, and is told again")
+	w.exec(`UPDATE outbox SET available_at = clock_timestamp()`) // the claim runs out now instead of in 30 s
+	w.expireLeases()
+	w.start("worker")
+	w.settle(30 * time.Second)
+	w.balance()
+}
+
+// The conversation's workflow does not know that its tick was made; it makes it again, and nothing is due.
+func TestCrashAfterATick(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe()
+	w.startAPI()
+	worker := w.start("worker")
+	c := w.writer(0)
+	id, err := c.create(t.Context(), "order-1")
+	require.NoError(t, err)
+	require.NoError(t, c.snooze(t.Context(), id, 4*time.Second))
+	eventually(t, 10*time.Second, "the workflow is armed", func() bool {
+		return row[bool](w, `SELECT armed_for IS NOT NULL AND armed_for = next_due_at FROM conversations`)
+	})
+	w.killWorker(worker)
+	w.expireLeases()
+	dying := w.armed("worker", fault.AfterTick)
+	w.awaitEnd(dying)
+	require.Equal(t, "active", row[string](w, `SELECT status FROM conversations`), "the wake was committed")
+	w.expireLeases()
+	w.start("worker")
+	w.settle(30 * time.Second)
+	require.Equal(t, 1, row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`))
+	w.balance()
+}
+
+func TestCrashBeforeTheRecordOfDeliveries(t *testing.T) {
+	w := newWorld(t)
+	in, _ := w.subscribe()
+	w.startAPI()
+	worker := w.armed("worker", fault.BeforeRecord)
+	for i := range 5 {
+		_, err := w.writer(i).create(t.Context(), fmt.Sprintf("order-%d", i))
+		require.NoError(t, err)
+	}
+	w.awaitEnd(worker)
+	require.Positive(t, in.Count(), "something was sent")
+	require.Zero(t, row[int](w, `SELECT count(*) FROM attempts`), "and nothing recorded")
+	w.expireLeases()
+	w.start("worker")
+	w.settle(30 * time.Second)
+	require.Positive(t, w.balance(), "it is sent again, under the same webhook-id")
+}
+
+func TestCrashBeforeRetriesAreArmed(t *testing.T) {
+	w := newWorld(t)
+	in, _ := w.subscribe(func(n *models.NewSubscription) { n.Retry = []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1} })
+	in.Answer(func(d inbox.Delivery) int {
+		if d.Header.Get("X-Atender-Attempt") < "3" {
+			return http.StatusInternalServerError
+		}
+		return http.StatusOK
+	})
+	w.startAPI()
+	worker := w.armed("worker", fault.BeforeArming)
+	_, err := w.writer(0).create(t.Context(), "order-1")
+	require.NoError(t, err)
+	w.awaitEnd(worker)
+	require.Positive(t, row[int](w, `SELECT count(*) FROM deliveries WHERE attempts = 2 AND state = 'pending'`), "a retry was made")
+	w.start("worker")
+	w.settle(60 * time.Second)
+	w.balance()
+}

@@ -1,0 +1,242 @@
+package faults
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver that the ledger reads with
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/inbox"
+)
+
+// world is one scenario's installation: a database, a Temporal namespace, a tenant with its key, and the processes that
+// it starts.
+type world struct {
+	t         *testing.T
+	began     time.Time
+	rng       *rand.Rand // of the test's goroutine
+	dir       string     // of logs
+	env       []string   // of every process
+	namespace string
+	db        *sql.DB
+	store     *models.Store
+	temporal  client.Client
+	tenant    models.Tenant
+	actor     wire.Actor
+	key       string
+	ledger    *ledger
+	apis      []*process
+	inboxes   []*inbox.Inbox
+	processes int
+}
+
+// defaultNamespace is the one that a Temporal without data makes by itself.
+const defaultNamespace = "default"
+
+// newWorld makes an installation in a namespace of its own.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, namespace: "faults-" + uuid.NewString()}
+	w.open()
+	w.registerNamespace()
+	return w
+}
+
+// newWorldToWipe makes one in the default namespace, which is there again after Temporal has lost its data. It begins
+// with a Temporal without data, and leaves one behind: the ids of dispatch workflows are the same everywhere.
+func newWorldToWipe(t *testing.T) *world {
+	t.Helper()
+	wipe := func() {
+		stop(t, temporal)
+		require.NoError(t, services.WipeTemporal())
+		give(t, temporal)
+	}
+	wipe()
+	w := &world{t: t, namespace: defaultNamespace}
+	w.open()
+	return w
+}
+
+func (w *world) open() {
+	t := w.t
+	t.Helper()
+	w.began = time.Now()
+	w.rng, w.dir, w.ledger = random(t), t.TempDir(), newLedger()
+	name := "faults_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	require.NoError(t, admin(t.Context(), `CREATE DATABASE `+name+` TEMPLATE `+template))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := admin(ctx, `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
+			t.Errorf("drop the scenario's database: %v", err)
+		}
+	})
+	w.env = append(environ(), services.Environment()...)
+	w.env = append(w.env, "ATENDER_DATABASE_URL="+databaseURL(name), "TEMPORAL_NAMESPACE="+w.namespace)
+	var err error
+	w.db, err = sql.Open("pgx", databaseURL(name))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = w.db.Close() }) // only read from
+	w.openStore(databaseURL(name))
+	w.temporal, err = client.NewLazyClient(client.Options{
+		HostPort: services.TemporalAddress, Namespace: w.namespace, Logger: sdklog.NewStructuredLogger(discard),
+	})
+	require.NoError(t, err)
+	t.Cleanup(w.temporal.Close)
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+// openStore opens a store as the processes have it, to make what the API does not: the tenant and its key.
+func (w *world) openStore(url string) {
+	t := w.t
+	t.Helper()
+	var keys string
+	for _, v := range w.env {
+		if value, ok := strings.CutPrefix(v, "ATENDER_SECRET_KEYS="); ok {
+			keys = value
+		}
+	}
+	ring, err := seal.ParseKeyring(keys)
+	require.NoError(t, err)
+	w.store, err = models.Open(t.Context(), models.Options{
+		URL: url, MaxConns: 4, Keys: ring, Logger: discard,
+		Targets: target.Policy{AllowHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(w.store.Close)
+	w.tenant, _, err = w.store.CreateTenant(t.Context(), models.NewTenant{Name: "Acme"})
+	require.NoError(t, err)
+	key, plain, err := w.store.CreateKey(t.Context(), w.tenant.ID,
+		models.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"})
+	require.NoError(t, err)
+	w.key, w.actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
+}
+
+func (w *world) registerNamespace() {
+	w.t.Helper()
+	namespaces, err := client.NewNamespaceClient(client.Options{
+		HostPort: services.TemporalAddress, Logger: sdklog.NewStructuredLogger(discard),
+	})
+	require.NoError(w.t, err)
+	defer namespaces.Close()
+	require.NoError(w.t, namespaces.Register(w.t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: w.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	}))
+}
+
+// startAPI starts one more API. Calls go to all of them in turn.
+func (w *world) startAPI(vars ...string) *process {
+	w.t.Helper()
+	p := w.start("api", vars...)
+	w.apis = append(w.apis, p)
+	return p
+}
+
+// subscribe makes a webhook for all events that points at a new receiver.
+func (w *world) subscribe(change ...func(*models.NewSubscription)) (*inbox.Inbox, wire.Subscription) {
+	w.t.Helper()
+	in := inbox.Open(w.t, inbox.Lean)
+	new := models.NewSubscription{Name: "receiver", URL: in.URL(), Events: []string{"*"}}
+	for _, f := range change {
+		f(&new)
+	}
+	sub, err := w.store.CreateSubscription(w.t.Context(), w.tenant.ID, new)
+	require.NoError(w.t, err)
+	in.Expect(*sub.Secret)
+	w.inboxes = append(w.inboxes, in)
+	return in, sub
+}
+
+// arrived is how many deliveries the receivers have accepted so far, repeated ones included.
+func (w *world) arrived() int {
+	n := 0
+	for _, in := range w.inboxes {
+		n += in.Count()
+	}
+	return n
+}
+
+// rows reads a result of one column. A database that was just restarted may have to be asked twice.
+func rows[T any](w *world, query string, args ...any) []T {
+	w.t.Helper()
+	var values []T
+	var err error
+	for range 20 {
+		if values, err = tryRows[T](w, query, args...); err == nil {
+			return values
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	require.NoError(w.t, err, query)
+	return nil
+}
+
+func tryRows[T any](w *world, query string, args ...any) (values []T, err error) {
+	found, err := w.db.QueryContext(w.t.Context(), query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }()
+	for found.Next() {
+		var v T
+		if err := found.Scan(&v); err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, found.Err()
+}
+
+func row[T any](w *world, query string, args ...any) T {
+	w.t.Helper()
+	values := rows[T](w, query, args...)
+	require.Len(w.t, values, 1, query)
+	return values[0]
+}
+
+// exec changes the database behind the product's back, as an operator or the passing of time would.
+func (w *world) exec(statement string, args ...any) int64 {
+	w.t.Helper()
+	result, err := w.db.ExecContext(w.t.Context(), statement, args...)
+	require.NoError(w.t, err, statement)
+	n, err := result.RowsAffected()
+	require.NoError(w.t, err)
+	return n
+}
+
+// killWorker kills a worker and notes which deliveries it had claimed and not recorded: they, and no others, may come
+// twice (P4.3).
+func (w *world) killWorker(p *process) {
+	w.t.Helper()
+	p.kill()
+	w.ledger.mayRepeat(rows[string](w, `SELECT id::text FROM deliveries WHERE state = 'leased'`), time.Now())
+}
+
+// expireLeases has the leases of a dead worker run out now instead of in half a minute. No worker may be running.
+func (w *world) expireLeases() {
+	w.t.Helper()
+	w.exec(`UPDATE deliveries SET leased_until = clock_timestamp() WHERE state = 'leased'`)
+}
+
+// logf notes what happens, with the time since the scenario began.
+func (w *world) logf(format string, args ...any) {
+	w.t.Helper()
+	w.t.Logf("%6.1f s: "+format, append([]any{time.Since(w.began).Seconds()}, args...)...)
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/atender/atender/models/signature"
+)
+
+func millis(values ...int) []time.Duration {
+	out := make([]time.Duration, len(values))
+	for i, v := range values {
+		out[i] = time.Duration(v) * time.Millisecond
+	}
+	return out
+}
+
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = n - i // unsorted
+	}
+	return out
+}
+
+func TestPercentiles(t *testing.T) {
+	require.Nil(t, summarise(nil))
+	require.Equal(t, &percentiles{N: 1, P50: 7, P90: 7, P95: 7, P99: 7, P999: 7, Max: 7, Mean: 7}, summarise(millis(7)))
+	require.Equal(t, &percentiles{N: 4, P50: 2, P90: 100, P95: 100, P99: 100, P999: 100, Max: 100, Mean: 26.5},
+		summarise(millis(100, 1, 3, 2)))
+	require.Equal(t, &percentiles{N: 100, P50: 50, P90: 90, P95: 95, P99: 99, P999: 100, Max: 100, Mean: 50.5},
+		summarise(millis(upTo(100)...)))
+	require.Equal(t, &percentiles{N: 1000, P50: 500, P90: 900, P95: 950, P99: 990, P999: 999, Max: 1000, Mean: 500.5},
+		summarise(millis(upTo(1000)...)))
+	require.Equal(t, 0.123, summarise([]time.Duration{123456}).P50, "to the microsecond")
+}
+
+// A percentile is a sample, and the smallest of those that enough others do not exceed.
+func TestPercentileIsTheNearestRank(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sorted := millis(rapid.SliceOfN(rapid.IntRange(0, 50), 1, 200).Draw(t, "samples")...)
+		slices.Sort(sorted)
+		p := rapid.SampledFrom([]float64{0, 1, 50, 90, 95, 99, 99.9, 100}).Draw(t, "p")
+		got := percentile(sorted, p)
+		require.Contains(t, sorted, got)
+		below := func(limit time.Duration, including bool) (n float64) {
+			for _, s := range sorted {
+				if s < limit || including && s == limit {
+					n++
+				}
+			}
+			return n
+		}
+		need := p / 100 * float64(len(sorted))
+		require.GreaterOrEqual(t, below(got, true)+1e-6, need)
+		if got > sorted[0] {
+			require.Less(t, below(got, false), need)
+		}
+	})
+}
+
+func op(key string, status int) operation { return operation{key: key, status: status} }
+
+func got(id, key string, at int64) arrival {
+	return arrival{WebhookID: id, Key: key, At: at, Conversation: "c", Version: at}
+}
+
+func TestLedger(t *testing.T) {
+	for name, c := range map[string]struct {
+		ops      []operation
+		arrivals []arrival
+		want     balance
+		faults   []string
+	}{
+		"balances": {
+			ops: []operation{op("a", 201), op("b", 200)}, arrivals: []arrival{got("1", "b", 20), got("2", "a", 10)},
+			want: balance{Accepted: 2, Arrived: 2, last: 20},
+		},
+		"lost": {
+			ops: []operation{op("a", 201), op("b", 201)}, arrivals: []arrival{got("1", "b", 20)},
+			want: balance{Accepted: 2, Arrived: 1, Losses: 1, last: 20}, faults: []string{"1 events accepted, but never arrived"},
+		},
+		"the same event again": {
+			ops: []operation{op("a", 201)}, arrivals: []arrival{got("1", "a", 10), got("1", "a", 20), got("1", "a", 30)},
+			want: balance{Accepted: 1, Arrived: 1, Duplicates: 2, last: 10}, faults: []string{"2 events arrived more than once"},
+		},
+		"two events for one operation": {
+			ops: []operation{op("a", 201)}, arrivals: []arrival{got("1", "a", 10), got("2", "a", 20)},
+			want: balance{Accepted: 1, Arrived: 1, Duplicates: 1, last: 10}, faults: []string{"1 events arrived more than once"},
+		},
+		"one event under two operations' ids": {
+			ops:      []operation{op("a", 201), op("b", 201)},
+			arrivals: []arrival{got("1", "a", 10), got("1", "b", 20)},
+			want:     balance{Accepted: 2, Arrived: 1, Losses: 1, Duplicates: 1, last: 10},
+			faults:   []string{"1 events accepted, but never arrived", "1 events arrived more than once"},
+		},
+		"refused, and it did not happen": {
+			ops: []operation{op("a", 201), op("b", 409)}, arrivals: []arrival{got("1", "a", 10)},
+			want: balance{Accepted: 1, Arrived: 1, last: 10, Refused: map[string]int{"409": 1}},
+		},
+		"refused, and yet it happened": {
+			ops: []operation{op("a", 201), op("b", 409)}, arrivals: []arrival{got("1", "a", 10), got("2", "b", 20)},
+			want:   balance{Accepted: 1, Arrived: 2, Unexpected: 1, last: 10, Refused: map[string]int{"409": 1}},
+			faults: []string{"1 events that nobody had sent"},
+		},
+		"no answer: it may have happened": {
+			ops:      []operation{op("a", 201), {key: "b", err: errors.New("broken")}, op("c", 503)},
+			arrivals: []arrival{got("1", "a", 10), got("2", "b", 20)},
+			want:     balance{Accepted: 1, Arrived: 2, last: 10, Refused: map[string]int{"no answer: broken": 1, "503": 1}},
+		},
+		"unknown": {
+			ops: []operation{op("a", 201)}, arrivals: []arrival{got("1", "a", 10), got("2", "x", 20)},
+			want: balance{Accepted: 1, Arrived: 1, Unexpected: 1, last: 10}, faults: []string{"1 events that nobody had sent"},
+		},
+		"wrongly signed": {
+			ops:      []operation{op("a", 201)},
+			arrivals: []arrival{{WebhookID: "1", Key: "a", At: 10, BadSignature: "no"}},
+			want:     balance{Accepted: 1, Arrived: 1, SignatureFailures: 1, last: 10},
+			faults:   []string{"1 events with a wrong signature"},
+		},
+		"out of order, which is allowed": {
+			ops: []operation{op("a", 201), op("b", 201)},
+			arrivals: []arrival{
+				{WebhookID: "1", Key: "a", At: 10, Conversation: "c", Version: 3},
+				{WebhookID: "2", Key: "b", At: 20, Conversation: "c", Version: 2},
+			},
+			want: balance{Accepted: 2, Arrived: 2, OutOfOrder: 1, last: 20},
+		},
+		"nothing": {faults: []string{"nothing was accepted"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := settleLedger(c.ops, c.arrivals)
+			require.Equal(t, c.faults, b.faults())
+			c.want.Sent, c.want.Requests = len(c.ops), len(c.arrivals)
+			if c.want.Refused == nil {
+				c.want.Refused = map[string]int{}
+			}
+			c.want.Examples, c.want.first = b.Examples, b.first
+			require.Equal(t, c.want, b)
+			require.Equal(t, c.faults == nil || name == "nothing", len(b.Examples) == 0, "%v", b.Examples)
+		})
+	}
+}
+
+func TestKeyOfAnEvent(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"data":{"message":{"text":"load-message-000007 and more"},"conversation":{"id":"c","version":3,"externalReference":"r"}}}`: "load-message-000007",
+		`{"data":{"conversation":{"id":"c","version":3,"externalReference":"r"}}}`:                                                   "r",
+		`{"data":{"conversation":{"id":"c","version":3,"externalReference":null}}}`:                                                  "c",
+	} {
+		var a arrival
+		a.read([]byte(body))
+		require.Equal(t, arrival{Key: want, Conversation: "c", Version: 3}, a)
+	}
+	a := arrival{WebhookID: "1"}
+	a.read([]byte("<html>"))
+	require.NotEmpty(t, a.BadSignature)
+}
+
+func TestVerifier(t *testing.T) {
+	secret, at := signature.NewSecret(), time.Now().Add(-time.Hour)
+	v := newVerifier(map[string]string{"/run/0": secret.Reveal()})
+	content := []byte(`{"event":"message.sent"}`)
+	sign := func(at time.Time, key signature.Secret) raw {
+		return raw{
+			at: at.UnixNano(), path: "/run/0", id: "1", stamp: strconv.FormatInt(at.Unix(), 10), body: content,
+			signed: signature.Standard("1", at, content, key),
+		}
+	}
+	require.Empty(t, v.check(sign(at, secret)), "the arrival's time counts, not that of the check")
+	require.Contains(t, v.check(sign(at, signature.NewSecret())), standardwebhooks.ErrNoMatchingSignature.Error())
+	tampered := sign(at, secret)
+	tampered.body = []byte(`{"event":"message.sent "}`)
+	require.NotEmpty(t, v.check(tampered))
+	late := sign(at, secret)
+	late.at = at.Add(6 * time.Minute).UnixNano()
+	require.Contains(t, v.check(late), "off by 6m")
+	elsewhere := sign(at, secret)
+	elsewhere.path = "/run/1"
+	require.Contains(t, v.check(elsewhere), "no secret")
+}
+
+func TestRepeatedTransactionHasOtherIDs(t *testing.T) {
+	tenant, first, second := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+	tmpl, err := newTemplate([]statement{
+		{sql: "begin"},
+		{sql: "INSERT INTO deliveries (id) INSERT INTO events (id)", args: []any{
+			tenant, second, []uuid.UUID{first}, []*uuid.UUID{&first, nil}, int64(700), int64(7),
+			`{"id":"` + second.String() + `","tenantId":"` + tenant.String() + `","number":700,"ref":"model"}`, true, nil,
+		}},
+		{sql: "commit"},
+	}, tenant)
+	require.NoError(t, err)
+	require.Equal(t, 3, tmpl.roundTrips)
+	repeated, err := tmpl.repeat(time.Now().Add(time.Hour), map[string]string{"model": "limit-1"}, nil, map[int64]int64{700: 800})
+	require.NoError(t, err)
+	require.Equal(t, "INSERT INTO load.deliveries (id) INSERT INTO events (id)", repeated[0].sql)
+	args := repeated[0].args
+	newFirst, newSecond := args[2].([]uuid.UUID)[0], args[1].(uuid.UUID)
+	require.NotContains(t, []uuid.UUID{tenant, first, second}, newFirst)
+	require.Less(t, newFirst.String(), newSecond.String(), "the order stays")
+	require.Greater(t, newFirst.String(), second.String(), "made for the later time")
+	require.Equal(t, []any{
+		tenant, newSecond, []uuid.UUID{newFirst}, []*uuid.UUID{&newFirst, nil}, int64(800), int64(7),
+		`{"id":"` + newSecond.String() + `","tenantId":"` + tenant.String() + `","number":800,"ref":"limit-1"}`, true, nil,
+	}, args)
+
+	_, err = newTemplate([]statement{{sql: "begin"}, {sql: "SELECT", args: []any{struct{}{}}}, {sql: "commit"}})
+	require.ErrorContains(t, err, "struct {}")
+	_, err = newTemplate([]statement{{sql: "SELECT"}})
+	require.ErrorContains(t, err, "not one transaction")
+}
+
+func TestProcessTimes(t *testing.T) {
+	s, err := parseStat(7, "7 (a (b) c) S 3 7 7 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 5 6 7\n")
+	require.NoError(t, err)
+	require.Equal(t, stat{pid: 7, parent: 3, cpu: 100}, s)
+	_, err = parseStat(7, "7 (x) S")
+	require.Error(t, err)
+	all := map[int]stat{1: {1, 0, 1000}, 7: {7, 1, 100}, 8: {8, 7, 10}, 9: {9, 8, 1}, 10: {10, 1, 5000}}
+	require.EqualValues(t, 111, treeTicks(all, 7))
+	require.Equal(t, map[string]float64{"api": 1.5, "worker": 0.2}, usage{"api": 250, "worker": 20}.since(usage{"api": 100}))
+}
+
+func TestWakesFromMetrics(t *testing.T) {
+	got, err := parseWakes("# HELP x\natender_wake_lag_seconds_bucket{by=\"workflow\",le=\"1\"} 3\n" +
+		"atender_wake_lag_seconds_count{by=\"guard\"} 2\natender_wake_lag_seconds_count{by=\"workflow\"} 1e+06\n")
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"guard": 2, "workflow": 1_000_000}, got)
+}
+
+// A server that stalls must not thin out the load, and what it delays counts from when it was meant to be sent.
+func TestOpenLoopDoesNotWait(t *testing.T) {
+	const n, stall = 20, 300 * time.Millisecond
+	release := make(chan struct{})
+	var begun atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if begun.Add(1) == n {
+			close(release) // only when all have been sent, though none was answered
+		}
+		<-release
+		<-time.After(stall)
+	}))
+	defer server.Close()
+	ops := newPublisher(server.URL, "key").open(t.Context(), make([]request, n), 100)
+	for i, o := range ops {
+		require.Equal(t, http.StatusOK, o.status)
+		require.Equal(t, ops[0].intended+int64(i)*int64(10*time.Millisecond), o.intended)
+		require.GreaterOrEqual(t, time.Duration(o.answered-o.intended), stall+time.Duration(n-1-i)*10*time.Millisecond)
+	}
+}
+
+func TestClosedLoopKeepsToItsConcurrency(t *testing.T) {
+	var now, most, all atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for n, m := now.Add(1), most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		<-time.After(time.Millisecond)
+		all.Add(1)
+		now.Add(-1)
+		if r.Header.Get("Authorization") != "Bearer key" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer server.Close()
+	ops := newPublisher(server.URL, "key").closed(t.Context(), make([]request, 50), 4)
+	require.EqualValues(t, 50, all.Load())
+	require.EqualValues(t, 4, most.Load())
+	require.Equal(t, 50, accepted(ops))
+}
+
+func TestParse(t *testing.T) {
+	p, err := parse([]string{"--scenario", "spread", "--n", "10"})
+	require.NoError(t, err)
+	require.Equal(t, 100.0, p.Rate)
+	require.Equal(t, 1000, p.Subscriptions)
+	require.Equal(t, 10, p.LimitN)
+	for _, wrong := range [][]string{
+		{}, {"--scenario", "x"}, {"--scenario", "create", "--n", "0"}, {"--scenario", "drain", "--rate", "5"},
+		{"--scenario", "messages", "--subscriptions", "2"}, {"--scenario", "messages", "--subscriptions", "0"},
+	} {
+		_, err := parse(wrong)
+		require.Error(t, err, "%v", wrong)
+	}
+}

@@ -1,0 +1,52 @@
+package worker
+
+import (
+	"context"
+	"time"
+)
+
+// maintenanceEvery is how often the database's housekeeping is done. Several workers may do it at once.
+const maintenanceEvery = time.Hour
+
+// maintain makes the partitions of the weeks ahead, drops those that are older than the retention (P10), and deletes
+// expired answers (P7.3). What fails is tried again after a minute.
+func (w *Worker) maintain(ctx context.Context) {
+	for {
+		wait := maintenanceEvery
+		for _, task := range []struct {
+			name string
+			run  func(context.Context) error
+		}{
+			{"partitions prepared", w.deps.Store.EnsurePartitions},
+			{"old partitions dropped", w.retain},
+			{"expired answers deleted", w.purgeAnswers},
+		} {
+			if err := task.run(ctx); err != nil && ctx.Err() == nil {
+				w.deps.Logger.Error("not all "+task.name, "error", err)
+				wait = time.Minute
+			}
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *Worker) retain(ctx context.Context) error {
+	done, err := w.deps.Store.Retain(ctx, time.Now(), time.Duration(w.cfg.RetentionDays)*24*time.Hour)
+	if len(done.Dropped) > 0 || done.Strays > 0 {
+		w.deps.Logger.Info("dropped what is older than the retention",
+			"days", w.cfg.RetentionDays, "partitions", done.Dropped, "strays", done.Strays)
+	}
+	for _, kept := range done.Kept {
+		w.deps.Logger.Warn("a partition older than the retention is still needed", "partition", kept)
+	}
+	return err
+}
+
+func (w *Worker) purgeAnswers(ctx context.Context) error {
+	_, err := w.deps.Store.PurgeIdempotencyKeys(ctx)
+	return err
+}
