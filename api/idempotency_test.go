@@ -80,7 +80,8 @@ func TestKeysOfCallsThatWereNotDecidedStayFree(t *testing.T) {
 	require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
 
 	hook := func(name, key string) answer {
-		return h.call("POST", "/v1/webhooks", object{"name": name, "url": "https://a.example/", "events": []any{"*"}}, "Idempotency-Key", key)
+		body := object{"name": name, "url": "https://a.example/", "events": []any{"*"}}
+		return h.call("POST", "/v1/webhooks", body, "Idempotency-Key", key)
 	}
 	first := hook("w", "0").want(201)
 	for i := 1; i < 10; i++ {

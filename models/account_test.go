@@ -58,6 +58,24 @@ func TestKeyWithoutScopesIsRefused(t *testing.T) {
 	}
 }
 
+// A command that revokes a key and ends at once is heard all the same.
+func TestLastMarksOfAnEndingProcessGoOut(t *testing.T) {
+	b := setup(t)
+	woken, stop := b.Wakeups().Listen("topic")
+	defer stop()
+	require.Eventually(t, func() bool { // until the listener's connection is up
+		brief := b.open()
+		brief.Wakeups().Mark("topic")
+		brief.Close()
+		select {
+		case <-woken:
+			return true
+		default:
+			return false
+		}
+	}, 10*time.Second, 50*time.Millisecond)
+}
+
 // P9: a mark in one process reaches the listeners of another.
 func TestWakeUpsCrossProcesses(t *testing.T) {
 	b := setup(t)

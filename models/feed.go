@@ -92,7 +92,8 @@ func (s *Store) Feed(ctx context.Context, tenantID uuid.UUID, q FeedQuery) (Feed
 		var kind, payload *string
 		var position *int64
 		var created sql.NullTime
-		err := rows.Scan(&floor, &last, &seen, &furthest, &id, &kind, &position, &e.ConversationID, &e.ContactID, &created, &payload)
+		err := rows.Scan(&floor, &last, &seen, &furthest,
+			&id, &kind, &position, &e.ConversationID, &e.ContactID, &created, &payload)
 		if err != nil {
 			return FeedPage{}, translate(err)
 		}

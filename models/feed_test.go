@@ -300,7 +300,9 @@ func TestRetentionDropsWeeks(t *testing.T) {
 
 	done, err := b.Retain(t.Context(), time.Now(), 30*day)
 	require.NoError(t, err)
-	require.Equal(t, []string{"deliveries_old2160", "deliveries_old1440", "attempts_old2160", "attempts_old1440", "events_old2160"}, done.Dropped)
+	require.Equal(t, []string{
+		"deliveries_old2160", "deliveries_old1440", "attempts_old2160", "attempts_old1440", "events_old2160",
+	}, done.Dropped)
 	require.Equal(t, []string{
 		"deliveries_old1800: deliveries are pending", "attempts_old1800: deliveries of its week are kept",
 		"events_old1800: deliveries of its week are kept", "events_old1440: events have no position yet",

@@ -20,7 +20,8 @@ import (
 
 func (b *bench) key(key, body string) models.IdempotencyKey {
 	return models.IdempotencyKey{
-		TenantID: b.tenant.ID, APIKeyID: *b.actor.ID, Method: "POST", Path: "/v1/things", Key: key, Body: sha256.Sum256([]byte(body)),
+		TenantID: b.tenant.ID, APIKeyID: *b.actor.ID, Method: "POST", Path: "/v1/things", Key: key,
+		Body: sha256.Sum256([]byte(body)),
 	}
 }
 
@@ -300,7 +301,8 @@ func TestAnswersExpire(t *testing.T) {
 // Everything inside uses the connection that the call has; only numbers come over others, which nobody waits with.
 func TestASmallPoolDoesNotLockUp(t *testing.T) {
 	b := setup(t, func(o *models.Options) { o.MaxConns = 5 })
-	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, models.NewAgent{Name: "Grace", Email: "g@example.com", Role: models.RoleAgent})
+	in := models.NewAgent{Name: "Grace", Email: "g@example.com", Role: models.RoleAgent}
+	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, in)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -20,6 +20,9 @@ const pgChannel = "atender"
 // (8,500 → 3,400 a second, measured), so topics are marked dirty after the commit and notified together.
 const flush = 5 * time.Millisecond
 
+// lastFlush bounds what an ending process spends on its last notification.
+const lastFlush = 2 * time.Second
+
 // Hub marks topics and passes wake-ups on to listeners.
 type Hub struct {
 	cfg     *pgx.ConnConfig
@@ -85,12 +88,27 @@ func (h *Hub) Listen(topics ...string) (<-chan struct{}, func()) {
 	}
 }
 
-// Run keeps two connections, one that notifies and one that listens, until ctx ends.
+// Run keeps two connections, one that notifies and one that listens, until ctx ends. What was marked last still goes out:
+// a command that changes something and ends has listeners, too.
 func (h *Hub) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { h.keep(ctx, h.notify) })
 	wg.Go(func() { h.keep(ctx, h.listen) })
 	wg.Wait()
+	h.mu.Lock()
+	left := len(h.dirty)
+	h.mu.Unlock()
+	if left == 0 {
+		return
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(last, h.cfg)
+	if err != nil {
+		return // listeners poll
+	}
+	_ = h.send(last, conn)
+	_ = conn.Close(last)
 }
 
 // keep runs f on a connection of its own and connects again a second after it was lost.
@@ -113,18 +131,17 @@ func (h *Hub) keep(ctx context.Context, f func(context.Context, *pgx.Conn) error
 }
 
 func (h *Hub) notify(ctx context.Context, conn *pgx.Conn) error {
+	if err := h.send(ctx, conn); err != nil { // what a lost connection left
+		return err
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-h.kick:
 		}
-		if topics := h.takeDirty(); len(topics) > 0 {
-			_, err := conn.Exec(ctx, `SELECT pg_notify($1, $2 || ':' || t) FROM unnest($3::text[]) t`,
-				pgChannel, h.process, topics)
-			if err != nil {
-				return err
-			}
+		if err := h.send(ctx, conn); err != nil {
+			return err
 		}
 		select { // at most one notification in each flush interval
 		case <-time.After(flush):
@@ -132,6 +149,23 @@ func (h *Hub) notify(ctx context.Context, conn *pgx.Conn) error {
 			return nil
 		}
 	}
+}
+
+// send notifies the dirty topics. Those it could not send stay dirty.
+func (h *Hub) send(ctx context.Context, conn *pgx.Conn) error {
+	topics := h.takeDirty()
+	if len(topics) == 0 {
+		return nil
+	}
+	_, err := conn.Exec(ctx, `SELECT pg_notify($1, $2 || ':' || t) FROM unnest($3::text[]) t`, pgChannel, h.process, topics)
+	if err != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for _, t := range topics {
+			h.dirty[t] = struct{}{}
+		}
+	}
+	return err
 }
 
 func (h *Hub) takeDirty() []string {

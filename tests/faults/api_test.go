@@ -32,6 +32,7 @@ func TestAPIKilledDuringCreates(t *testing.T) {
 	require.Equal(t, creates, row[int](w, `SELECT count(*) FROM conversations`))
 	w.logf("all is answered")
 	w.settle(time.Minute)
+	w.logf("settled")
 	require.Zero(t, w.balance(), "duplicates without a killed worker")
 
 	// Whoever asks again is told which conversation there is.

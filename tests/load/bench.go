@@ -83,10 +83,10 @@ func openBench(ctx context.Context, p params) (*bench, error) {
 
 func (b *bench) databaseURL() string { return b.stack.env["ATENDER_DATABASE_URL"] }
 
-func (b *bench) close() error {
+func (b *bench) close(ctx context.Context) error {
 	var errs []error
 	if b.p.Dir != "" && b.keyID != uuid.Nil {
-		errs = append(errs, b.tidy())
+		errs = append(errs, b.tidy(ctx))
 	}
 	if b.history != nil {
 		b.history.client.Close()
@@ -105,8 +105,8 @@ func (b *bench) close() error {
 
 // tidy leaves a stack that stays without what points at the receiver that is gone: subscriptions, the key, and the
 // copies of tables. The tenant's conversations stay, as nothing can remove them.
-func (b *bench) tidy() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // also after an interrupt
+func (b *bench) tidy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	errs := []error{b.store.RevokeKey(ctx, b.tenant, b.keyID)}
 	for _, s := range b.made {
@@ -198,7 +198,7 @@ func (b *bench) conversations(ctx context.Context, n int, tags func(i int) []str
 		var answer []byte
 		o := b.publish.send(ctx, r, &answer)
 		if !o.accepted() {
-			errs[i] = fmt.Errorf("create a conversation: status %d, %v: %s", o.status, o.err, answer)
+			errs[i] = errors.Join(fmt.Errorf("create a conversation: status %d: %s", o.status, answer), o.err)
 			return
 		}
 		var made struct{ ID uuid.UUID }

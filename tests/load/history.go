@@ -109,7 +109,7 @@ func (h *historian) rest(ctx context.Context) (map[string]int64, error) {
 			return nil, err
 		}
 	}
-	return nil, errors.New("Temporal's histories do not come to rest")
+	return nil, errors.New("histories of Temporal do not come to rest")
 }
 
 func equal(a, b map[string]int64) bool {

@@ -285,7 +285,13 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 100.0, p.Rate)
 	require.Equal(t, 1000, p.Subscriptions)
-	require.Equal(t, 10, p.LimitN)
+	require.Zero(t, p.LimitN, "a rate cannot be compared with a throughput")
+	p, err = parse([]string{"--scenario", "drain", "--n", "9000"})
+	require.NoError(t, err)
+	require.Equal(t, 9000, p.LimitN)
+	p, err = parse([]string{"--scenario", "create", "--n", "9000"})
+	require.NoError(t, err)
+	require.Equal(t, 5000, p.LimitN)
 	for _, wrong := range [][]string{
 		{}, {"--scenario", "x"}, {"--scenario", "create", "--n", "0"}, {"--scenario", "drain", "--rate", "5"},
 		{"--scenario", "messages", "--subscriptions", "2"}, {"--scenario", "messages", "--subscriptions", "0"},

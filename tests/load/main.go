@@ -56,7 +56,7 @@ type params struct {
 	Lead          time.Duration `json:"-"`
 	ReceiverDelay time.Duration `json:"-"`
 	VerifyEvery   int           `json:"verifyEvery"`
-	LimitN        int           `json:"limitN"`
+	LimitN        int           `json:"limitN,omitempty"`
 	Patience      time.Duration `json:"-"`
 	History       bool          `json:"-"`
 	Dir           string        `json:"-"`
@@ -122,7 +122,7 @@ func parse(args []string) (params, error) {
 	f.DurationVar(&p.Lead, "lead", 0, "timers: time from the making of the snoozes to the first wake (10 s and 1 s for each 100)")
 	f.DurationVar(&p.ReceiverDelay, "receiver-delay", 0, "how long the receiver takes to answer")
 	f.IntVar(&p.VerifyEvery, "verify-every", 1, "verify the signature of every how-manieth delivery")
-	f.IntVar(&p.LimitN, "limit-n", 5000, "operations of the limit's measurement, at most n; 0 for no limit")
+	f.IntVar(&p.LimitN, "limit-n", -1, "operations of the limit's measurement, at most n; 0 for none (drain: n, others: 5000)")
 	f.DurationVar(&p.Patience, "patience", 45*time.Second, "how long nothing may arrive before what is missing counts as lost")
 	f.BoolVar(&p.History, "history", true, "count Temporal's history events")
 	f.StringVar(&p.Dir, "dir", "", "directory of the stack to use; a temporary one without it")
@@ -147,7 +147,7 @@ func (p *params) complete(rest []string) error {
 		return fmt.Errorf("unexpected argument %q", rest[0])
 	case scenarios[p.Scenario] == nil:
 		return fmt.Errorf("--scenario must be one of %s", strings.Join(names, ", "))
-	case p.N < 1 || p.Concurrency < 1 || p.Warmup < 0 || p.Rate < 0 || p.Conversations < 1 || p.VerifyEvery < 1 || p.LimitN < 0:
+	case p.N < 1 || p.Concurrency < 1 || p.Warmup < 0 || p.Rate < 0 || p.Conversations < 1 || p.VerifyEvery < 1:
 		return errors.New("--n, --concurrency, --conversations and --verify-every must be at least 1, the others not negative")
 	case p.Rate > 0 && (p.Scenario == "drain" || p.Scenario == "timers"):
 		return fmt.Errorf("--rate means nothing for %s", p.Scenario)
@@ -160,8 +160,8 @@ func (p *params) complete(rest []string) error {
 			p.Subscriptions = 1
 		}
 	}
-	if most := map[string]int{"create": 1, "messages": 1, "drain": 1, "timers": 1}[p.Scenario]; most > 0 && p.Subscriptions > most {
-		return fmt.Errorf("--subscriptions: %s takes at most %d", p.Scenario, most)
+	if p.Scenario != "spread" && p.Subscriptions > 1 {
+		return fmt.Errorf("--subscriptions: %s takes at most 1", p.Scenario)
 	}
 	if p.Subscriptions < 1 && p.Scenario != "create" {
 		return errors.New("--subscriptions must be at least 1")
@@ -175,7 +175,15 @@ func (p *params) complete(rest []string) error {
 	if p.Lead == 0 {
 		p.Lead = 10*time.Second + time.Duration(p.N+p.Pending)*10*time.Millisecond
 	}
+	if p.LimitN < 0 {
+		if p.LimitN = 5000; p.Scenario == "drain" {
+			p.LimitN = p.N
+		}
+	}
 	p.LimitN = min(p.LimitN, p.N)
+	if p.Rate > 0 || p.Scenario == "timers" { // a limit is a throughput: there is nothing to compare it with
+		p.LimitN = 0
+	}
 	return nil
 }
 
@@ -183,7 +191,7 @@ func (p *params) complete(rest []string) error {
 func run(ctx context.Context, p params) (r *report, err error) {
 	b, err := openBench(ctx, p)
 	if b != nil {
-		defer func() { err = errors.Join(err, b.close()) }()
+		defer func() { err = errors.Join(err, b.close(context.WithoutCancel(ctx))) }()
 	}
 	if err != nil {
 		return nil, err

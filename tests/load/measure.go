@@ -93,7 +93,7 @@ func (b *bench) delivered(ctx context.Context, requests []request) error {
 	if err := b.arrived(ctx, accepted(warm)+accepted(ops)); err != nil {
 		return err
 	}
-	if err := b.end(ctx, i, b.p.N, accepted(ops)); err != nil {
+	if err := b.end(ctx, i, accepted(ops), accepted(ops)); err != nil {
 		return err
 	}
 	return b.balance(ctx, append(warm, ops...))
@@ -180,14 +180,14 @@ func answered(ops []operation) []time.Duration {
 	return latencies
 }
 
-// rate reports throughput, and its ratio to the limit where that means something: not in an open loop.
+// rate reports throughput, and its ratio to the limit if that was measured.
 func (r *report) rate(n int, first, last int64) {
 	seconds := time.Duration(last - first).Seconds()
 	if n == 0 || seconds <= 0 {
 		return
 	}
 	r.Seconds, r.Throughput = round(seconds), round(float64(n)/seconds)
-	if r.Limit > 0 && r.Parameters.Rate == 0 {
+	if r.Limit > 0 {
 		r.Ratio = round(r.Throughput / r.Limit)
 	}
 }

@@ -45,7 +45,10 @@ func (c *child) pid() int { return c.cmd.Process.Pid }
 func (c *child) failed() error {
 	select {
 	case <-c.ended:
-		return fmt.Errorf("%s ended by itself: %v", c.name, c.reason)
+		if c.reason == nil {
+			return fmt.Errorf("%s ended by itself", c.name)
+		}
+		return fmt.Errorf("%s ended by itself: %w", c.name, c.reason)
 	default:
 		return nil
 	}

@@ -9,13 +9,10 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// limits tells whether the limit is measured: it is a throughput, with which a given rate cannot be compared.
-func (b *bench) limits() bool { return b.p.LimitN > 0 && b.p.Rate == 0 }
-
 // runCreate: POST /v1/conversations/outbound, distinct references and contacts, one message each. Without a subscription
 // the ledger is held against the database; with one, for conversation.created, against what arrived.
 func runCreate(ctx context.Context, b *bench) error {
-	if b.limits() {
+	if b.p.LimitN > 0 {
 		if err := b.limitCreate(ctx); err != nil {
 			return err
 		}
@@ -99,7 +96,7 @@ func (b *bench) rows(ctx context.Context, ops []operation) error {
 
 // runMessages: agents' replies over a number of conversations, one subscription for message.sent alone.
 func runMessages(ctx context.Context, b *bench) error {
-	if b.limits() {
+	if b.p.LimitN > 0 {
 		if err := b.limitMessages(ctx); err != nil {
 			return err
 		}

@@ -170,7 +170,8 @@ func (s *stack) readEnv() error {
 			s.env[m[1]] = strings.ReplaceAll(m[2], `'\''`, `'`)
 		}
 	}
-	for _, name := range []string{"ATENDER_DATABASE_URL", "ATENDER_SECRET_KEYS", "ATENDER_HTTP_ADDR", "ATENDER_WORKER_METRICS_ADDR"} {
+	needed := []string{"ATENDER_DATABASE_URL", "ATENDER_SECRET_KEYS", "ATENDER_HTTP_ADDR", "ATENDER_WORKER_METRICS_ADDR"}
+	for _, name := range needed {
 		if s.env[name] == "" {
 			return fmt.Errorf("%s: %s is missing", filepath.Join(s.dir, "env"), name)
 		}

@@ -198,7 +198,8 @@ func (b *bench) woken(ctx context.Context, ops []operation, figures *timerFigure
 	}
 	figures.Lag = summarise(lags)
 	if wrong > 0 || asleep != b.p.Pending {
-		b.report.void(fmt.Sprintf("%d conversations are not as one wake leaves them, %d of %d sleep on", wrong, asleep, b.p.Pending))
+		b.report.void(fmt.Sprintf("%d conversations are not as one wake leaves them, %d of %d sleep on",
+			wrong, asleep, b.p.Pending))
 	}
 	if early > 0 {
 		b.report.void(fmt.Sprintf("%d conversations woke before their time", early))
