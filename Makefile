@@ -13,8 +13,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # What `make test` hands to go test, and what to test: make test PACKAGES=./models/... TESTFLAGS='-race -run Snooze'
 PACKAGES ?= ./...
 TESTFLAGS ?=
+# For `make chaos`: make chaos ROUNDS=3 SEED=42
+ROUNDS ?= 10
+SEED ?= $(shell date +%s)
 
-.PHONY: help build run test lint generate clean tools
+.PHONY: help build run test chaos lint generate clean tools
 
 help: ## List these commands
 	@echo "Atender $(VERSION)"
@@ -26,6 +29,9 @@ run: tools build ## Start everything locally with a demo tenant; Ctrl-C stops it
 test: tools build ## Run every test against a PostgreSQL and a Temporal of its own
 	@gotestsum=$$($(INSTALL) gotestsum); \
 	deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
+
+chaos: tools ## Kill and stop everything at random under load, ROUNDS times; SEED repeats a run
+	ATENDER_CHAOS_ROUNDS=$(ROUNDS) go test ./tests/faults -run '^TestChaos$$' -v -count=1 -timeout=2h -seed $(SEED)
 
 lint: ## Check style, import directions and formatting
 	@linter=$$($(INSTALL) golangci-lint); \

@@ -2,10 +2,12 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -35,8 +37,11 @@ type guard struct {
 	namespace string
 	log       *slog.Logger
 	metrics   *metrics
-	// onReplaced is called when Temporal lost its data: what is registered there must be registered again.
-	onReplaced func(context.Context)
+	// register makes the search attributes known to the namespace.
+	register func(context.Context) error
+
+	mu  sync.Mutex
+	met string // id of the namespace that has the search attributes and is remembered
 }
 
 func (g *guard) run(ctx context.Context) {
@@ -109,21 +114,40 @@ func (g *guard) pokeRetries(ctx context.Context) {
 }
 
 func (g *guard) checkNamespace(ctx context.Context) {
+	err := g.meetNamespace(ctx)
+	if _, away := errors.AsType[serviceerror.ServiceError](err); err != nil && !away {
+		g.complain(ctx, "Temporal namespace not remembered", err)
+	} // Temporal being away others say; when it is back this asks again
+}
+
+// meetNamespace prepares a namespace that this worker has not met: the first one, or one without data in its place
+// (P3.6). Nothing may be told to Temporal before, or a loss of it could not be noticed. It registers first and remembers
+// then: ✗ in between, somebody does both again.
+func (g *guard) meetNamespace(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	call, cancel := context.WithTimeout(ctx, relayCall)
 	defer cancel()
 	answer, err := g.client.WorkflowService().DescribeNamespace(call, &workflowservice.DescribeNamespaceRequest{Namespace: g.namespace})
 	if err != nil {
-		return // Temporal is away, which others say; when it is back this asks again
+		return err
 	}
-	replaced, err := g.store.RememberNamespace(ctx, g.namespace, answer.GetNamespaceInfo().GetId())
+	id := answer.GetNamespaceInfo().GetId()
+	if id == g.met {
+		return nil
+	}
+	if err := g.register(call); err != nil {
+		return err
+	}
+	replaced, err := g.store.RememberNamespace(ctx, g.namespace, id)
 	if err != nil {
-		g.complain(ctx, "Temporal namespace not remembered", err)
-		return
+		return err
 	}
+	g.met = id
 	if replaced {
 		g.log.Warn("Temporal has lost its data: making all workflows again", "namespace", g.namespace)
-		g.onReplaced(ctx)
 	}
+	return nil
 }
 
 func (g *guard) walk(ctx context.Context) {

@@ -109,13 +109,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
-	guard := guard{
+	guard := &guard{
 		store: w.deps.Store, client: w.deps.Temporal, namespace: w.cfg.Namespace, log: w.deps.Logger, metrics: w.metrics,
-		onReplaced: func(ctx context.Context) { w.retry(ctx, "register search attributes", w.registerAttributes) },
+		register: w.registerAttributes,
 	}
 	background.Go(func() { guard.run(ctx) }) // before Temporal is there: what is due while it is away is the guard's
 
-	if !w.retry(ctx, "register search attributes", w.registerAttributes) {
+	if !w.retry(ctx, "prepare the namespace", guard.meetNamespace) {
 		return nil
 	}
 	workers := []sdkworker.Worker{w.workflowWorker(), w.deliveryWorker()}

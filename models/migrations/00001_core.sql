@@ -42,7 +42,7 @@ CREATE TABLE api_keys (
     created_at   timestamptz NOT NULL,
     last_used_at timestamptz,
     revoked_at   timestamptz,
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (id, tenant_id)
 );
 
 CREATE TABLE agents (
@@ -53,10 +53,10 @@ CREATE TABLE agents (
     email      text NOT NULL,
     role       text NOT NULL CHECK (role IN ('owner', 'lead', 'agent', 'reader', 'analytics')),
     is_active  boolean NOT NULL DEFAULT true,
-    created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    created_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX agents_email ON agents (tenant_id, lower(email));
+ALTER TABLE agents ADD PRIMARY KEY (id, tenant_id);
 
 CREATE TABLE teams (
     tenant_id   uuid NOT NULL REFERENCES tenants (id),
@@ -64,8 +64,8 @@ CREATE TABLE teams (
     name        text NOT NULL,
     description text NOT NULL DEFAULT '',
     created_at  timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, name)
+    UNIQUE (tenant_id, name),
+    PRIMARY KEY (id, tenant_id)
 );
 
 CREATE TABLE team_members (
@@ -86,22 +86,25 @@ CREATE TABLE contacts (
     phone         text,
     custom_fields jsonb NOT NULL DEFAULT '{}',
     created_at    timestamptz NOT NULL,
-    updated_at    timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    updated_at    timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX contacts_email ON contacts (tenant_id, lower(email));
+ALTER TABLE contacts ADD PRIMARY KEY (id, tenant_id); -- last: see conversations
 
 CREATE TABLE tags (
     tenant_id  uuid NOT NULL REFERENCES tenants (id),
     id         uuid NOT NULL,
     name       text NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, name)
+    UNIQUE (tenant_id, name),
+    PRIMARY KEY (id, tenant_id)
 );
 
 -- A conversation carries its tags by name: whoever waits for the row's lock then sees them as the last writer left
 -- them, in the same statement, which a join could not promise.
+-- The order of indexes matters. In a table that has never been analysed PostgreSQL takes any index that begins with
+-- tenant_id for as good as the primary key, and of equals the one made last: so keys begin with id, and what must win is
+-- made last. Otherwise every look-up of a young installation would read all rows of its tenant.
 CREATE TABLE conversations (
     tenant_id                uuid NOT NULL REFERENCES tenants (id),
     id                       uuid NOT NULL,
@@ -129,23 +132,23 @@ CREATE TABLE conversations (
     archived_at              timestamptz,
     next_due_at              timestamptz, -- P3: when time will act on it by itself
     armed_for                timestamptz, -- P3: what its workflow was last told
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, number),
     FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id),
     FOREIGN KEY (tenant_id, assignee_id) REFERENCES agents (tenant_id, id),
     FOREIGN KEY (tenant_id, team_id) REFERENCES teams (tenant_id, id),
-    FOREIGN KEY (tenant_id, previous_conversation_id) REFERENCES conversations (tenant_id, id),
     CHECK ((status = 'snoozed') = (snoozed_until IS NOT NULL)),
     CHECK ((status = 'archived') = (archived_at IS NOT NULL))
 );
-CREATE UNIQUE INDEX conversations_external_reference ON conversations (tenant_id, external_reference)
-    WHERE external_reference IS NOT NULL;
-CREATE UNIQUE INDEX conversations_successor ON conversations (tenant_id, previous_conversation_id)
-    WHERE previous_conversation_id IS NOT NULL;
+CREATE UNIQUE INDEX conversations_number ON conversations (tenant_id, number);
 CREATE INDEX conversations_updated ON conversations (tenant_id, updated_at DESC, id DESC);
 CREATE INDEX conversations_created ON conversations (tenant_id, created_at, id);
 CREATE INDEX conversations_contact ON conversations (tenant_id, contact_id);
 CREATE INDEX conversations_due ON conversations (next_due_at) WHERE next_due_at IS NOT NULL;
+CREATE UNIQUE INDEX conversations_external_reference ON conversations (tenant_id, external_reference)
+    WHERE external_reference IS NOT NULL;
+CREATE UNIQUE INDEX conversations_successor ON conversations (tenant_id, previous_conversation_id)
+    WHERE previous_conversation_id IS NOT NULL;
+ALTER TABLE conversations ADD PRIMARY KEY (id, tenant_id);
+ALTER TABLE conversations ADD FOREIGN KEY (tenant_id, previous_conversation_id) REFERENCES conversations (tenant_id, id);
 
 -- chain_id repeats the conversation's, so that an externalId is unique along a line of successors.
 CREATE TABLE messages (
@@ -165,11 +168,11 @@ CREATE TABLE messages (
     sent_at         timestamptz NOT NULL,
     created_at      timestamptz NOT NULL,
     metadata        jsonb NOT NULL DEFAULT '{}',
-    PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id)
 );
 CREATE INDEX messages_thread ON messages (tenant_id, conversation_id, id);
 CREATE UNIQUE INDEX messages_external_id ON messages (tenant_id, chain_id, external_id) WHERE external_id IS NOT NULL;
+ALTER TABLE messages ADD PRIMARY KEY (id, tenant_id);
 
 CREATE TABLE timeline (
     tenant_id       uuid NOT NULL,
@@ -180,10 +183,10 @@ CREATE TABLE timeline (
     data            jsonb NOT NULL DEFAULT '{}',
     version         bigint NOT NULL,
     created_at      timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id)
 );
 CREATE INDEX timeline_conversation ON timeline (tenant_id, conversation_id, id);
+ALTER TABLE timeline ADD PRIMARY KEY (id, tenant_id);
 
 CREATE TABLE subscriptions (
     tenant_id         uuid NOT NULL REFERENCES tenants (id),
@@ -214,8 +217,7 @@ CREATE TABLE subscriptions (
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL,
     deleted_at        timestamptz,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (id)
+    PRIMARY KEY (id, tenant_id)
 );
 CREATE INDEX subscriptions_live ON subscriptions (tenant_id) WHERE is_active AND deleted_at IS NULL;
 

@@ -222,6 +222,9 @@ func (w *world) drive(n int, f func(ctx context.Context, c *writer, i int) (more
 					return
 				}
 				l.made.Add(1)
+				if w.pace > 0 {
+					<-time.After(w.pace)
+				}
 			}
 		})
 	}

@@ -33,7 +33,8 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 	w.start("worker")
 	w.logf("ready")
 
-	load := w.creates(4, 0)
+	w.pace = 50 * time.Millisecond // each conversation is a workflow to start afterwards
+	load := w.creates(sized(2, 8), 0)
 	load.await(time.Minute, 20)
 	c := w.writer(-1)
 	before := w.sleep(c, "before", 5, time.Hour)
@@ -50,7 +51,7 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 	eventually(t, time.Minute, "snoozes end without Temporal", func() bool {
 		return row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`) == len(during)+3
 	})
-	load.await(time.Minute, sized(100, 2_000))
+	load.await(time.Minute, sized(50, 1_000))
 	eventually(t, 2*time.Minute, "the time is over", func() bool { return time.Since(away) > sized(10*time.Second, time.Minute) })
 	load.halt()
 	answered := w.ledger.seen(http.StatusCreated)
@@ -113,6 +114,7 @@ func TestTemporalWiped(t *testing.T) {
 
 	stop(t, temporal)
 	require.NoError(t, services.WipeTemporal())
+	w.logf("Temporal is gone")
 	require.Zero(t, row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`), "wiped before anything was due")
 	in.Answer(nil)
 	give(t, temporal)

@@ -25,7 +25,7 @@ func TestWorkerKilledAgainAndAgain(t *testing.T) {
 		eventually(t, time.Minute, "deliveries flow", func() bool { return w.arrived() >= at })
 		w.killWorker(worker)
 		w.logf("kill %d after %d deliveries, %d claimed and not recorded", k+1, w.arrived(), len(w.ledger.repeatable))
-		if !*fullFlag {
+		if !w.patient {
 			w.expireLeases()
 		}
 		worker.again()

@@ -44,6 +44,8 @@ type world struct {
 	apis      []*process
 	inboxes   []*inbox.Inbox
 	processes int
+	patient   bool          // claims are left to run out in their own time
+	pace      time.Duration // which writers keep between two operations; 0 for none
 }
 
 // defaultNamespace is the one that a Temporal without data makes by itself.
@@ -77,7 +79,7 @@ func (w *world) open() {
 	t := w.t
 	t.Helper()
 	w.began = time.Now()
-	w.rng, w.dir, w.ledger = random(t), t.TempDir(), newLedger()
+	w.rng, w.dir, w.ledger, w.patient = random(t), t.TempDir(), newLedger(), *fullFlag
 	name := "faults_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	require.NoError(t, admin(t.Context(), `CREATE DATABASE `+name+` TEMPLATE `+template))
 	t.Cleanup(func() {
@@ -229,10 +231,19 @@ func (w *world) killWorker(p *process) {
 	w.ledger.mayRepeat(rows[string](w, `SELECT id::text FROM deliveries WHERE state = 'leased'`), time.Now())
 }
 
-// expireLeases has the leases of a dead worker run out now instead of in half a minute. No worker may be running.
-func (w *world) expireLeases() {
-	w.t.Helper()
-	w.exec(`UPDATE deliveries SET leased_until = clock_timestamp() WHERE state = 'leased'`)
+// expireLeases has the claims of a process that died, of deliveries and outbox rows, run out now instead of in half a
+// minute. It does nothing while the database is away. It returns how many there were.
+func (w *world) expireLeases() (n int64) {
+	for _, claims := range []string{
+		`UPDATE deliveries SET leased_until = clock_timestamp() WHERE state = 'leased'`,
+		`UPDATE outbox SET available_at = clock_timestamp() WHERE available_at > clock_timestamp()`,
+	} {
+		if result, err := w.db.ExecContext(w.t.Context(), claims); err == nil {
+			affected, _ := result.RowsAffected() // PostgreSQL tells
+			n += affected
+		}
+	}
+	return n
 }
 
 // logf notes what happens, with the time since the scenario began.

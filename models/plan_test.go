@@ -1,0 +1,50 @@
+package models_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A plan made while the tables are young and never analysed is kept by a connection for as long as statistics are
+// missing. It must use the index that finds the one row, not one that finds all rows of the tenant.
+func TestYoungDatabaseLooksRowsUpByTheirKey(t *testing.T) {
+	b := setup(t)
+	for want, query := range map[string]string{
+		"conversations_pkey":               `SELECT * FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE`,
+		"conversations_external_reference": `SELECT id FROM conversations WHERE tenant_id = $1 AND external_reference = $2::text`,
+		"conversations_successor":          `SELECT id FROM conversations WHERE tenant_id = $1 AND previous_conversation_id = $2`,
+		"contacts_pkey":                    `SELECT 1 FROM ONLY contacts x WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE OF x`,
+		"contacts_email":                   `SELECT * FROM contacts WHERE tenant_id = $1 AND lower(email) = lower($2::text)`,
+		"messages_pkey":                    `SELECT * FROM messages WHERE tenant_id = $1 AND id = $2`,
+		"messages_external_id": `SELECT id FROM messages
+			WHERE tenant_id = $1 AND chain_id = '00000000-0000-0000-0000-000000000000' AND external_id = $2::text`,
+		"agents_pkey":             `SELECT 1 FROM agents WHERE tenant_id = $1 AND id = $2`,
+		"tags_tenant_id_name_key": `SELECT id FROM tags WHERE tenant_id = $1 AND name = $2::text`,
+	} {
+		b.inGenericMode(want, query, func(plan string) { require.Contains(t, plan, "using "+want+" ", "%s\n%s", query, plan) })
+	}
+}
+
+func (b *bench) inGenericMode(want, query string, check func(plan string)) {
+	b.t.Helper()
+	conn, err := b.db.Conn(b.t.Context())
+	require.NoError(b.t, err)
+	defer func() { _ = conn.Close() }()
+	for _, s := range []string{`SET plan_cache_mode = force_generic_plan`, `PREPARE ` + want + `_plan AS ` + query} {
+		_, err = conn.ExecContext(b.t.Context(), s)
+		require.NoError(b.t, err, s)
+	}
+	rows, err := conn.QueryContext(b.t.Context(), `EXPLAIN EXECUTE `+want+`_plan('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000')`)
+	require.NoError(b.t, err)
+	defer func() { _ = rows.Close() }()
+	var plan strings.Builder
+	for rows.Next() {
+		var line string
+		require.NoError(b.t, rows.Scan(&line))
+		plan.WriteString(line + "\n")
+	}
+	require.NoError(b.t, rows.Err())
+	check(plan.String())
+}

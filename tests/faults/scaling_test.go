@@ -1,0 +1,105 @@
+package faults
+
+import (
+	"bufio"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/durable"
+)
+
+// spread subscribes a receiver for each of the eight dispatchers there usually are.
+func (w *world) spread() {
+	w.t.Helper()
+	const dispatchers = 8
+	for i := range dispatchers {
+		_, sub := w.subscribe()
+		w.exec(`UPDATE subscriptions SET shard = $2 WHERE id = $1`, sub.ID, (2*i+1)*models.Shards/(2*dispatchers))
+	}
+}
+
+// delivered is what a worker says of itself: how many deliveries it has made.
+func (p *process) delivered() (n int) {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, "http://"+p.metrics+"/metrics", nil)
+	require.NoError(p.t, err)
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(p.t, err)
+	defer func() { _ = answer.Body.Close() }()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), "} ")
+		if strings.HasPrefix(name, "atender_delivery_attempts_total{") && strings.Contains(name, `state="delivered"`) {
+			f, err := strconv.ParseFloat(value, 64)
+			require.NoError(p.t, err)
+			n += int(f)
+		}
+	}
+	return n
+}
+
+// Two APIs and two workers share the work, and nothing comes twice.
+func TestTwoOfEach(t *testing.T) {
+	w := newWorld(t)
+	w.spread()
+	w.startAPI()
+	w.startAPI()
+	one, two := w.prepare("worker"), w.prepare("worker")
+	one.launch()
+	two.launch()
+	one.awaitReady()
+	two.awaitReady()
+	w.logf("ready")
+
+	creates := sized(100, 2_000)
+	w.creates(8, creates).finish(time.Minute)
+	w.logf("all is answered")
+	w.settle(2 * time.Minute)
+	w.logf("settled: %d and %d deliveries by the workers, %d and %d answers by the APIs", one.delivered(), two.delivered(),
+		w.ledger.byAPI[w.apis[0]], w.ledger.byAPI[w.apis[1]])
+	w.requireNothingSilent(t)
+	require.Zero(t, w.balance(), "duplicates without a killed worker")
+	all := row[int](w, `SELECT count(*) FROM deliveries`)
+	require.Equal(t, all, one.delivered()+two.delivered())
+	for _, n := range []int{one.delivered(), two.delivered()} {
+		require.Greater(t, n, all/20, "each of the workers has its share")
+	}
+	for _, api := range w.apis {
+		require.InDelta(t, creates/2, w.ledger.byAPI[api], float64(creates)/4)
+	}
+}
+
+// Workers that were told different numbers of dispatchers have dispatchers whose shards overlap. That is a mistake, and
+// costs nothing but waiting for each other: nothing comes twice (P4.1).
+func TestDispatchersOfTheSameShards(t *testing.T) {
+	w := newWorld(t)
+	w.spread()
+	w.startAPI()
+	runs := func(dispatcher int) {
+		eventually(t, 20*time.Second, "dispatcher runs", func() bool {
+			d, err := w.temporal.DescribeWorkflowExecution(t.Context(), durable.DispatchID(dispatcher), "")
+			return err == nil && len(d.PendingActivities) > 0 && d.PendingActivities[0].LastStartedTime != nil
+		})
+	}
+	w.start("worker", "ATENDER_DISPATCH_SHARDS=3") // 0 to 20, 21 to 41, 42 to 63
+	runs(0)
+	runs(2)
+	w.start("worker", "ATENDER_DISPATCH_SHARDS=8") // the first three are there; 24 to 31, 32 to 39, …
+	for dispatcher := 3; dispatcher < 8; dispatcher++ {
+		runs(dispatcher)
+	}
+	overlap := row[int](w, `SELECT count(*) FROM subscriptions WHERE shard >= 24`)
+	require.Positive(t, overlap, "subscriptions that two dispatchers serve")
+	w.logf("ready; two dispatchers for each of %d subscriptions", overlap)
+
+	w.creates(8, sized(100, 2_000)).finish(time.Minute)
+	w.settle(2 * time.Minute)
+	w.logf("settled")
+	w.requireNothingSilent(t)
+	require.Zero(t, w.balance(), "duplicates without a killed worker")
+}

@@ -1,0 +1,145 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/tests/inbox"
+)
+
+var writersTags = []string{"a", "b", "c", "d", "e", "f"}
+
+// Many writers that change the same conversations in opposite orders never bring the API to an error of its own; the
+// versions have no gap, and an ordered webhook sees them rise (P1.2, P1.5, P4.5).
+func TestManyWritersOnFewConversations(t *testing.T) {
+	w := newWorld(t)
+	in, _ := w.subscribe(func(s *models.NewSubscription) { s.Ordering = models.OrderingConversation })
+	w.startAPI()
+	w.start("worker")
+	c := w.writer(-1)
+	var conversations []uuid.UUID
+	for i := range 5 {
+		id, err := c.create(t.Context(), fmt.Sprintf("contended-%d", i))
+		require.NoError(t, err)
+		conversations = append(conversations, id)
+	}
+	var agents []uuid.UUID
+	for _, name := range []string{"Grace", "Edsger"} {
+		agent, err := w.store.CreateAgent(t.Context(), w.tenant.ID, models.NewAgent{
+			Name: name, Email: name + "@example.com", Role: models.RoleAgent,
+		})
+		require.NoError(t, err)
+		agents = append(agents, agent.ID)
+	}
+	w.logf("ready")
+
+	rounds := sized(3, 20)
+	w.drive(50, func(ctx context.Context, c *writer, i int) (bool, error) {
+		if i >= 50*rounds {
+			return false, nil
+		}
+		return true, c.bulk(ctx, conversations, agents)
+	}).finish(2 * time.Minute)
+	for _, id := range conversations { // whatever they left: nothing due
+		r, err := c.call(t.Context(), http.MethodPost, "/v1/conversations/"+id.String()+"/archive", nil)
+		require.NoError(t, err)
+		require.True(t, r.ok(), "%d %s", r.status, r.body)
+	}
+	w.logf("all is answered")
+	w.settle(2 * time.Minute)
+	w.logf("settled")
+	w.requireNothingSilent(t)
+	w.ledger.do(func() { require.Zero(t, w.ledger.statuses[http.StatusServiceUnavailable], "answers of 503") })
+	require.Zero(t, w.balance("a snooze that ended more or less than once"), "duplicates without a killed worker")
+	for _, id := range conversations {
+		versions := rows[int64](w, `SELECT DISTINCT version FROM events WHERE conversation_id = $1 ORDER BY version`, id)
+		last := row[int64](w, `SELECT version FROM conversations WHERE id = $1`, id)
+		require.Greater(t, last, int64(rounds*10), "the writers changed it")
+		require.Len(t, versions, int(last), "versions without gap")
+		requireRising(t, in.Accepted(), id, last)
+	}
+}
+
+// requireRising checks that a conversation's events arrived in the order in which they happened.
+func requireRising(t *testing.T, arrived []inbox.Delivery, id uuid.UUID, last int64) {
+	t.Helper()
+	var before inbox.Delivery
+	for _, d := range arrived {
+		if d.Data.Conversation.ID != id {
+			continue
+		}
+		at, was := d.Data.Conversation.Version, before.Data.Conversation.Version
+		inOrder := at == was+1 || at == was && d.ID > before.ID
+		require.True(t, inOrder, "version %d, event %s arrived after version %d, event %s", at, d.ID, was, before.ID)
+		before = d
+	}
+	require.Equal(t, last, before.Data.Conversation.Version)
+}
+
+// bulk makes one change to all conversations, in an order of its own, as somebody who has selected them would; the change
+// is a sequence of tags, or one of a pair of opposites. That a conversation is not in the state for it is an answer.
+func (c *writer) bulk(ctx context.Context, conversations, agents []uuid.UUID) error {
+	conversations = slices.Clone(conversations)
+	c.rng.Shuffle(len(conversations), func(i, j int) {
+		conversations[i], conversations[j] = conversations[j], conversations[i]
+	})
+	tags := slices.Clone(writersTags)
+	if c.rng.IntN(2) == 0 {
+		slices.Reverse(tags)
+	}
+	change := c.rng.IntN(5)
+	for _, id := range conversations {
+		if err := c.changeOne(ctx, "/v1/conversations/"+id.String(), change, tags, agents); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *writer) changeOne(ctx context.Context, path string, change int, tags []string, agents []uuid.UUID) error {
+	either := func(one, other string) string {
+		if c.rng.IntN(2) == 0 {
+			return one
+		}
+		return other
+	}
+	switch change {
+	case 0: // a few tags, in the one order or the other
+		method := either(http.MethodPut, http.MethodDelete)
+		for _, tag := range tags[:1+c.rng.IntN(3)] {
+			if err := c.expect(ctx, method, path+"/tags/"+tag, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	case 1:
+		return c.expect(ctx, http.MethodPost, path+"/assign", object{"assigneeId": agents[c.rng.IntN(len(agents))]})
+	case 2:
+		if either("snooze", "unsnooze") == "unsnooze" {
+			return c.expect(ctx, http.MethodPost, path+"/unsnooze", nil)
+		}
+		until := time.Now().Add(time.Hour + time.Duration(c.rng.IntN(3600))*time.Second)
+		return c.expect(ctx, http.MethodPost, path+"/snooze", object{"until": until.UTC().Format(time.RFC3339)})
+	case 3:
+		return c.expect(ctx, http.MethodPost, path+"/"+either("resolve", "reopen"), nil)
+	default:
+		return c.expect(ctx, http.MethodPost, path+"/messages",
+			object{"text": "Still here.", "direction": either("inbound", "outbound")})
+	}
+}
+
+func (c *writer) expect(ctx context.Context, method, path string, body any) error {
+	r, err := c.call(ctx, method, path, body)
+	if err == nil && !r.ok() && (r.status != http.StatusConflict || r.field("error", "code") != "INVALID_TRANSITION") {
+		err = fmt.Errorf("%s %s: %d %s", method, path, r.status, r.body)
+	}
+	return err
+}
