@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -23,7 +24,7 @@ import (
 // Config is what the API is told from outside.
 type Config struct {
 	Addr        string // where the API listens, host:port
-	MetricsAddr string // where Prometheus finds /metrics, host:port; empty for nowhere
+	MetricsAddr string // where Prometheus finds /metrics, and a developer /debug/pprof, host:port; empty for nowhere
 	PublicURL   string // where clients reach the API, without a path; shown in the OpenAPI document
 	Version     string // of this binary
 }
@@ -83,6 +84,8 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.config.MetricsAddr != "" {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", s.metrics.handler())
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index) // heap, goroutine and the like
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		if err := s.serve(ctx, group, "metrics", s.config.MetricsAddr, mux); err != nil {
 			return err
 		}

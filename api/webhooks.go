@@ -58,6 +58,7 @@ func (h *handlers) CreateWebhook(ctx context.Context, r contract.CreateWebhookRe
 		Retry:        value(b.Retry),
 		Filter:       b.Filter,
 		Signing:      string(value(b.Signing)),
+		Ordering:     string(value(b.Ordering)),
 	})
 	if err != nil {
 		return nil, err
@@ -94,6 +95,7 @@ func (h *handlers) UpdateWebhook(ctx context.Context, r contract.UpdateWebhookRe
 		MaxInFlight:  b.MaxInFlight,
 		Retry:        b.Retry,
 		Filter:       b.Filter,
+		Ordering:     (*string)(b.Ordering),
 	})
 	return contract.UpdateWebhook200JSONResponse(now), err
 }

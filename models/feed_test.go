@@ -232,7 +232,8 @@ func TestFeedFiltersAndPages(t *testing.T) {
 
 	// A filter that matches nothing goes forward by what it has looked through.
 	b.exec(`INSERT INTO events (id, tenant_id, type, payload, created_at)
-		SELECT uuid_v7(now(), n), $1, 'contact.updated', '{}', now() FROM generate_series(1, 7000) n`, b.tenant.ID)
+		SELECT `+ident.SQL("$2::bigint", "n")+`, $1, 'contact.updated', '{}', now() FROM generate_series(1, 7000) n`,
+		b.tenant.ID, ident.Tick(time.Now()))
 	b.sequenced()
 	q := models.FeedQuery{Types: []string{"tag.added"}, After: rest.Next}
 	page = b.feed(q)

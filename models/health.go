@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/circuit"
+	"github.com/atender/atender/models/wire"
 )
 
 // circuit is the part of a subscription's row that package circuit decides upon.
@@ -21,6 +22,23 @@ func (s Subscription) circuit() circuit.State {
 func (s *Subscription) setCircuit(c circuit.State) {
 	s.Failures, s.FailingSince, s.CircuitOpenedAt = c.Failures, c.FailingSince, c.OpenedAt
 	s.Failing, s.Probes, s.NextProbeAt = append(UUIDs{}, c.Failing...), c.Probes, c.NextProbeAt
+}
+
+// health is how the endpoint has been doing, in words.
+func (s Subscription) health() wire.Health {
+	h := wire.Health{
+		State: "ok", Failures: s.Failures, FailingSince: wire.AtPtr(s.FailingSince),
+		CircuitOpenedAt: wire.AtPtr(s.CircuitOpenedAt), NextProbeAt: wire.AtPtr(s.NextProbeAt),
+	}
+	switch {
+	case !s.IsActive:
+		h.State = "disabled"
+	case s.CircuitOpenedAt != nil:
+		h.State = "open"
+	case s.Failures > 0:
+		h.State = "failing"
+	}
+	return h
 }
 
 // disabledFailing is why a subscription is off whose attempts all failed for 5 days (P5.5).

@@ -80,9 +80,22 @@ type Subscription struct {
 // Wire is the subscription's JSON shape, without secrets.
 func (s Subscription) Wire() wire.Subscription {
 	out := wire.Subscription{
-		ID: s.ID, Name: s.Name, URL: s.URL, Events: s.Events, Description: s.Description, IsActive: s.IsActive,
-		DisabledReason: s.DisabledReason, Headers: []string{}, MaxPerSecond: s.MaxPerSecond, MaxInFlight: s.MaxInFlight,
-		Signing: s.Signing, PublicKey: s.PublicKey, CreatedAt: wire.At(s.CreatedAt), UpdatedAt: wire.At(s.UpdatedAt),
+		ID:             s.ID,
+		Name:           s.Name,
+		URL:            s.URL,
+		Events:         s.Events,
+		Description:    s.Description,
+		IsActive:       s.IsActive,
+		DisabledReason: s.DisabledReason,
+		Headers:        []string{},
+		MaxPerSecond:   s.MaxPerSecond,
+		MaxInFlight:    s.MaxInFlight,
+		Signing:        s.Signing,
+		PublicKey:      s.PublicKey,
+		Ordering:       s.Ordering,
+		Health:         s.health(),
+		CreatedAt:      wire.At(s.CreatedAt),
+		UpdatedAt:      wire.At(s.UpdatedAt),
 	}
 	out.Headers = append(out.Headers, s.HeaderNames...)
 	for _, step := range s.Retry {

@@ -292,7 +292,7 @@ func (w *write) insertEvents(st *statement) (shards string) {
 		SELECT id, `+tenant+`, type, conversation_id, contact_id, CASE WHEN conversation_id IS NOT NULL THEN `+version+` END, payload, `+now+` FROM owed`)
 	st.with("delivery", `INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, conversation_id,
 			seq, shard, ordered, state, due_at, created_at)
-		SELECT uuid_v7(`+now+`, o.ord), `+tenant+`, s.id, o.id, o.type, o.conversation_id,
+		SELECT `+ident.SQL(st.arg(ident.Tick(w.now))+`::bigint`, `o.ord`)+`, `+tenant+`, s.id, o.id, o.type, o.conversation_id,
 			`+version+` * `+strconv.Itoa(seqPerVersion)+` + o.ord, s.shard,
 			s.ordering = 'conversation' AND o.conversation_id IS NOT NULL, 'pending', `+now+`, `+now+`
 		FROM owed o JOIN subscriptions s ON s.tenant_id = `+tenant+` AND s.is_active AND s.deleted_at IS NULL

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/pprof"
 	"sync"
 	"time"
 
@@ -30,7 +31,7 @@ import (
 
 // Config are a worker's values.
 type Config struct {
-	MetricsAddr string // where /metrics and /healthz are served; nowhere when empty
+	MetricsAddr string // where /metrics, /healthz and /debug/pprof are served; nowhere when empty
 	TaskQueue   string // of the workflows; the queue of deliveries is derived from it
 	Namespace   string // Temporal's, for the registration of search attributes
 	Dispatchers int    // dispatch workflows, 1 to 64; 8 when 0. All workers must agree.
@@ -225,6 +226,8 @@ func (w *Worker) serveMetrics(ctx context.Context) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // heap, goroutine and the like
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("ok\n")) })
 	server := &http.Server{Addr: w.cfg.MetricsAddr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })

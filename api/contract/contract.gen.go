@@ -102,6 +102,30 @@ func (e Direction) Valid() bool {
 	}
 }
 
+// Defines values for EndpointHealthState.
+const (
+	EndpointHealthStateDisabled EndpointHealthState = "disabled"
+	EndpointHealthStateFailing  EndpointHealthState = "failing"
+	EndpointHealthStateOk       EndpointHealthState = "ok"
+	EndpointHealthStateOpen     EndpointHealthState = "open"
+)
+
+// Valid indicates whether the value is a known member of the EndpointHealthState enum.
+func (e EndpointHealthState) Valid() bool {
+	switch e {
+	case EndpointHealthStateDisabled:
+		return true
+	case EndpointHealthStateFailing:
+		return true
+	case EndpointHealthStateOk:
+		return true
+	case EndpointHealthStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Engagement.
 const (
 	Engaged Engagement = "engaged"
@@ -279,6 +303,24 @@ func (e MeType) Valid() bool {
 	}
 }
 
+// Defines values for Ordering.
+const (
+	OrderingConversation Ordering = "conversation"
+	OrderingNone         Ordering = "none"
+)
+
+// Valid indicates whether the value is a known member of the Ordering enum.
+func (e Ordering) Valid() bool {
+	switch e {
+	case OrderingConversation:
+		return true
+	case OrderingNone:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReadinessDatabase.
 const (
 	ReadinessDatabaseOk          ReadinessDatabase = "ok"
@@ -421,6 +463,26 @@ type CustomHeaders = map[string]string
 
 // Direction defines model for Direction.
 type Direction string
+
+// EndpointHealth How the endpoint has been doing.
+type EndpointHealth struct {
+	CircuitOpenedAt *Time `json:"circuitOpenedAt"`
+	FailingSince    *Time `json:"failingSince"`
+
+	// Failures Failed attempts since the last success.
+	Failures    int   `json:"failures"`
+	NextProbeAt *Time `json:"nextProbeAt"`
+
+	// State `failing`: the last attempt failed. `open`: after 10 failures in a row, over at least 5 different events, the
+	// endpoint is left alone but for a probe, at the most every 5 minutes; what it is owed waits, and the first success
+	// lets it go. `disabled`: switched off; see `disabledReason`.
+	State EndpointHealthState `json:"state"`
+}
+
+// EndpointHealthState `failing`: the last attempt failed. `open`: after 10 failures in a row, over at least 5 different events, the
+// endpoint is left alone but for a probe, at the most every 5 minutes; what it is owed waits, and the first success
+// lets it go. `disabled`: switched off; see `disabledReason`.
+type EndpointHealthState string
 
 // Engagement `pending`: we owe an answer. `engaged`: the customer does.
 type Engagement string
@@ -604,6 +666,10 @@ type NewSubscription struct {
 	MaxPerSecond *int   `json:"maxPerSecond,omitempty"`
 	Name         string `json:"name"`
 
+	// Ordering `conversation`: the events of one conversation arrive in order, one at a time, each after the one before it has been
+	// delivered or has finally failed. Conversations do not wait for each other.
+	Ordering *Ordering `json:"ordering,omitempty"`
+
 	// Retry Seconds to wait before each further attempt, instead of the default schedule (5 s growing to 12 h, for 72 h). Seven
 	// days in all at most.
 	Retry   *RetrySchedule `json:"retry,omitempty"`
@@ -615,6 +681,10 @@ type NewSubscription struct {
 
 // NullableTime RFC 3339, UTC, milliseconds.
 type NullableTime = time.Time
+
+// Ordering `conversation`: the events of one conversation arrive in order, one at a time, each after the one before it has been
+// delivered or has finally failed. Conversations do not wait for each other.
+type Ordering string
 
 // OutboundContext What has been said already.
 type OutboundContext struct {
@@ -703,6 +773,10 @@ type SubscriptionChange struct {
 	// MaxPerSecond Null for no limit.
 	MaxPerSecond models.Optional[int] `json:"maxPerSecond,omitempty"`
 	Name         *string              `json:"name,omitempty"`
+
+	// Ordering `conversation`: the events of one conversation arrive in order, one at a time, each after the one before it has been
+	// delivered or has finally failed. Conversations do not wait for each other.
+	Ordering *Ordering `json:"ordering,omitempty"`
 
 	// Retry Null for the default schedule.
 	Retry models.Optional[[]int] `json:"retry,omitempty"`

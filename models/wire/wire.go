@@ -161,11 +161,22 @@ type Subscription struct {
 	Filter         *Filter   `json:"filter"`
 	Signing        string    `json:"signing"`
 	PublicKey      *string   `json:"publicKey"` // whpk_…, for ed25519
+	Ordering       string    `json:"ordering"`
+	Health         Health    `json:"health"`
 	CreatedAt      Time      `json:"createdAt"`
 	UpdatedAt      Time      `json:"updatedAt"`
 
 	// Secret is set only in the answer that makes it: creation and rotation.
 	Secret *string `json:"secret,omitempty"`
+}
+
+// Health is how an endpoint has been doing.
+type Health struct {
+	State           string `json:"state"`    // ok, failing, open or disabled
+	Failures        int    `json:"failures"` // since the last success
+	FailingSince    *Time  `json:"failingSince"`
+	CircuitOpenedAt *Time  `json:"circuitOpenedAt"`
+	NextProbeAt     *Time  `json:"nextProbeAt"`
 }
 
 // Filter narrows a subscription to conversations that match every list that is not empty. Events that are about no

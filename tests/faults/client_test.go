@@ -152,7 +152,7 @@ func (c *writer) message(ctx context.Context, conversation uuid.UUID, externalID
 	if r.status != http.StatusCreated && (r.status != http.StatusOK || tries == 1) {
 		return fmt.Errorf("message %s, try %d: %d %s", externalID, tries, r.status, r.body)
 	}
-	id, err := uuid.Parse(r.field("message", "id"))
+	id, err := uuid.Parse(r.field("id"))
 	if err == nil {
 		c.w.ledger.message(id)
 	}
@@ -160,8 +160,8 @@ func (c *writer) message(ctx context.Context, conversation uuid.UUID, externalID
 }
 
 // snooze puts a conversation to sleep for a while that begins now; it gives up trying when the while is over.
-func (c *writer) snooze(ctx context.Context, conversation uuid.UUID, for_ time.Duration) error {
-	until := time.Now().Add(for_).Truncate(time.Millisecond)
+func (c *writer) snooze(ctx context.Context, conversation uuid.UUID, span time.Duration) error {
+	until := time.Now().Add(span).Truncate(time.Millisecond)
 	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/"+conversation.String()+"/snooze",
 		object{"until": until.UTC().Format(time.RFC3339Nano)})
 	switch {

@@ -142,6 +142,9 @@ func eventually(t *testing.T, within time.Duration, what string, condition func(
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for !condition() {
+		if t.Failed() { // a writer has, in the background
+			t.FailNow()
+		}
 		if time.Now().After(deadline) {
 			require.FailNow(t, "not in time: "+what, "waited %s", within)
 		}

@@ -52,7 +52,7 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 		return row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`) == len(during)+3
 	})
 	load.await(time.Minute, sized(50, 1_000))
-	eventually(t, 2*time.Minute, "the time is over", func() bool { return time.Since(away) > sized(10*time.Second, time.Minute) })
+	eventually(t, 2*time.Minute, "the time is over", func() bool { return time.Since(away) > sized(6*time.Second, time.Minute) })
 	load.halt()
 	answered := w.ledger.seen(http.StatusCreated)
 	give(t, temporal)
@@ -73,12 +73,12 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 }
 
 // sleep creates conversations and puts them to sleep.
-func (w *world) sleep(c *writer, name string, n int, for_ time.Duration) (ids []uuid.UUID) {
+func (w *world) sleep(c *writer, name string, n int, span time.Duration) (ids []uuid.UUID) {
 	w.t.Helper()
 	for i := range n {
 		id, err := c.create(w.t.Context(), fmt.Sprintf("%s-%d", name, i))
 		require.NoError(w.t, err)
-		require.NoError(w.t, c.snooze(w.t.Context(), id, for_))
+		require.NoError(w.t, c.snooze(w.t.Context(), id, span))
 		ids = append(ids, id)
 	}
 	return ids

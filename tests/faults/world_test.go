@@ -155,11 +155,11 @@ func (w *world) startAPI(vars ...string) *process {
 func (w *world) subscribe(change ...func(*models.NewSubscription)) (*inbox.Inbox, wire.Subscription) {
 	w.t.Helper()
 	in := inbox.Open(w.t, inbox.Lean)
-	new := models.NewSubscription{Name: "receiver", URL: in.URL(), Events: []string{"*"}}
+	wanted := models.NewSubscription{Name: "receiver", URL: in.URL(), Events: []string{"*"}}
 	for _, f := range change {
-		f(&new)
+		f(&wanted)
 	}
-	sub, err := w.store.CreateSubscription(w.t.Context(), w.tenant.ID, new)
+	sub, err := w.store.CreateSubscription(w.t.Context(), w.tenant.ID, wanted)
 	require.NoError(w.t, err)
 	in.Expect(*sub.Secret)
 	w.inboxes = append(w.inboxes, in)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/atender/atender/models/ident"
 )
 
 // timerFigures are how late snoozed conversations woke.
@@ -95,7 +97,7 @@ func (b *bench) snooze(ctx context.Context) ([]operation, error) {
 		}
 		_, err = tx.Exec(ctx, `
 			WITH made AS (
-				SELECT i, uuid_v7($2, i) AS id, CASE WHEN i < $4 THEN $5::timestamptz + $6::interval * i / $4
+				SELECT i, `+ident.SQL("$9::bigint", "i")+` AS id, CASE WHEN i < $4 THEN $5::timestamptz + $6::interval * i / $4
 					ELSE $2::timestamptz + interval '1 day' + interval '10 ms' * i END AS due
 				FROM generate_series(0, $3::int - 1) i
 			), conversation AS (
@@ -106,7 +108,8 @@ func (b *bench) snooze(ctx context.Context) ([]operation, error) {
 			)
 			INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
 			SELECT $1, 'conversation', id, 'snoozed', 2, due, $2, $2 FROM made`,
-			b.tenant, now, total, b.p.N, now.Add(b.p.Lead), b.p.Window, next, contact)
+			b.tenant, now, total, b.p.N, now.Add(b.p.Lead), b.p.Window, next, contact,
+			ident.Tick(now))
 		return err
 	})
 	if err != nil {
