@@ -176,7 +176,9 @@ func TestOrderedSubscriptionGetsOneAtATimeOfEachConversation(t *testing.T) {
 	}
 	owner := uuid.New()
 	claimed := b.claim(owner, 100)
-	require.ElementsMatch(t, []string{"contact.created", "contact.created", "conversation.created", "conversation.created"}, types(claimed))
+	require.ElementsMatch(t, []string{
+		"contact.created", "contact.created", "conversation.created", "conversation.created",
+	}, types(claimed))
 	require.Empty(t, b.claim(owner, 100))
 
 	var head models.Delivery
@@ -225,7 +227,8 @@ func TestOrderHoldsUnderConcurrentWorkers(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			_, err := b.Change(t.Context(), b.tenant.ID, conversations[i%2], b.actor, models.AddTag{Name: fmt.Sprintf("t%02d", i)})
+			tag := models.AddTag{Name: fmt.Sprintf("t%02d", i)}
+			_, err := b.Change(t.Context(), b.tenant.ID, conversations[i%2], b.actor, tag)
 			if err != nil {
 				t.Error(err)
 			}

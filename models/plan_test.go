@@ -1,9 +1,11 @@
 package models_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -36,7 +38,7 @@ func (b *bench) inGenericMode(want, query string, check func(plan string)) {
 		_, err = conn.ExecContext(b.t.Context(), s)
 		require.NoError(b.t, err, s)
 	}
-	rows, err := conn.QueryContext(b.t.Context(), `EXPLAIN EXECUTE `+want+`_plan('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000')`)
+	rows, err := conn.QueryContext(b.t.Context(), fmt.Sprintf(`EXPLAIN EXECUTE %s_plan('%s', '%s')`, want, uuid.Nil, uuid.Nil))
 	require.NoError(b.t, err)
 	defer func() { _ = rows.Close() }()
 	var plan strings.Builder

@@ -220,7 +220,8 @@ func pokeRetries(
 	for _, sub := range troubled {
 		var due *time.Time
 		for _, r := range results {
-			if r.Delivery.SubscriptionID == sub.ID && r.failed() && r.State == DeliveryPending && (due == nil || r.DueAt.Before(*due)) {
+			owes := r.Delivery.SubscriptionID == sub.ID && r.failed() && r.State == DeliveryPending
+			if owes && (due == nil || r.DueAt.Before(*due)) {
 				due = &r.DueAt
 			}
 		}

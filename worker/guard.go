@@ -128,7 +128,8 @@ func (g *guard) meetNamespace(ctx context.Context) error {
 	defer g.mu.Unlock()
 	call, cancel := context.WithTimeout(ctx, relayCall)
 	defer cancel()
-	answer, err := g.client.WorkflowService().DescribeNamespace(call, &workflowservice.DescribeNamespaceRequest{Namespace: g.namespace})
+	answer, err := g.client.WorkflowService().DescribeNamespace(call,
+		&workflowservice.DescribeNamespaceRequest{Namespace: g.namespace})
 	if err != nil {
 		return err
 	}

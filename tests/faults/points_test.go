@@ -47,7 +47,9 @@ func TestCrashBeforeTheCommitOfAChange(t *testing.T) {
 	w := newWorld(t)
 	w.subscribe()
 	w.cutOff(fault.BeforeCommit, "order-1")
-	for _, table := range []string{"conversations", "contacts", "messages", "tags", "timeline", "events", "deliveries", "outbox"} {
+	for _, table := range []string{
+		"conversations", "contacts", "messages", "tags", "timeline", "events", "deliveries", "outbox",
+	} {
 		require.Zero(t, row[int](w, `SELECT count(*) FROM `+table), "nothing happened: %s", table)
 	}
 	w.startAPI()

@@ -17,6 +17,7 @@ func TestPostgresRestartedUnderLoad(t *testing.T) {
 	w.start("worker")
 	w.logf("ready")
 
+	w.pace = sized(40*time.Millisecond, 0) // each conversation is a workflow to start afterwards
 	load := w.creates(8, 0)
 	for _, fault := range []struct {
 		name string

@@ -53,10 +53,14 @@ func (w *world) held(workers ...*process) []int {
 	for dispatcher := range dispatchers {
 		eventually(w.t, 30*time.Second, "dispatcher runs", func() bool {
 			d, err := w.temporal.DescribeWorkflowExecution(w.t.Context(), durable.DispatchID(dispatcher), "")
-			if err != nil || len(d.PendingActivities) == 0 || d.PendingActivities[0].State != enums.PENDING_ACTIVITY_STATE_STARTED {
+			if err != nil || len(d.PendingActivities) == 0 {
 				return false
 			}
-			pid, _, _ := strings.Cut(d.PendingActivities[0].LastWorkerIdentity, "@")
+			run := d.PendingActivities[0]
+			if run.State != enums.PENDING_ACTIVITY_STATE_STARTED {
+				return false
+			}
+			pid, _, _ := strings.Cut(run.LastWorkerIdentity, "@")
 			for i, worker := range workers {
 				if strconv.Itoa(worker.cmd.Process.Pid) == pid {
 					held[i]++

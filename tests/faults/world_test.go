@@ -232,11 +232,13 @@ func (w *world) killWorker(p *process) {
 }
 
 // expireLeases has the claims of a process that died, of deliveries and outbox rows, run out now instead of in half a
-// minute. It does nothing while the database is away. It returns how many there were.
+// minute; those of outbox rows, of which a live relay has some at any time, when they are older than its calls may take.
+// It does nothing while the database is away. It returns how many there were.
 func (w *world) expireLeases() (n int64) {
 	for _, claims := range []string{
 		`UPDATE deliveries SET leased_until = clock_timestamp() WHERE state = 'leased'`,
-		`UPDATE outbox SET available_at = clock_timestamp() WHERE available_at > clock_timestamp()`,
+		`UPDATE outbox SET available_at = clock_timestamp() WHERE available_at > clock_timestamp() + interval '2 seconds'
+			AND available_at < clock_timestamp() + interval '24 seconds'`,
 	} {
 		if result, err := w.db.ExecContext(w.t.Context(), claims); err == nil {
 			affected, _ := result.RowsAffected() // PostgreSQL tells
