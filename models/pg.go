@@ -148,8 +148,37 @@ type statement struct {
 
 // arg adds an argument and returns its placeholder.
 func (s *statement) arg(v any) string {
-	s.args = append(s.args, v)
+	s.args = append(s.args, binary(v))
 	return "$" + strconv.Itoa(len(s.args))
+}
+
+// binary passes identifiers as the sixteen bytes they are: as the driver.Valuers that they also are, they would go as
+// text, which costs a tenth of a message's time here and some more in the database.
+func binary(v any) any {
+	switch id := v.(type) {
+	case uuid.UUID:
+		return pgtype.UUID{Bytes: id, Valid: true}
+	case *uuid.UUID:
+		if id == nil {
+			return pgtype.UUID{}
+		}
+		return pgtype.UUID{Bytes: *id, Valid: true}
+	case []uuid.UUID:
+		ids := make([]pgtype.UUID, len(id))
+		for i := range id {
+			ids[i] = pgtype.UUID{Bytes: id[i], Valid: true}
+		}
+		return ids
+	case []*uuid.UUID:
+		ids := make([]pgtype.UUID, len(id))
+		for i := range id {
+			if id[i] != nil {
+				ids[i] = pgtype.UUID{Bytes: *id[i], Valid: true}
+			}
+		}
+		return ids
+	}
+	return v
 }
 
 // list adds arguments and returns their placeholders, separated by commas.
