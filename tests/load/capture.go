@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/atender/atender/models/ident"
 )
@@ -184,12 +185,12 @@ func replaced(arg any, text func(string) string, id func(uuid.UUID) uuid.UUID, n
 		return mapped(v, text), nil
 	case uuid.UUID:
 		return id(v), nil
-	case *uuid.UUID:
-		return pointed(v, id), nil
 	case []uuid.UUID:
 		return mapped(v, id), nil
-	case []*uuid.UUID:
-		return mapped(v, func(p *uuid.UUID) *uuid.UUID { return pointed(p, id) }), nil
+	case pgtype.UUID:
+		return sixteen(v, id), nil
+	case []pgtype.UUID:
+		return mapped(v, func(u pgtype.UUID) pgtype.UUID { return sixteen(u, id) }), nil
 	case pgx.QueryExecMode, pgx.QueryResultFormats, pgx.QueryResultFormatsByOID: // how to send it, as database/sql's driver asks
 		return v, nil
 	case driver.Valuer: // array columns, which come as text
@@ -203,12 +204,12 @@ func replaced(arg any, text func(string) string, id func(uuid.UUID) uuid.UUID, n
 	}
 }
 
-func pointed(p *uuid.UUID, id func(uuid.UUID) uuid.UUID) *uuid.UUID {
-	if p == nil {
-		return nil
+// sixteen replaces an identifier that travels as its bytes.
+func sixteen(u pgtype.UUID, id func(uuid.UUID) uuid.UUID) pgtype.UUID {
+	if u.Valid {
+		u.Bytes = id(u.Bytes)
 	}
-	v := id(*p)
-	return &v
+	return u
 }
 
 func mapped[T any](in []T, f func(T) T) []T {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -196,7 +197,7 @@ func TestRepeatedTransactionHasOtherIDs(t *testing.T) {
 	tmpl, err := newTemplate([]statement{
 		{sql: "begin"},
 		{sql: "INSERT INTO deliveries (id) INSERT INTO events (id)", args: []any{
-			tenant, second, []uuid.UUID{first}, []*uuid.UUID{&first, nil}, int64(700), int64(7),
+			tenant, second, []uuid.UUID{first}, []pgtype.UUID{{Bytes: first, Valid: true}, {}}, int64(700), int64(7),
 			`{"id":"` + second.String() + `","tenantId":"` + tenant.String() + `","number":700,"ref":"model"}`, true, nil,
 		}},
 		{sql: "commit"},
@@ -212,7 +213,7 @@ func TestRepeatedTransactionHasOtherIDs(t *testing.T) {
 	require.Less(t, newFirst.String(), newSecond.String(), "the order stays")
 	require.Greater(t, newFirst.String(), second.String(), "made for the later time")
 	require.Equal(t, []any{
-		tenant, newSecond, []uuid.UUID{newFirst}, []*uuid.UUID{&newFirst, nil}, int64(800), int64(7),
+		tenant, newSecond, []uuid.UUID{newFirst}, []pgtype.UUID{{Bytes: newFirst, Valid: true}, {}}, int64(800), int64(7),
 		`{"id":"` + newSecond.String() + `","tenantId":"` + tenant.String() + `","number":800,"ref":"limit-1"}`, true, nil,
 	}, args)
 
