@@ -183,6 +183,11 @@ func (h *Hub) listen(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+pgChannel); err != nil {
 		return err
 	}
+	h.mu.Lock()
+	for topic := range h.listeners { // what was said before nobody here heard
+		h.wake(topic)
+	}
+	h.mu.Unlock()
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
