@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -217,6 +218,11 @@ const leaseSQL = `, sized AS (
 )
 SELECT * FROM leased ORDER BY id`
 
+// claimLimit is ClaimRows as a literal, by which the planner knows how few rows a claim is about. Where it is a parameter
+// a generic plan expects a tenth of the backlog, and reads all of deliveries and events to join them: a second per claim
+// with 100,000 owed.
+var claimLimit = strconv.Itoa(ClaimRows)
+
 // ClaimFresh leases first attempts, oldest first within each endpoint, at most ClaimRows together (P4.1).
 func (s *Store) ClaimFresh(ctx context.Context, owner uuid.UUID, quotas []Quota) ([]Delivery, error) {
 	n := len(quotas)
@@ -235,8 +241,8 @@ WITH picked AS MATERIALIZED (
 		WHERE d.shard = t.shard AND d.subscription_id = t.id AND d.state = 'pending' AND d.attempts = 0 AND d.due_at <= clock_timestamp()
 			AND `+inTurnSQL+`
 		ORDER BY d.id LIMIT greatest(0, CASE t.troubled WHEN 0 THEN t.rows ELSE t.rows - `+othersSQL+` END) FOR UPDATE SKIP LOCKED) p
-	LIMIT ?
-)`+leaseSQL, ids, shards, rows, troubled, owner, ClaimRows, owner).Scan(&claimed).Error
+	LIMIT `+claimLimit+`
+)`+leaseSQL, ids, shards, rows, troubled, owner, owner).Scan(&claimed).Error
 	return claimed, translate(err)
 }
 
@@ -257,6 +263,7 @@ WITH picked AS MATERIALIZED (
 		WHERE d.subscription_id = t.id AND d.state = 'pending' AND d.attempts > 0 AND d.due_at <= clock_timestamp()
 			AND `+inTurnSQL+`
 		ORDER BY d.due_at LIMIT greatest(0, t.rows - `+othersSQL+`) FOR UPDATE SKIP LOCKED) p
+	LIMIT `+claimLimit+`
 )`+leaseSQL, subscription, min(rows, ClaimRows), owner, owner).Scan(&claimed).Error
 	return claimed, translate(err)
 }

@@ -15,19 +15,17 @@ type Point string
 
 // The points, named for the steps of protocols.md.
 const (
-	BeforeCommit  Point = "P1.7-before-commit" // a change is written and not committed
-	AfterCommit   Point = "P1.7-after-commit"  // committed, nobody woken
-	AfterTick     Point = "P3.3-after-tick"    // what was due is applied, the workflow does not know
-	BeforeRecord  Point = "P4.3-before-record" // the endpoint has answered, nobody knows
-	AfterTelling  Point = "P1.7-after-telling" // Temporal was told, the outbox row is still there
-	BeforeArming  Point = "P4.7-before-arming" // retries are made, the workflow is not armed for the next
-	AfterSequence Point = "P6.2-before-commit" // positions given, not committed
-	BeforeAnswer  Point = "P7.2-before-commit" // the effect is made under an idempotency key, not committed
+	BeforeCommit Point = "P1.7-before-commit" // a change is written and not committed
+	AfterCommit  Point = "P1.7-after-commit"  // committed, nobody woken
+	AfterTick    Point = "P3.3-after-tick"    // what was due is applied, the workflow does not know
+	BeforeRecord Point = "P4.3-before-record" // the endpoint has answered, nobody knows
+	AfterTelling Point = "P1.7-after-telling" // Temporal was told, the outbox row is still there
+	BeforeArming Point = "P4.7-before-arming" // retries are made, the workflow is not armed for the next
 )
 
 // Points are all points.
 var Points = []Point{
-	BeforeCommit, AfterCommit, AfterTick, BeforeRecord, AfterTelling, BeforeArming, AfterSequence, BeforeAnswer,
+	BeforeCommit, AfterCommit, AfterTick, BeforeRecord, AfterTelling, BeforeArming,
 }
 
 // Variable is the environment variable that arms a point: the process kills itself there, once, with SIGKILL.
