@@ -36,7 +36,7 @@ func (s *Store) Change(ctx context.Context, tenantID, id uuid.UUID, actor wire.A
 				}
 			}
 		}
-		w, _, err := s.lock(tx, tenantID, id, actor, want)
+		w, _, err := s.lock(ctx, tx, tenantID, id, actor, want)
 		if err != nil {
 			return nil, err
 		}

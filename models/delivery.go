@@ -119,6 +119,9 @@ func (e *Endpoint) addKey(s *Store, sealed []byte) error {
 	return nil
 }
 
+// claimConns is how many claims run at a time in one process; dispatchers and retry workflows take turns beyond that.
+const claimConns = 8
+
 // ClaimPosition is a place in the round over the subscriptions of a range of shards.
 type ClaimPosition struct {
 	Shard        int
@@ -148,7 +151,7 @@ func (s *Store) FreshEndpoints(ctx context.Context, from, to int, after ClaimPos
 	start := ClaimPosition{Shard: from}
 	after.Shard = max(after.Shard, from)
 	var subs []Subscription
-	err := s.db.WithContext(ctx).Raw(freshSQL, after.Shard, after.Subscription, to, to, claimSubscriptions).Scan(&subs).Error
+	err := s.claims.WithContext(ctx).Raw(freshSQL, after.Shard, after.Subscription, to, to, claimSubscriptions).Scan(&subs).Error
 	if err != nil {
 		return nil, start, translate(err)
 	}
@@ -234,7 +237,7 @@ func (s *Store) ClaimFresh(ctx context.Context, owner uuid.UUID, quotas []Quota)
 		}
 	}
 	var claimed []Delivery
-	err := s.db.WithContext(ctx).Raw(`
+	err := s.claims.WithContext(ctx).Raw(`
 WITH picked AS MATERIALIZED (
 	SELECT p.id, p.event_id FROM unnest(?::uuid[], ?::int[], ?::int[], ?::int[]) t (id, shard, rows, troubled), LATERAL (
 		SELECT d.id, d.event_id FROM deliveries d
@@ -256,7 +259,7 @@ const inTurnSQL = `(NOT d.ordered OR NOT EXISTS (SELECT FROM deliveries e WHERE 
 // ClaimRetries leases further attempts that are due, the longest due first.
 func (s *Store) ClaimRetries(ctx context.Context, owner, subscription uuid.UUID, rows int) ([]Delivery, error) {
 	var claimed []Delivery
-	err := s.db.WithContext(ctx).Raw(`
+	err := s.claims.WithContext(ctx).Raw(`
 WITH picked AS MATERIALIZED (
 	SELECT p.id, p.event_id FROM (SELECT ?::uuid AS id, ?::int AS rows) t, LATERAL (
 		SELECT d.id, d.event_id FROM deliveries d
@@ -282,7 +285,7 @@ func (s *Store) ClaimProbe(ctx context.Context, owner uuid.UUID, e *Endpoint) ([
 	}
 	var claimed []Delivery
 	for _, id := range behind {
-		err = s.db.WithContext(ctx).Raw(`
+		err = s.claims.WithContext(ctx).Raw(`
 WITH candidate AS (
 	(SELECT id FROM deliveries d WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0 AND id > ?
 		AND `+inTurnSQL+` ORDER BY shard, subscription_id, id LIMIT 1)

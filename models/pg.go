@@ -6,8 +6,10 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -221,15 +223,53 @@ func jsonArg(v any) string {
 
 var schemaCache sync.Map
 
-// columns lists T's columns as "alias.column AS prefixcolumn", for a struct embedded with that prefix.
-func columns[T any](alias, prefix string) string {
+// schemaOf is what GORM knows of T's table.
+func schemaOf[T any]() *schema.Schema {
 	parsed, err := schema.Parse(new(T), &schemaCache, schema.NamingStrategy{})
 	if err != nil {
 		panic("models: " + err.Error())
 	}
-	cols := make([]string, len(parsed.DBNames))
-	for i, name := range parsed.DBNames {
+	return parsed
+}
+
+// columns lists T's columns as "alias.column AS prefixcolumn", for a struct embedded with that prefix.
+func columns[T any](alias, prefix string) string {
+	names := schemaOf[T]().DBNames
+	cols := make([]string, len(names))
+	for i, name := range names {
 		cols[i] = alias + "." + name + " AS " + prefix + name
 	}
 	return strings.Join(cols, ", ")
+}
+
+// targets are the places where Rows.Scan puts T's columns, in the order in which columns lists them. It does what GORM's
+// own scan does, which looks every column up by name for every row: a seventh of the API's time for a message.
+func targets[T any](dest []any, v *T) []any {
+	parsed := schemaOf[T]()
+	value := reflect.ValueOf(v).Elem()
+	for _, name := range parsed.DBNames {
+		field := parsed.FieldsByDBName[name]
+		place := value.FieldByIndex(field.StructField.Index).Addr().Interface()
+		if field.Serializer != nil {
+			place = jsonColumn{place}
+		}
+		dest = append(dest, place)
+	}
+	return dest
+}
+
+// jsonColumn scans a jsonb column into what it points to; NULL leaves that alone.
+type jsonColumn struct{ into any }
+
+// Scan implements sql.Scanner.
+func (c jsonColumn) Scan(src any) error {
+	switch src := src.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(src), c.into)
+	case []byte:
+		return json.Unmarshal(src, c.into)
+	}
+	return fmt.Errorf("jsonb came as %T", src)
 }

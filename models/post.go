@@ -44,7 +44,7 @@ func (s *Store) PostMessage(ctx context.Context, tenantID, id uuid.UUID, actor w
 	var number int64 // of the successor, once it is known that one is needed
 	post := func(tx *gorm.DB) (w *write, err error) {
 		posted = PostedMessage{}
-		w, replayOf, err := s.lockForMessage(tx, tenantID, id, author, in, number)
+		w, replayOf, err := s.lockForMessage(ctx, tx, tenantID, id, author, in, number)
 		if err != nil {
 			return nil, err
 		}
@@ -95,6 +95,7 @@ func (s *Store) author(ctx context.Context, tenantID uuid.UUID, actor wire.Actor
 // last of its line of successors, which it makes if that is archived too. The second result is the message that is
 // there already under the external id.
 func (s *Store) lockForMessage(
+	ctx context.Context,
 	tx *gorm.DB,
 	tenantID, id uuid.UUID,
 	actor wire.Actor,
@@ -102,7 +103,7 @@ func (s *Store) lockForMessage(
 	number int64,
 ) (*write, *uuid.UUID, error) {
 	for {
-		w, replayOf, err := s.lock(tx, tenantID, id, actor, wants{message: true, externalID: in.ExternalID})
+		w, replayOf, err := s.lock(ctx, tx, tenantID, id, actor, wants{message: true, externalID: in.ExternalID})
 		if err != nil || replayOf != nil || w.conversation.ArchivedAt == nil || in.Direction != Inbound {
 			return w, replayOf, err
 		}

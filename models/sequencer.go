@@ -16,9 +16,9 @@ const (
 	sequenceRows = 2_000
 	// sequencePoll is how often the sequencer looks without having been woken, and how often those who would be it try.
 	sequencePoll = 250 * time.Millisecond
-	// sequencePause is the shortest time between two batches that are not full: a batch costs the same for one event as
-	// for fifty.
-	sequencePause = 10 * time.Millisecond
+	// sequencePause is the shortest time between two batches that are not full: a batch costs nearly the same for one
+	// event as for fifty. It is the delay that somebody who waits at the feed's end sees.
+	sequencePause = 40 * time.Millisecond
 	// sequenceTimeout bounds one statement; a connection that takes longer is given up, and with it the lock.
 	sequenceTimeout = 30 * time.Second
 )
@@ -76,6 +76,9 @@ func (s *Store) sequenceOn(ctx context.Context, q Sequencer, wake <-chan struct{
 			break
 		}
 		pause(ctx, nil, sequencePoll)
+	}
+	if err := planOnce(ctx, conn); err != nil {
+		return err
 	}
 	if q.Lead != nil {
 		q.Lead(true)

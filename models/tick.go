@@ -37,7 +37,7 @@ func (s *Store) GuardTick(ctx context.Context, tenantID, id uuid.UUID) (Tick, er
 func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow bool) (Tick, error) {
 	var tick Tick
 	_, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, _, err := s.lock(tx, tenantID, id, wire.System, wants{})
+		w, _, err := s.lock(ctx, tx, tenantID, id, wire.System, wants{})
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -48,25 +50,15 @@ const (
 	contactFilled
 )
 
-// lockedRow is what the first statement of a change brings.
-type lockedRow struct {
-	Conversation  Conversation `gorm:"embedded;embeddedPrefix:c_"`
-	Contact       Contact      `gorm:"embedded;embeddedPrefix:ct_"`
-	Now           time.Time
-	MessageNumber int64
-	TagIDs        map[string]uuid.UUID `gorm:"serializer:json"`
-	ReplayOf      *uuid.UUID
-}
-
 // The time is read outside the CTE: a lock is taken after the columns beside it are computed. Nothing here is joined
 // that another writer of the same conversation could have changed while this one waited, since a join would show it
 // as it was before.
 var lockSQL = `
-WITH locked AS MATERIALIZED (SELECT * FROM conversations WHERE tenant_id = ? AND id = ? FOR NO KEY UPDATE)
+WITH locked AS MATERIALIZED (SELECT * FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE)
 SELECT ` + columns[Conversation]("l", "c_") + `, ` + columns[Contact]("ct", "ct_") + `, clock_timestamp() AS now,
-	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
-	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY(?::text[])) AS tag_ids,
-	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = ?) AS replay_of
+	CASE WHEN $3 THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
+	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY($4::text[])) AS tag_ids,
+	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
 
 // wants says what lock should bring along, to save round trips.
@@ -78,23 +70,24 @@ type wants struct {
 
 // lock begins a change of an existing conversation (P1.2 to P1.4). The second result is the message that is there
 // already under the wanted external id. Errors: NOT_FOUND.
-func (s *Store) lock(tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor, want wants) (*write, *uuid.UUID, error) {
-	var row lockedRow
-	r := tx.Raw(lockSQL, tenantID, id, want.message, Strings(want.tags), want.externalID).Scan(&row)
-	if r.Error != nil {
-		return nil, nil, r.Error
-	}
-	if r.RowsAffected == 0 {
+func (s *Store) lock(ctx context.Context, tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor, want wants) (*write, *uuid.UUID, error) {
+	w := &write{tx: tx, actor: actor}
+	var now time.Time
+	var replayOf *uuid.UUID
+	dest := targets(make([]any, 0, 64), &w.conversation)
+	dest = targets(dest, &w.conversation.Contact)
+	dest = append(dest, &now, &w.messageNumber, jsonColumn{&w.tags}, &replayOf)
+	row := tx.Statement.ConnPool.QueryRowContext(ctx, lockSQL,
+		binary(tenantID), binary(id), want.message, Strings(want.tags), want.externalID)
+	if err := row.Scan(dest...); errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, notFound(gorm.ErrRecordNotFound, "conversation", id)
+	} else if err != nil {
+		return nil, nil, err
 	}
-	w := &write{
-		tx: tx, actor: actor, now: s.clock(row.Now), conversation: row.Conversation, messageNumber: row.MessageNumber,
-		tags: row.TagIDs,
-	}
+	w.now = s.clock(now)
 	w.ids = ident.NewSequence(w.now)
-	w.conversation.Contact = row.Contact
 	w.change = lifecycle.Begin(w.conversation.state(), w.now)
-	return w, row.ReplayOf, nil
+	return w, replayOf, nil
 }
 
 // addMessage puts a message into the write and returns its index for the lifecycle's facts.
