@@ -262,6 +262,9 @@ type role struct {
 	namespace string
 }
 
+// gcPercent is how far the heap may grow between two collections, unless GOGC says otherwise.
+const gcPercent = 300
+
 // withRole runs f with all that a role needs. Neither the database nor Temporal has to answer yet.
 func withRole(ctx context.Context, name string, f func(role) error) error {
 	cfg, err := config.Load()
@@ -269,6 +272,10 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return err
 	}
 	r := role{Config: cfg, log: cfg.Logger(os.Stderr).With("role", name)}
+	if os.Getenv("GOGC") == "" {
+		// A heap of 20 MB that may only double is collected ten times a second under load, at an eighth of the CPU's time.
+		debug.SetGCPercent(gcPercent)
+	}
 	keys, err := seal.ParseKeyring(cfg.SecretKeys)
 	if err != nil {
 		return err

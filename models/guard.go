@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -75,8 +76,10 @@ func (s *Store) RememberNamespace(ctx context.Context, name, id string) (replace
 		if err := tx.Exec(repokeSQL+` WHERE status IN ('active', 'snoozed') OR next_due_at IS NOT NULL`, priorityConversation).Error; err != nil {
 			return err
 		}
-		return tx.Exec(`UPDATE subscriptions SET retry_armed_for = clock_timestamp() - interval '1 hour'
+		err = tx.Exec(`UPDATE subscriptions SET retry_armed_for = clock_timestamp() - interval '1 hour'
 			WHERE retry_armed_for IS NOT NULL`).Error // PokeLateRetries finds them
+		fault.At(fault.BeforePoking)
+		return err
 	})
 	if replaced {
 		s.wakeups.Mark(TopicOutbox)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -108,9 +109,11 @@ func (s *Store) idempotentOnce(
 	if err := s.storeAnswer(ctx, tx, key, answer); err != nil {
 		return Answer{}, false, false, err
 	}
+	fault.At(fault.BeforeFirst)
 	if err := tx.Commit(); err != nil {
 		return Answer{}, false, false, err
 	}
+	fault.At(fault.AfterFirst)
 	s.wakeups.Mark(u.marks...)
 	return answer, false, false, nil
 }

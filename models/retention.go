@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/ident"
 )
 
@@ -136,6 +137,7 @@ func (s *Store) dropPartition(ctx context.Context, p partition) (reason string, 
 	if _, err := tx.ExecContext(ctx, `DROP TABLE `+p.name); err != nil {
 		return "", err
 	}
+	fault.At(fault.BeforeForgetting)
 	return "", tx.Commit()
 }
 

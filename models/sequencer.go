@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/atender/atender/models/fault"
 )
 
 // TopicEvents is marked when there are new events.
@@ -117,6 +119,7 @@ func sequenceBatch(ctx context.Context, conn *pgx.Conn) (int, error) {
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
+	fault.At(fault.BeforePositions)
 	least, greatest := bounds(ids)
 	_, err = conn.Exec(ctx, `
 WITH counter AS (UPDATE feed SET last_position = last_position + $2 RETURNING last_position - $2 AS given)

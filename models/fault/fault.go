@@ -21,11 +21,18 @@ const (
 	BeforeRecord Point = "P4.3-before-record" // the endpoint has answered, nobody knows
 	AfterTelling Point = "P1.7-after-telling" // Temporal was told, the outbox row is still there
 	BeforeArming Point = "P4.7-before-arming" // retries are made, the workflow is not armed for the next
+
+	BeforePoking     Point = "P3.6-before-commit"  // a lost Temporal was noticed, nothing is poked yet
+	BeforePositions  Point = "P6.1-before-commit"  // the sequencer has read a batch and given it nothing
+	BeforeFirst      Point = "P7.2-before-commit"  // a call with an Idempotency-Key is done and not committed
+	AfterFirst       Point = "P7.2-after-commit"   // it is committed, and not answered
+	BeforeForgetting Point = "P10.3-before-commit" // a week is dropped and not committed
 )
 
 // Points are all points.
 var Points = []Point{
 	BeforeCommit, AfterCommit, AfterTick, BeforeRecord, AfterTelling, BeforeArming,
+	BeforePoking, BeforePositions, BeforeFirst, AfterFirst, BeforeForgetting,
 }
 
 // Variable is the environment variable that arms a point: the process kills itself there, once, with SIGKILL.

@@ -1,0 +1,141 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/ident"
+)
+
+// The sequencer's connection takes its lock and its batch with it; the next one gives the positions.
+func TestCrashBeforePositionsAreGiven(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe()
+	w.startAPI()
+	worker := w.armed("worker", fault.BeforePositions)
+	for i := range 5 {
+		_, err := w.writer(i).create(t.Context(), fmt.Sprintf("order-%d", i))
+		require.NoError(t, err)
+	}
+	w.awaitEnd(worker)
+	require.Zero(t, row[int](w, `SELECT count(*) FROM events WHERE position IS NOT NULL`), "nothing was given")
+	w.expireLeases()
+	w.start("worker")
+	w.settle(30 * time.Second)
+	eventually(t, 10*time.Second, "every event has a position", func() bool {
+		return row[bool](w, `SELECT bool_and(position IS NOT NULL) FROM events`)
+	})
+	require.Equal(t, row[int](w, `SELECT count(*) FROM events`), row[int](w, `SELECT count(DISTINCT position) FROM events`))
+	require.Equal(t, rows[string](w, `SELECT id::text FROM events ORDER BY created_at, id`),
+		rows[string](w, `SELECT id::text FROM events ORDER BY position`))
+	w.balance()
+}
+
+// keyed creates a conversation with an Idempotency-Key, once.
+func (w *world) keyed(key, reference string) (reply, error) {
+	w.t.Helper()
+	body, err := json.Marshal(order(reference, 1))
+	require.NoError(w.t, err)
+	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost,
+		"http://"+w.apis[0].addr+"/v1/conversations/outbound", bytes.NewReader(body))
+	require.NoError(w.t, err)
+	request.Header.Set("Authorization", "Bearer "+w.key)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", key)
+	answer, err := httpClient.Do(request)
+	if err != nil {
+		return reply{}, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	r := reply{status: answer.StatusCode, header: answer.Header}
+	err = json.NewDecoder(answer.Body).Decode(new(json.RawMessage))
+	return r, err
+}
+
+func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
+	for _, scenario := range []struct {
+		point    fault.Point
+		there    int    // conversations after the crash
+		replayed string // whether the second call gets the first one's answer
+	}{
+		{fault.BeforeFirst, 0, ""},
+		{fault.AfterFirst, 1, "true"},
+	} {
+		t.Run(string(scenario.point), func(t *testing.T) {
+			w := newWorld(t)
+			w.subscribe()
+			api := w.armed("api", scenario.point)
+			api.awaitReady()
+			w.apis = append(w.apis, api)
+			_, err := w.keyed("key-1", "order-1")
+			require.Error(t, err, "no answer")
+			w.awaitEnd(api)
+			w.apis = nil
+			require.Equal(t, scenario.there, row[int](w, `SELECT count(*) FROM conversations`))
+			require.Equal(t, scenario.there, row[int](w, `SELECT count(*) FROM idempotency_keys`))
+
+			w.startAPI()
+			w.start("worker")
+			r, err := w.keyed("key-1", "order-1")
+			require.NoError(t, err)
+			require.Equal(t, http.StatusCreated, r.status)
+			require.Equal(t, scenario.replayed, r.header.Get("Idempotency-Replayed"))
+			require.Equal(t, 1, row[int](w, `SELECT count(*) FROM conversations`))
+			eventually(t, 30*time.Second, "every event has arrived", func() bool {
+				return w.arrived() == row[int](w, `SELECT count(*) FROM events`)
+			})
+		})
+	}
+}
+
+// Whoever noticed that Temporal has lost its data is gone before a workflow was poked: the next one notices, too.
+func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe()
+	w.startAPI()
+	worker := w.start("worker")
+	c := w.writer(0)
+	id, err := c.create(t.Context(), "order-1")
+	require.NoError(t, err)
+	require.NoError(t, c.snooze(t.Context(), id, time.Hour))
+	eventually(t, 15*time.Second, "the namespace is remembered and the workflow armed", func() bool {
+		return row[int](w, `SELECT count(*) FROM installation WHERE key LIKE 'temporal%'`) == 1 &&
+			row[int](w, `SELECT count(*) FROM outbox`) == 0 && row[int](w, `SELECT count(armed_for) FROM conversations`) == 1
+	})
+	known := row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`)
+	w.killWorker(worker)
+	w.exec(`UPDATE installation SET value = 'another' WHERE key LIKE 'temporal%'`)
+	w.awaitEnd(w.armed("worker", fault.BeforePoking))
+	require.Equal(t, "another", row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`))
+	require.Zero(t, row[int](w, `SELECT count(*) FROM outbox`), "nothing was poked")
+	w.start("worker")
+	eventually(t, 30*time.Second, "it is noticed again", func() bool {
+		return row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`) == known
+	})
+	eventually(t, 30*time.Second, "and everything is poked", func() bool {
+		return row[int](w, `SELECT count(*) FROM outbox`) == 0
+	})
+}
+
+func TestCrashBeforeAWeekIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	day := func(ago int) string { return ident.Floor(time.Now().Add(-time.Duration(ago) * 24 * time.Hour)).String() }
+	w.exec(`CREATE TABLE events_old PARTITION OF events FOR VALUES FROM ('` + day(707) + `') TO ('` + day(700) + `')`)
+	w.exec(`INSERT INTO events (id, tenant_id, type, payload, created_at, position)
+		VALUES ('` + day(705) + `', '` + w.tenant.ID.String() + `', 'contact.created', '{}', now() - interval '705 days', 7)`)
+	w.awaitEnd(w.armed("worker", fault.BeforeForgetting))
+	require.Equal(t, 1, row[int](w, `SELECT count(*) FROM events_old`), "the week is there")
+	require.Zero(t, row[int](w, `SELECT count(*) FROM feed_floors`), "and nobody is told otherwise")
+	w.start("worker")
+	eventually(t, 30*time.Second, "the week is dropped", func() bool {
+		return row[bool](w, `SELECT to_regclass('events_old') IS NULL`)
+	})
+	require.Equal(t, 7, row[int](w, `SELECT position FROM feed_floors`))
+}
