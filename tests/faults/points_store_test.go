@@ -126,7 +126,9 @@ func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
 
 func TestCrashBeforeAWeekIsForgotten(t *testing.T) {
 	w := newWorld(t)
-	day := func(ago int) string { return ident.Floor(time.Now().Add(-time.Duration(ago) * 24 * time.Hour)).String() }
+	day := func(ago int) string {
+		return ident.Floor(time.Now().Add(-time.Duration(ago) * 24 * time.Hour)).String()
+	}
 	w.exec(`CREATE TABLE events_old PARTITION OF events FOR VALUES FROM ('` + day(707) + `') TO ('` + day(700) + `')`)
 	w.exec(`INSERT INTO events (id, tenant_id, type, payload, created_at, position)
 		VALUES ('` + day(705) + `', '` + w.tenant.ID.String() + `', 'contact.created', '{}', now() - interval '705 days', 7)`)
