@@ -49,10 +49,12 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 		return durable.TickResult{}, forTemporal(err)
 	}
 	fault.At(fault.AfterTick)
-	if tick.Woke {
-		a.Metrics.WakeLag.WithLabelValues("workflow").Observe(tick.Lag.Seconds())
+	for _, f := range tick.Fired {
+		a.Metrics.TimerLag.WithLabelValues(f.Kind, "workflow").Observe(f.Lag.Seconds())
 	}
-	return durable.TickResult{Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd}, nil
+	return durable.TickResult{
+		Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd, SLAState: tick.SLAState,
+	}, nil
 }
 
 // forTemporal is the one place that says which errors a workflow tries again: all but those that cannot change. Their

@@ -4,8 +4,8 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics are what activities count.
 type Metrics struct {
-	// WakeLag is how late snoozed conversations woke; the guard observes it, too.
-	WakeLag *prometheus.HistogramVec
+	// TimerLag is how late time did what it does to conversations; the guard observes it, too.
+	TimerLag *prometheus.HistogramVec
 
 	deliveries *prometheus.CounterVec
 	requests   prometheus.Histogram
@@ -17,10 +17,12 @@ type Metrics struct {
 // NewMetrics makes the metrics and registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		WakeLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "atender_wake_lag_seconds", Help: "How late snoozed conversations woke, by who woke them.",
+		TimerLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "atender_timer_lag_seconds",
+			Help: "How late snoozes ended (wake), tripwires were crossed (warning, breach) and conversations archived themselves " +
+				"(archive), by who noticed.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
-		}, []string{"by"}),
+		}, []string{"kind", "by"}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_delivery_attempts_total",
 			Help: "Attempts to deliver webhooks, by whether they were first ones, by the delivery's new state and by the attempt's class.",
@@ -40,6 +42,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
 		}),
 	}
-	r.MustRegister(m.WakeLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
+	r.MustRegister(m.TimerLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
 	return m
 }

@@ -96,6 +96,7 @@ type FirstMessage struct {
 type creationRow struct {
 	Contact       Contact `gorm:"embedded;embeddedPrefix:ct_"`
 	UnknownTags   string
+	TimeVersion   int64
 	Now           time.Time
 	MessageNumber int64
 	ContactNumber int64
@@ -105,7 +106,7 @@ type creationRow struct {
 
 var creationSQL = `
 WITH contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND lower(email) = lower(?) FOR NO KEY UPDATE)
-SELECT ` + columns[Contact]("ct", "ct_") + `, t.unknown_tags, clock_timestamp() AS now,
+SELECT ` + columns[Contact]("ct", "ct_") + `, t.unknown_tags, t.time_version, clock_timestamp() AS now,
 	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
 	CASE WHEN ct.id IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
@@ -126,7 +127,7 @@ func (s *Store) CreateConversation(
 		return Conversation{}, err
 	}
 	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, err := s.create(tx, tenantID, actor, in, number)
+		w, err := s.create(ctx, tx, tenantID, actor, in, number)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +154,9 @@ func (s *Store) CreateConversation(
 }
 
 // create begins the write that makes a conversation.
-func (s *Store) create(tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, number int64) (*write, error) {
+func (s *Store) create(
+	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, number int64,
+) (*write, error) {
 	var row creationRow
 	r := tx.Raw(creationSQL, tenantID, in.Contact.Email, in.Message != nil, Strings(in.Tags), in.ExternalReference, tenantID).
 		Scan(&row)
@@ -183,7 +186,7 @@ func (s *Store) create(tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in New
 		Channel: orDefault(in.Channel, "email"), Tags: tags, CustomFields: in.CustomFields, Metadata: in.Metadata,
 		Contact: contact, ContactID: contact.ID,
 	})
-	return w, nil
+	return w, w.openClocks(ctx, s, row.TimeVersion)
 }
 
 func newWrite(tx *gorm.DB, actor wire.Actor, now time.Time) *write {

@@ -49,7 +49,7 @@ func (s *Store) PostMessage(ctx context.Context, tenantID, id uuid.UUID, actor w
 			return nil, err
 		}
 		if replayOf != nil {
-			posted, err = s.replay(tx, tenantID, *replayOf)
+			posted, err = s.replay(ctx, tx, tenantID, *replayOf)
 			return nil, err
 		}
 		if err := w.post(in); err != nil {
@@ -104,8 +104,11 @@ func (s *Store) lockForMessage(
 ) (*write, *uuid.UUID, error) {
 	for {
 		w, replayOf, err := s.lock(ctx, tx, tenantID, id, actor, wants{message: true, externalID: in.ExternalID})
-		if err != nil || replayOf != nil || w.conversation.ArchivedAt == nil || in.Direction != Inbound {
+		if err != nil || replayOf != nil || w.change.After.ArchivedAt == nil || in.Direction != Inbound {
 			return w, replayOf, err
+		}
+		if err := w.save(ctx); err != nil { // it has archived itself just now
+			return nil, nil, err
 		}
 		var next struct{ ID uuid.UUID }
 		err = tx.Raw(`SELECT id FROM conversations WHERE tenant_id = ? AND previous_conversation_id = ?`, tenantID, id).
@@ -119,7 +122,8 @@ func (s *Store) lockForMessage(
 		case number == 0:
 			return nil, nil, errNeedsNumber
 		default:
-			return w.successor(number), nil, nil
+			next := w.successor(number)
+			return next, nil, next.openClocks(ctx, s, w.timeVersion)
 		}
 	}
 }
@@ -128,7 +132,7 @@ func (s *Store) lockForMessage(
 func (w *write) successor(number int64) *write {
 	old := w.conversation
 	next := newWrite(w.tx, w.actor, w.now)
-	next.ids, next.messageNumber = w.ids, w.messageNumber
+	next.ids, next.messageNumber, next.marks = w.ids, w.messageNumber, w.marks
 	next.begin(Conversation{
 		TenantID: old.TenantID, Number: number, Subject: old.Subject, Channel: old.Channel, ChainID: old.ChainID,
 		PreviousConversationID: &old.ID, Contact: old.Contact, ContactID: old.ContactID,
@@ -162,12 +166,14 @@ func (w *write) post(in NewMessage) error {
 }
 
 // replay answers a repeated external id with the message it made.
-func (s *Store) replay(tx *gorm.DB, tenantID, messageID uuid.UUID) (PostedMessage, error) {
+func (s *Store) replay(ctx context.Context, tx *gorm.DB, tenantID, messageID uuid.UUID) (PostedMessage, error) {
 	p := PostedMessage{Replayed: true}
 	if err := tx.Take(&p.Message, "tenant_id = ? AND id = ?", tenantID, messageID).Error; err != nil {
 		return p, err
 	}
 	var err error
-	p.Conversation, err = findConversation(tx, tenantID, p.Message.ConversationID)
-	return p, err
+	if p.Conversation, err = findConversation(tx, tenantID, p.Message.ConversationID); err != nil {
+		return p, err
+	}
+	return p, s.showClocks(ctx, tx, tenantID, &p.Conversation)
 }

@@ -87,7 +87,12 @@ func findConversation(db *gorm.DB, tenantID, id uuid.UUID) (Conversation, error)
 
 // Conversation returns one conversation. Errors: NOT_FOUND, also for another tenant's.
 func (s *Store) Conversation(ctx context.Context, tenantID, id uuid.UUID) (Conversation, error) {
-	return findConversation(s.db.WithContext(ctx), tenantID, id)
+	db := s.db.WithContext(ctx)
+	c, err := findConversation(db, tenantID, id)
+	if err != nil {
+		return c, err
+	}
+	return c, s.showClocks(ctx, db, tenantID, &c)
 }
 
 // ConversationFilter narrows a list of conversations; zero values do not.
@@ -148,11 +153,11 @@ func (s *Store) Conversations(
 		}
 		next = end.cursor()
 	}
-	conversations := make([]Conversation, len(rows))
+	conversations, shown := make([]Conversation, len(rows)), make([]*Conversation, len(rows))
 	for i, r := range rows {
-		conversations[i] = r.whole()
+		conversations[i], shown[i] = r.whole(), &conversations[i]
 	}
-	return conversations, next, nil
+	return conversations, next, s.showClocks(ctx, s.db.WithContext(ctx), tenantID, shown...)
 }
 
 func (f ConversationFilter) conditions() (string, []any) {

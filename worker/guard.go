@@ -98,9 +98,11 @@ func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
 	switch {
 	case err != nil && !models.IsNotFound(err):
 		g.complain(ctx, "overdue conversation not ticked", err)
-	case tick.Woke: // else its workflow, or somebody, was quicker
+	case len(tick.Fired) > 0: // else its workflow, or somebody, was quicker
 		g.metrics.guardTicks.Inc()
-		g.metrics.wakeLag.WithLabelValues("guard").Observe(tick.Lag.Seconds())
+		for _, f := range tick.Fired {
+			g.metrics.timerLag.WithLabelValues(f.Kind, "guard").Observe(f.Lag.Seconds())
+		}
 	}
 }
 

@@ -159,7 +159,7 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 	var input any
 	if row.IsConversation() {
 		options.ID = durable.ConversationID(row.TenantID, row.TargetID)
-		options.StaticSummary = "Time of one conversation: snoozes"
+		options.StaticSummary = "Time of one conversation: snoozes, SLA, archiving"
 		attributes = append(attributes, workflows.AttributeConversation.ValueSet(row.TargetID.String()))
 		if row.Status != nil {
 			attributes = append(attributes, workflows.AttributeStatus.ValueSet(*row.Status))

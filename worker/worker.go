@@ -96,7 +96,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		Metrics: activities.NewMetrics(registry),
 		Log:     deps.Logger,
 	}
-	w.metrics = newMetrics(registry, w.acts.Metrics.WakeLag)
+	w.metrics = newMetrics(registry, w.acts.Metrics.TimerLag)
 	return w, nil
 }
 

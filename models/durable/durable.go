@@ -66,6 +66,8 @@ type TickResult struct {
 	Status  string     `json:"status"`
 	NextDue *time.Time `json:"nextDue,omitempty"`
 	MayEnd  bool       `json:"mayEnd"`
+	// SLAState is the worst state of the conversation's SLA clocks, empty without any.
+	SLAState string `json:"slaState,omitempty"`
 }
 
 // DispatchInput names the range of shards that a dispatcher serves.
