@@ -49,6 +49,7 @@ type Store struct {
 	numbers numberBlocks
 	flights flights
 	auth    authCache
+	times   timeCache
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
