@@ -12,12 +12,15 @@ import (
 const (
 	outboxConversation = "conversation" // poke the conversation's workflow, starting it if need be
 	outboxRetry        = "retry"        // the subscription owes retries
+	outboxRecompute    = "recompute"    // the tenant's time configuration was edited: walk its clocks
 )
 
-// Lower goes first: an endpoint in trouble before conversations, of which a flood may be waiting.
+// Lower goes first: an endpoint in trouble before conversations, of which a flood may be waiting; a walk over all of
+// them last.
 const (
 	priorityRetry        = 1
 	priorityConversation = 2
+	priorityRecompute    = 3
 )
 
 // TopicOutbox is marked when there are new outbox rows.
@@ -37,8 +40,12 @@ type OutboxRow struct {
 	Attempts int // of telling it, this one included
 }
 
-// IsConversation tells whether the row pokes a conversation's workflow; otherwise it is about a subscription's retries.
+// IsConversation tells whether the row pokes a conversation's workflow.
 func (r OutboxRow) IsConversation() bool { return r.Kind == outboxConversation }
+
+// IsRecompute tells whether the row asks for a walk over the clocks of the tenant that is its target. What is neither
+// this nor a conversation's is about a subscription's retries.
+func (r OutboxRow) IsRecompute() bool { return r.Kind == outboxRecompute }
 
 // ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Several relays share
 // the work: none sees a row that another has.

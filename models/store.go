@@ -51,6 +51,7 @@ type Store struct {
 	pools   []*sql.DB
 	flights flights
 	auth    authCache
+	times   timeCache
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 	"github.com/gin-gonic/gin"
 	"github.com/gin-gonic/gin/binding"
@@ -146,22 +148,28 @@ func (e Engagement) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
-	BODYTOOLARGE            ErrorCode = "BODY_TOO_LARGE"
-	CURSOREXPIRED           ErrorCode = "CURSOR_EXPIRED"
-	EXTERNALREFERENCEEXISTS ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
-	IDEMPOTENCYINPROGRESS   ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
-	IDEMPOTENCYKEYREUSED    ErrorCode = "IDEMPOTENCY_KEY_REUSED"
-	INTERNAL                ErrorCode = "INTERNAL"
-	INVALIDTRANSITION       ErrorCode = "INVALID_TRANSITION"
-	METHODNOTALLOWED        ErrorCode = "METHOD_NOT_ALLOWED"
-	NOTFOUND                ErrorCode = "NOT_FOUND"
-	SCOPEMISSING            ErrorCode = "SCOPE_MISSING"
-	UNAUTHORIZED            ErrorCode = "UNAUTHORIZED"
-	UNAVAILABLE             ErrorCode = "UNAVAILABLE"
-	UNSUPPORTEDMEDIATYPE    ErrorCode = "UNSUPPORTED_MEDIA_TYPE"
-	VALIDATIONFAILED        ErrorCode = "VALIDATION_FAILED"
-	WEBHOOKLIMITREACHED     ErrorCode = "WEBHOOK_LIMIT_REACHED"
-	WEBHOOKSDISABLED        ErrorCode = "WEBHOOKS_DISABLED"
+	BODYTOOLARGE                 ErrorCode = "BODY_TOO_LARGE"
+	CURSOREXPIRED                ErrorCode = "CURSOR_EXPIRED"
+	DEFAULTOPENINGHOURS          ErrorCode = "DEFAULT_OPENING_HOURS"
+	EXTERNALREFERENCEEXISTS      ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
+	IDEMPOTENCYINPROGRESS        ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
+	IDEMPOTENCYKEYREUSED         ErrorCode = "IDEMPOTENCY_KEY_REUSED"
+	INTERNAL                     ErrorCode = "INTERNAL"
+	INVALIDTRANSITION            ErrorCode = "INVALID_TRANSITION"
+	LIMITREACHED                 ErrorCode = "LIMIT_REACHED"
+	METHODNOTALLOWED             ErrorCode = "METHOD_NOT_ALLOWED"
+	NOTFOUND                     ErrorCode = "NOT_FOUND"
+	OPENINGHOURSASSIGNMENTEXISTS ErrorCode = "OPENING_HOURS_ASSIGNMENT_EXISTS"
+	OPENINGHOURSEXISTS           ErrorCode = "OPENING_HOURS_EXISTS"
+	SCOPEMISSING                 ErrorCode = "SCOPE_MISSING"
+	SLAASSIGNMENTEXISTS          ErrorCode = "SLA_ASSIGNMENT_EXISTS"
+	SLAPOLICYEXISTS              ErrorCode = "SLA_POLICY_EXISTS"
+	UNAUTHORIZED                 ErrorCode = "UNAUTHORIZED"
+	UNAVAILABLE                  ErrorCode = "UNAVAILABLE"
+	UNSUPPORTEDMEDIATYPE         ErrorCode = "UNSUPPORTED_MEDIA_TYPE"
+	VALIDATIONFAILED             ErrorCode = "VALIDATION_FAILED"
+	WEBHOOKLIMITREACHED          ErrorCode = "WEBHOOK_LIMIT_REACHED"
+	WEBHOOKSDISABLED             ErrorCode = "WEBHOOKS_DISABLED"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
@@ -170,6 +178,8 @@ func (e ErrorCode) Valid() bool {
 	case BODYTOOLARGE:
 		return true
 	case CURSOREXPIRED:
+		return true
+	case DEFAULTOPENINGHOURS:
 		return true
 	case EXTERNALREFERENCEEXISTS:
 		return true
@@ -181,11 +191,21 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case INVALIDTRANSITION:
 		return true
+	case LIMITREACHED:
+		return true
 	case METHODNOTALLOWED:
 		return true
 	case NOTFOUND:
 		return true
+	case OPENINGHOURSASSIGNMENTEXISTS:
+		return true
+	case OPENINGHOURSEXISTS:
+		return true
 	case SCOPEMISSING:
+		return true
+	case SLAASSIGNMENTEXISTS:
+		return true
+	case SLAPOLICYEXISTS:
 		return true
 	case UNAUTHORIZED:
 		return true
@@ -378,6 +398,30 @@ func (e ReadinessTemporal) Valid() bool {
 	}
 }
 
+// Defines values for SLAReportGrouping.
+const (
+	ByChannel SLAReportGrouping = "channel"
+	ByDay     SLAReportGrouping = "day"
+	ByPolicy  SLAReportGrouping = "policy"
+	ByTeam    SLAReportGrouping = "team"
+)
+
+// Valid indicates whether the value is a known member of the SLAReportGrouping enum.
+func (e SLAReportGrouping) Valid() bool {
+	switch e {
+	case ByChannel:
+		return true
+	case ByDay:
+		return true
+	case ByPolicy:
+		return true
+	case ByTeam:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Signing.
 const (
 	Ed25519 Signing = "ed25519"
@@ -390,6 +434,27 @@ func (e Signing) Valid() bool {
 	case Ed25519:
 		return true
 	case Hmac:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UnknownTags.
+const (
+	CreateUnknownTags UnknownTags = "create"
+	DropUnknownTags   UnknownTags = "drop"
+	RejectUnknownTags UnknownTags = "reject"
+)
+
+// Valid indicates whether the value is a known member of the UnknownTags enum.
+func (e UnknownTags) Valid() bool {
+	switch e {
+	case CreateUnknownTags:
+		return true
+	case DropUnknownTags:
+		return true
+	case RejectUnknownTags:
 		return true
 	default:
 		return false
@@ -431,6 +496,14 @@ type Assign struct {
 
 // Author defines model for Author.
 type Author = wire.Author
+
+// AutoArchive How long after it was resolved a conversation is archived, in opening hours: so many days that are open at all, at the
+// same time of day, and then so many hours and minutes of open time. Null: never.
+type AutoArchive struct {
+	Days    *int `json:"days,omitempty"`
+	Hours   *int `json:"hours,omitempty"`
+	Minutes *int `json:"minutes,omitempty"`
+}
 
 // Channel defines model for Channel.
 type Channel string
@@ -495,7 +568,7 @@ type Error struct {
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
 		// `requiredScope`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
-		// `CURSOR_EXPIRED`: `oldest`.
+		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`.
 		Details map[string]interface{} `json:"details,omitempty"`
 
 		// Message One sentence for people.
@@ -624,6 +697,37 @@ type NewMessage struct {
 	Text *string `json:"text,omitempty"`
 }
 
+// NewOpeningHours defines model for NewOpeningHours.
+type NewOpeningHours struct {
+	// Holidays A country or region such as DK or DE-BY, whose holidays are closed; none if left out or null. A code that is not
+	// known is refused with a list of those that are.
+	Holidays *string `json:"holidays,omitempty"`
+
+	// IsDefault The first ones are the default in any case.
+	IsDefault *bool  `json:"isDefault,omitempty"`
+	Name      string `json:"name"`
+
+	// Overrides Dates that are different, whatever weekday or holiday they are.
+	Overrides *Overrides `json:"overrides,omitempty"`
+
+	// TimeZone An IANA name such as Europe/Copenhagen.
+	TimeZone string `json:"timeZone"`
+
+	// Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do
+	// not overlap, and none crosses midnight: write two.
+	Weekly Weekly `json:"weekly"`
+}
+
+// NewOpeningHoursAssignment A team, a channel, or both.
+type NewOpeningHoursAssignment struct {
+	// Channel Any if left out or null.
+	Channel        *string            `json:"channel,omitempty"`
+	OpeningHoursID openapi_types.UUID `json:"openingHoursId"`
+
+	// TeamID Any team, and none, if left out or null.
+	TeamID *openapi_types.UUID `json:"teamId,omitempty"`
+}
+
 // NewOutboundConversation defines model for NewOutboundConversation.
 type NewOutboundConversation struct {
 	Channel *Channel   `json:"channel,omitempty"`
@@ -643,6 +747,27 @@ type NewOutboundConversation struct {
 
 	// Tags Names in their exact case. Doubles count once.
 	Tags []string `json:"tags,omitempty"`
+}
+
+// NewSLAAssignment defines model for NewSLAAssignment.
+type NewSLAAssignment struct {
+	// Channel Any if left out or null.
+	Channel  *string            `json:"channel,omitempty"`
+	PolicyID openapi_types.UUID `json:"policyId"`
+
+	// TeamID Any team, and none, if left out or null.
+	TeamID *openapi_types.UUID `json:"teamId,omitempty"`
+}
+
+// NewSLAPolicy defines model for NewSLAPolicy.
+type NewSLAPolicy struct {
+	Description       *string `json:"description,omitempty"`
+	IgnoreOfficeHours *bool   `json:"ignoreOfficeHours,omitempty"`
+	Name              string  `json:"name"`
+	PauseWhileSnoozed *bool   `json:"pauseWhileSnoozed,omitempty"`
+
+	// Targets One to three metrics with their targets.
+	Targets SLATargets `json:"targets"`
 }
 
 // NewSubscription defines model for NewSubscription.
@@ -682,6 +807,64 @@ type NewSubscription struct {
 // NullableTime RFC 3339, UTC, milliseconds.
 type NullableTime = time.Time
 
+// OpeningHours defines model for OpeningHours.
+type OpeningHours = wire.OpeningHours
+
+// OpeningHoursAssignment defines model for OpeningHoursAssignment.
+type OpeningHoursAssignment = wire.OpeningHoursAssignment
+
+// OpeningHoursAssignmentPage defines model for OpeningHoursAssignmentPage.
+type OpeningHoursAssignmentPage struct {
+	Data []OpeningHoursAssignment `json:"data"`
+
+	// NextCursor For the next page, given back as `cursor`; null on the last.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// OpeningHoursChange defines model for OpeningHoursChange.
+type OpeningHoursChange struct {
+	// Holidays Null for none.
+	Holidays  models.Optional[string] `json:"holidays,omitempty"`
+	IsDefault *bool                   `json:"isDefault,omitempty"`
+	Name      *string                 `json:"name,omitempty"`
+
+	// Overrides Dates that are different, whatever weekday or holiday they are.
+	Overrides *Overrides `json:"overrides,omitempty"`
+	TimeZone  *string    `json:"timeZone,omitempty"`
+
+	// Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do
+	// not overlap, and none crosses midnight: write two.
+	Weekly *Weekly `json:"weekly,omitempty"`
+}
+
+// OpeningHoursPage defines model for OpeningHoursPage.
+type OpeningHoursPage struct {
+	Data []OpeningHours `json:"data"`
+
+	// NextCursor For the next page, given back as `cursor`; null on the last.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// OpeningHoursPreview defines model for OpeningHoursPreview.
+type OpeningHoursPreview = wire.HoursPreview
+
+// OpeningRule defines model for OpeningRule.
+type OpeningRule struct {
+	// Holidays A country or region such as DK or DE-BY, whose holidays are closed; none if left out or null. A code that is not
+	// known is refused with a list of those that are.
+	Holidays *string `json:"holidays,omitempty"`
+
+	// Overrides Dates that are different, whatever weekday or holiday they are.
+	Overrides *Overrides `json:"overrides,omitempty"`
+
+	// TimeZone An IANA name such as Europe/Copenhagen.
+	TimeZone string `json:"timeZone"`
+
+	// Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do
+	// not overlap, and none crosses midnight: write two.
+	Weekly Weekly `json:"weekly"`
+}
+
 // Ordering `conversation`: the events of one conversation arrive in order, one at a time, each after the one before it has been
 // delivered or has finally failed. Conversations do not wait for each other.
 type Ordering string
@@ -702,6 +885,9 @@ type OutboundContext struct {
 	// SentAt When the first message was sent, if not now. For display; clocks start at arrival.
 	SentAt *time.Time `json:"sentAt,omitempty"`
 }
+
+// Overrides Dates that are different, whatever weekday or holiday they are.
+type Overrides = []calendar.Override
 
 // PostedMessage defines model for PostedMessage.
 type PostedMessage struct {
@@ -733,14 +919,89 @@ type ReadinessTemporal string
 // days in all at most.
 type RetrySchedule = []int
 
+// SLA How a conversation's clocks stand.
+type SLA = wire.SLA
+
+// SLAAssignment defines model for SLAAssignment.
+type SLAAssignment = wire.SLAAssignment
+
+// SLAAssignmentPage defines model for SLAAssignmentPage.
+type SLAAssignmentPage struct {
+	Data []SLAAssignment `json:"data"`
+
+	// NextCursor For the next page, given back as `cursor`; null on the last.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// SLAMetric defines model for SLAMetric.
+type SLAMetric = wire.SLAMetric
+
+// SLAMetricName defines model for SLAMetricName.
+type SLAMetricName = sla.Metric
+
+// SLAPolicy defines model for SLAPolicy.
+type SLAPolicy = wire.SLAPolicy
+
+// SLAPolicyChange defines model for SLAPolicyChange.
+type SLAPolicyChange struct {
+	Description       *string `json:"description,omitempty"`
+	IgnoreOfficeHours *bool   `json:"ignoreOfficeHours,omitempty"`
+	Name              *string `json:"name,omitempty"`
+	PauseWhileSnoozed *bool   `json:"pauseWhileSnoozed,omitempty"`
+
+	// Targets One to three metrics with their targets.
+	Targets *SLATargets `json:"targets,omitempty"`
+}
+
+// SLAPolicyPage defines model for SLAPolicyPage.
+type SLAPolicyPage struct {
+	Data []SLAPolicy `json:"data"`
+
+	// NextCursor For the next page, given back as `cursor`; null on the last.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// SLAReport defines model for SLAReport.
+type SLAReport = wire.SLAReport
+
+// SLAReportGroup defines model for SLAReportGroup.
+type SLAReportGroup = wire.SLAReportGroup
+
+// SLAReportGrouping defines model for SLAReportGrouping.
+type SLAReportGrouping string
+
+// SLAReportLine defines model for SLAReportLine.
+type SLAReportLine = wire.SLAReportLine
+
+// SLAState Rises in this order, and never falls within a cycle.
+type SLAState = sla.State
+
+// SLATargets One to three metrics with their targets.
+type SLATargets = map[sla.Metric]sla.Targets
+
 // SecretRotation defines model for SecretRotation.
 type SecretRotation struct {
 	// GraceHours How long the old secret signs too.
 	GraceHours *int `json:"graceHours,omitempty"`
 }
 
+// Settings defines model for Settings.
+type Settings = wire.Settings
+
+// SettingsChange defines model for SettingsChange.
+type SettingsChange struct {
+	// AutoArchive Replaced as a whole; null switches it off.
+	AutoArchive models.Optional[wire.AutoArchive] `json:"autoArchive,omitempty"`
+
+	// UnknownTags What becomes of tags that do not exist when a conversation is created with them.
+	UnknownTags *UnknownTags `json:"unknownTags,omitempty"`
+}
+
 // Signing defines model for Signing.
 type Signing string
+
+// Slots defines model for Slots.
+type Slots = []calendar.Slot
 
 // Snooze defines model for Snooze.
 type Snooze struct {
@@ -791,6 +1052,10 @@ type SubscriptionPage struct {
 	NextCursor *string `json:"nextCursor"`
 }
 
+// Targets Seconds of opening hours after which a clock is `at_risk` (normal), `urgent` (high) and `breached` (urgent): 0 ≤ low ≤
+// normal < high < urgent ≤ 365 days, normal at least 1. `lowTargetSeconds` is informative.
+type Targets = sla.Targets
+
 // Time RFC 3339, UTC, milliseconds.
 //
 // Examples: 2026-11-21T09:30:00.000Z
@@ -807,6 +1072,9 @@ type TimelinePage struct {
 	NextCursor *string `json:"nextCursor"`
 }
 
+// UnknownTags What becomes of tags that do not exist when a conversation is created with them.
+type UnknownTags string
+
 // Version defines model for Version.
 type Version struct {
 	Version string `json:"version"`
@@ -814,6 +1082,10 @@ type Version struct {
 
 // Via The means through which somebody acted, such as the key with which an agent's reply was posted.
 type Via = wire.Via
+
+// Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do
+// not overlap, and none crosses midnight: write two.
+type Weekly = map[string][]calendar.Slot
 
 // ConversationID defines model for ConversationId.
 type ConversationID = openapi_types.UUID
@@ -928,6 +1200,78 @@ type ListEventsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListOpeningHoursParams defines parameters for ListOpeningHours.
+type ListOpeningHoursParams struct {
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListOpeningHoursAssignmentsParams defines parameters for ListOpeningHoursAssignments.
+type ListOpeningHoursAssignmentsParams struct {
+	// OpeningHoursID Those of one.
+	OpeningHoursID *openapi_types.UUID `form:"openingHoursId,omitempty" json:"openingHoursId,omitempty"`
+
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PreviewOpeningHoursParams defines parameters for PreviewOpeningHours.
+type PreviewOpeningHoursParams struct {
+	// N How many windows.
+	N *int `form:"n,omitempty" json:"n,omitempty"`
+
+	// At From when on; now if left out.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// GetOpeningHoursPreviewParams defines parameters for GetOpeningHoursPreview.
+type GetOpeningHoursPreviewParams struct {
+	// N How many windows.
+	N *int `form:"n,omitempty" json:"n,omitempty"`
+
+	// At From when on; now if left out.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// ListSLAAssignmentsParams defines parameters for ListSLAAssignments.
+type ListSLAAssignmentsParams struct {
+	// PolicyID Those of one policy.
+	PolicyID *openapi_types.UUID `form:"policyId,omitempty" json:"policyId,omitempty"`
+
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSLAPoliciesParams defines parameters for ListSLAPolicies.
+type ListSLAPoliciesParams struct {
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetSLAReportParams defines parameters for GetSLAReport.
+type GetSLAReportParams struct {
+	From time.Time `form:"from" json:"from"`
+	To   time.Time `form:"to" json:"to"`
+
+	// GroupBy Days are those of UTC.
+	GroupBy  *SLAReportGrouping  `form:"groupBy,omitempty" json:"groupBy,omitempty"`
+	PolicyID *openapi_types.UUID `form:"policyId,omitempty" json:"policyId,omitempty"`
+	TeamID   *openapi_types.UUID `form:"teamId,omitempty" json:"teamId,omitempty"`
+	Channel  *Channel            `form:"channel,omitempty" json:"channel,omitempty"`
+}
+
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
 	// Limit How many to answer with at most.
@@ -948,6 +1292,30 @@ type PostMessageJSONRequestBody = NewMessage
 
 // SnoozeConversationJSONRequestBody defines body for SnoozeConversation for application/json ContentType.
 type SnoozeConversationJSONRequestBody = Snooze
+
+// CreateOpeningHoursJSONRequestBody defines body for CreateOpeningHours for application/json ContentType.
+type CreateOpeningHoursJSONRequestBody = NewOpeningHours
+
+// CreateOpeningHoursAssignmentJSONRequestBody defines body for CreateOpeningHoursAssignment for application/json ContentType.
+type CreateOpeningHoursAssignmentJSONRequestBody = NewOpeningHoursAssignment
+
+// PreviewOpeningHoursJSONRequestBody defines body for PreviewOpeningHours for application/json ContentType.
+type PreviewOpeningHoursJSONRequestBody = OpeningRule
+
+// UpdateOpeningHoursJSONRequestBody defines body for UpdateOpeningHours for application/json ContentType.
+type UpdateOpeningHoursJSONRequestBody = OpeningHoursChange
+
+// UpdateSettingsJSONRequestBody defines body for UpdateSettings for application/json ContentType.
+type UpdateSettingsJSONRequestBody = SettingsChange
+
+// CreateSLAAssignmentJSONRequestBody defines body for CreateSLAAssignment for application/json ContentType.
+type CreateSLAAssignmentJSONRequestBody = NewSLAAssignment
+
+// CreateSLAPolicyJSONRequestBody defines body for CreateSLAPolicy for application/json ContentType.
+type CreateSLAPolicyJSONRequestBody = NewSLAPolicy
+
+// UpdateSLAPolicyJSONRequestBody defines body for UpdateSLAPolicy for application/json ContentType.
+type UpdateSLAPolicyJSONRequestBody = SLAPolicyChange
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = NewSubscription
@@ -1014,6 +1382,75 @@ type ServerInterface interface {
 	// GetMe What this key is and may do
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
+	// ListOpeningHours List opening hours
+	// (GET /v1/opening-hours)
+	ListOpeningHours(c *gin.Context, params ListOpeningHoursParams)
+	// CreateOpeningHours Create opening hours
+	// (POST /v1/opening-hours)
+	CreateOpeningHours(c *gin.Context)
+	// ListOpeningHoursAssignments List assignments of opening hours
+	// (GET /v1/opening-hours-assignments)
+	ListOpeningHoursAssignments(c *gin.Context, params ListOpeningHoursAssignmentsParams)
+	// CreateOpeningHoursAssignment Assign opening hours
+	// (POST /v1/opening-hours-assignments)
+	CreateOpeningHoursAssignment(c *gin.Context)
+	// DeleteOpeningHoursAssignment Take back an assignment of opening hours
+	// (DELETE /v1/opening-hours-assignments/{id})
+	DeleteOpeningHoursAssignment(c *gin.Context, id openapi_types.UUID)
+	// GetOpeningHoursAssignment Read an assignment of opening hours
+	// (GET /v1/opening-hours-assignments/{id})
+	GetOpeningHoursAssignment(c *gin.Context, id openapi_types.UUID)
+	// PreviewOpeningHours See what opening hours mean
+	// (POST /v1/opening-hours/preview)
+	PreviewOpeningHours(c *gin.Context, params PreviewOpeningHoursParams)
+	// DeleteOpeningHours Delete opening hours
+	// (DELETE /v1/opening-hours/{id})
+	DeleteOpeningHours(c *gin.Context, id openapi_types.UUID)
+	// GetOpeningHours Read opening hours
+	// (GET /v1/opening-hours/{id})
+	GetOpeningHours(c *gin.Context, id openapi_types.UUID)
+	// UpdateOpeningHours Change opening hours
+	// (PATCH /v1/opening-hours/{id})
+	UpdateOpeningHours(c *gin.Context, id openapi_types.UUID)
+	// GetOpeningHoursPreview When they are open next
+	// (GET /v1/opening-hours/{id}/preview)
+	GetOpeningHoursPreview(c *gin.Context, id openapi_types.UUID, params GetOpeningHoursPreviewParams)
+	// GetSettings Read the settings
+	// (GET /v1/settings)
+	GetSettings(c *gin.Context)
+	// UpdateSettings Change the settings
+	// (PATCH /v1/settings)
+	UpdateSettings(c *gin.Context)
+	// ListSLAAssignments List SLA assignments
+	// (GET /v1/sla-assignments)
+	ListSLAAssignments(c *gin.Context, params ListSLAAssignmentsParams)
+	// CreateSLAAssignment Assign an SLA policy
+	// (POST /v1/sla-assignments)
+	CreateSLAAssignment(c *gin.Context)
+	// DeleteSLAAssignment Take back an SLA assignment
+	// (DELETE /v1/sla-assignments/{id})
+	DeleteSLAAssignment(c *gin.Context, id openapi_types.UUID)
+	// GetSLAAssignment Read an SLA assignment
+	// (GET /v1/sla-assignments/{id})
+	GetSLAAssignment(c *gin.Context, id openapi_types.UUID)
+	// ListSLAPolicies List SLA policies
+	// (GET /v1/sla-policies)
+	ListSLAPolicies(c *gin.Context, params ListSLAPoliciesParams)
+	// CreateSLAPolicy Create an SLA policy
+	// (POST /v1/sla-policies)
+	CreateSLAPolicy(c *gin.Context)
+	// DeleteSLAPolicy Delete an SLA policy
+	// (DELETE /v1/sla-policies/{id})
+	DeleteSLAPolicy(c *gin.Context, id openapi_types.UUID)
+	// GetSLAPolicy Read an SLA policy
+	// (GET /v1/sla-policies/{id})
+	GetSLAPolicy(c *gin.Context, id openapi_types.UUID)
+	// UpdateSLAPolicy Change an SLA policy
+	// (PATCH /v1/sla-policies/{id})
+	UpdateSLAPolicy(c *gin.Context, id openapi_types.UUID)
+	// GetSLAReport How the targets were met
+	// (GET /v1/sla-report)
+	GetSLAReport(c *gin.Context, params GetSLAReportParams)
 	// ListWebhooks List subscriptions
 	// (GET /v1/webhooks)
 	ListWebhooks(c *gin.Context, params ListWebhooksParams)
@@ -1660,6 +2097,636 @@ func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 	siw.Handler.GetMe(c)
 }
 
+// ListOpeningHours operation middleware
+func (siw *ServerInterfaceWrapper) ListOpeningHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOpeningHoursParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOpeningHours(c, params)
+}
+
+// CreateOpeningHours operation middleware
+func (siw *ServerInterfaceWrapper) CreateOpeningHours(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateOpeningHours(c)
+}
+
+// ListOpeningHoursAssignments operation middleware
+func (siw *ServerInterfaceWrapper) ListOpeningHoursAssignments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOpeningHoursAssignmentsParams
+
+	// ------------- Optional query parameter "openingHoursId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "openingHoursId", c.Request.URL.Query(), &params.OpeningHoursID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter openingHoursId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOpeningHoursAssignments(c, params)
+}
+
+// CreateOpeningHoursAssignment operation middleware
+func (siw *ServerInterfaceWrapper) CreateOpeningHoursAssignment(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateOpeningHoursAssignment(c)
+}
+
+// DeleteOpeningHoursAssignment operation middleware
+func (siw *ServerInterfaceWrapper) DeleteOpeningHoursAssignment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteOpeningHoursAssignment(c, id)
+}
+
+// GetOpeningHoursAssignment operation middleware
+func (siw *ServerInterfaceWrapper) GetOpeningHoursAssignment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOpeningHoursAssignment(c, id)
+}
+
+// PreviewOpeningHours operation middleware
+func (siw *ServerInterfaceWrapper) PreviewOpeningHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewOpeningHoursParams
+
+	// ------------- Optional query parameter "n" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "n", c.Request.URL.Query(), &params.N, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter n: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", c.Request.URL.Query(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter at: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PreviewOpeningHours(c, params)
+}
+
+// DeleteOpeningHours operation middleware
+func (siw *ServerInterfaceWrapper) DeleteOpeningHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteOpeningHours(c, id)
+}
+
+// GetOpeningHours operation middleware
+func (siw *ServerInterfaceWrapper) GetOpeningHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOpeningHours(c, id)
+}
+
+// UpdateOpeningHours operation middleware
+func (siw *ServerInterfaceWrapper) UpdateOpeningHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateOpeningHours(c, id)
+}
+
+// GetOpeningHoursPreview operation middleware
+func (siw *ServerInterfaceWrapper) GetOpeningHoursPreview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOpeningHoursPreviewParams
+
+	// ------------- Optional query parameter "n" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "n", c.Request.URL.Query(), &params.N, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter n: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", c.Request.URL.Query(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter at: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOpeningHoursPreview(c, id, params)
+}
+
+// GetSettings operation middleware
+func (siw *ServerInterfaceWrapper) GetSettings(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSettings(c)
+}
+
+// UpdateSettings operation middleware
+func (siw *ServerInterfaceWrapper) UpdateSettings(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateSettings(c)
+}
+
+// ListSLAAssignments operation middleware
+func (siw *ServerInterfaceWrapper) ListSLAAssignments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSLAAssignmentsParams
+
+	// ------------- Optional query parameter "policyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "policyId", c.Request.URL.Query(), &params.PolicyID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policyId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSLAAssignments(c, params)
+}
+
+// CreateSLAAssignment operation middleware
+func (siw *ServerInterfaceWrapper) CreateSLAAssignment(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateSLAAssignment(c)
+}
+
+// DeleteSLAAssignment operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSLAAssignment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteSLAAssignment(c, id)
+}
+
+// GetSLAAssignment operation middleware
+func (siw *ServerInterfaceWrapper) GetSLAAssignment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSLAAssignment(c, id)
+}
+
+// ListSLAPolicies operation middleware
+func (siw *ServerInterfaceWrapper) ListSLAPolicies(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSLAPoliciesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSLAPolicies(c, params)
+}
+
+// CreateSLAPolicy operation middleware
+func (siw *ServerInterfaceWrapper) CreateSLAPolicy(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateSLAPolicy(c)
+}
+
+// DeleteSLAPolicy operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSLAPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteSLAPolicy(c, id)
+}
+
+// GetSLAPolicy operation middleware
+func (siw *ServerInterfaceWrapper) GetSLAPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSLAPolicy(c, id)
+}
+
+// UpdateSLAPolicy operation middleware
+func (siw *ServerInterfaceWrapper) UpdateSLAPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateSLAPolicy(c, id)
+}
+
+// GetSLAReport operation middleware
+func (siw *ServerInterfaceWrapper) GetSLAReport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSLAReportParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "groupBy" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "groupBy", c.Request.URL.Query(), &params.GroupBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter groupBy: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "policyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "policyId", c.Request.URL.Query(), &params.PolicyID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policyId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "teamId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "teamId", c.Request.URL.Query(), &params.TeamID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter teamId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channel", c.Request.URL.Query(), &params.Channel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter channel: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSLAReport(c, params)
+}
+
 // ListWebhooks operation middleware
 func (siw *ServerInterfaceWrapper) ListWebhooks(c *gin.Context) {
 
@@ -1866,6 +2933,29 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/conversations/outbound", wrapper.CreateOutboundConversation)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
+	router.GET(options.BaseURL+"/v1/opening-hours", wrapper.ListOpeningHours)
+	router.POST(options.BaseURL+"/v1/opening-hours", wrapper.CreateOpeningHours)
+	router.GET(options.BaseURL+"/v1/opening-hours-assignments", wrapper.ListOpeningHoursAssignments)
+	router.POST(options.BaseURL+"/v1/opening-hours-assignments", wrapper.CreateOpeningHoursAssignment)
+	router.DELETE(options.BaseURL+"/v1/opening-hours-assignments/:id", wrapper.DeleteOpeningHoursAssignment)
+	router.GET(options.BaseURL+"/v1/opening-hours-assignments/:id", wrapper.GetOpeningHoursAssignment)
+	router.DELETE(options.BaseURL+"/v1/opening-hours/:id", wrapper.DeleteOpeningHours)
+	router.GET(options.BaseURL+"/v1/opening-hours/:id", wrapper.GetOpeningHours)
+	router.PATCH(options.BaseURL+"/v1/opening-hours/:id", wrapper.UpdateOpeningHours)
+	router.GET(options.BaseURL+"/v1/opening-hours/:id/preview", wrapper.GetOpeningHoursPreview)
+	router.POST(options.BaseURL+"/v1/opening-hours/preview", wrapper.PreviewOpeningHours)
+	router.GET(options.BaseURL+"/v1/settings", wrapper.GetSettings)
+	router.PATCH(options.BaseURL+"/v1/settings", wrapper.UpdateSettings)
+	router.GET(options.BaseURL+"/v1/sla-assignments", wrapper.ListSLAAssignments)
+	router.POST(options.BaseURL+"/v1/sla-assignments", wrapper.CreateSLAAssignment)
+	router.DELETE(options.BaseURL+"/v1/sla-assignments/:id", wrapper.DeleteSLAAssignment)
+	router.GET(options.BaseURL+"/v1/sla-assignments/:id", wrapper.GetSLAAssignment)
+	router.GET(options.BaseURL+"/v1/sla-policies", wrapper.ListSLAPolicies)
+	router.POST(options.BaseURL+"/v1/sla-policies", wrapper.CreateSLAPolicy)
+	router.DELETE(options.BaseURL+"/v1/sla-policies/:id", wrapper.DeleteSLAPolicy)
+	router.GET(options.BaseURL+"/v1/sla-policies/:id", wrapper.GetSLAPolicy)
+	router.PATCH(options.BaseURL+"/v1/sla-policies/:id", wrapper.UpdateSLAPolicy)
+	router.GET(options.BaseURL+"/v1/sla-report", wrapper.GetSLAReport)
 	router.GET(options.BaseURL+"/v1/webhooks", wrapper.ListWebhooks)
 	router.POST(options.BaseURL+"/v1/webhooks", wrapper.CreateWebhook)
 	router.DELETE(options.BaseURL+"/v1/webhooks/:id", wrapper.DeleteWebhook)
@@ -3818,6 +4908,2373 @@ func (response GetMe503JSONResponse) VisitGetMeResponse(w http.ResponseWriter) e
 	return err
 }
 
+type ListOpeningHoursRequestObject struct {
+	Params ListOpeningHoursParams
+}
+
+type ListOpeningHoursResponseObject interface {
+	VisitListOpeningHoursResponse(w http.ResponseWriter) error
+}
+
+type ListOpeningHours200JSONResponse OpeningHoursPage
+
+func (response ListOpeningHours200JSONResponse) VisitListOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHours400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListOpeningHours400JSONResponse) VisitListOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHours401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListOpeningHours401JSONResponse) VisitListOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHours403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListOpeningHours403JSONResponse) VisitListOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListOpeningHours503JSONResponse) VisitListOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursRequestObject struct {
+	Body *CreateOpeningHoursJSONRequestBody
+}
+
+type CreateOpeningHoursResponseObject interface {
+	VisitCreateOpeningHoursResponse(w http.ResponseWriter) error
+}
+
+type CreateOpeningHours201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateOpeningHours201JSONResponse struct {
+	Body    OpeningHours
+	Headers CreateOpeningHours201ResponseHeaders
+}
+
+func (response CreateOpeningHours201JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHours400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CreateOpeningHours400JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHours401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateOpeningHours401JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHours403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateOpeningHours403JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHours409JSONResponse Error
+
+func (response CreateOpeningHours409JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHours413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateOpeningHours413JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHours415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateOpeningHours415JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateOpeningHours503JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHoursAssignmentsRequestObject struct {
+	Params ListOpeningHoursAssignmentsParams
+}
+
+type ListOpeningHoursAssignmentsResponseObject interface {
+	VisitListOpeningHoursAssignmentsResponse(w http.ResponseWriter) error
+}
+
+type ListOpeningHoursAssignments200JSONResponse OpeningHoursAssignmentPage
+
+func (response ListOpeningHoursAssignments200JSONResponse) VisitListOpeningHoursAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHoursAssignments400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListOpeningHoursAssignments400JSONResponse) VisitListOpeningHoursAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHoursAssignments401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListOpeningHoursAssignments401JSONResponse) VisitListOpeningHoursAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHoursAssignments403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListOpeningHoursAssignments403JSONResponse) VisitListOpeningHoursAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHoursAssignments503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListOpeningHoursAssignments503JSONResponse) VisitListOpeningHoursAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignmentRequestObject struct {
+	Body *CreateOpeningHoursAssignmentJSONRequestBody
+}
+
+type CreateOpeningHoursAssignmentResponseObject interface {
+	VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error
+}
+
+type CreateOpeningHoursAssignment201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateOpeningHoursAssignment201JSONResponse struct {
+	Body    OpeningHoursAssignment
+	Headers CreateOpeningHoursAssignment201ResponseHeaders
+}
+
+func (response CreateOpeningHoursAssignment201JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CreateOpeningHoursAssignment400JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateOpeningHoursAssignment401JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateOpeningHoursAssignment403JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment409JSONResponse Error
+
+func (response CreateOpeningHoursAssignment409JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateOpeningHoursAssignment413JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateOpeningHoursAssignment415JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateOpeningHoursAssignment503JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHoursAssignmentRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type DeleteOpeningHoursAssignmentResponseObject interface {
+	VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error
+}
+
+type DeleteOpeningHoursAssignment204Response struct {
+}
+
+func (response DeleteOpeningHoursAssignment204Response) VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteOpeningHoursAssignment400JSONResponse struct{ InvalidJSONResponse }
+
+func (response DeleteOpeningHoursAssignment400JSONResponse) VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHoursAssignment401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteOpeningHoursAssignment401JSONResponse) VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHoursAssignment403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteOpeningHoursAssignment403JSONResponse) VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHoursAssignment404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteOpeningHoursAssignment404JSONResponse) VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHoursAssignment503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteOpeningHoursAssignment503JSONResponse) VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursAssignmentRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type GetOpeningHoursAssignmentResponseObject interface {
+	VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error
+}
+
+type GetOpeningHoursAssignment200JSONResponse OpeningHoursAssignment
+
+func (response GetOpeningHoursAssignment200JSONResponse) VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursAssignment400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetOpeningHoursAssignment400JSONResponse) VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursAssignment401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetOpeningHoursAssignment401JSONResponse) VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursAssignment403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetOpeningHoursAssignment403JSONResponse) VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursAssignment404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetOpeningHoursAssignment404JSONResponse) VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursAssignment503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetOpeningHoursAssignment503JSONResponse) VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHoursRequestObject struct {
+	Params PreviewOpeningHoursParams
+	Body   *PreviewOpeningHoursJSONRequestBody
+}
+
+type PreviewOpeningHoursResponseObject interface {
+	VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error
+}
+
+type PreviewOpeningHours200JSONResponse OpeningHoursPreview
+
+func (response PreviewOpeningHours200JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours400JSONResponse struct{ InvalidJSONResponse }
+
+func (response PreviewOpeningHours400JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response PreviewOpeningHours401JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response PreviewOpeningHours403JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response PreviewOpeningHours409JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response PreviewOpeningHours413JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response PreviewOpeningHours415JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response PreviewOpeningHours503JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHoursRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type DeleteOpeningHoursResponseObject interface {
+	VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error
+}
+
+type DeleteOpeningHours204Response struct {
+}
+
+func (response DeleteOpeningHours204Response) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteOpeningHours400JSONResponse struct{ InvalidJSONResponse }
+
+func (response DeleteOpeningHours400JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHours401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteOpeningHours401JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHours403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteOpeningHours403JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHours404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteOpeningHours404JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHours409JSONResponse Error
+
+func (response DeleteOpeningHours409JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteOpeningHours503JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type GetOpeningHoursResponseObject interface {
+	VisitGetOpeningHoursResponse(w http.ResponseWriter) error
+}
+
+type GetOpeningHours200JSONResponse OpeningHours
+
+func (response GetOpeningHours200JSONResponse) VisitGetOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHours400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetOpeningHours400JSONResponse) VisitGetOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHours401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetOpeningHours401JSONResponse) VisitGetOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHours403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetOpeningHours403JSONResponse) VisitGetOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHours404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetOpeningHours404JSONResponse) VisitGetOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetOpeningHours503JSONResponse) VisitGetOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHoursRequestObject struct {
+	ID   openapi_types.UUID `json:"id"`
+	Body *UpdateOpeningHoursJSONRequestBody
+}
+
+type UpdateOpeningHoursResponseObject interface {
+	VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error
+}
+
+type UpdateOpeningHours200JSONResponse OpeningHours
+
+func (response UpdateOpeningHours200JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours400JSONResponse struct{ InvalidJSONResponse }
+
+func (response UpdateOpeningHours400JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateOpeningHours401JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateOpeningHours403JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateOpeningHours404JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours409JSONResponse Error
+
+func (response UpdateOpeningHours409JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateOpeningHours413JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateOpeningHours415JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateOpeningHours503JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursPreviewRequestObject struct {
+	ID     openapi_types.UUID `json:"id"`
+	Params GetOpeningHoursPreviewParams
+}
+
+type GetOpeningHoursPreviewResponseObject interface {
+	VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error
+}
+
+type GetOpeningHoursPreview200JSONResponse OpeningHoursPreview
+
+func (response GetOpeningHoursPreview200JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursPreview400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetOpeningHoursPreview400JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursPreview401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetOpeningHoursPreview401JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursPreview403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetOpeningHoursPreview403JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursPreview404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetOpeningHoursPreview404JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursPreview503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetOpeningHoursPreview503JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsRequestObject struct {
+}
+
+type GetSettingsResponseObject interface {
+	VisitGetSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetSettings200JSONResponse Settings
+
+func (response GetSettings200JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettings400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetSettings400JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettings401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetSettings401JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettings403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetSettings403JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettings503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetSettings503JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSettingsRequestObject struct {
+	Body *UpdateSettingsJSONRequestBody
+}
+
+type UpdateSettingsResponseObject interface {
+	VisitUpdateSettingsResponse(w http.ResponseWriter) error
+}
+
+type UpdateSettings200JSONResponse Settings
+
+func (response UpdateSettings200JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSettings400JSONResponse struct{ InvalidJSONResponse }
+
+func (response UpdateSettings400JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSettings401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateSettings401JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSettings403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateSettings403JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSettings413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateSettings413JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSettings415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateSettings415JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSettings503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateSettings503JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAAssignmentsRequestObject struct {
+	Params ListSLAAssignmentsParams
+}
+
+type ListSLAAssignmentsResponseObject interface {
+	VisitListSLAAssignmentsResponse(w http.ResponseWriter) error
+}
+
+type ListSLAAssignments200JSONResponse SLAAssignmentPage
+
+func (response ListSLAAssignments200JSONResponse) VisitListSLAAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAAssignments400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListSLAAssignments400JSONResponse) VisitListSLAAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAAssignments401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListSLAAssignments401JSONResponse) VisitListSLAAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAAssignments403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListSLAAssignments403JSONResponse) VisitListSLAAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAAssignments503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListSLAAssignments503JSONResponse) VisitListSLAAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignmentRequestObject struct {
+	Body *CreateSLAAssignmentJSONRequestBody
+}
+
+type CreateSLAAssignmentResponseObject interface {
+	VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error
+}
+
+type CreateSLAAssignment201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateSLAAssignment201JSONResponse struct {
+	Body    SLAAssignment
+	Headers CreateSLAAssignment201ResponseHeaders
+}
+
+func (response CreateSLAAssignment201JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CreateSLAAssignment400JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateSLAAssignment401JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateSLAAssignment403JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment409JSONResponse Error
+
+func (response CreateSLAAssignment409JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateSLAAssignment413JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateSLAAssignment415JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateSLAAssignment503JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAAssignmentRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type DeleteSLAAssignmentResponseObject interface {
+	VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error
+}
+
+type DeleteSLAAssignment204Response struct {
+}
+
+func (response DeleteSLAAssignment204Response) VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSLAAssignment400JSONResponse struct{ InvalidJSONResponse }
+
+func (response DeleteSLAAssignment400JSONResponse) VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAAssignment401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteSLAAssignment401JSONResponse) VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAAssignment403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteSLAAssignment403JSONResponse) VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAAssignment404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteSLAAssignment404JSONResponse) VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAAssignment503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteSLAAssignment503JSONResponse) VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAAssignmentRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type GetSLAAssignmentResponseObject interface {
+	VisitGetSLAAssignmentResponse(w http.ResponseWriter) error
+}
+
+type GetSLAAssignment200JSONResponse SLAAssignment
+
+func (response GetSLAAssignment200JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAAssignment400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetSLAAssignment400JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAAssignment401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetSLAAssignment401JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAAssignment403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetSLAAssignment403JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAAssignment404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetSLAAssignment404JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAAssignment503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetSLAAssignment503JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAPoliciesRequestObject struct {
+	Params ListSLAPoliciesParams
+}
+
+type ListSLAPoliciesResponseObject interface {
+	VisitListSLAPoliciesResponse(w http.ResponseWriter) error
+}
+
+type ListSLAPolicies200JSONResponse SLAPolicyPage
+
+func (response ListSLAPolicies200JSONResponse) VisitListSLAPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAPolicies400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListSLAPolicies400JSONResponse) VisitListSLAPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAPolicies401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListSLAPolicies401JSONResponse) VisitListSLAPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAPolicies403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListSLAPolicies403JSONResponse) VisitListSLAPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAPolicies503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListSLAPolicies503JSONResponse) VisitListSLAPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicyRequestObject struct {
+	Body *CreateSLAPolicyJSONRequestBody
+}
+
+type CreateSLAPolicyResponseObject interface {
+	VisitCreateSLAPolicyResponse(w http.ResponseWriter) error
+}
+
+type CreateSLAPolicy201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateSLAPolicy201JSONResponse struct {
+	Body    SLAPolicy
+	Headers CreateSLAPolicy201ResponseHeaders
+}
+
+func (response CreateSLAPolicy201JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicy400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CreateSLAPolicy400JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicy401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateSLAPolicy401JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicy403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateSLAPolicy403JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicy409JSONResponse Error
+
+func (response CreateSLAPolicy409JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicy413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateSLAPolicy413JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicy415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateSLAPolicy415JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAPolicy503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateSLAPolicy503JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAPolicyRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type DeleteSLAPolicyResponseObject interface {
+	VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error
+}
+
+type DeleteSLAPolicy204Response struct {
+}
+
+func (response DeleteSLAPolicy204Response) VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSLAPolicy400JSONResponse struct{ InvalidJSONResponse }
+
+func (response DeleteSLAPolicy400JSONResponse) VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAPolicy401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteSLAPolicy401JSONResponse) VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAPolicy403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteSLAPolicy403JSONResponse) VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAPolicy404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteSLAPolicy404JSONResponse) VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAPolicy503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteSLAPolicy503JSONResponse) VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAPolicyRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type GetSLAPolicyResponseObject interface {
+	VisitGetSLAPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetSLAPolicy200JSONResponse SLAPolicy
+
+func (response GetSLAPolicy200JSONResponse) VisitGetSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAPolicy400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetSLAPolicy400JSONResponse) VisitGetSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAPolicy401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetSLAPolicy401JSONResponse) VisitGetSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAPolicy403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetSLAPolicy403JSONResponse) VisitGetSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAPolicy404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetSLAPolicy404JSONResponse) VisitGetSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAPolicy503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetSLAPolicy503JSONResponse) VisitGetSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicyRequestObject struct {
+	ID   openapi_types.UUID `json:"id"`
+	Body *UpdateSLAPolicyJSONRequestBody
+}
+
+type UpdateSLAPolicyResponseObject interface {
+	VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error
+}
+
+type UpdateSLAPolicy200JSONResponse SLAPolicy
+
+func (response UpdateSLAPolicy200JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy400JSONResponse struct{ InvalidJSONResponse }
+
+func (response UpdateSLAPolicy400JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateSLAPolicy401JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateSLAPolicy403JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateSLAPolicy404JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy409JSONResponse Error
+
+func (response UpdateSLAPolicy409JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateSLAPolicy413JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateSLAPolicy415JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSLAPolicy503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateSLAPolicy503JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAReportRequestObject struct {
+	Params GetSLAReportParams
+}
+
+type GetSLAReportResponseObject interface {
+	VisitGetSLAReportResponse(w http.ResponseWriter) error
+}
+
+type GetSLAReport200JSONResponse SLAReport
+
+func (response GetSLAReport200JSONResponse) VisitGetSLAReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAReport400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetSLAReport400JSONResponse) VisitGetSLAReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAReport401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetSLAReport401JSONResponse) VisitGetSLAReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAReport403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetSLAReport403JSONResponse) VisitGetSLAReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAReport503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetSLAReport503JSONResponse) VisitGetSLAReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListWebhooksRequestObject struct {
 	Params ListWebhooksParams
 }
@@ -4573,6 +8030,75 @@ type StrictServerInterface interface {
 	// GetMe What this key is and may do
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// ListOpeningHours List opening hours
+	// (GET /v1/opening-hours)
+	ListOpeningHours(ctx context.Context, request ListOpeningHoursRequestObject) (ListOpeningHoursResponseObject, error)
+	// CreateOpeningHours Create opening hours
+	// (POST /v1/opening-hours)
+	CreateOpeningHours(ctx context.Context, request CreateOpeningHoursRequestObject) (CreateOpeningHoursResponseObject, error)
+	// ListOpeningHoursAssignments List assignments of opening hours
+	// (GET /v1/opening-hours-assignments)
+	ListOpeningHoursAssignments(ctx context.Context, request ListOpeningHoursAssignmentsRequestObject) (ListOpeningHoursAssignmentsResponseObject, error)
+	// CreateOpeningHoursAssignment Assign opening hours
+	// (POST /v1/opening-hours-assignments)
+	CreateOpeningHoursAssignment(ctx context.Context, request CreateOpeningHoursAssignmentRequestObject) (CreateOpeningHoursAssignmentResponseObject, error)
+	// DeleteOpeningHoursAssignment Take back an assignment of opening hours
+	// (DELETE /v1/opening-hours-assignments/{id})
+	DeleteOpeningHoursAssignment(ctx context.Context, request DeleteOpeningHoursAssignmentRequestObject) (DeleteOpeningHoursAssignmentResponseObject, error)
+	// GetOpeningHoursAssignment Read an assignment of opening hours
+	// (GET /v1/opening-hours-assignments/{id})
+	GetOpeningHoursAssignment(ctx context.Context, request GetOpeningHoursAssignmentRequestObject) (GetOpeningHoursAssignmentResponseObject, error)
+	// PreviewOpeningHours See what opening hours mean
+	// (POST /v1/opening-hours/preview)
+	PreviewOpeningHours(ctx context.Context, request PreviewOpeningHoursRequestObject) (PreviewOpeningHoursResponseObject, error)
+	// DeleteOpeningHours Delete opening hours
+	// (DELETE /v1/opening-hours/{id})
+	DeleteOpeningHours(ctx context.Context, request DeleteOpeningHoursRequestObject) (DeleteOpeningHoursResponseObject, error)
+	// GetOpeningHours Read opening hours
+	// (GET /v1/opening-hours/{id})
+	GetOpeningHours(ctx context.Context, request GetOpeningHoursRequestObject) (GetOpeningHoursResponseObject, error)
+	// UpdateOpeningHours Change opening hours
+	// (PATCH /v1/opening-hours/{id})
+	UpdateOpeningHours(ctx context.Context, request UpdateOpeningHoursRequestObject) (UpdateOpeningHoursResponseObject, error)
+	// GetOpeningHoursPreview When they are open next
+	// (GET /v1/opening-hours/{id}/preview)
+	GetOpeningHoursPreview(ctx context.Context, request GetOpeningHoursPreviewRequestObject) (GetOpeningHoursPreviewResponseObject, error)
+	// GetSettings Read the settings
+	// (GET /v1/settings)
+	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
+	// UpdateSettings Change the settings
+	// (PATCH /v1/settings)
+	UpdateSettings(ctx context.Context, request UpdateSettingsRequestObject) (UpdateSettingsResponseObject, error)
+	// ListSLAAssignments List SLA assignments
+	// (GET /v1/sla-assignments)
+	ListSLAAssignments(ctx context.Context, request ListSLAAssignmentsRequestObject) (ListSLAAssignmentsResponseObject, error)
+	// CreateSLAAssignment Assign an SLA policy
+	// (POST /v1/sla-assignments)
+	CreateSLAAssignment(ctx context.Context, request CreateSLAAssignmentRequestObject) (CreateSLAAssignmentResponseObject, error)
+	// DeleteSLAAssignment Take back an SLA assignment
+	// (DELETE /v1/sla-assignments/{id})
+	DeleteSLAAssignment(ctx context.Context, request DeleteSLAAssignmentRequestObject) (DeleteSLAAssignmentResponseObject, error)
+	// GetSLAAssignment Read an SLA assignment
+	// (GET /v1/sla-assignments/{id})
+	GetSLAAssignment(ctx context.Context, request GetSLAAssignmentRequestObject) (GetSLAAssignmentResponseObject, error)
+	// ListSLAPolicies List SLA policies
+	// (GET /v1/sla-policies)
+	ListSLAPolicies(ctx context.Context, request ListSLAPoliciesRequestObject) (ListSLAPoliciesResponseObject, error)
+	// CreateSLAPolicy Create an SLA policy
+	// (POST /v1/sla-policies)
+	CreateSLAPolicy(ctx context.Context, request CreateSLAPolicyRequestObject) (CreateSLAPolicyResponseObject, error)
+	// DeleteSLAPolicy Delete an SLA policy
+	// (DELETE /v1/sla-policies/{id})
+	DeleteSLAPolicy(ctx context.Context, request DeleteSLAPolicyRequestObject) (DeleteSLAPolicyResponseObject, error)
+	// GetSLAPolicy Read an SLA policy
+	// (GET /v1/sla-policies/{id})
+	GetSLAPolicy(ctx context.Context, request GetSLAPolicyRequestObject) (GetSLAPolicyResponseObject, error)
+	// UpdateSLAPolicy Change an SLA policy
+	// (PATCH /v1/sla-policies/{id})
+	UpdateSLAPolicy(ctx context.Context, request UpdateSLAPolicyRequestObject) (UpdateSLAPolicyResponseObject, error)
+	// GetSLAReport How the targets were met
+	// (GET /v1/sla-report)
+	GetSLAReport(ctx context.Context, request GetSLAReportRequestObject) (GetSLAReportResponseObject, error)
 	// ListWebhooks List subscriptions
 	// (GET /v1/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -5183,6 +8709,737 @@ func (sh *strictHandler) GetMe(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetMeResponseObject); ok {
 		if err := validResponse.VisitGetMeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOpeningHours operation middleware
+func (sh *strictHandler) ListOpeningHours(ctx *gin.Context, params ListOpeningHoursParams) {
+	var request ListOpeningHoursRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOpeningHours(ctx, request.(ListOpeningHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOpeningHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOpeningHoursResponseObject); ok {
+		if err := validResponse.VisitListOpeningHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateOpeningHours operation middleware
+func (sh *strictHandler) CreateOpeningHours(ctx *gin.Context) {
+	var request CreateOpeningHoursRequestObject
+
+	var body CreateOpeningHoursJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOpeningHours(ctx, request.(CreateOpeningHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOpeningHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateOpeningHoursResponseObject); ok {
+		if err := validResponse.VisitCreateOpeningHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOpeningHoursAssignments operation middleware
+func (sh *strictHandler) ListOpeningHoursAssignments(ctx *gin.Context, params ListOpeningHoursAssignmentsParams) {
+	var request ListOpeningHoursAssignmentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOpeningHoursAssignments(ctx, request.(ListOpeningHoursAssignmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOpeningHoursAssignments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOpeningHoursAssignmentsResponseObject); ok {
+		if err := validResponse.VisitListOpeningHoursAssignmentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateOpeningHoursAssignment operation middleware
+func (sh *strictHandler) CreateOpeningHoursAssignment(ctx *gin.Context) {
+	var request CreateOpeningHoursAssignmentRequestObject
+
+	var body CreateOpeningHoursAssignmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOpeningHoursAssignment(ctx, request.(CreateOpeningHoursAssignmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOpeningHoursAssignment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateOpeningHoursAssignmentResponseObject); ok {
+		if err := validResponse.VisitCreateOpeningHoursAssignmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteOpeningHoursAssignment operation middleware
+func (sh *strictHandler) DeleteOpeningHoursAssignment(ctx *gin.Context, id openapi_types.UUID) {
+	var request DeleteOpeningHoursAssignmentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOpeningHoursAssignment(ctx, request.(DeleteOpeningHoursAssignmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOpeningHoursAssignment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteOpeningHoursAssignmentResponseObject); ok {
+		if err := validResponse.VisitDeleteOpeningHoursAssignmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOpeningHoursAssignment operation middleware
+func (sh *strictHandler) GetOpeningHoursAssignment(ctx *gin.Context, id openapi_types.UUID) {
+	var request GetOpeningHoursAssignmentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpeningHoursAssignment(ctx, request.(GetOpeningHoursAssignmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpeningHoursAssignment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOpeningHoursAssignmentResponseObject); ok {
+		if err := validResponse.VisitGetOpeningHoursAssignmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PreviewOpeningHours operation middleware
+func (sh *strictHandler) PreviewOpeningHours(ctx *gin.Context, params PreviewOpeningHoursParams) {
+	var request PreviewOpeningHoursRequestObject
+
+	request.Params = params
+
+	var body PreviewOpeningHoursJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewOpeningHours(ctx, request.(PreviewOpeningHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewOpeningHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PreviewOpeningHoursResponseObject); ok {
+		if err := validResponse.VisitPreviewOpeningHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteOpeningHours operation middleware
+func (sh *strictHandler) DeleteOpeningHours(ctx *gin.Context, id openapi_types.UUID) {
+	var request DeleteOpeningHoursRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOpeningHours(ctx, request.(DeleteOpeningHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOpeningHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteOpeningHoursResponseObject); ok {
+		if err := validResponse.VisitDeleteOpeningHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOpeningHours operation middleware
+func (sh *strictHandler) GetOpeningHours(ctx *gin.Context, id openapi_types.UUID) {
+	var request GetOpeningHoursRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpeningHours(ctx, request.(GetOpeningHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpeningHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOpeningHoursResponseObject); ok {
+		if err := validResponse.VisitGetOpeningHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateOpeningHours operation middleware
+func (sh *strictHandler) UpdateOpeningHours(ctx *gin.Context, id openapi_types.UUID) {
+	var request UpdateOpeningHoursRequestObject
+
+	request.ID = id
+
+	var body UpdateOpeningHoursJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOpeningHours(ctx, request.(UpdateOpeningHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOpeningHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateOpeningHoursResponseObject); ok {
+		if err := validResponse.VisitUpdateOpeningHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOpeningHoursPreview operation middleware
+func (sh *strictHandler) GetOpeningHoursPreview(ctx *gin.Context, id openapi_types.UUID, params GetOpeningHoursPreviewParams) {
+	var request GetOpeningHoursPreviewRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpeningHoursPreview(ctx, request.(GetOpeningHoursPreviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpeningHoursPreview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOpeningHoursPreviewResponseObject); ok {
+		if err := validResponse.VisitGetOpeningHoursPreviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSettings operation middleware
+func (sh *strictHandler) GetSettings(ctx *gin.Context) {
+	var request GetSettingsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSettings(ctx, request.(GetSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
+		if err := validResponse.VisitGetSettingsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateSettings operation middleware
+func (sh *strictHandler) UpdateSettings(ctx *gin.Context) {
+	var request UpdateSettingsRequestObject
+
+	var body UpdateSettingsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSettings(ctx, request.(UpdateSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateSettingsResponseObject); ok {
+		if err := validResponse.VisitUpdateSettingsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSLAAssignments operation middleware
+func (sh *strictHandler) ListSLAAssignments(ctx *gin.Context, params ListSLAAssignmentsParams) {
+	var request ListSLAAssignmentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSLAAssignments(ctx, request.(ListSLAAssignmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSLAAssignments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSLAAssignmentsResponseObject); ok {
+		if err := validResponse.VisitListSLAAssignmentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateSLAAssignment operation middleware
+func (sh *strictHandler) CreateSLAAssignment(ctx *gin.Context) {
+	var request CreateSLAAssignmentRequestObject
+
+	var body CreateSLAAssignmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSLAAssignment(ctx, request.(CreateSLAAssignmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSLAAssignment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateSLAAssignmentResponseObject); ok {
+		if err := validResponse.VisitCreateSLAAssignmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSLAAssignment operation middleware
+func (sh *strictHandler) DeleteSLAAssignment(ctx *gin.Context, id openapi_types.UUID) {
+	var request DeleteSLAAssignmentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSLAAssignment(ctx, request.(DeleteSLAAssignmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSLAAssignment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteSLAAssignmentResponseObject); ok {
+		if err := validResponse.VisitDeleteSLAAssignmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSLAAssignment operation middleware
+func (sh *strictHandler) GetSLAAssignment(ctx *gin.Context, id openapi_types.UUID) {
+	var request GetSLAAssignmentRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSLAAssignment(ctx, request.(GetSLAAssignmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSLAAssignment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSLAAssignmentResponseObject); ok {
+		if err := validResponse.VisitGetSLAAssignmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSLAPolicies operation middleware
+func (sh *strictHandler) ListSLAPolicies(ctx *gin.Context, params ListSLAPoliciesParams) {
+	var request ListSLAPoliciesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSLAPolicies(ctx, request.(ListSLAPoliciesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSLAPolicies")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSLAPoliciesResponseObject); ok {
+		if err := validResponse.VisitListSLAPoliciesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateSLAPolicy operation middleware
+func (sh *strictHandler) CreateSLAPolicy(ctx *gin.Context) {
+	var request CreateSLAPolicyRequestObject
+
+	var body CreateSLAPolicyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSLAPolicy(ctx, request.(CreateSLAPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSLAPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateSLAPolicyResponseObject); ok {
+		if err := validResponse.VisitCreateSLAPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSLAPolicy operation middleware
+func (sh *strictHandler) DeleteSLAPolicy(ctx *gin.Context, id openapi_types.UUID) {
+	var request DeleteSLAPolicyRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSLAPolicy(ctx, request.(DeleteSLAPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSLAPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteSLAPolicyResponseObject); ok {
+		if err := validResponse.VisitDeleteSLAPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSLAPolicy operation middleware
+func (sh *strictHandler) GetSLAPolicy(ctx *gin.Context, id openapi_types.UUID) {
+	var request GetSLAPolicyRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSLAPolicy(ctx, request.(GetSLAPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSLAPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSLAPolicyResponseObject); ok {
+		if err := validResponse.VisitGetSLAPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateSLAPolicy operation middleware
+func (sh *strictHandler) UpdateSLAPolicy(ctx *gin.Context, id openapi_types.UUID) {
+	var request UpdateSLAPolicyRequestObject
+
+	request.ID = id
+
+	var body UpdateSLAPolicyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSLAPolicy(ctx, request.(UpdateSLAPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSLAPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateSLAPolicyResponseObject); ok {
+		if err := validResponse.VisitUpdateSLAPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSLAReport operation middleware
+func (sh *strictHandler) GetSLAReport(ctx *gin.Context, params GetSLAReportParams) {
+	var request GetSLAReportRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSLAReport(ctx, request.(GetSLAReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSLAReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSLAReportResponseObject); ok {
+		if err := validResponse.VisitGetSLAReportResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

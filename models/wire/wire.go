@@ -95,6 +95,7 @@ type Conversation struct {
 	CustomFields           map[string]any `json:"customFields"`
 	Metadata               map[string]any `json:"metadata"`
 	SnoozedUntil           *Time          `json:"snoozedUntil"`
+	SLA                    *SLA           `json:"sla"` // null: no clock
 	Version                int64          `json:"version"`
 	PreviousConversationID *uuid.UUID     `json:"previousConversationId"`
 	CreatedAt              Time           `json:"createdAt"`
