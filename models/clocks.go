@@ -25,8 +25,8 @@ func (w *write) openClocks(ctx context.Context, s *Store, version int64) error {
 		return err
 	}
 	c := &w.conversation
-	w.rules, w.timeVersion = rules, version
-	w.board = sla.Open(c.progress(), c.Clocks, version, w.terms(c.TeamID), w.now)
+	w.rules, w.timeVersion = rules, rules.version
+	w.board = sla.Open(c.progress(), c.Clocks, rules.version, w.terms(c.TeamID), w.now)
 	return nil
 }
 

@@ -14,11 +14,11 @@ import (
 
 // Tick is what a tick found and did.
 type Tick struct {
-	Status  lifecycle.Status
-	NextDue *time.Time // what the workflow is armed for from now on
-	MayEnd  bool       // nothing can become due any more (P3.4)
-	SLAState string       // worst state of its SLA clocks, "" without any
-	Fired    []Fired      // what was due
+	Status   lifecycle.Status
+	NextDue  *time.Time // what the workflow is armed for from now on
+	MayEnd   bool       // nothing can become due any more (P3.4)
+	SLAState string     // worst state of its SLA clocks, "" without any
+	Fired    []Fired    // what was due
 }
 
 // Fired is one thing that time did: a snooze that ended ("wake"), a tripwire that was crossed ("warning", "breach"), a

@@ -16,12 +16,12 @@ type metrics struct {
 	outboxAge   prometheus.Gauge
 	guardTicks  prometheus.Counter
 	guardPokes  prometheus.Counter
-	wakeLag     *prometheus.HistogramVec
+	timerLag    *prometheus.HistogramVec
 }
 
-func newMetrics(r prometheus.Registerer, wakeLag *prometheus.HistogramVec) *metrics {
+func newMetrics(r prometheus.Registerer, timerLag *prometheus.HistogramVec) *metrics {
 	m := &metrics{
-		wakeLag: wakeLag,
+		timerLag: timerLag,
 		guardTicks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "atender_guard_ticks_total", Help: "Conversations in which the guard did what their workflow was late for.",
 		}),

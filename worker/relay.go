@@ -157,7 +157,13 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 	}
 	var signal, workflow string
 	var input any
-	if row.IsConversation() {
+	switch {
+	case row.IsRecompute():
+		options.ID = durable.RecomputeID(row.TenantID)
+		options.StaticSummary = "Clocks of a tenant, brought up to edited policies and hours"
+		signal, workflow = durable.SignalTimeRulesChanged, durable.RecomputeWorkflow
+		input = durable.RecomputeInput{TenantID: row.TenantID}
+	case row.IsConversation():
 		options.ID = durable.ConversationID(row.TenantID, row.TargetID)
 		options.StaticSummary = "Time of one conversation: snoozes, SLA, archiving"
 		attributes = append(attributes, workflows.AttributeConversation.ValueSet(row.TargetID.String()))
@@ -166,7 +172,7 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 		}
 		signal, workflow = durable.SignalConversationChanged, durable.ConversationWorkflow
 		input = durable.ConversationInput{TenantID: row.TenantID, ConversationID: row.TargetID}
-	} else {
+	default:
 		options.ID = durable.RetryID(row.TenantID, row.TargetID)
 		options.StaticSummary = "Webhook in trouble: its further attempts"
 		attributes = append(attributes, workflows.AttributeWebhook.ValueSet(row.TargetID.String()))

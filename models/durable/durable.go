@@ -15,12 +15,14 @@ const (
 	ConversationWorkflow = "Conversation"
 	DispatchWorkflow     = "WebhookDispatch"
 	RetryWorkflow        = "WebhookRetry"
+	RecomputeWorkflow    = "RecomputeClocks"
 )
 
 // Signals.
 const (
 	SignalConversationChanged = "conversation-changed" // P3.1; no payload: the row says what is due
 	SignalRetriesOwed         = "retries-owed"         // P4.3; no payload
+	SignalTimeRulesChanged    = "time-rules-changed"   // P3.7; no payload
 )
 
 // Activity types.
@@ -28,6 +30,8 @@ const (
 	TickActivity     = "TickConversation"
 	DispatchActivity = "DispatchDeliveries"
 	RetryActivity    = "RetryDeliveries"
+
+	RecomputeActivity = "RecomputeClocks"
 )
 
 // DeliveriesQueue is the task queue of the activities that send webhooks, for a given queue of workflows: endpoints that
@@ -45,6 +49,22 @@ func DispatchID(dispatcher int) string { return fmt.Sprintf("webhook-dispatch/%d
 // RetryID is the id of a subscription's retry workflow.
 func RetryID(tenant, subscription uuid.UUID) string {
 	return "webhook/" + tenant.String() + "/" + subscription.String()
+}
+
+// RecomputeID is the id of the workflow that walks over a tenant's clocks.
+func RecomputeID(tenant uuid.UUID) string { return "recompute/" + tenant.String() }
+
+// RecomputeInput names the tenant whose time configuration was edited.
+type RecomputeInput struct {
+	TenantID uuid.UUID `json:"tenantId"`
+	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
+	MaxHistory int `json:"maxHistory,omitempty"`
+}
+
+// RecomputeResult says how far a walk is.
+type RecomputeResult struct {
+	Visited int   `json:"visited"`
+	Left    int64 `json:"left"`
 }
 
 // ConversationInput starts a conversation's workflow, and starts it again when it continues as new.

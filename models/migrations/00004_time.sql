@@ -73,8 +73,8 @@ ALTER TABLE conversations
     ADD COLUMN auto_archive_at timestamptz;
 CREATE INDEX conversations_sla_due ON conversations (tenant_id, sla_due_at, id) WHERE sla_due_at IS NOT NULL;
 
--- One metric's one cycle. Which policy it went by is written here, and outlives the policy; team and channel are those
--- the conversation had when the clock last ran, for the report.
+-- What came of the clocks: one metric's one cycle, when it has stopped. Which policy it went by is written here, and
+-- outlives the policy; team and channel are those the conversation had then. For the report.
 CREATE TABLE sla_clocks (
     tenant_id       uuid NOT NULL,
     conversation_id uuid NOT NULL,
@@ -85,20 +85,14 @@ CREATE TABLE sla_clocks (
     team_id         uuid,
     channel         text NOT NULL,
     started_at      timestamptz NOT NULL,
-    stopped_at      timestamptz,
+    stopped_at      timestamptz NOT NULL,
     state           text NOT NULL CHECK (state IN ('ok', 'at_risk', 'urgent', 'breached')),
-    outcome         text NOT NULL DEFAULT '' CHECK (outcome IN ('', 'met', 'breached')), -- '' of one that runs, or was called off
-    at_risk_due_at  timestamptz, -- null: not under the terms in force
-    urgent_due_at   timestamptz,
-    breached_due_at timestamptz,
-    pauses          jsonb NOT NULL DEFAULT '[]', -- snoozes since the start
-    terms_version   bigint NOT NULL, -- tenants.time_version with which the due times were computed
-    elapsed_ms      bigint NOT NULL DEFAULT 0, -- open time when it stopped
-    day             date GENERATED ALWAYS AS ((stopped_at AT TIME ZONE 'UTC')::date) STORED, -- for the report
+    outcome         text NOT NULL CHECK (outcome IN ('met', 'breached')),
+    elapsed_ms      bigint NOT NULL, -- open time
+    day             date GENERATED ALWAYS AS ((stopped_at AT TIME ZONE 'UTC')::date) STORED,
     FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id)
 );
-CREATE INDEX sla_clocks_running ON sla_clocks (tenant_id, terms_version, conversation_id) WHERE stopped_at IS NULL;
-CREATE INDEX sla_clocks_report ON sla_clocks (tenant_id, stopped_at) WHERE outcome <> '';
+CREATE INDEX sla_clocks_report ON sla_clocks (tenant_id, stopped_at);
 ALTER TABLE sla_clocks ADD PRIMARY KEY (conversation_id, metric, cycle);
 
 -- The once-only key of sla.warning and sla.breached: a tripwire is crossed once in a cycle, whoever notices. Not

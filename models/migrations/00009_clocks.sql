@@ -11,5 +11,9 @@ ALTER TABLE conversations
 UPDATE conversations SET opened_at = created_at,
     waiting_since = CASE WHEN status IN ('active', 'snoozed') AND engagement = 'pending' THEN last_message_at END;
 
--- The walk over the conversations that an edit of the tenant's time configuration concerns.
-CREATE INDEX conversations_time_version ON conversations (tenant_id, time_version, id) WHERE status <> 'archived';
+-- The walk over the conversations that an edit of the tenant's time configuration concerns: those in which time may do
+-- something; and those that are done for good, which only a tenant that begins to archive needs to visit.
+CREATE INDEX conversations_time_version ON conversations (tenant_id, time_version, id)
+    WHERE status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL;
+CREATE INDEX conversations_resting ON conversations (tenant_id, time_version, id)
+    WHERE status = 'done' AND auto_archive_at IS NULL;
