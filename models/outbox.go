@@ -47,13 +47,23 @@ func (r OutboxRow) IsConversation() bool { return r.Kind == outboxConversation }
 // this nor a conversation's is about a subscription's retries.
 func (r OutboxRow) IsRecompute() bool { return r.Kind == outboxRecompute }
 
+// Urgency says which rows of the outbox a relay takes.
+type Urgency string
+
+// Urgent is what somebody waits for: everything but conversations in which nothing is due within a minute, and walks.
+// Those are Calm: a flood of new conversations is one.
+const (
+	Urgent Urgency = `(priority < 2 OR due_at < clock_timestamp() + interval '1 minute')`
+	Calm   Urgency = `(priority >= 2 AND coalesce(due_at >= clock_timestamp() + interval '1 minute', true))`
+)
+
 // ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Several relays share
 // the work: none sees a row that another has.
-func (s *Store) ClaimOutbox(ctx context.Context, limit int) ([]OutboxRow, error) {
+func (s *Store) ClaimOutbox(ctx context.Context, which Urgency, limit int) ([]OutboxRow, error) {
 	var rows []OutboxRow
 	err := s.db.WithContext(ctx).Raw(`
 		UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
-		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp()
+		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp() AND `+string(which)+`
 			ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
 		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts`, limit).Scan(&rows).Error
 	return rows, translate(err)
