@@ -215,6 +215,9 @@ func (b *Board) settle(m Metric, now time.Time) {
 	terms, governed := b.resolve(m)
 	switch {
 	case running && (!governed || since == nil):
+		if governed { // but waited for no more: nothing to look back for
+			terms.Since = now
+		}
 		b.note(e, e.Withdraw(terms.Since, now))
 		e.changed = true
 		return
