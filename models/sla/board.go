@@ -237,7 +237,7 @@ func (b *Board) settle(m Metric, now time.Time) {
 func (b *Board) begin(m Metric, since time.Time) *entry {
 	e := b.latest[m.index()]
 	if e != nil && e.Outcome == OutcomeNone && e.StartedAt.Equal(since) {
-		e.StoppedAt = nil
+		e.StoppedAt, e.Due = nil, [3]*time.Time{} // nothing was due while no policy wanted it
 		return e
 	}
 	cycle := 1
