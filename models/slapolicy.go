@@ -153,7 +153,7 @@ func (s *Store) UpdateSLAPolicy(ctx context.Context, tenantID, id uuid.UUID, u S
 			return timeUnchanged, nil
 		}
 		p.UpdatedAt = now
-		err = tx.Model(&p).Select("*").Where("tenant_id = ? AND id = ?", tenantID, id).Updates(&p).Error
+		err = tx.Model(&p).Select("*").Where("tenant_id = ? AND id = ?", tenantID, id).UpdateColumns(&p).Error
 		for metric := range before.Targets {
 			if _, stays := p.Targets[metric]; !stays {
 				return timeRemoved, policyExists(err, p.Name)
