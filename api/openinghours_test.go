@@ -142,7 +142,9 @@ func TestSettings(t *testing.T) {
 	h := newHarness(t)
 	before := h.call("GET", "/v1/settings", nil).want(200)
 	require.Equal(t, map[string]any{"autoArchive": nil, "unknownTags": "create"}, before.body)
-	now := h.call("PATCH", "/v1/settings", object{"autoArchive": object{"days": 3, "minutes": 30}, "unknownTags": "drop"}).want(200)
+	now := h.call("PATCH", "/v1/settings", object{
+		"autoArchive": object{"days": 3, "minutes": 30}, "unknownTags": "drop",
+	}).want(200)
 	require.Equal(t, map[string]any{
 		"autoArchive": map[string]any{"days": 3.0, "hours": 0.0, "minutes": 30.0}, "unknownTags": "drop",
 	}, now.body)

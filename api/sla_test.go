@@ -134,7 +134,8 @@ func TestTimeConfigurationOfAnotherTenant(t *testing.T) {
 	policy := h.policy("Gold")
 	hours := h.openingHours("Office").string("id")
 	assigned := h.call("POST", "/v1/sla-assignments", object{"policyId": policy}).want(201).string("id")
-	opened := h.call("POST", "/v1/opening-hours-assignments", object{"openingHoursId": hours, "channel": "sms"}).want(201).string("id")
+	opened := h.call("POST", "/v1/opening-hours-assignments", object{"openingHoursId": hours, "channel": "sms"}).want(201).
+		string("id")
 	for collection, id := range map[string]string{
 		"/v1/sla-policies": policy, "/v1/opening-hours": hours, "/v1/sla-assignments": assigned,
 		"/v1/opening-hours-assignments": opened,
@@ -152,7 +153,8 @@ func TestTimeConfigurationOfAnotherTenant(t *testing.T) {
 	require.Equal(t, []string{"openingHoursId:unknown"}, h.call("POST", "/v1/opening-hours-assignments",
 		object{"openingHoursId": hours, "channel": "sms"}, sandbox...).wrong())
 	h.call("GET", "/v1/opening-hours/"+hours+"/preview", nil, sandbox...).refused(404, "NOT_FOUND")
-	h.call("POST", "/v1/sla-policies", object{"name": "Gold", "targets": object{"resolution": targets(1, 2, 3)}}, sandbox...).want(201)
+	twin := object{"name": "Gold", "targets": object{"resolution": targets(1, 2, 3)}}
+	h.call("POST", "/v1/sla-policies", twin, sandbox...).want(201)
 }
 
 func TestSLAReport(t *testing.T) {

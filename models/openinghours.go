@@ -175,7 +175,9 @@ func findOpeningHours(db *gorm.DB, tenantID, id uuid.UUID) (OpeningHours, error)
 
 // UpdateOpeningHours changes opening hours, for the clocks that run by them, too.
 // Errors: NOT_FOUND, VALIDATION_FAILED, OPENING_HOURS_EXISTS.
-func (s *Store) UpdateOpeningHours(ctx context.Context, tenantID, id uuid.UUID, u OpeningHoursUpdate) (wire.OpeningHours, error) {
+func (s *Store) UpdateOpeningHours(
+	ctx context.Context, tenantID, id uuid.UUID, u OpeningHoursUpdate,
+) (wire.OpeningHours, error) {
 	var o OpeningHours
 	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		before, err := findOpeningHours(tx, tenantID, id)

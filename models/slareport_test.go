@@ -14,7 +14,9 @@ import (
 )
 
 // clocks records clocks of one metric with their outcomes, elapsed 1 s, 2 s, …; stopped at a time, or running.
-func (b *bench) clocks(policy wire.SLAPolicy, metric sla.Metric, team *uuid.UUID, channel string, stopped *time.Time, outcomes ...string) {
+func (b *bench) clocks(
+	policy wire.SLAPolicy, metric sla.Metric, team *uuid.UUID, channel string, stopped *time.Time, outcomes ...string,
+) {
 	b.t.Helper()
 	id := b.conversation(uuid.NewString()).ID
 	for i, outcome := range outcomes {

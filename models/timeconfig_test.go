@@ -45,7 +45,8 @@ func (b *bench) policy(name string, targets byMetric) wire.SLAPolicy {
 
 func (b *bench) assign(policy uuid.UUID, team *uuid.UUID, channel *string) wire.SLAAssignment {
 	b.t.Helper()
-	a, err := b.CreateSLAAssignment(b.t.Context(), b.tenant.ID, models.NewSLAAssignment{PolicyID: policy, TeamID: team, Channel: channel})
+	in := models.NewSLAAssignment{PolicyID: policy, TeamID: team, Channel: channel}
+	a, err := b.CreateSLAAssignment(b.t.Context(), b.tenant.ID, in)
 	require.NoError(b.t, err)
 	return a
 }
@@ -66,7 +67,9 @@ func (b *bench) hours(name string, rule calendar.Rule) wire.OpeningHours {
 	return o
 }
 
-func (b *bench) version() (v int64) { return int64(b.count(`SELECT time_version FROM tenants WHERE id = $1`, b.tenant.ID)) }
+func (b *bench) version() int64 {
+	return int64(b.count(`SELECT time_version FROM tenants WHERE id = $1`, b.tenant.ID))
+}
 
 // rules are the tenant's time rules as they are now.
 func (b *bench) rules() models.TimeRules {

@@ -94,7 +94,8 @@ func TestTheScheduleIsPickedByAssignmentElseTheDefault(t *testing.T) {
 	b.hours("Office", office("17:00"))
 	late := b.hours("Late", office("20:00"))
 	require.Equal(t, hour(24), due("phone"), "Tuesday 10:00")
-	_, err := b.CreateOpeningHoursAssignment(ctx, tenant, models.NewOpeningHoursAssignment{OpeningHoursID: late.ID, Channel: &phone})
+	_, err := b.CreateOpeningHoursAssignment(ctx, tenant,
+		models.NewOpeningHoursAssignment{OpeningHoursID: late.ID, Channel: &phone})
 	require.NoError(t, err)
 	require.Equal(t, hour(8), due("phone"), "till 18:00")
 	require.Equal(t, hour(24), due("email"))
@@ -122,12 +123,16 @@ func TestSinceWhenTermsHold(t *testing.T) {
 	}
 	var gold, best wire.SLAPolicy
 	var hours wire.OpeningHours
-	step(1, func() error { gold = b.policy("Gold", byMetric{sla.FirstReply: slow, sla.Resolution: slow}); return nil })
+	step(1, func() error {
+		gold = b.policy("Gold", byMetric{sla.FirstReply: slow, sla.Resolution: slow})
+		return nil
+	})
 	require.Zero(t, since(sla.FirstReply, "email"), "nothing governs, and nothing ever did")
 	step(2, func() error { b.assign(gold.ID, nil, nil); return nil })
 	require.Equal(t, hour(2), since(sla.FirstReply, "email"))
 	step(3, func() error {
-		_, err := b.UpdateSLAPolicy(ctx, tenant, gold.ID, models.SLAPolicyUpdate{Targets: &byMetric{sla.FirstReply: quick, sla.Resolution: slow}})
+		_, err := b.UpdateSLAPolicy(ctx, tenant, gold.ID,
+			models.SLAPolicyUpdate{Targets: &byMetric{sla.FirstReply: quick, sla.Resolution: slow}})
 		return err
 	})
 	require.Equal(t, hour(3), since(sla.FirstReply, "email"))
@@ -141,7 +146,11 @@ func TestSinceWhenTermsHold(t *testing.T) {
 	require.Equal(t, hour(5), since(sla.FirstReply, "email"))
 
 	// What wins on one channel is no news on the others.
-	step(6, func() error { best = b.policy("Best", byMetric{sla.FirstReply: quick}); b.assign(best.ID, nil, &phone); return nil })
+	step(6, func() error {
+		best = b.policy("Best", byMetric{sla.FirstReply: quick})
+		b.assign(best.ID, nil, &phone)
+		return nil
+	})
 	require.Equal(t, hour(6), since(sla.FirstReply, "phone"))
 	require.Equal(t, hour(5), since(sla.FirstReply, "email"))
 	require.Equal(t, hour(5), since(sla.Resolution, "phone"))
@@ -186,7 +195,8 @@ func TestWhenAResolvedConversationIsArchived(t *testing.T) {
 	b.hours("Office", office("17:00"))
 	_, on := b.rules().ArchiveAt(friday, nil, "email")
 	require.False(t, on, "off")
-	_, err := b.UpdateSettings(t.Context(), b.tenant.ID, models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1, Hours: 1, Minutes: 30})})
+	_, err := b.UpdateSettings(t.Context(), b.tenant.ID,
+		models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1, Hours: 1, Minutes: 30})})
 	require.NoError(t, err)
 	at, on := b.rules().ArchiveAt(friday, nil, "email")
 	require.True(t, on)
