@@ -47,6 +47,24 @@ var requests = []struct {
 		"maxPerSecond": `1`, "maxInFlight": `1`, "retry": `[1]`, "filter": `{}`,
 	}},
 	{"POST", "/v1/webhooks/HOOK/rotate-secret", map[string]string{"graceHours": `1`}},
+	{"POST", "/v1/sla-policies", map[string]string{
+		"name": `"n"`, "description": `""`, "ignoreOfficeHours": `true`, "pauseWhileSnoozed": `true`,
+		"targets": `{"resolution":{"normalTargetSeconds":1,"highTargetSeconds":2,"urgentTargetSeconds":3}}`,
+	}},
+	{"POST", "/v1/sla-assignments", map[string]string{
+		"policyId": `"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"`, "teamId": `null`, "channel": `null`,
+	}},
+	{"POST", "/v1/opening-hours", map[string]string{
+		"name": `"n"`, "timeZone": `"UTC"`, "weekly": `{"monday":[{"from":"09:00","to":"17:00"}]}`, "holidays": `null`,
+		"overrides": `[{"date":"2026-05-05","slots":[]}]`, "isDefault": `true`,
+	}},
+	{"POST", "/v1/opening-hours/preview", map[string]string{
+		"timeZone": `"UTC"`, "weekly": `{}`, "holidays": `""`, "overrides": `[]`,
+	}},
+	{"POST", "/v1/opening-hours-assignments", map[string]string{
+		"openingHoursId": `"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"`, "teamId": `null`, "channel": `"sms"`,
+	}},
+	{"PATCH", "/v1/settings", map[string]string{"autoArchive": `{"days":1}`, "unknownTags": `"drop"`}},
 }
 
 // TestNoBodyIsOurFault puts every odd value into every place of every body. checkAnswer refuses answers of 500 and

@@ -150,7 +150,7 @@ func demote(tx *gorm.DB, o *OpeningHours, now time.Time) error {
 		return nil
 	}
 	return tx.Model(o).Where("tenant_id = ? AND id = ?", o.TenantID, o.ID).
-		Updates(map[string]any{"is_default": false, "updated_at": now}).Error
+		UpdateColumns(map[string]any{"is_default": false, "updated_at": now}).Error
 }
 
 // ListOpeningHours lists a tenant's opening hours, oldest first, and returns the cursor of the next page.
@@ -175,7 +175,9 @@ func findOpeningHours(db *gorm.DB, tenantID, id uuid.UUID) (OpeningHours, error)
 
 // UpdateOpeningHours changes opening hours, for the clocks that run by them, too.
 // Errors: NOT_FOUND, VALIDATION_FAILED, OPENING_HOURS_EXISTS.
-func (s *Store) UpdateOpeningHours(ctx context.Context, tenantID, id uuid.UUID, u OpeningHoursUpdate) (wire.OpeningHours, error) {
+func (s *Store) UpdateOpeningHours(
+	ctx context.Context, tenantID, id uuid.UUID, u OpeningHoursUpdate,
+) (wire.OpeningHours, error) {
 	var o OpeningHours
 	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		before, err := findOpeningHours(tx, tenantID, id)
@@ -199,7 +201,7 @@ func (s *Store) UpdateOpeningHours(ctx context.Context, tenantID, id uuid.UUID, 
 			}
 		}
 		o.UpdatedAt = now
-		err = tx.Model(&o).Select("*").Where("tenant_id = ? AND id = ?", tenantID, id).Updates(&o).Error
+		err = tx.Model(&o).Select("*").Where("tenant_id = ? AND id = ?", tenantID, id).UpdateColumns(&o).Error
 		return timeChanged, openingHoursExist(err, o.Name)
 	})
 	return o.Wire(), err

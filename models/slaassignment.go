@@ -71,7 +71,8 @@ func checkAssignment(tx *gorm.DB, tenantID uuid.UUID, model any, field string, i
 		return err
 	}
 	if n == 0 {
-		wrong = append([]problem.Field{{Field: field, Code: "unknown", Message: "there is no such thing as " + id.String()}}, wrong...)
+		unknown := problem.Field{Field: field, Code: "unknown", Message: "there is no such thing as " + id.String()}
+		wrong = append([]problem.Field{unknown}, wrong...)
 	}
 	return problem.Fields(wrong...)
 }

@@ -36,7 +36,8 @@ func (SLAPolicy) TableName() string { return "sla_policies" }
 func (p SLAPolicy) Wire() wire.SLAPolicy {
 	return wire.SLAPolicy{
 		ID: p.ID, Name: p.Name, Description: p.Description, IgnoreOfficeHours: p.IgnoreOfficeHours,
-		PauseWhileSnoozed: p.PauseWhileSnoozed, Targets: p.Targets, CreatedAt: wire.At(p.CreatedAt), UpdatedAt: wire.At(p.UpdatedAt),
+		PauseWhileSnoozed: p.PauseWhileSnoozed, Targets: p.Targets,
+		CreatedAt: wire.At(p.CreatedAt), UpdatedAt: wire.At(p.UpdatedAt),
 	}
 }
 
@@ -74,13 +75,15 @@ func (u SLAPolicyUpdate) apply(p *SLAPolicy) error {
 func checkTargets(targets map[sla.Metric]sla.Targets) (wrong []problem.Field) {
 	if len(targets) == 0 {
 		return []problem.Field{{
-			Field: "targets", Code: "required", Message: fmt.Sprintf("must have targets for one metric at least, of %v", sla.Metrics),
+			Field: "targets", Code: "required",
+			Message: fmt.Sprintf("must have targets for one metric at least, of %v", sla.Metrics),
 		}}
 	}
 	for _, metric := range slices.Sorted(maps.Keys(targets)) {
 		if !slices.Contains(sla.Metrics, metric) {
 			wrong = append(wrong, problem.Field{
-				Field: "targets", Code: "unknown", Message: fmt.Sprintf("there is no metric %q; the metrics are %v", metric, sla.Metrics),
+				Field: "targets", Code: "unknown",
+				Message: fmt.Sprintf("there is no metric %q; the metrics are %v", metric, sla.Metrics),
 			})
 			continue
 		}
@@ -119,7 +122,8 @@ func policyExists(err error, name string) error {
 // SLAPolicies lists a tenant's policies, oldest first, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED.
 func (s *Store) SLAPolicies(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.SLAPolicy, string, error) {
-	rows, next, err := pageOf(s.db.WithContext(ctx).Where("tenant_id = ?", tenantID), page, func(p SLAPolicy) uuid.UUID { return p.ID })
+	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	rows, next, err := pageOf(q, page, func(p SLAPolicy) uuid.UUID { return p.ID })
 	return wired(rows, SLAPolicy.Wire), next, err
 }
 
@@ -153,7 +157,7 @@ func (s *Store) UpdateSLAPolicy(ctx context.Context, tenantID, id uuid.UUID, u S
 			return timeUnchanged, nil
 		}
 		p.UpdatedAt = now
-		err = tx.Model(&p).Select("*").Where("tenant_id = ? AND id = ?", tenantID, id).Updates(&p).Error
+		err = tx.Model(&p).Select("*").Where("tenant_id = ? AND id = ?", tenantID, id).UpdateColumns(&p).Error
 		for metric := range before.Targets {
 			if _, stays := p.Targets[metric]; !stays {
 				return timeRemoved, policyExists(err, p.Name)

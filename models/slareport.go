@@ -121,7 +121,8 @@ func (q SLAReportQuery) conditions(tenantID uuid.UUID) (string, []any) {
 // assemble puts the lines of each group together.
 func assemble(q SLAReportQuery, rows []reportRow) wire.SLAReport {
 	report := wire.SLAReport{
-		From: wire.At(q.From), To: wire.At(q.To), GroupBy: q.GroupBy, Total: []wire.SLAReportLine{}, Data: []wire.SLAReportGroup{},
+		From: wire.At(q.From), To: wire.At(q.To), GroupBy: q.GroupBy,
+		Total: []wire.SLAReportLine{}, Data: []wire.SLAReportGroup{},
 	}
 	place := map[string]int{} // in Data, by key; no key is empty
 	for _, r := range rows {

@@ -31,7 +31,8 @@ const (
 // editTime runs an edit of the tenant's time configuration: policies, opening hours, their assignments, auto-archive.
 // Edits of a tenant happen one after another, under the lock of its row. The time is the database's, read after the
 // lock, as that of the write path (P1.3), with which it is compared. An edit raises the tenant's version, and leaves a row
-// in the outbox for the walk that brings running clocks up to it. Errors: NOT_FOUND for the tenant, and what f returns.
+// in the outbox for the walk that brings running clocks up to it. f writes rows with UpdateColumns, which leaves their
+// updated_at alone: GORM would put this machine's time there. Errors: NOT_FOUND for the tenant, and what f returns.
 func (s *Store) editTime(
 	ctx context.Context, tenantID uuid.UUID, f func(tx *gorm.DB, now time.Time) (timeEdit, error),
 ) error {

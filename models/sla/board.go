@@ -215,6 +215,9 @@ func (b *Board) settle(m Metric, now time.Time) {
 	terms, governed := b.resolve(m)
 	switch {
 	case running && (!governed || since == nil):
+		if governed { // but waited for no more: nothing to look back for
+			terms.Since = now
+		}
 		b.note(e, e.Withdraw(terms.Since, now))
 		e.changed = true
 		return
@@ -234,7 +237,7 @@ func (b *Board) settle(m Metric, now time.Time) {
 func (b *Board) begin(m Metric, since time.Time) *entry {
 	e := b.latest[m.index()]
 	if e != nil && e.Outcome == OutcomeNone && e.StartedAt.Equal(since) {
-		e.StoppedAt = nil
+		e.StoppedAt, e.Due = nil, [3]*time.Time{} // nothing was due while no policy wanted it
 		return e
 	}
 	cycle := 1

@@ -1,0 +1,553 @@
+package sla_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/sla"
+)
+
+// start is a Monday, 10:00 in Copenhagen.
+var start = time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)
+
+// at is so many hours and minutes after the start.
+func at(hours, minutes int) time.Time {
+	return start.Add(time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
+}
+
+func targets(normal, high, urgent time.Duration) sla.Targets {
+	return sla.Targets{
+		Normal: int64(normal / time.Second), High: int64(high / time.Second), Urgent: int64(urgent / time.Second),
+	}
+}
+
+var (
+	policy = sla.Terms{
+		PolicyID: uuid.MustParse("01900000-0000-7000-8000-000000000001"), PolicyName: "Standard",
+		Targets: targets(time.Hour, 4*time.Hour, 8*time.Hour),
+	}
+	strict = sla.Terms{
+		PolicyID: uuid.MustParse("01900000-0000-7000-8000-000000000002"), PolicyName: "Strict",
+		Targets: targets(10*time.Minute, 20*time.Minute, 30*time.Minute),
+	}
+)
+
+// only is a resolver for a tenant with one policy of the given metrics.
+func only(terms sla.Terms, metrics ...sla.Metric) sla.Resolver {
+	return func(m sla.Metric) (sla.Terms, bool) {
+		for _, one := range metrics {
+			if one == m {
+				return terms, true
+			}
+		}
+		return sla.Terms{Since: terms.Since}, false
+	}
+}
+
+func all(terms sla.Terms) sla.Resolver { return only(terms, sla.Metrics...) }
+
+// conversation is what the database keeps between changes.
+type conversation struct {
+	progress sla.Progress
+	clocks   map[sla.Metric]sla.Clock
+	version  int64
+	terms    sla.Resolver
+	crossed  []sla.Crossing
+}
+
+func created(terms sla.Resolver, when time.Time) *conversation {
+	c := &conversation{clocks: map[sla.Metric]sla.Clock{}, terms: terms}
+	c.change(when, sla.Created)
+	return c
+}
+
+// change applies facts as one transaction would: everything is read, brought up to date, changed and written.
+func (c *conversation) change(when time.Time, facts ...sla.Fact) *sla.Board {
+	return c.changeBy(when, func(b *sla.Board) {
+		for _, f := range facts {
+			b.On(f, when)
+		}
+	})
+}
+
+func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Board {
+	b := sla.Open(c.progress, c.stored(), c.version, c.terms, when)
+	apply(b)
+	for _, change := range b.Changes() {
+		c.clocks[change.Clock.Metric] = change.Clock
+	}
+	c.progress = b.Progress()
+	c.crossed = append(c.crossed, b.Crossings()...)
+	return b
+}
+
+// edit is a change of the tenant's configuration: the conversation hears of it when it is touched next.
+func (c *conversation) edit(terms sla.Resolver) {
+	c.version++
+	c.terms = terms
+}
+
+// stored is the latest cycles as they come back from the database.
+func (c *conversation) stored() []sla.Clock {
+	var list []sla.Clock
+	for _, m := range sla.Metrics {
+		if clock, ok := c.clocks[m]; ok {
+			b, err := json.Marshal(clock)
+			if err == nil {
+				err = json.Unmarshal(b, &clock)
+			}
+			if err != nil {
+				panic(err)
+			}
+			list = append(list, clock)
+		}
+	}
+	return list
+}
+
+type crossing struct {
+	metric    sla.Metric
+	tripwire  sla.Tripwire
+	due, when time.Time
+}
+
+func crossings(list []sla.Crossing) []crossing {
+	var short []crossing
+	for _, x := range list {
+		short = append(short, crossing{x.Metric, x.Tripwire, x.DueAt.UTC(), x.CrossedAt.UTC()})
+	}
+	return short
+}
+
+func punctual(m sla.Metric, tripwire sla.Tripwire, when time.Time) crossing {
+	return crossing{m, tripwire, when, when}
+}
+
+func (c *conversation) requireOutcome(t *testing.T, m sla.Metric, state sla.State, outcome sla.Outcome) {
+	t.Helper()
+	clock, ok := c.clocks[m]
+	require.True(t, ok)
+	require.False(t, clock.Running())
+	require.Equal(t, state, clock.State)
+	require.Equal(t, outcome, clock.Outcome)
+}
+
+func compile(t testing.TB, r calendar.Rule) *calendar.Schedule {
+	t.Helper()
+	s, err := r.Compile()
+	require.NoError(t, err)
+	return s
+}
+
+func officeHours(t testing.TB, slots []calendar.Slot, overrides ...calendar.Override) *calendar.Schedule {
+	return compile(t, calendar.Rule{Zone: "Europe/Copenhagen", Overrides: overrides, Weekly: map[string][]calendar.Slot{
+		"monday": slots, "tuesday": slots, "wednesday": slots, "thursday": slots, "friday": slots,
+	}})
+}
+
+func copenhagen(t testing.TB, s string) time.Time {
+	t.Helper()
+	loc, err := time.LoadLocation("Europe/Copenhagen")
+	require.NoError(t, err)
+	when, err := time.ParseInLocation("2006-01-02 15:04", s, loc)
+	require.NoError(t, err)
+	return when
+}
+
+func TestTripwiresOnASchedule(t *testing.T) {
+	whole := []calendar.Slot{{From: "09:00", To: "17:00"}}
+	lunch := []calendar.Slot{{From: "09:00", To: "12:00"}, {From: "13:00", To: "17:00"}}
+	a, b := officeHours(t, whole), officeHours(t, lunch)
+	closed := officeHours(t, whole, calendar.Override{Date: "2026-05-05"})
+	for name, c := range map[string]struct {
+		schedule                          *calendar.Schedule
+		created, atRisk, urgent, breached string
+	}{
+		"always open":          {nil, "2026-05-04 10:00", "2026-05-04 11:00", "2026-05-04 14:00", "2026-05-04 18:00"},
+		"clocks go forward":    {a, "2026-03-27 16:30", "2026-03-30 09:30", "2026-03-30 12:30", "2026-03-30 16:30"},
+		"clocks go back":       {a, "2026-10-23 16:30", "2026-10-26 09:30", "2026-10-26 12:30", "2026-10-26 16:30"},
+		"a lunch break":        {b, "2026-05-05 11:30", "2026-05-05 13:30", "2026-05-05 16:30", "2026-05-06 13:30"},
+		"the last instant":     {closed, "2026-05-04 16:00", "2026-05-04 17:00", "2026-05-06 12:00", "2026-05-06 16:00"},
+		"begun at the weekend": {a, "2026-05-09 12:00", "2026-05-11 10:00", "2026-05-11 13:00", "2026-05-11 17:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			terms := policy
+			terms.Schedule = c.schedule
+			v := created(only(terms, sla.FirstReply), copenhagen(t, c.created))
+			want := []crossing{
+				punctual(sla.FirstReply, sla.TripAtRisk, copenhagen(t, c.atRisk).UTC()),
+				punctual(sla.FirstReply, sla.TripUrgent, copenhagen(t, c.urgent).UTC()),
+				punctual(sla.FirstReply, sla.TripBreached, copenhagen(t, c.breached).UTC()),
+			}
+			for i, next := range want {
+				b := v.change(next.when.Add(-time.Nanosecond))
+				require.Len(t, v.crossed, i, "not before it is due")
+				require.Equal(t, next.when, *b.NextDue())
+				v.change(next.when)
+			}
+			require.Equal(t, want, crossings(v.crossed))
+			require.Nil(t, v.change(at(10000, 0)).NextDue())
+			require.Len(t, v.crossed, 3, "each once")
+		})
+	}
+}
+
+func TestRepliedInTime(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	c.change(at(0, 30), sla.AgentReply)
+	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
+	require.Empty(t, c.crossed)
+	require.Equal(t, 30*time.Minute, c.clocks[sla.FirstReply].Elapsed)
+	require.Equal(t, sla.OK, c.change(at(9, 0)).Worst())
+}
+
+func TestRepliedAfterAWarning(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	c.change(at(3, 0), sla.AgentReply)
+	c.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeMet)
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
+	require.Equal(t, sla.AtRisk, c.change(at(9, 0)).Worst(), "the state stays at the worst reached")
+}
+
+// Nobody looked between half an hour and nine: the worker was down, and the reply was the first to come.
+func TestReplyASecondLateIsABreachEvenIfNobodyLooked(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	c.change(at(0, 30))
+	c.change(at(8, 0).Add(time.Second), sla.AgentReply)
+	c.requireOutcome(t, sla.FirstReply, sla.Breached, sla.OutcomeBreached)
+	want := []crossing{
+		punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0)),
+		punctual(sla.FirstReply, sla.TripUrgent, at(4, 0)),
+		punctual(sla.FirstReply, sla.TripBreached, at(8, 0)),
+	}
+	require.Equal(t, want, crossings(c.crossed))
+	c.change(at(9, 0))
+	require.Len(t, c.crossed, 3)
+
+	exactly := created(only(policy, sla.FirstReply), start)
+	exactly.change(at(8, 0), sla.AgentReply)
+	exactly.requireOutcome(t, sla.FirstReply, sla.Breached, sla.OutcomeBreached)
+	before := created(only(policy, sla.FirstReply), start)
+	before.change(at(8, 0).Add(-1), sla.AgentReply)
+	before.requireOutcome(t, sla.FirstReply, sla.Urgent, sla.OutcomeMet)
+}
+
+func TestReopenedByTheCustomerAfterAnAnswer(t *testing.T) {
+	c := created(all(policy), start)
+	c.change(start, sla.CustomerMessage)
+	c.change(at(0, 30), sla.AgentReply)
+	c.change(at(0, 40), sla.Resolved)
+	for _, m := range sla.Metrics {
+		c.requireOutcome(t, m, sla.OK, sla.OutcomeMet)
+	}
+	b := c.change(at(24, 0), sla.CustomerMessage, sla.ReopenedByCustomer)
+	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
+	for _, m := range []sla.Metric{sla.AllMessages, sla.Resolution} {
+		clock := c.clocks[m]
+		require.True(t, clock.Running())
+		require.Equal(t, 2, clock.Cycle)
+		require.Equal(t, at(24, 0), clock.StartedAt)
+	}
+	require.Equal(t, at(25, 0), *b.NextDue())
+	require.Len(t, b.Changes(), 2)
+	require.True(t, b.Changes()[0].IsNew)
+}
+
+func TestReopenedBySomebody(t *testing.T) {
+	c := created(all(policy), start)
+	c.change(start, sla.CustomerMessage)
+	c.change(at(2, 0), sla.Resolved)
+	c.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeNone)
+	c.requireOutcome(t, sla.AllMessages, sla.AtRisk, sla.OutcomeNone)
+	c.requireOutcome(t, sla.Resolution, sla.AtRisk, sla.OutcomeMet)
+	require.Nil(t, c.change(at(20, 0)).NextDue(), "nothing runs while it is done")
+	require.Len(t, c.crossed, 3)
+
+	b := c.change(at(24, 0), sla.Reopened)
+	require.Equal(t, 2, c.clocks[sla.FirstReply].Cycle, "nobody had answered")
+	require.Equal(t, sla.OK, c.clocks[sla.FirstReply].State, "a new cycle starts afresh")
+	require.Equal(t, 2, c.clocks[sla.Resolution].Cycle)
+	require.Equal(t, 1, c.clocks[sla.AllMessages].Cycle, "waits for the customer's next message")
+	require.Equal(t, sla.AtRisk, b.Worst(), "of all_messages, whose latest cycle that was")
+
+	c.change(at(24, 10), sla.CustomerMessage)
+	require.Equal(t, 2, c.clocks[sla.AllMessages].Cycle)
+	require.Equal(t, sla.OK, c.change(at(24, 20)).Worst())
+}
+
+func TestMessagesInARowAreOneWait(t *testing.T) {
+	c := created(only(policy, sla.AllMessages), start)
+	require.Empty(t, c.clocks, "a creation alone is no message")
+	c.change(start, sla.CustomerMessage)
+	c.change(at(0, 50), sla.CustomerMessage)
+	c.change(at(1, 10), sla.CustomerMessage)
+	c.change(at(1, 20), sla.AgentReply)
+	c.change(at(1, 30), sla.AgentReply)
+	c.requireOutcome(t, sla.AllMessages, sla.AtRisk, sla.OutcomeMet)
+	require.Equal(t, []crossing{punctual(sla.AllMessages, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
+
+	c.change(at(2, 0), sla.CustomerMessage)
+	require.Equal(t, at(2, 0), c.clocks[sla.AllMessages].StartedAt)
+	require.Equal(t, 2, c.clocks[sla.AllMessages].Cycle)
+}
+
+func TestGivenUpAfterABreachIsABreach(t *testing.T) {
+	for _, end := range []sla.Fact{sla.Resolved, sla.Archived} {
+		c := created(all(policy), start)
+		c.change(at(9, 0), end)
+		c.requireOutcome(t, sla.FirstReply, sla.Breached, sla.OutcomeBreached)
+		c.requireOutcome(t, sla.Resolution, sla.Breached, sla.OutcomeBreached)
+		require.Nil(t, c.change(at(100, 0)).NextDue())
+	}
+	c := created(only(policy, sla.Resolution), start)
+	c.change(at(2, 0), sla.Archived)
+	c.requireOutcome(t, sla.Resolution, sla.AtRisk, sla.OutcomeNone)
+}
+
+func TestMovedToAStricterTeam(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	c.changeBy(at(2, 0), func(b *sla.Board) {
+		b.Move(only(strict, sla.FirstReply), at(2, 0))
+	})
+	require.Equal(t, []crossing{
+		punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0)),
+		{sla.FirstReply, sla.TripUrgent, at(0, 20), at(2, 0)},
+		{sla.FirstReply, sla.TripBreached, at(0, 30), at(2, 0)},
+	}, crossings(c.crossed))
+	require.Equal(t, "Standard", c.crossed[0].PolicyName)
+	require.Equal(t, "Strict", c.crossed[1].PolicyName)
+	require.Equal(t, start, c.clocks[sla.FirstReply].StartedAt)
+}
+
+func TestLoosenedPolicyDoesNotLowerTheState(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	c.change(at(4, 30))
+	loose := policy
+	loose.Targets, loose.Since = targets(10*time.Hour, 20*time.Hour, 30*time.Hour), at(5, 0)
+	c.edit(only(loose, sla.FirstReply))
+	b := c.change(at(29, 0))
+	require.Equal(t, sla.Urgent, b.Worst())
+	require.Equal(t, at(30, 0), *b.NextDue())
+	require.Len(t, c.crossed, 2, "what it was warned of, it is not warned of again")
+}
+
+// An edit is heard of late: until it, the old targets counted; from it on, the new.
+func TestEditHeardOfLate(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	edited := strict
+	edited.Since = at(1, 30)
+	c.edit(only(edited, sla.FirstReply))
+	c.change(at(5, 0))
+	require.Equal(t, []crossing{
+		punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0)),
+		{sla.FirstReply, sla.TripUrgent, at(0, 20), at(1, 30)},
+		{sla.FirstReply, sla.TripBreached, at(0, 30), at(1, 30)},
+	}, crossings(c.crossed))
+
+	loosened := created(only(strict, sla.FirstReply), start)
+	edited = policy
+	edited.Since = at(0, 15)
+	loosened.edit(only(edited, sla.FirstReply))
+	loosened.change(at(0, 40))
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(0, 10))}, crossings(loosened.crossed))
+}
+
+func TestPolicyThatIsDeletedStopsItsClocksWithoutAnOutcome(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	c.edit(only(sla.Terms{Since: at(2, 0)}))
+	b := c.change(at(9, 0), sla.AgentReply)
+	c.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeNone)
+	require.Equal(t, at(2, 0), *c.clocks[sla.FirstReply].StoppedAt)
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed), "what passed before it went")
+	require.Nil(t, b.NextDue())
+}
+
+func TestConversationThatFindsAPolicyLateIsMeasuredFromItsStart(t *testing.T) {
+	c := created(only(policy), start)
+	require.Empty(t, c.clocks)
+	c.changeBy(at(2, 0), func(b *sla.Board) {
+		b.Move(only(policy, sla.FirstReply), at(2, 0))
+		require.Len(t, b.Changes(), 1)
+	})
+	require.Equal(t, start, c.clocks[sla.FirstReply].StartedAt)
+	require.Equal(t, []crossing{{sla.FirstReply, sla.TripAtRisk, at(1, 0), at(2, 0)}}, crossings(c.crossed))
+}
+
+// Team with a policy, team without, team with: one wait is one cycle, with one set of events.
+func TestCycleGoesOnWhenAPolicyIsFoundAgain(t *testing.T) {
+	c := created(only(policy, sla.FirstReply), start)
+	move := func(when time.Time, to sla.Resolver) {
+		c.changeBy(when, func(b *sla.Board) { b.Move(to, when) })
+	}
+	move(at(2, 0), only(policy))
+	require.NotNil(t, c.clocks[sla.FirstReply].StoppedAt)
+	c.terms = only(policy)
+	c.change(at(5, 0))
+	move(at(6, 0), only(policy, sla.FirstReply))
+	require.Equal(t, 1, c.clocks[sla.FirstReply].Cycle)
+	require.Equal(t, []crossing{
+		punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0)),
+		{sla.FirstReply, sla.TripUrgent, at(4, 0), at(6, 0)},
+	}, crossings(c.crossed))
+}
+
+func TestSnoozePausesOnlyIfThePolicySaysSo(t *testing.T) {
+	pausing := policy
+	pausing.PauseWhileSnoozed = true
+
+	c := created(only(pausing, sla.FirstReply), start)
+	require.Nil(t, c.change(at(0, 30), sla.Snoozed).NextDue())
+	require.Nil(t, c.change(at(5, 0), sla.Snoozed).NextDue(), "a new time goes on with the same snooze")
+	require.Equal(t, at(10, 30), *c.change(at(10, 0), sla.Woken).NextDue())
+	c.change(at(10, 45), sla.AgentReply)
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(10, 30))}, crossings(c.crossed))
+	require.Equal(t, 75*time.Minute, c.clocks[sla.FirstReply].Elapsed)
+
+	c = created(only(policy, sla.FirstReply), start)
+	require.Equal(t, at(1, 0), *c.change(at(0, 30), sla.Snoozed).NextDue())
+	pausing.Since = at(3, 0)
+	c.edit(only(pausing, sla.FirstReply))
+	require.Nil(t, c.change(at(3, 30)).NextDue(), "the snooze counts as a pause, now that the policy says so")
+	require.Equal(t, at(13, 30), *c.change(at(10, 0), sla.Woken).NextDue())
+}
+
+func TestRepliedWhileSnoozed(t *testing.T) {
+	pausing := policy
+	pausing.PauseWhileSnoozed = true
+	c := created(all(pausing), start)
+	c.change(at(0, 20), sla.Snoozed)
+	c.change(at(9, 0), sla.AgentReply)
+	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
+	require.Equal(t, 20*time.Minute, c.clocks[sla.FirstReply].Elapsed)
+	require.NotNil(t, c.clocks[sla.FirstReply].Pauses[0].To)
+
+	c.change(at(10, 0), sla.CustomerMessage, sla.Woken)
+	require.Empty(t, c.clocks[sla.AllMessages].Pauses, "the message that starts it ends the snooze")
+	require.Equal(t, at(11, 0), *c.clocks[sla.AllMessages].Due[0])
+	require.Equal(t, at(10, 40), *c.clocks[sla.Resolution].Due[0])
+}
+
+// The worker was down when the snooze ended at 2:00: the clock ran from then on all the same.
+func TestOverdueWakeIsToldWithTheTimeItWasDue(t *testing.T) {
+	pausing := policy
+	pausing.PauseWhileSnoozed = true
+	c := created(only(pausing, sla.FirstReply), start)
+	c.change(at(0, 30), sla.Snoozed)
+	c.changeBy(at(9, 0), func(b *sla.Board) { b.On(sla.Woken, at(2, 0)) })
+	require.Equal(t, []crossing{
+		punctual(sla.FirstReply, sla.TripAtRisk, at(2, 30)),
+		punctual(sla.FirstReply, sla.TripUrgent, at(5, 30)),
+	}, crossings(c.crossed))
+}
+
+func TestScheduleThatNeverOpensAgainHasNoDueTimes(t *testing.T) {
+	terms := policy
+	terms.Schedule = compile(t, calendar.Rule{Zone: "UTC"})
+	c := created(all(terms), start)
+	b := c.change(at(1000, 0))
+	require.Nil(t, b.NextDue())
+	require.Equal(t, sla.OK, b.Worst())
+	c.change(at(1001, 0), sla.AgentReply, sla.Resolved)
+	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
+	require.Zero(t, c.clocks[sla.FirstReply].Elapsed)
+}
+
+func TestMetricsOfOneConversationMayHaveDifferentPolicies(t *testing.T) {
+	c := created(func(m sla.Metric) (sla.Terms, bool) {
+		return map[sla.Metric]sla.Terms{sla.FirstReply: strict, sla.Resolution: policy}[m], m != sla.AllMessages
+	}, start)
+	b := c.change(at(1, 0), sla.CustomerMessage)
+	require.Equal(t, []crossing{
+		punctual(sla.FirstReply, sla.TripAtRisk, at(0, 10)),
+		punctual(sla.FirstReply, sla.TripUrgent, at(0, 20)),
+		punctual(sla.FirstReply, sla.TripBreached, at(0, 30)),
+		punctual(sla.Resolution, sla.TripAtRisk, at(1, 0)),
+	}, crossings(c.crossed))
+	require.Equal(t, sla.Breached, b.Worst())
+	require.Equal(t, at(4, 0), *b.NextDue())
+	require.Len(t, b.Clocks(), 2)
+}
+
+func TestConversationWithoutPoliciesHasNoStateButKeepsWhatIsWaitedFor(t *testing.T) {
+	c := created(nil, start)
+	b := c.change(at(1, 0), sla.CustomerMessage)
+	require.Empty(t, b.Worst())
+	require.Empty(t, b.Changes())
+	require.Nil(t, b.NextDue())
+	require.Equal(t, at(1, 0), *b.Progress().AllMessages)
+	c.edit(all(policy))
+	require.Len(t, c.change(at(1, 30)).Clocks(), 3)
+	require.Equal(t, at(1, 0), c.clocks[sla.AllMessages].StartedAt)
+}
+
+func TestPickTheMostSpecificAssignmentThenTheOldest(t *testing.T) {
+	team, other := uuid.New(), uuid.New()
+	id := func(n byte) uuid.UUID { return uuid.UUID{15: n} }
+	make := func(n byte, team *uuid.UUID, channel string, created int) sla.Assignment {
+		return sla.Assignment{ID: id(n), TargetID: id(100 + n), TeamID: team, Channel: channel, CreatedAt: at(created, 0)}
+	}
+	everything, email, ofTeam, both := make(1, nil, "", 0), make(2, nil, "email", 0), make(3, &team, "", 0), make(4, &team, "email", 9)
+	list := []sla.Assignment{everything, email, ofTeam, both, make(5, &other, "email", 0), make(6, &team, "chat", 0)}
+	for name, c := range map[string]struct {
+		list    []sla.Assignment
+		team    *uuid.UUID
+		channel string
+		want    *sla.Assignment
+	}{
+		"team and channel":         {list, &team, "email", &both},
+		"team":                     {list, &team, "phone", &ofTeam},
+		"channel":                  {list, nil, "email", &email},
+		"neither":                  {list, nil, "phone", &everything},
+		"team before channel":      {[]sla.Assignment{email, ofTeam}, &team, "email", &ofTeam},
+		"none":                     {[]sla.Assignment{email, ofTeam, both}, nil, "phone", nil},
+		"equal: the older":         {[]sla.Assignment{make(1, &team, "", 2), make(2, &team, "", 1)}, &team, "email", new(make(2, &team, "", 1))},
+		"as old: the smaller id":   {[]sla.Assignment{make(2, &team, "", 1), make(1, &team, "", 1)}, &team, "email", new(make(1, &team, "", 1))},
+		"older does not beat more": {[]sla.Assignment{make(1, nil, "", 0), make(2, nil, "email", 9)}, nil, "email", new(make(2, nil, "email", 9))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := sla.Pick(c.list, c.team, c.channel, nil)
+			require.Equal(t, c.want != nil, ok)
+			if ok {
+				require.Equal(t, *c.want, got)
+			}
+		})
+	}
+	got, ok := sla.Pick(list, &team, "email", func(target uuid.UUID) bool { return target != both.TargetID })
+	require.True(t, ok)
+	require.Equal(t, ofTeam, got, "the best of the policies that have the metric")
+}
+
+func TestTargetsAreInOrder(t *testing.T) {
+	require.Empty(t, sla.Targets{Low: 0, Normal: 1, High: 2, Urgent: 3}.Validate("m"))
+	require.Empty(t, sla.Targets{Low: 5, Normal: 5, High: 6, Urgent: 365 * 24 * 3600}.Validate("m"))
+	for _, c := range []struct {
+		targets sla.Targets
+		field   string
+	}{
+		{sla.Targets{Low: -1, Normal: 1, High: 2, Urgent: 3}, "m.lowTargetSeconds"},
+		{sla.Targets{Low: 0, Normal: 0, High: 2, Urgent: 3}, "m.normalTargetSeconds"},
+		{sla.Targets{Low: 2, Normal: 1, High: 2, Urgent: 3}, "m.normalTargetSeconds"},
+		{sla.Targets{Low: 1, Normal: 1, High: 1, Urgent: 3}, "m.highTargetSeconds"},
+		{sla.Targets{Low: 0, Normal: 1, High: 2, Urgent: 2}, "m.urgentTargetSeconds"},
+		{sla.Targets{Low: 0, Normal: 1, High: 2, Urgent: 365*24*3600 + 1}, "m.urgentTargetSeconds"},
+	} {
+		wrong := c.targets.Validate("m")
+		require.Len(t, wrong, 1, "%+v", c.targets)
+		require.Equal(t, c.field, wrong[0].Field)
+	}
+	require.Len(t, sla.Targets{Low: -1}.Validate("metric"), 4, "all that is wrong at once")
+}
+
+func TestStatesHaveAnOrder(t *testing.T) {
+	order := []sla.State{"", sla.OK, sla.AtRisk, sla.Urgent, sla.Breached}
+	for i, a := range order {
+		for j, b := range order {
+			require.Equal(t, i > j, sla.Worse(a, b))
+		}
+	}
+}
