@@ -17,10 +17,16 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// moment is a clock that stands until it is set.
-type moment struct{ at atomic.Int64 }
+// moment is a clock that stands until it is set, or goes a step further whenever a store looks at it.
+type moment struct {
+	at   atomic.Int64
+	step time.Duration
+}
 
-func (m *moment) option(o *models.Options) { o.Clock = func(time.Time) time.Time { return m.now() } }
+func (m *moment) option(o *models.Options) {
+	o.Clock = func(time.Time) time.Time { return time.UnixMicro(m.at.Add(m.step.Microseconds())).UTC() }
+}
+
 func (m *moment) now() time.Time           { return time.UnixMicro(m.at.Load()).UTC() }
 func (m *moment) set(t time.Time)          { m.at.Store(t.UnixMicro()) }
 func (m *moment) pass(d time.Duration)     { m.at.Add(d.Microseconds()) }

@@ -31,10 +31,11 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 	var done Recomputed
 	var due []uuid.UUID
 	var marks []string
+	var rules *timeRules
 	err := s.transact(ctx, func(tx *gorm.DB) error {
 		done, due, marks = Recomputed{}, nil, nil
-		rules, err := s.currentTimeRules(ctx, tx, tenantID)
-		if err != nil {
+		var err error
+		if rules, err = s.currentTimeRules(ctx, tx, tenantID); err != nil {
 			return err
 		}
 		behind, err := s.lockBehind(ctx, tx, tenantID, rules)
@@ -53,8 +54,7 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 			return err
 		}
 		done.Visited = len(behind)
-		done.Left, err = anyBehind(tx, tenantID, rules)
-		return err
+		return nil
 	})
 	if err != nil {
 		return Recomputed{}, err
@@ -67,7 +67,8 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 		}
 		done.Fired = append(done.Fired, tick.Fired...)
 	}
-	return done, nil
+	done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules)
+	return done, translate(err)
 }
 
 // ClocksBehind counts the conversations that a walk has still to visit.

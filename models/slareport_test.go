@@ -21,8 +21,8 @@ func (b *bench) clocks(
 	id := b.conversation(uuid.NewString()).ID
 	for i, outcome := range outcomes {
 		b.exec(`INSERT INTO sla_clocks (tenant_id, conversation_id, metric, cycle, policy_id, policy_name, team_id, channel,
-				started_at, stopped_at, state, outcome, terms_version, elapsed_ms)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ok', $11, 1, $12)`,
+				started_at, stopped_at, state, outcome, elapsed_ms)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ok', $11, $12)`,
 			b.tenant.ID, id, metric, i+1, policy.ID, policy.Name, team, channel, monday, stopped, outcome, 1000*(i+1))
 	}
 }
@@ -57,8 +57,6 @@ func TestReportCountsWhatStopped(t *testing.T) {
 	b.clocks(gone, sla.Resolution, nil, "sms", at(2), "met")
 	b.clocks(gold, sla.Resolution, nil, "sms", at(24), "breached") // not before To
 	b.clocks(gold, sla.Resolution, nil, "sms", at(-1), "breached") // before From
-	b.clocks(gold, sla.Resolution, nil, "sms", at(2), "")          // called off
-	b.clocks(gold, sla.Resolution, nil, "sms", nil, "")            // running
 	name := "Platinum"
 	_, err = b.UpdateSLAPolicy(ctx, tenant, gold.ID, models.SLAPolicyUpdate{Name: &name})
 	require.NoError(t, err)

@@ -119,7 +119,7 @@ func TestEveryEditRaisesTheVersionAndAsksForAWalk(t *testing.T) {
 		require.EqualValues(t, i+1, b.version())
 		require.Equal(t, i+1, b.count(`SELECT count(*) FROM outbox WHERE kind = 'recompute' AND target_id = $1`, tenant))
 	}
-	rows, err := b.ClaimOutbox(ctx, 100)
+	rows, err := b.ClaimOutbox(ctx, models.Calm, 100)
 	require.NoError(t, err)
 	require.Len(t, rows, 11)
 	for _, row := range rows {
