@@ -2,6 +2,7 @@ package calendar_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -226,6 +227,24 @@ func TestUpcomingWindowsAreTheOpenTime(t *testing.T) {
 		}
 		require.Equal(t, sum, s.Between(begin, last))
 	})
+}
+
+// Years are computed when somebody asks, which several may do at once; the race detector watches.
+func TestSchedulesAreSharedBetweenGoroutines(t *testing.T) {
+	s := compile(t, ruleB)
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for year := range 20 {
+				from := time.Date(2020+(year+worker)%20, 5, 4, 0, 0, 0, 0, time.UTC)
+				due, ok := s.Add(from, 40*time.Hour)
+				if !ok || s.Between(from, due) != 40*time.Hour {
+					t.Errorf("from %s: %s, %v", from, due, ok)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func BenchmarkAdd(b *testing.B) {

@@ -432,6 +432,47 @@ func TestRepliedWhileSnoozed(t *testing.T) {
 	require.Equal(t, at(10, 40), *c.clocks[sla.Resolution].Due[0])
 }
 
+func TestSnoozedAtTheMomentATripwireWasDue(t *testing.T) {
+	pausing := policy
+	pausing.PauseWhileSnoozed = true
+	c := created(only(pausing, sla.FirstReply), start)
+	c.change(at(1, 0), sla.Snoozed)
+	c.change(at(5, 0), sla.Woken)
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
+	require.Equal(t, at(1, 0), *c.clocks[sla.FirstReply].Due[0], "and not when the snooze was over")
+	require.Equal(t, at(8, 0), *c.clocks[sla.FirstReply].Due[1])
+}
+
+// The policy is made at 1:00, in the middle of a snooze, and heard of at 3:00.
+func TestPolicyFoundDuringASnoozePausesFromThen(t *testing.T) {
+	c := created(only(policy), start)
+	c.change(at(0, 30), sla.Snoozed)
+	pausing := policy
+	pausing.PauseWhileSnoozed, pausing.Since = true, at(1, 0)
+	c.edit(only(pausing, sla.FirstReply))
+	c.change(at(3, 0))
+	require.Equal(t, at(1, 0), c.clocks[sla.FirstReply].Pauses[0].From)
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
+	require.Equal(t, at(7, 0), *c.change(at(4, 0), sla.Woken).NextDue())
+}
+
+func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
+	b := sla.Open(sla.Progress{}, nil, 0, only(policy, sla.FirstReply), start)
+	b.On(sla.Created, start)
+	b.On(sla.AgentReply, at(9, 0))
+	require.Len(t, b.Crossings(), 3)
+	require.Equal(t, sla.OutcomeBreached, b.Clocks()[0].Outcome)
+}
+
+func TestNothingStartsInAnArchivedConversation(t *testing.T) {
+	c := created(all(policy), start)
+	c.change(at(0, 10), sla.Archived)
+	before := c.clocks[sla.Resolution]
+	c.change(at(0, 20), sla.CustomerMessage, sla.AgentReply)
+	require.Equal(t, before, c.clocks[sla.Resolution])
+	require.NotContains(t, c.clocks, sla.AllMessages)
+}
+
 // The worker was down when the snooze ended at 2:00: the clock ran from then on all the same.
 func TestOverdueWakeIsToldWithTheTimeItWasDue(t *testing.T) {
 	pausing := policy
