@@ -88,7 +88,8 @@ func (m *model) cross() {
 		for i, tripwire := range sla.Tripwires {
 			if due[i] >= 0 && sla.Worse(sla.State(tripwire), c.state) {
 				c.state = sla.State(tripwire)
-				m.crossed = append(m.crossed, modelCrossing{c.metric, c.cycle, tripwire, m.terms[c.metric].PolicyName, due[i], m.now})
+				policy := m.terms[c.metric].PolicyName
+				m.crossed = append(m.crossed, modelCrossing{c.metric, c.cycle, tripwire, policy, due[i], m.now})
 			}
 		}
 	}
@@ -220,9 +221,9 @@ func someSchedule() *rapid.Generator[*calendar.Schedule] {
 			return nil
 		}
 		var slots []calendar.Slot
-		for at := 8 * 60; at < 12*60; {
-			from := at + rapid.IntRange(0, 40).Draw(t, "closed")
-			at = from + rapid.IntRange(1, 40).Draw(t, "open")
+		for at := 8 * 60; len(slots) < calendar.MaxSlots; {
+			from := at + rapid.IntRange(0, 10).Draw(t, "closed")
+			at = from + rapid.IntRange(1, 10).Draw(t, "open")
 			slots = append(slots, calendar.Slot{
 				From: fmt.Sprintf("%02d:%02d", from/60, from%60), To: fmt.Sprintf("%02d:%02d", at/60, at%60),
 			})
@@ -243,11 +244,12 @@ func someTerms(t *rapid.T, name string, old map[sla.Metric]sla.Terms, since int)
 		case had && rapid.Bool().Draw(t, "keep"):
 			terms[metric] = before
 		default:
-			normal := rapid.Int64Range(1, 900).Draw(t, "normal")
-			high := normal + rapid.Int64Range(1, 900).Draw(t, "high")
+			normal := rapid.Int64Range(1, 300).Draw(t, "normal")
+			high := normal + rapid.Int64Range(1, 300).Draw(t, "high")
+			urgent := high + rapid.Int64Range(1, 300).Draw(t, "urgent")
 			terms[metric] = sla.Terms{
 				PolicyID: uuid.UUID{15: byte(since)}, PolicyName: name,
-				Targets:           sla.Targets{Normal: normal, High: high, Urgent: high + rapid.Int64Range(1, 900).Draw(t, "urgent")},
+				Targets:           sla.Targets{Normal: normal, High: high, Urgent: urgent},
 				Schedule:          someSchedule().Draw(t, "schedule"),
 				PauseWhileSnoozed: rapid.Bool().Draw(t, "pause"),
 				Since:             moment(since),
@@ -291,7 +293,7 @@ func TestBoardAgreesWithAModelThatLooksEverySecond(t *testing.T) {
 
 		for step := range rapid.IntRange(1, 25).Draw(t, "steps") {
 			pass := func(what string) {
-				for range rapid.OneOf(rapid.IntRange(0, 5), rapid.IntRange(0, 900)).Draw(t, what) {
+				for range rapid.OneOf(rapid.IntRange(0, 5), rapid.IntRange(0, 300)).Draw(t, what) {
 					m.second()
 				}
 			}
