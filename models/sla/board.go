@@ -194,9 +194,15 @@ func (b *Board) resolve(m Metric) (Terms, bool) {
 // start notes that a metric is waited for from now on, and begins a cycle if a policy has it.
 func (b *Board) start(m Metric, at time.Time) {
 	*b.progress.since(m) = &at
-	if terms, governed := b.resolve(m); governed {
-		b.govern(b.begin(m, at), terms, at)
+	terms, governed := b.resolve(m)
+	if !governed {
+		return
 	}
+	e := b.latest[m.index()]
+	if e == nil || !e.Running() { // else Open has begun it, from what it was told is waited for
+		e = b.begin(m, at)
+	}
+	b.govern(e, terms, at)
 }
 
 // stop notes that a metric is not waited for any more, and stops its clock.

@@ -316,6 +316,14 @@ func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
 	require.Equal(t, sla.OutcomeBreached, b.Clocks()[0].Outcome)
 }
 
+// A new conversation's row may say already what is waited for when its board is opened.
+func TestCreationThatTheBoardKnowsAlreadyStartsNothingTwice(t *testing.T) {
+	b := sla.Open(sla.Progress{FirstReply: &start, Resolution: &start}, nil, 0, all(policy), start)
+	b.On(sla.Created, start)
+	require.Len(t, b.Changes(), 2)
+	require.Equal(t, 1, b.Clocks()[0].Cycle)
+}
+
 func TestNothingStartsInAnArchivedConversation(t *testing.T) {
 	c := created(all(policy), start)
 	c.change(at(0, 10), sla.Archived)
