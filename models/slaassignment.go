@@ -28,7 +28,9 @@ func (SLAAssignment) TableName() string { return "sla_assignments" }
 
 // Wire is the assignment's JSON shape.
 func (a SLAAssignment) Wire() wire.SLAAssignment {
-	return wire.SLAAssignment{ID: a.ID, PolicyID: a.PolicyID, TeamID: a.TeamID, Channel: a.Channel, CreatedAt: wire.At(a.CreatedAt)}
+	return wire.SLAAssignment{
+		ID: a.ID, PolicyID: a.PolicyID, TeamID: a.TeamID, Channel: a.Channel, CreatedAt: wire.At(a.CreatedAt),
+	}
 }
 
 // NewSLAAssignment is what an assignment is made from. Without team and channel the policy applies to everything.
@@ -52,7 +54,8 @@ func (s *Store) CreateSLAAssignment(ctx context.Context, tenantID uuid.UUID, in 
 		}
 		err := tx.Create(&a).Error
 		if violates(err, "sla_assignments_scope") {
-			err = problem.New(problem.Conflict, "SLA_ASSIGNMENT_EXISTS", "the policy is assigned to this team and channel already")
+			err = problem.New(problem.Conflict, "SLA_ASSIGNMENT_EXISTS",
+				"the policy is assigned to this team and channel already")
 		}
 		return timeChanged, err
 	})

@@ -275,8 +275,9 @@ func TestHolidaysAreClosedUnlessAnOverrideHasSlots(t *testing.T) {
 	require.False(t, compile(t, bavaria).IsOpen(epiphany))
 	require.True(t, compile(t, germany).IsOpen(epiphany), "not everywhere in Germany")
 
-	american := calendar.Rule{Zone: "America/New_York", Holidays: "US", Weekly: everyDay(calendar.Slot{From: "09:00", To: "17:00"})}
-	us := compile(t, american)
+	us := compile(t, calendar.Rule{
+		Zone: "America/New_York", Holidays: "US", Weekly: everyDay(calendar.Slot{From: "09:00", To: "17:00"}),
+	})
 	require.False(t, us.IsOpen(in(t, "America/New_York", "2026-07-03 12:00")), "the 4th is a Saturday: observed the day before")
 	require.False(t, us.IsOpen(in(t, "America/New_York", "2026-07-04 12:00")))
 	require.False(t, us.IsOpen(in(t, "America/New_York", "2027-12-31 12:00")), "the next New Year, observed the year before")

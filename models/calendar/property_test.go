@@ -2,6 +2,8 @@ package calendar_test
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,7 +177,9 @@ func TestLaws(t *testing.T) {
 		require.Equal(t, s.Between(a, c), s.Between(a, b)+s.Between(b, c), "additive over splits")
 		require.LessOrEqual(t, s.Between(a, c), c.Sub(a))
 
-		duration := rapid.Map(rapid.Int64Range(1, int64(300*time.Hour)), func(ns int64) time.Duration { return time.Duration(ns) })
+		duration := rapid.Custom(func(t *rapid.T) time.Duration {
+			return time.Duration(rapid.Int64Range(1, int64(300*time.Hour)).Draw(t, "ns"))
+		})
 		x, y := duration.Draw(t, "x"), duration.Draw(t, "y")
 		at, ok := s.Add(a, x)
 		if !ok {
@@ -195,9 +199,8 @@ func TestLaws(t *testing.T) {
 		}
 
 		more := rule
-		more.Overrides = append(more.Overrides[:len(more.Overrides):len(more.Overrides)], calendar.Override{
-			Date: begin.AddDate(0, 0, rapid.IntRange(7, 20).Draw(t, "extra day")).Format(time.DateOnly), Slots: []calendar.Slot{allDay},
-		})
+		extra := begin.AddDate(0, 0, rapid.IntRange(7, 20).Draw(t, "extra day")).Format(time.DateOnly)
+		more.Overrides = slices.Concat(rule.Overrides, []calendar.Override{{Date: extra, Slots: []calendar.Slot{allDay}}})
 		wider, err := more.Compile()
 		require.NoError(t, err)
 		sooner, ok := wider.Add(a, x)
@@ -226,6 +229,24 @@ func TestUpcomingWindowsAreTheOpenTime(t *testing.T) {
 		}
 		require.Equal(t, sum, s.Between(begin, last))
 	})
+}
+
+// Years are computed when somebody asks, which several may do at once; the race detector watches.
+func TestSchedulesAreSharedBetweenGoroutines(t *testing.T) {
+	s := compile(t, ruleB)
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for year := range 20 {
+				from := time.Date(2020+(year+worker)%20, 5, 4, 0, 0, 0, 0, time.UTC)
+				due, ok := s.Add(from, 40*time.Hour)
+				if !ok || s.Between(from, due) != 40*time.Hour {
+					t.Errorf("from %s: %s, %v", from, due, ok)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func BenchmarkAdd(b *testing.B) {

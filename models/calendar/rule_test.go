@@ -38,7 +38,7 @@ func TestEveryFaultOfARuleIsNamed(t *testing.T) {
 		"overrides[2].date":        "duplicate",
 		"overrides[3].date":        "invalid",
 	}, faults(t, calendar.Rule{
-		Zone:     "Europe/Copenhague",
+		Zone:     "Europe/Atlantis",
 		Holidays: "XX",
 		Weekly: map[string][]calendar.Slot{
 			"monday":  {{From: "9:00", To: "17:00"}, {From: "09:00", To: "24:01"}, {From: "17:00", To: "09:00"}},

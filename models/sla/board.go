@@ -15,7 +15,7 @@ const (
 	AgentReply         Fact = "agent_reply"
 	Resolved           Fact = "resolved"
 	Reopened           Fact = "reopened"             // by somebody
-	ReopenedByCustomer Fact = "reopened_by_customer" // by a message, which is this fact; CustomerMessage beside it changes nothing
+	ReopenedByCustomer Fact = "reopened_by_customer" // by a message; CustomerMessage beside it adds nothing
 	Archived           Fact = "archived"
 	Snoozed            Fact = "snoozed"
 	Woken              Fact = "woken"
@@ -191,10 +191,18 @@ func (b *Board) resolve(m Metric) (Terms, bool) {
 	return b.terms(m)
 }
 
-// start notes that a metric is waited for from now on, and starts its clock if a policy has it.
+// start notes that a metric is waited for from now on, and begins a cycle if a policy has it.
 func (b *Board) start(m Metric, at time.Time) {
 	*b.progress.since(m) = &at
-	b.settle(m, at)
+	terms, governed := b.resolve(m)
+	if !governed {
+		return
+	}
+	e := b.latest[m.index()]
+	if e == nil || !e.Running() { // else Open has begun it, from what it was told is waited for
+		e = b.begin(m, at)
+	}
+	b.govern(e, terms, at)
 }
 
 // stop notes that a metric is not waited for any more, and stops its clock.
@@ -207,7 +215,7 @@ func (b *Board) stop(m Metric, at time.Time, reached bool) {
 	}
 }
 
-// settle makes a metric's clock what the terms in force want: under them, started late, taken up again, or withdrawn.
+// settle makes a metric's clock what the terms in force want: under them, begun late, taken up again, or withdrawn.
 func (b *Board) settle(m Metric, now time.Time) {
 	since := *b.progress.since(m)
 	e := b.latest[m.index()]
@@ -223,31 +231,34 @@ func (b *Board) settle(m Metric, now time.Time) {
 		return
 	case !governed || since == nil:
 		return
+	case !running && e != nil && e.Outcome == OutcomeNone && e.StartedAt.Equal(*since):
+		// A policy's end had stopped the cycle, whose wait goes on. Nothing was due while no policy wanted it.
+		e.StoppedAt, e.Due = nil, [3]*time.Time{}
 	case !running:
 		e = b.begin(m, *since)
-		if b.progress.Snoozed {
-			e.pause(later(*since, earlier(terms.Since, now)))
-		}
 	}
-	e.TermsVersion, e.changed = b.version, true
-	b.note(e, e.Retime(terms, now))
+	b.govern(e, terms, now)
 }
 
-// begin takes a metric's clock up again, if a policy's end had stopped the cycle that goes on, or begins a new cycle.
+// begin makes a metric's next cycle.
 func (b *Board) begin(m Metric, since time.Time) *entry {
-	e := b.latest[m.index()]
-	if e != nil && e.Outcome == OutcomeNone && e.StartedAt.Equal(since) {
-		e.StoppedAt, e.Due = nil, [3]*time.Time{} // nothing was due while no policy wanted it
-		return e
-	}
 	cycle := 1
-	if e != nil {
+	if e := b.latest[m.index()]; e != nil {
 		cycle = e.Cycle + 1
 	}
-	e = &entry{Clock: Clock{Metric: m, Cycle: cycle, StartedAt: since, State: OK}, isNew: true}
+	e := &entry{Clock: Clock{Metric: m, Cycle: cycle, StartedAt: since, State: OK}, isNew: true}
 	b.latest[m.index()] = e
 	b.entries = append(b.entries, e)
 	return e
+}
+
+// govern puts a running clock under terms.
+func (b *Board) govern(e *entry, terms Terms, now time.Time) {
+	if b.progress.Snoozed { // the snooze that goes on counts for a clock that only joins it, from its start or its terms on
+		e.pause(later(e.StartedAt, earlier(terms.Since, now)))
+	}
+	e.TermsVersion, e.changed = b.version, true
+	b.note(e, e.Retime(terms, now))
 }
 
 func (b *Board) note(e *entry, crossed []Crossing) {

@@ -1,163 +1,14 @@
 package sla_test
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/calendar"
 	"github.com/atender/atender/models/sla"
 )
-
-// start is a Monday, 10:00 in Copenhagen.
-var start = time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)
-
-// at is so many hours and minutes after the start.
-func at(hours, minutes int) time.Time {
-	return start.Add(time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
-}
-
-func targets(normal, high, urgent time.Duration) sla.Targets {
-	return sla.Targets{
-		Normal: int64(normal / time.Second), High: int64(high / time.Second), Urgent: int64(urgent / time.Second),
-	}
-}
-
-var (
-	policy = sla.Terms{
-		PolicyID: uuid.MustParse("01900000-0000-7000-8000-000000000001"), PolicyName: "Standard",
-		Targets: targets(time.Hour, 4*time.Hour, 8*time.Hour),
-	}
-	strict = sla.Terms{
-		PolicyID: uuid.MustParse("01900000-0000-7000-8000-000000000002"), PolicyName: "Strict",
-		Targets: targets(10*time.Minute, 20*time.Minute, 30*time.Minute),
-	}
-)
-
-// only is a resolver for a tenant with one policy of the given metrics.
-func only(terms sla.Terms, metrics ...sla.Metric) sla.Resolver {
-	return func(m sla.Metric) (sla.Terms, bool) {
-		for _, one := range metrics {
-			if one == m {
-				return terms, true
-			}
-		}
-		return sla.Terms{Since: terms.Since}, false
-	}
-}
-
-func all(terms sla.Terms) sla.Resolver { return only(terms, sla.Metrics...) }
-
-// conversation is what the database keeps between changes.
-type conversation struct {
-	progress sla.Progress
-	clocks   map[sla.Metric]sla.Clock
-	version  int64
-	terms    sla.Resolver
-	crossed  []sla.Crossing
-}
-
-func created(terms sla.Resolver, when time.Time) *conversation {
-	c := &conversation{clocks: map[sla.Metric]sla.Clock{}, terms: terms}
-	c.change(when, sla.Created)
-	return c
-}
-
-// change applies facts as one transaction would: everything is read, brought up to date, changed and written.
-func (c *conversation) change(when time.Time, facts ...sla.Fact) *sla.Board {
-	return c.changeBy(when, func(b *sla.Board) {
-		for _, f := range facts {
-			b.On(f, when)
-		}
-	})
-}
-
-func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Board {
-	b := sla.Open(c.progress, c.stored(), c.version, c.terms, when)
-	apply(b)
-	for _, change := range b.Changes() {
-		c.clocks[change.Clock.Metric] = change.Clock
-	}
-	c.progress = b.Progress()
-	c.crossed = append(c.crossed, b.Crossings()...)
-	return b
-}
-
-// edit is a change of the tenant's configuration: the conversation hears of it when it is touched next.
-func (c *conversation) edit(terms sla.Resolver) {
-	c.version++
-	c.terms = terms
-}
-
-// stored is the latest cycles as they come back from the database.
-func (c *conversation) stored() []sla.Clock {
-	var list []sla.Clock
-	for _, m := range sla.Metrics {
-		if clock, ok := c.clocks[m]; ok {
-			b, err := json.Marshal(clock)
-			if err == nil {
-				err = json.Unmarshal(b, &clock)
-			}
-			if err != nil {
-				panic(err)
-			}
-			list = append(list, clock)
-		}
-	}
-	return list
-}
-
-type crossing struct {
-	metric    sla.Metric
-	tripwire  sla.Tripwire
-	due, when time.Time
-}
-
-func crossings(list []sla.Crossing) []crossing {
-	var short []crossing
-	for _, x := range list {
-		short = append(short, crossing{x.Metric, x.Tripwire, x.DueAt.UTC(), x.CrossedAt.UTC()})
-	}
-	return short
-}
-
-func punctual(m sla.Metric, tripwire sla.Tripwire, when time.Time) crossing {
-	return crossing{m, tripwire, when, when}
-}
-
-func (c *conversation) requireOutcome(t *testing.T, m sla.Metric, state sla.State, outcome sla.Outcome) {
-	t.Helper()
-	clock, ok := c.clocks[m]
-	require.True(t, ok)
-	require.False(t, clock.Running())
-	require.Equal(t, state, clock.State)
-	require.Equal(t, outcome, clock.Outcome)
-}
-
-func compile(t testing.TB, r calendar.Rule) *calendar.Schedule {
-	t.Helper()
-	s, err := r.Compile()
-	require.NoError(t, err)
-	return s
-}
-
-func officeHours(t testing.TB, slots []calendar.Slot, overrides ...calendar.Override) *calendar.Schedule {
-	return compile(t, calendar.Rule{Zone: "Europe/Copenhagen", Overrides: overrides, Weekly: map[string][]calendar.Slot{
-		"monday": slots, "tuesday": slots, "wednesday": slots, "thursday": slots, "friday": slots,
-	}})
-}
-
-func copenhagen(t testing.TB, s string) time.Time {
-	t.Helper()
-	loc, err := time.LoadLocation("Europe/Copenhagen")
-	require.NoError(t, err)
-	when, err := time.ParseInLocation("2006-01-02 15:04", s, loc)
-	require.NoError(t, err)
-	return when
-}
 
 func TestTripwiresOnASchedule(t *testing.T) {
 	whole := []calendar.Slot{{From: "09:00", To: "17:00"}}
@@ -363,7 +214,8 @@ func TestPolicyThatIsDeletedStopsItsClocksWithoutAnOutcome(t *testing.T) {
 	b := c.change(at(9, 0), sla.AgentReply)
 	c.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeNone)
 	require.Equal(t, at(2, 0), *c.clocks[sla.FirstReply].StoppedAt)
-	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed), "what passed before it went")
+	passed := []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}
+	require.Equal(t, passed, crossings(c.crossed), "what passed before it went")
 	require.Nil(t, b.NextDue())
 }
 
@@ -432,6 +284,55 @@ func TestRepliedWhileSnoozed(t *testing.T) {
 	require.Equal(t, at(10, 40), *c.clocks[sla.Resolution].Due[0])
 }
 
+func TestSnoozedAtTheMomentATripwireWasDue(t *testing.T) {
+	pausing := policy
+	pausing.PauseWhileSnoozed = true
+	c := created(only(pausing, sla.FirstReply), start)
+	c.change(at(1, 0), sla.Snoozed)
+	c.change(at(5, 0), sla.Woken)
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
+	require.Equal(t, at(1, 0), *c.clocks[sla.FirstReply].Due[0], "and not when the snooze was over")
+	require.Equal(t, at(8, 0), *c.clocks[sla.FirstReply].Due[1])
+}
+
+// The policy is made at 1:00, in the middle of a snooze, and heard of at 3:00.
+func TestPolicyFoundDuringASnoozePausesFromThen(t *testing.T) {
+	c := created(only(policy), start)
+	c.change(at(0, 30), sla.Snoozed)
+	pausing := policy
+	pausing.PauseWhileSnoozed, pausing.Since = true, at(1, 0)
+	c.edit(only(pausing, sla.FirstReply))
+	c.change(at(3, 0))
+	require.Equal(t, at(1, 0), c.clocks[sla.FirstReply].Pauses[0].From)
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
+	require.Equal(t, at(7, 0), *c.change(at(4, 0), sla.Woken).NextDue())
+}
+
+func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
+	b := sla.Open(sla.Progress{}, nil, 0, only(policy, sla.FirstReply), start)
+	b.On(sla.Created, start)
+	b.On(sla.AgentReply, at(9, 0))
+	require.Len(t, b.Crossings(), 3)
+	require.Equal(t, sla.OutcomeBreached, b.Clocks()[0].Outcome)
+}
+
+// A new conversation's row may say already what is waited for when its board is opened.
+func TestCreationThatTheBoardKnowsAlreadyStartsNothingTwice(t *testing.T) {
+	b := sla.Open(sla.Progress{FirstReply: &start, Resolution: &start}, nil, 0, all(policy), start)
+	b.On(sla.Created, start)
+	require.Len(t, b.Changes(), 2)
+	require.Equal(t, 1, b.Clocks()[0].Cycle)
+}
+
+func TestNothingStartsInAnArchivedConversation(t *testing.T) {
+	c := created(all(policy), start)
+	c.change(at(0, 10), sla.Archived)
+	before := c.clocks[sla.Resolution]
+	c.change(at(0, 20), sla.CustomerMessage, sla.AgentReply)
+	require.Equal(t, before, c.clocks[sla.Resolution])
+	require.NotContains(t, c.clocks, sla.AllMessages)
+}
+
 // The worker was down when the snooze ended at 2:00: the clock ran from then on all the same.
 func TestOverdueWakeIsToldWithTheTimeItWasDue(t *testing.T) {
 	pausing := policy
@@ -483,71 +384,4 @@ func TestConversationWithoutPoliciesHasNoStateButKeepsWhatIsWaitedFor(t *testing
 	c.edit(all(policy))
 	require.Len(t, c.change(at(1, 30)).Clocks(), 3)
 	require.Equal(t, at(1, 0), c.clocks[sla.AllMessages].StartedAt)
-}
-
-func TestPickTheMostSpecificAssignmentThenTheOldest(t *testing.T) {
-	team, other := uuid.New(), uuid.New()
-	id := func(n byte) uuid.UUID { return uuid.UUID{15: n} }
-	make := func(n byte, team *uuid.UUID, channel string, created int) sla.Assignment {
-		return sla.Assignment{ID: id(n), TargetID: id(100 + n), TeamID: team, Channel: channel, CreatedAt: at(created, 0)}
-	}
-	everything, email, ofTeam, both := make(1, nil, "", 0), make(2, nil, "email", 0), make(3, &team, "", 0), make(4, &team, "email", 9)
-	list := []sla.Assignment{everything, email, ofTeam, both, make(5, &other, "email", 0), make(6, &team, "chat", 0)}
-	for name, c := range map[string]struct {
-		list    []sla.Assignment
-		team    *uuid.UUID
-		channel string
-		want    *sla.Assignment
-	}{
-		"team and channel":         {list, &team, "email", &both},
-		"team":                     {list, &team, "phone", &ofTeam},
-		"channel":                  {list, nil, "email", &email},
-		"neither":                  {list, nil, "phone", &everything},
-		"team before channel":      {[]sla.Assignment{email, ofTeam}, &team, "email", &ofTeam},
-		"none":                     {[]sla.Assignment{email, ofTeam, both}, nil, "phone", nil},
-		"equal: the older":         {[]sla.Assignment{make(1, &team, "", 2), make(2, &team, "", 1)}, &team, "email", new(make(2, &team, "", 1))},
-		"as old: the smaller id":   {[]sla.Assignment{make(2, &team, "", 1), make(1, &team, "", 1)}, &team, "email", new(make(1, &team, "", 1))},
-		"older does not beat more": {[]sla.Assignment{make(1, nil, "", 0), make(2, nil, "email", 9)}, nil, "email", new(make(2, nil, "email", 9))},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, ok := sla.Pick(c.list, c.team, c.channel, nil)
-			require.Equal(t, c.want != nil, ok)
-			if ok {
-				require.Equal(t, *c.want, got)
-			}
-		})
-	}
-	got, ok := sla.Pick(list, &team, "email", func(target uuid.UUID) bool { return target != both.TargetID })
-	require.True(t, ok)
-	require.Equal(t, ofTeam, got, "the best of the policies that have the metric")
-}
-
-func TestTargetsAreInOrder(t *testing.T) {
-	require.Empty(t, sla.Targets{Low: 0, Normal: 1, High: 2, Urgent: 3}.Validate("m"))
-	require.Empty(t, sla.Targets{Low: 5, Normal: 5, High: 6, Urgent: 365 * 24 * 3600}.Validate("m"))
-	for _, c := range []struct {
-		targets sla.Targets
-		field   string
-	}{
-		{sla.Targets{Low: -1, Normal: 1, High: 2, Urgent: 3}, "m.lowTargetSeconds"},
-		{sla.Targets{Low: 0, Normal: 0, High: 2, Urgent: 3}, "m.normalTargetSeconds"},
-		{sla.Targets{Low: 2, Normal: 1, High: 2, Urgent: 3}, "m.normalTargetSeconds"},
-		{sla.Targets{Low: 1, Normal: 1, High: 1, Urgent: 3}, "m.highTargetSeconds"},
-		{sla.Targets{Low: 0, Normal: 1, High: 2, Urgent: 2}, "m.urgentTargetSeconds"},
-		{sla.Targets{Low: 0, Normal: 1, High: 2, Urgent: 365*24*3600 + 1}, "m.urgentTargetSeconds"},
-	} {
-		wrong := c.targets.Validate("m")
-		require.Len(t, wrong, 1, "%+v", c.targets)
-		require.Equal(t, c.field, wrong[0].Field)
-	}
-	require.Len(t, sla.Targets{Low: -1}.Validate("metric"), 4, "all that is wrong at once")
-}
-
-func TestStatesHaveAnOrder(t *testing.T) {
-	order := []sla.State{"", sla.OK, sla.AtRisk, sla.Urgent, sla.Breached}
-	for i, a := range order {
-		for j, b := range order {
-			require.Equal(t, i > j, sla.Worse(a, b))
-		}
-	}
 }
