@@ -12,11 +12,13 @@ import (
 const (
 	outboxConversation = "conversation" // poke the conversation's workflow, starting it if need be
 	outboxRetry        = "retry"        // the subscription owes retries
+	outboxReplay       = "replay"       // poke the replay's workflow, starting it if need be
 )
 
 // Lower goes first: an endpoint in trouble before conversations, of which a flood may be waiting.
 const (
 	priorityRetry        = 1
+	priorityReplay       = 1 // few, and people wait for them
 	priorityConversation = 2
 )
 
@@ -37,8 +39,11 @@ type OutboxRow struct {
 	Attempts int // of telling it, this one included
 }
 
-// IsConversation tells whether the row pokes a conversation's workflow; otherwise it is about a subscription's retries.
+// IsConversation tells whether the row pokes a conversation's workflow.
 func (r OutboxRow) IsConversation() bool { return r.Kind == outboxConversation }
+
+// IsReplay tells whether the row pokes a replay's workflow. What is neither is about a subscription's retries.
+func (r OutboxRow) IsReplay() bool { return r.Kind == outboxReplay }
 
 // ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Several relays share
 // the work: none sees a row that another has.

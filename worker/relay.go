@@ -157,7 +157,8 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 	}
 	var signal, workflow string
 	var input any
-	if row.IsConversation() {
+	switch {
+	case row.IsConversation():
 		options.ID = durable.ConversationID(row.TenantID, row.TargetID)
 		options.StaticSummary = "Time of one conversation: snoozes"
 		attributes = append(attributes, workflows.AttributeConversation.ValueSet(row.TargetID.String()))
@@ -166,7 +167,12 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 		}
 		signal, workflow = durable.SignalConversationChanged, durable.ConversationWorkflow
 		input = durable.ConversationInput{TenantID: row.TenantID, ConversationID: row.TargetID}
-	} else {
+	case row.IsReplay():
+		options.ID = durable.ReplayID(row.TenantID, row.TargetID)
+		options.StaticSummary = "Past events, once more to a webhook"
+		signal, workflow = durable.SignalReplayChanged, durable.ReplayWorkflow
+		input = durable.ReplayInput{TenantID: row.TenantID, ReplayID: row.TargetID}
+	default:
 		options.ID = durable.RetryID(row.TenantID, row.TargetID)
 		options.StaticSummary = "Webhook in trouble: its further attempts"
 		attributes = append(attributes, workflows.AttributeWebhook.ValueSet(row.TargetID.String()))

@@ -15,12 +15,14 @@ const (
 	ConversationWorkflow = "Conversation"
 	DispatchWorkflow     = "WebhookDispatch"
 	RetryWorkflow        = "WebhookRetry"
+	ReplayWorkflow       = "WebhookReplay"
 )
 
 // Signals.
 const (
 	SignalConversationChanged = "conversation-changed" // P3.1; no payload: the row says what is due
 	SignalRetriesOwed         = "retries-owed"         // P4.3; no payload
+	SignalReplayChanged       = "replay-changed"       // P4.9; no payload: the row says whether it still runs
 )
 
 // Activity types.
@@ -28,6 +30,8 @@ const (
 	TickActivity     = "TickConversation"
 	DispatchActivity = "DispatchDeliveries"
 	RetryActivity    = "RetryDeliveries"
+	ReplayActivity   = "ReplayDeliveries"
+	AbandonActivity  = "AbandonReplay"
 )
 
 // DeliveriesQueue is the task queue of the activities that send webhooks, for a given queue of workflows: endpoints that
@@ -45,6 +49,11 @@ func DispatchID(dispatcher int) string { return fmt.Sprintf("webhook-dispatch/%d
 // RetryID is the id of a subscription's retry workflow.
 func RetryID(tenant, subscription uuid.UUID) string {
 	return "webhook/" + tenant.String() + "/" + subscription.String()
+}
+
+// ReplayID is the id of a replay's workflow.
+func ReplayID(tenant, replay uuid.UUID) string {
+	return "webhook-replay/" + tenant.String() + "/" + replay.String()
 }
 
 // ConversationInput starts a conversation's workflow, and starts it again when it continues as new.
@@ -106,4 +115,23 @@ type RetryResult struct {
 type Failure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+}
+
+// ReplayInput names the replay of a workflow.
+type ReplayInput struct {
+	TenantID uuid.UUID `json:"tenantId"`
+	ReplayID uuid.UUID `json:"replayId"`
+	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
+	MaxHistory int `json:"maxHistory,omitempty"`
+}
+
+// ReplayResult says how far a replay has come.
+type ReplayResult struct {
+	SubscriptionID uuid.UUID  `json:"subscriptionId"`
+	Status         string     `json:"status"`
+	Reached        time.Time  `json:"reached"`  // it has looked at what happened before
+	Progress       float64    `json:"progress"` // 0 to 1
+	Queued         int64      `json:"queued"`
+	Missing        int64      `json:"missing,omitempty"`
+	NextLook       *time.Time `json:"nextLook,omitempty"` // when to go on; nil when it has ended
 }
