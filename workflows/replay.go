@@ -41,6 +41,9 @@ func Replay(ctx workflow.Context, in durable.ReplayInput) error {
 		}
 		alarm.arm(ctx, state.NextLook, "go on")
 		alarm.wait(ctx, changed)
+		if ctx.Err() != nil {
+			return abandon(ctx, in, ctx.Err())
+		}
 	}
 }
 
