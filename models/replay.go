@@ -118,12 +118,12 @@ func (s *Store) StartReplay(ctx context.Context, tenantID, subscription uuid.UUI
 
 // replay checks what is asked for against the subscription.
 func (in NewReplay) replay(sub Subscription, now time.Time) (Replay, error) {
-	until := now
+	since, until := in.Since.Truncate(time.Microsecond), now.Truncate(time.Microsecond) // as PostgreSQL keeps them
 	if in.Until != nil && in.Until.Before(now) {
-		until = *in.Until
+		until = in.Until.Truncate(time.Microsecond)
 	}
 	var wrong []problem.Field
-	if !in.Since.Before(until) {
+	if !since.Before(until) {
 		wrong = append(wrong, problem.Field{
 			Field: "since", Code: "out_of_range", Message: "must be in the past and before until",
 		})
@@ -147,8 +147,8 @@ func (in NewReplay) replay(sub Subscription, now time.Time) (Replay, error) {
 		}
 	}
 	return Replay{
-		TenantID: sub.TenantID, ID: ident.New(), SubscriptionID: sub.ID, Since: in.Since, Until: until, Events: events,
-		OnlyFailed: in.OnlyFailed, State: ReplayRunning, Position: ident.Floor(in.Since), NextLookAt: &now, CreatedAt: now,
+		TenantID: sub.TenantID, ID: ident.New(), SubscriptionID: sub.ID, Since: since, Until: until, Events: events,
+		OnlyFailed: in.OnlyFailed, State: ReplayRunning, Position: ident.Floor(since), NextLookAt: &now, CreatedAt: now,
 	}, problem.Fields(wrong...)
 }
 

@@ -204,12 +204,18 @@ func TestReplayKeepsToItsTimesTypesAndTheFilter(t *testing.T) {
 	require.False(t, r.Until.After(time.Now()), "what has not happened needs no replay")
 	require.EqualValues(t, 8, b.advance(r).Replay.Queued)
 
-	for field, in := range map[string]models.NewReplay{
-		"since":  {Since: time.Now().Add(time.Minute)},
-		"events": {Since: from, Events: []string{"tag.added"}},
+	instant := from.Add(time.Nanosecond) // less than PostgreSQL can tell apart
+	for _, wrong := range []struct {
+		in    models.NewReplay
+		field string
+	}{
+		{models.NewReplay{Since: time.Now().Add(time.Minute)}, "since"},
+		{models.NewReplay{Since: from, Until: &from}, "since"},
+		{models.NewReplay{Since: from, Until: &instant}, "since"},
+		{models.NewReplay{Since: from, Events: []string{"tag.added"}}, "events"},
 	} {
-		_, err := b.StartReplay(t.Context(), b.tenant.ID, sub.ID, in)
-		require.Contains(t, refusedWith(t, "VALIDATION_FAILED", err).Message, field)
+		_, err := b.StartReplay(t.Context(), b.tenant.ID, sub.ID, wrong.in)
+		require.Contains(t, refusedWith(t, "VALIDATION_FAILED", err).Message, wrong.field)
 	}
 }
 
