@@ -32,7 +32,8 @@ func (c webhookListCmd) Run(ctx context.Context) error {
 		return table("ID\tNAME\tSTATE\tBACKLOG\tOLDEST OWED\tLAST SUCCESS\tSUCCESS 24 H\tURL", func(row rowFunc) {
 			for _, w := range all {
 				h := w.Health
-				row(w.ID, w.Name, h.State, h.Backlog, moment(h.OldestOwedAt), moment(h.LastSuccessAt), percent(h.SuccessRate24h), w.URL)
+				row(w.ID, w.Name, h.State, h.Backlog, moment(h.OldestOwedAt), moment(h.LastSuccessAt),
+					percent(h.SuccessRate24h), w.URL)
 			}
 		})
 	})
@@ -51,7 +52,8 @@ func (c webhookHealthCmd) Run(ctx context.Context) error {
 		}
 		var troubled []wire.Delivery
 		for _, status := range []models.DeliveryState{models.DeliveryPending, models.DeliveryFailed} {
-			found, _, err := s.Deliveries(ctx, c.Tenant, c.Webhook, models.DeliveryFilter{Status: string(status)}, models.Page{Limit: 5})
+			filter := models.DeliveryFilter{Status: string(status)}
+			found, _, err := s.Deliveries(ctx, c.Tenant, c.Webhook, filter, models.Page{Limit: 5})
 			if err != nil {
 				return err
 			}

@@ -99,9 +99,11 @@ func TestReplayOverTheAPI(t *testing.T) {
 	require.Equal(t, "cancelled", h.call("DELETE", path, nil).want(200).string("status"))
 
 	require.Equal(t, []string{"since:required"}, h.call("POST", hook+"/replay", object{}).wrong())
-	require.Equal(t, []string{"since:out_of_range"}, h.call("POST", hook+"/replay", object{"since": "2099-01-01T00:00:00Z"}).wrong())
-	require.Equal(t, []string{"since:out_of_range"}, h.call("POST", hook+"/replay",
-		object{"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}).wrong())
+	for _, never := range []object{
+		{"since": "2099-01-01T00:00:00Z"}, {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+	} {
+		require.Equal(t, []string{"since:out_of_range"}, h.call("POST", hook+"/replay", never).wrong())
+	}
 	h.call("PATCH", hook, object{"isActive": false}).want(200)
 	h.call("POST", hook+"/replay", since).refused(409, "WEBHOOK_INACTIVE")
 	h.call("POST", fillIn("/v1/webhooks/:id/replay"), since).refused(404, "NOT_FOUND")

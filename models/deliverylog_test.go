@@ -34,12 +34,13 @@ func lost(d models.Delivery) models.Result {
 	return r
 }
 
-func refusedWith(t *testing.T, code string, err error) *problem.Error {
+// refusedWith checks that err is the problem with the code, and returns its message and details.
+func refusedWith(t *testing.T, code string, err error) (message string, details map[string]any) {
 	t.Helper()
 	p, ok := problem.As(err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, code, p.Code)
-	return p
+	return p.Message, p.Details
 }
 
 func TestDeliveryLogShowsEachDeliveryOnceTheNewestFirst(t *testing.T) {

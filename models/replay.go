@@ -61,8 +61,9 @@ func (r Replay) Progress() float64 {
 // Wire is the replay's JSON shape.
 func (r Replay) Wire() wire.Replay {
 	return wire.Replay{
-		ID: r.ID, WebhookID: r.SubscriptionID, Status: r.State, Reason: r.Reason, Since: wire.At(r.Since), Until: wire.At(r.Until),
-		Events: r.Events, OnlyFailed: r.OnlyFailed, Progress: r.Progress(), Queued: r.Queued, Missing: r.Missing,
+		ID: r.ID, WebhookID: r.SubscriptionID, Status: r.State, Reason: r.Reason,
+		Since: wire.At(r.Since), Until: wire.At(r.Until), Events: r.Events, OnlyFailed: r.OnlyFailed,
+		Progress: r.Progress(), Queued: r.Queued, Missing: r.Missing,
 		CreatedAt: wire.At(r.CreatedAt), FinishedAt: wire.AtPtr(r.FinishedAt),
 	}
 }

@@ -282,7 +282,8 @@ func scenarios() []recording {
 		replay("cancelled-by-an-operator", 0, events{scheduled: 2, cancelled: 1, ended: 1},
 			replayed("running", 0.5, time.Hour, cancel), abandoned()),
 		replay("continued-as-new", 12, events{scheduled: 2, set: 1, signalled: 2, continued: 1},
-			replayed("running", 0.2, time.Hour, after), replayed("running", 0.4, time.Hour, never), replayed("completed", 1, 0, never)),
+			replayed("running", 0.2, time.Hour, after), replayed("running", 0.4, time.Hour, never),
+			replayed("completed", 1, 0, never)),
 
 		{durable.DispatchWorkflow, "webhook-dispatch", "runs-and-continues", 2,
 			[]step{dispatched(), dispatched()}, events{scheduled: 2, signalled: 0, continued: 1}},

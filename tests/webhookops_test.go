@@ -104,7 +104,8 @@ func TestIntegratorRepairsAnEndpoint(t *testing.T) {
 	require.Equal(t, one.EventID.String(), got[0].ID, "under the old webhook-id")
 	require.Equal(t, string(detail.JSON200.Payload), got[0].Body)
 
-	r := replayEnds(t, s, startReplay(t, s, sub.ID, apiclient.NewReplay{Since: time.Now().Add(-time.Hour), OnlyFailed: ptr(true)}))
+	whatFailed := apiclient.NewReplay{Since: time.Now().Add(-time.Hour), OnlyFailed: ptr(true)}
+	r := replayEnds(t, s, startReplay(t, s, sub.ID, whatFailed))
 	require.Equal(t, []any{models.ReplayCompleted, int64(owed - 1)}, []any{r.Status, r.Queued})
 	in.Await(20*time.Second, "the rest", func(ds []inbox.Delivery) bool { return len(ds) == owed })
 	require.Eventually(t, func() bool {

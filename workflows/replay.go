@@ -69,7 +69,8 @@ func publishReplay(ctx workflow.Context, state durable.ReplayResult) error {
 	}
 	fmt.Fprintf(&b, "; as of %s", workflow.Now(ctx).UTC().Format(second))
 	workflow.SetCurrentDetails(ctx, b.String())
-	if _, shown := workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributeWebhook); shown || state.SubscriptionID == uuid.Nil {
+	_, shown := workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributeWebhook)
+	if shown || state.SubscriptionID == uuid.Nil {
 		return nil
 	}
 	return workflow.UpsertTypedSearchAttributes(ctx, AttributeWebhook.ValueSet(state.SubscriptionID.String()))

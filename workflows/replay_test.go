@@ -17,7 +17,9 @@ import (
 )
 
 // replayScenario runs a replay whose activity answers with what step returns.
-func replayScenario(t *testing.T, step func(now time.Time) durable.ReplayResult) (env *testsuite.TestWorkflowEnvironment, abandoned *bool) {
+func replayScenario(
+	t *testing.T, step func(now time.Time) durable.ReplayResult,
+) (env *testsuite.TestWorkflowEnvironment, abandoned *bool) {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env = suite.NewTestWorkflowEnvironment()
