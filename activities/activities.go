@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/time/rate"
 
@@ -127,9 +126,3 @@ func settle(d models.Delivery, e *models.Endpoint, o sender.Outcome, startedAt t
 }
 
 func jitter() float64 { return 2*rand.Float64() - 1 } //nolint:gosec // spreads retries; nobody gains by guessing it
-
-// eventTime is when the event of a delivery happened: its identifier begins with it.
-func eventTime(id uuid.UUID) time.Time {
-	sec, nsec := id.Time().UnixTime()
-	return time.Unix(sec, nsec)
-}

@@ -32,7 +32,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 		eventLag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "atender_delivery_lag_seconds", Help: "Time from an event to the end of its first successful attempt.",
+			Name: "atender_delivery_lag_seconds", Help: "Time from an event, or its redelivery, to the end of a first attempt that succeeds.",
 			Buckets: []float64{.002, .005, .01, .02, .05, .1, .25, .5, 1, 5, 30, 300},
 		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{

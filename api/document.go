@@ -36,6 +36,8 @@ type operation struct {
 	needBody bool
 	// secretAnswer: what it answers must not be kept in plain.
 	secretAnswer bool
+	// noEffect: it changes nothing here, so that there is nothing to be kept from happening twice.
+	noEffect bool
 }
 
 // parameter is one parameter of an operation.
@@ -77,12 +79,16 @@ func openDocument(publicURL string) (*document, error) {
 // secretAnswer is the extension that marks operations whose answer holds a secret.
 const secretAnswer = "x-secret-answer"
 
+// noEffect is the extension that marks a POST that changes nothing here, and takes no Idempotency-Key.
+const noEffect = "x-no-effect"
+
 // requiredScope is the extension that names what an operation needs: a scope, several, or "none" for any valid key.
 const requiredScope = "x-required-scope"
 
 func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, error) {
 	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
 	op.secretAnswer, _ = o.Extensions[secretAnswer].(bool)
+	op.noEffect, _ = o.Extensions[noEffect].(bool)
 	switch scope := o.Extensions[requiredScope].(type) {
 	case string:
 		if scope != "none" {

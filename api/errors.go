@@ -20,6 +20,7 @@ const (
 	codeUnsupportedMedia = "UNSUPPORTED_MEDIA_TYPE"
 	codeInternal         = "INTERNAL"
 	codeUnavailable      = "UNAVAILABLE"
+	codeRateLimited      = "RATE_LIMITED"
 )
 
 // statusOfKind is the HTTP status of each kind of problem.
@@ -68,10 +69,10 @@ func (e errorResponder) respond(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
-	switch p.Kind {
-	case problem.Unauthorized: // RFC 9110, section 11.6.1
+	switch {
+	case p.Kind == problem.Unauthorized: // RFC 9110, section 11.6.1
 		c.Header("WWW-Authenticate", `Bearer realm="atender"`)
-	case problem.Unavailable:
+	case p.Kind == problem.Unavailable, p.Code == codeRateLimited:
 		c.Header("Retry-After", "1")
 	}
 	c.JSON(statusOf(p), envelope{

@@ -129,10 +129,15 @@ func TestWebhookLimitsOfTheTenant(t *testing.T) {
 	}
 }
 
+// fillIn gives a route's parameters values of their kind that nothing has.
+func fillIn(path string) string {
+	const id = "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
+	return strings.NewReplacer(":id", id, ":deliveryId", id, ":replayId", id, ":name", "x").Replace(path)
+}
+
 func TestScopes(t *testing.T) {
 	h := newHarness(t)
 	doc := strictDocument()
-	id := "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 	without := h.newKey(h.live, "contacts:write")
 	for key, op := range doc.operations {
 		if len(op.scopes) == 0 {
@@ -140,7 +145,7 @@ func TestScopes(t *testing.T) {
 		}
 		missing := op.scopes[slices.IndexFunc(op.scopes, func(s string) bool { return !strings.HasPrefix(s, "contacts:") })]
 		method, path, _ := strings.Cut(key, " ")
-		path = strings.NewReplacer(":id", id, ":name", "x").Replace(path)
+		path = fillIn(path)
 		details := h.call(method, path, nil, "Authorization", "Bearer "+without).refused(403, "SCOPE_MISSING")
 		require.Equal(t, missing, details["requiredScope"])
 		surface, access, _ := strings.Cut(missing, ":")

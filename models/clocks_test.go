@@ -27,9 +27,9 @@ func (m *moment) option(o *models.Options) {
 	o.Clock = func(time.Time) time.Time { return time.UnixMicro(m.at.Add(m.step.Microseconds())).UTC() }
 }
 
-func (m *moment) now() time.Time           { return time.UnixMicro(m.at.Load()).UTC() }
-func (m *moment) set(t time.Time)          { m.at.Store(t.UnixMicro()) }
-func (m *moment) pass(d time.Duration)     { m.at.Add(d.Microseconds()) }
+func (m *moment) now() time.Time       { return time.UnixMicro(m.at.Load()).UTC() }
+func (m *moment) set(t time.Time)      { m.at.Store(t.UnixMicro()) }
+func (m *moment) pass(d time.Duration) { m.at.Add(d.Microseconds()) }
 
 // slaBench is a tenant with a policy, at a time of the test's choice.
 type slaBench struct {

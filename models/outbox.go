@@ -13,12 +13,14 @@ const (
 	outboxConversation = "conversation" // poke the conversation's workflow, starting it if need be
 	outboxRetry        = "retry"        // the subscription owes retries
 	outboxRecompute    = "recompute"    // the tenant's time configuration was edited: walk its clocks
+	outboxReplay       = "replay"       // poke the replay's workflow, starting it if need be
 )
 
 // Lower goes first: an endpoint in trouble before conversations, of which a flood may be waiting; a walk over all of
 // them last.
 const (
 	priorityRetry        = 1
+	priorityReplay       = 1 // few, and people wait for them
 	priorityConversation = 2
 	priorityRecompute    = 3
 )
@@ -43,9 +45,11 @@ type OutboxRow struct {
 // IsConversation tells whether the row pokes a conversation's workflow.
 func (r OutboxRow) IsConversation() bool { return r.Kind == outboxConversation }
 
-// IsRecompute tells whether the row asks for a walk over the clocks of the tenant that is its target. What is neither
-// this nor a conversation's is about a subscription's retries.
+// IsRecompute tells whether the row asks for a walk over the clocks of the tenant that is its target.
 func (r OutboxRow) IsRecompute() bool { return r.Kind == outboxRecompute }
+
+// IsReplay tells whether the row pokes a replay's workflow. What is none of these is about a subscription's retries.
+func (r OutboxRow) IsReplay() bool { return r.Kind == outboxReplay }
 
 // Urgency says which rows of the outbox a relay takes.
 type Urgency string

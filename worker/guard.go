@@ -24,6 +24,9 @@ const (
 	// retriesEvery and retriesAfter are the same for retry workflows, whose waits are longer.
 	retriesEvery = 5 * time.Second
 	retriesAfter = 5 * time.Second
+	// replaysEvery and replaysAfter are the same for replays, whose steps may have to wait for Temporal.
+	replaysEvery = 15 * time.Second
+	replaysAfter = 30 * time.Second
 	// namespaceEvery is how often it looks whether Temporal still has its data.
 	namespaceEvery = 5 * time.Second
 	walkEvery      = time.Minute
@@ -48,6 +51,7 @@ func (g *guard) run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { every(ctx, guardEvery, g.tickOverdue) })
 	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
+	loops.Go(func() { every(ctx, replaysEvery, g.pokeReplays) })
 	loops.Go(func() { every(ctx, namespaceEvery, g.checkNamespace) })
 	loops.Go(func() { every(ctx, walkEvery, g.walk) })
 	loops.Wait()
@@ -110,6 +114,15 @@ func (g *guard) pokeRetries(ctx context.Context) {
 	n, err := g.store.PokeLateRetries(ctx, retriesAfter)
 	if err != nil {
 		g.complain(ctx, "late retries not poked", err)
+		return
+	}
+	g.metrics.guardPokes.Add(float64(n))
+}
+
+func (g *guard) pokeReplays(ctx context.Context) {
+	n, err := g.store.PokeLateReplays(ctx, replaysAfter)
+	if err != nil {
+		g.complain(ctx, "late replays not poked", err)
 		return
 	}
 	g.metrics.guardPokes.Add(float64(n))

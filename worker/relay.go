@@ -181,6 +181,11 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 		}
 		signal, workflow = durable.SignalConversationChanged, durable.ConversationWorkflow
 		input = durable.ConversationInput{TenantID: row.TenantID, ConversationID: row.TargetID}
+	case row.IsReplay():
+		options.ID = durable.ReplayID(row.TenantID, row.TargetID)
+		options.StaticSummary = "Past events, once more to a webhook"
+		signal, workflow = durable.SignalReplayChanged, durable.ReplayWorkflow
+		input = durable.ReplayInput{TenantID: row.TenantID, ReplayID: row.TargetID}
 	default:
 		options.ID = durable.RetryID(row.TenantID, row.TargetID)
 		options.StaticSummary = "Webhook in trouble: its further attempts"

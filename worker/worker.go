@@ -155,6 +155,7 @@ func (w *Worker) workflowWorker() sdkworker.Worker {
 	sdk.RegisterWorkflowWithOptions(workflows.Dispatch, workflow.RegisterOptions{Name: durable.DispatchWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Retry, workflow.RegisterOptions{Name: durable.RetryWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Recompute, workflow.RegisterOptions{Name: durable.RecomputeWorkflow})
+	sdk.RegisterWorkflowWithOptions(workflows.Replay, workflow.RegisterOptions{Name: durable.ReplayWorkflow})
 	sdk.RegisterActivityWithOptions(w.acts.TickConversation, activity.RegisterOptions{Name: durable.TickActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RecomputeClocks, activity.RegisterOptions{Name: durable.RecomputeActivity})
 	return sdk
@@ -171,6 +172,8 @@ func (w *Worker) deliveryWorker() sdkworker.Worker {
 	})
 	sdk.RegisterActivityWithOptions(w.acts.DispatchDeliveries, activity.RegisterOptions{Name: durable.DispatchActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RetryDeliveries, activity.RegisterOptions{Name: durable.RetryActivity})
+	sdk.RegisterActivityWithOptions(w.acts.ReplayDeliveries, activity.RegisterOptions{Name: durable.ReplayActivity})
+	sdk.RegisterActivityWithOptions(w.acts.AbandonReplay, activity.RegisterOptions{Name: durable.AbandonActivity})
 	return sdk
 }
 

@@ -16,6 +16,7 @@ const (
 	DispatchWorkflow     = "WebhookDispatch"
 	RetryWorkflow        = "WebhookRetry"
 	RecomputeWorkflow    = "RecomputeClocks"
+	ReplayWorkflow       = "WebhookReplay"
 )
 
 // Signals.
@@ -23,6 +24,7 @@ const (
 	SignalConversationChanged = "conversation-changed" // P3.1; no payload: the row says what is due
 	SignalRetriesOwed         = "retries-owed"         // P4.3; no payload
 	SignalTimeRulesChanged    = "time-rules-changed"   // P3.7; no payload
+	SignalReplayChanged       = "replay-changed"       // P4.9; no payload: the row says whether it still runs
 )
 
 // Activity types.
@@ -32,6 +34,8 @@ const (
 	RetryActivity    = "RetryDeliveries"
 
 	RecomputeActivity = "RecomputeClocks"
+	ReplayActivity    = "ReplayDeliveries"
+	AbandonActivity   = "AbandonReplay"
 )
 
 // DeliveriesQueue is the task queue of the activities that send webhooks, for a given queue of workflows: endpoints that
@@ -65,6 +69,11 @@ type RecomputeInput struct {
 type RecomputeResult struct {
 	Visited int   `json:"visited"`
 	Left    int64 `json:"left"`
+}
+
+// ReplayID is the id of a replay's workflow.
+func ReplayID(tenant, replay uuid.UUID) string {
+	return "webhook-replay/" + tenant.String() + "/" + replay.String()
 }
 
 // ConversationInput starts a conversation's workflow, and starts it again when it continues as new.
@@ -128,4 +137,23 @@ type RetryResult struct {
 type Failure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+}
+
+// ReplayInput names the replay of a workflow.
+type ReplayInput struct {
+	TenantID uuid.UUID `json:"tenantId"`
+	ReplayID uuid.UUID `json:"replayId"`
+	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
+	MaxHistory int `json:"maxHistory,omitempty"`
+}
+
+// ReplayResult says how far a replay has come.
+type ReplayResult struct {
+	SubscriptionID uuid.UUID  `json:"subscriptionId"`
+	Status         string     `json:"status"`
+	Reached        time.Time  `json:"reached"`  // it has looked at what happened before
+	Progress       float64    `json:"progress"` // 0 to 1
+	Queued         int64      `json:"queued"`
+	Missing        int64      `json:"missing,omitempty"`
+	NextLook       *time.Time `json:"nextLook,omitempty"` // when to go on; nil when it has ended
 }

@@ -173,11 +173,15 @@ type Subscription struct {
 
 // Health is how an endpoint has been doing.
 type Health struct {
-	State           string `json:"state"`    // ok, failing, open or disabled
-	Failures        int    `json:"failures"` // since the last success
-	FailingSince    *Time  `json:"failingSince"`
-	CircuitOpenedAt *Time  `json:"circuitOpenedAt"`
-	NextProbeAt     *Time  `json:"nextProbeAt"`
+	State           string   `json:"state"`    // ok, failing, open or disabled
+	Failures        int      `json:"failures"` // since the last success
+	FailingSince    *Time    `json:"failingSince"`
+	CircuitOpenedAt *Time    `json:"circuitOpenedAt"`
+	NextProbeAt     *Time    `json:"nextProbeAt"`
+	Backlog         int      `json:"backlog"` // deliveries owed, counted up to 10,000
+	OldestOwedAt    *Time    `json:"oldestOwedAt"`
+	LastSuccessAt   *Time    `json:"lastSuccessAt"`
+	SuccessRate24h  *float64 `json:"successRate24h"` // of the attempts of the last 24 hours, 1,000 at most; nil without any
 }
 
 // Filter narrows a subscription to conversations that match every list that is not empty. Events that are about no
