@@ -213,7 +213,7 @@ func TestOddPathsAndQueries(t *testing.T) {
 		"/v1/conversations?cursor=e30":                             "cursor:invalid",
 		"/v1/conversations?q=%zz":                                  "query:malformed",
 		"/v1/conversations?q=a;b":                                  "query:malformed",
-		"/v1/conversations/" + id + "?include=messages":            "include:unknown_parameter",
+		"/v1/conversations/" + id + "?include=messages,all":        "include:invalid_value",
 		"/v1/conversations/" + id + "/timeline?limit=x":            "limit:invalid_type",
 	} {
 		a := h.call("GET", path, nil)
@@ -231,7 +231,7 @@ func TestOddPathsAndQueries(t *testing.T) {
 	}
 	a := h.call("DELETE", "/v1/conversations/"+id, nil)
 	a.refused(405, "METHOD_NOT_ALLOWED")
-	require.Equal(t, "GET", a.header.Get("Allow"))
+	require.Equal(t, "GET, PATCH", a.header.Get("Allow"))
 	h.call("BREW", "/v1/conversations", nil).refused(405, "METHOD_NOT_ALLOWED")
 	h.call("POST", "/v1/conversations/"+id+"/resolve", object{"status": "done"}).wrong()
 	h.call("POST", "/v1/conversations/"+id+"/resolve", "not json").wrong()

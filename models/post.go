@@ -122,19 +122,26 @@ func (s *Store) lockForMessage(
 		case number == 0:
 			return nil, nil, errNeedsNumber
 		default:
-			next := w.successor(number)
+			var team struct{ DefaultTeamID *uuid.UUID }
+			err = tx.Raw(`SELECT default_team_id FROM channels WHERE tenant_id = ? AND channel = ?`,
+				tenantID, w.conversation.Channel).Take(&team).Error
+			if err != nil {
+				return nil, nil, err
+			}
+			next := w.successor(number, team.DefaultTeamID)
 			return next, nil, next.openClocks(ctx, s, w.timeVersion)
 		}
 	}
 }
 
-// successor begins the conversation that continues an archived one: same customer, subject and channel, a clean state.
-func (w *write) successor(number int64) *write {
+// successor begins the conversation that continues an archived one: same customer, subject and channel, a clean state,
+// and the team that a new conversation on the channel gets.
+func (w *write) successor(number int64, teamID *uuid.UUID) *write {
 	old := w.conversation
 	next := newWrite(w.tx, w.actor, w.now)
 	next.ids, next.messageNumber, next.marks = w.ids, w.messageNumber, w.marks
 	next.begin(Conversation{
-		TenantID: old.TenantID, Number: number, Subject: old.Subject, Channel: old.Channel, ChainID: old.ChainID,
+		TenantID: old.TenantID, Number: number, Subject: old.Subject, Channel: old.Channel, TeamID: teamID, ChainID: old.ChainID,
 		PreviousConversationID: &old.ID, Contact: old.Contact, ContactID: old.ContactID,
 	})
 	return next

@@ -110,6 +110,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
+	background.Go(func() { w.followTags(ctx) })
 	guard := &guard{
 		store: w.deps.Store, client: w.deps.Temporal, namespace: w.cfg.Namespace, log: w.deps.Logger, metrics: w.metrics,
 		register: w.registerAttributes,

@@ -79,7 +79,7 @@ type Contact struct {
 	UpdatedAt    Time           `json:"updatedAt"`
 }
 
-// Conversation is the whole of a conversation but its messages.
+// Conversation is the whole of a conversation.
 type Conversation struct {
 	ID                     uuid.UUID      `json:"id"`
 	Number                 int64          `json:"number"`
@@ -104,6 +104,7 @@ type Conversation struct {
 	LastMessageAt          *Time          `json:"lastMessageAt"`
 	ResolvedAt             *Time          `json:"resolvedAt"`
 	ArchivedAt             *Time          `json:"archivedAt"`
+	Messages               *[]Message     `json:"messages,omitempty"` // only where they were asked for
 }
 
 // Author is who wrote a message.
