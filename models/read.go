@@ -76,8 +76,13 @@ func (r conversationRow) whole() Conversation {
 	return c
 }
 
-var conversationSQL = `SELECT ` + columns[Conversation]("c", "c_") + `, ` + columns[Contact]("ct", "ct_") + `
-	FROM conversations c JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE c.tenant_id = ?`
+const fromConversations = ` FROM conversations c JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id
+	WHERE c.tenant_id = ?`
+
+var (
+	conversationColumns = `SELECT ` + columns[Conversation]("c", "c_") + `, ` + columns[Contact]("ct", "ct_")
+	conversationSQL     = conversationColumns + fromConversations
+)
 
 func findConversation(db *gorm.DB, tenantID, id uuid.UUID) (Conversation, error) {
 	var row conversationRow
@@ -113,6 +118,24 @@ const (
 	SortCreated = "createdAt"
 )
 
+// listOrder is how a list in one order is read: the table it comes through, with the columns that the table repeats.
+type listOrder struct{ from, alias, behind, by string }
+
+var orders = map[string]listOrder{
+	SortUpdated: {
+		from: ` FROM conversation_recency r JOIN conversations c ON c.tenant_id = r.tenant_id AND c.id = r.conversation_id
+			JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE r.tenant_id = ?`,
+		alias:  "r",
+		behind: ` AND (r.updated_at, r.conversation_id) < (?, ?)`,
+		by:     ` ORDER BY r.updated_at DESC, r.conversation_id DESC`,
+	},
+	SortCreated: {
+		from: fromConversations, alias: "c",
+		behind: ` AND (c.created_at, c.id) > (?, ?)`,
+		by:     ` ORDER BY c.created_at, c.id`,
+	},
+}
+
 // Conversations lists conversations and returns the cursor of the next page, empty at the end. Rows that do not change
 // during a walk appear exactly once; in the order of creation none is ever skipped.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
@@ -127,21 +150,14 @@ func (s *Store) Conversations(
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := f.conditions(tenantID)
-	order := ` ORDER BY c.updated_at DESC, c.id DESC`
-	if sort == SortCreated {
-		order = ` ORDER BY c.created_at, c.id`
-	}
+	order := orders[sort]
+	where, args := f.conditions(tenantID, order.alias)
 	if at != nil {
-		if sort == SortCreated {
-			where += ` AND (c.created_at, c.id) > (?, ?)`
-		} else {
-			where += ` AND (c.updated_at, c.id) < (?, ?)`
-		}
+		where += order.behind
 		args = append(args, at.Time, at.ID)
 	}
 	var rows []conversationRow
-	err = s.db.WithContext(ctx).Raw(conversationSQL+where+order+` LIMIT ?`,
+	err = s.db.WithContext(ctx).Raw(conversationColumns+order.from+where+order.by+` LIMIT ?`,
 		append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", translate(err)
@@ -163,8 +179,9 @@ func (s *Store) Conversations(
 	return conversations, next, s.showClocks(ctx, s.db.WithContext(ctx), tenantID, shown...)
 }
 
-// conditions are the filter as SQL, in the terms of the indexes that serve it.
-func (f ConversationFilter) conditions(tenantID uuid.UUID) (string, []any) {
+// conditions are the filter as SQL, in the terms of the indexes that serve it. The alias is that of the table that has
+// status, assignee, team and the time of the latest change.
+func (f ConversationFilter) conditions(tenantID uuid.UUID, alias string) (string, []any) {
 	var where strings.Builder
 	var args []any
 	add := func(condition string, values ...any) {
@@ -182,22 +199,22 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID) (string, []any) {
 		}
 	}
 	switch lifecycle.Status(f.Status) {
-	case lifecycle.Active, lifecycle.Snoozed: // as a constant: a plan for any value could not use conversations_status
-		add("c.status = '" + f.Status + "'")
+	case lifecycle.Active, lifecycle.Snoozed: // as a constant: a plan for any value could not use conversation_recency_status
+		add(alias + ".status = '" + f.Status + "'")
 	default:
-		text("c.status", f.Status)
+		text(alias+".status", f.Status)
 	}
 	text("c.channel", f.Channel)
 	text("c.external_reference", f.ExternalReference)
 	text("c.engagement", f.Engagement)
-	id("c.assignee_id", f.AssigneeID)
-	id("c.team_id", f.TeamID)
+	id(alias+".assignee_id", f.AssigneeID)
+	id(alias+".team_id", f.TeamID)
 	id("c.contact_id", f.ContactID)
 	if f.Tag != "" {
 		add("c.tags <> '{}' AND c.tags @> ARRAY[?::text]", f.Tag)
 	}
 	if f.UpdatedSince != nil {
-		add("c.updated_at >= ?", *f.UpdatedSince)
+		add(alias+".updated_at >= ?", *f.UpdatedSince)
 	}
 	if f.CreatedSince != nil {
 		add("c.created_at >= ?", *f.CreatedSince)

@@ -105,6 +105,8 @@ func (b *bench) snooze(ctx context.Context) ([]operation, error) {
 					contact_id, snoozed_until, next_due_at, version, chain_id, created_at, updated_at)
 				SELECT $1, id, $7::bigint - $3 + i, 'load-timer-' || i, 'Where is my order?', 'email', 'snoozed', 'pending',
 					$8, due, due, 2, id, $2, $2 FROM made
+			), recency AS (
+				INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at) SELECT $1, id, 'snoozed', $2 FROM made
 			)
 			INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
 			SELECT $1, 'conversation', id, 'snoozed', 2, due, $2, $2 FROM made`,
