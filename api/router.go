@@ -39,6 +39,7 @@ func newRouter(doc *document, h *handlers, m *metrics, keys authenticator, e err
 		idempotent(h.store, doc, e),
 	)
 	mountDocs(r, doc)
+	mountDocks(r)
 	contract.RegisterHandlersWithOptions(r,
 		contract.NewStrictHandlerWithOptions(h, nil, contract.StrictGinServerOptions{
 			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },
