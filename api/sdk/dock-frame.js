@@ -184,7 +184,7 @@ export class DockFrame {
     this.#timer("ping", this.on.limits.ping, () => {
       if (!this.element.ownerDocument.hidden) { // pages in the background are slowed down
         this.on.ping();
-        this.#timer("pong", this.on.limits.pong, () => this.fail(this.on.texts.notAnswering));
+        if (!this.#timers.has("pong")) this.#timer("pong", this.on.limits.pong, () => this.fail(this.on.texts.notAnswering));
       }
       this.#pingLater();
     });
