@@ -25,7 +25,9 @@ export { restTransport } from "./dock-transport.js";
 /** Times in milliseconds. Options.limits can change any of them. */
 const limits = {
   ...frameLimits,
-  again: [500, 1500, 3000, 6000], // after a load: when the context is sent again to a dock that has not asked for it
+  // When the context is sent after a load, until the dock has asked for it. Not at once: a dock that has asked meanwhile,
+  // and so has shown in which form it speaks, is told in that form alone.
+  unasked: [50, 500, 1500, 3000, 6000],
   coalesce: 150, // changes within this time are sent as one
   fresh: 30_000, // a context as old as this is sent without asking the server: its token has 4 minutes to live and more
   confirm: 120_000, // for the agent to answer a question
@@ -242,11 +244,10 @@ export class DockHost {
     return nativeMessage("context", { contextId, data: { conversation, contact, agent, dock: about, theme, locale }, token });
   }
 
-  /** Some apps attach their listener late: until they ask, the context comes again. */
+  /** The context comes without being asked for, and again, since some apps attach their listener late. */
   #onLoad() {
     this.#stopAgain();
-    this.#push();
-    this.#again = this.#limits.again.map((after) => setTimeout(() => this.#push(), after));
+    this.#again = this.#limits.unasked.map((after) => setTimeout(() => this.#push(), after));
   }
 
   #stopAgain() {

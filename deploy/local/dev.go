@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/deploy/local/receiver"
+	"github.com/atender/atender/deploy/local/sampledock"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/target"
 )
@@ -52,6 +53,8 @@ type Ready struct {
 	SandboxAPIKey     string    `json:"sandboxApiKey,omitempty"`
 	TenantID          uuid.UUID `json:"tenantId,omitzero"`
 	ReceiverURL       string    `json:"receiverUrl,omitempty"`
+	SampleDockURL     string    `json:"sampleDockUrl,omitempty"`
+	PlaygroundURL     string    `json:"playgroundUrl,omitempty"` // of tool docks
 }
 
 // Run is `atender dev`: it starts the stack, says where everything is, and returns when ctx ends, or on SIGTERM or
@@ -129,13 +132,16 @@ type dev struct {
 	term     *terminal
 	receiver *receiver.Receiver
 	hangUp   func() // ends the receiver
+	undock   func() // ends the sample dock
 }
 
 // close stops everything. The receiver goes last, so that what the worker still delivers arrives.
 func (d *dev) close() {
 	d.stop()
-	if d.hangUp != nil {
-		d.hangUp()
+	for _, end := range []func(){d.undock, d.hangUp} {
+		if end != nil {
+			end()
+		}
 	}
 }
 
@@ -174,7 +180,7 @@ func (d *dev) start(ctx context.Context) error {
 	return nil
 }
 
-// prepareData migrates, starts the receiver and makes the demo whose webhook points there.
+// prepareData migrates, starts the receiver and the sample dock, and makes the demo, which points at both.
 func (d *dev) prepareData(ctx context.Context) error {
 	if err := models.Migrate(ctx, d.databaseURL, d.log); err != nil {
 		return err
@@ -183,6 +189,9 @@ func (d *dev) prepareData(ctx context.Context) error {
 	var err error
 	if d.hangUp, err = d.receiver.Serve(loopback(d.ports.Receiver)); err != nil {
 		return fmt.Errorf("webhook receiver: %w", err)
+	}
+	if d.undock, err = sampledock.Serve(loopback(d.ports.SampleDock), d.apiURL()); err != nil {
+		return fmt.Errorf("sample dock: %w", err)
 	}
 	if err := d.seed(ctx); err != nil {
 		return err
@@ -195,6 +204,14 @@ func (d *dev) prepareData(ctx context.Context) error {
 
 func (s *stack) apiURL() string    { return "http://" + loopback(s.ports.API) }
 func (d *dev) receiverURL() string { return "http://" + loopback(d.ports.Receiver) }
+
+// sampleDockURL is by 127.0.0.1 where the console is by localhost: a dock is never of the console's own origin, nor site.
+func (d *dev) sampleDockURL() string { return "http://" + loopback(d.ports.SampleDock) + "/" }
+
+// playgroundURL opens the playground with the sample dock in it.
+func (d *dev) playgroundURL() string {
+	return fmt.Sprintf("http://localhost:%d/docks/playground#url=%s", d.ports.API, url.QueryEscape(d.sampleDockURL()))
+}
 
 // webhookCIDRs are where webhooks of the local stack may go besides public addresses: the receiver, and whatever
 // somebody tries out on this machine, is on loopback, and without TLS.
@@ -300,7 +317,8 @@ func (d *dev) ready() Ready {
 	}
 	r.APIURL, r.DocsURL = d.apiURL(), d.apiURL()+"/docs"
 	r.MetricsURL = "http://" + loopback(d.ports.Metrics) + "/metrics"
-	r.ReceiverURL = d.receiverURL()
+	r.ReceiverURL, r.SampleDockURL = d.receiverURL(), d.sampleDockURL()
+	r.PlaygroundURL = d.playgroundURL()
 	seeded := d.state.Seeded
 	r.APIKey, r.SandboxAPIKey, r.TenantID = seeded.APIKey, seeded.SandboxAPIKey, seeded.TenantID
 	return r
@@ -320,7 +338,7 @@ Try it, and look at the webhook receiver:
 func (d *dev) summary(r Ready, took time.Duration) {
 	lines := [][2]string{
 		{"API", r.APIURL}, {"API documentation", r.DocsURL}, {"API key", r.APIKey}, {"sandbox API key", r.SandboxAPIKey},
-		{"webhook receiver", r.ReceiverURL}, {"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},
+		{"webhook receiver", r.ReceiverURL}, {"dock playground", r.PlaygroundURL}, {"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},
 		{"PostgreSQL", withoutPassword(r.DatabaseURL)}, {"metrics", r.MetricsURL}, {"logs, data", d.dir},
 		{"for a shell", ". " + d.path(envFile)}, {"for scripts", d.path(readyFile)},
 	}

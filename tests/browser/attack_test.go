@@ -127,7 +127,7 @@ func TestWhatADockMayNotDoGetsNoFurtherThanTheHost(t *testing.T) {
 	} {
 		w.docks.Await("result " + want)
 	}
-	w.docks.Count("result", 7)
+	w.docks.Count("result", 8)
 	require.Equal(t, 0, browser.Get[int](w.tab, `notices.filter((n) => n.type === "text").length`))
 	require.Empty(t, browser.Get[string](w.tab, `document.querySelector("iframe").style.height`))
 	require.Contains(t, w.ignored(), "version 2 is not spoken here")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -173,6 +174,24 @@ func (tab *Tab) Until(expression string, args ...any) {
 			require.FailNow(tab.t, "never true: "+expression, "%v\n%s", err, strings.Join(tab.Complaints(), "\n"))
 		}
 	}
+}
+
+// Frame is the frame in the page that shows something of another site, such as a dock; it is waited for.
+func (tab *Tab) Frame(site *Site) *Tab {
+	tab.t.Helper()
+	frame := &Tab{t: tab.t}
+	require.Eventually(tab.t, func() bool {
+		targets, err := chromedp.Targets(tab.ctx)
+		i := slices.IndexFunc(targets, func(i *target.Info) bool { return i.Type == "iframe" && strings.HasPrefix(i.URL, site.Origin) })
+		if err != nil || i < 0 {
+			return false
+		}
+		ctx, cancel := chromedp.NewContext(tab.ctx, chromedp.WithTargetID(targets[i].TargetID), chromedp.WithDetachOnCancel())
+		tab.t.Cleanup(cancel)
+		frame.ctx = ctx
+		return chromedp.Do(ctx) == nil
+	}, patience, pollEvery, "no frame shows %s", site.Origin)
+	return frame
 }
 
 // Click clicks on the first element that a CSS selector finds, once it is there.

@@ -20,7 +20,9 @@ func TestADashboardAppMayAskWhileItIsParsedInAnyOfItsForms(t *testing.T) {
 		w.docks.Await("appContext " + first + " 3")
 		w.moveOn()
 		w.docks.Await("appContext " + second + " 3")
-		w.docks.Count("object", 0) // it has shown which form it speaks
+		// It has shown which form it speaks, and hears no other any more.
+		require.True(t, browser.Get[bool](w.tab, `seen.slice(seen.findIndex((m) => m.direction === "in"))
+			.every((m) => m.direction === "in" || typeof m.data === "string")`))
 	}
 }
 
