@@ -80,7 +80,7 @@ export class LocalTransport {
       this.#tell("POST", path, action, 200, { requestId: action.requestId, status: "applied", conversation: changed });
       return { conversation: changed };
     } catch (error) {
-      const status = { STALE_CONTEXT: 409, RATE_LIMITED: 429 }[error.code] ?? 200;
+      const status = error.code === "STALE_CONTEXT" ? 409 : error.code === "RATE_LIMITED" ? 429 : 200;
       const answer = { error: { code: error.code, message: error.message } };
       this.#tell("POST", path, action, status, status === 200 ? { requestId: action.requestId, status: "rejected", ...answer } : answer);
       throw error;

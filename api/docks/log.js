@@ -24,11 +24,11 @@ export class Log {
   /** A message between frame and host. @param {Seen} seen */
   message({ direction, verdict, reason, origin, data }) {
     const colour = { accepted: "ok", sent: "", refused: "danger", ignored: "warn" }[verdict];
-    const trouble = verdict === "refused" || verdict === "ignored" || isRefusal(data);
+    const refusal = refusalIn(data);
     this.#add({
-      kind: "message", trouble, way: direction === "in" ? "dock → host" : "host → dock", what: nameOf(data),
-      badge: isRefusal(data) ? data.error.code : verdict, colour: isRefusal(data) ? "danger" : colour,
-      why: reason ?? (isRefusal(data) ? data.error.message : ""),
+      kind: "message", trouble: verdict === "refused" || verdict === "ignored" || refusal !== null,
+      way: direction === "in" ? "dock → host" : "host → dock", what: nameOf(data),
+      badge: refusal?.code ?? verdict, colour: refusal ? "danger" : colour, why: reason ?? refusal?.message ?? "",
       parts: [["Copy", pretty(data)]], about: direction === "in" ? `from ${origin}` : `to ${origin}`,
     });
   }
@@ -68,8 +68,8 @@ export class Log {
   }
 }
 
-/** @param {any} data @returns {boolean} */
-const isRefusal = (data) => data?.type === "result" && data.ok === false;
+/** The error of a result, if it has one. @param {any} data @returns {{code: string, message: string} | null} */
+const refusalIn = (data) => (data?.type === "result" && data.ok === false ? data.error : null);
 
 /** @param {unknown} data */
 function nameOf(data) {

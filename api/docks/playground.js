@@ -50,8 +50,11 @@ const isVisible = () => $("visible").getAttribute("aria-pressed") === "true";
 
 /** @param {import("/sdk/dock-host.js").State} state */
 function showState({ name, reason }) {
-  $("state").textContent = { closed: "not loaded", quiet: "loaded, silent" }[name] ?? name;
-  $("state").className = `badge ${{ open: "ok", quiet: "warn", failed: "danger" }[name] ?? ""}`;
+  const [text, colour] = {
+    closed: ["not loaded", ""], loading: ["loading", ""], open: ["open", "ok"], quiet: ["loaded, silent", "warn"], failed: ["failed", "danger"],
+  }[name];
+  $("state").textContent = text;
+  $("state").className = `badge ${colour}`.trim();
   $("state").title = reason ?? "";
 }
 
@@ -175,6 +178,11 @@ $("show").addEventListener("change", () => { $("entries").dataset.show = $("show
 $("clear").addEventListener("click", () => log.clear());
 
 function showTheme() { $("theme").textContent = `Theme: ${theme()}`; }
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  showTheme();
+  host?.setAppearance({ theme: theme() });
+});
 
 recall();
 showTheme();

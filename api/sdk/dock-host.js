@@ -10,9 +10,8 @@
 // and from the dock's origin; anything else gets no answer. It sends to the dock's origin, never to "*". An action counts
 // only with the contextId of the conversation that the agent looks at now.
 
-import {
-  DockError, appContextMessage, checkAction, isRequestId, nativeMessage, readMessage, staleContext,
-} from "./dock-messages.js";
+import { ActionDesk, limits as actionLimits } from "./dock-actions.js";
+import { appContextMessage, isRequestId, nativeMessage, readMessage } from "./dock-messages.js";
 import { DockFrame, limits as frameLimits, texts as frameTexts, whyNotFramed } from "./dock-frame.js";
 
 export { DockError } from "./dock-messages.js";
@@ -25,15 +24,12 @@ export { restTransport } from "./dock-transport.js";
 /** Times in milliseconds. Options.limits can change any of them. */
 const limits = {
   ...frameLimits,
+  ...actionLimits,
   // When the context is sent after a load, until the dock has asked for it. Not at once: a dock that has asked meanwhile,
   // and so has shown in which form it speaks, is told in that form alone.
   unasked: [50, 500, 1500, 3000, 6000],
   coalesce: 150, // changes within this time are sent as one
   fresh: 30_000, // a context as old as this is sent without asking the server: its token has 4 minutes to live and more
-  confirm: 120_000, // for the agent to answer a question
-  action: 45_000, // for the transport to carry an action out
-  waiting: 20, // actions that may wait for their turn
-  remembered: 500, // results that are kept for repeated request ids
   notices: 10, // a minute
   noticeLength: 300, // characters
 };
@@ -76,11 +72,9 @@ export class DockHost {
   /** @type {Promise<void> | null} */ #syncing = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #soon;
   /** @type {ReturnType<typeof setTimeout>[]} */ #again = [];
+  #asked = false; // the dock has asked for its context, since the latest load
   #speaks = { native: false, strings: false }; // in which forms the dock has spoken
-  /** @type {Map<string, Promise<object>>} */ #results = new Map();
-  /** @type {Promise<unknown>} */ #turn = Promise.resolve();
-  #waiting = 0;
-  /** @type {AbortController | null} */ #question = null;
+  /** @type {ActionDesk} */ #desk;
   /** @type {number[]} */ #noticedAt = [];
 
   /**
@@ -101,6 +95,10 @@ export class DockHost {
       ping: () => this.#post(nativeMessage("ping")),
       state: (name, reason) => this.#setState({ name, reason }),
     });
+    this.#desk = new ActionDesk({
+      limits: this.#limits, dock: () => this.#dock, session: () => (this.contextId ? this.#session : null),
+      transport: options.transport, confirm: options.confirm, notice: options.notice, refresh: () => this.refresh(),
+    });
     element.ownerDocument.defaultView?.addEventListener("message", this.#receive);
   }
 
@@ -114,12 +112,12 @@ export class DockHost {
   get contextId() { return this.#session && this.#sessionFor === this.#wanted ? this.#session.contextId : null; }
 
   /**
-   * The agent looks at this conversation now. From this moment no action counts that was meant for another.
-   * @param {string} conversationId
+   * The agent looks at this conversation now, or at none. From this moment no action counts that was meant for another.
+   * @param {string | null} conversationId
    */
   setConversation(conversationId) {
-    if (conversationId !== this.#wanted) this.#question?.abort();
-    this.#wanted = conversationId;
+    if (conversationId !== this.#wanted) this.#desk.dropQuestion();
+    this.#wanted = conversationId ?? "";
     return this.#sync();
   }
 
@@ -155,7 +153,7 @@ export class DockHost {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#soon);
-    this.#question?.abort();
+    this.#desk.dropQuestion();
     this.#stopAgain();
     this.#frame.element.ownerDocument.defaultView?.removeEventListener("message", this.#receive);
     this.#frame.remove();
@@ -194,7 +192,7 @@ export class DockHost {
   async #ask(conversationId) {
     const { transport, dock } = this.#options;
     const open = () => {
-      this.#results.clear(); // request ids are a session's
+      this.#desk.forget(); // request ids are a session's
       return transport.openSession({ dockId: dock.id, conversationId });
     };
     if (!this.#session) return open();
@@ -247,7 +245,9 @@ export class DockHost {
   /** The context comes without being asked for, and again, since some apps attach their listener late. */
   #onLoad() {
     this.#stopAgain();
-    this.#again = this.#limits.unasked.map((after) => setTimeout(() => this.#push(), after));
+    const times = this.#asked ? this.#limits.unasked.slice(0, 1) : this.#limits.unasked;
+    this.#asked = false;
+    this.#again = times.map((after) => setTimeout(() => this.#push(), after));
   }
 
   #stopAgain() {
@@ -257,6 +257,7 @@ export class DockHost {
   /** The dock asks for its context. */
   async #answerContext() {
     this.#stopAgain();
+    this.#asked = true;
     if (Date.now() - this.#takenAt > this.#limits.fresh) this.#stale = true;
     if (!this.#stale && this.contextId) return this.#push();
     await this.#sync(); // which sends what comes
@@ -311,74 +312,12 @@ export class DockHost {
    * @param {MessageEvent} event
    */
   async #onAction(message, event) {
-    const { requestId } = message;
-    if (!isRequestId(requestId)) return this.#seen(event, "ignored", "an action needs a requestId, a string of 1 to 100 characters");
-    let result = this.#results.get(requestId);
-    if (result) {
-      this.#seen(event, "accepted", "a repeated requestId: it gets the first result");
-    } else {
-      const refusal = checkAction(message, this.#dock.actions, this.contextId);
-      this.#seen(event, refusal ? "refused" : "accepted", refusal?.message);
-      result = this.#decide(message, refusal);
-      this.#results.set(requestId, result);
-      if (this.#results.size > this.#limits.remembered) this.#results.delete(this.#results.keys().next().value ?? "");
+    if (!isRequestId(message.requestId)) {
+      return this.#seen(event, "ignored", "an action needs a requestId, a string of 1 to 100 characters");
     }
-    this.#post(nativeMessage("result", { requestId, ...(await result) }));
-  }
-
-  /**
-   * One action after the other, in the order they came.
-   * @param {Record<string, any>} message
-   * @param {DockError | null} refusal
-   * @returns {Promise<object>}  never rejects
-   */
-  async #decide(message, refusal) {
-    try {
-      if (refusal) throw refusal;
-      if (this.#waiting >= this.#limits.waiting) throw new DockError("RATE_LIMITED", "too many actions wait for their turn");
-      this.#waiting++;
-      const turn = this.#turn.then(() => this.#perform(message)).finally(() => { this.#waiting--; });
-      this.#turn = turn.catch(() => {});
-      const { conversation } = await turn;
-      return { ok: true, conversation };
-    } catch (error) {
-      if (error.code === "NOT_FOUND") this.refresh(); // the session is over: a new one with a new context
-      const known = error instanceof DockError && error.code !== "NOT_FOUND";
-      return { ok: false, error: { code: known ? error.code : "UNAVAILABLE", message: error.message } };
-    }
-  }
-
-  /** @param {Record<string, any>} message */
-  async #perform({ requestId, contextId, action, params }) {
-    const { transport, notice } = this.#options;
-    const dock = this.#dock;
-    if (contextId !== this.contextId) throw staleContext();
-    if (dock.confirm?.includes(action)) await this.#confirm(action, params);
-    const session = this.#session;
-    if (!session || contextId !== this.contextId) throw staleContext();
-    const answer = await inTime(transport.act(session, { requestId, contextId, action, params }), this.#limits.action);
-    notice?.({ type: "action", dock, agent: session.context.agent, action, params });
-    this.refresh();
-    return answer;
-  }
-
-  /**
-   * @param {string} action
-   * @param {Record<string, unknown>} params
-   */
-  async #confirm(action, params) {
-    const { confirm } = this.#options;
-    const question = (this.#question = new AbortController());
-    const { signal } = question;
-    const ended = new Promise((_, reject) => signal.addEventListener("abort", () => reject(staleContext()), { once: true }));
-    try {
-      const answer = confirm?.({ dock: this.#dock, action, params, context: this.#session?.context, signal }) ?? Promise.resolve(false);
-      const agreed = await inTime(Promise.race([answer, ended]), this.#limits.confirm);
-      if (agreed !== true) throw new DockError("REJECTED", "the agent has declined");
-    } finally {
-      this.#question = null;
-      question.abort(); // a dialog that is still open closes
-    }
+    const { verdict, reason, result } = this.#desk.take(message);
+    this.#seen(event, verdict, reason);
+    this.#post(nativeMessage("result", { requestId: message.requestId, ...(await result) }));
   }
 
   // What others see.
@@ -407,17 +346,4 @@ export class DockHost {
 
   /** @param {keyof typeof frameTexts} name */
   #text(name) { return this.#options.texts?.[name] ?? frameTexts[name]; }
-}
-
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {number} limit  in milliseconds
- * @returns {Promise<T>}  rejects with TIMEOUT
- */
-function inTime(promise, limit) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new DockError("TIMEOUT", "it has taken too long")), limit);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
