@@ -54,7 +54,8 @@ func mountDocks(r gin.IRouter) {
 	for _, name := range filesIn(dockFiles, "docks") {
 		switch name {
 		case "index.html":
-			r.GET("/docks", embedded(dockFiles, "docks/"+name, "Content-Security-Policy", guidePolicy, "Cache-Control", cacheAsked))
+			r.GET("/docks", embedded(dockFiles, "docks/"+name,
+				"Content-Security-Policy", guidePolicy, "Cache-Control", cacheAsked))
 		case "playground.html":
 			r.GET("/docks/playground", embedded(dockFiles, "docks/"+name, "Content-Security-Policy", playgroundPolicy,
 				"Cache-Control", cacheAsked, "Referrer-Policy", "strict-origin"))

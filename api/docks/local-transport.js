@@ -82,7 +82,13 @@ export class LocalTransport {
     } catch (error) {
       const status = error.code === "STALE_CONTEXT" ? 409 : error.code === "RATE_LIMITED" ? 429 : 200;
       const answer = { error: { code: error.code, message: error.message } };
-      this.#tell("POST", path, action, status, status === 200 ? { requestId: action.requestId, status: "rejected", ...answer } : answer);
+      this.#tell(
+        "POST",
+        path,
+        action,
+        status,
+        status === 200 ? { requestId: action.requestId, status: "rejected", ...answer } : answer,
+      );
       throw error;
     }
   }
@@ -110,8 +116,13 @@ export class LocalTransport {
     this.#conversationId = conversationId;
     const context = structuredClone(this.contexts.get(conversationId));
     const session = {
-      id: this.#open ?? "", contextId: this.#contextId, context, appContext: appContextOf(context),
-      token: await this.#token(context), url: fillIn(this.dock.url, { ...context, dock: this.dock }), dock: this.dock,
+      id: this.#open ?? "",
+      contextId: this.#contextId,
+      context,
+      appContext: appContextOf(context),
+      token: await this.#token(context),
+      url: fillIn(this.dock.url, { ...context, dock: this.dock }),
+      dock: this.dock,
     };
     this.#tell(method, path, body, status, session);
     return session;
@@ -120,8 +131,12 @@ export class LocalTransport {
   /** @param {any} context */
   #token({ conversation, contact, agent }) {
     return signToken(this.secret, {
-      aud: this.dock.id, sub: agent?.id, tenantId: "00000000-0000-0000-0000-000000000000", conversationId: conversation?.id,
-      contactId: contact?.id, contextId: this.#contextId,
+      aud: this.dock.id,
+      sub: agent?.id,
+      tenantId: "00000000-0000-0000-0000-000000000000",
+      conversationId: conversation?.id,
+      contactId: contact?.id,
+      contextId: this.#contextId,
     });
   }
 
@@ -135,15 +150,29 @@ const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
 /** The placeholders that a dock's URL can have, besides contact.customFields.… and conversation.customFields.… */
 export const placeholders = [
-  "agent.email", "agent.id", "agent.name", "agent.number", "contact.email", "contact.id", "contact.name", "contact.number",
-  "contact.phone", "conversation.channel", "conversation.externalReference", "conversation.id", "conversation.number", "dock.id",
+  "agent.email",
+  "agent.id",
+  "agent.name",
+  "agent.number",
+  "contact.email",
+  "contact.id",
+  "contact.name",
+  "contact.number",
+  "contact.phone",
+  "conversation.channel",
+  "conversation.externalReference",
+  "conversation.id",
+  "conversation.number",
+  "dock.id",
   "tenant.id",
 ];
 
 /** The first name in a URL that is no placeholder. @param {string} url @returns {string | undefined} */
 export function unknownPlaceholder(url) {
   const custom = /^(contact|conversation)\.customFields\.[a-z0-9_]{1,64}$/;
-  return [...url.matchAll(placeholder)].map((found) => found[1]).find((name) => !placeholders.includes(name) && !custom.test(name));
+  return [...url.matchAll(placeholder)]
+    .map((found) => found[1])
+    .find((name) => !placeholders.includes(name) && !custom.test(name));
 }
 
 /**
@@ -171,20 +200,29 @@ function change(action, params, conversation) {
   const now = new Date().toISOString();
   const always = { version: (conversation.version ?? 0) + 1, updatedAt: now };
   switch (action) {
-    case "addTag": return { ...always, tags: [...new Set([...(conversation.tags ?? []), checked.tag])].sort() };
-    case "resolve": return { ...always, status: "done", snoozedUntil: null, resolvedAt: now };
-    case "snooze": return { ...always, status: "snoozed", snoozedUntil: new Date(checked.until).toISOString() };
-    case "sendMessage": return { ...always, engagement: "engaged", lastMessageAt: now };
-    default: return { ...always, ...assigned(checked) };
+    case "addTag":
+      return { ...always, tags: [...new Set([...(conversation.tags ?? []), checked.tag])].sort() };
+    case "resolve":
+      return { ...always, status: "done", snoozedUntil: null, resolvedAt: now };
+    case "snooze":
+      return { ...always, status: "snoozed", snoozedUntil: new Date(checked.until).toISOString() };
+    case "sendMessage":
+      return { ...always, engagement: "engaged", lastMessageAt: now };
+    default:
+      return { ...always, ...assigned(checked) };
   }
 }
 
 /** @param {string} action @param {string} status */
-const wrongStatus = (action, status) => new DockError("INVALID_TRANSITION", `${action} is not possible: the conversation is ${status}`);
+const wrongStatus = (action, status) =>
+  new DockError("INVALID_TRANSITION", `${action} is not possible: the conversation is ${status}`);
 
 /** @param {Record<string, any>} to */
 function assigned({ agentId, agentEmail, teamId, teamName }) {
-  const agent = agentId || agentEmail ? { assigneeId: agentId ?? null, assignee: { id: agentId ?? null, name: agentEmail ?? agentId } } : {};
+  const agent =
+    agentId || agentEmail
+      ? { assigneeId: agentId ?? null, assignee: { id: agentId ?? null, name: agentEmail ?? agentId } }
+      : {};
   const team = teamId || teamName ? { teamId: teamId ?? null, team: { id: teamId ?? null, name: teamName ?? teamId } } : {};
   return { ...agent, ...team };
 }
@@ -193,7 +231,12 @@ function assigned({ agentId, agentEmail, teamId, teamName }) {
 const checks = {
   addTag: (params) => only(params, { tag: (v) => isText(v, 100) || "a tag's name of 1 to 100 characters" }),
   assign(params) {
-    const words = { agentId: isId, agentEmail: isEmail, teamId: isId, teamName: (/** @type {any} */ v) => isText(v, 100) || "a team's name" };
+    const words = {
+      agentId: isId,
+      agentEmail: isEmail,
+      teamId: isId,
+      teamName: (/** @type {any} */ v) => isText(v, 100) || "a team's name",
+    };
     const given = only(params, words);
     if (given.agentId && given.agentEmail) throw invalid("agentId and agentEmail: give one of them");
     if (given.teamId && given.teamName) throw invalid("teamId and teamName: give one of them");
@@ -221,7 +264,8 @@ const isEmail = (v) => (isText(v, 255) && /^\S+@\S+$/.test(v)) || "an e-mail add
 const isBody = (v) => (typeof v === "string" && v.length <= maxText) || "text of at most 256 KiB";
 /** @param {any} v */
 function isSnoozeTime(v) {
-  const at = typeof v === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(v) ? Date.parse(v) : NaN;
+  const at =
+    typeof v === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(v) ? Date.parse(v) : NaN;
   return (at > Date.now() && at <= Date.now() + maxSnooze) || "a time in RFC 3339, in the future, at most 366 days ahead";
 }
 
@@ -231,7 +275,8 @@ function isSnoozeTime(v) {
  */
 function only(params, rules) {
   for (const [name, value] of Object.entries(params)) {
-    if (!Object.hasOwn(rules, name)) throw invalid(`${name}: there is no such parameter; ${Object.keys(rules).join(", ") || "none"} can be given`);
+    if (!Object.hasOwn(rules, name))
+      throw invalid(`${name}: there is no such parameter; ${Object.keys(rules).join(", ") || "none"} can be given`);
     const verdict = rules[name](value);
     if (verdict !== true) throw invalid(`${name}: it has to be ${verdict}`);
   }

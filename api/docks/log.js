@@ -26,38 +26,57 @@ export class Log {
     const colour = { accepted: "ok", sent: "", refused: "danger", ignored: "warn" }[verdict];
     const refusal = refusalIn(data);
     this.#add({
-      kind: "message", trouble: verdict === "refused" || verdict === "ignored" || refusal !== null,
-      way: direction === "in" ? "dock → host" : "host → dock", what: nameOf(data),
-      badge: refusal?.code ?? verdict, colour: refusal ? "danger" : colour, why: reason ?? refusal?.message ?? "",
-      parts: [["Copy", pretty(data)]], about: direction === "in" ? `from ${origin}` : `to ${origin}`,
+      kind: "message",
+      trouble: verdict === "refused" || verdict === "ignored" || refusal !== null,
+      way: direction === "in" ? "dock → host" : "host → dock",
+      what: nameOf(data),
+      badge: refusal?.code ?? verdict,
+      colour: refusal ? "danger" : colour,
+      why: reason ?? refusal?.message ?? "",
+      parts: [["Copy", pretty(data)]],
+      about: direction === "in" ? `from ${origin}` : `to ${origin}`,
     });
   }
 
   /** A request that would have gone to the server. @param {Sent} sent */
   request({ method, path, body, status, answer }) {
     const trouble = status >= 400 || /** @type {any} */ (answer)?.status === "rejected";
-    const curl = `curl -X ${method} ${location.origin}${path}` + (body === undefined ? "" : ` -H 'Content-Type: application/json' \\\n  -d ${quoted(body)}`);
+    const curl =
+      `curl -X ${method} ${location.origin}${path}` +
+      (body === undefined ? "" : ` -H 'Content-Type: application/json' \\\n  -d ${quoted(body)}`);
     this.#add({
-      kind: "request", trouble, way: "host → server", what: `${method} ${short(path)}`, badge: String(status),
-      colour: trouble ? "danger" : "info", why: "", about: "as it would have been sent",
-      parts: [["Copy as curl", body === undefined ? curl : pretty(body), curl], ["Copy answer", pretty(answer ?? "no content")]],
+      kind: "request",
+      trouble,
+      way: "host → server",
+      what: `${method} ${short(path)}`,
+      badge: String(status),
+      colour: trouble ? "danger" : "info",
+      why: "",
+      about: "as it would have been sent",
+      parts: [
+        ["Copy as curl", body === undefined ? curl : pretty(body), curl],
+        ["Copy answer", pretty(answer ?? "no content")],
+      ],
     });
   }
 
   /**
-   * @param {{kind: string, trouble: boolean, way: string, what: string, badge: string, colour: string, why: string, about: string,
-   *   parts: string[][]}} entry
+   * @param {{kind: string, trouble: boolean, way: string, what: string, badge: string, colour: string, why: string,
+   *   about: string, parts: string[][]}} entry
    */
   #add({ kind, trouble, way, what, badge, colour, why, about, parts }) {
     const follows = this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 8;
     const at = new Date();
     const summary = make("summary", "", [
       make("time", "", [at.toLocaleTimeString("en-GB") + "." + String(at.getMilliseconds()).padStart(3, "0")]),
-      make("span", "way", [way]), make("span", "what", [what]), make("span", `badge ${colour}`, [badge]),
+      make("span", "way", [way]),
+      make("span", "what", [what]),
+      make("span", `badge ${colour}`, [badge]),
     ]);
     if (why) summary.append(make("span", "why", [why]));
     const inside = make("div", "inside", [make("p", "muted", [about])]);
-    for (const [label, text, copied = text] of parts) inside.append(make("div", "copies", [copyButton(label, copied)]), make("pre", "", [text]));
+    for (const [label, text, copied = text] of parts)
+      inside.append(make("div", "copies", [copyButton(label, copied)]), make("pre", "", [text]));
     const item = make("li", "", [make("details", "", [summary, inside])]);
     item.dataset.kind = kind;
     if (trouble) item.dataset.trouble = "";
@@ -107,9 +126,14 @@ export function copyButton(label, text) {
   const button = /** @type {HTMLButtonElement} */ (make("button", "small", [label]));
   button.type = "button";
   button.addEventListener("click", async () => {
-    const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+    const done = await navigator.clipboard?.writeText(text).then(
+      () => true,
+      () => false,
+    );
     button.textContent = done ? "Copied" : "Not allowed here";
-    setTimeout(() => { button.textContent = label; }, 1500);
+    setTimeout(() => {
+      button.textContent = label;
+    }, 1500);
   });
   return button;
 }

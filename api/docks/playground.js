@@ -18,7 +18,8 @@ const contexts = new Map(samples.map((context) => [context.conversation.id, stru
 /** @type {LocalTransport | null} */ let transport = null;
 let shown = samples[0].conversation.id; // the conversation in the editor
 
-const theme = () => document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+const theme = () =>
+  document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
 // The dock.
 
@@ -27,8 +28,12 @@ function dock() {
   const url = $("url").value.trim();
   const chosen = Object.fromEntries(ACTIONS.map((action) => [action, $(`action-${action}`).value]));
   return {
-    id: dockId, name: "Your dock", url, permissions: ["clipboard-write"],
-    actions: ACTIONS.filter((action) => chosen[action] !== "no"), confirm: ACTIONS.filter((action) => chosen[action] === "confirm"),
+    id: dockId,
+    name: "Your dock",
+    url,
+    permissions: ["clipboard-write"],
+    actions: ACTIONS.filter((action) => chosen[action] !== "no"),
+    confirm: ACTIONS.filter((action) => chosen[action] === "confirm"),
   };
 }
 
@@ -38,10 +43,25 @@ async function load() {
   if (unknown || !$("url").value.trim()) return;
   await host?.close();
   remember();
-  transport = new LocalTransport({ dock: dock(), contexts, secret: $("secret").value, onSent: (sent) => { log.request(sent); followServer(); } });
+  transport = new LocalTransport({
+    dock: dock(),
+    contexts,
+    secret: $("secret").value,
+    onSent: (sent) => {
+      log.request(sent);
+      followServer();
+    },
+  });
   host = new DockHost($("dock"), {
-    dock: transport.dock, transport, theme: theme(), locale: navigator.language, visible: isVisible(),
-    onMessage: (seen) => log.message(seen), onState: showState, notice, confirm,
+    dock: transport.dock,
+    transport,
+    theme: theme(),
+    locale: navigator.language,
+    visible: isVisible(),
+    onMessage: (seen) => log.message(seen),
+    onState: showState,
+    notice,
+    confirm,
   });
   await host.setConversation(shown);
 }
@@ -51,7 +71,11 @@ const isVisible = () => $("visible").getAttribute("aria-pressed") === "true";
 /** @param {import("/sdk/dock-host.js").State} state */
 function showState({ name, reason }) {
   const [text, colour] = {
-    closed: ["not loaded", ""], loading: ["loading", ""], open: ["open", "ok"], quiet: ["loaded, silent", "warn"], failed: ["failed", "danger"],
+    closed: ["not loaded", ""],
+    loading: ["loading", ""],
+    open: ["open", "ok"],
+    quiet: ["loaded, silent", "warn"],
+    failed: ["failed", "danger"],
   }[name];
   $("state").textContent = text;
   $("state").className = `badge ${colour}`.trim();
@@ -60,8 +84,10 @@ function showState({ name, reason }) {
 
 /** @param {import("/sdk/dock-host.js").Notice} told */
 function notice(told) {
-  const text = told.type === "text" ? `${told.dock.name}: ${told.text}`
-    : `${told.agent?.name ?? "The agent"}, via ${told.dock.name}: ${told.action} ${JSON.stringify(told.params)}`;
+  const text =
+    told.type === "text"
+      ? `${told.dock.name}: ${told.text}`
+      : `${told.agent?.name ?? "The agent"}, via ${told.dock.name}: ${told.action} ${JSON.stringify(told.params)}`;
   $("notices").append(make("p", "notice", [text]));
   if ($("notices").childElementCount > 5) $("notices").firstElementChild.remove();
   $("notices").scrollTop = $("notices").scrollHeight;
@@ -75,7 +101,9 @@ function confirm({ dock, action, params, signal }) {
   dialog.returnValue = "no";
   dialog.showModal();
   signal.addEventListener("abort", () => dialog.close("no"), { once: true });
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) =>
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }),
+  );
 }
 
 // The settings.
@@ -97,7 +125,9 @@ function editContext() {
   } catch (error) {
     return problem("context-problem", `Not JSON yet: ${error.message}`);
   }
-  const missing = ["conversation", "contact", "agent"].find((key) => typeof edited?.[key] !== "object" || edited[key] === null);
+  const missing = ["conversation", "contact", "agent"].find(
+    (key) => typeof edited?.[key] !== "object" || edited[key] === null,
+  );
   if (missing) return problem("context-problem", `${missing} is missing: the context has conversation, contact and agent.`);
   problem("context-problem");
   contexts.set(shown, edited);
@@ -121,7 +151,9 @@ function remember() {
   const actions = Object.fromEntries(ACTIONS.map((action) => [action, $(`action-${action}`).value]));
   try {
     localStorage.setItem("atender.playground", JSON.stringify({ url: $("url").value, actions }));
-  } catch { /* a browser that keeps nothing */ }
+  } catch {
+    /* a browser that keeps nothing */
+  }
 }
 
 function recall() {
@@ -129,7 +161,9 @@ function recall() {
     const { url = "", actions = {} } = JSON.parse(localStorage.getItem("atender.playground") ?? "{}");
     $("url").value = url;
     for (const action of ACTIONS) $(`action-${action}`).value = actions[action] ?? "yes";
-  } catch { /* what was kept is not ours */ }
+  } catch {
+    /* what was kept is not ours */
+  }
   const asked = new URLSearchParams(location.hash.slice(1)).get("url");
   if (asked) $("url").value = asked;
 }
@@ -174,10 +208,14 @@ $("secret").addEventListener("change", () => {
   $("secret-problem").hidden = !$("secret").value || Boolean(globalThis.crypto?.subtle);
   host?.refresh();
 });
-$("show").addEventListener("change", () => { $("entries").dataset.show = $("show").value; });
+$("show").addEventListener("change", () => {
+  $("entries").dataset.show = $("show").value;
+});
 $("clear").addEventListener("click", () => log.clear());
 
-function showTheme() { $("theme").textContent = `Theme: ${theme()}`; }
+function showTheme() {
+  $("theme").textContent = `Theme: ${theme()}`;
+}
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   showTheme();

@@ -68,7 +68,9 @@ export class ActionDesk {
     return { verdict: refusal ? "refused" : "accepted", reason: refusal?.message, result };
   }
 
-  #contextId() { return this.host.session()?.contextId ?? null; }
+  #contextId() {
+    return this.host.session()?.contextId ?? null;
+  }
 
   /**
    * @param {Record<string, any>} message
@@ -93,9 +95,12 @@ export class ActionDesk {
    * @param {() => Promise<T>} work
    */
   #inTurn(work) {
-    if (this.#waiting >= this.host.limits.waiting) throw new DockError("RATE_LIMITED", "too many actions wait for their turn");
+    if (this.#waiting >= this.host.limits.waiting)
+      throw new DockError("RATE_LIMITED", "too many actions wait for their turn");
     this.#waiting++;
-    const turn = this.#turn.then(work).finally(() => { this.#waiting--; });
+    const turn = this.#turn.then(work).finally(() => {
+      this.#waiting--;
+    });
     this.#turn = turn.catch(() => {});
     return turn;
   }
@@ -123,7 +128,9 @@ export class ActionDesk {
     const { limits, confirm } = this.host;
     const question = (this.#question = new AbortController());
     const { signal } = question;
-    const dropped = new Promise((_, reject) => signal.addEventListener("abort", () => reject(staleContext()), { once: true }));
+    const dropped = new Promise((_, reject) =>
+      signal.addEventListener("abort", () => reject(staleContext()), { once: true }),
+    );
     try {
       const context = this.host.session()?.context;
       const answer = confirm?.({ dock: this.host.dock(), action, params, context, signal }) ?? Promise.resolve(false);

@@ -3,7 +3,12 @@
 
 /** What a dock's page may do. It cannot navigate the page it is in. */
 const sandbox = [
-  "allow-scripts", "allow-same-origin", "allow-forms", "allow-popups", "allow-popups-to-escape-sandbox", "allow-downloads",
+  "allow-scripts",
+  "allow-same-origin",
+  "allow-forms",
+  "allow-popups",
+  "allow-popups-to-escape-sandbox",
+  "allow-downloads",
   "allow-storage-access-by-user-activation",
 ].join(" ");
 
@@ -112,11 +117,19 @@ export class DockFrame {
   }
 
   /** Of the frame; null without one. */
-  get window() { return this.#frame?.contentWindow ?? null; }
+  get window() {
+    return this.#frame?.contentWindow ?? null;
+  }
   /** Of the page that the frame was told to show. */
-  get url() { return this.#url; }
-  get origin() { return new URL(this.#url).origin; }
-  get loaded() { return this.#loaded; }
+  get url() {
+    return this.#url;
+  }
+  get origin() {
+    return new URL(this.#url).origin;
+  }
+  get loaded() {
+    return this.#loaded;
+  }
 
   /** Shows a page. Whoever listens to it has to listen by now. @param {string} url */
   navigate(url) {
@@ -138,7 +151,10 @@ export class DockFrame {
     frame.title = this.on.name;
     frame.setAttribute("sandbox", sandbox);
     frame.referrerPolicy = "strict-origin";
-    frame.allow = this.on.permissions().filter((name) => /^[a-z-]+$/.test(name)).join("; ");
+    frame.allow = this.on
+      .permissions()
+      .filter((name) => /^[a-z-]+$/.test(name))
+      .join("; ");
     frame.addEventListener("load", () => this.#onLoad());
     frame.src = url;
     this.#frame = frame;
@@ -182,7 +198,8 @@ export class DockFrame {
 
   #pingLater() {
     this.#timer("ping", this.on.limits.ping, () => {
-      if (!this.element.ownerDocument.hidden) { // pages in the background are slowed down
+      if (!this.element.ownerDocument.hidden) {
+        // pages in the background are slowed down
         this.on.ping();
         if (!this.#timers.has("pong")) this.#timer("pong", this.on.limits.pong, () => this.fail(this.on.texts.notAnswering));
       }

@@ -96,20 +96,31 @@ export class DockHost {
       state: (name, reason) => this.#setState({ name, reason }),
     });
     this.#desk = new ActionDesk({
-      limits: this.#limits, dock: () => this.#dock, session: () => (this.contextId ? this.#session : null),
-      transport: options.transport, confirm: options.confirm, notice: options.notice, refresh: () => this.refresh(),
+      limits: this.#limits,
+      dock: () => this.#dock,
+      session: () => (this.contextId ? this.#session : null),
+      transport: options.transport,
+      confirm: options.confirm,
+      notice: options.notice,
+      refresh: () => this.refresh(),
     });
     element.ownerDocument.defaultView?.addEventListener("message", this.#receive);
   }
 
   /** What the agent sees. */
-  get state() { return this.#state; }
+  get state() {
+    return this.#state;
+  }
 
   /** As the server knows it, once it has said so. @returns {Dock} */
-  get #dock() { return { actions: [], ...this.#options.dock, ...this.#session?.dock }; }
+  get #dock() {
+    return { actions: [], ...this.#options.dock, ...this.#session?.dock };
+  }
 
   /** The context that counts now; null while the agent has moved on and the server has not answered yet. */
-  get contextId() { return this.#session && this.#sessionFor === this.#wanted ? this.#session.contextId : null; }
+  get contextId() {
+    return this.#session && this.#sessionFor === this.#wanted ? this.#session.contextId : null;
+  }
 
   /**
    * The agent looks at this conversation now, or at none. From this moment no action counts that was meant for another.
@@ -165,7 +176,9 @@ export class DockHost {
 
   /** Brings session and dock to where the agent is. Calls that come while it is under way join it. */
   #sync() {
-    this.#syncing ??= this.#catchUp().finally(() => { this.#syncing = null; });
+    this.#syncing ??= this.#catchUp().finally(() => {
+      this.#syncing = null;
+    });
     return this.#syncing;
   }
 
@@ -269,7 +282,8 @@ export class DockHost {
   /** @param {MessageEvent} event */
   #receive = (event) => {
     const window = this.#frame.window;
-    if (!window || event.source !== window) return this.#seen(event, "ignored", "it is from another window than the dock's frame");
+    if (!window || event.source !== window)
+      return this.#seen(event, "ignored", "it is from another window than the dock's frame");
     if (event.origin !== this.#frame.origin) {
       return this.#seen(event, "ignored", `its origin is ${event.origin}, the dock's is ${this.#frame.origin}`);
     }
@@ -345,5 +359,7 @@ export class DockHost {
   }
 
   /** @param {keyof typeof frameTexts} name */
-  #text(name) { return this.#options.texts?.[name] ?? frameTexts[name]; }
+  #text(name) {
+    return this.#options.texts?.[name] ?? frameTexts[name];
+  }
 }

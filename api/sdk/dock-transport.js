@@ -70,8 +70,11 @@ export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(glob
     let response, answer;
     try {
       response = await fetch(new URL(path, base), {
-        method, headers, credentials: token ? "omit" : "same-origin",
-        body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(callTime),
+        method,
+        headers,
+        credentials: token ? "omit" : "same-origin",
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: AbortSignal.timeout(callTime),
       });
       answer = response.status === 204 ? {} : await response.json();
     } catch (cause) {
@@ -131,7 +134,14 @@ export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(glob
 }
 
 /** Error codes of the API that are not a dock's, by HTTP status. @type {Record<number, string>} */
-const byStatus = { 400: "INVALID_PARAMS", 401: "NOT_FOUND", 403: "NOT_ALLOWED", 404: "NOT_FOUND", 413: "INVALID_PARAMS", 429: "RATE_LIMITED" };
+const byStatus = {
+  400: "INVALID_PARAMS",
+  401: "NOT_FOUND",
+  403: "NOT_ALLOWED",
+  404: "NOT_FOUND",
+  413: "INVALID_PARAMS",
+  429: "RATE_LIMITED",
+};
 
 /**
  * @param {number} status
@@ -140,12 +150,22 @@ const byStatus = { 400: "INVALID_PARAMS", 401: "NOT_FOUND", 403: "NOT_ALLOWED", 
 function refusal(status, answer) {
   const error = isObject(answer?.error) ? answer.error : {};
   if (status === 409 && error.code) return asDockError(error, "UNAVAILABLE");
-  return new DockError(/** @type {any} */ (byStatus[status] ?? "UNAVAILABLE"), error.message ?? `the server answered ${status}`);
+  return new DockError(
+    /** @type {any} */ (byStatus[status] ?? "UNAVAILABLE"),
+    error.message ?? `the server answered ${status}`,
+  );
 }
 
 const dockCodes = new Set([
-  "STALE_CONTEXT", "NOT_ALLOWED", "INVALID_PARAMS", "INVALID_TRANSITION", "UNKNOWN_ACTION", "RATE_LIMITED", "REJECTED",
-  "TIMEOUT", "UNAVAILABLE",
+  "STALE_CONTEXT",
+  "NOT_ALLOWED",
+  "INVALID_PARAMS",
+  "INVALID_TRANSITION",
+  "UNKNOWN_ACTION",
+  "RATE_LIMITED",
+  "REJECTED",
+  "TIMEOUT",
+  "UNAVAILABLE",
 ]);
 
 /**

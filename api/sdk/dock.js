@@ -56,7 +56,8 @@
   window.addEventListener("message", (event) => {
     if (event.source !== window.parent || !hosts.includes(event.origin)) return;
     const message = event.data;
-    if (typeof message !== "object" || message === null || message.protocol !== PROTOCOL || message.version !== VERSION) return;
+    if (typeof message !== "object" || message === null || message.protocol !== PROTOCOL || message.version !== VERSION)
+      return;
     if (message.type === "context") {
       host = event.origin;
       take(message);
@@ -103,7 +104,8 @@
    * @param {object} params
    */
   function act(contextId, action, params) {
-    if (!contextId) return Promise.reject(new DockError("UNAVAILABLE", "no context has come yet: is this page shown as a dock?"));
+    if (!contextId)
+      return Promise.reject(new DockError("UNAVAILABLE", "no context has come yet: is this page shown as a dock?"));
     return new Promise((resolve, reject) => {
       const requestId = randomId();
       const timer = setTimeout(() => {
@@ -133,7 +135,8 @@
       /** @param {Date | string} until */
       snooze: (until) => act(contextId(), "snooze", { until: until instanceof Date ? until.toISOString() : until }),
       /** @param {string | {text?: string, html?: string}} message */
-      sendMessage: (message) => act(contextId(), "sendMessage", typeof message === "string" ? { text: message } : { ...message }),
+      sendMessage: (message) =>
+        act(contextId(), "sendMessage", typeof message === "string" ? { text: message } : { ...message }),
     };
   }
 
@@ -153,7 +156,9 @@
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiting.delete(tell);
-        reject(new DockError("TIMEOUT", "the host has sent no context: is this page shown as a dock, and is data-host right?"));
+        reject(
+          new DockError("TIMEOUT", "the host has sent no context: is this page shown as a dock, and is data-host right?"),
+        );
       }, contextTime);
       const tell = (/** @type {any} */ context) => {
         clearTimeout(timer);
@@ -181,10 +186,17 @@
   }
 
   const dock = {
-    onContext, getContext, notify, resize, connect, DockError,
+    onContext,
+    getContext,
+    notify,
+    resize,
+    connect,
+    DockError,
     ...actionsOn(() => current?.contextId),
     /** The latest context; null before the first. */
-    get context() { return current; },
+    get context() {
+      return current;
+    },
   };
   Object.defineProperty(globalThis, "AtenderDock", { value: dock, configurable: true });
 

@@ -5,7 +5,6 @@ const dock = globalThis.AtenderDock;
 const from = new URL(import.meta.url).origin;
 if (from !== location.origin) dock.connect({ host: from });
 
-export const {
-  onContext, getContext, addTag, assign, resolve, snooze, sendMessage, notify, resize, connect, DockError,
-} = dock;
+export const { onContext, getContext, addTag, assign, resolve, snooze, sendMessage, notify, resize, connect, DockError } =
+  dock;
 export default dock;

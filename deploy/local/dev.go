@@ -338,7 +338,8 @@ Try it, and look at the webhook receiver:
 func (d *dev) summary(r Ready, took time.Duration) {
 	lines := [][2]string{
 		{"API", r.APIURL}, {"API documentation", r.DocsURL}, {"API key", r.APIKey}, {"sandbox API key", r.SandboxAPIKey},
-		{"webhook receiver", r.ReceiverURL}, {"dock playground", r.PlaygroundURL}, {"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},
+		{"webhook receiver", r.ReceiverURL}, {"dock playground", r.PlaygroundURL}, {"sample dock", r.SampleDockURL},
+		{"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},
 		{"PostgreSQL", withoutPassword(r.DatabaseURL)}, {"metrics", r.MetricsURL}, {"logs, data", d.dir},
 		{"for a shell", ". " + d.path(envFile)}, {"for scripts", d.path(readyFile)},
 	}

@@ -182,7 +182,9 @@ func (tab *Tab) Frame(site *Site) *Tab {
 	frame := &Tab{t: tab.t}
 	require.Eventually(tab.t, func() bool {
 		targets, err := chromedp.Targets(tab.ctx)
-		i := slices.IndexFunc(targets, func(i *target.Info) bool { return i.Type == "iframe" && strings.HasPrefix(i.URL, site.Origin) })
+		i := slices.IndexFunc(targets, func(i *target.Info) bool {
+			return i.Type == "iframe" && strings.HasPrefix(i.URL, site.Origin)
+		})
 		if err != nil || i < 0 {
 			return false
 		}

@@ -24,8 +24,8 @@ func TestADockThatDoesNotLoadSaysSoAndIsLoadedAgain(t *testing.T) {
 	}))
 	w.open("native.html?passive", options{"limits": options{"load": 300}})
 	w.tab.Until(`host.state.name === "failed"`)
-	require.Equal(t, "Refunds did not load.", browser.Get[string](w.tab, "host.state.reason"))
-	require.Equal(t, "Refunds did not load.", browser.Get[string](w.tab, `document.querySelector("[role=alert] span").textContent`))
+	require.Equal(t, []string{"Refunds did not load.", "Refunds did not load."}, browser.Get[[]string](w.tab,
+		`[host.state.reason, document.querySelector("[role=alert] span").textContent]`))
 	up.Store(true)
 	w.tab.Click("[role=alert] button")
 	w.docks.Await("context " + first)
@@ -58,15 +58,18 @@ func TestADockThatIsNeverHeardIsAskedAboutOnce(t *testing.T) {
 func TestAServerThatIsAwayIsSaidAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.tab.Do(`window.fetches = []; window.down = true;
-		window.answers = (path) => new Response(JSON.stringify({ id: "s", contextId: "c", token: "t", context: contexts.get(ids[0]), appContext: {},
-			url: %q, dock: { id: "d", name: "Refunds", actions: ["addTag"] } }), { status: 201 })`, w.docks.Origin+"/native.html?passive")
-	w.tab.Do(`Promise.all([import("/sdk/dock-host.js")]).then(([{ DockHost, restTransport }]) => {
-		const fetch = async (url, init) => { fetches.push([init.method, url.pathname, init.headers.Authorization, init.credentials]);
-			if (down) throw new TypeError("away"); return answers(url.pathname); };
-		window.host = new DockHost(document.querySelector("#dock"), { dock: { id: "d", name: "Refunds" }, transport: restTransport({ fetch }) });
+	w.tab.Do(`import("/sdk/dock-host.js").then(({ DockHost, restTransport }) => {
+		Object.assign(window, { fetches: [], down: true });
+		const dock = { id: "d", name: "Refunds", actions: ["addTag"] };
+		const session = { id: "s", contextId: "c", token: "t", context: contexts.get(ids[0]), appContext: {}, url: %q, dock };
+		const fetch = async (url, init) => {
+			fetches.push([init.method, url.pathname, init.headers.Authorization, init.credentials]);
+			if (down) throw new TypeError("away");
+			return new Response(JSON.stringify(session), { status: 201 });
+		};
+		window.host = new DockHost(document.querySelector("#dock"), { dock, transport: restTransport({ fetch }) });
 		return host.setConversation(ids[0]);
-	})`)
+	})`, w.docks.Origin+"/native.html?passive")
 	require.Equal(t, "Refunds cannot be opened. the server cannot be reached", browser.Get[string](w.tab, "host.state.reason"))
 	w.tab.Do("down = false")
 	w.tab.Click("[role=alert] button")

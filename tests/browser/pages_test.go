@@ -49,13 +49,16 @@ func TestThePlaygroundShowsWhatTheSampleDockSaysAndWhatBecomesOfIt(t *testing.T)
 	tab.Until(`document.querySelector("#context").value.includes('"status": "snoozed"')`)
 
 	// The agent moves on: the same page is told.
-	tab.Do(`(() => { const s = document.querySelector("#conversation"); s.selectedIndex = 1; s.dispatchEvent(new Event("change")); })()`)
+	tab.Do(`document.querySelector("#conversation").selectedIndex = 1`)
+	tab.Do(`document.querySelector("#conversation").dispatchEvent(new Event("change"))`)
 	frame.Until(`document.querySelector("#who").textContent === "Mateo Silva"`)
 
 	// A mistake in the context is said, and a URL of this origin is not framed.
-	tab.Do(`(() => { const c = document.querySelector("#context"); c.value = "{"; c.dispatchEvent(new Event("input")); })()`)
+	tab.Do(`document.querySelector("#context").value = "{"`)
+	tab.Do(`document.querySelector("#context").dispatchEvent(new Event("input"))`)
 	tab.Until(`document.querySelector("#context-problem").textContent.startsWith("Not JSON yet")`)
-	tab.Do(`(() => { document.querySelector("#url").value = %q; document.querySelector("#load button").click(); })()`, agent.Origin+"/docks")
+	tab.Do(`document.querySelector("#url").value = %q`, agent.Origin+"/docks")
+	tab.Click("#load button")
 	tab.Until(`document.querySelector("#state").textContent === "failed"`)
 	require.Empty(t, tab.Complaints())
 }
@@ -64,7 +67,8 @@ func TestThePlaygroundShowsWhatTheSampleDockSaysAndWhatBecomesOfIt(t *testing.T)
 func choose(tab *browser.Tab, action, choice string) {
 	const contexts = `[...document.querySelectorAll("#entries .what")].filter((e) => e.textContent === "context").length`
 	before := browser.Get[int](tab, contexts)
-	tab.Do(`(() => { const s = document.querySelector("#action-%s"); s.value = %q; s.dispatchEvent(new Event("change")); })()`, action, choice)
+	tab.Do(`document.querySelector("#action-%s").value = %q`, action, choice)
+	tab.Do(`document.querySelector("#action-%s").dispatchEvent(new Event("change"))`, action)
 	tab.Until(contexts+" > %d", before)
 }
 
@@ -105,6 +109,9 @@ func TestPagesFitPhones(t *testing.T) {
 			require.LessOrEqual(t, browser.Get[int64](tab, "document.documentElement.scrollWidth"), size[0], page)
 			for _, scheme := range []string{"light", "dark"} {
 				tab.Scheme(scheme)
+				if page == "playground" { // the dock follows
+					frame.Until("document.documentElement.dataset.theme === %q", scheme)
+				}
 				picture(t, tab, strings.Join([]string{page, scheme, map[int64]string{1280: "desk", 390: "phone"}[size[0]]}, "-"))
 			}
 		}

@@ -27,7 +27,7 @@ const (
 	// stopWithin is what the product promises after SIGTERM.
 	stopWithin = 25 * time.Second
 	// ports is how many ports a stack takes from its base on.
-	ports = 9
+	ports = 10
 )
 
 // stack is one `atender dev`.
@@ -54,6 +54,8 @@ type ready struct {
 	SandboxAPIKey     string `json:"sandboxApiKey"`
 	TenantID          string `json:"tenantId"`
 	ReceiverURL       string `json:"receiverUrl"`
+	SampleDockURL     string `json:"sampleDockUrl"`
+	PlaygroundURL     string `json:"playgroundUrl"`
 }
 
 // start starts a stack in a directory and waits until it says that it is ready.

@@ -35,8 +35,8 @@ func Handler(apiURL string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := fmt.Sprintf("default-src 'none'; script-src 'unsafe-inline' %[1]s; style-src 'unsafe-inline' %[1]s; img-src data:; "+
-		"base-uri 'none'; form-action 'none'; frame-ancestors %[2]s", apiURL, strings.Join(hosts, " "))
+	policy := fmt.Sprintf("default-src 'none'; script-src 'unsafe-inline' %[1]s; style-src 'unsafe-inline' %[1]s; "+
+		"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors %[2]s", apiURL, strings.Join(hosts, " "))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
