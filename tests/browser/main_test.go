@@ -70,7 +70,10 @@ func product(t testing.TB) http.Handler {
 }
 
 // pages serves the docks of testdata. Ask is what app-early says to its host, in JavaScript.
-func (w *world) pages(ask string) http.Handler {
+func (w *world) pages(ask string) http.Handler { return w.pagesOf(w.agent.Origin, w.agent.Origin, ask) }
+
+// pagesOf serves them for a host that is not where their scripts come from.
+func (w *world) pagesOf(host, scripts, ask string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		page, err := template.ParseFiles("testdata/docks/" + path.Base(r.URL.Path))
 		if err != nil {
@@ -83,7 +86,7 @@ func (w *world) pages(ask string) http.Handler {
 		} else {
 			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 		}
-		_ = page.Execute(rw, map[string]string{"Host": w.agent.Origin, "Ask": ask}) // the reader may be gone
+		_ = page.Execute(rw, map[string]string{"Host": host, "Scripts": scripts, "Ask": ask}) // the reader may be gone
 	})
 }
 
