@@ -51,6 +51,7 @@ type Store struct {
 	pools   []*sql.DB
 	flights flights
 	auth    authCache
+	hashing chan struct{} // has an element for each password that is being hashed
 	times   timeCache
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -81,6 +82,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, log: o.Logger, clock: o.Clock,
 		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims},
+		hashing: make(chan struct{}, hashing),
 	}
 	if s.db, err = throughGORM(pool{db}); err != nil {
 		return nil, err
