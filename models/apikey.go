@@ -19,6 +19,7 @@ import (
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
+	"github.com/atender/atender/models/wire"
 )
 
 // APIKey is a tenant's key. The key itself is shown once, when it is made; the row has its SHA-256, which is enough for
@@ -40,6 +41,14 @@ type APIKey struct {
 
 // TableName implements GORM's Tabler.
 func (APIKey) TableName() string { return "api_keys" }
+
+// Wire is the key's JSON shape, without the key.
+func (k APIKey) Wire() wire.APIKey {
+	return wire.APIKey{
+		ID: k.ID, Name: k.Name, Description: k.Description, Prefix: k.Prefix, Scopes: k.Scopes, Tier: k.Tier,
+		IsActive: k.IsActive, CreatedAt: wire.At(k.CreatedAt), LastUsedAt: wire.AtPtr(k.LastUsedAt), RevokedAt: wire.AtPtr(k.RevokedAt),
+	}
+}
 
 // The prefixes of keys, which tell people and secret scanners what they found.
 const (
@@ -94,6 +103,52 @@ func (s *Store) Keys(ctx context.Context, tenantID uuid.UUID) ([]APIKey, error) 
 	var keys []APIKey
 	err := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("id").Find(&keys).Error
 	return keys, translate(err)
+}
+
+// KeyPage lists a tenant's keys, oldest first and revoked ones included, and returns the cursor of the next page.
+// Errors: VALIDATION_FAILED for a cursor that is not of this list.
+func (s *Store) KeyPage(ctx context.Context, tenantID uuid.UUID, page Page) ([]APIKey, string, error) {
+	at, err := page.after("")
+	if err != nil {
+		return nil, "", err
+	}
+	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	if at != nil {
+		q = q.Where("id > ?", at.ID)
+	}
+	var keys []APIKey
+	if err := q.Order("id").Limit(page.limit() + 1).Find(&keys).Error; err != nil {
+		return nil, "", translate(err)
+	}
+	next := ""
+	if len(keys) > page.limit() {
+		keys = keys[:page.limit()]
+		next = position{ID: keys[len(keys)-1].ID}.cursor()
+	}
+	return keys, next, nil
+}
+
+// Key returns one key. Errors: NOT_FOUND.
+func (s *Store) Key(ctx context.Context, tenantID, keyID uuid.UUID) (APIKey, error) {
+	var key APIKey
+	err := s.db.WithContext(ctx).Take(&key, "tenant_id = ? AND id = ?", tenantID, keyID).Error
+	return key, notFound(err, "API key", keyID)
+}
+
+// GrantKey makes a key on behalf of somebody, who cannot give it more than they have themselves.
+// Errors: SCOPE_MISSING with details.requiredScope, and those of CreateKey.
+func (s *Store) GrantKey(ctx context.Context, by Principal, in NewKey) (key APIKey, plain string, err error) {
+	scopes, err := scope.Expand(in.Scopes)
+	if err != nil {
+		return key, "", problem.Fields(problem.Field{Field: "scopes", Code: "invalid", Message: err.Error()})
+	}
+	for _, one := range scopes {
+		if !by.Can(one) {
+			return key, "", problem.New(problem.Forbidden, "SCOPE_MISSING", "you cannot grant %s, which you do not have yourself", one).
+				With("requiredScope", one)
+		}
+	}
+	return s.CreateKey(ctx, by.TenantID, in)
 }
 
 // RevokeKey ends a key for good; every process refuses it within seconds. Errors: NOT_FOUND.

@@ -14,6 +14,7 @@ import (
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
+	"github.com/atender/atender/models/wire"
 )
 
 // How long a session lives: without a request, and in all.
@@ -145,4 +146,25 @@ func (s *Store) PurgeSignIns(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// SessionWire is the JSON shape of who is signed in. version and temporalUI are the server's; the latter, empty if there
+// is none, is for owners.
+func (s *Store) SessionWire(ctx context.Context, a Agent, version, temporalUI string) (wire.Session, error) {
+	t, err := s.Tenant(ctx, a.TenantID)
+	if err != nil {
+		return wire.Session{}, err
+	}
+	teams := []uuid.UUID{}
+	err = s.db.WithContext(ctx).Raw(`SELECT team_id FROM team_members WHERE tenant_id = ? AND agent_id = ? ORDER BY team_id`,
+		a.TenantID, a.ID).Scan(&teams).Error
+	out := wire.Session{
+		Agent:  wire.SessionAgent{ID: a.ID, Number: a.Number, Name: a.Name, Email: a.Email, TeamIDs: teams},
+		Tenant: wire.SessionTenant{ID: t.ID, Number: t.Number, Name: t.Name, Environment: string(t.Environment)},
+		Role:   string(a.Role), Scopes: scope.OfRole(string(a.Role)), Version: version,
+	}
+	if a.Role == RoleOwner && temporalUI != "" {
+		out.TemporalUIURL = &temporalUI
+	}
+	return out, translate(err)
 }

@@ -21,6 +21,7 @@ func (w *Worker) maintain(ctx context.Context) {
 			{"old partitions dropped", w.retain},
 			{"expired answers deleted", w.purgeAnswers},
 			{"ended sessions deleted", w.deps.Store.PurgeSignIns},
+			{"old counts of use deleted", w.deps.Store.PurgeUsage},
 		} {
 			if err := task.run(ctx); err != nil && ctx.Err() == nil {
 				w.deps.Logger.Error("not all "+task.name, "error", err)
