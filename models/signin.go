@@ -276,3 +276,20 @@ func (s *Store) AgentByEmail(ctx context.Context, tenantID uuid.UUID, email stri
 	err := s.db.WithContext(ctx).Take(&a, "tenant_id = ? AND lower(email) = lower(?)", tenantID, strings.TrimSpace(email)).Error
 	return a, notFound(err, "agent with the e-mail", email)
 }
+
+// StaffMember is an agent, and whether the agent can sign in with a password.
+type StaffMember struct {
+	Agent       `gorm:"embedded"`
+	HasPassword bool
+}
+
+// Staff lists all agents of a tenant, oldest first. Errors: NOT_FOUND for the tenant.
+func (s *Store) Staff(ctx context.Context, tenantID uuid.UUID) (staff []StaffMember, err error) {
+	if _, err := s.Tenant(ctx, tenantID); err != nil {
+		return nil, err
+	}
+	err = s.db.WithContext(ctx).Raw(`SELECT a.*, c.agent_id IS NOT NULL AS has_password FROM agents a
+		LEFT JOIN agent_credentials c ON c.tenant_id = a.tenant_id AND c.agent_id = a.id
+		WHERE a.tenant_id = ? ORDER BY a.id`, tenantID).Scan(&staff).Error
+	return staff, translate(err)
+}

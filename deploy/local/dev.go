@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -43,6 +44,8 @@ type Ready struct {
 	Binary            string    `json:"binary"`           // the atender that runs
 	APIURL            string    `json:"apiUrl,omitempty"` // without a path
 	DocsURL           string    `json:"docsUrl,omitempty"`
+	ConsoleURL        string    `json:"consoleUrl,omitempty"`
+	SignInURL         string    `json:"signInUrl,omitempty"` // works once
 	TemporalUIURL     string    `json:"temporalUiUrl"`
 	TemporalAddress   string    `json:"temporalAddress"`
 	TemporalNamespace string    `json:"temporalNamespace"`
@@ -128,6 +131,8 @@ type dev struct {
 	o        RunOptions
 	term     *terminal
 	receiver *receiver.Receiver
+	// signInURL signs the demo's owner in to the console, once; empty without an owner.
+	signInURL string
 	hangUp   func() // ends the receiver
 }
 
@@ -194,6 +199,11 @@ func (d *dev) prepareData(ctx context.Context) error {
 }
 
 func (s *stack) apiURL() string    { return "http://" + loopback(s.ports.API) }
+
+// publicURL is where browsers go: another host than docks on 127.0.0.1 have, so that the console's cookie, which knows no
+// ports, is not theirs.
+func (s *stack) publicURL() string { return "http://localhost:" + strconv.Itoa(s.ports.API) }
+
 func (d *dev) receiverURL() string { return "http://" + loopback(d.ports.Receiver) }
 
 // webhookCIDRs are where webhooks of the local stack may go besides public addresses: the receiver, and whatever
@@ -216,7 +226,7 @@ func (s *stack) environment() [][2]string {
 		{"ATENDER_HTTP_ADDR", loopback(s.ports.API)},
 		{"ATENDER_METRICS_ADDR", loopback(s.ports.Metrics)},
 		{"ATENDER_WORKER_METRICS_ADDR", loopback(s.ports.WorkerMetrics)},
-		{"ATENDER_PUBLIC_URL", s.apiURL()},
+		{"ATENDER_PUBLIC_URL", s.publicURL()},
 		{"ATENDER_LOG_FORMAT", "text"},
 		{"ATENDER_WEBHOOK_ALLOW_HTTP", "true"},
 		{"ATENDER_WEBHOOK_ALLOW_CIDRS", webhookCIDRs},
@@ -299,6 +309,7 @@ func (d *dev) ready() Ready {
 		return r
 	}
 	r.APIURL, r.DocsURL = d.apiURL(), d.apiURL()+"/docs"
+	r.ConsoleURL, r.SignInURL = d.publicURL()+"/console", d.signInURL
 	r.MetricsURL = "http://" + loopback(d.ports.Metrics) + "/metrics"
 	r.ReceiverURL = d.receiverURL()
 	seeded := d.state.Seeded
@@ -319,6 +330,7 @@ Try it, and look at the webhook receiver:
 // summary tells people where everything is. The database's password is in the env file, not on the screen.
 func (d *dev) summary(r Ready, took time.Duration) {
 	lines := [][2]string{
+		{"console", r.ConsoleURL}, {"  sign in, once", r.SignInURL},
 		{"API", r.APIURL}, {"API documentation", r.DocsURL}, {"API key", r.APIKey}, {"sandbox API key", r.SandboxAPIKey},
 		{"webhook receiver", r.ReceiverURL}, {"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},
 		{"PostgreSQL", withoutPassword(r.DatabaseURL)}, {"metrics", r.MetricsURL}, {"logs, data", d.dir},
