@@ -101,7 +101,7 @@ func (p pages) signIn(c *gin.Context) {
 		p.e.respond(c, err)
 		return
 	}
-	h.endEarlier(c)
+	h.endEarlier(c.Request.Context(), c.Request)
 	c.Header("Set-Cookie", *h.site.cookie(c.Request, in.Token))
 	c.Header("Cache-Control", "no-store")
 	c.Redirect(http.StatusSeeOther, console.Path)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -37,7 +38,7 @@ func (h *handlers) SignIn(ctx context.Context, r contract.SignInRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	h.endEarlier(c)
+	h.endEarlier(ctx, c.Request)
 	body, err := h.store.SessionWire(ctx, in.Agent, h.version, h.workflowsURL)
 	return contract.SignIn201JSONResponse{
 		Body: body, Headers: contract.SignIn201ResponseHeaders{SetCookie: h.site.cookie(c.Request, in.Token)},
@@ -45,15 +46,16 @@ func (h *handlers) SignIn(ctx context.Context, r contract.SignInRequestObject) (
 }
 
 // endEarlier ends the session that a browser had before it signed in anew.
-func (h *handlers) endEarlier(c *gin.Context) {
-	ctx := c.Request.Context()
-	if p, err := h.store.AuthenticateSession(ctx, h.site.token(c.Request)); err == nil {
+func (h *handlers) endEarlier(ctx context.Context, r *http.Request) {
+	if p, err := h.store.AuthenticateSession(ctx, h.site.token(r)); err == nil {
 		_ = h.store.EndSession(ctx, p) // it ends by itself, only later
 	}
 }
 
 // GetSession implements GET /console/session.
-func (h *handlers) GetSession(ctx context.Context, _ contract.GetSessionRequestObject) (contract.GetSessionResponseObject, error) {
+func (h *handlers) GetSession(ctx context.Context, _ contract.GetSessionRequestObject) (
+	contract.GetSessionResponseObject, error,
+) {
 	ctx, p := caller(ctx)
 	if p.Agent == nil {
 		return nil, errAgentRequired

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,11 +128,18 @@ func TestWritesByCookieAreTheConsolesOwn(t *testing.T) {
 		"of another form": {"Content-Type", "application/xjson"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b.call("POST", path+"/resolve", nil, headers...).refused(403, "ORIGIN_REFUSED")
-			b.call("PUT", path+"/tags/x", nil, headers...).refused(403, "ORIGIN_REFUSED")
-			b.call("DELETE", "/console/session", nil, headers...).refused(403, "ORIGIN_REFUSED")
-			b.call("PUT", "/console/password", object{"newPassword": "another passphrase"}, headers...).refused(403, "ORIGIN_REFUSED")
-			b.call("POST", "/v1/api-keys", object{"name": "x", "scopes": []any{"basic"}}, headers...).refused(403, "ORIGIN_REFUSED")
+			for _, write := range []struct {
+				method, path string
+				body         any
+			}{
+				{"POST", path + "/resolve", nil},
+				{"PUT", path + "/tags/x", nil},
+				{"DELETE", "/console/session", nil},
+				{"PUT", "/console/password", object{"newPassword": "another passphrase"}},
+				{"POST", "/v1/api-keys", object{"name": "x", "scopes": []any{"basic"}}},
+			} {
+				b.call(write.method, write.path, write.body, headers...).refused(403, "ORIGIN_REFUSED")
+			}
 		})
 	}
 	require.Equal(t, "active", b.call("GET", path, nil).want(200).string("status"))
@@ -146,7 +154,9 @@ func TestSigningInIsTheConsolesOwn(t *testing.T) {
 	h := newHarness(t)
 	h.agent("ada@example.com", models.RoleAgent)
 	credentials := object{"email": "ada@example.com", "password": passphrase}
-	for _, headers := range [][]string{{}, {"Origin", "https://evil.example"}, {"Origin", ownOrigin, "Content-Type", "text/plain"}} {
+	for _, headers := range [][]string{
+		{}, {"Origin", "https://evil.example"}, {"Origin", ownOrigin, "Content-Type", "text/plain"},
+	} {
 		a := send(t, h.server.Handler(), "POST", "/console/session", credentials, headers...)
 		a.refused(403, "ORIGIN_REFUSED")
 		require.Empty(t, a.header.Get("Set-Cookie"))
@@ -188,9 +198,11 @@ func TestEachRoleMayDoWhatItMay(t *testing.T) {
 	h := newHarness(t)
 	id := h.call("POST", "/v1/conversations/outbound", least("1")).want(201).string("id")
 	browsers := map[models.Role]*browser{}
-	for _, role := range []models.Role{models.RoleOwner, models.RoleLead, models.RoleAgent, models.RoleReader, models.RoleAnalytics} {
+	for _, role := range []models.Role{"owner", "lead", "agent", "reader", "analytics"} {
 		browsers[role] = h.newBrowser(role)
 	}
+	note, key := object{"direction": "note", "text": "x"}, object{"name": "x", "scopes": []any{"basic"}}
+	webhook := object{"name": "x", "url": "https://127.0.0.1/x", "events": []any{"*"}}
 	for _, op := range []struct {
 		method, path string
 		body         any
@@ -199,25 +211,19 @@ func TestEachRoleMayDoWhatItMay(t *testing.T) {
 	}{
 		{"GET", "/v1/me", nil, 200, []models.Role{"owner", "lead", "agent", "reader", "analytics"}},
 		{"GET", "/v1/conversations", nil, 200, []models.Role{"owner", "lead", "agent", "reader"}},
-		{"POST", "/v1/conversations/" + id + "/messages", object{"direction": "note", "text": "x"}, 201, []models.Role{"owner", "lead", "agent"}},
+		{"POST", "/v1/conversations/" + id + "/messages", note, 201, []models.Role{"owner", "lead", "agent"}},
 		{"PUT", "/v1/conversations/" + id + "/tags/x", nil, 200, []models.Role{"owner", "lead", "agent"}},
 		{"GET", "/v1/webhooks", nil, 200, []models.Role{"owner", "lead"}},
-		{"POST", "/v1/webhooks", object{"name": "x", "url": "https://192.0.2.1/x", "events": []any{"*"}}, 201, []models.Role{"owner"}},
+		{"POST", "/v1/webhooks", webhook, 201, []models.Role{"owner"}},
 		{"GET", "/v1/api-keys", nil, 200, []models.Role{"owner"}},
-		{"POST", "/v1/api-keys", object{"name": "x", "scopes": []any{"basic"}}, 201, []models.Role{"owner"}},
+		{"POST", "/v1/api-keys", key, 201, []models.Role{"owner"}},
 	} {
 		for role, b := range browsers {
 			got := b.call(op.method, op.path, op.body)
-			allowed := false
-			for _, r := range op.may {
-				allowed = allowed || r == role
-			}
-			if !allowed {
-				got.refused(403, "SCOPE_MISSING")
-			} else if op.path != "/v1/webhooks" || op.method != "POST" { // whose address the test's network may not have
+			if slices.Contains(op.may, role) {
 				got.want(op.status)
 			} else {
-				require.NotEqual(t, 403, got.status, got.text)
+				got.refused(403, "SCOPE_MISSING")
 			}
 		}
 	}
@@ -240,7 +246,8 @@ func TestChangingThePasswordGivesThisBrowserANewSession(t *testing.T) {
 		b.call("PUT", "/console/password", object{"currentPassword": "x", "newPassword": "another passphrase"}).wrong())
 	require.Equal(t, []string{"newPassword:too_short"},
 		b.call("PUT", "/console/password", object{"currentPassword": passphrase, "newPassword": "short"}).wrong())
-	changed := b.call("PUT", "/console/password", object{"currentPassword": passphrase, "newPassword": "another passphrase"}).want(204)
+	changed := b.call("PUT", "/console/password",
+		object{"currentPassword": passphrase, "newPassword": "another passphrase"}).want(204)
 	b.call("GET", "/console/session", nil).want(401)
 	other.call("GET", "/console/session", nil).want(401)
 	b.cookie, _, _ = strings.Cut(changed.header.Get("Set-Cookie"), ";")
@@ -249,9 +256,10 @@ func TestChangingThePasswordGivesThisBrowserANewSession(t *testing.T) {
 
 func TestKeysAreNoAgents(t *testing.T) {
 	h := newHarness(t)
+	own := []string{"Origin", ownOrigin, "Content-Type", "application/json"}
 	h.call("GET", "/console/session", nil).refused(403, "AGENT_REQUIRED")
-	h.call("DELETE", "/console/session", nil, "Origin", ownOrigin, "Content-Type", "application/json").refused(403, "AGENT_REQUIRED")
-	h.call("PUT", "/console/password", object{"newPassword": "another passphrase"}, "Origin", ownOrigin).refused(403, "AGENT_REQUIRED")
+	h.call("DELETE", "/console/session", nil, own...).refused(403, "AGENT_REQUIRED")
+	h.call("PUT", "/console/password", object{"newPassword": "another passphrase"}, own...).refused(403, "AGENT_REQUIRED")
 	h.call("GET", "/console/events", nil).refused(403, "AGENT_REQUIRED")
 }
 

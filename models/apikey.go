@@ -46,7 +46,8 @@ func (APIKey) TableName() string { return "api_keys" }
 func (k APIKey) Wire() wire.APIKey {
 	return wire.APIKey{
 		ID: k.ID, Name: k.Name, Description: k.Description, Prefix: k.Prefix, Scopes: k.Scopes, Tier: k.Tier,
-		IsActive: k.IsActive, CreatedAt: wire.At(k.CreatedAt), LastUsedAt: wire.AtPtr(k.LastUsedAt), RevokedAt: wire.AtPtr(k.RevokedAt),
+		IsActive:  k.IsActive,
+		CreatedAt: wire.At(k.CreatedAt), LastUsedAt: wire.AtPtr(k.LastUsedAt), RevokedAt: wire.AtPtr(k.RevokedAt),
 	}
 }
 
@@ -144,8 +145,8 @@ func (s *Store) GrantKey(ctx context.Context, by Principal, in NewKey) (key APIK
 	}
 	for _, one := range scopes {
 		if !by.Can(one) {
-			return key, "", problem.New(problem.Forbidden, "SCOPE_MISSING", "you cannot grant %s, which you do not have yourself", one).
-				With("requiredScope", one)
+			return key, "", problem.New(problem.Forbidden, "SCOPE_MISSING",
+				"you cannot grant %s, which you do not have yourself", one).With("requiredScope", one)
 		}
 	}
 	return s.CreateKey(ctx, by.TenantID, in)

@@ -59,7 +59,8 @@ func startSession(tx *gorm.DB, a Agent, byLink bool) (SignedIn, error) {
 }
 
 // errNotSignedIn is the one answer to all that is no session: what it would have been is nobody's business.
-var errNotSignedIn = problem.New(problem.Unauthorized, "UNAUTHORIZED", "you are not signed in, or the session has ended: sign in again")
+var errNotSignedIn = problem.New(problem.Unauthorized, "UNAUTHORIZED",
+	"you are not signed in, or the session has ended: sign in again")
 
 // AuthenticateSession returns who a session's token belongs to. Errors: UNAUTHORIZED, the same for an unknown token, a
 // session that has ended or was idle for too long, and an agent who is not active.

@@ -254,8 +254,10 @@ func (s *Store) checkCurrent(ctx context.Context, p Principal, current string) e
 		Password string
 		Fresh    bool
 	}
-	err := s.db.WithContext(ctx).Raw(`SELECT coalesce((SELECT password FROM agent_credentials WHERE tenant_id = ? AND agent_id = ?), '') AS password,
-			EXISTS (SELECT FROM sessions WHERE tenant_id = ? AND id = ? AND by_link AND created_at > clock_timestamp() - ?::interval) AS fresh`,
+	err := s.db.WithContext(ctx).Raw(`SELECT
+			coalesce((SELECT password FROM agent_credentials WHERE tenant_id = ? AND agent_id = ?), '') AS password,
+			EXISTS (SELECT FROM sessions WHERE tenant_id = ? AND id = ? AND by_link
+				AND created_at > clock_timestamp() - ?::interval) AS fresh`,
 		p.TenantID, p.Agent.ID, p.TenantID, p.SessionID, freshLink).Scan(&known).Error
 	if err != nil || known.Fresh {
 		return translate(err)

@@ -195,7 +195,8 @@ func TestOneEMailInSeveralTenants(t *testing.T) {
 	require.NoError(t, b.SetPassword(t.Context(), second.ID, mine.ID, "known to the attacker"))
 	failed := 0
 	for range 12 {
-		_, err := b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: "guess guess guess", Tenant: &first.Number})
+		guess := models.SignIn{Email: "ada@example.com", Password: "guess guess guess", Tenant: &first.Number}
+		_, err := b.SignIn(t.Context(), guess)
 		if p, _ := problem.As(err); p.Code == "SIGN_IN_FAILED" {
 			failed++
 		}
@@ -272,7 +273,8 @@ func TestWhatHasRunOutIsDeleted(t *testing.T) {
 	_, err = b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)
 	require.NoError(t, err)
 	rows := func() int {
-		return b.count(`SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM sign_in_links) + (SELECT count(*) FROM sign_in_attempts)`)
+		return b.count(`SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM sign_in_links)
+			+ (SELECT count(*) FROM sign_in_attempts)`)
 	}
 	require.NoError(t, b.PurgeSignIns(t.Context()))
 	require.Equal(t, 3, rows())

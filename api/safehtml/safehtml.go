@@ -23,7 +23,8 @@ const (
 const head = `<!doctype html>
 <html><head><meta charset="utf-8"><title>Message</title><style>
 :root { color-scheme: light; }
-body { font: 14px/1.5 system-ui, sans-serif; margin: 0; padding: 12px; background: #fff; color: #1d1f23; overflow-wrap: break-word; }
+body { font: 14px/1.5 system-ui, sans-serif; margin: 0; padding: 12px; background: #fff; color: #1d1f23;
+  overflow-wrap: break-word; }
 img { max-width: 100%; height: auto; }
 table { max-width: 100%; }
 pre { white-space: pre-wrap; }
@@ -83,10 +84,9 @@ var styles = []string{
 
 func newSanitizer(images Images) *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
-	p.AllowElements("abbr", "b", "bdi", "bdo", "big", "blockquote", "br", "center", "cite", "code", "dd", "del", "dfn", "div", "dl",
-		"dt", "em", "figcaption", "figure", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "ins", "kbd", "li", "mark", "ol",
-		"p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "ul", "var",
-		"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "article", "header", "footer", "main")
+	p.AllowElements(strings.Fields("abbr article b bdi bdo big blockquote br center cite code dd del dfn div dl dt em " +
+		"figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i ins kbd li main mark ol p pre q s samp section small span " +
+		"strike strong sub sup tt u ul var caption col colgroup table tbody td tfoot th thead tr")...)
 	p.AllowAttrs("dir").Matching(word).Globally()
 	p.AllowAttrs("title").Matching(bluemonday.Paragraph).Globally()
 	p.AllowAttrs("align", "valign").Matching(word).Globally()

