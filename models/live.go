@@ -320,6 +320,9 @@ func newsOf(rows []feedRow) []News {
 // lost, and says nothing that cannot be read elsewhere.
 const noticePrefix = "notice/"
 
+// noticeWebhook is the kind of notice about a webhook whose circuit opened or closed, or which was switched off.
+const noticeWebhook = "webhook"
+
 // Notice is the topic to mark after a commit (P9) that tells the tenant's consoles of something that is no event: that a
 // kind of thing, such as dock_action, with this id has changed. version is its own, 0 if it has none.
 func Notice(tenantID uuid.UUID, kind string, id uuid.UUID, version int64) string {

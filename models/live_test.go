@@ -163,3 +163,13 @@ func TestOneAgentCannotTakeAllConnections(t *testing.T) {
 	requireProblem(t, err, "TOO_MANY_CONSOLES")
 	b.listen(b.Store, "")
 }
+
+func TestConsolesHearOfWebhooksInTrouble(t *testing.T) {
+	b := setup(t)
+	l := b.listen(b.Store, "")
+	sub, _ := b.openCircuit()
+	n, _ := until(t, l, sub.ID, anything)
+	require.Equal(t, models.News{Type: "webhook", ID: &sub.ID}, n)
+	b.probe(sub.ID, true)
+	until(t, l, sub.ID, anything)
+}
