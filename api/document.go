@@ -27,6 +27,7 @@ type document struct {
 // operation is what the document says of one method of one path.
 type operation struct {
 	id       string
+	endpoint string   // method and path, as the document writes them
 	public   bool     // needs no key
 	scopes   []string // that the key must have, all of them; none when any valid key will do
 	path     []*parameter
@@ -70,6 +71,7 @@ func openDocument(publicURL string) (*document, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
+			op.endpoint = method + " " + path
 			d.operations[routeKey(method, ginPath(path))] = op
 		}
 	}

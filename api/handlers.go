@@ -19,6 +19,10 @@ type handlers struct {
 	tests    *tests
 	log      *slog.Logger
 	version  string
+
+	site           site
+	workflowsURL   string   // where owners find workflows in Temporal UI; empty for nowhere
+	trustedProxies []string // address ranges
 }
 
 var _ contract.StrictServerInterface = (*handlers)(nil)

@@ -1,98 +1,114 @@
 package api
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
-	"io/fs"
+	"context"
 	"net/http"
-	"path"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/models/problem"
 )
 
-// sdkFiles are the scripts for tool docks, which pages of other origins load, and the style of the pages here.
-//
-//go:embed sdk
-var sdkFiles embed.FS
+// FrameOrigins returns the origins that a tenant's docks may be framed from.
+type FrameOrigins func(ctx context.Context, tenantID uuid.UUID) ([]string, error)
 
-// dockFiles are the pages for people who write docks.
-//
-//go:embed docks
-var dockFiles embed.FS
-
-const (
-	// guidePolicy lets a page load its own scripts and styles, and nothing else.
-	guidePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; " +
-		"form-action 'none'; frame-ancestors 'none'"
-	// playgroundPolicy besides lets the page show whatever its reader wants to try as a dock. It is the only page that
-	// may: the playground has no session, and the frame is sandboxed. Nothing else goes out, not even to the API.
-	playgroundPolicy = guidePolicy + "; frame-src https: http://localhost:* http://127.0.0.1:*"
-)
-
-// How long what is embedded may be kept. Everything has an ETag, so asking again costs little. Docks get a corrected
-// dock.js within the hour; the modules of the host have to be of one version, and are asked for each time.
-const (
-	cacheHour  = "public, max-age=3600, stale-while-revalidate=86400"
-	cacheAsked = "public, no-cache"
-)
-
-// mountDocks serves /sdk/*, the guide for dock authors at /docks, and the playground.
-func mountDocks(r gin.IRouter) {
-	for _, name := range filesIn(sdkFiles, "sdk") {
-		headers := []string{
-			"Access-Control-Allow-Origin", "*", "Cross-Origin-Resource-Policy", "cross-origin", "Cache-Control", cacheAsked,
-		}
-		if name == "dock.js" || name == "dock.mjs" || name == "dock.d.ts" {
-			headers[len(headers)-1] = cacheHour
-		}
-		r.GET("/sdk/"+name, embedded(sdkFiles, "sdk/"+name, headers...))
-	}
-	for _, name := range filesIn(dockFiles, "docks") {
-		switch name {
-		case "index.html":
-			r.GET("/docks", embedded(dockFiles, "docks/"+name,
-				"Content-Security-Policy", guidePolicy, "Cache-Control", cacheAsked))
-		case "playground.html":
-			r.GET("/docks/playground", embedded(dockFiles, "docks/"+name, "Content-Security-Policy", playgroundPolicy,
-				"Cache-Control", cacheAsked, "Referrer-Policy", "strict-origin"))
-		default:
-			r.GET("/docks/"+name, embedded(dockFiles, "docks/"+name, "Cache-Control", cacheAsked))
-		}
-	}
+// pages are the console's own routes that are no JSON.
+type pages struct {
+	handlers *handlers
+	files    *console.Files
+	frames   FrameOrigins    // nil: there are no docks
+	closing  <-chan struct{} // closed when the server stops
+	e        errorResponder
 }
 
-func filesIn(files embed.FS, dir string) (names []string) {
-	entries, _ := fs.ReadDir(files, dir) // embedded, or this would not have been built
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names
+const (
+	signInPath  = console.Path + "/sign-in"
+	maxSignIn   = 4 << 10 // bytes of the form
+	tokenField  = "token"
+	otherOrigin = "It was opened from another page. Open it in a tab of its own."
+)
+
+func (p pages) mount(r gin.IRouter) {
+	r.GET(signInPath, p.showSignIn)
+	r.POST(signInPath, p.signIn)
+	r.GET(eventsPath, p.events)
 }
 
-// embedded serves one embedded file, with an ETag of its content and the given headers: name, value, ….
-func embedded(files embed.FS, name string, headers ...string) gin.HandlerFunc {
-	body, _ := files.ReadFile(name) // embedded, or this would not have been built
-	sum := sha256.Sum256(body)
-	headers = append(headers, "ETag", `"`+hex.EncodeToString(sum[:16])+`"`, "Content-Type", contentType(name))
+// consoleRoute is what the log and the metrics call the console's files.
+const consoleRoute = console.Path + "/*"
+
+// serveOr serves the console's files, and leaves what is none of them to next.
+func (p pages) serveOr(next gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		for i := 0; i < len(headers); i += 2 {
-			c.Header(headers[i], headers[i+1])
+		path := c.Request.URL.Path
+		if c.Request.Method != http.MethodGet || path != console.Path && !strings.HasPrefix(path, console.Path+"/") {
+			next(c)
+			return
 		}
-		http.ServeContent(c.Writer, c.Request, name, time.Time{}, bytes.NewReader(body))
+		c.Status(http.StatusOK) // gin has set 404, since it knows no such route
+		if !p.files.Serve(c.Writer, c.Request, func() []string { return p.frameOrigins(c) }) {
+			c.Status(http.StatusNotFound)
+			next(c)
+			return
+		}
+		c.Set(consoleRoute, true)
+		c.Abort()
 	}
 }
 
-// contentType is the media type of a file by its name; machines differ in what theirs say.
-func contentType(name string) string {
-	if strings.HasSuffix(name, ".d.ts") {
-		return "text/plain; charset=utf-8"
+// frameOrigins are those of the tenant that the browser is signed in to; none if it is not, or nobody can say.
+func (p pages) frameOrigins(c *gin.Context) []string {
+	if p.frames == nil {
+		return nil
 	}
-	return map[string]string{
-		".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
-		".html": "text/html; charset=utf-8",
-	}[path.Ext(name)]
+	ctx := c.Request.Context()
+	who, err := p.handlers.store.AuthenticateSession(ctx, p.handlers.site.token(c.Request))
+	if err != nil {
+		return nil
+	}
+	origins, err := p.frames(ctx, who.TenantID)
+	if err != nil {
+		p.e.log.WarnContext(ctx, "the console is shown without docks", "error", err, "tenantId", who.TenantID)
+	}
+	return origins
+}
+
+// showSignIn shows what a sign-in link opens: a page with a button.
+func (p pages) showSignIn(c *gin.Context) {
+	if err := console.SignInPage(c.Writer, http.StatusOK, c.Query(tokenField), ""); err != nil {
+		p.e.respond(c, err)
+	}
+}
+
+// signIn is that button: it uses the link up and goes to the console. The form has to come from the page, or else others
+// could sign a browser in to an account of theirs.
+func (p pages) signIn(c *gin.Context) {
+	h := p.handlers
+	if err := h.site.checkOrigin(c.Request); err != nil {
+		p.refuse(c, http.StatusForbidden, otherOrigin)
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxSignIn)
+	in, err := h.store.SignInByLink(c.Request.Context(), c.PostForm(tokenField))
+	if known, ok := problem.As(err); ok && known.Kind == problem.Unauthorized {
+		p.refuse(c, http.StatusUnauthorized, "It has been used, or has run out. Ask for another one.")
+		return
+	}
+	if err != nil {
+		p.e.respond(c, err)
+		return
+	}
+	h.endEarlier(c.Request.Context(), c.Request)
+	c.Header("Set-Cookie", *h.site.cookie(c.Request, in.Token))
+	c.Header("Cache-Control", "no-store")
+	c.Redirect(http.StatusSeeOther, console.Path)
+}
+
+func (p pages) refuse(c *gin.Context, status int, why string) {
+	if err := console.SignInPage(c.Writer, status, "", why); err != nil {
+		p.e.respond(c, err)
+	}
 }

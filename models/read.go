@@ -293,3 +293,18 @@ func byID[T any](
 	q := s.db.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
 	return listed(q, page, id)
 }
+
+// MessageHTML returns the HTML of a conversation's message as it came: not to be shown as it is. Errors: NOT_FOUND, also
+// for a message without HTML.
+func (s *Store) MessageHTML(ctx context.Context, tenantID, conversationID, id uuid.UUID) (string, error) {
+	var html *string
+	err := s.db.WithContext(ctx).Raw(`SELECT html FROM messages WHERE tenant_id = ? AND id = ? AND conversation_id = ?`,
+		tenantID, id, conversationID).Scan(&html).Error
+	if err == nil && html == nil {
+		err = gorm.ErrRecordNotFound
+	}
+	if err != nil {
+		return "", notFound(err, "message with HTML", id)
+	}
+	return *html, nil
+}

@@ -51,6 +51,9 @@ type Store struct {
 	pools   []*sql.DB
 	flights flights
 	auth    authCache
+	live    broadcaster
+	usage   keyUsage
+	hashing chan struct{} // has an element for each password that is being hashed
 	times   timeCache
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -81,6 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, log: o.Logger, clock: o.Clock,
 		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims},
+		hashing: make(chan struct{}, hashing), live: broadcaster{arrived: make(chan struct{}, 1)},
 	}
 	if s.db, err = throughGORM(pool{db}); err != nil {
 		return nil, err
@@ -91,6 +95,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() { s.wakeups.Run(ctx) })
 	s.done.Go(func() { s.runAuthCache(ctx) })
+	s.done.Go(func() { s.runUsage(ctx) })
+	s.done.Go(func() { s.runLive(ctx) })
 	return s, nil
 }
 

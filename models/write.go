@@ -295,7 +295,8 @@ func (w *write) insertTimeline(st *statement) {
 // the expression of the shards that got deliveries.
 func (w *write) insertEvents(st *statement) (shards string) {
 	events := w.renderEvents()
-	if len(events) == 0 {
+	if len(events) == 0 { // a note, say: consoles hear of it all the same
+		w.marks = append(w.marks, Notice(w.conversation.TenantID, "conversation", w.conversation.ID, w.conversation.Version))
 		return `'{}'::int[]`
 	}
 	w.marks = append(w.marks, TopicEvents)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -44,6 +45,8 @@ type Ready struct {
 	Binary            string    `json:"binary"`           // the atender that runs
 	APIURL            string    `json:"apiUrl,omitempty"` // without a path
 	DocsURL           string    `json:"docsUrl,omitempty"`
+	ConsoleURL        string    `json:"consoleUrl,omitempty"`
+	SignInURL         string    `json:"signInUrl,omitempty"` // works once
 	TemporalUIURL     string    `json:"temporalUiUrl"`
 	TemporalAddress   string    `json:"temporalAddress"`
 	TemporalNamespace string    `json:"temporalNamespace"`
@@ -133,6 +136,8 @@ type dev struct {
 	receiver *receiver.Receiver
 	hangUp   func() // ends the receiver
 	undock   func() // ends the sample dock
+	// signInURL signs the demo's owner in to the console, once; empty without an owner.
+	signInURL string
 }
 
 // close stops everything. The receiver goes last, so that what the worker still delivers arrives.
@@ -202,7 +207,12 @@ func (d *dev) prepareData(ctx context.Context) error {
 	return nil
 }
 
-func (s *stack) apiURL() string    { return "http://" + loopback(s.ports.API) }
+func (s *stack) apiURL() string { return "http://" + loopback(s.ports.API) }
+
+// publicURL is where browsers go: another host than docks on 127.0.0.1 have, so that the console's cookie, which knows no
+// ports, is not theirs.
+func (s *stack) publicURL() string { return "http://localhost:" + strconv.Itoa(s.ports.API) }
+
 func (d *dev) receiverURL() string { return "http://" + loopback(d.ports.Receiver) }
 
 // sampleDockURL is by 127.0.0.1 where the console is by localhost: a dock is never of the console's own origin, nor site.
@@ -233,7 +243,7 @@ func (s *stack) environment() [][2]string {
 		{"ATENDER_HTTP_ADDR", loopback(s.ports.API)},
 		{"ATENDER_METRICS_ADDR", loopback(s.ports.Metrics)},
 		{"ATENDER_WORKER_METRICS_ADDR", loopback(s.ports.WorkerMetrics)},
-		{"ATENDER_PUBLIC_URL", s.apiURL()},
+		{"ATENDER_PUBLIC_URL", s.publicURL()},
 		{"ATENDER_LOG_FORMAT", "text"},
 		{"ATENDER_WEBHOOK_ALLOW_HTTP", "true"},
 		{"ATENDER_WEBHOOK_ALLOW_CIDRS", webhookCIDRs},
@@ -316,6 +326,7 @@ func (d *dev) ready() Ready {
 		return r
 	}
 	r.APIURL, r.DocsURL = d.apiURL(), d.apiURL()+"/docs"
+	r.ConsoleURL, r.SignInURL = d.publicURL()+"/console", d.signInURL
 	r.MetricsURL = "http://" + loopback(d.ports.Metrics) + "/metrics"
 	r.ReceiverURL, r.SampleDockURL = d.receiverURL(), d.sampleDockURL()
 	r.PlaygroundURL = d.playgroundURL()
@@ -337,6 +348,7 @@ Try it, and look at the webhook receiver:
 // summary tells people where everything is. The database's password is in the env file, not on the screen.
 func (d *dev) summary(r Ready, took time.Duration) {
 	lines := [][2]string{
+		{"console", r.ConsoleURL}, {"  sign in, once", r.SignInURL},
 		{"API", r.APIURL}, {"API documentation", r.DocsURL}, {"API key", r.APIKey}, {"sandbox API key", r.SandboxAPIKey},
 		{"webhook receiver", r.ReceiverURL}, {"dock playground", r.PlaygroundURL}, {"sample dock", r.SampleDockURL},
 		{"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},

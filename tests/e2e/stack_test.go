@@ -45,6 +45,8 @@ type ready struct {
 	Binary            string `json:"binary"`
 	APIURL            string `json:"apiUrl"`
 	DocsURL           string `json:"docsUrl"`
+	ConsoleURL        string `json:"consoleUrl"`
+	SignInURL         string `json:"signInUrl"`
 	TemporalUIURL     string `json:"temporalUiUrl"`
 	TemporalAddress   string `json:"temporalAddress"`
 	TemporalNamespace string `json:"temporalNamespace"`
