@@ -13,8 +13,11 @@ var Surfaces = []string{
 	"settings", "analytics",
 }
 
-// TeamsManage is the one scope that is not read or write: it creates teams.
-const TeamsManage = "teams:manage"
+// The scopes that are not read or write.
+const (
+	TeamsManage       = "teams:manage"       // creates teams
+	WebhooksRedeliver = "webhooks:redeliver" // sends again what a webhook missed; webhooks:write implies it
+)
 
 // Bundles are names for sets of scopes, expanded when a key is made.
 var Bundles = map[string][]string{
@@ -45,7 +48,7 @@ func Expand(names []string) ([]string, error) {
 			continue
 		}
 		surface, action, _ := strings.Cut(name, ":")
-		if name != TeamsManage && (!slices.Contains(Surfaces, surface) || action != "read" && action != "write") {
+		if name != TeamsManage && name != WebhooksRedeliver && (!slices.Contains(Surfaces, surface) || action != "read" && action != "write") {
 			return nil, fmt.Errorf(
 				"there is no scope %q: use <surface>:read or <surface>:write "+
 					"with a surface of %s, or a bundle of basic, integration, read_all, full_access",
@@ -59,11 +62,11 @@ func Expand(names []string) ([]string, error) {
 	return slices.Compact(scopes), nil
 }
 
-// Grants tells whether scopes include the one needed; write implies read.
+// Grants tells whether scopes include the one needed; write implies read, and webhooks:write webhooks:redeliver.
 func Grants(scopes []string, need string) bool {
 	if slices.Contains(scopes, need) {
 		return true
 	}
 	surface, action, _ := strings.Cut(need, ":")
-	return action == "read" && slices.Contains(scopes, surface+":write")
+	return (action == "read" || need == WebhooksRedeliver) && slices.Contains(scopes, surface+":write")
 }
