@@ -17,7 +17,6 @@ import (
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
-	"github.com/atender/atender/models/wire"
 )
 
 // APIKey is a tenant's key. The key itself is shown once, when it is made; the row has its SHA-256, which is enough for
@@ -104,24 +103,6 @@ func (s *Store) RevokeKey(ctx context.Context, tenantID, keyID uuid.UUID) error 
 	}
 	s.wakeups.Mark(topicKeys)
 	return translate(r.Error)
-}
-
-// Principal is who a request comes from: a valid key.
-type Principal struct {
-	TenantID    uuid.UUID
-	KeyID       uuid.UUID
-	KeyName     string
-	Environment Environment
-	Scopes      []string
-	Tier        string
-}
-
-// Can tells whether the key has the scope; write implies read.
-func (p Principal) Can(need string) bool { return scope.Grants(p.Scopes, need) }
-
-// Actor is the key as an actor.
-func (p Principal) Actor() wire.Actor {
-	return wire.Actor{Type: wire.ActorAPIKey, ID: &p.KeyID, Name: p.KeyName}
 }
 
 const (

@@ -289,13 +289,16 @@ func (e MeEnvironment) Valid() bool {
 
 // Defines values for MeType.
 const (
-	APIKey MeType = "api_key"
+	MeTypeAPIKey MeType = "api_key"
+	MeTypeAgent  MeType = "agent"
 )
 
 // Valid indicates whether the value is a known member of the MeType enum.
 func (e MeType) Valid() bool {
 	switch e {
-	case APIKey:
+	case MeTypeAPIKey:
+		return true
+	case MeTypeAgent:
 		return true
 	default:
 		return false
@@ -371,6 +374,33 @@ func (e ReadinessTemporal) Valid() bool {
 	case ReadinessTemporalUnavailable:
 		return true
 	case ReadinessTemporalUnconfigured:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Role.
+const (
+	RoleAgent     Role = "agent"
+	RoleAnalytics Role = "analytics"
+	RoleLead      Role = "lead"
+	RoleOwner     Role = "owner"
+	RoleReader    Role = "reader"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case RoleAgent:
+		return true
+	case RoleAnalytics:
+		return true
+	case RoleLead:
+		return true
+	case RoleOwner:
+		return true
+	case RoleReader:
 		return true
 	default:
 		return false
@@ -553,9 +583,13 @@ type Me struct {
 	Environment MeEnvironment      `json:"environment"`
 	ID          openapi_types.UUID `json:"id"`
 	Name        string             `json:"name"`
-	Scopes      []string           `json:"scopes"`
-	TenantID    openapi_types.UUID `json:"tenantId"`
-	Type        MeType             `json:"type"`
+
+	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	Role     *Role              `json:"role,omitempty"`
+	Scopes   []string           `json:"scopes"`
+	TenantID openapi_types.UUID `json:"tenantId"`
+	Type     MeType             `json:"type"`
 }
 
 // MeEnvironment defines model for Me.Environment.
@@ -731,6 +765,10 @@ type ReadinessTemporal string
 // RetrySchedule Seconds to wait before each further attempt, instead of the default schedule (5 s growing to 12 h, for 72 h). Seven
 // days in all at most.
 type RetrySchedule = []int
+
+// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+type Role string
 
 // SecretRotation defines model for SecretRotation.
 type SecretRotation struct {
@@ -1259,9 +1297,9 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMe What this key is and may do
+	// GetMe What this key, or agent, is and may do
 	//
-	// Needs a valid key and no scope.
+	// Needs a valid key, or an agent who is signed in, and no scope. Agents have a `role`.
 	//
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
 	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1793,9 +1831,9 @@ func (c *HTTPClient) ListEvents(ctx context.Context, params *ListEventsParams, r
 	return c.Client.Do(req)
 }
 
-// GetMe What this key is and may do
+// GetMe What this key, or agent, is and may do
 //
-// Needs a valid key and no scope.
+// Needs a valid key, or an agent who is signed in, and no scope. Agents have a `role`.
 //
 // Corresponds with GET /v1/me (the `GetMe` operationId).
 func (c *HTTPClient) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3566,9 +3604,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
 
-	// GetMeWithResponse What this key is and may do
+	// GetMeWithResponse What this key, or agent, is and may do
 	//
-	// Needs a valid key and no scope.
+	// Needs a valid key, or an agent who is signed in, and no scope. Agents have a `role`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6401,9 +6439,9 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 	return ParseListEventsResponse(rsp)
 }
 
-// GetMeWithResponse What this key is and may do
+// GetMeWithResponse What this key, or agent, is and may do
 //
-// Needs a valid key and no scope.
+// Needs a valid key, or an agent who is signed in, and no scope. Agents have a `role`.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -290,13 +290,16 @@ func (e MeEnvironment) Valid() bool {
 
 // Defines values for MeType.
 const (
-	APIKey MeType = "api_key"
+	MeTypeAPIKey MeType = "api_key"
+	MeTypeAgent  MeType = "agent"
 )
 
 // Valid indicates whether the value is a known member of the MeType enum.
 func (e MeType) Valid() bool {
 	switch e {
-	case APIKey:
+	case MeTypeAPIKey:
+		return true
+	case MeTypeAgent:
 		return true
 	default:
 		return false
@@ -372,6 +375,33 @@ func (e ReadinessTemporal) Valid() bool {
 	case ReadinessTemporalUnavailable:
 		return true
 	case ReadinessTemporalUnconfigured:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Role.
+const (
+	RoleAgent     Role = "agent"
+	RoleAnalytics Role = "analytics"
+	RoleLead      Role = "lead"
+	RoleOwner     Role = "owner"
+	RoleReader    Role = "reader"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case RoleAgent:
+		return true
+	case RoleAnalytics:
+		return true
+	case RoleLead:
+		return true
+	case RoleOwner:
+		return true
+	case RoleReader:
 		return true
 	default:
 		return false
@@ -554,9 +584,13 @@ type Me struct {
 	Environment MeEnvironment      `json:"environment"`
 	ID          openapi_types.UUID `json:"id"`
 	Name        string             `json:"name"`
-	Scopes      []string           `json:"scopes"`
-	TenantID    openapi_types.UUID `json:"tenantId"`
-	Type        MeType             `json:"type"`
+
+	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	Role     *Role              `json:"role,omitempty"`
+	Scopes   []string           `json:"scopes"`
+	TenantID openapi_types.UUID `json:"tenantId"`
+	Type     MeType             `json:"type"`
 }
 
 // MeEnvironment defines model for Me.Environment.
@@ -732,6 +766,10 @@ type ReadinessTemporal string
 // RetrySchedule Seconds to wait before each further attempt, instead of the default schedule (5 s growing to 12 h, for 72 h). Seven
 // days in all at most.
 type RetrySchedule = []int
+
+// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+type Role string
 
 // SecretRotation defines model for SecretRotation.
 type SecretRotation struct {
@@ -1011,7 +1049,7 @@ type ServerInterface interface {
 	// ListEvents Read the event feed
 	// (GET /v1/events)
 	ListEvents(c *gin.Context, params ListEventsParams)
-	// GetMe What this key is and may do
+	// GetMe What this key, or agent, is and may do
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
 	// ListWebhooks List subscriptions
@@ -4570,7 +4608,7 @@ type StrictServerInterface interface {
 	// ListEvents Read the event feed
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
-	// GetMe What this key is and may do
+	// GetMe What this key, or agent, is and may do
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
 	// ListWebhooks List subscriptions
