@@ -1,17 +1,23 @@
 package activities
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/atender/atender/models"
+)
 
 // Metrics are what activities count.
 type Metrics struct {
 	// WakeLag is how late snoozed conversations woke; the guard observes it, too.
 	WakeLag *prometheus.HistogramVec
 
-	deliveries *prometheus.CounterVec
-	requests   prometheus.Histogram
-	eventLag   prometheus.Histogram
-	inFlight   prometheus.Gauge
-	expired    prometheus.Counter
+	dockActions *prometheus.CounterVec
+	dockLag     *prometheus.HistogramVec
+	deliveries  *prometheus.CounterVec
+	requests    prometheus.Histogram
+	eventLag    prometheus.Histogram
+	inFlight    prometheus.Gauge
+	expired     prometheus.Counter
 }
 
 // NewMetrics makes the metrics and registers them.
@@ -20,6 +26,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		WakeLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "atender_wake_lag_seconds", Help: "How late snoozed conversations woke, by who woke them.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
+		}, []string{"by"}),
+		dockActions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atender_dock_actions_total", Help: "Actions of docks, by kind and by what became of them.",
+		}, []string{"action", "outcome"}),
+		dockLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "atender_dock_action_seconds", Help: "Time from an action's arrival to its decision, by who carried it out.",
+			Buckets: []float64{.01, .025, .05, .1, .15, .25, .5, 1, 2.5, 5, 15, 60, 300, 900},
 		}, []string{"by"}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_delivery_attempts_total",
@@ -40,6 +53,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
 		}),
 	}
-	r.MustRegister(m.WakeLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
+	r.MustRegister(m.WakeLag, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
 	return m
+}
+
+// CountDockActions counts what a workflow, or the guard, has decided.
+func (m *Metrics) CountDockActions(by string, decided []models.AppliedDockAction) {
+	for _, d := range decided {
+		m.dockActions.WithLabelValues(d.Action, string(d.State)).Inc()
+		m.dockLag.WithLabelValues(by).Observe(d.Lag.Seconds())
+	}
 }

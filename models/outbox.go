@@ -12,10 +12,13 @@ import (
 const (
 	outboxConversation = "conversation" // poke the conversation's workflow, starting it if need be
 	outboxRetry        = "retry"        // the subscription owes retries
+	outboxDockAction   = "dock_action"  // the conversation's workflow has an action of a dock to carry out
 )
 
-// Lower goes first: an endpoint in trouble before conversations, of which a flood may be waiting.
+// Lower goes first: an agent who is waiting, then an endpoint in trouble, then conversations, of which a flood may be
+// waiting.
 const (
+	priorityDockAction   = 0
 	priorityRetry        = 1
 	priorityConversation = 2
 )
@@ -35,10 +38,14 @@ type OutboxRow struct {
 	Status   *string
 	DueAt    *time.Time
 	Attempts int // of telling it, this one included
+	// DockActionID is the action that the conversation's workflow is told of; nil in rows that tell of no action.
+	DockActionID *uuid.UUID
 }
 
-// IsConversation tells whether the row pokes a conversation's workflow; otherwise it is about a subscription's retries.
-func (r OutboxRow) IsConversation() bool { return r.Kind == outboxConversation }
+// IsConversation tells whether the row is for a conversation's workflow; otherwise it is about a subscription's retries.
+func (r OutboxRow) IsConversation() bool {
+	return r.Kind == outboxConversation || r.Kind == outboxDockAction
+}
 
 // ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Several relays share
 // the work: none sees a row that another has.
@@ -48,7 +55,7 @@ func (s *Store) ClaimOutbox(ctx context.Context, limit int) ([]OutboxRow, error)
 		UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
 		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp()
 			ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
-		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts`, limit).Scan(&rows).Error
+		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id`, limit).Scan(&rows).Error
 	return rows, translate(err)
 }
 

@@ -24,6 +24,9 @@ const (
 	// retriesEvery and retriesAfter are the same for retry workflows, whose waits are longer.
 	retriesEvery = 5 * time.Second
 	retriesAfter = 5 * time.Second
+	// actionsEvery and actionsAfter are the same for actions of docks (P3.6): the API has stopped waiting by then.
+	actionsEvery = time.Second
+	actionsAfter = 5 * time.Second
 	// namespaceEvery is how often it looks whether Temporal still has its data.
 	namespaceEvery = 5 * time.Second
 	walkEvery      = time.Minute
@@ -48,6 +51,7 @@ func (g *guard) run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { every(ctx, guardEvery, g.tickOverdue) })
 	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
+	loops.Go(func() { every(ctx, actionsEvery, g.applyDockActions) })
 	loops.Go(func() { every(ctx, namespaceEvery, g.checkNamespace) })
 	loops.Go(func() { every(ctx, walkEvery, g.walk) })
 	loops.Wait()
@@ -100,7 +104,7 @@ func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
 		g.complain(ctx, "overdue conversation not ticked", err)
 	case tick.Woke: // else its workflow, or somebody, was quicker
 		g.metrics.guardTicks.Inc()
-		g.metrics.wakeLag.WithLabelValues("guard").Observe(tick.Lag.Seconds())
+		g.metrics.acts.WakeLag.WithLabelValues("guard").Observe(tick.Lag.Seconds())
 	}
 }
 
@@ -111,6 +115,22 @@ func (g *guard) pokeRetries(ctx context.Context) {
 		return
 	}
 	g.metrics.guardPokes.Add(float64(n))
+}
+
+// applyDockActions carries out the actions of docks that their workflows are late for, in the order of arrival.
+func (g *guard) applyDockActions(ctx context.Context) {
+	late, err := g.store.LateDockActions(ctx, actionsAfter, guardBatch)
+	if err != nil {
+		g.complain(ctx, "late dock actions not read", err)
+		return
+	}
+	for _, ref := range late {
+		_, decided, err := g.store.ApplyDockAction(ctx, ref.TenantID, ref.ID)
+		g.metrics.acts.CountDockActions("guard", decided)
+		if err != nil {
+			g.complain(ctx, "late dock action not carried out", err)
+		}
+	}
 }
 
 func (g *guard) checkNamespace(ctx context.Context) {

@@ -96,7 +96,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		Metrics: activities.NewMetrics(registry),
 		Log:     deps.Logger,
 	}
-	w.metrics = newMetrics(registry, w.acts.Metrics.WakeLag)
+	w.metrics = newMetrics(registry, w.acts.Metrics)
 	return w, nil
 }
 
@@ -155,6 +155,7 @@ func (w *Worker) workflowWorker() sdkworker.Worker {
 	sdk.RegisterWorkflowWithOptions(workflows.Dispatch, workflow.RegisterOptions{Name: durable.DispatchWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Retry, workflow.RegisterOptions{Name: durable.RetryWorkflow})
 	sdk.RegisterActivityWithOptions(w.acts.TickConversation, activity.RegisterOptions{Name: durable.TickActivity})
+	sdk.RegisterActivityWithOptions(w.acts.ApplyDockAction, activity.RegisterOptions{Name: durable.DockActionActivity})
 	return sdk
 }
 

@@ -1,7 +1,6 @@
 package dockurl
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/atender/atender/models/problem"
@@ -12,16 +11,6 @@ import (
 var Permissions = []string{
 	"autoplay", "camera", "clipboard-read", "clipboard-write", "display-capture", "encrypted-media", "fullscreen",
 	"geolocation", "microphone", "picture-in-picture", "publickey-credentials-get", "web-share",
-}
-
-// CheckPermissions says which of the names, at the named field, are no permissions.
-func CheckPermissions(field string, names []string) []problem.Field {
-	for _, name := range names {
-		if !slices.Contains(Permissions, name) {
-			return refuser(field)("unknown", "has one that there is not; there are "+strings.Join(Permissions, ", "))
-		}
-	}
-	return nil
 }
 
 // CheckIcon says what is wrong with a dock's icon: a short text, such as an emoji, or an image as a data: URL.
