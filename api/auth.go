@@ -15,6 +15,8 @@ const principalKey = "principal"
 // authenticator finds who a key belongs to. *models.Store is one.
 type authenticator interface {
 	Authenticate(ctx context.Context, plainKey string) (models.Principal, error)
+	// AuthenticateDock does the same for the token of a dock session.
+	AuthenticateDock(ctx context.Context, token string) (models.Principal, error)
 }
 
 // authenticate lets a request through to a documented operation if it carries a valid key that has the scopes which the
@@ -25,7 +27,11 @@ func authenticate(doc *document, keys authenticator, e errorResponder) gin.Handl
 		if op == nil || op.public {
 			return
 		}
-		p, err := keys.Authenticate(c.Request.Context(), bearer(c.GetHeader("Authorization")))
+		find, token := keys.Authenticate, bearer(c.GetHeader("Authorization"))
+		if op.dockSession && models.IsDockToken(token) {
+			find = keys.AuthenticateDock
+		}
+		p, err := find(c.Request.Context(), token)
 		if err != nil {
 			e.respond(c, err)
 			return

@@ -36,6 +36,8 @@ type operation struct {
 	needBody bool
 	// secretAnswer: what it answers must not be kept in plain.
 	secretAnswer bool
+	// dockSession: the token of a dock session opens it, too, also from pages of other origins.
+	dockSession bool
 }
 
 // parameter is one parameter of an operation.
@@ -77,12 +79,16 @@ func openDocument(publicURL string) (*document, error) {
 // secretAnswer is the extension that marks operations whose answer holds a secret.
 const secretAnswer = "x-secret-answer"
 
+// dockSessionRoute is the extension that marks operations which the token of a dock session opens.
+const dockSessionRoute = "x-dock-session"
+
 // requiredScope is the extension that names what an operation needs: a scope, several, or "none" for any valid key.
 const requiredScope = "x-required-scope"
 
 func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, error) {
 	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
 	op.secretAnswer, _ = o.Extensions[secretAnswer].(bool)
+	op.dockSession, _ = o.Extensions[dockSessionRoute].(bool)
 	switch scope := o.Extensions[requiredScope].(type) {
 	case string:
 		if scope != "none" {

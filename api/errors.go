@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -73,6 +74,10 @@ func (e errorResponder) respond(c *gin.Context, err error) {
 		c.Header("WWW-Authenticate", `Bearer realm="atender"`)
 	case problem.Unavailable:
 		c.Header("Retry-After", "1")
+	case problem.Limited:
+		if seconds, ok := p.Details["retryAfter"].(int); ok {
+			c.Header("Retry-After", strconv.Itoa(seconds))
+		}
 	}
 	c.JSON(statusOf(p), envelope{
 		Error:     envelopeError{Code: p.Code, Message: p.Message, Details: p.Details},

@@ -33,12 +33,14 @@ func newRouter(doc *document, h *handlers, m *metrics, keys authenticator, e err
 		deadline(requestTime),
 		unescapeParameters(e),
 		standardHeaders,
+		dockCORS(doc),
 		authenticate(doc, keys, e),
 		webhooksEnabled(h.store, e),
 		validate(doc, e),
 		idempotent(h.store, doc, e),
 	)
 	mountDocs(r, doc)
+	mountDockPreflight(r, doc)
 	contract.RegisterHandlersWithOptions(r,
 		contract.NewStrictHandlerWithOptions(h, nil, contract.StrictGinServerOptions{
 			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },

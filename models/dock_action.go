@@ -146,7 +146,7 @@ func limitDockActions(tx *gorm.DB, session DockSession) error {
 		return err
 	}
 	return problem.New(problem.Limited, "RATE_LIMITED", "a dock may ask for %d actions a minute", DockActionsPerMinute).
-		With("window", "minute").With("retryAfterSeconds", int(max(recent.Wait, 0))+1)
+		With("window", "minute").With("retryAfter", int(max(recent.Wait, 0))+1)
 }
 
 // newDockAction judges what is asked for as far as that can be done now.
