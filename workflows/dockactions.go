@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,9 +24,7 @@ func (d *dockActions) receive(s workflow.Selector) {
 func (d *dockActions) drain() {
 	var signal durable.DockActionSignal
 	for d.signals.ReceiveAsync(&signal) {
-		if !slices.Contains(d.next, signal.ActionID) { // the relay may tell twice
-			d.next = append(d.next, signal.ActionID)
-		}
+		d.next = append(d.next, signal.ActionID) // perhaps a second time: the activity finds it decided
 	}
 }
 
