@@ -63,7 +63,7 @@ func (h *handlers) RequestDockAction(ctx context.Context, r contract.RequestDock
 	ctx, p := caller(ctx)
 	b := r.Body
 	action, err := h.store.RequestDockAction(ctx, p, r.ID, models.NewDockAction{
-		RequestID: b.RequestID, ContextID: b.ContextID, Action: b.Action, Params: b.Params,
+		RequestID: b.RequestID, ContextID: b.ContextID, Action: b.Action, Params: value(b.Params),
 	})
 	if err != nil {
 		return nil, err

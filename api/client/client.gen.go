@@ -790,8 +790,10 @@ type NewDockAction struct {
 	Action string `json:"action"`
 
 	// ContextID The context that it is meant for.
-	ContextID openapi_types.UUID     `json:"contextId"`
-	Params    map[string]interface{} `json:"params,omitempty"`
+	ContextID openapi_types.UUID `json:"contextId"`
+
+	// Params As the action takes them; null and nothing are as good as `{}`.
+	Params *map[string]any `json:"params,omitempty"`
 
 	// RequestID The dock's own name for it, unique in the session.
 	RequestID string `json:"requestId"`
