@@ -39,8 +39,8 @@ var (
 type Policy struct {
 	// AllowLoopbackHTTP lets docks be at http:// addresses of the machine itself, for development.
 	AllowLoopbackHTTP bool
-	// Host is the installation's own origin, where no dock may be: a frame of the same origin could reach into the
-	// console. Empty when it is not known.
+	// Host is the installation's own URL, at whose origin no dock may be: a frame of the same origin could reach into
+	// the console. Empty when it is not known.
 	Host string
 }
 
