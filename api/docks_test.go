@@ -142,7 +142,8 @@ func TestDocksNeedTheirScopes(t *testing.T) {
 		"dockId": d, "conversationId": uuid.NewString(), "agentId": ada.ID,
 	}, reader...).refused(403, "SCOPE_MISSING")
 	require.Equal(t, "docks:write", details["requiredScope"])
-	h.call("GET", "/v1/docks", nil, "Authorization", "Bearer "+h.newKey(h.live, "conversations:write")).refused(403, "SCOPE_MISSING")
+	none := []string{"Authorization", "Bearer " + h.newKey(h.live, "conversations:write")}
+	h.call("GET", "/v1/docks", nil, none...).refused(403, "SCOPE_MISSING")
 
 	other := []string{"Authorization", "Bearer " + h.newKey(h.sandbox, "full_access")}
 	h.call("GET", "/v1/docks/"+d, nil, other...).refused(404, "NOT_FOUND")
@@ -303,7 +304,7 @@ func TestHostileActionsAreRefusedOrRejected(t *testing.T) {
 	}
 	for name, body := range map[string]any{
 		"no body": "", "not JSON": "{", "a list": "[]", "no request": object{"contextId": s.context, "action": "resolve"},
-		"a foreign key":    object{"requestId": "1", "contextId": s.context, "action": "resolve", "conversationId": s.conversation},
+		"a foreign key":    object{"requestId": "1", "contextId": s.context, "action": "resolve", "conversationId": "x"},
 		"params as a list": object{"requestId": "1", "contextId": s.context, "action": "resolve", "params": []any{}},
 		"deep params":      object{"requestId": "1", "contextId": s.context, "action": "addTag", "params": object{"tag": deep}},
 		"NUL":              `{"requestId":"1","contextId":"` + s.context + `","action":"addTag","params":{"tag":"a\u0000b"}}`,

@@ -85,7 +85,8 @@ func (s *Store) CreateDock(ctx context.Context, tenantID uuid.UUID, in NewDock) 
 	now := time.Now()
 	d := Dock{
 		TenantID: tenantID, ID: ident.New(), IsActive: true, CreatedAt: now, Actions: slices.Clone(dockaction.Kinds),
-		Confirm: Strings{}, Permissions: Strings{}, FrameOrigins: Strings{}, TeamIDs: UUIDs{}, Channels: Strings{}, Roles: Strings{},
+		Confirm: Strings{}, Permissions: Strings{}, FrameOrigins: Strings{},
+		TeamIDs: UUIDs{}, Channels: Strings{}, Roles: Strings{},
 	}
 	update := in.DockUpdate
 	update.Name, update.URL = &in.Name, &in.URL

@@ -271,7 +271,8 @@ func TestActionIsAppliedOnceHoweverOftenItIsTried(t *testing.T) {
 // Signals can overtake each other on their way to the workflow.
 func TestActionsAreCarriedOutInTheOrderOfArrival(t *testing.T) {
 	e := setup(t).embed(models.RoleAgent)
-	two := e.bench.openDock(e.who, e.bench.dock().ID, e.conversation.ID) // another dock at the same conversation
+	b := e.bench
+	two := b.openDock(e.who, b.dock().ID, e.conversation.ID) // another dock at the same conversation
 	first := e.ask("sendMessage", params{"text": "one"})
 	second, err := e.RequestDockAction(t.Context(), e.who, two.ID, models.NewDockAction{
 		RequestID: "1", ContextID: two.ContextID, Action: "sendMessage", Params: params{"text": "two"},
@@ -302,7 +303,9 @@ func TestThirtyActionsAMinute(t *testing.T) {
 	again := models.NewDockAction{RequestID: "31", ContextID: e.session.ContextID, Action: "resolve"}
 	_, err := e.RequestDockAction(t.Context(), e.who, e.session.ID, again)
 	require.Equal(t, "RATE_LIMITED", code(err))
-	_, err = e.RequestDockAction(t.Context(), e.who, e.session.ID, models.NewDockAction{RequestID: "1", ContextID: e.session.ContextID})
+	_, err = e.RequestDockAction(t.Context(), e.who, e.session.ID, models.NewDockAction{
+		RequestID: "1", ContextID: e.session.ContextID,
+	})
 	require.NoError(t, err, "asking again is not asking for more")
 	e.exec(`UPDATE dock_actions SET created_at = created_at - interval '61 seconds' WHERE request_id = '1'`)
 	_, err = e.RequestDockAction(t.Context(), e.who, e.session.ID, again)
@@ -312,7 +315,7 @@ func TestThirtyActionsAMinute(t *testing.T) {
 func TestWhoWaitsIsWokenByTheDecision(t *testing.T) {
 	e := setup(t).embed(models.RoleAgent)
 	a := e.ask("addTag", params{"tag": "refunded"})
-	other := e.bench.open() // the worker's, in another process
+	other := e.open() // the worker's, in another process
 	woken := make(chan models.DockAction, 1)
 	go func() {
 		now, err := e.AwaitDockAction(t.Context(), a, 20*time.Second)

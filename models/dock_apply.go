@@ -74,7 +74,8 @@ func (s *Store) decideDockAction(ctx context.Context, tenantID, id uuid.UUID) (*
 	}
 	a, now := row.Action, s.clock(row.Now)
 	if now.Sub(a.CreatedAt) > dockActionLife {
-		a.reject(DockActionExpired, dockaction.Expired, "it could not be carried out within 15 minutes; ask the agent, and ask again", now)
+		a.reject(DockActionExpired, dockaction.Expired,
+			"it could not be carried out within 15 minutes; ask the agent, and ask again", now)
 	} else if err := s.carryOut(ctx, tx, &row); err == nil {
 		a.State, a.DecidedAt, a.Version = DockActionApplied, &now, row.Action.Version
 	} else if refused := refusal(err); refused != nil {
@@ -188,7 +189,7 @@ func refusal(err error) *dockaction.Error {
 type DockActionRef struct{ TenantID, ID uuid.UUID }
 
 // LateDockActions lists actions that have been pending for longer than the given time, in the order of their arrival:
-// their workflow is late, or was lost (P3.6).
+// their workflow is late, or was lost (P8.5).
 func (s *Store) LateDockActions(ctx context.Context, by time.Duration, limit int) ([]DockActionRef, error) {
 	var refs []DockActionRef
 	err := s.db.WithContext(ctx).Raw(`SELECT tenant_id, id FROM dock_actions

@@ -175,8 +175,9 @@ func (s *Store) dockToken(d Dock, v dockView, session DockSession, now time.Time
 func appContext(tx *gorm.DB, v dockView, session DockSession) (dockcontext.AppContext, error) {
 	c := v.conversation
 	in := dockcontext.Input{
-		InboxNumber: slices.Index(Channels, c.Channel) + 1, Conversation: c.Wire(), Agent: v.wireAgent(), AgentSeen: session.ContextAt,
-		IsOnline: func(id uuid.UUID) bool { return id == v.agent.ID },
+		InboxNumber: slices.Index(Channels, c.Channel) + 1, Conversation: c.Wire(), Agent: v.wireAgent(),
+		AgentSeen: session.ContextAt,
+		IsOnline:  func(id uuid.UUID) bool { return id == v.agent.ID }, // who has the dock open is there
 	}
 	var tenant Tenant
 	if err := tx.Take(&tenant, "id = ?", c.TenantID).Error; err != nil {

@@ -139,7 +139,8 @@ func (s *Store) AuthenticateDock(ctx context.Context, token string) (Principal, 
 		return Principal{}, translate(r.Error)
 	}
 	if r.RowsAffected == 0 {
-		return Principal{}, problem.New(problem.Unauthorized, "UNAUTHORIZED", "the session token is not valid: open the dock again")
+		return Principal{}, problem.New(problem.Unauthorized, "UNAUTHORIZED",
+			"the session token is not valid: open the dock again")
 	}
 	return Principal{
 		TenantID: row.Agent.TenantID, Environment: row.Environment, Scopes: scope.OfRole(string(row.Agent.Role)),

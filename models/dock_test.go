@@ -97,7 +97,8 @@ func TestDockRefusesWhatIsWrongAllAtOnce(t *testing.T) {
 	_, err := b.CreateDock(t.Context(), b.tenant.ID, models.NewDock{
 		Name: "X", URL: "http://tools.example.com", DockUpdate: models.DockUpdate{
 			Actions: &[]string{"reopen"}, Channels: &[]string{"fax"}, Roles: &[]string{"admin"}, Permissions: &[]string{"usb"},
-			FrameOrigins: &[]string{"https://a.example.com/x"}, TeamIDs: &[]uuid.UUID{uuid.New()}, Icon: ptr("https://a.example.com/i.png"),
+			FrameOrigins: &[]string{"https://a.example.com/x"}, TeamIDs: &[]uuid.UUID{uuid.New()},
+			Icon: ptr("https://a.example.com/i.png"),
 		},
 	})
 	p, ok := problem.As(err)
@@ -106,7 +107,9 @@ func TestDockRefusesWhatIsWrongAllAtOnce(t *testing.T) {
 	for _, f := range p.Details["fields"].([]problem.Field) { //nolint:forcetypeassert // what Fields makes
 		fields = append(fields, f.Field)
 	}
-	require.ElementsMatch(t, []string{"url", "icon", "actions", "channels", "roles", "permissions", "frameOrigins[0]", "teamIds"}, fields)
+	require.ElementsMatch(t, []string{
+		"url", "icon", "actions", "channels", "roles", "permissions", "frameOrigins[0]", "teamIds",
+	}, fields)
 }
 
 func TestTenantHasSoManyDocks(t *testing.T) {
@@ -192,7 +195,9 @@ func TestContextHasTheNewestFiftyMessages(t *testing.T) {
 	for range dockcontext.MaxMessages {
 		b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("And?")})
 	}
-	app := b.openDock(b.as(b.agent("ada", models.RoleAgent)), b.dock().ID, c.ID).AppContext.(dockcontext.AppContext) //nolint:forcetypeassert // it is one
+	s := b.openDock(b.as(b.agent("ada", models.RoleAgent)), b.dock().ID, c.ID)
+	app, ok := s.AppContext.(dockcontext.AppContext)
+	require.True(t, ok)
 	require.Len(t, app.Conversation.Messages, dockcontext.MaxMessages)
 	require.False(t, app.Conversation.AllMessagesLoaded)
 	require.Equal(t, "And?", app.Conversation.Messages[0].Content, "the first one is the one left out")
@@ -239,7 +244,9 @@ func TestSessionIsItsAgents(t *testing.T) {
 		_, err := b.DockContext(t.Context(), who, s.ID)
 		require.Equal(t, "NOT_FOUND", code(err), name)
 		require.Equal(t, "NOT_FOUND", code(b.CloseDockSession(t.Context(), who, s.ID)), name)
-		_, err = b.RequestDockAction(t.Context(), who, s.ID, models.NewDockAction{RequestID: "1", ContextID: s.ContextID, Action: "resolve"})
+		_, err = b.RequestDockAction(t.Context(), who, s.ID, models.NewDockAction{
+			RequestID: "1", ContextID: s.ContextID, Action: "resolve",
+		})
 		require.Equal(t, "NOT_FOUND", code(err), name)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
 
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
@@ -31,7 +30,9 @@ type embed struct {
 
 func openDock(t *testing.T, s *stack.Stack, agent models.Agent, name string, conversation uuid.UUID) *embed {
 	t.Helper()
-	made, err := s.API.CreateDockWithResponse(t.Context(), apiclient.CreateDockJSONRequestBody{Name: name, URL: "https://tools.example.com"})
+	made, err := s.API.CreateDockWithResponse(t.Context(), apiclient.CreateDockJSONRequestBody{
+		Name: name, URL: "https://tools.example.com",
+	})
 	require.NoError(t, err)
 	require.NotNil(t, made.JSON201, "%s", made.Body)
 	opened, err := s.API.OpenDockSessionWithResponse(t.Context(), apiclient.OpenDockSessionJSONRequestBody{
@@ -121,8 +122,7 @@ func TestDockActsForItsAgent(t *testing.T) {
 	for _, ev := range events(t, s.Temporal, durable.ConversationID(s.Tenant.ID, c.ID), "") {
 		require.NotContains(t, ev.String(), "refunded")
 		require.NotContains(t, ev.String(), "money")
-		if signal := ev.GetWorkflowExecutionSignaledEventAttributes(); ev.EventType == enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED &&
-			signal.GetSignalName() == durable.SignalDockAction {
+		if ev.GetWorkflowExecutionSignaledEventAttributes().GetSignalName() == durable.SignalDockAction {
 			told++
 		}
 	}

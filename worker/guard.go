@@ -24,7 +24,7 @@ const (
 	// retriesEvery and retriesAfter are the same for retry workflows, whose waits are longer.
 	retriesEvery = 5 * time.Second
 	retriesAfter = 5 * time.Second
-	// actionsEvery and actionsAfter are the same for actions of docks (P3.6): the API has stopped waiting by then.
+	// actionsEvery and actionsAfter are the same for actions of docks (P8.5): the API has stopped waiting by then.
 	actionsEvery = time.Second
 	actionsAfter = 5 * time.Second
 	// namespaceEvery is how often it looks whether Temporal still has its data.

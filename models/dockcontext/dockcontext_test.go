@@ -41,12 +41,14 @@ func input() dockcontext.Input {
 				CustomFields: map[string]any{"tier": "gold"}, CreatedAt: wire.At(noon.Add(-time.Hour)),
 			},
 			AssigneeID: &bob.ID, TeamID: &team.ID, Tags: []string{"delivery"}, CustomFields: map[string]any{"order": "4521"},
-			CreatedAt: wire.At(noon), UpdatedAt: wire.At(noon.Add(3 * time.Minute)), LastMessageAt: ptr(wire.At(noon.Add(2 * time.Minute))),
+			CreatedAt: wire.At(noon), UpdatedAt: wire.At(noon.Add(3 * time.Minute)),
+			LastMessageAt: ptr(wire.At(noon.Add(2 * time.Minute))),
 		},
 		Messages: []wire.Message{
 			message(31, "inbound", "It has not come.", wire.Author{Type: wire.ActorCustomer}, 0),
 			message(32, "outbound", "We are looking.", wire.Author{Type: wire.ActorAgent, ID: &ada.ID, Name: "Ada"}, time.Minute),
-			message(33, "outbound", "Tracked.", wire.Author{Type: wire.ActorAPIKey, ID: ptr(uuid.New()), Name: "Shop"}, 2*time.Minute),
+			message(33, "outbound", "Tracked.",
+				wire.Author{Type: wire.ActorAPIKey, ID: ptr(uuid.New()), Name: "Shop"}, 2*time.Minute),
 		},
 		AllLoaded: true, Agent: ada, Assignee: &bob, Team: &team,
 		Authors:   map[uuid.UUID]wire.Agent{ada.ID: ada},
@@ -145,7 +147,9 @@ func TestContextTellsOfTheConversation(t *testing.T) {
 }
 
 func TestStatusAndChannelHaveTheirNames(t *testing.T) {
-	for status, want := range map[string]string{"active": "open", "snoozed": "snoozed", "done": "resolved", "archived": "resolved"} {
+	for status, want := range map[string]string{
+		"active": "open", "snoozed": "snoozed", "done": "resolved", "archived": "resolved",
+	} {
 		in := input()
 		in.Conversation.Status = status
 		require.Equal(t, want, dockcontext.Build(in).Conversation.Status)

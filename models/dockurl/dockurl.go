@@ -58,7 +58,7 @@ func originOf(u *url.URL) string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if port != "" && !(u.Scheme == "https" && port == "443") && !(u.Scheme == "http" && port == "80") {
+	if port != "" && port != map[string]string{"https": "443", "http": "80"}[u.Scheme] {
 		host += ":" + port
 	}
 	return u.Scheme + "://" + host
@@ -92,7 +92,8 @@ func (p Policy) CheckURL(field, raw string) []problem.Field {
 		return refuse("placeholder", "must not have a placeholder before the path: no value decides where the frame goes")
 	}
 	if strings.ContainsAny(bare, "{}") {
-		return refuse("placeholder", "has a brace that belongs to no placeholder such as {{contact.email}}: write it as %7B or %7D")
+		return refuse("placeholder", "has a brace that belongs to no placeholder such as {{contact.email}}: write it as "+
+			"%7B or %7D")
 	}
 	u, err := url.Parse(bare)
 	if err != nil {
@@ -104,8 +105,7 @@ func (p Policy) CheckURL(field, raw string) []problem.Field {
 // CheckOrigin says what is wrong with a further origin that a dock's frame may go to; nothing if it is right.
 func (p Policy) CheckOrigin(field, raw string) []problem.Field {
 	u, err := url.Parse(raw)
-	if len(raw) > 300 || strings.ContainsFunc(raw, notVisible) || err != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery ||
-		strings.Contains(raw, "#") {
+	if err != nil || len(raw) > 300 || strings.ContainsFunc(raw, notVisible) || u.Path != "" || strings.ContainsAny(raw, "?#") {
 		return refuser(field)("invalid", "must be an origin such as https://login.example.com, without a path")
 	}
 	return p.checkOrigin(field, u)
@@ -134,11 +134,12 @@ func (p Policy) checkOrigin(field string, u *url.URL) []problem.Field {
 			return refuse("port", "has a port that is not between 1 and 65535")
 		}
 	}
-	if u.Scheme == "http" && !(p.AllowLoopbackHTTP && isLoopback(host)) {
+	if loopback := p.AllowLoopbackHTTP && isLoopback(host); u.Scheme == "http" && !loopback {
 		return refuse("scheme", "must start with https://")
 	}
 	if p.Host != "" && originOf(u) == Origin(p.Host) {
-		return refuse("own_origin", "must not be where Atender itself is: a frame of the same origin could reach into the console")
+		return refuse("own_origin", "must not be where Atender itself is: a frame of the same origin could reach into "+
+			"the console")
 	}
 	return nil
 }
