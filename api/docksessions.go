@@ -68,6 +68,9 @@ func (h *handlers) RequestDockAction(ctx context.Context, r contract.RequestDock
 	if err != nil {
 		return nil, err
 	}
+	if action.IsNew {
+		h.metrics.countDockAction(action)
+	}
 	if action, err = h.store.AwaitDockAction(ctx, action, dockPatience); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type handlers struct {
 	temporal client.Client // nil: not configured
 	log      *slog.Logger
 	version  string
+	metrics  *metrics
 }
 
 var _ contract.StrictServerInterface = (*handlers)(nil)

@@ -51,7 +51,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	m := newMetrics(deps.Store.PoolStats)
-	h := &handlers{store: deps.Store, temporal: deps.Temporal, log: deps.Logger, version: config.Version}
+	h := &handlers{store: deps.Store, temporal: deps.Temporal, log: deps.Logger, version: config.Version, metrics: m}
 	return &Server{
 		config:  config,
 		log:     deps.Logger,

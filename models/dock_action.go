@@ -54,6 +54,8 @@ type DockAction struct {
 	Version        *int64 // of the conversation, when it was applied
 	CreatedAt      time.Time
 	DecidedAt      *time.Time
+
+	IsNew bool `gorm:"-"` // made by the call that returns it, and not by an earlier one
 }
 
 // Decided tells whether it is known what became of the action.
@@ -93,14 +95,13 @@ type NewDockAction struct {
 // Errors: NOT_FOUND for the session; STALE_CONTEXT when the session's context is another by now; RATE_LIMITED.
 func (s *Store) RequestDockAction(ctx context.Context, p Principal, sessionID uuid.UUID, in NewDockAction) (DockAction, error) {
 	var a DockAction
-	var isNew bool
 	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
 		// The lock orders the actions of a session as they arrive, and makes the count of them exact.
 		session, err := lockDockSession(tx, p, sessionID)
 		if err != nil {
 			return err
 		}
-		a, isNew = DockAction{}, false
+		a = DockAction{}
 		err = tx.Take(&a, "session_id = ? AND request_id = ?", session.ID, in.RequestID).Error
 		if !errors.Is(err, gorm.ErrRecordNotFound) {
 			return err
@@ -116,7 +117,7 @@ func (s *Store) RequestDockAction(ctx context.Context, p Principal, sessionID uu
 		if err != nil {
 			return err
 		}
-		isNew = true
+		a.IsNew = true
 		if err := tx.Create(&a).Error; err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func (s *Store) RequestDockAction(ctx context.Context, p Principal, sessionID uu
 			VALUES (?, ?, ?, ?, ?, clock_timestamp(), clock_timestamp())`,
 			a.TenantID, outboxDockAction, a.ConversationID, a.ID, priorityDockAction).Error
 	})
-	if err == nil && isNew && !a.Decided() {
+	if err == nil && a.IsNew && !a.Decided() {
 		fault.At(fault.DockActionStored)
 		s.mark(ctx, TopicOutbox)
 	}

@@ -206,6 +206,25 @@ func (s *Store) CloseDockSession(ctx context.Context, p Principal, id uuid.UUID)
 	})
 }
 
+// dockSessionKept is how long a session that is over is remembered, unless something was asked for in it: its last
+// context says when an agent last saw a conversation.
+const dockSessionKept = 30 * 24 * time.Hour
+
+// PurgeDockSessions deletes sessions that have been over for long and asked for nothing, and returns how many.
+func (s *Store) PurgeDockSessions(ctx context.Context) (int64, error) {
+	var purged int64
+	for {
+		r := s.db.WithContext(ctx).Exec(`DELETE FROM dock_sessions WHERE id IN (SELECT id FROM dock_sessions s
+			WHERE expires_at < clock_timestamp() - ?::interval
+				AND NOT EXISTS (SELECT FROM dock_actions a WHERE a.session_id = s.id)
+			ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED)`, dockSessionKept, purgeRows)
+		purged += r.RowsAffected
+		if r.Error != nil || r.RowsAffected < purgeRows {
+			return purged, translate(r.Error)
+		}
+	}
+}
+
 func findAgent(tx *gorm.DB, tenantID, id uuid.UUID) (Agent, error) {
 	var a Agent
 	err := tx.Take(&a, "tenant_id = ? AND id = ?", tenantID, id).Error

@@ -310,3 +310,17 @@ func TestRotatedSecretTakesOverAfterItsGrace(t *testing.T) {
 	require.True(t, verifies(*again.Secret), "at once, when there is no time to lose")
 	require.Zero(t, b.count(`SELECT count(*) FROM docks WHERE position(convert_to($1, 'UTF8') IN secret) > 0`, *again.Secret), "sealed")
 }
+
+func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	idle := e.openDock(e.who, e.dock.ID, e.conversation.ID)
+	fresh := e.openDock(e.who, e.dock.ID, e.conversation.ID)
+	e.ask("addTag", params{"tag": "refunded"})
+	e.exec(`UPDATE dock_sessions SET expires_at = clock_timestamp() - interval '31 days' WHERE id <> $1`, fresh.ID)
+	purged, err := e.PurgeDockSessions(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(1), purged, "not the one in which something was asked for")
+	require.Zero(t, e.count(`SELECT count(*) FROM dock_sessions WHERE id = $1`, idle.ID))
+	_, err = e.DockContext(t.Context(), e.who, e.session.ID)
+	require.Equal(t, "NOT_FOUND", code(err), "which is over all the same")
+}

@@ -46,7 +46,7 @@ CREATE TABLE dock_sessions (
     FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id)
 );
 CREATE INDEX dock_sessions_conversation ON dock_sessions (tenant_id, conversation_id, agent_id);
-CREATE INDEX dock_sessions_over ON dock_sessions (expires_at) WHERE closed_at IS NULL;
+CREATE INDEX dock_sessions_over ON dock_sessions (expires_at);
 ALTER TABLE dock_sessions ADD PRIMARY KEY (id, tenant_id);
 
 -- P8: what docks asked for. The rows stay: a request is carried out once, however late it is repeated.
