@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -246,6 +247,11 @@ func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, want, reason["code"], action)
 	}
+	figures := httptest.NewRecorder()
+	h.server.metrics.handler().ServeHTTP(figures, httptest.NewRequest("GET", "/metrics", nil))
+	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="unknown",outcome="rejected"} 1`)
+	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="addTag",outcome="pending"} 1`)
+
 	s.ask("2", "resolve", object{}).want(200)
 	again := s.ask("3", "resolve", nil).want(200)
 	require.Equal(t, "INVALID_TRANSITION", again.body["error"].(object)["code"]) //nolint:forcetypeassert // seen above
