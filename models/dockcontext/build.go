@@ -93,8 +93,9 @@ func role(name string) string {
 func (in Input) message(m wire.Message) Message {
 	out := Message{
 		ID: m.Number, Content: cmp.Or(text(m.Text), text(m.HTML)), InboxID: in.InboxNumber,
-		ConversationID: in.Conversation.Number, MessageType: 1, ContentType: "text", ContentAttributes: map[string]any{}, CreatedAt: seconds(m.CreatedAt.Time),
-		SourceID: text(m.ExternalID), Sender: in.author(m.Author),
+		ConversationID: in.Conversation.Number, MessageType: 1, ContentType: "text", ContentAttributes: map[string]any{},
+		CreatedAt: seconds(m.CreatedAt.Time),
+		SourceID:  text(m.ExternalID), Sender: in.author(m.Author),
 	}
 	if m.Direction == "inbound" {
 		out.MessageType, out.Sender = 0, in.customer()
