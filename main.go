@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	temporallog "go.temporal.io/sdk/log"
 
+	"github.com/atender/atender/activities"
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/api"
 	"github.com/atender/atender/deploy/config"
@@ -53,6 +54,11 @@ type cli struct {
 		List   keyListCmd   `cmd:"" help:"List a tenant's API keys."`
 		Revoke keyRevokeCmd `cmd:"" help:"Revoke an API key for good."`
 	} `cmd:"" help:"Manage API keys."`
+	Webhook struct {
+		List   webhookListCmd   `cmd:"" help:"List a tenant's webhooks and how they are doing."`
+		Health webhookHealthCmd `cmd:"" help:"Show how one webhook is doing, with its last failures."`
+		Replay webhookReplayCmd `cmd:"" help:"Put past events on their way to a webhook once more."`
+	} `cmd:"" help:"Look after webhooks."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Help    struct {
 		Config helpConfigCmd `cmd:"" help:"Describe the environment variables that configure Atender."`
@@ -105,9 +111,11 @@ type apiCmd struct{}
 
 func (apiCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "api", func(r role) error {
+		post := sender.New(r.sender())
+		defer post.Close()
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
-		}, api.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
+		}, api.Deps{Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log})
 		if err != nil {
 			return err
 		}
@@ -122,9 +130,7 @@ func (workerCmd) Run(ctx context.Context) error {
 		w, err := worker.New(worker.Config{
 			MetricsAddr: r.WorkerMetricsAddr, TaskQueue: r.TemporalTaskQueue, Namespace: r.namespace,
 			Dispatchers: r.DispatchShards, Registry: r.registry,
-			Sender: sender.Config{
-				Policy: r.WebhookPolicy(), ProxyURL: r.WebhookProxy(), UserAgentVersion: buildVersion(),
-			},
+			Sender: r.sender(),
 		}, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
 		if err != nil {
 			return err
@@ -265,6 +271,11 @@ type role struct {
 
 // gcPercent is how far the heap may grow between two collections, unless GOGC says otherwise.
 const gcPercent = 300
+
+// sender is how webhooks are sent, in whichever role.
+func (r role) sender() sender.Config {
+	return sender.Config{Policy: r.WebhookPolicy(), ProxyURL: r.WebhookProxy(), UserAgentVersion: buildVersion()}
+}
 
 // withRole runs f with all that a role needs. Neither the database nor Temporal has to answer yet.
 func withRole(ctx context.Context, name string, f func(role) error) error {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/time/rate"
 
@@ -49,10 +48,12 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 		return durable.TickResult{}, forTemporal(err)
 	}
 	fault.At(fault.AfterTick)
-	if tick.Woke {
-		a.Metrics.WakeLag.WithLabelValues("workflow").Observe(tick.Lag.Seconds())
+	for _, f := range tick.Fired {
+		a.Metrics.TimerLag.WithLabelValues(f.Kind, "workflow").Observe(f.Lag.Seconds())
 	}
-	return durable.TickResult{Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd}, nil
+	return durable.TickResult{
+		Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd, SLAState: tick.SLAState,
+	}, nil
 }
 
 // forTemporal is the one place that says which errors a workflow tries again: all but those that cannot change. Their
@@ -125,9 +126,3 @@ func settle(d models.Delivery, e *models.Endpoint, o sender.Outcome, startedAt t
 }
 
 func jitter() float64 { return 2*rand.Float64() - 1 } //nolint:gosec // spreads retries; nobody gains by guessing it
-
-// eventTime is when the event of a delivery happened: its identifier begins with it.
-func eventTime(id uuid.UUID) time.Time {
-	sec, nsec := id.Time().UnixTime()
-	return time.Unix(sec, nsec)
-}

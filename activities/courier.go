@@ -157,7 +157,7 @@ func (c *courier) observe(d models.Delivery, o sender.Outcome) {
 	c.a.Metrics.requests.Observe(o.Duration.Seconds())
 	if o.Result == sender.Delivered {
 		if d.Attempts == 0 {
-			c.a.Metrics.eventLag.Observe(time.Since(eventTime(d.EventID)).Seconds())
+			c.a.Metrics.eventLag.Observe(time.Since(d.DueAt).Seconds())
 		}
 		return
 	}

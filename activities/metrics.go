@@ -8,8 +8,8 @@ import (
 
 // Metrics are what activities count.
 type Metrics struct {
-	// WakeLag is how late snoozed conversations woke; the guard observes it, too.
-	WakeLag *prometheus.HistogramVec
+	// TimerLag is how late time did what it does to conversations; the guard observes it, too.
+	TimerLag *prometheus.HistogramVec
 
 	dockActions *prometheus.CounterVec
 	dockLag     *prometheus.HistogramVec
@@ -23,10 +23,12 @@ type Metrics struct {
 // NewMetrics makes the metrics and registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		WakeLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "atender_wake_lag_seconds", Help: "How late snoozed conversations woke, by who woke them.",
+		TimerLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "atender_timer_lag_seconds",
+			Help: "How late snoozes ended (wake), tripwires were crossed (warning, breach) and conversations archived themselves " +
+				"(archive), by who noticed.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
-		}, []string{"by"}),
+		}, []string{"kind", "by"}),
 		dockActions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_dock_actions_total", Help: "Actions of docks, by kind and by what became of them.",
 		}, []string{"action", "outcome"}),
@@ -43,7 +45,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 		eventLag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "atender_delivery_lag_seconds", Help: "Time from an event to the end of its first successful attempt.",
+			Name: "atender_delivery_lag_seconds", Help: "Time from an event, or its redelivery, to the end of a first attempt that succeeds.",
 			Buckets: []float64{.002, .005, .01, .02, .05, .1, .25, .5, 1, 5, 30, 300},
 		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -53,7 +55,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
 		}),
 	}
-	r.MustRegister(m.WakeLag, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
+	r.MustRegister(m.TimerLag, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
 	return m
 }
 

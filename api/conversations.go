@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/models"
@@ -80,11 +81,18 @@ func (h *handlers) ListConversations(ctx context.Context, r contract.ListConvers
 	}, nil
 }
 
+// latestMessages is how many messages are included in a conversation.
+const latestMessages = 50
+
 // GetConversation implements GET /v1/conversations/{id}.
 func (h *handlers) GetConversation(ctx context.Context, r contract.GetConversationRequestObject) (
 	contract.GetConversationResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
+	include, err := included(r.Params.Include)
+	if err != nil {
+		return nil, err
+	}
 	c, err := h.store.Conversation(ctx, p.TenantID, r.ID)
 	if err != nil {
 		return nil, err
@@ -93,8 +101,16 @@ func (h *handlers) GetConversation(ctx context.Context, r contract.GetConversati
 	if matches(r.Params.IfNoneMatch, *tag) {
 		return contract.GetConversation304Response{Headers: contract.GetConversation304ResponseHeaders{ETag: tag}}, nil
 	}
+	body := c.Wire()
+	if slices.Contains(include, "messages") {
+		latest, err := h.store.LatestMessages(ctx, p.TenantID, c.ID, latestMessages)
+		if err != nil {
+			return nil, err
+		}
+		body.Messages = new(each(latest, models.Message.Wire))
+	}
 	return contract.GetConversation200JSONResponse{
-		Body: c.Wire(), Headers: contract.GetConversation200ResponseHeaders{ETag: tag},
+		Body: body, Headers: contract.GetConversation200ResponseHeaders{ETag: tag},
 	}, nil
 }
 

@@ -76,7 +76,7 @@ func (h *harness) work() {
 				return
 			case <-woken:
 			}
-			rows, err := h.store.ClaimOutbox(ctx, 100)
+			rows, err := h.store.ClaimOutbox(ctx, models.Urgent, 100)
 			for _, row := range rows {
 				if row.DockActionID != nil && err == nil {
 					_, _, err = h.store.ApplyDockAction(ctx, row.TenantID, *row.DockActionID)

@@ -38,6 +38,8 @@ type operation struct {
 	secretAnswer bool
 	// dockSession: the token of a dock session opens it, too, also from pages of other origins.
 	dockSession bool
+	// noEffect: it changes nothing here, so that there is nothing to be kept from happening twice.
+	noEffect bool
 }
 
 // parameter is one parameter of an operation.
@@ -82,6 +84,9 @@ const secretAnswer = "x-secret-answer"
 // dockSessionRoute is the extension that marks operations which the token of a dock session opens.
 const dockSessionRoute = "x-dock-session"
 
+// noEffect is the extension that marks a POST that changes nothing here, and takes no Idempotency-Key.
+const noEffect = "x-no-effect"
+
 // requiredScope is the extension that names what an operation needs: a scope, several, or "none" for any valid key.
 const requiredScope = "x-required-scope"
 
@@ -89,6 +94,7 @@ func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, e
 	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
 	op.secretAnswer, _ = o.Extensions[secretAnswer].(bool)
 	op.dockSession, _ = o.Extensions[dockSessionRoute].(bool)
+	op.noEffect, _ = o.Extensions[noEffect].(bool)
 	switch scope := o.Extensions[requiredScope].(type) {
 	case string:
 		if scope != "none" {

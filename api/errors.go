@@ -21,6 +21,7 @@ const (
 	codeUnsupportedMedia = "UNSUPPORTED_MEDIA_TYPE"
 	codeInternal         = "INTERNAL"
 	codeUnavailable      = "UNAVAILABLE"
+	codeRateLimited      = "RATE_LIMITED"
 )
 
 // statusOfKind is the HTTP status of each kind of problem.
@@ -69,15 +70,15 @@ func (e errorResponder) respond(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
-	switch p.Kind {
-	case problem.Unauthorized: // RFC 9110, section 11.6.1
+	switch {
+	case p.Kind == problem.Unauthorized: // RFC 9110, section 11.6.1
 		c.Header("WWW-Authenticate", `Bearer realm="atender"`)
-	case problem.Unavailable:
-		c.Header("Retry-After", "1")
-	case problem.Limited:
-		if seconds, ok := p.Details["retryAfter"].(int); ok {
-			c.Header("Retry-After", strconv.Itoa(seconds))
+	case p.Kind == problem.Unavailable, p.Code == codeRateLimited:
+		seconds, known := p.Details["retryAfter"].(int)
+		if !known {
+			seconds = 1
 		}
+		c.Header("Retry-After", strconv.Itoa(seconds))
 	}
 	c.JSON(statusOf(p), envelope{
 		Error:     envelopeError{Code: p.Code, Message: p.Message, Details: p.Details},

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,20 +43,8 @@ func checkTypes(field string, types []string) error {
 	return nil
 }
 
-// eventPage is the answer, whose payloads are written as they are: the generated one would write them as HTML can hold
-// them, and they would not be the bytes that webhooks carry any more.
+// eventPage is the answer, with its payloads as they are.
 type eventPage contract.EventPage
 
 // VisitListEventsResponse implements contract.ListEventsResponseObject.
-func (p eventPage) VisitListEventsResponse(w http.ResponseWriter) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(p); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", jsonType)
-	w.WriteHeader(http.StatusOK)
-	_, err := b.WriteTo(w)
-	return err
-}
+func (p eventPage) VisitListEventsResponse(w http.ResponseWriter) error { return writeVerbatim(w, p) }

@@ -16,6 +16,7 @@ import (
 type handlers struct {
 	store    *models.Store
 	temporal client.Client // nil: not configured
+	tests    *tests
 	log      *slog.Logger
 	version  string
 	metrics  *metrics

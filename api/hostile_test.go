@@ -46,7 +46,28 @@ var requests = []struct {
 		"headers":      `{}`,
 		"maxPerSecond": `1`, "maxInFlight": `1`, "retry": `[1]`, "filter": `{}`,
 	}},
+	{"POST", "/v1/webhooks/HOOK/replay", map[string]string{
+		"since": `"2026-01-01T00:00:00Z"`, "until": `"2026-11-21T09:30:00Z"`, "events": `["tag.added"]`, "onlyFailed": `true`,
+	}},
 	{"POST", "/v1/webhooks/HOOK/rotate-secret", map[string]string{"graceHours": `1`}},
+	{"POST", "/v1/sla-policies", map[string]string{
+		"name": `"n"`, "description": `""`, "ignoreOfficeHours": `true`, "pauseWhileSnoozed": `true`,
+		"targets": `{"resolution":{"normalTargetSeconds":1,"highTargetSeconds":2,"urgentTargetSeconds":3}}`,
+	}},
+	{"POST", "/v1/sla-assignments", map[string]string{
+		"policyId": `"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"`, "teamId": `null`, "channel": `null`,
+	}},
+	{"POST", "/v1/opening-hours", map[string]string{
+		"name": `"n"`, "timeZone": `"UTC"`, "weekly": `{"monday":[{"from":"09:00","to":"17:00"}]}`, "holidays": `null`,
+		"overrides": `[{"date":"2026-05-05","slots":[]}]`, "isDefault": `true`,
+	}},
+	{"POST", "/v1/opening-hours/preview", map[string]string{
+		"timeZone": `"UTC"`, "weekly": `{}`, "holidays": `""`, "overrides": `[]`,
+	}},
+	{"POST", "/v1/opening-hours-assignments", map[string]string{
+		"openingHoursId": `"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"`, "teamId": `null`, "channel": `"sms"`,
+	}},
+	{"PATCH", "/v1/settings", map[string]string{"autoArchive": `{"days":1}`, "unknownTags": `"drop"`}},
 }
 
 // TestNoBodyIsOurFault puts every odd value into every place of every body. checkAnswer refuses answers of 500 and
@@ -98,7 +119,7 @@ func bodyWith(fields map[string]string, field, value string) string {
 func (h *harness) fine(method, path, body string) {
 	h.t.Helper()
 	a := h.call(method, path, body)
-	require.Contains(h.t, []int{200, 201, 400, 409, 413, 429}, a.status, "%s %s %.300s: %s", method, path, body, a.text)
+	require.Contains(h.t, []int{200, 201, 202, 400, 409, 413, 429}, a.status, "%s %s %.300s: %s", method, path, body, a.text)
 }
 
 func TestBodiesThatAreNotJSON(t *testing.T) {
@@ -192,7 +213,7 @@ func TestOddPathsAndQueries(t *testing.T) {
 		"/v1/conversations?cursor=e30":                             "cursor:invalid",
 		"/v1/conversations?q=%zz":                                  "query:malformed",
 		"/v1/conversations?q=a;b":                                  "query:malformed",
-		"/v1/conversations/" + id + "?include=messages":            "include:unknown_parameter",
+		"/v1/conversations/" + id + "?include=messages,all":        "include:invalid_value",
 		"/v1/conversations/" + id + "/timeline?limit=x":            "limit:invalid_type",
 	} {
 		a := h.call("GET", path, nil)
@@ -210,7 +231,7 @@ func TestOddPathsAndQueries(t *testing.T) {
 	}
 	a := h.call("DELETE", "/v1/conversations/"+id, nil)
 	a.refused(405, "METHOD_NOT_ALLOWED")
-	require.Equal(t, "GET", a.header.Get("Allow"))
+	require.Equal(t, "GET, PATCH", a.header.Get("Allow"))
 	h.call("BREW", "/v1/conversations", nil).refused(405, "METHOD_NOT_ALLOWED")
 	h.call("POST", "/v1/conversations/"+id+"/resolve", object{"status": "done"}).wrong()
 	h.call("POST", "/v1/conversations/"+id+"/resolve", "not json").wrong()

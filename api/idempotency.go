@@ -30,7 +30,7 @@ func idempotent(store *models.Store, doc *document, e errorResponder) gin.Handle
 		keys := c.Request.Header.Values(idempotencyKey)
 		p, known := principalOf(c)
 		op := doc.operationOf(c.Request, c.FullPath())
-		if len(keys) == 0 || c.Request.Method != http.MethodPost || op == nil || !known {
+		if len(keys) == 0 || c.Request.Method != http.MethodPost || op == nil || op.noEffect || !known {
 			return
 		}
 		if len(keys) > 1 {

@@ -20,16 +20,13 @@ const (
 // rules are what an operation asks of its body beyond the schema. They see bodies that may not match the schema, and
 // leave what does not to it.
 var rules = map[string]func(body map[string]any) []problem.Field{
-	"createOutboundConversation": func(body map[string]any) []problem.Field {
-		wrong := checkCustomFields("customFields", body["customFields"])
-		if context, ok := body["outboundContext"].(map[string]any); ok {
-			wrong = append(wrong, checkText("outboundContext.originalMessage", context["originalMessage"])...)
-			wrong = append(wrong, checkText("outboundContext.originalHtml", context["originalHtml"])...)
-			wrong = append(wrong, checkMetadata("outboundContext.metadata", context["metadata"])...)
-		}
-		return wrong
-	},
-	"requestDockAction": func(body map[string]any) []problem.Field { return checkTree("params", body["params"], 1) },
+	"createOutboundConversation": checkNewConversation,
+	"createInboundConversation":  checkNewConversation,
+	"updateConversation":         customFieldsOf,
+	"createContact":              customFieldsOf,
+	"updateContact":              customFieldsOf,
+	"changeConversations":        checkBulk,
+	"requestDockAction":          func(body map[string]any) []problem.Field { return checkTree("params", body["params"], 1) },
 	"postMessage": func(body map[string]any) []problem.Field {
 		wrong := checkText("text", body["text"])
 		wrong = append(wrong, checkText("html", body["html"])...)
@@ -39,6 +36,20 @@ var rules = map[string]func(body map[string]any) []problem.Field{
 		}
 		return append(wrong, checkDirection(body)...)
 	},
+}
+
+func checkNewConversation(body map[string]any) []problem.Field {
+	wrong := customFieldsOf(body)
+	if context, ok := body["outboundContext"].(map[string]any); ok {
+		wrong = append(wrong, checkText("outboundContext.originalMessage", context["originalMessage"])...)
+		wrong = append(wrong, checkText("outboundContext.originalHtml", context["originalHtml"])...)
+		wrong = append(wrong, checkMetadata("outboundContext.metadata", context["metadata"])...)
+	}
+	return wrong
+}
+
+func customFieldsOf(body map[string]any) []problem.Field {
+	return checkCustomFields("customFields", body["customFields"])
 }
 
 func blank(v any) bool { return v == nil || v == "" }

@@ -33,6 +33,7 @@ type Config struct {
 type Deps struct {
 	Store    *models.Store
 	Temporal client.Client // may be nil: its state is reported at /readyz, and nothing else needs it
+	Tester   TestSender    // may be nil: webhooks cannot be tested then
 	Logger   *slog.Logger
 }
 
@@ -51,7 +52,10 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	m := newMetrics(deps.Store.PoolStats)
-	h := &handlers{store: deps.Store, temporal: deps.Temporal, log: deps.Logger, version: config.Version, metrics: m}
+	h := &handlers{
+		store: deps.Store, temporal: deps.Temporal, tests: newTests(deps.Tester), log: deps.Logger, version: config.Version,
+		metrics: m,
+	}
 	return &Server{
 		config:  config,
 		log:     deps.Logger,

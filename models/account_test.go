@@ -102,25 +102,28 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 	}{
 		{"conversation", 2, nil},
 		{"conversation", 2, ptr(time.Now().Add(time.Hour))},
-		{"conversation", 2, ptr(time.Now().Add(time.Minute))},
+		{"conversation", 2, ptr(time.Now().Add(30 * time.Second))},
 		{"retry", 1, nil},
 	} {
 		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
 			VALUES ($1, $2, $3, $4, $5, now(), now())`, b.tenant.ID, row.kind, ident.New(), row.priority, row.due)
 	}
-	first, err := b.ClaimOutbox(t.Context(), 2)
+	first, err := b.ClaimOutbox(t.Context(), models.Urgent, 100)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []int64{4, 3}, []int64{first[0].ID, first[1].ID})
-	rest, err := b.ClaimOutbox(t.Context(), 100)
+	require.ElementsMatch(t, []int64{4, 3}, []int64{first[0].ID, first[1].ID}, "what somebody waits for")
+	calm, err := b.ClaimOutbox(t.Context(), models.Calm, 1)
 	require.NoError(t, err)
-	require.Len(t, rest, 2)
-	none, err := b.ClaimOutbox(t.Context(), 100)
+	require.Equal(t, int64(2), calm[0].ID, "what is due sooner")
+	rest, err := b.ClaimOutbox(t.Context(), models.Calm, 100)
+	require.NoError(t, err)
+	require.Len(t, rest, 1)
+	none, err := b.ClaimOutbox(t.Context(), models.Calm, 100)
 	require.NoError(t, err)
 	require.Empty(t, none)
 
 	require.NoError(t, b.DeferOutbox(t.Context(), []int64{first[0].ID}, 0))
 	require.NoError(t, b.DeleteOutbox(t.Context(), []int64{first[1].ID}))
-	again, err := b.ClaimOutbox(t.Context(), 100)
+	again, err := b.ClaimOutbox(t.Context(), models.Urgent, 100)
 	require.NoError(t, err)
 	require.Len(t, again, 1)
 	depth, _, err := b.OutboxDepth(t.Context())

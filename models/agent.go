@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -35,6 +36,16 @@ type Agent struct {
 	Role      Role
 	IsActive  bool
 	CreatedAt time.Time
+}
+
+// Wire is the agent's JSON shape; teams are those the agent is a member of.
+func (a Agent) Wire(teams []uuid.UUID) wire.Agent {
+	if teams == nil {
+		teams = []uuid.UUID{}
+	}
+	return wire.Agent{
+		ID: a.ID, Number: a.Number, Name: a.Name, Email: a.Email, Role: string(a.Role), TeamIDs: teams, IsActive: a.IsActive,
+	}
 }
 
 // Actor is the agent as an actor who works through the given means.
@@ -72,56 +83,102 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 		IsActive:  true,
 		CreatedAt: time.Now(),
 	}
-	err := s.db.WithContext(ctx).Create(&a).Error
+	err := s.transact(ctx, func(tx *gorm.DB) error { return tx.Create(&a).Error })
 	if violates(err, "agents_email") {
 		return Agent{}, problem.New(problem.Conflict, "AGENT_EXISTS", "there is an agent with the e-mail %s already", in.Email)
 	}
 	return a, translate(err)
 }
 
-// Team is a group of agents that conversations are assigned to.
-type Team struct {
-	TenantID    uuid.UUID
-	ID          uuid.UUID
-	Name        string
-	Description string
-	CreatedAt   time.Time
+// Agents lists a tenant's agents with their teams, oldest first, those with the e-mail address if one is given, and
+// returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor that is not of this list.
+func (s *Store) Agents(ctx context.Context, tenantID uuid.UUID, email string, page Page) ([]wire.Agent, string, error) {
+	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	if email != "" {
+		q = q.Where("lower(email) = lower(?)", email)
+	}
+	agents, next, err := listed(q, page, func(a Agent) uuid.UUID { return a.ID })
+	if err != nil {
+		return nil, "", err
+	}
+	ids := make([]uuid.UUID, len(agents))
+	for i, a := range agents {
+		ids[i] = a.ID
+	}
+	teams, err := s.memberships(ctx, tenantID, "agent_id", "team_id", ids)
+	if err != nil {
+		return nil, "", err
+	}
+	found := make([]wire.Agent, len(agents))
+	for i, a := range agents {
+		found[i] = a.Wire(teams[a.ID])
+	}
+	return found, next, nil
 }
 
-// NewTeam is what a team is made from.
-type NewTeam struct {
-	Name, Description string
-	MemberIDs         []uuid.UUID
+// Agent returns one agent with the teams. Errors: NOT_FOUND, also for another tenant's.
+func (s *Store) Agent(ctx context.Context, tenantID, id uuid.UUID) (wire.Agent, error) {
+	var a Agent
+	if err := s.db.WithContext(ctx).Take(&a, "tenant_id = ? AND id = ?", tenantID, id).Error; err != nil {
+		return wire.Agent{}, notFound(err, "agent", id)
+	}
+	teams, err := s.memberships(ctx, tenantID, "agent_id", "team_id", []uuid.UUID{id})
+	return a.Wire(teams[id]), err
 }
 
-// CreateTeam adds a team with its members. Errors: TEAM_EXISTS when the name is taken; VALIDATION_FAILED for a member
-// who is no agent of the tenant.
-func (s *Store) CreateTeam(ctx context.Context, tenantID uuid.UUID, in NewTeam) (Team, error) {
-	t := Team{TenantID: tenantID, ID: ident.New(), Name: in.Name, Description: in.Description, CreatedAt: time.Now()}
+// AgentUpdate is a change of an agent; what is nil stays.
+type AgentUpdate struct {
+	Name     *string
+	Role     *Role
+	IsActive *bool
+	// MayGrant refuses a role that whoever asks may neither give nor take; nil allows all.
+	MayGrant func(Role) error
+}
+
+// UpdateAgent changes an agent. Errors: NOT_FOUND; LAST_OWNER when the tenant would be left without an active owner; those
+// of MayGrant.
+func (s *Store) UpdateAgent(ctx context.Context, tenantID, id uuid.UUID, u AgentUpdate) (wire.Agent, error) {
 	err := s.transact(ctx, func(tx *gorm.DB) error {
-		if err := tx.Create(&t).Error; err != nil {
-			return err
+		var a Agent
+		err := tx.Raw(`SELECT * FROM agents WHERE tenant_id = ? AND id = ? FOR NO KEY UPDATE`, tenantID, id).Take(&a).Error
+		if err != nil {
+			return notFound(err, "agent", id)
 		}
-		for _, member := range in.MemberIDs {
-			err := tx.Exec(
-				`INSERT INTO team_members (tenant_id, team_id, agent_id) VALUES (?, ?, ?)`,
-				tenantID,
-				t.ID,
-				member,
-			).Error
-			if pgCode(err) == codeForeignKey {
-				return problem.Fields(
-					problem.Field{Field: "memberIds", Code: "unknown", Message: "there is no agent " + member.String()},
-				)
-			}
-			if err != nil {
+		before := a
+		set(&a.Name, u.Name)
+		set(&a.Role, u.Role)
+		set(&a.IsActive, u.IsActive)
+		if u.MayGrant != nil && (a.Role != before.Role || a.IsActive != before.IsActive) {
+			if err := errors.Join(u.MayGrant(before.Role), u.MayGrant(a.Role)); err != nil {
 				return err
 			}
 		}
-		return nil
+		owned, owns := before.IsActive && before.Role == RoleOwner, a.IsActive && a.Role == RoleOwner
+		if owned && !owns {
+			if err := keepAnOwner(tx, tenantID, id); err != nil {
+				return err
+			}
+		}
+		return tx.Exec(`UPDATE agents SET name = ?, role = ?, is_active = ? WHERE tenant_id = ? AND id = ?`,
+			a.Name, a.Role, a.IsActive, tenantID, id).Error
 	})
-	if pgCode(err) == codeUniqueViolation {
-		return Team{}, problem.New(problem.Conflict, "TEAM_EXISTS", "there is a team called %q already", in.Name)
+	if err != nil {
+		return wire.Agent{}, err
 	}
-	return t, err
+	return s.Agent(ctx, tenantID, id)
+}
+
+// keepAnOwner refuses to let the last active owner go. The tenant's row is locked, so that of two owners who leave at the
+// same time the second one sees that the first has gone.
+func keepAnOwner(tx *gorm.DB, tenantID, leaving uuid.UUID) error {
+	if err := tx.Exec(`SELECT FROM tenants WHERE id = ? FOR NO KEY UPDATE`, tenantID).Error; err != nil {
+		return err
+	}
+	var others int64
+	err := tx.Model(&Agent{}).Where("tenant_id = ? AND role = ? AND is_active AND id <> ?", tenantID, RoleOwner, leaving).
+		Count(&others).Error
+	if err == nil && others == 0 {
+		return problem.New(problem.Conflict, "LAST_OWNER", "this is the tenant's last active owner; make another one first")
+	}
+	return err
 }

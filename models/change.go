@@ -96,25 +96,29 @@ type FirstMessage struct {
 type creationRow struct {
 	Contact       Contact `gorm:"embedded;embeddedPrefix:ct_"`
 	UnknownTags   string
+	TimeVersion   int64
 	Now           time.Time
 	MessageNumber int64
 	ContactNumber int64
 	TagIDs        map[string]uuid.UUID `gorm:"serializer:json"`
 	Existing      *uuid.UUID
+	Enabled       bool // the channel is
+	DefaultTeamID *uuid.UUID
 }
 
 var creationSQL = `
 WITH contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND lower(email) = lower(?) FOR NO KEY UPDATE)
-SELECT ` + columns[Contact]("ct", "ct_") + `, t.unknown_tags, clock_timestamp() AS now,
+SELECT ` + columns[Contact]("ct", "ct_") + `, t.unknown_tags, t.time_version, clock_timestamp() AS now,
 	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
 	CASE WHEN ct.id IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
-	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing
-FROM tenants t LEFT JOIN contact ct ON true WHERE t.id = ?`
+	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing,
+	ch.enabled, ch.default_team_id
+FROM tenants t JOIN channels ch ON ch.tenant_id = t.id AND ch.channel = ? LEFT JOIN contact ct ON true WHERE t.id = ?`
 
 // CreateConversation makes a conversation, its contact if the e-mail is new, and its first message, in one transaction.
 // Errors: EXTERNAL_REFERENCE_EXISTS with details.conversationId of the first, and then nothing else happened;
-// VALIDATION_FAILED for unknown tags where the tenant rejects them; UNAVAILABLE.
+// CHANNEL_DISABLED; VALIDATION_FAILED for unknown tags where the tenant rejects them; UNAVAILABLE.
 func (s *Store) CreateConversation(
 	ctx context.Context,
 	tenantID uuid.UUID,
@@ -126,7 +130,7 @@ func (s *Store) CreateConversation(
 		return Conversation{}, err
 	}
 	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, err := s.create(tx, tenantID, actor, in, number)
+		w, err := s.create(ctx, tx, tenantID, actor, in, number)
 		if err != nil {
 			return nil, err
 		}
@@ -153,10 +157,13 @@ func (s *Store) CreateConversation(
 }
 
 // create begins the write that makes a conversation.
-func (s *Store) create(tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, number int64) (*write, error) {
+func (s *Store) create(
+	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, number int64,
+) (*write, error) {
 	var row creationRow
-	r := tx.Raw(creationSQL, tenantID, in.Contact.Email, in.Message != nil, Strings(in.Tags), in.ExternalReference, tenantID).
-		Scan(&row)
+	channel := orDefault(in.Channel, "email")
+	r := tx.Raw(creationSQL, tenantID, in.Contact.Email, in.Message != nil, Strings(in.Tags), in.ExternalReference,
+		channel, tenantID).Scan(&row)
 	if r.Error != nil {
 		return nil, r.Error
 	}
@@ -164,6 +171,10 @@ func (s *Store) create(tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in New
 		return nil, problem.New(problem.Conflict, "EXTERNAL_REFERENCE_EXISTS",
 			"there is a conversation with this externalReference already; it was created by an earlier call").
 			With("conversationId", *row.Existing)
+	}
+	if !row.Enabled {
+		return nil, problem.New(problem.Conflict, "CHANNEL_DISABLED",
+			"the channel %s is switched off: no conversation can be created on it", channel).With("channel", channel)
 	}
 	tags, err := admitTags(in.Tags, row.TagIDs, row.UnknownTags)
 	if err != nil {
@@ -180,10 +191,10 @@ func (s *Store) create(tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in New
 	}
 	w.begin(Conversation{
 		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Subject: in.Subject,
-		Channel: orDefault(in.Channel, "email"), Tags: tags, CustomFields: in.CustomFields, Metadata: in.Metadata,
+		Channel: channel, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields, Metadata: in.Metadata,
 		Contact: contact, ContactID: contact.ID,
 	})
-	return w, nil
+	return w, w.openClocks(ctx, s, row.TimeVersion)
 }
 
 func newWrite(tx *gorm.DB, actor wire.Actor, now time.Time) *write {

@@ -37,6 +37,14 @@ type (
 	AddTag struct{ Name string }
 	// RemoveTag takes a tag away.
 	RemoveTag struct{ Name string }
+	// SetTags replaces the tags.
+	SetTags struct{ Names []string }
+	// SetStatus brings the conversation to a status, by the transition that leads there, or gives a sleeping one a new
+	// time. The status it has is no transition. Without a Status, a time means snoozed and null means awake.
+	SetStatus struct {
+		Status       *lifecycle.Status
+		SnoozedUntil Optional[time.Time]
+	}
 	// Edit sets the subject or the custom fields; nil leaves them.
 	Edit struct {
 		Subject      *string
@@ -50,19 +58,57 @@ func (Unsnooze) apply(c *lifecycle.Change) error    { return c.Unsnooze() }
 func (Archive) apply(c *lifecycle.Change) error     { return c.Archive() }
 func (t AddTag) apply(c *lifecycle.Change) error    { return c.AddTag(t.Name) }
 func (t RemoveTag) apply(c *lifecycle.Change) error { return c.RemoveTag(t.Name) }
+func (t SetTags) apply(c *lifecycle.Change) error   { return c.SetTags(t.Names) }
 func (e Edit) apply(c *lifecycle.Change) error      { return c.Edit(e.Subject, e.CustomFields) }
+func (s Snooze) apply(c *lifecycle.Change) error    { return snooze(c, "until", s.Until) }
 
-func (s Snooze) apply(c *lifecycle.Change) error {
-	if !s.Until.After(c.Now) {
+// snooze judges the time, which the request calls field, under the row's lock.
+func snooze(c *lifecycle.Change, field string, until time.Time) error {
+	if !until.After(c.Now) {
 		return problem.Fields(problem.Field{
-			Field: "until", Code: "not_ahead",
+			Field: field, Code: "not_ahead",
 			Message: "must be in the future; it is " + c.Now.UTC().Format(time.RFC3339) + " now",
 		})
 	}
-	if s.Until.After(c.Now.Add(lifecycle.MaxSnooze)) {
-		return problem.Fields(problem.Field{Field: "until", Code: "too_far", Message: "must be within a year"})
+	if until.After(c.Now.Add(lifecycle.MaxSnooze)) {
+		return problem.Fields(problem.Field{Field: field, Code: "too_far", Message: "must be within a year"})
 	}
-	return c.Snooze(s.Until)
+	return c.Snooze(until)
+}
+
+func (s SetStatus) apply(c *lifecycle.Change) error {
+	const field = "snoozedUntil"
+	is, to, until := c.After.Status, c.After.Status, s.SnoozedUntil.Value
+	switch {
+	case s.Status != nil:
+		to = *s.Status
+	case until != nil:
+		to = lifecycle.Snoozed
+	case s.SnoozedUntil.Set && is == lifecycle.Snoozed:
+		to = lifecycle.Active
+	}
+	switch {
+	case to == lifecycle.Snoozed && until != nil:
+		return snooze(c, field, *until)
+	case to == lifecycle.Snoozed && (is != to || s.SnoozedUntil.Set):
+		return problem.Fields(problem.Field{
+			Field: field, Code: "required", Message: "a snoozed conversation needs a time to wake",
+		})
+	case until != nil:
+		return problem.Fields(problem.Field{
+			Field: field, Code: "not_applicable", Message: "means nothing for status " + string(to),
+		})
+	case is == to:
+		return nil
+	case to == lifecycle.Done:
+		return c.Resolve()
+	case to == lifecycle.Archived:
+		return c.Archive()
+	case is == lifecycle.Snoozed:
+		return c.Unsnooze()
+	default:
+		return c.Reopen()
+	}
 }
 
 func (a Assign) apply(c *lifecycle.Change) error {
@@ -76,12 +122,13 @@ func (a Assign) apply(c *lifecycle.Change) error {
 	return c.Assign(to)
 }
 
-// check refuses an assignee or team that the tenant does not have, before any lock is taken.
+// check refuses an assignee or team that the tenant does not have, before the conversation is locked. What it finds stays
+// until the commit.
 func (a Assign) check(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID) error {
 	var agent, team bool
 	err := tx.Statement.ConnPool.QueryRowContext(ctx, `SELECT
-		$2::uuid IS NULL OR EXISTS (SELECT FROM agents WHERE tenant_id = $1 AND id = $2 AND is_active),
-		$3::uuid IS NULL OR EXISTS (SELECT FROM teams WHERE tenant_id = $1 AND id = $3)`,
+		$2::uuid IS NULL OR EXISTS (SELECT FROM agents WHERE tenant_id = $1 AND id = $2 AND is_active FOR KEY SHARE),
+		$3::uuid IS NULL OR EXISTS (SELECT FROM teams WHERE tenant_id = $1 AND id = $3 FOR KEY SHARE)`,
 		tenantID, a.AssigneeID.Value, a.TeamID.Value).Scan(&agent, &team)
 	if err != nil {
 		return err

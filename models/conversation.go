@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -40,8 +41,16 @@ type Conversation struct {
 	ArchivedAt             *time.Time
 	NextDueAt              *time.Time
 	ArmedFor               *time.Time
+	OpenedAt               *time.Time
+	WaitingSince           *time.Time
+	Clocks                 []sla.Clock `gorm:"serializer:json"` // the latest cycle of each metric
+	TimeVersion            int64       // of the tenant's time configuration that clocks and auto-archive go by
+	SLAState               *string
+	SLADueAt               *time.Time // the next tripwire
+	AutoArchiveAt          *time.Time
 
-	Contact Contact `gorm:"-"` // read with it, by the queries of this package
+	Contact Contact   `gorm:"-"` // read with it, by the queries of this package
+	SLA     *wire.SLA `gorm:"-"` // how the clocks stand, filled in by what reads or writes the conversation
 }
 
 // Wire is the conversation's JSON shape.
@@ -55,7 +64,7 @@ func (c Conversation) Wire() wire.Conversation {
 		Status: string(c.Status), Engagement: string(c.Engagement), Contact: c.Contact.Wire(),
 		AssigneeID: c.AssigneeID, TeamID: c.TeamID, Tags: tags,
 		CustomFields: orEmptyMap(c.CustomFields), Metadata: orEmptyMap(c.Metadata),
-		SnoozedUntil: wire.AtPtr(c.SnoozedUntil), Version: c.Version, PreviousConversationID: c.PreviousConversationID,
+		SnoozedUntil: wire.AtPtr(c.SnoozedUntil), SLA: c.SLA, Version: c.Version, PreviousConversationID: c.PreviousConversationID,
 		CreatedAt: wire.At(c.CreatedAt), UpdatedAt: wire.At(c.UpdatedAt), FirstReplyAt: wire.AtPtr(c.FirstReplyAt),
 		LastMessageAt: wire.AtPtr(c.LastMessageAt), ResolvedAt: wire.AtPtr(c.ResolvedAt), ArchivedAt: wire.AtPtr(c.ArchivedAt),
 	}
@@ -66,7 +75,8 @@ func (c Conversation) state() lifecycle.State {
 	return lifecycle.State{
 		Status: c.Status, Engagement: c.Engagement, Subject: c.Subject, AssigneeID: c.AssigneeID, TeamID: c.TeamID,
 		Tags: c.Tags, CustomFields: c.CustomFields, SnoozedUntil: c.SnoozedUntil, FirstReplyAt: c.FirstReplyAt,
-		LastMessageAt: c.LastMessageAt, ResolvedAt: c.ResolvedAt, ArchivedAt: c.ArchivedAt,
+		LastMessageAt: c.LastMessageAt, ResolvedAt: c.ResolvedAt, ArchivedAt: c.ArchivedAt, OpenedAt: c.OpenedAt,
+		WaitingSince: c.WaitingSince, SLAState: value(c.SLAState), SLADueAt: c.SLADueAt, ArchiveAt: c.AutoArchiveAt,
 	}
 }
 
@@ -75,7 +85,15 @@ func (c *Conversation) setState(s lifecycle.State) {
 	c.Status, c.Engagement, c.Subject, c.AssigneeID, c.TeamID = s.Status, s.Engagement, s.Subject, s.AssigneeID, s.TeamID
 	c.Tags, c.CustomFields, c.SnoozedUntil, c.FirstReplyAt = s.Tags, s.CustomFields, s.SnoozedUntil, s.FirstReplyAt
 	c.LastMessageAt, c.ResolvedAt, c.ArchivedAt = s.LastMessageAt, s.ResolvedAt, s.ArchivedAt
-	c.NextDueAt = s.NextDue()
+	c.OpenedAt, c.WaitingSince, c.SLAState, c.SLADueAt = s.OpenedAt, s.WaitingSince, orNull(s.SLAState), s.SLADueAt
+	c.AutoArchiveAt, c.NextDueAt = s.ArchiveAt, s.NextDue()
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // Direction says which way a message goes.

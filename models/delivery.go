@@ -44,6 +44,7 @@ type Delivery struct {
 	EventID        uuid.UUID
 	EventType      string
 	Attempts       int // made so far
+	DueAt          time.Time
 	FirstAttemptAt *time.Time
 	Shard          int
 	Ordered        bool // the next delivery of its conversation waits for it (P4.5)
@@ -216,7 +217,7 @@ const leaseSQL = `, sized AS (
 ), leased AS (
 	UPDATE deliveries d SET state = 'leased', lease_owner = ?, leased_until = clock_timestamp() + interval '30 seconds'
 	FROM sized s WHERE d.id = s.id AND s.before < 16777216
-	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.first_attempt_at, d.shard,
+	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.due_at, d.first_attempt_at, d.shard,
 		d.ordered, s.payload
 )
 SELECT * FROM leased ORDER BY id`

@@ -122,22 +122,9 @@ func (s *Store) CreateDock(ctx context.Context, tenantID uuid.UUID, in NewDock) 
 
 // Docks lists a tenant's docks, oldest first, and returns the cursor of the next page. Errors: VALIDATION_FAILED.
 func (s *Store) Docks(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.Dock, string, error) {
-	at, err := page.after("")
+	rows, next, err := listed(live(s.db.WithContext(ctx), tenantID), page, func(d Dock) uuid.UUID { return d.ID })
 	if err != nil {
 		return nil, "", err
-	}
-	q := live(s.db.WithContext(ctx), tenantID)
-	if at != nil {
-		q = q.Where("id > ?", at.ID)
-	}
-	var rows []Dock
-	if err := q.Order("id").Limit(page.limit() + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	next := ""
-	if len(rows) > page.limit() {
-		rows = rows[:page.limit()]
-		next = position{ID: rows[len(rows)-1].ID}.cursor()
 	}
 	out := make([]wire.Dock, len(rows))
 	for i, d := range rows {

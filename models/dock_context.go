@@ -118,13 +118,6 @@ func deref(s *string) string {
 	return *s
 }
 
-func (v dockView) wireAgent() wire.Agent {
-	a := v.agent
-	return wire.Agent{
-		ID: a.ID, Number: a.Number, Name: a.Name, Email: a.Email, Role: string(a.Role), TeamIDs: v.teams, IsActive: a.IsActive,
-	}
-}
-
 // dockAnswer is a session with its context and a new token.
 // Errors: NOT_FOUND for the conversation, or a dock that the agent does not see beside it.
 func (s *Store) dockAnswer(tx *gorm.DB, session DockSession, now time.Time) (wire.DockSession, error) {
@@ -154,7 +147,7 @@ func (s *Store) dockAnswer(tx *gorm.DB, session DockSession, now time.Time) (wir
 		ID: session.ID, ContextID: session.ContextID, Dock: shown, URL: shown.URL, AppContext: app, Token: token,
 		ExpiresAt: wire.At(session.ExpiresAt),
 		Context: wire.DockContext{
-			Conversation: conversation, Contact: conversation.Contact, Agent: v.wireAgent(),
+			Conversation: conversation, Contact: conversation.Contact, Agent: v.agent.Wire(v.teams),
 			Dock: wire.ContextDock{ID: d.ID, Name: d.Name, Actions: shown.Actions, Confirm: shown.Confirm},
 		},
 	}, nil
@@ -175,7 +168,7 @@ func (s *Store) dockToken(d Dock, v dockView, session DockSession, now time.Time
 func appContext(tx *gorm.DB, v dockView, session DockSession) (dockcontext.AppContext, error) {
 	c := v.conversation
 	in := dockcontext.Input{
-		InboxNumber: slices.Index(Channels, c.Channel) + 1, Conversation: c.Wire(), Agent: v.wireAgent(),
+		InboxNumber: slices.Index(Channels, c.Channel) + 1, Conversation: c.Wire(), Agent: v.agent.Wire(v.teams),
 		AgentSeen: session.ContextAt,
 		IsOnline:  func(id uuid.UUID) bool { return id == v.agent.ID }, // who has the dock open is there
 	}
@@ -217,7 +210,7 @@ func readPeople(tx *gorm.DB, c Conversation, ids []uuid.UUID, in *dockcontext.In
 	}
 	in.Authors = map[uuid.UUID]wire.Agent{}
 	for _, a := range agents {
-		in.Authors[a.ID] = dockView{agent: a}.wireAgent()
+		in.Authors[a.ID] = a.Wire(nil)
 	}
 	if c.AssigneeID != nil {
 		assignee := in.Authors[*c.AssigneeID]

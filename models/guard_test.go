@@ -28,11 +28,11 @@ func TestGuardDoesWhatTheWorkflowIsLateForAndPokesIt(t *testing.T) {
 	b.exec(`DELETE FROM outbox`)
 	tick, err := b.GuardTick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
-	require.True(t, tick.Woke)
+	require.Len(t, tick.Fired, 1)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID))
 	tick, err = b.GuardTick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
-	require.False(t, tick.Woke)
+	require.Empty(t, tick.Fired)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "nothing happened: nobody is poked")
 }
 

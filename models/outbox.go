@@ -13,14 +13,18 @@ const (
 	outboxConversation = "conversation" // poke the conversation's workflow, starting it if need be
 	outboxRetry        = "retry"        // the subscription owes retries
 	outboxDockAction   = "dock_action"  // the conversation's workflow has an action of a dock to carry out
+	outboxRecompute    = "recompute"    // the tenant's time configuration was edited: walk its clocks
+	outboxReplay       = "replay"       // poke the replay's workflow, starting it if need be
 )
 
-// Lower goes first: an agent who is waiting, then an endpoint in trouble, then conversations, of which a flood may be
-// waiting.
+// Lower goes first: an agent who is waiting, then an endpoint in trouble, before conversations, of which a flood may be
+// waiting; a walk over all of them last.
 const (
 	priorityDockAction   = 0
 	priorityRetry        = 1
+	priorityReplay       = 1 // few, and people wait for them
 	priorityConversation = 2
+	priorityRecompute    = 3
 )
 
 // TopicOutbox is marked when there are new outbox rows.
@@ -42,18 +46,34 @@ type OutboxRow struct {
 	DockActionID *uuid.UUID
 }
 
-// IsConversation tells whether the row is for a conversation's workflow; otherwise it is about a subscription's retries.
+// IsConversation tells whether the row is for a conversation's workflow.
 func (r OutboxRow) IsConversation() bool {
 	return r.Kind == outboxConversation || r.Kind == outboxDockAction
 }
 
+// IsRecompute tells whether the row asks for a walk over the clocks of the tenant that is its target.
+func (r OutboxRow) IsRecompute() bool { return r.Kind == outboxRecompute }
+
+// IsReplay tells whether the row pokes a replay's workflow. What is none of these is about a subscription's retries.
+func (r OutboxRow) IsReplay() bool { return r.Kind == outboxReplay }
+
+// Urgency says which rows of the outbox a relay takes.
+type Urgency string
+
+// Urgent is what somebody waits for: everything but conversations in which nothing is due within a minute, and walks.
+// Those are Calm: a flood of new conversations is one.
+const (
+	Urgent Urgency = `(priority < 2 OR due_at < clock_timestamp() + interval '1 minute')`
+	Calm   Urgency = `(priority >= 2 AND coalesce(due_at >= clock_timestamp() + interval '1 minute', true))`
+)
+
 // ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Several relays share
 // the work: none sees a row that another has.
-func (s *Store) ClaimOutbox(ctx context.Context, limit int) ([]OutboxRow, error) {
+func (s *Store) ClaimOutbox(ctx context.Context, which Urgency, limit int) ([]OutboxRow, error) {
 	var rows []OutboxRow
 	err := s.db.WithContext(ctx).Raw(`
 		UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
-		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp()
+		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp() AND `+string(which)+`
 			ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
 		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id`, limit).Scan(&rows).Error
 	return rows, translate(err)

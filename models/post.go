@@ -49,7 +49,7 @@ func (s *Store) PostMessage(ctx context.Context, tenantID, id uuid.UUID, actor w
 			return nil, err
 		}
 		if replayOf != nil {
-			posted, err = s.replay(tx, tenantID, *replayOf)
+			posted, err = s.replay(ctx, tx, tenantID, *replayOf)
 			return nil, err
 		}
 		if err := w.post(in); err != nil {
@@ -104,8 +104,11 @@ func (s *Store) lockForMessage(
 ) (*write, *uuid.UUID, error) {
 	for {
 		w, replayOf, err := s.lock(ctx, tx, tenantID, id, actor, wants{message: true, externalID: in.ExternalID})
-		if err != nil || replayOf != nil || w.conversation.ArchivedAt == nil || in.Direction != Inbound {
+		if err != nil || replayOf != nil || w.change.After.ArchivedAt == nil || in.Direction != Inbound {
 			return w, replayOf, err
+		}
+		if err := w.save(ctx); err != nil { // it has archived itself just now
+			return nil, nil, err
 		}
 		var next struct{ ID uuid.UUID }
 		err = tx.Raw(`SELECT id FROM conversations WHERE tenant_id = ? AND previous_conversation_id = ?`, tenantID, id).
@@ -119,18 +122,26 @@ func (s *Store) lockForMessage(
 		case number == 0:
 			return nil, nil, errNeedsNumber
 		default:
-			return w.successor(number), nil, nil
+			var team struct{ DefaultTeamID *uuid.UUID }
+			err = tx.Raw(`SELECT default_team_id FROM channels WHERE tenant_id = ? AND channel = ?`,
+				tenantID, w.conversation.Channel).Take(&team).Error
+			if err != nil {
+				return nil, nil, err
+			}
+			next := w.successor(number, team.DefaultTeamID)
+			return next, nil, next.openClocks(ctx, s, w.timeVersion)
 		}
 	}
 }
 
-// successor begins the conversation that continues an archived one: same customer, subject and channel, a clean state.
-func (w *write) successor(number int64) *write {
+// successor begins the conversation that continues an archived one: same customer, subject and channel, a clean state,
+// and the team that a new conversation on the channel gets.
+func (w *write) successor(number int64, teamID *uuid.UUID) *write {
 	old := w.conversation
 	next := newWrite(w.tx, w.actor, w.now)
-	next.ids, next.messageNumber = w.ids, w.messageNumber
+	next.ids, next.messageNumber, next.marks = w.ids, w.messageNumber, w.marks
 	next.begin(Conversation{
-		TenantID: old.TenantID, Number: number, Subject: old.Subject, Channel: old.Channel, ChainID: old.ChainID,
+		TenantID: old.TenantID, Number: number, Subject: old.Subject, Channel: old.Channel, TeamID: teamID, ChainID: old.ChainID,
 		PreviousConversationID: &old.ID, Contact: old.Contact, ContactID: old.ContactID,
 	})
 	return next
@@ -162,12 +173,14 @@ func (w *write) post(in NewMessage) error {
 }
 
 // replay answers a repeated external id with the message it made.
-func (s *Store) replay(tx *gorm.DB, tenantID, messageID uuid.UUID) (PostedMessage, error) {
+func (s *Store) replay(ctx context.Context, tx *gorm.DB, tenantID, messageID uuid.UUID) (PostedMessage, error) {
 	p := PostedMessage{Replayed: true}
 	if err := tx.Take(&p.Message, "tenant_id = ? AND id = ?", tenantID, messageID).Error; err != nil {
 		return p, err
 	}
 	var err error
-	p.Conversation, err = findConversation(tx, tenantID, p.Message.ConversationID)
-	return p, err
+	if p.Conversation, err = findConversation(tx, tenantID, p.Message.ConversationID); err != nil {
+		return p, err
+	}
+	return p, s.showClocks(ctx, tx, tenantID, &p.Conversation)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
 )
@@ -33,7 +35,8 @@ func (p Page) limit() int {
 // position is where a page ended: the sort key and id of its last row.
 type position struct {
 	Time time.Time `json:"t,omitzero"`
-	ID   uuid.UUID `json:"i"`
+	ID   uuid.UUID `json:"i,omitzero"`
+	Name string    `json:"n,omitempty"`
 	Sort string    `json:"s,omitempty"` // the cursor of one order means nothing in another
 }
 
@@ -87,13 +90,18 @@ func findConversation(db *gorm.DB, tenantID, id uuid.UUID) (Conversation, error)
 
 // Conversation returns one conversation. Errors: NOT_FOUND, also for another tenant's.
 func (s *Store) Conversation(ctx context.Context, tenantID, id uuid.UUID) (Conversation, error) {
-	return findConversation(s.db.WithContext(ctx), tenantID, id)
+	db := s.db.WithContext(ctx)
+	c, err := findConversation(db, tenantID, id)
+	if err != nil {
+		return c, err
+	}
+	return c, s.showClocks(ctx, db, tenantID, &c)
 }
 
 // ConversationFilter narrows a list of conversations; zero values do not.
 type ConversationFilter struct {
 	Status, Channel, Tag, ExternalReference, Engagement string
-	Query                                               string // in subject, contact name and e-mail; or the number
+	Query                                               string // beginnings of words, see conversationSearch; or the number
 	AssigneeID, TeamID, ContactID                       *uuid.UUID
 	UpdatedSince, CreatedSince                          *time.Time
 	Sort                                                string // -updatedAt (default) or createdAt
@@ -119,7 +127,7 @@ func (s *Store) Conversations(
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := f.conditions()
+	where, args := f.conditions(tenantID)
 	order := ` ORDER BY c.updated_at DESC, c.id DESC`
 	if sort == SortCreated {
 		order = ` ORDER BY c.created_at, c.id`
@@ -148,14 +156,15 @@ func (s *Store) Conversations(
 		}
 		next = end.cursor()
 	}
-	conversations := make([]Conversation, len(rows))
+	conversations, shown := make([]Conversation, len(rows)), make([]*Conversation, len(rows))
 	for i, r := range rows {
-		conversations[i] = r.whole()
+		conversations[i], shown[i] = r.whole(), &conversations[i]
 	}
-	return conversations, next, nil
+	return conversations, next, s.showClocks(ctx, s.db.WithContext(ctx), tenantID, shown...)
 }
 
-func (f ConversationFilter) conditions() (string, []any) {
+// conditions are the filter as SQL, in the terms of the indexes that serve it.
+func (f ConversationFilter) conditions(tenantID uuid.UUID) (string, []any) {
 	var where strings.Builder
 	var args []any
 	add := func(condition string, values ...any) {
@@ -172,7 +181,12 @@ func (f ConversationFilter) conditions() (string, []any) {
 			add(column+" = ?", *value)
 		}
 	}
-	text("c.status", f.Status)
+	switch lifecycle.Status(f.Status) {
+	case lifecycle.Active, lifecycle.Snoozed: // as a constant: a plan for any value could not use conversations_status
+		add("c.status = '" + f.Status + "'")
+	default:
+		text("c.status", f.Status)
+	}
 	text("c.channel", f.Channel)
 	text("c.external_reference", f.ExternalReference)
 	text("c.engagement", f.Engagement)
@@ -180,7 +194,7 @@ func (f ConversationFilter) conditions() (string, []any) {
 	id("c.team_id", f.TeamID)
 	id("c.contact_id", f.ContactID)
 	if f.Tag != "" {
-		add("c.tags @> ARRAY[?::text]", f.Tag)
+		add("c.tags <> '{}' AND c.tags @> ARRAY[?::text]", f.Tag)
 	}
 	if f.UpdatedSince != nil {
 		add("c.updated_at >= ?", *f.UpdatedSince)
@@ -189,9 +203,14 @@ func (f ConversationFilter) conditions() (string, []any) {
 		add("c.created_at >= ?", *f.CreatedSince)
 	}
 	if f.Query != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Query) + "%"
-		number, _ := strconv.ParseInt(strings.TrimPrefix(f.Query, "#"), 10, 64) // 0 is nobody's number
-		add("(c.subject ILIKE ? OR ct.name ILIKE ? OR ct.email ILIKE ? OR c.number = ?)", like, like, like, number)
+		digits, isNumber := strings.CutPrefix(f.Query, "#")
+		number, err := strconv.ParseInt(digits, 10, 64) // 0, of what is none, is nobody's number
+		if isNumber && err == nil {
+			add("c.number = ?", number)
+		} else {
+			query := searchQuery(f.Query)
+			add(conversationSearch, tenantID, query, tenantID, query, tenantID, number)
+		}
 	}
 	return where.String(), args
 }
@@ -200,6 +219,15 @@ func (f ConversationFilter) conditions() (string, []any) {
 // Errors: NOT_FOUND, VALIDATION_FAILED.
 func (s *Store) Messages(ctx context.Context, tenantID, conversationID uuid.UUID, page Page) ([]Message, string, error) {
 	return byID(ctx, s, tenantID, conversationID, page, func(m Message) uuid.UUID { return m.ID })
+}
+
+// LatestMessages are the last of a conversation's messages, at most so many, oldest first.
+func (s *Store) LatestMessages(ctx context.Context, tenantID, conversationID uuid.UUID, most int) ([]Message, error) {
+	var messages []Message
+	err := s.db.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID).
+		Order("id DESC").Limit(most).Find(&messages).Error
+	slices.Reverse(messages)
+	return messages, translate(err)
 }
 
 // TimelineEntry is a row of the timeline.
@@ -242,25 +270,9 @@ func byID[T any](
 	page Page,
 	id func(T) uuid.UUID,
 ) ([]T, string, error) {
-	at, err := page.after("")
-	if err != nil {
-		return nil, "", err
-	}
 	if _, err := s.Conversation(ctx, tenantID, conversationID); err != nil {
 		return nil, "", err
 	}
 	q := s.db.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
-	if at != nil {
-		q = q.Where("id > ?", at.ID)
-	}
-	var rows []T
-	if err := q.Order("id").Limit(page.limit() + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	next := ""
-	if len(rows) > page.limit() {
-		rows = rows[:page.limit()]
-		next = position{ID: id(rows[len(rows)-1])}.cursor()
-	}
-	return rows, next, nil
+	return listed(q, page, id)
 }

@@ -102,6 +102,8 @@ func (w *write) renderEvents() []event {
 		case lifecycle.TagAddedEvent, lifecycle.TagRemovedEvent:
 			tag := wire.Tag{ID: w.tags[e.Fact.Tag], Name: e.Fact.Tag}
 			data = []field{conversation, {"tag", encode(tag)}, actor}
+		case lifecycle.SLAWarning, lifecycle.SLABreached:
+			data = []field{conversation, {"sla", encode(e.Fact.Data)}}
 		case lifecycle.AssignmentChanged:
 			data = []field{conversation, {"from", encode(e.Fact.Data["from"])}, {"to", encode(e.Fact.Data["to"])}, actor}
 		default:

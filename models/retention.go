@@ -22,6 +22,10 @@ const (
 	strayRows = 5_000
 )
 
+// lockPartitions takes the lock under which partitions are made and dropped, to the end of the transaction. Who makes a
+// delivery owed again shares it (P10.6).
+const lockPartitions = `SELECT pg_advisory_xact_lock(hashtext('atender partitions'))`
+
 // Retained is what one round of retention did.
 type Retained struct {
 	Dropped []string // partitions
@@ -104,7 +108,7 @@ func (s *Store) dropPartition(ctx context.Context, p partition) (reason string, 
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to undo after the commit
 	// The lock under which partitions are made, too.
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('atender partitions'))`); err != nil {
+	if _, err := tx.ExecContext(ctx, lockPartitions); err != nil {
 		return "", err
 	}
 	var there bool
@@ -189,12 +193,28 @@ func (s *Store) deleteStrays(ctx context.Context, table string, before uuid.UUID
 	}
 	var all int64
 	for {
-		var n int64
-		if err := s.sql.QueryRowContext(ctx, count, before, strayRows).Scan(&n); err != nil {
+		n, err := s.deleteUnderLock(ctx, count, before)
+		if err != nil {
 			return all, err
 		}
 		if all += n; n < strayRows {
 			return all, nil
 		}
 	}
+}
+
+// deleteUnderLock deletes while nobody may make a delivery owed again (P10.6), and returns how many rows.
+func (s *Store) deleteUnderLock(ctx context.Context, count string, before uuid.UUID) (n int64, err error) {
+	tx, err := s.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing to undo after the commit
+	if _, err := tx.ExecContext(ctx, lockPartitions); err != nil {
+		return 0, err
+	}
+	if err := tx.QueryRowContext(ctx, count, before, strayRows).Scan(&n); err != nil {
+		return 0, err
+	}
+	return n, tx.Commit()
 }

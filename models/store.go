@@ -54,6 +54,7 @@ type Store struct {
 	pools   []*sql.DB
 	flights flights
 	auth    authCache
+	times   timeCache
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }

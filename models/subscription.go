@@ -242,21 +242,30 @@ func (s *Store) Subscriptions(ctx context.Context, tenantID uuid.UUID, page Page
 		rows = rows[:page.limit()]
 		next = position{ID: rows[len(rows)-1].ID}.cursor()
 	}
-	out := make([]wire.Subscription, len(rows))
-	for i, r := range rows {
-		out[i] = r.Wire()
-	}
-	return out, next, nil
+	out, err := shown(s.db.WithContext(ctx), rows...)
+	return out, next, err
 }
 
 // Subscription returns one subscription. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
 func (s *Store) Subscription(ctx context.Context, tenantID, id uuid.UUID) (wire.Subscription, error) {
-	if err := s.WebhooksEnabled(ctx, tenantID); err != nil {
+	sub, err := s.readSubscription(ctx, tenantID, id)
+	if err != nil {
 		return wire.Subscription{}, err
 	}
-	var sub Subscription
-	err := live(s.db.WithContext(ctx), tenantID).Take(&sub, "id = ?", id).Error
-	return sub.Wire(), notFound(err, "webhook", id)
+	return show(s.db.WithContext(ctx), sub)
+}
+
+// readSubscription reads one subscription's row. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
+func (s *Store) readSubscription(ctx context.Context, tenantID, id uuid.UUID) (Subscription, error) {
+	if err := s.WebhooksEnabled(ctx, tenantID); err != nil {
+		return Subscription{}, err
+	}
+	return takeSubscription(s.db.WithContext(ctx), tenantID, id)
+}
+
+func takeSubscription(db *gorm.DB, tenantID, id uuid.UUID) (sub Subscription, err error) {
+	err = live(db, tenantID).Take(&sub, "id = ?", id).Error
+	return sub, notFound(err, "webhook", id)
 }
 
 // lockSubscription begins a change of a subscription.
@@ -282,10 +291,11 @@ func saveSubscription(tx *gorm.DB, sub *Subscription) error {
 func (s *Store) UpdateSubscription(
 	ctx context.Context, tenantID, id uuid.UUID, u SubscriptionUpdate,
 ) (wire.Subscription, error) {
-	var sub Subscription
+	var out wire.Subscription
 	var marks []string
-	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
-		if sub, err = s.lockSubscription(tx, tenantID, id); err != nil {
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		sub, err := s.lockSubscription(tx, tenantID, id)
+		if err != nil {
 			return err
 		}
 		before := sub
@@ -299,13 +309,17 @@ func (s *Store) UpdateSubscription(
 			}
 			sub.setCircuit(circuit.State{})
 		}
-		return saveSubscription(tx, &sub)
+		if err := saveSubscription(tx, &sub); err != nil {
+			return err
+		}
+		out, err = show(tx, sub)
+		return err
 	})
 	if err != nil {
 		return wire.Subscription{}, err
 	}
 	s.wakeups.Mark(marks...)
-	return sub.Wire(), nil
+	return out, nil
 }
 
 // DeleteSubscription ends a subscription. What it is owed is cancelled when it would be claimed next (P4.6).
@@ -326,10 +340,11 @@ func (s *Store) DeleteSubscription(ctx context.Context, tenantID, id uuid.UUID) 
 // deliveries carry the signatures of both. Rotating again within the grace ends the oldest at once.
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND.
 func (s *Store) RotateSecret(ctx context.Context, tenantID, id uuid.UUID, grace time.Duration) (wire.Subscription, error) {
-	var sub Subscription
+	var out wire.Subscription
 	var secret string
-	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
-		if sub, err = s.lockSubscription(tx, tenantID, id); err != nil {
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		sub, err := s.lockSubscription(tx, tenantID, id)
+		if err != nil {
 			return err
 		}
 		now := time.Now()
@@ -341,12 +356,15 @@ func (s *Store) RotateSecret(ctx context.Context, tenantID, id uuid.UUID, grace 
 		if secret, err = s.newSecret(&sub); err != nil {
 			return err
 		}
-		return saveSubscription(tx, &sub)
+		if err := saveSubscription(tx, &sub); err != nil {
+			return err
+		}
+		out, err = show(tx, sub)
+		return err
 	})
 	if err != nil {
 		return wire.Subscription{}, err
 	}
-	out := sub.Wire()
 	out.Secret = &secret
 	return out, nil
 }

@@ -57,6 +57,9 @@ func (s *Store) CreateTenant(ctx context.Context, in NewTenant) (live, sandbox T
 			if err := tx.Exec(`INSERT INTO conversation_numbers (tenant_id) VALUES (?)`, t.ID).Error; err != nil {
 				return err
 			}
+			if err := seedChannels(tx, t.ID); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

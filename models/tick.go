@@ -8,17 +8,24 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
 
 // Tick is what a tick found and did.
 type Tick struct {
-	Status  lifecycle.Status
-	NextDue *time.Time // what the workflow is armed for from now on
-	MayEnd  bool       // nothing can become due any more (P3.4)
-	// Woke is the snooze that ended in this tick, and Lag how late it did.
-	Woke bool
-	Lag  time.Duration
+	Status   lifecycle.Status
+	NextDue  *time.Time // what the workflow is armed for from now on
+	MayEnd   bool       // nothing can become due any more (P3.4)
+	SLAState string     // worst state of its SLA clocks, "" without any
+	Fired    []Fired    // what was due
+}
+
+// Fired is one thing that time did: a snooze that ended ("wake"), a tripwire that was crossed ("warning", "breach"), a
+// conversation that archived itself ("archive").
+type Fired struct {
+	Kind string
+	Lag  time.Duration // how late it was done
 }
 
 // Tick applies what is due in a conversation, for its workflow, and notes what that is armed for from now on (P3.3). It is
@@ -41,12 +48,12 @@ func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow boo
 		if err != nil {
 			return nil, err
 		}
+		w.settleClocks()
 		after := w.change.After
-		tick = Tick{Status: after.Status, NextDue: after.NextDue(), MayEnd: after.MayEnd()}
-		happened := len(w.change.Facts) > 0
-		if happened { // the one thing that time does so far
-			tick.Woke, tick.Lag = true, w.now.Sub(*w.conversation.SnoozedUntil)
+		tick = Tick{
+			Status: after.Status, NextDue: after.NextDue(), MayEnd: after.MayEnd(), SLAState: after.SLAState, Fired: w.fired(),
 		}
+		happened := len(w.change.Facts) > 0
 		if !byWorkflow {
 			w.poke = happened
 			return w, w.save(ctx)
@@ -54,7 +61,7 @@ func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow boo
 		w.quiet = true
 		armed := w.conversation.ArmedFor
 		w.conversation.ArmedFor = tick.NextDue
-		if happened {
+		if happened || w.clocksMoved {
 			return w, w.save(ctx)
 		}
 		if equalTimes(armed, tick.NextDue) {
@@ -63,6 +70,29 @@ func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow boo
 		return nil, tx.Exec(`UPDATE conversations SET armed_for = ? WHERE tenant_id = ? AND id = ?`, tick.NextDue, tenantID, id).Error
 	})
 	return tick, err
+}
+
+// fired lists what time did in this write. A tripwire's lag counts from when it was crossed: a policy that was edited
+// crosses none before its edit.
+func (w *write) fired() []Fired {
+	var fired []Fired
+	late := func(kind string, due time.Time) { fired = append(fired, Fired{kind, w.now.Sub(due)}) }
+	for _, f := range w.change.Facts {
+		switch {
+		case f.Kind == lifecycle.Woken:
+			late("wake", *w.change.Before.SnoozedUntil)
+		case f.Kind == lifecycle.ArchivedFact && f.ByUs:
+			late("archive", *w.change.Before.ArchiveAt)
+		}
+	}
+	for _, x := range w.crossings {
+		kind := "warning"
+		if x.Tripwire == sla.TripBreached {
+			kind = "breach"
+		}
+		late(kind, x.CrossedAt)
+	}
+	return fired
 }
 
 func equalTimes(a, b *time.Time) bool {

@@ -32,21 +32,21 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 	tick, err := b.Tick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Snoozed, tick.Status)
-	require.False(t, tick.Woke)
+	require.Empty(t, tick.Fired)
 	require.WithinDuration(t, *c.SnoozedUntil, *tick.NextDue, 0)
 
 	time0.pass(time.Hour + time.Second)
 	before := len(b.events())
 	tick, err = b.Tick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
-	require.True(t, tick.Woke)
+	require.Len(t, tick.Fired, 1)
 	require.Equal(t, lifecycle.Active, tick.Status)
 	require.Nil(t, tick.NextDue)
 	require.Equal(t, []lifecycle.EventType{lifecycle.ConversationUpdated}, kinds(b.events()[before:]))
 
 	tick, err = b.Tick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
-	require.False(t, tick.Woke, "a repeated tick finds nothing due (P3.3)")
+	require.Empty(t, tick.Fired, "a repeated tick finds nothing due (P3.3)")
 	require.Len(t, b.events(), before+1)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -32,6 +33,13 @@ type write struct {
 
 	messages      []Message
 	messageNumber int64 // for the message of this write, if it was asked for
+
+	rules       *timeRules // of the tenant; nil if it has none
+	timeVersion int64      // of them
+	board       *sla.Board // the clocks; nil for a tenant without policies
+	settled     bool       // settleClocks was done
+	clocksMoved bool       // clocks, or when it archives itself, are not what the row says
+	crossings   []sla.Crossing
 
 	tags    map[string]uuid.UUID // by name: those that exist, and those that save must make
 	newTags []string
@@ -58,7 +66,8 @@ WITH locked AS MATERIALIZED (SELECT * FROM conversations WHERE tenant_id = $1 AN
 SELECT ` + columns[Conversation]("l", "c_") + `, ` + columns[Contact]("ct", "ct_") + `, clock_timestamp() AS now,
 	CASE WHEN $3 THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY($4::text[])) AS tag_ids,
-	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of
+	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of,
+	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
 
 // wants says what lock should bring along, to save round trips.
@@ -74,9 +83,10 @@ func (s *Store) lock(ctx context.Context, tx *gorm.DB, tenantID, id uuid.UUID, a
 	w := &write{tx: tx, actor: actor}
 	var now time.Time
 	var replayOf *uuid.UUID
+	var timeVersion int64
 	dest := targets(make([]any, 0, 64), &w.conversation)
 	dest = targets(dest, &w.conversation.Contact)
-	dest = append(dest, &now, &w.messageNumber, jsonColumn{&w.tags}, &replayOf)
+	dest = append(dest, &now, &w.messageNumber, jsonColumn{&w.tags}, &replayOf, &timeVersion)
 	row := tx.Statement.ConnPool.QueryRowContext(ctx, lockSQL,
 		binary(tenantID), binary(id), want.message, Strings(want.tags), want.externalID)
 	if err := row.Scan(dest...); errors.Is(err, sql.ErrNoRows) {
@@ -87,7 +97,7 @@ func (s *Store) lock(ctx context.Context, tx *gorm.DB, tenantID, id uuid.UUID, a
 	w.now = s.clock(now)
 	w.ids = ident.NewSequence(w.now)
 	w.change = lifecycle.Begin(w.conversation.state(), w.now)
-	return w, replayOf, nil
+	return w, replayOf, w.openClocks(ctx, s, timeVersion)
 }
 
 // addMessage puts a message into the write and returns its index for the lifecycle's facts.
@@ -102,13 +112,19 @@ func (w *write) addMessage(m Message) int {
 }
 
 // save ends the write (P1.5 to P1.7): version, events, timeline, deliveries and outbox row, in one statement. Where
-// nothing happened it does nothing.
+// nothing happened it does nothing, but for clocks that follow other terms now.
 func (w *write) save(ctx context.Context) error {
-	if len(w.change.Facts) == 0 {
+	w.settleClocks()
+	switch {
+	case len(w.change.Facts) > 0:
+	case w.clocksMoved:
+		return w.saveClocks(ctx)
+	default:
 		return nil
 	}
 	c := &w.conversation
 	c.setState(w.change.After)
+	w.keepClocks()
 	c.Version++
 	c.UpdatedAt = w.now
 	w.missingTags()
@@ -125,12 +141,9 @@ func (w *write) save(ctx context.Context) error {
 		w.insertMessage(&st, i)
 	}
 	w.insertTimeline(&st)
+	w.insertClocks(&st)
 	shards := w.insertEvents(&st)
-	if w.poke || !w.quiet && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
-		st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
-			VALUES (`+st.list(c.TenantID, outboxConversation, c.ID, string(c.Status), priorityConversation, c.NextDueAt, w.now, w.now)+`)`)
-		w.marks = append(w.marks, TopicOutbox)
-	}
+	w.insertPoke(&st)
 	var tagsMade int
 	var woken Ints
 	err := st.row(ctx, w.tx, `SELECT (SELECT count(*) FROM tag), `+shards, &tagsMade, &woken)
@@ -141,6 +154,16 @@ func (w *write) save(ctx context.Context) error {
 		w.marks = append(w.marks, TopicDeliveries(int(shard)))
 	}
 	return err
+}
+
+// insertPoke tells the conversation's workflow, if it has to hear of this (P3.1).
+func (w *write) insertPoke(st *statement) {
+	c := &w.conversation
+	if w.poke || !w.quiet && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
+		st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
+			VALUES (`+st.list(c.TenantID, outboxConversation, c.ID, string(c.Status), priorityConversation, c.NextDueAt, w.now, w.now)+`)`)
+		w.marks = append(w.marks, TopicOutbox)
+	}
 }
 
 // missingTags gives ids to the tags that the change applied and the tenant does not have yet.
@@ -194,21 +217,24 @@ func (w *write) insertConversation(st *statement) {
 	c := &w.conversation
 	st.with("conversation", `INSERT INTO conversations (tenant_id, id, number, external_reference, subject, channel, status,
 			engagement, contact_id, team_id, tags, custom_fields, metadata, version, chain_id, previous_conversation_id,
-			created_at, updated_at, last_message_at, next_due_at)
+			created_at, updated_at, last_message_at, next_due_at, opened_at, waiting_since, clocks, time_version, sla_state,
+			sla_due_at)
 		VALUES (`+st.list(c.TenantID, c.ID, c.Number, c.ExternalReference, c.Subject, c.Channel, string(c.Status),
 		string(c.Engagement), c.ContactID, c.TeamID, texts(c.Tags), jsonArg(orEmptyMap(c.CustomFields)),
 		jsonArg(orEmptyMap(c.Metadata)), c.Version, c.ChainID, c.PreviousConversationID,
-		c.CreatedAt, c.UpdatedAt, c.LastMessageAt, c.NextDueAt)+`)`)
+		c.CreatedAt, c.UpdatedAt, c.LastMessageAt, c.NextDueAt, c.OpenedAt, c.WaitingSince, jsonArg(clocksArg(c.Clocks)),
+		c.TimeVersion, c.SLAState, c.SLADueAt)+`)`)
 }
 
 func (w *write) updateConversation(st *statement) {
 	c := &w.conversation
 	st.with("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
 			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at,
-			next_due_at, armed_for)
+			next_due_at, armed_for, opened_at, waiting_since, clocks, time_version, sla_state, sla_due_at, auto_archive_at)
 		= (`+st.list(c.Subject, string(c.Status), string(c.Engagement), c.AssigneeID, c.TeamID, texts(c.Tags),
 		jsonArg(orEmptyMap(c.CustomFields)), c.SnoozedUntil, c.Version, c.UpdatedAt, c.FirstReplyAt, c.LastMessageAt,
-		c.ResolvedAt, c.ArchivedAt, c.NextDueAt, c.ArmedFor)+`)
+		c.ResolvedAt, c.ArchivedAt, c.NextDueAt, c.ArmedFor, c.OpenedAt, c.WaitingSince, jsonArg(clocksArg(c.Clocks)),
+		c.TimeVersion, c.SLAState, c.SLADueAt, c.AutoArchiveAt)+`)
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
 }
 

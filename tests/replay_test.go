@@ -91,6 +91,7 @@ func newReplayer(t *testing.T, conversation any) sdkworker.WorkflowReplayer {
 		durable.ConversationWorkflow: conversation,
 		durable.DispatchWorkflow:     flows.Dispatch,
 		durable.RetryWorkflow:        flows.Retry,
+		durable.ReplayWorkflow:       flows.Replay,
 	} {
 		replayer.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
@@ -175,6 +176,7 @@ const (
 	never  moment = iota
 	during        // while the activity works
 	after         // when the workflow waits again, or has ended
+	cancel        // then, too; but the workflow is cancelled instead
 )
 
 func ticked(status string, due time.Duration, signal moment) step {
@@ -205,6 +207,17 @@ func retried(owed int, due time.Duration, signal moment) step {
 	}}
 }
 
+func replayed(status string, progress float64, due time.Duration, signal moment) step {
+	return step{signal: signal, answer: func(now time.Time) (any, error) {
+		return durable.ReplayResult{
+			SubscriptionID: uuid.NewSHA1(uuid.Nil, []byte("subscription")), Status: status, Reached: now.Add(-time.Hour),
+			Progress: progress, Queued: int64(1000 * progress), NextLook: dueIn(now, due),
+		}, nil
+	}}
+}
+
+func abandoned() step { return step{answer: func(time.Time) (any, error) { return nil, nil }} }
+
 func dispatched() step {
 	return step{answer: func(time.Time) (any, error) { return durable.DispatchResult{Delivered: 3, Failed: 1}, nil }}
 }
@@ -234,6 +247,7 @@ func scenarios() []recording {
 		scheduled = enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 		completed = enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 		continued = enums.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+		ended     = enums.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED
 		attribute = enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
 		refused   = enums.EVENT_TYPE_WORKFLOW_TASK_FAILED
 	)
@@ -243,6 +257,9 @@ func scenarios() []recording {
 	}
 	retry := func(name string, limit int, has events, story ...step) recording {
 		return recording{durable.RetryWorkflow, "webhook-retry", name, limit, story, has}
+	}
+	replay := func(name string, limit int, has events, story ...step) recording {
+		return recording{durable.ReplayWorkflow, "webhook-replay", name, limit, story, has}
 	}
 	return []recording{
 		conversation("snooze-wakes", 0, events{local: 3, set: 1, fired: 1, attribute: 3, completed: 1},
@@ -277,6 +294,16 @@ func scenarios() []recording {
 			retried(1, time.Hour, after), retried(2, time.Second, never), retried(0, 0, never)),
 		retry("continued-as-new", 12, events{scheduled: 2, set: 1, signalled: 2, continued: 1},
 			retried(1, time.Hour, after), retried(2, time.Hour, never), retried(0, 0, never)),
+
+		replay("waits-and-completes", 0, events{scheduled: 2, set: 1, fired: 1, attribute: 1, completed: 1},
+			replayed("running", 0.5, time.Second, never), replayed("completed", 1, 0, never)),
+		replay("cancelled-by-its-row", 0, events{scheduled: 2, signalled: 2, completed: 1},
+			replayed("running", 0.5, time.Hour, after), replayed("cancelled", 0.5, 0, never)),
+		replay("cancelled-by-an-operator", 0, events{scheduled: 2, cancelled: 1, ended: 1},
+			replayed("running", 0.5, time.Hour, cancel), abandoned()),
+		replay("continued-as-new", 12, events{scheduled: 2, set: 1, signalled: 2, continued: 1},
+			replayed("running", 0.2, time.Hour, after), replayed("running", 0.4, time.Hour, never),
+			replayed("completed", 1, 0, never)),
 
 		{durable.DispatchWorkflow, "webhook-dispatch", "runs-and-continues", 2,
 			[]step{dispatched(), dispatched()}, events{scheduled: 2, signalled: 0, continued: 1}},
@@ -358,11 +385,13 @@ func (s *studio) worker(queue string) sdkworker.Worker {
 		durable.ConversationWorkflow: flows.Conversation,
 		durable.DispatchWorkflow:     flows.Dispatch,
 		durable.RetryWorkflow:        flows.Retry,
+		durable.ReplayWorkflow:       flows.Replay,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	for _, name := range []string{
-		durable.TickActivity, durable.DockActionActivity, durable.DispatchActivity, durable.RetryActivity,
+		durable.TickActivity, durable.DockActionActivity, durable.DispatchActivity, durable.RetryActivity, durable.ReplayActivity,
+		durable.AbandonActivity,
 	} {
 		w.RegisterActivityWithOptions(s.play, activity.RegisterOptions{Name: name})
 	}
@@ -419,7 +448,7 @@ func (s *studio) record(r recording) {
 	run, err := start(s.t.Context())
 	require.NoError(s.t, err)
 	for i, step := range r.story {
-		if step.signal != after {
+		if step.signal != after && step.signal != cancel {
 			continue
 		}
 		select {
@@ -428,6 +457,10 @@ func (s *studio) record(r recording) {
 			require.Fail(s.t, "a step was not played", "%s, step %d", r.path(), i)
 		}
 		s.soon("the workflow waits", func() error { return s.busy(id) })
+		if step.signal == cancel {
+			require.NoError(s.t, s.client.CancelWorkflow(s.t.Context(), id, run))
+			continue
+		}
 		run, err = script.signal(s.t.Context(), step)
 		require.NoError(s.t, err)
 	}
@@ -464,6 +497,9 @@ func (s *studio) prepare(r recording) (id string, start func(context.Context) (r
 		id, signal = durable.RetryID(tenant, target), durable.SignalRetriesOwed
 		input = durable.RetryInput{TenantID: tenant, SubscriptionID: target, MaxHistory: r.limit}
 		attributes = append(attributes, flows.AttributeWebhook.ValueSet(target.String()))
+	case durable.ReplayWorkflow:
+		id, signal = durable.ReplayID(tenant, target), durable.SignalReplayChanged
+		input = durable.ReplayInput{TenantID: tenant, ReplayID: target, MaxHistory: r.limit}
 	default:
 		id = durable.DispatchID(0)
 		input = durable.DispatchInput{Dispatcher: 0, FromShard: 0, ToShard: 8, Runs: r.limit}

@@ -27,6 +27,9 @@ const (
 	// actionsEvery and actionsAfter are the same for actions of docks (P8.5): the API has stopped waiting by then.
 	actionsEvery = time.Second
 	actionsAfter = 5 * time.Second
+	// replaysEvery and replaysAfter are the same for replays, whose steps may have to wait for Temporal.
+	replaysEvery = 15 * time.Second
+	replaysAfter = 30 * time.Second
 	// namespaceEvery is how often it looks whether Temporal still has its data.
 	namespaceEvery = 5 * time.Second
 	walkEvery      = time.Minute
@@ -52,6 +55,7 @@ func (g *guard) run(ctx context.Context) {
 	loops.Go(func() { every(ctx, guardEvery, g.tickOverdue) })
 	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
 	loops.Go(func() { every(ctx, actionsEvery, g.applyDockActions) })
+	loops.Go(func() { every(ctx, replaysEvery, g.pokeReplays) })
 	loops.Go(func() { every(ctx, namespaceEvery, g.checkNamespace) })
 	loops.Go(func() { every(ctx, walkEvery, g.walk) })
 	loops.Wait()
@@ -102,9 +106,11 @@ func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
 	switch {
 	case err != nil && !models.IsNotFound(err):
 		g.complain(ctx, "overdue conversation not ticked", err)
-	case tick.Woke: // else its workflow, or somebody, was quicker
+	case len(tick.Fired) > 0: // else its workflow, or somebody, was quicker
 		g.metrics.guardTicks.Inc()
-		g.metrics.acts.WakeLag.WithLabelValues("guard").Observe(tick.Lag.Seconds())
+		for _, f := range tick.Fired {
+			g.metrics.acts.TimerLag.WithLabelValues(f.Kind, "guard").Observe(f.Lag.Seconds())
+		}
 	}
 }
 
@@ -112,6 +118,15 @@ func (g *guard) pokeRetries(ctx context.Context) {
 	n, err := g.store.PokeLateRetries(ctx, retriesAfter)
 	if err != nil {
 		g.complain(ctx, "late retries not poked", err)
+		return
+	}
+	g.metrics.guardPokes.Add(float64(n))
+}
+
+func (g *guard) pokeReplays(ctx context.Context) {
+	n, err := g.store.PokeLateReplays(ctx, replaysAfter)
+	if err != nil {
+		g.complain(ctx, "late replays not poked", err)
 		return
 	}
 	g.metrics.guardPokes.Add(float64(n))

@@ -21,11 +21,12 @@ import (
 )
 
 const (
-	// relayBatch is how many outbox rows one claim takes: few, so that what is urgent does not wait behind a long batch.
+	// relayBatch is how many outbox rows one claim takes: few, so that what comes next does not wait behind a long batch.
 	relayBatch = 64
-	// relayConcurrency bounds the calls to Temporal under way: a flood of new conversations must not take the machine
-	// from the API and the deliveries.
-	relayConcurrency = 8
+	// urgentCalls and calmCalls bound the calls to Temporal under way. Starting a workflow costs the machine as much as the
+	// conversation itself: a flood of new ones, for which Temporal has nothing to do yet, must not take it from the API.
+	urgentCalls = 8
+	calmCalls   = 2
 	// relayCall bounds one call to Temporal.
 	relayCall = 5 * time.Second
 	// relayPoll is the floor under lost wake-ups (P9).
@@ -44,18 +45,26 @@ type relay struct {
 	metrics *metrics
 }
 
+// run works until ctx ends: what is urgent and what is not beside each other.
 func (r *relay) run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { r.drain(ctx, models.Urgent, urgentCalls) })
+	loops.Go(func() { r.drain(ctx, models.Calm, calmCalls) })
+	loops.Wait()
+}
+
+func (r *relay) drain(ctx context.Context, which models.Urgency, calls int) {
 	woken, stop := r.store.Wakeups().Listen(models.TopicOutbox)
 	defer stop()
 	for ctx.Err() == nil {
-		rows, err := r.store.ClaimOutbox(ctx, relayBatch)
+		rows, err := r.store.ClaimOutbox(ctx, which, relayBatch)
 		wait := relayPoll
 		switch {
 		case err != nil && ctx.Err() == nil:
 			r.log.Error("outbox not read", "error", err)
 			wait = time.Second
 		case len(rows) > 0:
-			wait = r.tell(ctx, rows)
+			wait = r.tell(ctx, rows, calls)
 		}
 		if len(rows) == relayBatch && wait == relayPoll {
 			continue
@@ -108,9 +117,9 @@ func coalesce(rows []models.OutboxRow) []*target {
 }
 
 // tell makes the calls and settles the rows. It returns how long to wait before the next claim.
-func (r *relay) tell(ctx context.Context, rows []models.OutboxRow) time.Duration {
+func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, calls int) time.Duration {
 	targets := coalesce(rows)
-	slots := make(chan struct{}, relayConcurrency)
+	slots := make(chan struct{}, calls)
 	var wg sync.WaitGroup
 	for _, t := range targets {
 		slots <- struct{}{}
@@ -161,9 +170,15 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 	}
 	var signal, workflow string
 	var input, payload any
-	if row.IsConversation() {
+	switch {
+	case row.IsRecompute():
+		options.ID = durable.RecomputeID(row.TenantID)
+		options.StaticSummary = "Clocks of a tenant, brought up to edited policies and hours"
+		signal, workflow = durable.SignalTimeRulesChanged, durable.RecomputeWorkflow
+		input = durable.RecomputeInput{TenantID: row.TenantID}
+	case row.IsConversation():
 		options.ID = durable.ConversationID(row.TenantID, row.TargetID)
-		options.StaticSummary = "Time of one conversation: snoozes; what docks ask for"
+		options.StaticSummary = "Time of one conversation: snoozes, SLA, archiving; what docks ask for"
 		attributes = append(attributes, workflows.AttributeConversation.ValueSet(row.TargetID.String()))
 		if row.Status != nil {
 			attributes = append(attributes, workflows.AttributeStatus.ValueSet(*row.Status))
@@ -173,7 +188,12 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 			signal, payload = durable.SignalDockAction, durable.DockActionSignal{ActionID: *row.DockActionID}
 		}
 		input = durable.ConversationInput{TenantID: row.TenantID, ConversationID: row.TargetID}
-	} else {
+	case row.IsReplay():
+		options.ID = durable.ReplayID(row.TenantID, row.TargetID)
+		options.StaticSummary = "Past events, once more to a webhook"
+		signal, workflow = durable.SignalReplayChanged, durable.ReplayWorkflow
+		input = durable.ReplayInput{TenantID: row.TenantID, ReplayID: row.TargetID}
+	default:
 		options.ID = durable.RetryID(row.TenantID, row.TargetID)
 		options.StaticSummary = "Webhook in trouble: its further attempts"
 		attributes = append(attributes, workflows.AttributeWebhook.ValueSet(row.TargetID.String()))

@@ -110,6 +110,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
+	background.Go(func() { w.followTags(ctx) })
 	guard := &guard{
 		store: w.deps.Store, client: w.deps.Temporal, namespace: w.cfg.Namespace, log: w.deps.Logger, metrics: w.metrics,
 		register: w.registerAttributes,
@@ -154,8 +155,11 @@ func (w *Worker) workflowWorker() sdkworker.Worker {
 	sdk.RegisterWorkflowWithOptions(workflows.Conversation, workflow.RegisterOptions{Name: durable.ConversationWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Dispatch, workflow.RegisterOptions{Name: durable.DispatchWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Retry, workflow.RegisterOptions{Name: durable.RetryWorkflow})
+	sdk.RegisterWorkflowWithOptions(workflows.Recompute, workflow.RegisterOptions{Name: durable.RecomputeWorkflow})
+	sdk.RegisterWorkflowWithOptions(workflows.Replay, workflow.RegisterOptions{Name: durable.ReplayWorkflow})
 	sdk.RegisterActivityWithOptions(w.acts.TickConversation, activity.RegisterOptions{Name: durable.TickActivity})
 	sdk.RegisterActivityWithOptions(w.acts.ApplyDockAction, activity.RegisterOptions{Name: durable.DockActionActivity})
+	sdk.RegisterActivityWithOptions(w.acts.RecomputeClocks, activity.RegisterOptions{Name: durable.RecomputeActivity})
 	return sdk
 }
 
@@ -170,6 +174,8 @@ func (w *Worker) deliveryWorker() sdkworker.Worker {
 	})
 	sdk.RegisterActivityWithOptions(w.acts.DispatchDeliveries, activity.RegisterOptions{Name: durable.DispatchActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RetryDeliveries, activity.RegisterOptions{Name: durable.RetryActivity})
+	sdk.RegisterActivityWithOptions(w.acts.ReplayDeliveries, activity.RegisterOptions{Name: durable.ReplayActivity})
+	sdk.RegisterActivityWithOptions(w.acts.AbandonReplay, activity.RegisterOptions{Name: durable.AbandonActivity})
 	return sdk
 }
 

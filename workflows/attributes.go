@@ -16,6 +16,7 @@ var (
 	AttributeTenant       = temporal.NewSearchAttributeKeyKeyword("AtenderTenant")
 	AttributeConversation = temporal.NewSearchAttributeKeyKeyword("AtenderConversation")
 	AttributeStatus       = temporal.NewSearchAttributeKeyKeyword("AtenderStatus")
+	AttributeSLAState     = temporal.NewSearchAttributeKeyKeyword("AtenderSlaState")
 	AttributeNextDue      = temporal.NewSearchAttributeKeyTime("AtenderNextDue")
 	AttributeWebhook      = temporal.NewSearchAttributeKeyKeyword("AtenderWebhook")
 )
@@ -24,7 +25,7 @@ var (
 func AttributeTypes() map[string]enums.IndexedValueType {
 	types := map[string]enums.IndexedValueType{}
 	for _, key := range []temporal.SearchAttributeKey{
-		AttributeTenant, AttributeConversation, AttributeStatus, AttributeNextDue, AttributeWebhook,
+		AttributeTenant, AttributeConversation, AttributeStatus, AttributeSLAState, AttributeNextDue, AttributeWebhook,
 	} {
 		types[key.GetName()] = key.GetValueType()
 	}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -94,6 +95,12 @@ func (c *conversation) publish(ctx workflow.Context, state durable.TickResult) e
 	if status, _ := have.GetKeyword(AttributeStatus); status != state.Status {
 		updates = append(updates, AttributeStatus.ValueSet(state.Status))
 	}
+	switch sla, shown := have.GetKeyword(AttributeSLAState); {
+	case state.SLAState == "" && shown:
+		updates = append(updates, AttributeSLAState.ValueUnset())
+	case state.SLAState != sla:
+		updates = append(updates, AttributeSLAState.ValueSet(state.SLAState))
+	}
 	switch due, shown := have.GetTime(AttributeNextDue); {
 	case state.NextDue == nil && shown:
 		updates = append(updates, AttributeNextDue.ValueUnset())
@@ -116,6 +123,9 @@ func (c *conversation) details(ctx workflow.Context, state durable.TickResult) s
 		what += "; next due " + state.NextDue.UTC().Format(second)
 	case !state.MayEnd:
 		what += "; nothing due"
+	}
+	if state.SLAState != "" {
+		what += "; SLA " + strings.ReplaceAll(state.SLAState, "_", " ")
 	}
 	switch n := c.in.DockActions; n {
 	case 0:

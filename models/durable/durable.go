@@ -15,6 +15,8 @@ const (
 	ConversationWorkflow = "Conversation"
 	DispatchWorkflow     = "WebhookDispatch"
 	RetryWorkflow        = "WebhookRetry"
+	RecomputeWorkflow    = "RecomputeClocks"
+	ReplayWorkflow       = "WebhookReplay"
 )
 
 // Signals.
@@ -22,6 +24,8 @@ const (
 	SignalConversationChanged = "conversation-changed" // P3.1; no payload: the row says what is due
 	SignalRetriesOwed         = "retries-owed"         // P4.3; no payload
 	SignalDockAction          = "dock-action"          // P8.2; a DockActionSignal
+	SignalTimeRulesChanged    = "time-rules-changed"   // P3.7; no payload
+	SignalReplayChanged       = "replay-changed"       // P4.9; no payload: the row says whether it still runs
 )
 
 // Activity types.
@@ -30,6 +34,9 @@ const (
 	DockActionActivity = "ApplyDockAction"
 	DispatchActivity   = "DispatchDeliveries"
 	RetryActivity      = "RetryDeliveries"
+	RecomputeActivity  = "RecomputeClocks"
+	ReplayActivity     = "ReplayDeliveries"
+	AbandonActivity    = "AbandonReplay"
 )
 
 // DeliveriesQueue is the task queue of the activities that send webhooks, for a given queue of workflows: endpoints that
@@ -47,6 +54,27 @@ func DispatchID(dispatcher int) string { return fmt.Sprintf("webhook-dispatch/%d
 // RetryID is the id of a subscription's retry workflow.
 func RetryID(tenant, subscription uuid.UUID) string {
 	return "webhook/" + tenant.String() + "/" + subscription.String()
+}
+
+// RecomputeID is the id of the workflow that walks over a tenant's clocks.
+func RecomputeID(tenant uuid.UUID) string { return "recompute/" + tenant.String() }
+
+// RecomputeInput names the tenant whose time configuration was edited.
+type RecomputeInput struct {
+	TenantID uuid.UUID `json:"tenantId"`
+	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
+	MaxHistory int `json:"maxHistory,omitempty"`
+}
+
+// RecomputeResult says how far a walk is.
+type RecomputeResult struct {
+	Visited int   `json:"visited"`
+	Left    int64 `json:"left"`
+}
+
+// ReplayID is the id of a replay's workflow.
+func ReplayID(tenant, replay uuid.UUID) string {
+	return "webhook-replay/" + tenant.String() + "/" + replay.String()
 }
 
 // ConversationInput starts a conversation's workflow, and starts it again when it continues as new.
@@ -86,6 +114,8 @@ type TickResult struct {
 	Status  string     `json:"status"`
 	NextDue *time.Time `json:"nextDue,omitempty"`
 	MayEnd  bool       `json:"mayEnd"`
+	// SLAState is the worst state of the conversation's SLA clocks, empty without any.
+	SLAState string `json:"slaState,omitempty"`
 }
 
 // DispatchInput names the range of shards that a dispatcher serves.
@@ -126,4 +156,23 @@ type RetryResult struct {
 type Failure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+}
+
+// ReplayInput names the replay of a workflow.
+type ReplayInput struct {
+	TenantID uuid.UUID `json:"tenantId"`
+	ReplayID uuid.UUID `json:"replayId"`
+	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
+	MaxHistory int `json:"maxHistory,omitempty"`
+}
+
+// ReplayResult says how far a replay has come.
+type ReplayResult struct {
+	SubscriptionID uuid.UUID  `json:"subscriptionId"`
+	Status         string     `json:"status"`
+	Reached        time.Time  `json:"reached"`  // it has looked at what happened before
+	Progress       float64    `json:"progress"` // 0 to 1
+	Queued         int64      `json:"queued"`
+	Missing        int64      `json:"missing,omitempty"`
+	NextLook       *time.Time `json:"nextLook,omitempty"` // when to go on; nil when it has ended
 }

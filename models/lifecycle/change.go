@@ -29,6 +29,8 @@ const (
 	TagAdded        Kind = "tag_added"
 	TagRemoved      Kind = "tag_removed"
 	Edited          Kind = "edited" // subject or custom fields
+	SLAWarned       Kind = "sla_warning"
+	SLABroken       Kind = "sla_breached"
 )
 
 // Fact is one thing that happened in a change, in the order it happened.
@@ -59,7 +61,7 @@ type Change struct {
 // Create begins the life of a conversation.
 func Create(s State, now time.Time) *Change {
 	s = s.clone()
-	s.Status, s.Engagement = Active, Pending
+	s.Status, s.Engagement, s.OpenedAt = Active, Pending, &now
 	slices.Sort(s.Tags)
 	s.Tags = slices.Compact(s.Tags)
 	return &Change{Now: now, Before: State{}, After: s, Facts: []Fact{{Kind: Created}}}
@@ -69,10 +71,22 @@ func Create(s State, now time.Time) *Change {
 // after the time has come finds the conversation awake, whether or not a timer has fired.
 func Begin(s State, now time.Time) *Change {
 	c := &Change{Now: now, Before: s, After: s.clone()}
-	if due := s.NextDue(); due != nil && !due.After(now) {
-		c.wake(Fact{Kind: Woken, ByUs: true, Data: map[string]any{"until": formatTime(due)}})
+	if s.Status == Snoozed && !s.SnoozedUntil.After(now) {
+		c.wake(Fact{Kind: Woken, ByUs: true, Data: map[string]any{"until": formatTime(s.SnoozedUntil)}})
+	}
+	if s.Status == Done && s.ArchiveAt != nil && !s.ArchiveAt.After(now) {
+		c.archive(Fact{Kind: ArchivedFact, ByUs: true, Data: map[string]any{"cause": "auto_archive"}})
 	}
 	return c
+}
+
+// Crossed is the fact that a clock has passed a tripwire. Data is what sla.warning and sla.breached say of it.
+func Crossed(breach bool, data map[string]any) Fact {
+	f := Fact{Kind: SLAWarned, ByUs: true, Data: data}
+	if breach {
+		f.Kind = SLABroken
+	}
+	return f
 }
 
 func (c *Change) wake(f Fact) {
@@ -111,7 +125,7 @@ func (c *Change) Resolve() error {
 	if c.After.Status != Active && c.After.Status != Snoozed {
 		return c.refuse(Done)
 	}
-	c.After.Status, c.After.SnoozedUntil, c.After.ResolvedAt = Done, nil, &c.Now
+	c.After.Status, c.After.SnoozedUntil, c.After.ResolvedAt, c.After.WaitingSince = Done, nil, &c.Now, nil
 	c.Facts = append(c.Facts, Fact{Kind: Resolved})
 	return nil
 }
@@ -126,7 +140,7 @@ func (c *Change) Reopen() error {
 }
 
 func (c *Change) reopen(f Fact) {
-	c.After.Status, c.After.ResolvedAt, c.After.Engagement = Active, nil, Pending
+	c.After.Status, c.After.ResolvedAt, c.After.Engagement, c.After.OpenedAt = Active, nil, Pending, &c.Now
 	c.Facts = append(c.Facts, f)
 }
 
@@ -135,9 +149,13 @@ func (c *Change) Archive() error {
 	if c.After.Status == Archived {
 		return c.refuse(Archived)
 	}
-	c.After.Status, c.After.SnoozedUntil, c.After.ArchivedAt = Archived, nil, &c.Now
-	c.Facts = append(c.Facts, Fact{Kind: ArchivedFact})
+	c.archive(Fact{Kind: ArchivedFact})
 	return nil
+}
+
+func (c *Change) archive(f Fact) {
+	c.After.Status, c.After.SnoozedUntil, c.After.ArchivedAt, c.After.WaitingSince = Archived, nil, &c.Now, nil
+	c.Facts = append(c.Facts, f)
 }
 
 // Receive records a customer's message, the index-th message of this change: it wakes a snoozed conversation and reopens
@@ -155,6 +173,9 @@ func (c *Change) Receive(index int) error {
 	case Done:
 		c.reopen(Fact{Kind: Reopened, ByUs: true, Data: byMessage})
 	}
+	if c.After.WaitingSince == nil {
+		c.After.WaitingSince = &c.Now
+	}
 	return nil
 }
 
@@ -167,7 +188,7 @@ func (c *Change) Send(index int, automated bool) error {
 	c.Facts = append(c.Facts, Fact{Kind: MessageSent, Index: index})
 	c.After.LastMessageAt = &c.Now
 	if !automated {
-		c.After.Engagement = Engaged
+		c.After.Engagement, c.After.WaitingSince = Engaged, nil
 		if c.After.FirstReplyAt == nil {
 			c.After.FirstReplyAt = &c.Now
 		}

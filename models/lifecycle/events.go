@@ -51,12 +51,21 @@ func (c *Change) Events() []Event {
 	for _, f := range c.Facts {
 		kind, fires := c.fires(f)
 		repeats := func(e Event) bool { return e.Type == kind && e.Fact.Tag == f.Tag }
-		if !fires || f.Kind != MessageReceived && f.Kind != MessageSent && slices.ContainsFunc(events, repeats) {
+		if !fires || !f.isSingular() && slices.ContainsFunc(events, repeats) {
 			continue
 		}
 		events = append(events, Event{kind, f})
 	}
 	return events
+}
+
+// isSingular tells whether each fact of its kind is an event of its own: every message, every tripwire.
+func (f Fact) isSingular() bool {
+	switch f.Kind {
+	case MessageReceived, MessageSent, SLAWarned, SLABroken:
+		return true
+	}
+	return false
 }
 
 // fires tells which event a fact owes, if the change as a whole bears it out.
@@ -68,6 +77,10 @@ func (c *Change) fires(f Fact) (EventType, bool) {
 		return MessageReceivedEvent, true
 	case MessageSent:
 		return MessageSentEvent, true
+	case SLAWarned:
+		return SLAWarning, true
+	case SLABroken:
+		return SLABreached, true
 	case Resolved:
 		return ConversationResolved, c.Before.Status != Done && c.After.Status == Done
 	case Reopened:

@@ -10,7 +10,7 @@
 //	snoozed     → active             the time comes; a customer message, at once; unsnooze
 //	active, snoozed → done           resolve
 //	done        → active             customer message; reopen
-//	active, snoozed, done → archived archive
+//	active, snoozed, done → archived archive; from done also by itself, after the tenant's time
 //	archived    →                    nothing: a customer message makes a successor
 package lifecycle
 
@@ -64,14 +64,35 @@ type State struct {
 	LastMessageAt *time.Time
 	ResolvedAt    *time.Time // set exactly while Done; kept when archived from Done
 	ArchivedAt    *time.Time // set exactly while Archived
+
+	// What the SLA clocks start from, whatever policies there are.
+	OpenedAt     *time.Time // created or last reopened
+	WaitingSince *time.Time // the first message of the customer that no agent has replied to; nil: none, or done
+
+	// What follows from the tenant's policies and hours, which are not this package's.
+	SLAState  string     // worst state of the clocks, "" without any
+	SLADueAt  *time.Time // the next tripwire
+	ArchiveAt *time.Time // when a Done conversation archives itself
 }
 
 // NextDue is the moment at which time will change this conversation by itself, nil if never.
 func (s State) NextDue() *time.Time {
-	if s.Status == Snoozed {
-		return s.SnoozedUntil
+	switch s.Status {
+	case Snoozed:
+		return earliest(s.SnoozedUntil, s.SLADueAt)
+	case Active:
+		return s.SLADueAt
+	case Done:
+		return s.ArchiveAt
 	}
 	return nil
+}
+
+func earliest(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
 }
 
 // NeedsPoke tells whether the conversation's workflow must hear of a change (P3.1): the status changed, or something is
@@ -122,10 +143,18 @@ func Diff(before, after State) map[string]FieldChange {
 	if !slices.Equal(before.Tags, after.Tags) {
 		d["tags"] = FieldChange{orEmpty(before.Tags), orEmpty(after.Tags)}
 	}
+	note("slaState", orNull(before.SLAState), orNull(after.SLAState))
 	if len(before.CustomFields) > 0 || len(after.CustomFields) > 0 {
 		note("customFields", before.CustomFields, after.CustomFields)
 	}
 	return d
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 func formatTime(t *time.Time) any {

@@ -80,6 +80,5 @@ CREATE INDEX dock_actions_late ON dock_actions (created_at) WHERE state = 'pendi
 ALTER TABLE dock_actions ADD PRIMARY KEY (id, tenant_id);
 
 -- P8.2: the row tells the conversation's workflow of one action.
-ALTER TABLE outbox DROP CONSTRAINT outbox_kind_check;
-ALTER TABLE outbox ADD CONSTRAINT outbox_kind_check CHECK (kind IN ('conversation', 'retry', 'dock_action'));
+ALTER TABLE outbox DROP CONSTRAINT IF EXISTS outbox_kind_check;
 ALTER TABLE outbox ADD COLUMN dock_action_id uuid;

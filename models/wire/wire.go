@@ -79,7 +79,7 @@ type Contact struct {
 	UpdatedAt    Time           `json:"updatedAt"`
 }
 
-// Conversation is the whole of a conversation but its messages.
+// Conversation is the whole of a conversation.
 type Conversation struct {
 	ID                     uuid.UUID      `json:"id"`
 	Number                 int64          `json:"number"`
@@ -95,6 +95,7 @@ type Conversation struct {
 	CustomFields           map[string]any `json:"customFields"`
 	Metadata               map[string]any `json:"metadata"`
 	SnoozedUntil           *Time          `json:"snoozedUntil"`
+	SLA                    *SLA           `json:"sla"` // null: no clock
 	Version                int64          `json:"version"`
 	PreviousConversationID *uuid.UUID     `json:"previousConversationId"`
 	CreatedAt              Time           `json:"createdAt"`
@@ -103,6 +104,7 @@ type Conversation struct {
 	LastMessageAt          *Time          `json:"lastMessageAt"`
 	ResolvedAt             *Time          `json:"resolvedAt"`
 	ArchivedAt             *Time          `json:"archivedAt"`
+	Messages               *[]Message     `json:"messages,omitempty"` // only where they were asked for
 }
 
 // Author is who wrote a message.
@@ -172,11 +174,15 @@ type Subscription struct {
 
 // Health is how an endpoint has been doing.
 type Health struct {
-	State           string `json:"state"`    // ok, failing, open or disabled
-	Failures        int    `json:"failures"` // since the last success
-	FailingSince    *Time  `json:"failingSince"`
-	CircuitOpenedAt *Time  `json:"circuitOpenedAt"`
-	NextProbeAt     *Time  `json:"nextProbeAt"`
+	State           string   `json:"state"`    // ok, failing, open or disabled
+	Failures        int      `json:"failures"` // since the last success
+	FailingSince    *Time    `json:"failingSince"`
+	CircuitOpenedAt *Time    `json:"circuitOpenedAt"`
+	NextProbeAt     *Time    `json:"nextProbeAt"`
+	Backlog         int      `json:"backlog"` // deliveries owed, counted up to 10,000
+	OldestOwedAt    *Time    `json:"oldestOwedAt"`
+	LastSuccessAt   *Time    `json:"lastSuccessAt"`
+	SuccessRate24h  *float64 `json:"successRate24h"` // of the attempts of the last 24 hours, 1,000 at most; nil without any
 }
 
 // Filter narrows a subscription to conversations that match every list that is not empty. Events that are about no

@@ -109,8 +109,10 @@ func (s *Stack) connect() {
 
 func (s *Stack) serve() {
 	s.t.Helper()
+	post := sender.New(sender.Config{Policy: Loopback})
+	s.t.Cleanup(post.Close)
 	server, err := api.New(api.Config{PublicURL: "http://localhost", Version: "test"},
-		api.Deps{Store: s.Store, Temporal: s.Temporal, Logger: discard})
+		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard})
 	require.NoError(s.t, err)
 	listener := httptest.NewServer(server.Handler())
 	s.t.Cleanup(listener.Close)

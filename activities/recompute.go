@@ -1,0 +1,48 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/atender/atender/models/durable"
+)
+
+const (
+	// recomputeFor is how long one run of the walk lasts, so that its workflow can say how far it is.
+	recomputeFor = 5 * time.Second
+	// recomputeWait is the pause when all that is left is being changed by somebody else.
+	recomputeWait = 100 * time.Millisecond
+)
+
+// RecomputeClocks walks over the conversations of a tenant whose time configuration was edited, for a few seconds, and
+// says how many are left. It may be repeated or cut off anywhere: a conversation that was visited is up to date.
+func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeInput) (durable.RecomputeResult, error) {
+	defer beat(ctx)()
+	var result durable.RecomputeResult
+	stop := activity.GetWorkerStopChannel(ctx)
+	for end := time.Now().Add(recomputeFor); ; {
+		step, err := a.Store.RecomputeClocks(ctx, in.TenantID)
+		if err != nil {
+			return result, forTemporal(err)
+		}
+		result.Visited += step.Visited
+		for _, f := range step.Fired {
+			a.Metrics.TimerLag.WithLabelValues(f.Kind, "recompute").Observe(f.Lag.Seconds())
+		}
+		if !step.Left {
+			return result, nil
+		}
+		wait := time.Duration(0)
+		if step.Visited == 0 {
+			wait = recomputeWait
+		}
+		if time.Now().After(end) || !pause(ctx, wait, nil, nil, nil, stop) {
+			break
+		}
+	}
+	left, err := a.Store.ClocksBehind(ctx, in.TenantID)
+	result.Left = left
+	return result, forTemporal(err)
+}

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/scope"
+)
+
+// ListAgents implements GET /v1/agents.
+func (h *handlers) ListAgents(ctx context.Context, r contract.ListAgentsRequestObject) (
+	contract.ListAgentsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.Agents(ctx, p.TenantID, value(r.Params.Email), page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListAgents200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// CreateAgent implements POST /v1/agents.
+func (h *handlers) CreateAgent(ctx context.Context, r contract.CreateAgentRequestObject) (
+	contract.CreateAgentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	role := models.Role(r.Body.Role)
+	if err := mayGrant(p)(role); err != nil {
+		return nil, err
+	}
+	made, err := h.store.CreateAgent(ctx, p.TenantID, models.NewAgent{Name: r.Body.Name, Email: r.Body.Email, Role: role})
+	if err != nil {
+		return nil, err
+	}
+	agent, err := h.store.Agent(ctx, p.TenantID, made.ID)
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/agents/" + agent.ID.String()
+	return contract.CreateAgent201JSONResponse{
+		Body: agent, Headers: contract.CreateAgent201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// GetAgent implements GET /v1/agents/{id}.
+func (h *handlers) GetAgent(ctx context.Context, r contract.GetAgentRequestObject) (contract.GetAgentResponseObject, error) {
+	ctx, p := caller(ctx)
+	agent, err := h.store.Agent(ctx, p.TenantID, r.ID)
+	return contract.GetAgent200JSONResponse(agent), err
+}
+
+// UpdateAgent implements PATCH /v1/agents/{id}.
+func (h *handlers) UpdateAgent(ctx context.Context, r contract.UpdateAgentRequestObject) (
+	contract.UpdateAgentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	agent, err := h.store.UpdateAgent(ctx, p.TenantID, r.ID, models.AgentUpdate{
+		Name: r.Body.Name, Role: (*models.Role)(r.Body.Role), IsActive: r.Body.IsActive, MayGrant: mayGrant(p),
+	})
+	return contract.UpdateAgent200JSONResponse(agent), err
+}
+
+// mayGrant refuses roles that may do more than the caller: otherwise who may only write users could make themselves owner.
+func mayGrant(p models.Principal) func(models.Role) error {
+	return func(role models.Role) error {
+		for _, needed := range scope.OfRole(string(role)) {
+			if !p.Can(needed) {
+				return problem.New(problem.Forbidden, codeScopeMissing,
+					"the role %s has the scope %s, which you lack", role, needed).With("requiredScope", needed)
+			}
+		}
+		return nil
+	}
+}

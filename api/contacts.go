@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/problem"
+)
+
+// ListContacts implements GET /v1/contacts.
+func (h *handlers) ListContacts(ctx context.Context, r contract.ListContactsRequestObject) (
+	contract.ListContactsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	phone, err := storedPhone(r.Params.Phone)
+	if err != nil {
+		return nil, err
+	}
+	found, cursor, err := h.store.Contacts(ctx, p.TenantID, models.ContactFilter{
+		Email: value(r.Params.Email), Phone: value(phone), Query: value(r.Params.Q),
+	}, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListContacts200JSONResponse{Data: each(found, models.Contact.Wire), NextCursor: next(cursor)}, nil
+}
+
+// CreateContact implements POST /v1/contacts.
+func (h *handlers) CreateContact(ctx context.Context, r contract.CreateContactRequestObject) (
+	contract.CreateContactResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	phone, err := storedPhone(b.Phone)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.store.CreateContact(ctx, p.TenantID, p.Actor(), models.ContactInput{
+		Email: b.Email, Name: b.Name, Phone: phone, CustomFields: value(b.CustomFields),
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/contacts/" + c.ID.String()
+	return contract.CreateContact201JSONResponse{
+		Body: c.Wire(), Headers: contract.CreateContact201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// GetContact implements GET /v1/contacts/{id}.
+func (h *handlers) GetContact(ctx context.Context, r contract.GetContactRequestObject) (
+	contract.GetContactResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	c, err := h.store.Contact(ctx, p.TenantID, r.ID)
+	return contract.GetContact200JSONResponse(c.Wire()), err
+}
+
+// UpdateContact implements PATCH /v1/contacts/{id}.
+func (h *handlers) UpdateContact(ctx context.Context, r contract.UpdateContactRequestObject) (
+	contract.UpdateContactResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	phone, err := storedPhone(b.Phone.Value)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.store.UpdateContact(ctx, p.TenantID, r.ID, p.Actor(), models.ContactUpdate{
+		Email: b.Email, Name: b.Name, CustomFields: value(b.CustomFields),
+		Phone: models.Optional[string]{Set: b.Phone.Set, Value: phone},
+	})
+	return contract.UpdateContact200JSONResponse(c.Wire()), err
+}
+
+// storedPhone is a phone number as it is stored; nil for nil. validate has let only E.164 through.
+func storedPhone(given *string) (*string, error) {
+	if given == nil {
+		return nil, nil
+	}
+	phone, err := normalPhone(*given)
+	if err != nil {
+		return nil, problem.Fields(problem.Field{Field: "phone", Code: "invalid_format", Message: err.Error()})
+	}
+	return &phone, nil
+}

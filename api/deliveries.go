@@ -1,0 +1,74 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/wire"
+)
+
+// ListDeliveries implements GET /v1/webhooks/{id}/deliveries.
+func (h *handlers) ListDeliveries(ctx context.Context, r contract.ListDeliveriesRequestObject) (
+	contract.ListDeliveriesResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	q := r.Params
+	found, cursor, err := h.store.Deliveries(ctx, p.TenantID, r.ID, models.DeliveryFilter{
+		Status:         string(value(q.Status)),
+		Event:          string(value(q.Event)),
+		ConversationID: q.ConversationID,
+		Since:          q.Since,
+	}, page(q.Limit, q.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListDeliveries200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// GetDelivery implements GET /v1/webhooks/{id}/deliveries/{deliveryId}.
+func (h *handlers) GetDelivery(ctx context.Context, r contract.GetDeliveryRequestObject) (
+	contract.GetDeliveryResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.Delivery(ctx, p.TenantID, r.ID, r.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	return deliveryDetail(found), nil
+}
+
+// Redeliver implements POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver.
+func (h *handlers) Redeliver(ctx context.Context, r contract.RedeliverRequestObject) (
+	contract.RedeliverResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	now, err := h.store.Redeliver(ctx, p.TenantID, r.ID, r.DeliveryID)
+	return contract.Redeliver202JSONResponse(now), err
+}
+
+// deliveryDetail is the answer, with its payload as it is.
+type deliveryDetail wire.DeliveryDetail
+
+// VisitGetDeliveryResponse implements contract.GetDeliveryResponseObject.
+func (d deliveryDetail) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+	return writeVerbatim(w, d)
+}
+
+// writeVerbatim answers with v, whose payloads are written as they are: generated answers are written as HTML can hold
+// them, and payloads would not be the bytes that webhooks carry any more.
+func writeVerbatim(w http.ResponseWriter, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(http.StatusOK)
+	_, err := b.WriteTo(w)
+	return err
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/calendar"
+)
+
+// defaultPreview is how many windows a preview shows when the request does not say.
+const defaultPreview = 10
+
+// ListOpeningHours implements GET /v1/opening-hours.
+func (h *handlers) ListOpeningHours(ctx context.Context, r contract.ListOpeningHoursRequestObject) (
+	contract.ListOpeningHoursResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.ListOpeningHours(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListOpeningHours200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// CreateOpeningHours implements POST /v1/opening-hours.
+func (h *handlers) CreateOpeningHours(ctx context.Context, r contract.CreateOpeningHoursRequestObject) (
+	contract.CreateOpeningHoursResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	made, err := h.store.CreateOpeningHours(ctx, p.TenantID, models.NewOpeningHours{
+		Name: b.Name,
+		Rule: calendar.Rule{
+			Zone: b.TimeZone, Weekly: b.Weekly, Holidays: value(b.Holidays), Overrides: value(b.Overrides),
+		},
+		IsDefault: value(b.IsDefault),
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/opening-hours/" + made.ID.String()
+	return contract.CreateOpeningHours201JSONResponse{
+		Body: made, Headers: contract.CreateOpeningHours201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// PreviewOpeningHours implements POST /v1/opening-hours/preview.
+func (h *handlers) PreviewOpeningHours(_ context.Context, r contract.PreviewOpeningHoursRequestObject) (
+	contract.PreviewOpeningHoursResponseObject, error,
+) {
+	b := r.Body
+	rule := calendar.Rule{
+		Zone: b.TimeZone, Weekly: b.Weekly, Holidays: value(b.Holidays), Overrides: value(b.Overrides),
+	}
+	at, n := previewFrom(r.Params.At, r.Params.N)
+	preview, err := models.PreviewHours(rule, at, n)
+	return contract.PreviewOpeningHours200JSONResponse(preview), err
+}
+
+func previewFrom(at *time.Time, n *int) (time.Time, int) {
+	if at == nil {
+		now := time.Now()
+		at = &now
+	}
+	if n == nil {
+		return *at, defaultPreview
+	}
+	return *at, *n
+}
+
+// GetOpeningHours implements GET /v1/opening-hours/{id}.
+func (h *handlers) GetOpeningHours(ctx context.Context, r contract.GetOpeningHoursRequestObject) (
+	contract.GetOpeningHoursResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.OpeningHours(ctx, p.TenantID, r.ID)
+	return contract.GetOpeningHours200JSONResponse(found), err
+}
+
+// UpdateOpeningHours implements PATCH /v1/opening-hours/{id}.
+func (h *handlers) UpdateOpeningHours(ctx context.Context, r contract.UpdateOpeningHoursRequestObject) (
+	contract.UpdateOpeningHoursResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	now, err := h.store.UpdateOpeningHours(ctx, p.TenantID, r.ID, models.OpeningHoursUpdate{
+		Name:      b.Name,
+		Zone:      b.TimeZone,
+		Weekly:    b.Weekly,
+		Holidays:  b.Holidays,
+		Overrides: b.Overrides,
+		IsDefault: b.IsDefault,
+	})
+	return contract.UpdateOpeningHours200JSONResponse(now), err
+}
+
+// DeleteOpeningHours implements DELETE /v1/opening-hours/{id}.
+func (h *handlers) DeleteOpeningHours(ctx context.Context, r contract.DeleteOpeningHoursRequestObject) (
+	contract.DeleteOpeningHoursResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	return contract.DeleteOpeningHours204Response{}, h.store.DeleteOpeningHours(ctx, p.TenantID, r.ID)
+}
+
+// GetOpeningHoursPreview implements GET /v1/opening-hours/{id}/preview.
+func (h *handlers) GetOpeningHoursPreview(ctx context.Context, r contract.GetOpeningHoursPreviewRequestObject) (
+	contract.GetOpeningHoursPreviewResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	at, n := previewFrom(r.Params.At, r.Params.N)
+	preview, err := h.store.OpeningHoursPreview(ctx, p.TenantID, r.ID, at, n)
+	return contract.GetOpeningHoursPreview200JSONResponse(preview), err
+}
+
+// ListOpeningHoursAssignments implements GET /v1/opening-hours-assignments.
+func (h *handlers) ListOpeningHoursAssignments(ctx context.Context, r contract.ListOpeningHoursAssignmentsRequestObject) (
+	contract.ListOpeningHoursAssignmentsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.OpeningHoursAssignments(
+		ctx, p.TenantID, r.Params.OpeningHoursID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListOpeningHoursAssignments200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// CreateOpeningHoursAssignment implements POST /v1/opening-hours-assignments.
+func (h *handlers) CreateOpeningHoursAssignment(ctx context.Context, r contract.CreateOpeningHoursAssignmentRequestObject) (
+	contract.CreateOpeningHoursAssignmentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	made, err := h.store.CreateOpeningHoursAssignment(ctx, p.TenantID, models.NewOpeningHoursAssignment{
+		OpeningHoursID: r.Body.OpeningHoursID, TeamID: r.Body.TeamID, Channel: r.Body.Channel,
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/opening-hours-assignments/" + made.ID.String()
+	return contract.CreateOpeningHoursAssignment201JSONResponse{
+		Body: made, Headers: contract.CreateOpeningHoursAssignment201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// GetOpeningHoursAssignment implements GET /v1/opening-hours-assignments/{id}.
+func (h *handlers) GetOpeningHoursAssignment(ctx context.Context, r contract.GetOpeningHoursAssignmentRequestObject) (
+	contract.GetOpeningHoursAssignmentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.OpeningHoursAssignment(ctx, p.TenantID, r.ID)
+	return contract.GetOpeningHoursAssignment200JSONResponse(found), err
+}
+
+// DeleteOpeningHoursAssignment implements DELETE /v1/opening-hours-assignments/{id}.
+func (h *handlers) DeleteOpeningHoursAssignment(ctx context.Context, r contract.DeleteOpeningHoursAssignmentRequestObject) (
+	contract.DeleteOpeningHoursAssignmentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	return contract.DeleteOpeningHoursAssignment204Response{}, h.store.DeleteOpeningHoursAssignment(ctx, p.TenantID, r.ID)
+}

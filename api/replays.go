@@ -1,0 +1,56 @@
+package api
+
+import (
+	"context"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// StartReplay implements POST /v1/webhooks/{id}/replay.
+func (h *handlers) StartReplay(ctx context.Context, r contract.StartReplayRequestObject) (
+	contract.StartReplayResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	made, err := h.store.StartReplay(ctx, p.TenantID, r.ID, models.NewReplay{
+		Since: b.Since, Until: b.Until, Events: value(b.Events), OnlyFailed: value(b.OnlyFailed),
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/webhooks/" + r.ID.String() + "/replays/" + made.ID.String()
+	return contract.StartReplay202JSONResponse{
+		Body: made, Headers: contract.StartReplay202ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// ListReplays implements GET /v1/webhooks/{id}/replays.
+func (h *handlers) ListReplays(ctx context.Context, r contract.ListReplaysRequestObject) (
+	contract.ListReplaysResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.Replays(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListReplays200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// GetReplay implements GET /v1/webhooks/{id}/replays/{replayId}.
+func (h *handlers) GetReplay(ctx context.Context, r contract.GetReplayRequestObject) (
+	contract.GetReplayResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.Replay(ctx, p.TenantID, r.ID, r.ReplayID)
+	return contract.GetReplay200JSONResponse(found), err
+}
+
+// CancelReplay implements DELETE /v1/webhooks/{id}/replays/{replayId}.
+func (h *handlers) CancelReplay(ctx context.Context, r contract.CancelReplayRequestObject) (
+	contract.CancelReplayResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	now, err := h.store.CancelReplay(ctx, p.TenantID, r.ID, r.ReplayID)
+	return contract.CancelReplay200JSONResponse(now), err
+}

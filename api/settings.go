@@ -1,0 +1,28 @@
+package api
+
+import (
+	"context"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// GetSettings implements GET /v1/settings.
+func (h *handlers) GetSettings(ctx context.Context, _ contract.GetSettingsRequestObject) (
+	contract.GetSettingsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.Settings(ctx, p.TenantID)
+	return contract.GetSettings200JSONResponse(found), err
+}
+
+// UpdateSettings implements PATCH /v1/settings.
+func (h *handlers) UpdateSettings(ctx context.Context, r contract.UpdateSettingsRequestObject) (
+	contract.UpdateSettingsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	now, err := h.store.UpdateSettings(ctx, p.TenantID, models.SettingsUpdate{
+		AutoArchive: r.Body.AutoArchive, UnknownTags: (*string)(r.Body.UnknownTags),
+	})
+	return contract.UpdateSettings200JSONResponse(now), err
+}

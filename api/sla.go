@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// ListSLAPolicies implements GET /v1/sla-policies.
+func (h *handlers) ListSLAPolicies(ctx context.Context, r contract.ListSLAPoliciesRequestObject) (
+	contract.ListSLAPoliciesResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.SLAPolicies(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListSLAPolicies200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// CreateSLAPolicy implements POST /v1/sla-policies.
+func (h *handlers) CreateSLAPolicy(ctx context.Context, r contract.CreateSLAPolicyRequestObject) (
+	contract.CreateSLAPolicyResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	made, err := h.store.CreateSLAPolicy(ctx, p.TenantID, models.NewSLAPolicy{
+		Name:              b.Name,
+		Description:       value(b.Description),
+		IgnoreOfficeHours: value(b.IgnoreOfficeHours),
+		PauseWhileSnoozed: value(b.PauseWhileSnoozed),
+		Targets:           b.Targets,
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/sla-policies/" + made.ID.String()
+	return contract.CreateSLAPolicy201JSONResponse{
+		Body: made, Headers: contract.CreateSLAPolicy201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// GetSLAPolicy implements GET /v1/sla-policies/{id}.
+func (h *handlers) GetSLAPolicy(ctx context.Context, r contract.GetSLAPolicyRequestObject) (
+	contract.GetSLAPolicyResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.SLAPolicy(ctx, p.TenantID, r.ID)
+	return contract.GetSLAPolicy200JSONResponse(found), err
+}
+
+// UpdateSLAPolicy implements PATCH /v1/sla-policies/{id}.
+func (h *handlers) UpdateSLAPolicy(ctx context.Context, r contract.UpdateSLAPolicyRequestObject) (
+	contract.UpdateSLAPolicyResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	now, err := h.store.UpdateSLAPolicy(ctx, p.TenantID, r.ID, models.SLAPolicyUpdate{
+		Name:              b.Name,
+		Description:       b.Description,
+		IgnoreOfficeHours: b.IgnoreOfficeHours,
+		PauseWhileSnoozed: b.PauseWhileSnoozed,
+		Targets:           b.Targets,
+	})
+	return contract.UpdateSLAPolicy200JSONResponse(now), err
+}
+
+// DeleteSLAPolicy implements DELETE /v1/sla-policies/{id}.
+func (h *handlers) DeleteSLAPolicy(ctx context.Context, r contract.DeleteSLAPolicyRequestObject) (
+	contract.DeleteSLAPolicyResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	return contract.DeleteSLAPolicy204Response{}, h.store.DeleteSLAPolicy(ctx, p.TenantID, r.ID)
+}
+
+// ListSLAAssignments implements GET /v1/sla-assignments.
+func (h *handlers) ListSLAAssignments(ctx context.Context, r contract.ListSLAAssignmentsRequestObject) (
+	contract.ListSLAAssignmentsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.SLAAssignments(ctx, p.TenantID, r.Params.PolicyID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListSLAAssignments200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// CreateSLAAssignment implements POST /v1/sla-assignments.
+func (h *handlers) CreateSLAAssignment(ctx context.Context, r contract.CreateSLAAssignmentRequestObject) (
+	contract.CreateSLAAssignmentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	made, err := h.store.CreateSLAAssignment(ctx, p.TenantID, models.NewSLAAssignment{
+		PolicyID: r.Body.PolicyID, TeamID: r.Body.TeamID, Channel: r.Body.Channel,
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/sla-assignments/" + made.ID.String()
+	return contract.CreateSLAAssignment201JSONResponse{
+		Body: made, Headers: contract.CreateSLAAssignment201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// GetSLAAssignment implements GET /v1/sla-assignments/{id}.
+func (h *handlers) GetSLAAssignment(ctx context.Context, r contract.GetSLAAssignmentRequestObject) (
+	contract.GetSLAAssignmentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.SLAAssignment(ctx, p.TenantID, r.ID)
+	return contract.GetSLAAssignment200JSONResponse(found), err
+}
+
+// DeleteSLAAssignment implements DELETE /v1/sla-assignments/{id}.
+func (h *handlers) DeleteSLAAssignment(ctx context.Context, r contract.DeleteSLAAssignmentRequestObject) (
+	contract.DeleteSLAAssignmentResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	return contract.DeleteSLAAssignment204Response{}, h.store.DeleteSLAAssignment(ctx, p.TenantID, r.ID)
+}
+
+// GetSLAReport implements GET /v1/sla-report.
+func (h *handlers) GetSLAReport(ctx context.Context, r contract.GetSLAReportRequestObject) (
+	contract.GetSLAReportResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	report, err := h.store.SLAReport(ctx, p.TenantID, models.SLAReportQuery{
+		From:     r.Params.From,
+		To:       r.Params.To,
+		GroupBy:  string(value(r.Params.GroupBy)),
+		PolicyID: r.Params.PolicyID,
+		TeamID:   r.Params.TeamID,
+		Channel:  (*string)(r.Params.Channel),
+	})
+	return contract.GetSLAReport200JSONResponse(report), err
+}

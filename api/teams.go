@@ -1,0 +1,97 @@
+package api
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+)
+
+// ListTeams implements GET /v1/teams.
+func (h *handlers) ListTeams(ctx context.Context, r contract.ListTeamsRequestObject) (
+	contract.ListTeamsResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.Teams(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListTeams200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// CreateTeam implements POST /v1/teams.
+func (h *handlers) CreateTeam(ctx context.Context, r contract.CreateTeamRequestObject) (
+	contract.CreateTeamResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	made, err := h.store.CreateTeam(ctx, p.TenantID, models.NewTeam{
+		Name: r.Body.Name, Description: value(r.Body.Description), MemberIDs: r.Body.MemberIds,
+	})
+	if err != nil {
+		return nil, err
+	}
+	team, err := h.store.Team(ctx, p.TenantID, made.ID)
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/teams/" + team.ID.String()
+	return contract.CreateTeam201JSONResponse{
+		Body: team, Headers: contract.CreateTeam201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// GetTeam implements GET /v1/teams/{id}.
+func (h *handlers) GetTeam(ctx context.Context, r contract.GetTeamRequestObject) (
+	contract.GetTeamResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	team, err := h.store.Team(ctx, p.TenantID, r.ID)
+	return contract.GetTeam200JSONResponse(team), err
+}
+
+// UpdateTeam implements PATCH /v1/teams/{id}.
+func (h *handlers) UpdateTeam(ctx context.Context, r contract.UpdateTeamRequestObject) (
+	contract.UpdateTeamResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	update := models.TeamUpdate{Name: r.Body.Name, Description: r.Body.Description}
+	if r.Body.MemberIds != nil {
+		update.MemberIDs = &r.Body.MemberIds
+	}
+	team, err := h.store.UpdateTeam(ctx, p.TenantID, r.ID, update)
+	return contract.UpdateTeam200JSONResponse(team), err
+}
+
+// DeleteTeam implements DELETE /v1/teams/{id}.
+func (h *handlers) DeleteTeam(ctx context.Context, r contract.DeleteTeamRequestObject) (
+	contract.DeleteTeamResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	return contract.DeleteTeam204Response{}, h.store.DeleteTeam(ctx, p.TenantID, r.ID)
+}
+
+// AddTeamMember implements PUT /v1/teams/{id}/members/{agentId}.
+func (h *handlers) AddTeamMember(ctx context.Context, r contract.AddTeamMemberRequestObject) (
+	contract.AddTeamMemberResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	if _, err := h.store.Agent(ctx, p.TenantID, r.AgentID); err != nil {
+		return nil, err // an id in the path that is not there is a 404
+	}
+	team, err := h.store.UpdateTeam(ctx, p.TenantID, r.ID, models.TeamUpdate{Add: []uuid.UUID{r.AgentID}})
+	return contract.AddTeamMember200JSONResponse(team), err
+}
+
+// RemoveTeamMember implements DELETE /v1/teams/{id}/members/{agentId}.
+func (h *handlers) RemoveTeamMember(ctx context.Context, r contract.RemoveTeamMemberRequestObject) (
+	contract.RemoveTeamMemberResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	if _, err := h.store.Agent(ctx, p.TenantID, r.AgentID); err != nil {
+		return nil, err
+	}
+	team, err := h.store.UpdateTeam(ctx, p.TenantID, r.ID, models.TeamUpdate{Remove: []uuid.UUID{r.AgentID}})
+	return contract.RemoveTeamMember200JSONResponse(team), err
+}

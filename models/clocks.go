@@ -1,0 +1,267 @@
+package models
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/wire"
+)
+
+// openClocks brings a conversation's clocks up to now, under the terms that the tenant's time configuration has at the
+// given version (P1.4). A tenant without one, whose conversations have no clocks, costs nothing.
+func (w *write) openClocks(ctx context.Context, s *Store, version int64) error {
+	if version == 0 && len(w.conversation.Clocks) == 0 {
+		return nil
+	}
+	rules, err := s.timeRules(ctx, w.tx, w.conversation.TenantID, version)
+	if err != nil {
+		return err
+	}
+	c := &w.conversation
+	w.rules, w.timeVersion = rules, rules.version
+	w.board = sla.Open(c.progress(), c.Clocks, rules.version, w.terms(c.TeamID), w.now)
+	return nil
+}
+
+// terms resolves what governs the conversation's metrics when it is with the given team.
+func (w *write) terms(team *uuid.UUID) sla.Resolver {
+	channel := w.conversation.Channel
+	return func(m sla.Metric) (sla.Terms, bool) { return w.rules.terms(m, team, channel) }
+}
+
+// progress is what the conversation's metrics wait for, as its row says.
+func (c *Conversation) progress() sla.Progress {
+	p := sla.Progress{Answered: c.FirstReplyAt != nil, Snoozed: c.Status == lifecycle.Snoozed}
+	if c.Status == lifecycle.Active || c.Status == lifecycle.Snoozed {
+		p.Resolution, p.AllMessages = c.OpenedAt, c.WaitingSince
+		if !p.Answered {
+			p.FirstReply = c.OpenedAt
+		}
+	}
+	return p
+}
+
+// settleClocks tells the clocks what happened, in order, and takes over what follows: tripwires that were crossed, the
+// next one, the conversation's state, and when it archives itself. It is done once, after the commands.
+func (w *write) settleClocks() {
+	if w.settled {
+		return
+	}
+	w.settled = true
+	after := &w.change.After
+	if w.board != nil {
+		for _, f := range w.change.Facts {
+			w.tellClocks(f)
+		}
+		w.insertCrossings(w.board.Crossings())
+		after.SLAState, after.SLADueAt = string(w.board.Worst()), w.board.NextDue()
+	}
+	w.settleArchive()
+	c := &w.conversation
+	w.clocksMoved = c.TimeVersion != w.timeVersion || w.board != nil && len(w.board.Changes()) > 0 ||
+		!equalTimes(w.change.Before.ArchiveAt, after.ArchiveAt)
+}
+
+// settleArchive computes when a done conversation archives itself: when it becomes done, and when the rules for it change.
+func (w *write) settleArchive() {
+	before, after := &w.change.Before, &w.change.After
+	switch {
+	case after.Status != lifecycle.Done || w.rules == nil:
+		after.ArchiveAt = nil
+	case before.Status != lifecycle.Done || w.conversation.TimeVersion != w.timeVersion || !equalIDs(before.TeamID, after.TeamID):
+		after.ArchiveAt = nil
+		if at, ok := w.rules.archiveAt(*after.ResolvedAt, after.TeamID, w.conversation.Channel); ok {
+			after.ArchiveAt = &at
+		}
+	}
+}
+
+// tellClocks passes one fact of the change to the clocks, if it concerns them.
+func (w *write) tellClocks(f lifecycle.Fact) {
+	b, at := w.board, w.now
+	switch f.Kind {
+	case lifecycle.Created:
+		b.On(sla.Created, at)
+	case lifecycle.MessageReceived:
+		b.On(sla.CustomerMessage, at)
+	case lifecycle.MessageSent:
+		if !w.messages[f.Index].Automated {
+			b.On(sla.AgentReply, at)
+		}
+	case lifecycle.Resolved:
+		b.On(sla.Resolved, at)
+	case lifecycle.Reopened:
+		if f.ByUs {
+			b.On(sla.ReopenedByCustomer, at)
+		} else {
+			b.On(sla.Reopened, at)
+		}
+	case lifecycle.ArchivedFact:
+		b.On(sla.Archived, at)
+	case lifecycle.SnoozeSet:
+		b.On(sla.Snoozed, at)
+	case lifecycle.Woken:
+		b.On(sla.Woken, *w.conversation.SnoozedUntil)
+	case lifecycle.Unsnoozed:
+		b.On(sla.Woken, at)
+	case lifecycle.Assigned:
+		if !equalIDs(w.change.Before.TeamID, w.change.After.TeamID) {
+			b.Move(w.terms(w.change.After.TeamID), at)
+		}
+	}
+}
+
+// insertCrossings puts what was crossed before this change in front of its facts, with a snooze's end in between where it
+// belongs, and what the change itself brought behind them.
+func (w *write) insertCrossings(crossings []sla.Crossing) {
+	if len(crossings) == 0 {
+		return
+	}
+	var woken []lifecycle.Fact
+	rest := w.change.Facts
+	if len(rest) > 0 && rest[0].Kind == lifecycle.Woken {
+		woken, rest = rest[:1], rest[1:]
+	}
+	var first, between, behind []lifecycle.Fact
+	for _, x := range crossings {
+		f := lifecycle.Crossed(x.Tripwire == sla.TripBreached, crossingData(x))
+		switch {
+		case x.DueAt.Before(x.CrossedAt) && x.CrossedAt.Equal(w.now): // the change put it under other terms
+			behind = append(behind, f)
+		case len(woken) > 0 && x.CrossedAt.Before(*w.conversation.SnoozedUntil):
+			first = append(first, f)
+		default:
+			between = append(between, f)
+		}
+	}
+	w.crossings = crossings
+	w.change.Facts = slices.Concat(first, woken, between, rest, behind)
+}
+
+// crossingData is the sla object of sla.warning and sla.breached, and of the timeline.
+func crossingData(x sla.Crossing) map[string]any {
+	return map[string]any{
+		"metric": x.Metric, "policyId": x.PolicyID, "policyName": x.PolicyName, "state": x.State, "cycle": x.Cycle,
+		"startedAt": wire.At(x.StartedAt), "dueAt": wire.At(x.DueAt), "crossedAt": wire.At(x.CrossedAt),
+	}
+}
+
+// keepClocks puts the clocks into the row that will be written, and into the shape that is shown.
+func (w *write) keepClocks() {
+	c := &w.conversation
+	c.TimeVersion = w.timeVersion
+	if w.board == nil {
+		return
+	}
+	c.Clocks = w.board.Clocks()
+	c.SLA = w.rules.show(c, w.now)
+}
+
+// insertClocks writes the once-only rows of what was crossed, and what came of the clocks that stopped. A stopped cycle
+// that goes on, because its policy is back, has its row replaced when it stops again.
+func (w *write) insertClocks(st *statement) {
+	c := &w.conversation
+	for i, x := range w.crossings {
+		st.with("crossing"+strconv.Itoa(i), `INSERT INTO sla_crossings
+			(tenant_id, conversation_id, metric, cycle, tripwire, due_at, crossed_at, created_at)
+			VALUES (`+st.list(c.TenantID, c.ID, string(x.Metric), x.Cycle, string(x.Tripwire), x.DueAt, x.CrossedAt, w.now)+`)`)
+	}
+	if w.board == nil {
+		return
+	}
+	for i, change := range w.board.Changes() {
+		k := change.Clock
+		if k.Running() || k.Outcome == sla.OutcomeNone {
+			continue
+		}
+		st.with("clock"+strconv.Itoa(i), `INSERT INTO sla_clocks (tenant_id, conversation_id, metric, cycle, policy_id, policy_name,
+				team_id, channel, started_at, stopped_at, state, outcome, elapsed_ms)
+			VALUES (`+st.list(c.TenantID, c.ID, string(k.Metric), k.Cycle, k.PolicyID, k.PolicyName, c.TeamID, c.Channel,
+			k.StartedAt, k.StoppedAt, string(k.State), string(k.Outcome), k.Elapsed.Milliseconds())+`)
+			ON CONFLICT (conversation_id, metric, cycle) DO UPDATE SET (policy_id, policy_name, team_id, channel, stopped_at,
+				state, outcome, elapsed_ms) = (excluded.policy_id, excluded.policy_name, excluded.team_id, excluded.channel,
+				excluded.stopped_at, excluded.state, excluded.outcome, excluded.elapsed_ms)`)
+	}
+}
+
+// saveClocks writes clocks that follow other terms now, in a change in which nothing happened that anybody is told of.
+func (w *write) saveClocks(ctx context.Context) error {
+	c := &w.conversation
+	c.setState(w.change.After)
+	w.keepClocks()
+	var st statement
+	st.with("conversation", `UPDATE conversations SET (clocks, time_version, sla_state, sla_due_at, auto_archive_at, next_due_at, armed_for)
+		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLAState, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`)
+		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
+	w.insertClocks(&st)
+	w.insertPoke(&st)
+	var one int
+	return st.row(ctx, w.tx, `SELECT 1`, &one)
+}
+
+func clocksArg(clocks []sla.Clock) []sla.Clock {
+	if clocks == nil {
+		return []sla.Clock{}
+	}
+	return clocks
+}
+
+// showClocks fills in how the clocks of conversations that were read stand now. It asks the database only if one has a
+// clock that runs.
+func (s *Store) showClocks(ctx context.Context, db *gorm.DB, tenantID uuid.UUID, conversations ...*Conversation) error {
+	var rules *timeRules
+	now := s.clock(time.Now())
+	for _, c := range conversations {
+		if len(c.Clocks) == 0 {
+			continue
+		}
+		if rules == nil {
+			var version int64
+			if err := db.Raw(`SELECT time_version FROM tenants WHERE id = ?`, tenantID).Scan(&version).Error; err != nil {
+				return translate(err)
+			}
+			var err error
+			if rules, err = s.timeRules(ctx, db, tenantID, version); err != nil {
+				return translate(err)
+			}
+		}
+		c.SLA = rules.show(c, now)
+	}
+	return nil
+}
+
+// show is how a conversation's clocks stand at a moment.
+func (r *timeRules) show(c *Conversation, now time.Time) *wire.SLA {
+	if len(c.Clocks) == 0 {
+		return nil
+	}
+	shown := &wire.SLA{Metrics: make([]wire.SLAMetric, len(c.Clocks))}
+	for i, k := range c.Clocks {
+		m := wire.SLAMetric{
+			Metric: k.Metric, PolicyID: k.PolicyID, PolicyName: k.PolicyName, Cycle: k.Cycle, State: k.State,
+			StartedAt: wire.At(k.StartedAt), StoppedAt: wire.AtPtr(k.StoppedAt),
+			DueAt: wire.SLADue{AtRisk: wire.AtPtr(k.Due[0]), Urgent: wire.AtPtr(k.Due[1]), Breached: wire.AtPtr(k.Due[2])},
+		}
+		if k.Outcome != sla.OutcomeNone {
+			m.Outcome = &k.Outcome
+		}
+		if k.Running() {
+			terms, ok := r.terms(k.Metric, c.TeamID, c.Channel)
+			m.Paused = ok && (!terms.Schedule.IsOpen(now) || terms.PauseWhileSnoozed && c.Status == lifecycle.Snoozed)
+		}
+		if sla.Worse(k.State, shown.State) {
+			shown.State = k.State
+		}
+		shown.Metrics[i] = m
+	}
+	return shown
+}
+
+func equalIDs(a, b *uuid.UUID) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -1,0 +1,133 @@
+package models_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+)
+
+// lastQuery is a tracer that keeps the last statement that reads rows.
+type lastQuery struct {
+	mu   sync.Mutex
+	sql  string
+	args []any
+}
+
+func (l *lastQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if strings.HasPrefix(strings.TrimSpace(q.SQL), "SELECT") {
+		l.sql, l.args = q.SQL, q.Args
+	}
+	return ctx
+}
+
+func (l *lastQuery) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// pages runs the last query again and tells how many pages of the database it touched.
+func (l *lastQuery) pages(b *bench) (touched int, plan string) {
+	b.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var text []byte
+	row := b.db.QueryRowContext(b.t.Context(), `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) `+l.sql, l.args...)
+	require.NoError(b.t, row.Scan(&text))
+	var plans []struct {
+		Plan struct {
+			Hit  int `json:"Shared Hit Blocks"`
+			Read int `json:"Shared Read Blocks"`
+		}
+	}
+	require.NoError(b.t, json.Unmarshal(text, &plans))
+	return plans[0].Plan.Hit + plans[0].Plan.Read, string(text)
+}
+
+// A page of a list costs what is on it, not what the tenant has: of 20,000 conversations, whose rows alone fill more than
+// 600 pages of the database and whose walk through an index touches more than 20,000, each list touches a few hundred.
+func TestListsCostWhatIsOnThePage(t *testing.T) {
+	trace := &lastQuery{}
+	b := setup(t, func(o *models.Options) { o.Tracer = trace })
+	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, models.NewAgent{Name: "Grace", Email: "g@example.com", Role: "agent"})
+	require.NoError(t, err)
+	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Returns"})
+	require.NoError(t, err)
+	b.exec(`INSERT INTO contacts (tenant_id, id, name, email, phone, created_at, updated_at)
+		SELECT $1, gen_random_uuid(), 'Customer ' || i, 'c' || i || '@shop' || i % 100 || '.example', '+44' || 1000000 + i, now(), now()
+		FROM generate_series(1, 20000) i`, b.tenant.ID)
+	b.exec(`INSERT INTO conversations (tenant_id, id, number, subject, channel, status, engagement, contact_id, assignee_id,
+			team_id, tags, version, chain_id, created_at, updated_at, archived_at)
+		SELECT $1, c.id, i, CASE WHEN i % 700 = 0 THEN 'A needle' ELSE 'Order ' || i || ' has not come' END, 'email',
+			CASE WHEN i % 400 = 0 THEN 'active' ELSE 'archived' END, 'pending', c.id,
+			CASE WHEN i % 500 = 0 THEN $2::uuid END, CASE WHEN i % 600 = 0 THEN $3::uuid END,
+			CASE WHEN i % 300 = 0 THEN '{rare}'::text[] WHEN i % 3 = 0 THEN '{common}' ELSE '{}' END, 1, c.id,
+			now() - i * interval '1 second', now() - i * interval '1 second', CASE WHEN i % 400 <> 0 THEN now() END
+		FROM (SELECT id, row_number() OVER (ORDER BY number) AS i FROM contacts WHERE tenant_id = $1) c`,
+		b.tenant.ID, agent.ID, team.ID)
+	b.exec(`VACUUM ANALYZE contacts, conversations`)
+	var somebody uuid.UUID
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT id FROM contacts WHERE email LIKE 'c77@%'`).Scan(&somebody))
+
+	for name, list := range map[string]struct {
+		filter models.ConversationFilter
+		want   int
+	}{
+		"all":             {models.ConversationFilter{}, 50},
+		"from the oldest": {models.ConversationFilter{Sort: models.SortCreated}, 50},
+		"status":          {models.ConversationFilter{Status: "active"}, 50},
+		"assignee":        {models.ConversationFilter{AssigneeID: &agent.ID}, 40},
+		"team":            {models.ConversationFilter{TeamID: &team.ID}, 33},
+		"contact":         {models.ConversationFilter{ContactID: &somebody}, 1},
+		"rare tag":        {models.ConversationFilter{Tag: "rare"}, 50},
+		"common tag":      {models.ConversationFilter{Tag: "common"}, 50},
+		"no tag":          {models.ConversationFilter{Tag: "unheard of"}, 0},
+		"subject":         {models.ConversationFilter{Query: "needl"}, 28},
+		"e-mail":          {models.ConversationFilter{Query: "c77@shop77"}, 3},
+		"number":          {models.ConversationFilter{Query: "#77"}, 1},
+		"reference":       {models.ConversationFilter{ExternalReference: "none"}, 0},
+	} {
+		found, _, err := b.Conversations(t.Context(), b.tenant.ID, list.filter, models.Page{})
+		require.NoError(t, err, name)
+		require.Len(t, found, list.want, name)
+		touched, plan := trace.pages(b)
+		t.Log(name, touched)
+		require.Less(t, touched, 500, "%s\n%s", name, plan)
+	}
+	for name, list := range map[string]struct {
+		filter models.ContactFilter
+		want   int
+	}{
+		"all":    {models.ContactFilter{}, 50},
+		"e-mail": {models.ContactFilter{Email: "C77@shop77.example"}, 1},
+		"phone":  {models.ContactFilter{Phone: "+441000077"}, 1},
+		"words":  {models.ContactFilter{Query: "c77"}, 50},
+	} {
+		found, _, err := b.Contacts(t.Context(), b.tenant.ID, list.filter, models.Page{})
+		require.NoError(t, err, name)
+		require.Len(t, found, list.want, name)
+		touched, plan := trace.pages(b)
+		t.Log("contacts", name, touched)
+		require.Less(t, touched, 500, "%s\n%s", name, plan)
+	}
+}
+
+// Whatever people type is a query, never an error, and nothing they type is the query language.
+func TestAnythingCanBeSearchedFor(t *testing.T) {
+	b := setup(t)
+	b.conversation("o'neil:smith")
+	for query, found := range map[string]int{
+		"o'neil": 1, "SMITH & neil": 1, "neil | nobody": 0, "!nobody": 0, `\`: 0, "'": 0, ":*": 0, "(": 0, "  ": 0, "“": 0,
+		"order? “where”": 1, "o'neil:*": 1, "#": 0, "#99999999999999999999": 0, "neil order": 0,
+	} {
+		list, _, err := b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Query: query}, models.Page{})
+		require.NoError(t, err, "%q", query)
+		require.Len(t, list, found, "%q", query)
+	}
+}

@@ -1,0 +1,190 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/wire"
+)
+
+// recomputeRows is how many conversations one transaction of the walk locks: few, so that nobody waits long for one.
+const recomputeRows = 200
+
+// Recomputed is what one step of a walk did.
+type Recomputed struct {
+	Visited int     // conversations brought up to the tenant's time configuration
+	Fired   []Fired // what turned out to be due by it
+	Left    bool    // there are more; with none visited, somebody is changing them just now
+}
+
+// RecomputeClocks brings some of the tenant's conversations up to its time configuration: their clocks, and when they
+// archive themselves. Those by whose new terms something is due already are ticked, so that it happens in the order and
+// with the events of any change (P1); the others, nearly all, are written together.
+// Errors: NOT_FOUND for the tenant, UNAVAILABLE.
+func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomputed, error) {
+	var done Recomputed
+	var due []uuid.UUID
+	var marks []string
+	var rules *timeRules
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		done, due, marks = Recomputed{}, nil, nil
+		var err error
+		if rules, err = s.currentTimeRules(ctx, tx, tenantID); err != nil {
+			return err
+		}
+		behind, err := s.lockBehind(ctx, tx, tenantID, rules)
+		if err != nil {
+			return err
+		}
+		var moved []*write
+		for _, w := range behind {
+			if w.settleClocks(); len(w.change.Facts) > 0 {
+				due = append(due, w.conversation.ID)
+				continue
+			}
+			moved = append(moved, w)
+		}
+		if marks, err = saveMoved(ctx, tx, moved); err != nil {
+			return err
+		}
+		done.Visited = len(behind)
+		return nil
+	})
+	if err != nil {
+		return Recomputed{}, err
+	}
+	s.mark(ctx, marks...)
+	for _, id := range due {
+		tick, err := s.GuardTick(ctx, tenantID, id)
+		if err != nil {
+			return done, err
+		}
+		done.Fired = append(done.Fired, tick.Fired...)
+	}
+	done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules)
+	return done, translate(err)
+}
+
+// ClocksBehind counts the conversations that a walk has still to visit.
+func (s *Store) ClocksBehind(ctx context.Context, tenantID uuid.UUID) (n int64, err error) {
+	db := s.db.WithContext(ctx)
+	rules, err := s.currentTimeRules(ctx, db, tenantID)
+	if err != nil {
+		return 0, translate(err)
+	}
+	for _, condition := range behindConditions(rules) {
+		var part int64
+		if err := db.Raw(`SELECT count(*) FROM conversations WHERE `+condition, tenantID, rules.version).Scan(&part).Error; err != nil {
+			return 0, translate(err)
+		}
+		n += part
+	}
+	return n, nil
+}
+
+func (s *Store) currentTimeRules(ctx context.Context, db *gorm.DB, tenantID uuid.UUID) (*timeRules, error) {
+	var tenant struct{ TimeVersion int64 }
+	err := db.Raw(`SELECT time_version FROM tenants WHERE id = ?`, tenantID).Take(&tenant).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, notFound(err, "tenant", tenantID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.timeRules(ctx, db, tenantID, tenant.TimeVersion)
+}
+
+// behindConditions are those of the partial indexes that the walk uses.
+func behindConditions(rules *timeRules) []string {
+	conditions := []string{`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL)`}
+	if rules.autoArchive != nil {
+		conditions = append(conditions, `tenant_id = ? AND time_version < ? AND status = 'done' AND auto_archive_at IS NULL`)
+	}
+	return conditions
+}
+
+func anyBehind(tx *gorm.DB, tenantID uuid.UUID, rules *timeRules) (left bool, err error) {
+	for _, condition := range behindConditions(rules) {
+		if err == nil && !left {
+			err = tx.Raw(`SELECT EXISTS (SELECT FROM conversations WHERE `+condition+`)`, tenantID, rules.version).Scan(&left).Error
+		}
+	}
+	return left, err
+}
+
+// lockBehind locks conversations that go by an older time configuration, and begins a change of each. Those that
+// somebody else is changing are left out.
+func (s *Store) lockBehind(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, rules *timeRules) ([]*write, error) {
+	var found []*write
+	for _, condition := range behindConditions(rules) {
+		var rows []struct {
+			Conversation Conversation `gorm:"embedded;embeddedPrefix:c_"`
+			Now          time.Time
+		}
+		err := tx.Raw(`WITH behind AS MATERIALIZED (SELECT * FROM conversations WHERE `+condition+`
+				ORDER BY time_version, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED)
+			SELECT `+columns[Conversation]("b", "c_")+`, clock_timestamp() AS now FROM behind b`,
+			tenantID, rules.version, recomputeRows-len(found)).Scan(&rows).Error
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			w := &write{tx: tx, actor: wire.System, now: s.clock(row.Now), conversation: row.Conversation}
+			w.ids = ident.NewSequence(w.now)
+			w.change = lifecycle.Begin(w.conversation.state(), w.now)
+			if err := w.openClocks(ctx, s, rules.version); err != nil {
+				return nil, err
+			}
+			found = append(found, w)
+		}
+		if len(found) >= recomputeRows {
+			break
+		}
+	}
+	return found, nil
+}
+
+// saveMoved writes conversations in which nothing happened but that their clocks go by other terms, and pokes the
+// workflows of those that have something due earlier than it knows (P3.1).
+func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string, err error) {
+	n := len(moved)
+	if n == 0 {
+		return nil, nil
+	}
+	ids, clocks, versions := make([]uuid.UUID, n), make([]string, n), make([]int64, n)
+	states := make([]*string, n)
+	dues, archives, nexts := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
+	poked := make([]bool, n)
+	for i, w := range moved {
+		c := &w.conversation
+		c.setState(w.change.After)
+		if c.TimeVersion = w.timeVersion; w.board != nil {
+			c.Clocks = w.board.Clocks()
+		}
+		ids[i], clocks[i], versions[i], states[i] = c.ID, jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLAState
+		dues[i], archives[i], nexts[i] = c.SLADueAt, c.AutoArchiveAt, c.NextDueAt
+		if poked[i] = lifecycle.NeedsPoke(c.Status, c.Status, c.NextDueAt, c.ArmedFor); poked[i] {
+			marks = []string{TopicOutbox}
+		}
+	}
+	var st statement
+	tenant := st.arg(moved[0].conversation.TenantID)
+	st.with("moved", `SELECT * FROM unnest(`+st.arg(ids)+`::uuid[], `+st.arg(clocks)+`::text[], `+st.arg(versions)+`::bigint[], `+
+		st.arg(states)+`::text[], `+st.arg(dues)+`::timestamptz[], `+st.arg(archives)+`::timestamptz[], `+
+		st.arg(nexts)+`::timestamptz[], `+st.arg(poked)+`::bool[])
+		u (id, clocks, version, state, due, archive, next, poked)`)
+	st.with("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.version, sla_state = m.state,
+			sla_due_at = m.due, auto_archive_at = m.archive, next_due_at = m.next
+		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.poked`)
+	st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
+		SELECT `+st.list(moved[0].conversation.TenantID, outboxConversation)+`, id, status, `+st.arg(priorityConversation)+`, next_due_at,
+			clock_timestamp(), clock_timestamp() FROM conversation WHERE poked`)
+	var one int
+	return marks, st.row(ctx, tx, `SELECT 1`, &one)
+}

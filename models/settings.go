@@ -1,0 +1,112 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
+)
+
+// UnknownTags are what a tenant can have done with tags that do not exist when a conversation is created with them.
+var UnknownTags = []string{"create", "drop", "reject"}
+
+// maxAutoArchiveDays bounds the delay of auto-archive: further away a schedule is not looked at.
+const maxAutoArchiveDays = 365
+
+// SettingsUpdate changes a tenant's settings; what is nil or not Set stays.
+type SettingsUpdate struct {
+	AutoArchive Optional[wire.AutoArchive] // null switches it off
+	UnknownTags *string
+}
+
+func (u SettingsUpdate) check() error {
+	var wrong []problem.Field
+	if a := u.AutoArchive.Value; a != nil {
+		for _, f := range []struct {
+			name       string
+			value, max int
+		}{{"days", a.Days, maxAutoArchiveDays}, {"hours", a.Hours, 23}, {"minutes", a.Minutes, 59}} {
+			if f.value < 0 || f.value > f.max {
+				wrong = append(wrong, problem.Field{
+					Field: "autoArchive." + f.name, Code: "out_of_range", Message: fmt.Sprintf("must be 0 to %d", f.max),
+				})
+			}
+		}
+		if *a == (wire.AutoArchive{}) {
+			wrong = append(wrong, problem.Field{
+				Field: "autoArchive", Code: "out_of_range", Message: "must be longer than nothing; null switches it off",
+			})
+		}
+	}
+	if u.UnknownTags != nil && !slices.Contains(UnknownTags, *u.UnknownTags) {
+		wrong = append(wrong, problem.Field{
+			Field: "unknownTags", Code: "invalid", Message: fmt.Sprintf("must be one of %v", UnknownTags),
+		})
+	}
+	return problem.Fields(wrong...)
+}
+
+// Settings returns what a tenant's owner can set. Errors: NOT_FOUND for the tenant.
+func (s *Store) Settings(ctx context.Context, tenantID uuid.UUID) (wire.Settings, error) {
+	return settingsOf(s.db.WithContext(ctx), tenantID)
+}
+
+func settingsOf(db *gorm.DB, tenantID uuid.UUID) (wire.Settings, error) {
+	var row struct {
+		UnknownTags string
+		AutoArchive *string
+	}
+	err := db.Raw(`SELECT unknown_tags, auto_archive::text FROM tenants WHERE id = ?`, tenantID).Take(&row).Error
+	if err != nil {
+		return wire.Settings{}, notFound(err, "tenant", tenantID)
+	}
+	settings := wire.Settings{UnknownTags: row.UnknownTags}
+	if row.AutoArchive != nil {
+		err = json.Unmarshal([]byte(*row.AutoArchive), &settings.AutoArchive)
+	}
+	return settings, err
+}
+
+// UpdateSettings changes a tenant's settings. Conversations that are done are archived by the new delay, counted from when
+// they became so. Errors: VALIDATION_FAILED, NOT_FOUND for the tenant.
+func (s *Store) UpdateSettings(ctx context.Context, tenantID uuid.UUID, u SettingsUpdate) (wire.Settings, error) {
+	if err := u.check(); err != nil {
+		return wire.Settings{}, err
+	}
+	var now wire.Settings
+	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, _ time.Time) (timeEdit, error) {
+		before, err := settingsOf(tx, tenantID)
+		if err != nil {
+			return 0, err
+		}
+		now = before
+		set(&now.UnknownTags, u.UnknownTags)
+		if u.AutoArchive.Set {
+			now.AutoArchive = u.AutoArchive.Value
+		}
+		var delay *string
+		if now.AutoArchive != nil {
+			text := jsonArg(now.AutoArchive)
+			delay = &text
+		}
+		err = tx.Exec(`UPDATE tenants SET unknown_tags = ?, auto_archive = ?::jsonb WHERE id = ?`,
+			now.UnknownTags, delay, tenantID).Error
+		if equal(now.AutoArchive, before.AutoArchive) {
+			return timeUnchanged, err
+		}
+		return timeChanged, err
+	})
+	return now, err
+}
+
+// equal tells whether two optional values are the same.
+func equal[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}

@@ -1,0 +1,200 @@
+package sla
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// State is how bad it has become. Within a cycle it never gets better.
+type State string
+
+// The states, in order. The zero State, of a conversation without clocks, is before them all.
+const (
+	OK       State = "ok"
+	AtRisk   State = "at_risk"
+	Urgent   State = "urgent"
+	Breached State = "breached"
+)
+
+// level is the state's place in the order.
+func (s State) level() int { return slices.Index([]State{"", OK, AtRisk, Urgent, Breached}, s) }
+
+// Worse tells whether a is worse than b.
+func Worse(a, b State) bool { return a.level() > b.level() }
+
+// Outcome is how a cycle ended.
+type Outcome string
+
+// The outcomes. A cycle that is running, was ended by its policy's end, or by the conversation's before it was breached,
+// has none.
+const (
+	OutcomeNone     Outcome = ""
+	OutcomeMet      Outcome = "met"
+	OutcomeBreached Outcome = "breached"
+)
+
+// Tripwire is a target that a clock can pass.
+type Tripwire string
+
+// The tripwires, named for the state that passing them brings.
+const (
+	TripAtRisk   Tripwire = "at_risk"
+	TripUrgent   Tripwire = "urgent"
+	TripBreached Tripwire = "breached"
+)
+
+// Tripwires lists the tripwires in the order in which a clock meets them, which is that of Clock.Due.
+var Tripwires = [3]Tripwire{TripAtRisk, TripUrgent, TripBreached}
+
+// Clock is one cycle of one metric of one conversation.
+type Clock struct {
+	Metric     Metric     `json:"metric"`
+	Cycle      int        `json:"cycle"` // from 1
+	PolicyID   uuid.UUID  `json:"policyId"`
+	PolicyName string     `json:"policyName"`
+	StartedAt  time.Time  `json:"startedAt"`
+	StoppedAt  *time.Time `json:"stoppedAt"` // nil: running
+	State      State      `json:"state"`
+	Outcome    Outcome    `json:"outcome"`
+	// Due are the moments of the Tripwires under the terms in force; nil: never, as things stand (snoozed, or the schedule
+	// does not open again).
+	Due          [3]*time.Time `json:"due"`
+	Pauses       []Pause       `json:"pauses"`       // the snoozes since the start, whether or not the terms heed them
+	TermsVersion int64         `json:"termsVersion"` // of the tenant's time configuration, when Due was computed
+	Elapsed      time.Duration `json:"elapsed"`      // business time it had run when it stopped, in nanoseconds
+}
+
+// Pause is a snooze.
+type Pause struct {
+	From time.Time  `json:"from"`
+	To   *time.Time `json:"to"` // nil: it goes on
+}
+
+// Crossing is a tripwire that a clock has passed; there is one for each (metric, cycle, tripwire).
+type Crossing struct {
+	Metric     Metric
+	Cycle      int
+	PolicyID   uuid.UUID
+	PolicyName string
+	Tripwire   Tripwire
+	State      State // that it brought
+	StartedAt  time.Time
+	DueAt      time.Time // under the terms by which it was passed
+	CrossedAt  time.Time // DueAt, or when those terms took effect, if that was later
+}
+
+// Running tells whether the clock has not stopped.
+func (c *Clock) Running() bool { return c.StoppedAt == nil }
+
+// Cross moves the clock past every tripwire that was due until upTo (included) and returns them in order. One that the
+// state has reached already is not crossed again.
+func (c *Clock) Cross(upTo time.Time) []Crossing { return c.cross(upTo, time.Time{}) }
+
+// cross is Cross under terms that took effect at since, before which nothing was crossed by them.
+func (c *Clock) cross(upTo, since time.Time) []Crossing {
+	if !c.Running() {
+		return nil
+	}
+	var crossed []Crossing
+	for i, wire := range Tripwires {
+		due, state := c.Due[i], State(wire)
+		if due == nil || due.After(upTo) || !Worse(state, c.State) {
+			continue
+		}
+		c.State = state
+		crossed = append(crossed, Crossing{
+			Metric: c.Metric, Cycle: c.Cycle, PolicyID: c.PolicyID, PolicyName: c.PolicyName,
+			Tripwire: wire, State: state, StartedAt: c.StartedAt, DueAt: *due, CrossedAt: later(*due, since),
+		})
+	}
+	return crossed
+}
+
+// Retime puts the clock under new terms at now: what passed under the old until those took effect is crossed first, then
+// what has passed under the new. The start is kept and the state is not lowered.
+func (c *Clock) Retime(terms Terms, now time.Time) []Crossing {
+	if !c.Running() {
+		return nil
+	}
+	since := earlier(terms.Since, now)
+	crossed := c.Cross(since)
+	c.PolicyID, c.PolicyName = terms.PolicyID, terms.PolicyName
+	c.schedule(terms)
+	return append(crossed, c.cross(now, since)...)
+}
+
+// schedule computes Due.
+func (c *Clock) schedule(terms Terms) {
+	t := terms.Targets
+	for i, seconds := range [...]int64{t.Normal, t.High, t.Urgent} {
+		c.Due[i] = terms.due(c.StartedAt, c.Pauses, time.Duration(seconds)*time.Second)
+	}
+}
+
+// Withdraw stops the clock because, since a moment not after now, no policy governs it: what passed until then is crossed,
+// and there is no outcome. A zero since stands for now.
+func (c *Clock) Withdraw(since, now time.Time) []Crossing {
+	if !c.Running() {
+		return nil
+	}
+	at := now
+	if !since.IsZero() {
+		at = later(c.StartedAt, earlier(since, now))
+	}
+	crossed := c.Cross(at)
+	c.halt(at)
+	return crossed
+}
+
+// stop ends the clock at a moment until which everything has been crossed. Its goal was reached, or it was given up, in
+// which case it has an outcome only if that was clear already.
+func (c *Clock) stop(terms Terms, at time.Time, reached bool) {
+	c.halt(at)
+	c.Elapsed = terms.elapsed(c.StartedAt, c.Pauses, at)
+	switch {
+	case c.State == Breached:
+		c.Outcome = OutcomeBreached
+	case reached:
+		c.Outcome = OutcomeMet
+	}
+}
+
+func (c *Clock) halt(at time.Time) {
+	c.resume(at)
+	c.StoppedAt = &at
+}
+
+// pause notes the beginning of a snooze, resume its end; one that took no time is forgotten.
+func (c *Clock) pause(at time.Time) {
+	if n := len(c.Pauses); n == 0 || c.Pauses[n-1].To != nil {
+		c.Pauses = append(slices.Clone(c.Pauses), Pause{From: at})
+	}
+}
+
+func (c *Clock) resume(at time.Time) {
+	n := len(c.Pauses)
+	if n == 0 || c.Pauses[n-1].To != nil {
+		return
+	}
+	c.Pauses = slices.Clone(c.Pauses)
+	if !at.After(c.Pauses[n-1].From) {
+		c.Pauses = c.Pauses[:n-1]
+		return
+	}
+	c.Pauses[n-1].To = &at
+}
+
+// NextDue is the moment at which the clock will pass its next tripwire, nil if never.
+func (c *Clock) NextDue() *time.Time {
+	if !c.Running() {
+		return nil
+	}
+	for i, wire := range Tripwires {
+		if Worse(State(wire), c.State) && c.Due[i] != nil {
+			return c.Due[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+// Package sla is the clocks of a conversation: how long it may wait for a first reply, for any reply and for its
+// resolution, in business time. It is pure: no database, no wall clock, the time is an argument.
+//
+// A Clock measures one cycle of one Metric under Terms, which follow from a policy and opening hours. A Board has the
+// clocks of one conversation and applies to them what happens. Everything is judged by due time and not by when somebody
+// looked, so it does not matter how late a timer fires, or whether it does.
+package sla
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/problem"
+)
+
+// Metric is what a clock measures.
+type Metric string
+
+// The metrics.
+const (
+	FirstReply  Metric = "first_reply"  // from the creation to the first message of an agent
+	AllMessages Metric = "all_messages" // from each customer message that finds none owed to the next message of an agent
+	Resolution  Metric = "resolution"   // from the creation to done
+)
+
+// Metrics lists the metrics in the order in which they are reported.
+var Metrics = []Metric{FirstReply, AllMessages, Resolution}
+
+// index is the metric's place in Metrics.
+func (m Metric) index() int {
+	switch m {
+	case FirstReply:
+		return 0
+	case AllMessages:
+		return 1
+	}
+	return 2
+}
+
+// MaxTarget is the longest target, in business time.
+const MaxTarget = 365 * 24 * time.Hour
+
+// Targets are the tripwires of one metric, in seconds of business time since its start. They are no priorities: a
+// conversation meets one after the other. Low says what would be good and has no effect.
+type Targets struct {
+	Low    int64 `json:"lowTargetSeconds"`
+	Normal int64 `json:"normalTargetSeconds"` // from here on at risk
+	High   int64 `json:"highTargetSeconds"`   // from here on urgent
+	Urgent int64 `json:"urgentTargetSeconds"` // from here on breached
+}
+
+// Validate returns what is wrong with the targets, field being their path in the request:
+// 0 ≤ low ≤ normal < high < urgent ≤ MaxTarget, and normal is more than nothing.
+func (t Targets) Validate(field string) []problem.Field {
+	var wrong []problem.Field
+	refuse := func(name, code, message string) {
+		wrong = append(wrong, problem.Field{Field: field + "." + name, Code: code, Message: message})
+	}
+	if t.Low < 0 {
+		refuse("lowTargetSeconds", "too_small", "must be 0 or more")
+	}
+	if t.Normal < 1 {
+		refuse("normalTargetSeconds", "too_small", "must be at least 1")
+	} else if t.Normal < t.Low {
+		refuse("normalTargetSeconds", "too_small", "must not be less than lowTargetSeconds")
+	}
+	if t.High <= t.Normal {
+		refuse("highTargetSeconds", "too_small", "must be more than normalTargetSeconds")
+	}
+	if t.Urgent <= t.High {
+		refuse("urgentTargetSeconds", "too_small", "must be more than highTargetSeconds")
+	}
+	if t.Urgent > int64(MaxTarget/time.Second) {
+		refuse("urgentTargetSeconds", "too_large", "must be at most 31536000, which is 365 days")
+	}
+	return wrong
+}
+
+// Terms is what governs a clock: which policy, its targets, on which schedule.
+type Terms struct {
+	PolicyID          uuid.UUID
+	PolicyName        string
+	Targets           Targets
+	Schedule          *calendar.Schedule // nil: always open
+	PauseWhileSnoozed bool
+	Since             time.Time // when these terms took effect on this conversation (edit, re-assignment, move); zero: always
+}
+
+// Resolver says which terms govern a metric of a conversation now. False: no policy does, and of the terms only Since has
+// a meaning: since when none does.
+type Resolver func(Metric) (Terms, bool)
+
+// due is the moment at which a clock has run for a target, nil if never.
+func (t Terms) due(start time.Time, pauses []Pause, target time.Duration) *time.Time {
+	if t.PauseWhileSnoozed {
+		for _, p := range pauses {
+			ran := t.Schedule.Between(start, p.From)
+			if ran >= target {
+				break
+			}
+			if p.To == nil {
+				return nil
+			}
+			target -= ran
+			start = later(start, *p.To)
+		}
+	}
+	due, ok := t.Schedule.Add(start, target)
+	if !ok {
+		return nil
+	}
+	due = due.UTC()
+	return &due
+}
+
+// elapsed is how long a clock has run at a moment.
+func (t Terms) elapsed(start time.Time, pauses []Pause, at time.Time) time.Duration {
+	var ran time.Duration
+	if t.PauseWhileSnoozed {
+		for _, p := range pauses {
+			ran += t.Schedule.Between(start, p.From)
+			if p.To == nil {
+				return ran
+			}
+			start = later(start, *p.To)
+		}
+	}
+	return ran + t.Schedule.Between(start, at)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,112 @@
+package models_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/wire"
+)
+
+// clocks records clocks of one metric with their outcomes, elapsed 1 s, 2 s, …; stopped at a time, or running.
+func (b *bench) clocks(
+	policy wire.SLAPolicy, metric sla.Metric, team *uuid.UUID, channel string, stopped *time.Time, outcomes ...string,
+) {
+	b.t.Helper()
+	id := b.conversation(uuid.NewString()).ID
+	for i, outcome := range outcomes {
+		b.exec(`INSERT INTO sla_clocks (tenant_id, conversation_id, metric, cycle, policy_id, policy_name, team_id, channel,
+				started_at, stopped_at, state, outcome, elapsed_ms)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ok', $11, $12)`,
+			b.tenant.ID, id, metric, i+1, policy.ID, policy.Name, team, channel, monday, stopped, outcome, 1000*(i+1))
+	}
+}
+
+// summary is a group as "name: metric met/stopped, …", which is what the tests are about.
+func summary(groups []wire.SLAReportGroup) (all []string) {
+	for _, g := range groups {
+		text := "-:"
+		if g.Name != nil {
+			text = *g.Name + ":"
+		} else if g.Key != nil {
+			text = *g.Key + ":"
+		}
+		for _, m := range g.Metrics {
+			text += fmt.Sprintf(" %s %d/%d", m.Metric, m.Met, m.Stopped)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func TestReportCountsWhatStopped(t *testing.T) {
+	b := setup(t)
+	ctx, tenant := t.Context(), b.tenant.ID
+	team, err := b.CreateTeam(ctx, tenant, models.NewTeam{Name: "Returns"})
+	require.NoError(t, err)
+	gold := b.policy("Gold", byMetric{sla.FirstReply: quick})
+	gone := wire.SLAPolicy{ID: uuid.New(), Name: "Gone"}
+	at := func(n int) *time.Time { t := hour(n); return &t }
+	b.clocks(gold, sla.FirstReply, &team.ID, "email", at(1), "met", "met", "met", "breached")
+	b.clocks(gold, sla.FirstReply, nil, "sms", at(20), "breached")
+	b.clocks(gone, sla.Resolution, nil, "sms", at(2), "met")
+	b.clocks(gold, sla.Resolution, nil, "sms", at(24), "breached") // not before To
+	b.clocks(gold, sla.Resolution, nil, "sms", at(-1), "breached") // before From
+	name := "Platinum"
+	_, err = b.UpdateSLAPolicy(ctx, tenant, gold.ID, models.SLAPolicyUpdate{Name: &name})
+	require.NoError(t, err)
+
+	query := models.SLAReportQuery{From: monday, To: hour(24)}
+	for groupBy, want := range map[string][]string{
+		"":               {"Gone: resolution 1/1", "Platinum: first_reply 3/5"},
+		models.ByTeam:    {"Returns: first_reply 3/4", "-: first_reply 0/1 resolution 1/1"},
+		models.ByChannel: {"email: first_reply 3/4", "sms: first_reply 0/1 resolution 1/1"},
+		models.ByDay:     {"2026-05-04: first_reply 3/4 resolution 1/1", "2026-05-05: first_reply 0/1"},
+	} {
+		query.GroupBy = groupBy
+		report, err := b.SLAReport(ctx, tenant, query)
+		require.NoError(t, err)
+		require.Equal(t, want, summary(report.Data), groupBy)
+		require.Equal(t, []string{"-: first_reply 3/5 resolution 1/1"}, summary([]wire.SLAReportGroup{{Metrics: report.Total}}))
+	}
+
+	sms := "sms"
+	for _, c := range []struct {
+		narrow func(*models.SLAReportQuery)
+		want   []string
+	}{
+		{func(q *models.SLAReportQuery) { q.PolicyID = &gone.ID }, []string{"sms: resolution 1/1"}},
+		{func(q *models.SLAReportQuery) { q.TeamID = &team.ID }, []string{"email: first_reply 3/4"}},
+		{func(q *models.SLAReportQuery) { q.Channel = &sms }, []string{"sms: first_reply 0/1 resolution 1/1"}},
+	} {
+		q := models.SLAReportQuery{From: monday, To: hour(24), GroupBy: models.ByChannel}
+		c.narrow(&q)
+		report, err := b.SLAReport(ctx, tenant, q)
+		require.NoError(t, err)
+		require.Equal(t, c.want, summary(report.Data))
+	}
+	other, err := b.SLAReport(ctx, uuid.New(), query)
+	require.NoError(t, err)
+	require.Empty(t, other.Total, "another tenant's")
+}
+
+func TestReportHasTheMedianAndTheNinetiethPercentile(t *testing.T) {
+	b := setup(t)
+	stopped := hour(1)
+	outcomes := make([]string, 10)
+	for i := range outcomes {
+		outcomes[i] = "met"
+	}
+	outcomes[9] = "breached"
+	b.clocks(wire.SLAPolicy{ID: uuid.New(), Name: "Gold"}, sla.AllMessages, nil, "email", &stopped, outcomes...)
+	report, err := b.SLAReport(t.Context(), b.tenant.ID, models.SLAReportQuery{From: monday, To: hour(2)})
+	require.NoError(t, err)
+	require.Equal(t, []wire.SLAReportLine{{
+		Metric: sla.AllMessages, Stopped: 10, Met: 9, Breached: 1, MetRate: 0.9, BreachRate: 0.1, MedianSeconds: 5, P90Seconds: 9,
+	}}, report.Total)
+}

@@ -1,0 +1,37 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/atender/atender/models"
+)
+
+// followTags takes the names of renamed and deleted tags off the conversations that carry them, a batch after the other,
+// in every worker process: models.FollowTags sees to it that no two have the same name. It is work that waits for
+// nothing, and therefore no workflow's.
+func (w *Worker) followTags(ctx context.Context) {
+	const poll = 250 * time.Millisecond // a lost wake-up costs no more (P9)
+	woken, stop := w.deps.Store.Wakeups().Listen(models.TopicTags)
+	defer stop()
+	for {
+		changed, more, err := w.deps.Store.FollowTags(ctx)
+		wait := poll
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			w.deps.Logger.Warn("a tag's name was not taken off all conversations; going on after a while",
+				"changed", changed, "error", err)
+			wait = time.Second
+		case more:
+			continue
+		}
+		select {
+		case <-woken:
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atender/atender/models/durable"
+)
+
+// recomputeAgain is how long after a walk another one follows: a change that began before the edit was committed may have
+// written a conversation by the old terms behind the first one's back.
+const recomputeAgain = 10 * time.Second
+
+// Recompute walks over the conversations of a tenant whose SLA policies, opening hours or archiving were edited, and shows
+// how far it is. Conversations that are touched meanwhile catch up by themselves.
+func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
+	changed := workflow.GetSignalChannel(ctx, durable.SignalTimeRulesChanged)
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute,
+		HeartbeatTimeout:    heartbeat,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    30 * time.Second,
+		},
+		Summary: "bring clocks up to the policies and hours in force",
+	})
+	visited, again := 0, false
+	for {
+		drain(changed)
+		var done durable.RecomputeResult
+		if err := workflow.ExecuteActivity(ctx, durable.RecomputeActivity, in).Get(ctx, &done); err != nil {
+			return err
+		}
+		visited += done.Visited
+		workflow.SetCurrentDetails(ctx, fmt.Sprintf("%d conversations brought up to the policies and hours in force, %d left; as of %s",
+			visited, done.Left, workflow.Now(ctx).UTC().Format(second)))
+		switch {
+		case changed.Len() > 0 || done.Left > 0:
+			again = false
+			if mustContinue(ctx, in.MaxHistory) {
+				return workflow.NewContinueAsNewError(ctx, durable.RecomputeWorkflow, in)
+			}
+		case again && done.Visited == 0:
+			return nil
+		default:
+			again = true
+			var alarm alarm
+			due := workflow.Now(ctx).Add(recomputeAgain)
+			alarm.arm(ctx, &due, "look once more")
+			alarm.wait(ctx, changed)
+		}
+	}
+}
