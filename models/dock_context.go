@@ -19,7 +19,7 @@ import (
 // VisibleDocks are the docks that an agent sees beside a conversation, in the order of their positions.
 // Errors: NOT_FOUND for the conversation.
 func (s *Store) VisibleDocks(ctx context.Context, tenantID, agentID, conversationID uuid.UUID) ([]wire.VisibleDock, error) {
-	v, err := loadDockView(s.db.WithContext(ctx), tenantID, agentID, conversationID)
+	v, err := s.loadDockView(ctx, s.db.WithContext(ctx), tenantID, agentID, conversationID)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -43,10 +43,15 @@ type dockView struct {
 	conversation Conversation
 }
 
-func loadDockView(tx *gorm.DB, tenantID, agentID, conversationID uuid.UUID) (dockView, error) {
+func (s *Store) loadDockView(
+	ctx context.Context, tx *gorm.DB, tenantID, agentID, conversationID uuid.UUID,
+) (dockView, error) {
 	var v dockView
 	var err error
 	if v.conversation, err = findConversation(tx, tenantID, conversationID); err != nil {
+		return v, err
+	}
+	if err = s.showClocks(ctx, tx, tenantID, &v.conversation); err != nil {
 		return v, err
 	}
 	if v.agent, err = findAgent(tx, tenantID, agentID); err != nil {
@@ -120,8 +125,8 @@ func deref(s *string) string {
 
 // dockAnswer is a session with its context and a new token.
 // Errors: NOT_FOUND for the conversation, or a dock that the agent does not see beside it.
-func (s *Store) dockAnswer(tx *gorm.DB, session DockSession, now time.Time) (wire.DockSession, error) {
-	v, err := loadDockView(tx, session.TenantID, session.AgentID, session.ConversationID)
+func (s *Store) dockAnswer(ctx context.Context, tx *gorm.DB, session DockSession, now time.Time) (wire.DockSession, error) {
+	v, err := s.loadDockView(ctx, tx, session.TenantID, session.AgentID, session.ConversationID)
 	if err != nil {
 		return wire.DockSession{}, err
 	}

@@ -78,7 +78,7 @@ func (s *Store) OpenDockSession(ctx context.Context, p Principal, in NewDockSess
 			session.APIKeyID = &p.KeyID
 			token, session.TokenHash = newDockToken()
 		}
-		if out, err = s.dockAnswer(tx, session, now); err != nil {
+		if out, err = s.dockAnswer(ctx, tx, session, now); err != nil {
 			return err
 		}
 		if token != "" {
@@ -184,7 +184,7 @@ func (s *Store) moveDockSession(ctx context.Context, p Principal, id uuid.UUID, 
 		if to != nil && *to != session.ConversationID {
 			session.ConversationID, session.ContextID, session.ContextAt = *to, ident.New(), now
 		}
-		if out, err = s.dockAnswer(tx, session, now); err != nil {
+		if out, err = s.dockAnswer(ctx, tx, session, now); err != nil {
 			return err
 		}
 		return tx.Exec(`UPDATE dock_sessions SET (conversation_id, context_id, context_at, expires_at) = (?, ?, ?, ?)
