@@ -30,6 +30,7 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/worker"
@@ -300,6 +301,7 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 	}
 	r.store, err = models.Open(ctx, models.Options{
 		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns, Keys: keys, Targets: cfg.WebhookPolicy(), Logger: r.log,
+		Docks: dockurl.Policy{AllowLoopbackHTTP: cfg.DockAllowLoopbackHTTP, Host: cfg.PublicURL},
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,8 @@ const principalKey = "principal"
 type authenticator interface {
 	Authenticate(ctx context.Context, plainKey string) (models.Principal, error)
 	AuthenticateSession(ctx context.Context, token string) (models.Principal, error)
+	// AuthenticateDock does the same for the token of a dock session.
+	AuthenticateDock(ctx context.Context, token string) (models.Principal, error)
 }
 
 // authenticate lets a request through to a documented operation if it comes from a valid key, or else an agent who is
@@ -26,7 +28,7 @@ func authenticate(doc *document, who authenticator, site site, e errorResponder)
 		if op == nil || op.public {
 			return
 		}
-		p, err := identify(c, who, site)
+		p, err := identify(c, who, site, op)
 		if err != nil {
 			e.respond(c, err)
 			return
@@ -43,11 +45,15 @@ func authenticate(doc *document, who authenticator, site site, e errorResponder)
 
 // identify returns who makes the request: what its Authorization says, or, where there is none, its cookie. A browser adds
 // the cookie whoever had the request made; so of a write it has to be known that the console's own pages did.
-func identify(c *gin.Context, who authenticator, site site) (models.Principal, error) {
+func identify(c *gin.Context, who authenticator, site site, op *operation) (models.Principal, error) {
 	ctx := c.Request.Context()
 	token := site.token(c.Request)
 	if c.GetHeader("Authorization") != "" || token == "" {
-		return who.Authenticate(ctx, bearer(c.GetHeader("Authorization")))
+		key := bearer(c.GetHeader("Authorization"))
+		if op.dockSession && models.IsDockToken(key) {
+			return who.AuthenticateDock(ctx, key)
+		}
+		return who.Authenticate(ctx, key)
 	}
 	if err := site.checkWrite(c.Request); err != nil {
 		return models.Principal{}, err

@@ -37,6 +37,8 @@ type operation struct {
 	needBody bool
 	// secretAnswer: what it answers must not be kept in plain.
 	secretAnswer bool
+	// dockSession: the token of a dock session opens it, too, also from pages of other origins.
+	dockSession bool
 	// noEffect: it changes nothing here, so that there is nothing to be kept from happening twice.
 	noEffect bool
 }
@@ -81,6 +83,9 @@ func openDocument(publicURL string) (*document, error) {
 // secretAnswer is the extension that marks operations whose answer holds a secret.
 const secretAnswer = "x-secret-answer"
 
+// dockSessionRoute is the extension that marks operations which the token of a dock session opens.
+const dockSessionRoute = "x-dock-session"
+
 // noEffect is the extension that marks a POST that changes nothing here, and takes no Idempotency-Key.
 const noEffect = "x-no-effect"
 
@@ -90,6 +95,7 @@ const requiredScope = "x-required-scope"
 func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, error) {
 	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
 	op.secretAnswer, _ = o.Extensions[secretAnswer].(bool)
+	op.dockSession, _ = o.Extensions[dockSessionRoute].(bool)
 	op.noEffect, _ = o.Extensions[noEffect].(bool)
 	switch scope := o.Extensions[requiredScope].(type) {
 	case string:

@@ -75,10 +75,13 @@ func (e errorResponder) respond(c *gin.Context, err error) {
 	switch {
 	case p.Kind == problem.Unauthorized: // RFC 9110, section 11.6.1
 		c.Header("WWW-Authenticate", `Bearer realm="atender"`)
-	case p.Kind == problem.Unavailable, p.Code == codeRateLimited:
-		c.Header("Retry-After", "1")
-	case p.Kind == problem.Limited:
-		if seconds, ok := p.Details["retryAfter"].(int); ok {
+	case p.Kind == problem.Unavailable, p.Kind == problem.Limited:
+		// Other limits than those of time have no Retry-After: waiting does not help.
+		seconds, known := p.Details["retryAfter"].(int)
+		if !known && (p.Kind == problem.Unavailable || p.Code == codeRateLimited) {
+			seconds, known = 1, true
+		}
+		if known {
 			c.Header("Retry-After", strconv.Itoa(seconds))
 		}
 	}

@@ -23,6 +23,7 @@ type handlers struct {
 	site           site
 	workflowsURL   string   // where owners find workflows in Temporal UI; empty for nowhere
 	trustedProxies []string // address ranges
+	metrics        *metrics
 }
 
 var _ contract.StrictServerInterface = (*handlers)(nil)

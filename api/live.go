@@ -27,7 +27,7 @@ const (
 // who is signed in, until the session ends, the browser goes, or the server stops.
 func (p pages) events(c *gin.Context) {
 	store := p.handlers.store
-	who, err := identify(c, store, p.handlers.site)
+	who, err := identify(c, store, p.handlers.site, &operation{})
 	switch {
 	case err != nil:
 	case who.Agent == nil:

@@ -269,3 +269,7 @@ func TestAnAddressInUseIsAnError(t *testing.T) {
 	h.server.config.Addr = strings.TrimPrefix(busy.URL, "http://")
 	require.ErrorContains(t, h.server.Run(t.Context()), "listening for the api")
 }
+
+func (anyKey) AuthenticateDock(context.Context, string) (models.Principal, error) {
+	return models.Principal{}, nil
+}

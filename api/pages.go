@@ -19,7 +19,7 @@ type FrameOrigins func(ctx context.Context, tenantID uuid.UUID) ([]string, error
 type pages struct {
 	handlers *handlers
 	files    *console.Files
-	frames   FrameOrigins    // nil: there are no docks
+	frames   FrameOrigins
 	closing  <-chan struct{} // closed when the server stops
 	e        errorResponder
 }
@@ -61,9 +61,6 @@ func (p pages) serveOr(next gin.HandlerFunc) gin.HandlerFunc {
 
 // frameOrigins are those of the tenant that the browser is signed in to; none if it is not, or nobody can say.
 func (p pages) frameOrigins(c *gin.Context) []string {
-	if p.frames == nil {
-		return nil
-	}
 	ctx := c.Request.Context()
 	who, err := p.handlers.store.AuthenticateSession(ctx, p.handlers.site.token(c.Request))
 	if err != nil {

@@ -38,6 +38,7 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 		standardHeaders,
 		countUse(h.store, doc),
 		ownPages(h.site, e),
+		dockCORS(doc),
 		authenticate(doc, who, h.site, e),
 		webhooksEnabled(h.store, e),
 		validate(doc, e),
@@ -46,6 +47,7 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 	mountDocs(r, doc)
 	mountDocks(r)
 	pages.mount(r)
+	mountDockPreflight(r, doc)
 	contract.RegisterHandlersWithOptions(r,
 		contract.NewStrictHandlerWithOptions(h, nil, contract.StrictGinServerOptions{
 			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },

@@ -44,8 +44,6 @@ type Deps struct {
 	Temporal client.Client // may be nil: its state is reported at /readyz, and nothing else needs it
 	Tester   TestSender    // may be nil: webhooks cannot be tested then
 	Logger   *slog.Logger
-	// FrameOrigins says what the console may show in frames; nil for nothing but its own.
-	FrameOrigins FrameOrigins
 }
 
 // Server is the API process.
@@ -75,8 +73,9 @@ func New(config Config, deps Deps) (*Server, error) {
 		site: site(config.PublicURL).normal(), workflowsURL: config.WorkflowsURL,
 		trustedProxies: each(config.TrustedProxies, netip.Prefix.String),
 	}
+	h.metrics = s.metrics
 	s.handler = newRouter(doc, h, s.metrics, deps.Store, pages{
-		handlers: h, files: files, frames: deps.FrameOrigins, closing: s.closing, e: errorResponder{deps.Logger},
+		handlers: h, files: files, frames: deps.Store.DockOrigins, closing: s.closing, e: errorResponder{deps.Logger},
 	})
 	return s, nil
 }

@@ -19,8 +19,8 @@ const (
 	ownOrigin  = "http://example.com" // of httptest's requests
 )
 
-// agent makes an agent of the live tenant.
-func (h *harness) agent(email string, role models.Role) models.Agent {
+// person makes an agent of the live tenant who can sign in.
+func (h *harness) person(email string, role models.Role) models.Agent {
 	h.t.Helper()
 	a, err := h.store.CreateAgent(h.t.Context(), h.live.ID, models.NewAgent{Name: "Ada", Email: email, Role: role})
 	require.NoError(h.t, err)
@@ -38,7 +38,7 @@ type browser struct {
 func (h *harness) newBrowser(role models.Role) *browser {
 	h.t.Helper()
 	email := string(role) + "@example.com"
-	h.agent(email, role)
+	h.person(email, role)
 	b := &browser{harness: h}
 	b.signIn(email)
 	return b
@@ -89,7 +89,7 @@ func TestTheConsoleUsesTheSameAPI(t *testing.T) {
 
 func TestTheCookieIsForTheConsoleAlone(t *testing.T) {
 	h := newHarness(t)
-	h.agent("ada@example.com", models.RoleAgent)
+	h.person("ada@example.com", models.RoleAgent)
 	credentials := object{"email": "ada@example.com", "password": passphrase}
 	plain := send(t, h.server.Handler(), "POST", "/console/session", credentials, "Origin", ownOrigin).want(201)
 	require.Regexp(t, `^atender=[\w-]{43}; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax$`, plain.header.Get("Set-Cookie"))
@@ -152,7 +152,7 @@ func TestWritesByCookieAreTheConsolesOwn(t *testing.T) {
 // Nobody signs a browser in to an account that is not its user's.
 func TestSigningInIsTheConsolesOwn(t *testing.T) {
 	h := newHarness(t)
-	h.agent("ada@example.com", models.RoleAgent)
+	h.person("ada@example.com", models.RoleAgent)
 	credentials := object{"email": "ada@example.com", "password": passphrase}
 	for _, headers := range [][]string{
 		{}, {"Origin", "https://evil.example"}, {"Origin", ownOrigin, "Content-Type", "text/plain"},
@@ -166,7 +166,7 @@ func TestSigningInIsTheConsolesOwn(t *testing.T) {
 func TestASessionIsNeverOneThatTheBrowserCameWith(t *testing.T) {
 	h := newHarness(t)
 	b := h.newBrowser(models.RoleAgent)
-	h.agent("eve@example.com", models.RoleAgent)
+	h.person("eve@example.com", models.RoleAgent)
 	planted := b.cookie // by an attacker who has a session of her own, say
 	b.signIn("eve@example.com")
 	require.NotEqual(t, planted, b.cookie)
@@ -180,7 +180,7 @@ func TestASessionIsNeverOneThatTheBrowserCameWith(t *testing.T) {
 
 func TestGuessingIsSlowedDown(t *testing.T) {
 	h := newHarness(t)
-	h.agent("ada@example.com", models.RoleAgent)
+	h.person("ada@example.com", models.RoleAgent)
 	wrong := object{"email": "ada@example.com", "password": "wrong wrong wrong"}
 	for i := range 10 { // the address that a client makes up does not help it
 		forwarded := "203.0.113." + string(rune('0'+i))
@@ -265,7 +265,7 @@ func TestKeysAreNoAgents(t *testing.T) {
 
 func TestASignInLinkIsUsedByItsButton(t *testing.T) {
 	h := newHarness(t)
-	ada := h.agent("ada@example.com", models.RoleAgent)
+	ada := h.person("ada@example.com", models.RoleAgent)
 	token, err := h.store.CreateSignInLink(t.Context(), h.live.ID, ada.ID, time.Minute)
 	require.NoError(t, err)
 	press := func(token string, headers ...string) *httptest.ResponseRecorder {

@@ -23,6 +23,9 @@ type Principal struct {
 	Agent     *Agent // nil for a key
 	Role      Role
 	SessionID uuid.UUID
+
+	// DockSessionID is set for whoever holds the token of a dock session: an agent's, for that session and nothing else.
+	DockSessionID uuid.UUID
 }
 
 // Can tells whether the principal has the scope; write implies read.

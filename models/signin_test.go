@@ -14,7 +14,7 @@ import (
 
 const secret = "correct horse battery"
 
-func (b *bench) agent(tenant models.Tenant, email string, role models.Role, password string) models.Agent {
+func (b *bench) person(tenant models.Tenant, email string, role models.Role, password string) models.Agent {
 	b.t.Helper()
 	a, err := b.CreateAgent(b.t.Context(), tenant.ID, models.NewAgent{Name: "Ada", Email: email, Role: role})
 	require.NoError(b.t, err)
@@ -30,7 +30,7 @@ func (b *bench) signIn(email, password string) (models.SignedIn, error) {
 
 func TestAnAgentSignsInAndOut(t *testing.T) {
 	b := setup(t)
-	ada := b.agent(b.tenant, "ada@example.com", models.RoleLead, secret)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleLead, secret)
 	in, err := b.signIn("ADA@example.com", secret)
 	require.NoError(t, err)
 
@@ -57,7 +57,7 @@ func TestAnAgentSignsInAndOut(t *testing.T) {
 
 func TestNothingThatOpensADoorIsStored(t *testing.T) {
 	b := setup(t)
-	ada := b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
 	in, err := b.signIn("ada@example.com", secret)
 	require.NoError(t, err)
 	link, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Hour)
@@ -76,7 +76,7 @@ func TestASessionEndsWithTimeAndWithItsAgent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t)
-			b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
+			b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
 			in, err := b.signIn("ada@example.com", secret)
 			require.NoError(t, err)
 			p, err := b.open().AuthenticateSession(t.Context(), in.Token)
@@ -93,9 +93,9 @@ func TestASessionEndsWithTimeAndWithItsAgent(t *testing.T) {
 
 func TestWhoIsRefusedLearnsNothing(t *testing.T) {
 	b := setup(t)
-	b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
-	b.agent(b.tenant, "bob@example.com", models.RoleAgent, "")
-	gone := b.agent(b.tenant, "gone@example.com", models.RoleAgent, secret)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	b.person(b.tenant, "bob@example.com", models.RoleAgent, "")
+	gone := b.person(b.tenant, "gone@example.com", models.RoleAgent, secret)
 	b.exec(`UPDATE agents SET is_active = false WHERE id = $1`, gone.ID)
 	said := map[string]bool{}
 	for _, email := range []string{"ada@example.com", "bob@example.com", "nobody@example.com", "", "%"} {
@@ -111,7 +111,7 @@ func TestWhoIsRefusedLearnsNothing(t *testing.T) {
 
 func TestGuessingIsThrottledAcrossProcesses(t *testing.T) {
 	b := setup(t)
-	b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
 	processes := []*models.Store{b.Store, b.open()}
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -151,7 +151,7 @@ func TestUnknownEMailsAreThrottledLikeKnownOnes(t *testing.T) {
 
 func TestAnAddressIsThrottledWhateverItTries(t *testing.T) {
 	b := setup(t)
-	b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
 	for range 3 { // signing in is given back
 		_, err := b.signIn("ada@example.com", secret)
 		require.NoError(t, err)
@@ -177,8 +177,8 @@ func TestOneEMailInSeveralTenants(t *testing.T) {
 	require.NoError(t, err)
 	second, err := b.Tenant(t.Context(), made.ID)
 	require.NoError(t, err)
-	b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
-	mine := b.agent(second, "ada@example.com", models.RoleOwner, "another long password")
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	mine := b.person(second, "ada@example.com", models.RoleOwner, "another long password")
 
 	in, err := b.signIn("ada@example.com", "another long password")
 	require.NoError(t, err)
@@ -208,7 +208,7 @@ func TestOneEMailInSeveralTenants(t *testing.T) {
 
 func TestALinkSignsInOnce(t *testing.T) {
 	b := setup(t)
-	ada := b.agent(b.tenant, "ada@example.com", models.RoleAgent, "")
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, "")
 	link, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, models.SignInLinkLife)
 	require.NoError(t, err)
 	in, err := b.SignInByLink(t.Context(), link)
@@ -239,7 +239,7 @@ func TestALinkSignsInOnce(t *testing.T) {
 
 func TestChangingThePasswordEndsAllOtherSessionsAndLinks(t *testing.T) {
 	b := setup(t)
-	ada := b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
 	here, err := b.signIn("ada@example.com", secret)
 	require.NoError(t, err)
 	there, err := b.signIn("ada@example.com", secret)
@@ -267,7 +267,7 @@ func TestChangingThePasswordEndsAllOtherSessionsAndLinks(t *testing.T) {
 
 func TestWhatHasRunOutIsDeleted(t *testing.T) {
 	b := setup(t)
-	ada := b.agent(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
 	_, err := b.signIn("ada@example.com", secret)
 	require.NoError(t, err)
 	_, err = b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)

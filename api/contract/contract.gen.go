@@ -167,6 +167,33 @@ func (e Direction) Valid() bool {
 	}
 }
 
+// Defines values for DockActionKind.
+const (
+	DockActionKindAddTag      DockActionKind = "addTag"
+	DockActionKindAssign      DockActionKind = "assign"
+	DockActionKindResolve     DockActionKind = "resolve"
+	DockActionKindSendMessage DockActionKind = "sendMessage"
+	DockActionKindSnooze      DockActionKind = "snooze"
+)
+
+// Valid indicates whether the value is a known member of the DockActionKind enum.
+func (e DockActionKind) Valid() bool {
+	switch e {
+	case DockActionKindAddTag:
+		return true
+	case DockActionKindAssign:
+		return true
+	case DockActionKindResolve:
+		return true
+	case DockActionKindSendMessage:
+		return true
+	case DockActionKindSnooze:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EndpointHealthState.
 const (
 	EndpointHealthStateDisabled EndpointHealthState = "disabled"
@@ -219,6 +246,7 @@ const (
 	CURSOREXPIRED                ErrorCode = "CURSOR_EXPIRED"
 	DEFAULTOPENINGHOURS          ErrorCode = "DEFAULT_OPENING_HOURS"
 	DELIVERYPENDING              ErrorCode = "DELIVERY_PENDING"
+	DOCKLIMITREACHED             ErrorCode = "DOCK_LIMIT_REACHED"
 	EVENTEXPIRED                 ErrorCode = "EVENT_EXPIRED"
 	EXTERNALREFERENCEEXISTS      ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
 	IDEMPOTENCYINPROGRESS        ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
@@ -240,6 +268,7 @@ const (
 	SIGNINTHROTTLED              ErrorCode = "SIGN_IN_THROTTLED"
 	SLAASSIGNMENTEXISTS          ErrorCode = "SLA_ASSIGNMENT_EXISTS"
 	SLAPOLICYEXISTS              ErrorCode = "SLA_POLICY_EXISTS"
+	STALECONTEXT                 ErrorCode = "STALE_CONTEXT"
 	TAGBUSY                      ErrorCode = "TAG_BUSY"
 	TAGEXISTS                    ErrorCode = "TAG_EXISTS"
 	TEAMEXISTS                   ErrorCode = "TEAM_EXISTS"
@@ -273,6 +302,8 @@ func (e ErrorCode) Valid() bool {
 	case DEFAULTOPENINGHOURS:
 		return true
 	case DELIVERYPENDING:
+		return true
+	case DOCKLIMITREACHED:
 		return true
 	case EVENTEXPIRED:
 		return true
@@ -315,6 +346,8 @@ func (e ErrorCode) Valid() bool {
 	case SLAASSIGNMENTEXISTS:
 		return true
 	case SLAPOLICYEXISTS:
+		return true
+	case STALECONTEXT:
 		return true
 	case TAGBUSY:
 		return true
@@ -873,6 +906,92 @@ type DeliveryStatus string
 // Direction defines model for Direction.
 type Direction string
 
+// Dock defines model for Dock.
+type Dock = wire.Dock
+
+// DockAction defines model for DockAction.
+type DockAction = wire.DockAction
+
+// DockActionKind defines model for DockActionKind.
+type DockActionKind string
+
+// DockActionKinds defines model for DockActionKinds.
+type DockActionKinds = []string
+
+// DockChange defines model for DockChange.
+type DockChange struct {
+	Actions *DockActionKinds `json:"actions,omitempty"`
+
+	// Channels It is shown beside conversations on these channels; on all when empty.
+	Channels *DockChannels    `json:"channels,omitempty"`
+	Confirm  *DockActionKinds `json:"confirm,omitempty"`
+
+	// FrameOrigins Further origins that the frame may navigate to, such as a sign-in page, as `https://login.example.com`. They are never
+	// targets of messages.
+	FrameOrigins *DockOrigins `json:"frameOrigins,omitempty"`
+	Icon         *string      `json:"icon,omitempty"`
+	IsActive     *bool        `json:"isActive,omitempty"`
+	Name         *string      `json:"name,omitempty"`
+
+	// Permissions What the frame is allowed (its `allow` attribute).
+	Permissions *DockPermissions `json:"permissions,omitempty"`
+	Position    *int             `json:"position,omitempty"`
+
+	// Roles Agents in these roles see it; in all when empty.
+	Roles *DockRoles `json:"roles,omitempty"`
+
+	// TeamIds Members of these teams see it; everybody when empty.
+	TeamIds *DockTeams `json:"teamIds,omitempty"`
+
+	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
+	// `{{contact.email}}`, `contact.id`, `contact.name`, `contact.number`, `contact.phone`, `conversation.id`,
+	// `conversation.number`, `conversation.channel`, `conversation.externalReference`, `agent.id`, `agent.number`,
+	// `agent.name`, `agent.email`, `dock.id`, `tenant.id`, and `contact.customFields.<key>`,
+	// `conversation.customFields.<key>`. A value that changes loads the page anew.
+	URL *string `json:"url,omitempty"`
+}
+
+// DockChannels It is shown beside conversations on these channels; on all when empty.
+type DockChannels = []string
+
+// DockContext What the dock is told. Its host adds `theme` and `locale`.
+type DockContext = wire.DockContext
+
+// DockMove defines model for DockMove.
+type DockMove struct {
+	ConversationID openapi_types.UUID `json:"conversationId"`
+}
+
+// DockOrigins Further origins that the frame may navigate to, such as a sign-in page, as `https://login.example.com`. They are never
+// targets of messages.
+type DockOrigins = []string
+
+// DockPage defines model for DockPage.
+type DockPage struct {
+	Data []Dock `json:"data"`
+
+	// NextCursor For the next page, given back as `cursor`; null on the last.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// DockPermissions What the frame is allowed (its `allow` attribute).
+type DockPermissions = []string
+
+// DockRoles Agents in these roles see it; in all when empty.
+type DockRoles = []string
+
+// DockSecretRotation defines model for DockSecretRotation.
+type DockSecretRotation struct {
+	// GraceHours How long tokens are still signed with the old secret.
+	GraceHours *int `json:"graceHours,omitempty"`
+}
+
+// DockSession defines model for DockSession.
+type DockSession = wire.DockSession
+
+// DockTeams Members of these teams see it; everybody when empty.
+type DockTeams = []openapi_types.UUID
+
 // EndpointHealth How the endpoint has been doing.
 type EndpointHealth struct {
 	// Backlog Deliveries that are owed to it, counted up to 10,000.
@@ -1034,6 +1153,64 @@ type NewContact struct {
 	//
 	// Examples: +44 20 7946 0958
 	Phone *string `json:"phone,omitempty"`
+}
+
+// NewDock defines model for NewDock.
+type NewDock struct {
+	Actions *DockActionKinds `json:"actions,omitempty"`
+
+	// Channels It is shown beside conversations on these channels; on all when empty.
+	Channels *DockChannels    `json:"channels,omitempty"`
+	Confirm  *DockActionKinds `json:"confirm,omitempty"`
+
+	// FrameOrigins Further origins that the frame may navigate to, such as a sign-in page, as `https://login.example.com`. They are never
+	// targets of messages.
+	FrameOrigins *DockOrigins `json:"frameOrigins,omitempty"`
+
+	// Icon A few characters, such as an emoji, or `data:image/png;base64,…`, at most 16 KiB.
+	Icon     *string `json:"icon,omitempty"`
+	IsActive *bool   `json:"isActive,omitempty"`
+	Name     string  `json:"name"`
+
+	// Permissions What the frame is allowed (its `allow` attribute).
+	Permissions *DockPermissions `json:"permissions,omitempty"`
+	Position    *int             `json:"position,omitempty"`
+
+	// Roles Agents in these roles see it; in all when empty.
+	Roles *DockRoles `json:"roles,omitempty"`
+
+	// TeamIds Members of these teams see it; everybody when empty.
+	TeamIds *DockTeams `json:"teamIds,omitempty"`
+
+	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
+	// `{{contact.email}}`, `contact.id`, `contact.name`, `contact.number`, `contact.phone`, `conversation.id`,
+	// `conversation.number`, `conversation.channel`, `conversation.externalReference`, `agent.id`, `agent.number`,
+	// `agent.name`, `agent.email`, `dock.id`, `tenant.id`, and `contact.customFields.<key>`,
+	// `conversation.customFields.<key>`. A value that changes loads the page anew.
+	URL string `json:"url"`
+}
+
+// NewDockAction defines model for NewDockAction.
+type NewDockAction struct {
+	// Action One of the five; any other is rejected with `UNKNOWN_ACTION`.
+	Action string `json:"action"`
+
+	// ContextID The context that it is meant for.
+	ContextID openapi_types.UUID `json:"contextId"`
+
+	// Params As the action takes them; null and nothing are as good as `{}`.
+	Params *map[string]any `json:"params,omitempty"`
+
+	// RequestID The dock's own name for it, unique in the session.
+	RequestID string `json:"requestId"`
+}
+
+// NewDockSession defines model for NewDockSession.
+type NewDockSession struct {
+	// AgentID For keys, which must name the agent who has the dock open.
+	AgentID        *openapi_types.UUID `json:"agentId,omitempty"`
+	ConversationID openapi_types.UUID  `json:"conversationId"`
+	DockID         openapi_types.UUID  `json:"dockId"`
 }
 
 // NewMessage At least one of `text` and `html` is needed.
@@ -1543,6 +1720,17 @@ type Version struct {
 // Via The means through which somebody acted, such as the key with which an agent's reply was posted.
 type Via = wire.Via
 
+// VisibleDock defines model for VisibleDock.
+type VisibleDock = wire.VisibleDock
+
+// VisibleDockPage defines model for VisibleDockPage.
+type VisibleDockPage struct {
+	Data []VisibleDock `json:"data"`
+
+	// NextCursor All are on the one page.
+	NextCursor any `json:"nextCursor"`
+}
+
 // Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do
 // not overlap, and none crosses midnight: write two.
 type Weekly = map[string][]calendar.Slot
@@ -1558,6 +1746,12 @@ type Cursor = string
 
 // DeliveryID defines model for DeliveryId.
 type DeliveryID = openapi_types.UUID
+
+// DockID defines model for DockId.
+type DockID = openapi_types.UUID
+
+// DockSessionID defines model for DockSessionId.
+type DockSessionID = openapi_types.UUID
 
 // Limit defines model for Limit.
 type Limit = int
@@ -1704,6 +1898,12 @@ type UpdateConversationParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// ListConversationDocksParams defines parameters for ListConversationDocks.
+type ListConversationDocksParams struct {
+	// AgentID The agent, when a key asks.
+	AgentID *openapi_types.UUID `form:"agentId,omitempty" json:"agentId,omitempty"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Limit How many to answer with at most.
@@ -1724,6 +1924,15 @@ type GetMessageHTMLParamsImages string
 
 // ListTimelineParams defines parameters for ListTimeline.
 type ListTimelineParams struct {
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListDocksParams defines parameters for ListDocks.
+type ListDocksParams struct {
 	// Limit How many to answer with at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1919,6 +2128,24 @@ type PostMessageJSONRequestBody = NewMessage
 // SnoozeConversationJSONRequestBody defines body for SnoozeConversation for application/json ContentType.
 type SnoozeConversationJSONRequestBody = Snooze
 
+// OpenDockSessionJSONRequestBody defines body for OpenDockSession for application/json ContentType.
+type OpenDockSessionJSONRequestBody = NewDockSession
+
+// RequestDockActionJSONRequestBody defines body for RequestDockAction for application/json ContentType.
+type RequestDockActionJSONRequestBody = NewDockAction
+
+// MoveDockSessionJSONRequestBody defines body for MoveDockSession for application/json ContentType.
+type MoveDockSessionJSONRequestBody = DockMove
+
+// CreateDockJSONRequestBody defines body for CreateDock for application/json ContentType.
+type CreateDockJSONRequestBody = NewDock
+
+// UpdateDockJSONRequestBody defines body for UpdateDock for application/json ContentType.
+type UpdateDockJSONRequestBody = DockChange
+
+// RotateDockSecretJSONRequestBody defines body for RotateDockSecret for application/json ContentType.
+type RotateDockSecretJSONRequestBody = DockSecretRotation
+
 // CreateOpeningHoursJSONRequestBody defines body for CreateOpeningHours for application/json ContentType.
 type CreateOpeningHoursJSONRequestBody = NewOpeningHours
 
@@ -2059,6 +2286,9 @@ type ServerInterface interface {
 	// AssignConversation Assign
 	// (POST /v1/conversations/{id}/assign)
 	AssignConversation(c *gin.Context, id ConversationID)
+	// ListConversationDocks List the docks beside a conversation
+	// (GET /v1/conversations/{id}/docks)
+	ListConversationDocks(c *gin.Context, id ConversationID, params ListConversationDocksParams)
 	// ListMessages List a conversation's messages
 	// (GET /v1/conversations/{id}/messages)
 	ListMessages(c *gin.Context, id ConversationID, params ListMessagesParams)
@@ -2089,6 +2319,42 @@ type ServerInterface interface {
 	// UnsnoozeConversation Wake up now
 	// (POST /v1/conversations/{id}/unsnooze)
 	UnsnoozeConversation(c *gin.Context, id ConversationID)
+	// GetDockAction Ask what became of an action
+	// (GET /v1/dock-actions/{id})
+	GetDockAction(c *gin.Context, id openapi_types.UUID)
+	// OpenDockSession Open a dock
+	// (POST /v1/dock-sessions)
+	OpenDockSession(c *gin.Context)
+	// CloseDockSession Close a session
+	// (DELETE /v1/dock-sessions/{id})
+	CloseDockSession(c *gin.Context, id DockSessionID)
+	// RequestDockAction Ask for an action
+	// (POST /v1/dock-sessions/{id}/actions)
+	RequestDockAction(c *gin.Context, id DockSessionID)
+	// GetDockContext Read the context afresh
+	// (GET /v1/dock-sessions/{id}/context)
+	GetDockContext(c *gin.Context, id DockSessionID)
+	// MoveDockSession Follow the agent to another conversation
+	// (PUT /v1/dock-sessions/{id}/context)
+	MoveDockSession(c *gin.Context, id DockSessionID)
+	// ListDocks List docks
+	// (GET /v1/docks)
+	ListDocks(c *gin.Context, params ListDocksParams)
+	// CreateDock Make a dock
+	// (POST /v1/docks)
+	CreateDock(c *gin.Context)
+	// DeleteDock Delete a dock
+	// (DELETE /v1/docks/{id})
+	DeleteDock(c *gin.Context, id DockID)
+	// GetDock Read a dock
+	// (GET /v1/docks/{id})
+	GetDock(c *gin.Context, id DockID)
+	// UpdateDock Change a dock
+	// (PATCH /v1/docks/{id})
+	UpdateDock(c *gin.Context, id DockID)
+	// RotateDockSecret Rotate the secret
+	// (POST /v1/docks/{id}/rotate-secret)
+	RotateDockSecret(c *gin.Context, id DockID)
 	// ListEvents Read the event feed
 	// (GET /v1/events)
 	ListEvents(c *gin.Context, params ListEventsParams)
@@ -3085,6 +3351,42 @@ func (siw *ServerInterfaceWrapper) AssignConversation(c *gin.Context) {
 	siw.Handler.AssignConversation(c, id)
 }
 
+// ListConversationDocks operation middleware
+func (siw *ServerInterfaceWrapper) ListConversationDocks(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ConversationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListConversationDocksParams
+
+	// ------------- Optional query parameter "agentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agentId", c.Request.URL.Query(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agentId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListConversationDocks(c, id, params)
+}
+
 // ListMessages operation middleware
 func (siw *ServerInterfaceWrapper) ListMessages(c *gin.Context) {
 
@@ -3409,6 +3711,292 @@ func (siw *ServerInterfaceWrapper) UnsnoozeConversation(c *gin.Context) {
 	}
 
 	siw.Handler.UnsnoozeConversation(c, id)
+}
+
+// GetDockAction operation middleware
+func (siw *ServerInterfaceWrapper) GetDockAction(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDockAction(c, id)
+}
+
+// OpenDockSession operation middleware
+func (siw *ServerInterfaceWrapper) OpenDockSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.OpenDockSession(c)
+}
+
+// CloseDockSession operation middleware
+func (siw *ServerInterfaceWrapper) CloseDockSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CloseDockSession(c, id)
+}
+
+// RequestDockAction operation middleware
+func (siw *ServerInterfaceWrapper) RequestDockAction(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestDockAction(c, id)
+}
+
+// GetDockContext operation middleware
+func (siw *ServerInterfaceWrapper) GetDockContext(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDockContext(c, id)
+}
+
+// MoveDockSession operation middleware
+func (siw *ServerInterfaceWrapper) MoveDockSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveDockSession(c, id)
+}
+
+// ListDocks operation middleware
+func (siw *ServerInterfaceWrapper) ListDocks(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDocksParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDocks(c, params)
+}
+
+// CreateDock operation middleware
+func (siw *ServerInterfaceWrapper) CreateDock(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateDock(c)
+}
+
+// DeleteDock operation middleware
+func (siw *ServerInterfaceWrapper) DeleteDock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteDock(c, id)
+}
+
+// GetDock operation middleware
+func (siw *ServerInterfaceWrapper) GetDock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDock(c, id)
+}
+
+// UpdateDock operation middleware
+func (siw *ServerInterfaceWrapper) UpdateDock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateDock(c, id)
+}
+
+// RotateDockSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateDockSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateDockSecret(c, id)
 }
 
 // ListEvents operation middleware
@@ -4940,6 +5528,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PATCH(options.BaseURL+"/v1/conversations/:id", wrapper.UpdateConversation)
 	router.POST(options.BaseURL+"/v1/conversations/:id/archive", wrapper.ArchiveConversation)
 	router.POST(options.BaseURL+"/v1/conversations/:id/assign", wrapper.AssignConversation)
+	router.GET(options.BaseURL+"/v1/conversations/:id/docks", wrapper.ListConversationDocks)
 	router.GET(options.BaseURL+"/v1/conversations/:id/messages", wrapper.ListMessages)
 	router.POST(options.BaseURL+"/v1/conversations/:id/messages", wrapper.PostMessage)
 	router.GET(options.BaseURL+"/v1/conversations/:id/messages/:messageId/html", wrapper.GetMessageHTML)
@@ -4953,6 +5542,18 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/conversations/bulk", wrapper.ChangeConversations)
 	router.POST(options.BaseURL+"/v1/conversations/inbound", wrapper.CreateInboundConversation)
 	router.POST(options.BaseURL+"/v1/conversations/outbound", wrapper.CreateOutboundConversation)
+	router.GET(options.BaseURL+"/v1/dock-actions/:id", wrapper.GetDockAction)
+	router.POST(options.BaseURL+"/v1/dock-sessions", wrapper.OpenDockSession)
+	router.DELETE(options.BaseURL+"/v1/dock-sessions/:id", wrapper.CloseDockSession)
+	router.POST(options.BaseURL+"/v1/dock-sessions/:id/actions", wrapper.RequestDockAction)
+	router.GET(options.BaseURL+"/v1/dock-sessions/:id/context", wrapper.GetDockContext)
+	router.PUT(options.BaseURL+"/v1/dock-sessions/:id/context", wrapper.MoveDockSession)
+	router.GET(options.BaseURL+"/v1/docks", wrapper.ListDocks)
+	router.POST(options.BaseURL+"/v1/docks", wrapper.CreateDock)
+	router.DELETE(options.BaseURL+"/v1/docks/:id", wrapper.DeleteDock)
+	router.GET(options.BaseURL+"/v1/docks/:id", wrapper.GetDock)
+	router.PATCH(options.BaseURL+"/v1/docks/:id", wrapper.UpdateDock)
+	router.POST(options.BaseURL+"/v1/docks/:id/rotate-secret", wrapper.RotateDockSecret)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/opening-hours", wrapper.ListOpeningHours)
@@ -8268,6 +8869,101 @@ func (response AssignConversation503JSONResponse) VisitAssignConversationRespons
 	return err
 }
 
+type ListConversationDocksRequestObject struct {
+	ID     ConversationID `json:"id"`
+	Params ListConversationDocksParams
+}
+
+type ListConversationDocksResponseObject interface {
+	VisitListConversationDocksResponse(w http.ResponseWriter) error
+}
+
+type ListConversationDocks200JSONResponse VisibleDockPage
+
+func (response ListConversationDocks200JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListConversationDocks400JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListConversationDocks401JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListConversationDocks403JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListConversationDocks404JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListConversationDocks503JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListMessagesRequestObject struct {
 	ID     ConversationID `json:"id"`
 	Params ListMessagesParams
@@ -9468,6 +10164,1410 @@ func (response UnsnoozeConversation409JSONResponse) VisitUnsnoozeConversationRes
 type UnsnoozeConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UnsnoozeConversation503JSONResponse) VisitUnsnoozeConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockActionRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type GetDockActionResponseObject interface {
+	VisitGetDockActionResponse(w http.ResponseWriter) error
+}
+
+type GetDockAction200JSONResponse DockAction
+
+func (response GetDockAction200JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetDockAction400JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDockAction401JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetDockAction403JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDockAction404JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDockAction503JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSessionRequestObject struct {
+	Body *OpenDockSessionJSONRequestBody
+}
+
+type OpenDockSessionResponseObject interface {
+	VisitOpenDockSessionResponse(w http.ResponseWriter) error
+}
+
+type OpenDockSession201ResponseHeaders struct {
+	Location *string
+}
+
+type OpenDockSession201JSONResponse struct {
+	Body    DockSession
+	Headers OpenDockSession201ResponseHeaders
+}
+
+func (response OpenDockSession201JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession400JSONResponse struct{ InvalidJSONResponse }
+
+func (response OpenDockSession400JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response OpenDockSession401JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response OpenDockSession403JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response OpenDockSession404JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response OpenDockSession409JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response OpenDockSession413JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response OpenDockSession415JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response OpenDockSession503JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSessionRequestObject struct {
+	ID DockSessionID `json:"id"`
+}
+
+type CloseDockSessionResponseObject interface {
+	VisitCloseDockSessionResponse(w http.ResponseWriter) error
+}
+
+type CloseDockSession204Response struct {
+}
+
+func (response CloseDockSession204Response) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseDockSession400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CloseDockSession400JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CloseDockSession401JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CloseDockSession403JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response CloseDockSession404JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CloseDockSession503JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockActionRequestObject struct {
+	ID   DockSessionID `json:"id"`
+	Body *RequestDockActionJSONRequestBody
+}
+
+type RequestDockActionResponseObject interface {
+	VisitRequestDockActionResponse(w http.ResponseWriter) error
+}
+
+type RequestDockAction200JSONResponse DockAction
+
+func (response RequestDockAction200JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction202JSONResponse DockAction
+
+func (response RequestDockAction202JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction400JSONResponse struct{ InvalidJSONResponse }
+
+func (response RequestDockAction400JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RequestDockAction401JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RequestDockAction403JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RequestDockAction404JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction409JSONResponse Error
+
+func (response RequestDockAction409JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response RequestDockAction413JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response RequestDockAction415JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction429ResponseHeaders struct {
+	RetryAfter int
+}
+
+type RequestDockAction429JSONResponse struct {
+	Body    Error
+	Headers RequestDockAction429ResponseHeaders
+}
+
+func (response RequestDockAction429JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RequestDockAction503JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContextRequestObject struct {
+	ID DockSessionID `json:"id"`
+}
+
+type GetDockContextResponseObject interface {
+	VisitGetDockContextResponse(w http.ResponseWriter) error
+}
+
+type GetDockContext200JSONResponse DockSession
+
+func (response GetDockContext200JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetDockContext400JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDockContext401JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetDockContext403JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDockContext404JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDockContext503JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSessionRequestObject struct {
+	ID   DockSessionID `json:"id"`
+	Body *MoveDockSessionJSONRequestBody
+}
+
+type MoveDockSessionResponseObject interface {
+	VisitMoveDockSessionResponse(w http.ResponseWriter) error
+}
+
+type MoveDockSession200JSONResponse DockSession
+
+func (response MoveDockSession200JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession400JSONResponse struct{ InvalidJSONResponse }
+
+func (response MoveDockSession400JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response MoveDockSession401JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response MoveDockSession403JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response MoveDockSession404JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response MoveDockSession413JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response MoveDockSession415JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response MoveDockSession503JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocksRequestObject struct {
+	Params ListDocksParams
+}
+
+type ListDocksResponseObject interface {
+	VisitListDocksResponse(w http.ResponseWriter) error
+}
+
+type ListDocks200JSONResponse DockPage
+
+func (response ListDocks200JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListDocks400JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListDocks401JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListDocks403JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListDocks503JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDockRequestObject struct {
+	Body *CreateDockJSONRequestBody
+}
+
+type CreateDockResponseObject interface {
+	VisitCreateDockResponse(w http.ResponseWriter) error
+}
+
+type CreateDock201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateDock201JSONResponse struct {
+	Body    Dock
+	Headers CreateDock201ResponseHeaders
+}
+
+func (response CreateDock201JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CreateDock400JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateDock401JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateDock403JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response CreateDock409JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateDock413JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateDock415JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock429JSONResponse Error
+
+func (response CreateDock429JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateDock503JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDockRequestObject struct {
+	ID DockID `json:"id"`
+}
+
+type DeleteDockResponseObject interface {
+	VisitDeleteDockResponse(w http.ResponseWriter) error
+}
+
+type DeleteDock204Response struct {
+}
+
+func (response DeleteDock204Response) VisitDeleteDockResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response DeleteDock400JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteDock401JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteDock403JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteDock404JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteDock503JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockRequestObject struct {
+	ID DockID `json:"id"`
+}
+
+type GetDockResponseObject interface {
+	VisitGetDockResponse(w http.ResponseWriter) error
+}
+
+type GetDock200JSONResponse Dock
+
+func (response GetDock200JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetDock400JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDock401JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetDock403JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDock404JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDock503JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDockRequestObject struct {
+	ID   DockID `json:"id"`
+	Body *UpdateDockJSONRequestBody
+}
+
+type UpdateDockResponseObject interface {
+	VisitUpdateDockResponse(w http.ResponseWriter) error
+}
+
+type UpdateDock200JSONResponse Dock
+
+func (response UpdateDock200JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response UpdateDock400JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateDock401JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateDock403JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateDock404JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateDock413JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateDock415JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateDock503JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecretRequestObject struct {
+	ID   DockID `json:"id"`
+	Body *RotateDockSecretJSONRequestBody
+}
+
+type RotateDockSecretResponseObject interface {
+	VisitRotateDockSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateDockSecret200JSONResponse Dock
+
+func (response RotateDockSecret200JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret400JSONResponse struct{ InvalidJSONResponse }
+
+func (response RotateDockSecret400JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RotateDockSecret401JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RotateDockSecret403JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RotateDockSecret404JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response RotateDockSecret409JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response RotateDockSecret413JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response RotateDockSecret415JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RotateDockSecret503JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -14980,6 +17080,9 @@ type StrictServerInterface interface {
 	// AssignConversation Assign
 	// (POST /v1/conversations/{id}/assign)
 	AssignConversation(ctx context.Context, request AssignConversationRequestObject) (AssignConversationResponseObject, error)
+	// ListConversationDocks List the docks beside a conversation
+	// (GET /v1/conversations/{id}/docks)
+	ListConversationDocks(ctx context.Context, request ListConversationDocksRequestObject) (ListConversationDocksResponseObject, error)
 	// ListMessages List a conversation's messages
 	// (GET /v1/conversations/{id}/messages)
 	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
@@ -15010,6 +17113,42 @@ type StrictServerInterface interface {
 	// UnsnoozeConversation Wake up now
 	// (POST /v1/conversations/{id}/unsnooze)
 	UnsnoozeConversation(ctx context.Context, request UnsnoozeConversationRequestObject) (UnsnoozeConversationResponseObject, error)
+	// GetDockAction Ask what became of an action
+	// (GET /v1/dock-actions/{id})
+	GetDockAction(ctx context.Context, request GetDockActionRequestObject) (GetDockActionResponseObject, error)
+	// OpenDockSession Open a dock
+	// (POST /v1/dock-sessions)
+	OpenDockSession(ctx context.Context, request OpenDockSessionRequestObject) (OpenDockSessionResponseObject, error)
+	// CloseDockSession Close a session
+	// (DELETE /v1/dock-sessions/{id})
+	CloseDockSession(ctx context.Context, request CloseDockSessionRequestObject) (CloseDockSessionResponseObject, error)
+	// RequestDockAction Ask for an action
+	// (POST /v1/dock-sessions/{id}/actions)
+	RequestDockAction(ctx context.Context, request RequestDockActionRequestObject) (RequestDockActionResponseObject, error)
+	// GetDockContext Read the context afresh
+	// (GET /v1/dock-sessions/{id}/context)
+	GetDockContext(ctx context.Context, request GetDockContextRequestObject) (GetDockContextResponseObject, error)
+	// MoveDockSession Follow the agent to another conversation
+	// (PUT /v1/dock-sessions/{id}/context)
+	MoveDockSession(ctx context.Context, request MoveDockSessionRequestObject) (MoveDockSessionResponseObject, error)
+	// ListDocks List docks
+	// (GET /v1/docks)
+	ListDocks(ctx context.Context, request ListDocksRequestObject) (ListDocksResponseObject, error)
+	// CreateDock Make a dock
+	// (POST /v1/docks)
+	CreateDock(ctx context.Context, request CreateDockRequestObject) (CreateDockResponseObject, error)
+	// DeleteDock Delete a dock
+	// (DELETE /v1/docks/{id})
+	DeleteDock(ctx context.Context, request DeleteDockRequestObject) (DeleteDockResponseObject, error)
+	// GetDock Read a dock
+	// (GET /v1/docks/{id})
+	GetDock(ctx context.Context, request GetDockRequestObject) (GetDockResponseObject, error)
+	// UpdateDock Change a dock
+	// (PATCH /v1/docks/{id})
+	UpdateDock(ctx context.Context, request UpdateDockRequestObject) (UpdateDockResponseObject, error)
+	// RotateDockSecret Rotate the secret
+	// (POST /v1/docks/{id}/rotate-secret)
+	RotateDockSecret(ctx context.Context, request RotateDockSecretRequestObject) (RotateDockSecretResponseObject, error)
 	// ListEvents Read the event feed
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -16216,6 +18355,33 @@ func (sh *strictHandler) AssignConversation(ctx *gin.Context, id ConversationID)
 	}
 }
 
+// ListConversationDocks operation middleware
+func (sh *strictHandler) ListConversationDocks(ctx *gin.Context, id ConversationID, params ListConversationDocksParams) {
+	var request ListConversationDocksRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConversationDocks(ctx, request.(ListConversationDocksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConversationDocks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListConversationDocksResponseObject); ok {
+		if err := validResponse.VisitListConversationDocksResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListMessages operation middleware
 func (sh *strictHandler) ListMessages(ctx *gin.Context, id ConversationID, params ListMessagesParams) {
 	var request ListMessagesRequestObject
@@ -16511,6 +18677,425 @@ func (sh *strictHandler) UnsnoozeConversation(ctx *gin.Context, id ConversationI
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(UnsnoozeConversationResponseObject); ok {
 		if err := validResponse.VisitUnsnoozeConversationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDockAction operation middleware
+func (sh *strictHandler) GetDockAction(ctx *gin.Context, id openapi_types.UUID) {
+	var request GetDockActionRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDockAction(ctx, request.(GetDockActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDockAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDockActionResponseObject); ok {
+		if err := validResponse.VisitGetDockActionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// OpenDockSession operation middleware
+func (sh *strictHandler) OpenDockSession(ctx *gin.Context) {
+	var request OpenDockSessionRequestObject
+
+	var body OpenDockSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenDockSession(ctx, request.(OpenDockSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenDockSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(OpenDockSessionResponseObject); ok {
+		if err := validResponse.VisitOpenDockSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CloseDockSession operation middleware
+func (sh *strictHandler) CloseDockSession(ctx *gin.Context, id DockSessionID) {
+	var request CloseDockSessionRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseDockSession(ctx, request.(CloseDockSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseDockSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CloseDockSessionResponseObject); ok {
+		if err := validResponse.VisitCloseDockSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RequestDockAction operation middleware
+func (sh *strictHandler) RequestDockAction(ctx *gin.Context, id DockSessionID) {
+	var request RequestDockActionRequestObject
+
+	request.ID = id
+
+	var body RequestDockActionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestDockAction(ctx, request.(RequestDockActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestDockAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestDockActionResponseObject); ok {
+		if err := validResponse.VisitRequestDockActionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDockContext operation middleware
+func (sh *strictHandler) GetDockContext(ctx *gin.Context, id DockSessionID) {
+	var request GetDockContextRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDockContext(ctx, request.(GetDockContextRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDockContext")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDockContextResponseObject); ok {
+		if err := validResponse.VisitGetDockContextResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveDockSession operation middleware
+func (sh *strictHandler) MoveDockSession(ctx *gin.Context, id DockSessionID) {
+	var request MoveDockSessionRequestObject
+
+	request.ID = id
+
+	var body MoveDockSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveDockSession(ctx, request.(MoveDockSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveDockSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveDockSessionResponseObject); ok {
+		if err := validResponse.VisitMoveDockSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDocks operation middleware
+func (sh *strictHandler) ListDocks(ctx *gin.Context, params ListDocksParams) {
+	var request ListDocksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDocks(ctx, request.(ListDocksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDocks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDocksResponseObject); ok {
+		if err := validResponse.VisitListDocksResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateDock operation middleware
+func (sh *strictHandler) CreateDock(ctx *gin.Context) {
+	var request CreateDockRequestObject
+
+	var body CreateDockJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDock(ctx, request.(CreateDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateDockResponseObject); ok {
+		if err := validResponse.VisitCreateDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteDock operation middleware
+func (sh *strictHandler) DeleteDock(ctx *gin.Context, id DockID) {
+	var request DeleteDockRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDock(ctx, request.(DeleteDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteDockResponseObject); ok {
+		if err := validResponse.VisitDeleteDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDock operation middleware
+func (sh *strictHandler) GetDock(ctx *gin.Context, id DockID) {
+	var request GetDockRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDock(ctx, request.(GetDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDockResponseObject); ok {
+		if err := validResponse.VisitGetDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateDock operation middleware
+func (sh *strictHandler) UpdateDock(ctx *gin.Context, id DockID) {
+	var request UpdateDockRequestObject
+
+	request.ID = id
+
+	var body UpdateDockJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDock(ctx, request.(UpdateDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateDockResponseObject); ok {
+		if err := validResponse.VisitUpdateDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateDockSecret operation middleware
+func (sh *strictHandler) RotateDockSecret(ctx *gin.Context, id DockID) {
+	var request RotateDockSecretRequestObject
+
+	request.ID = id
+
+	var body RotateDockSecretJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateDockSecret(ctx, request.(RotateDockSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateDockSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateDockSecretResponseObject); ok {
+		if err := validResponse.VisitRotateDockSecretResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

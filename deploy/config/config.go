@@ -62,6 +62,8 @@ type Config struct {
 	WebhookAllowCIDRs []netip.Prefix `env:"WEBHOOK_ALLOW_CIDRS" desc:"private address ranges that webhooks may reach, comma separated; none when unset"`
 	// WebhookProxyURL is the HTTP proxy that deliveries go through; direct when empty. It then guards the network.
 	WebhookProxyURL string `env:"WEBHOOK_PROXY_URL" secret:"true" check:"url" desc:"HTTP proxy for webhook deliveries; direct when unset"`
+	// DockAllowLoopbackHTTP lets docks be at http:// addresses of the machine itself. For development.
+	DockAllowLoopbackHTTP bool `env:"DOCK_ALLOW_LOOPBACK_HTTP" envDefault:"false" desc:"let docks be at http:// addresses of the machine itself; for development"`
 	// DispatchShards is the number of dispatch workflows, 1 to 64 (P4). The same for all workers of a namespace.
 	DispatchShards int `env:"DISPATCH_SHARDS" envDefault:"8" min:"1" max:"64" desc:"dispatch workflows; the same for every worker of a namespace"`
 

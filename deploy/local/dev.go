@@ -246,6 +246,7 @@ func (s *stack) environment() [][2]string {
 		{"ATENDER_PUBLIC_URL", s.publicURL()},
 		{"ATENDER_LOG_FORMAT", "text"},
 		{"ATENDER_WEBHOOK_ALLOW_HTTP", "true"},
+		{"ATENDER_DOCK_ALLOW_LOOPBACK_HTTP", "true"},
 		{"ATENDER_WEBHOOK_ALLOW_CIDRS", webhookCIDRs},
 		{"ATENDER_TEMPORAL_UI_URL", s.temporalUIURL()},
 		{"TEMPORAL_ADDRESS", s.temporalAddress()},

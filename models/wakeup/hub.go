@@ -114,6 +114,9 @@ func (h *Hub) Listen(topics ...string) (<-chan struct{}, func()) {
 		defer h.mu.Unlock()
 		for _, t := range topics {
 			delete(h.listeners[t], ch)
+			if len(h.listeners[t]) == 0 {
+				delete(h.listeners, t) // a topic can be as short-lived as its one listener
+			}
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/atender/atender/api"
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
@@ -80,7 +81,9 @@ var discard = slog.New(slog.DiscardHandler)
 // OpenStore opens one more store on the stack's database.
 func (s *Stack) OpenStore() *models.Store {
 	s.t.Helper()
-	store, err := models.Open(s.t.Context(), models.Options{URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback})
+	store, err := models.Open(s.t.Context(), models.Options{
+		URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
+	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(store.Close)
 	return store
