@@ -284,3 +284,28 @@ func TestWhatHasRunOutIsDeleted(t *testing.T) {
 	require.NoError(t, b.PurgeSignIns(t.Context()))
 	require.Zero(t, rows())
 }
+
+// What an agent may do changes at once, in every process; who is deactivated is out for good.
+func TestARoleAndADeactivationHoldAtOnce(t *testing.T) {
+	b := setup(t)
+	b.agent(b.tenant, "owner@example.com", models.RoleOwner, "")
+	ada := b.agent(b.tenant, "ada@example.com", models.RoleLead, secret)
+	in, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+	other := b.open()
+	_, err = other.AuthenticateSession(t.Context(), in.Token)
+	require.NoError(t, err)
+
+	_, err = b.UpdateAgent(t.Context(), b.tenant.ID, ada.ID, models.AgentUpdate{Role: ptr(models.RoleReader)})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		p, err := other.AuthenticateSession(t.Context(), in.Token)
+		return err == nil && !p.Can("conversations:write")
+	}, 4*time.Second, 5*time.Millisecond)
+	for _, active := range []bool{false, true} {
+		_, err = b.UpdateAgent(t.Context(), b.tenant.ID, ada.ID, models.AgentUpdate{IsActive: &active})
+		require.NoError(t, err)
+		_, err = b.AuthenticateSession(t.Context(), in.Token)
+		requireProblem(t, err, "UNAUTHORIZED")
+	}
+}
