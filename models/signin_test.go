@@ -288,8 +288,8 @@ func TestWhatHasRunOutIsDeleted(t *testing.T) {
 // What an agent may do changes at once, in every process; who is deactivated is out for good.
 func TestARoleAndADeactivationHoldAtOnce(t *testing.T) {
 	b := setup(t)
-	b.agent(b.tenant, "owner@example.com", models.RoleOwner, "")
-	ada := b.agent(b.tenant, "ada@example.com", models.RoleLead, secret)
+	b.person(b.tenant, "owner@example.com", models.RoleOwner, "")
+	ada := b.person(b.tenant, "ada@example.com", models.RoleLead, secret)
 	in, err := b.signIn("ada@example.com", secret)
 	require.NoError(t, err)
 	other := b.open()
