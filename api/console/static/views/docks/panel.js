@@ -1,0 +1,1 @@
+export function DockPanel() { return null; }
