@@ -1,5 +1,6 @@
 /** The console's entry: chooses the page by session and address. */
 import { html, render, useErrorBoundary } from './lib/html.js';
+import { reloadForNewFrames } from './lib/framing.js';
 import { go, route, startRouter, to } from './lib/router.js';
 import { applyTheme } from './lib/theme.js';
 import { loadSession, may, session, sessionError } from './store/session.js';
@@ -37,6 +38,7 @@ function Page() {
 }
 
 applyTheme();
+reloadForNewFrames();
 startRouter();
 loadSession();
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById('app')));

@@ -113,8 +113,7 @@ function connect(stop, again) {
       if (source.readyState === EventSource.CLOSED) end();
     };
     source.onmessage = (message) => {
-      const event = JSON.parse(message.data);
-      share(event);
+      share(JSON.parse(message.data));
     };
   });
 }

@@ -39,8 +39,22 @@ export function to(...parts) {
  */
 export function go(address, { replace = false } = {}) {
   if (address === location.pathname + location.search) return;
+  if (outdated) {
+    location.assign(address);
+    return;
+  }
   history[replace ? 'replaceState' : 'pushState'](null, '', address);
   route.value = read();
+}
+
+let outdated = false;
+
+/**
+ * Has the next page loaded as a document: which origins may be framed is said once, with the document, and changes with
+ * the tenant's docks.
+ */
+export function documentOutdated() {
+  outdated = true;
 }
 
 /** Follows links and the history's buttons from now on. */

@@ -2,6 +2,7 @@
 import { computed, signal } from '../lib/html.js';
 import { api, ApiError, onSignedOut } from '../lib/api.js';
 import { onLive, startLive, stopLive, tell } from '../lib/live.js';
+import { documentOutdated } from '../lib/router.js';
 import { forgetPerson } from '../lib/storage.js';
 
 /**
@@ -71,5 +72,6 @@ onSignedOut(() => {
 
 onLive((event) => {
   if (event.type === 'signed-out') left();
+  if (event.type === 'docks') documentOutdated();
   if (event.type === 'signed-in' || (event.type === 'resync' && session.value)) loadSession();
 });

@@ -46,6 +46,7 @@ export function Dialog({ title, onClose, children, wide, side }) {
  * @typedef {object} Question
  * @property {string} title
  * @property {string} text
+ * @property {string} [quote] shown as it is, such as a message that would be sent
  * @property {string} confirm what the button says
  * @property {boolean} [danger]
  * @property {(answer: boolean) => void} answer
@@ -57,18 +58,21 @@ const question = signal(null);
 /**
  * Asks before something that cannot be undone.
  * @param {Omit<Question, 'answer'>} what
+ * @param {AbortSignal} [signal] takes the question back; the answer is no
  * @returns {Promise<boolean>}
  */
-export function ask(what) {
+export function ask(what, signal) {
   question.peek()?.answer(false);
   return new Promise((resolve) => {
-    question.value = {
+    const asked = {
       ...what,
-      answer: (answer) => {
-        question.value = null;
+      answer: (/** @type {boolean} */ answer) => {
+        if (question.peek() === asked) question.value = null;
         resolve(answer);
       },
     };
+    question.value = asked;
+    signal?.addEventListener('abort', () => asked.answer(false), { once: true });
   });
 }
 
@@ -78,6 +82,7 @@ export function Questions() {
   if (!q) return null;
   return html`<${Dialog} title=${q.title} onClose=${() => q.answer(false)}>
     <p>${q.text}</p>
+    ${q.quote && html`<blockquote>${q.quote}</blockquote>`}
     <footer class="dialog-foot">
       <button type="button" onClick=${() => q.answer(false)}>Cancel</button>
       <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus onClick=${() => q.answer(true)}>

@@ -13,7 +13,9 @@ export function PasswordDialog({ onClose }) {
   async function submit(/** @type {Event} */ e) {
     e.preventDefault();
     try {
-      await api.put('/console/password', form);
+      await api.put('/console/password', {
+        newPassword: form.newPassword, ...(form.currentPassword && { currentPassword: form.currentPassword }),
+      });
       notify({ text: 'Password changed. Other sessions were signed out.' });
       onClose();
     } catch (failure) {
@@ -22,10 +24,11 @@ export function PasswordDialog({ onClose }) {
   }
   return html`<${Dialog} title="Change password" onClose=${onClose}>
     <form class="form" onSubmit=${submit}>
-      <${Field} label="Current password" error=${error?.fields.get('currentPassword')}><input type="password" autofocus
+      <${Field} label="Current password" error=${error?.fields.get('currentPassword')}
+        hint="Not needed within an hour of signing in by link."><input type="password" autofocus
         autocomplete="current-password" value=${form.currentPassword} onInput=${set('currentPassword')} /><//>
-      <${Field} label="New password" error=${error?.fields.get('newPassword')} hint="At least 10 characters.">
-        <input type="password" autocomplete="new-password" required minlength="10" value=${form.newPassword}
+      <${Field} label="New password" error=${error?.fields.get('newPassword')} hint="At least 12 characters.">
+        <input type="password" autocomplete="new-password" required minlength="12" value=${form.newPassword}
           onInput=${set('newPassword')} /><//>
       ${error && !error.fields.size && html`<p class="form-error" role="alert">${error.message}</p>`}
       <footer class="dialog-foot"><button type="button" onClick=${onClose}>Cancel</button>

@@ -5,7 +5,7 @@ import { Field } from '../ui/parts.js';
 
 export function SignIn() {
   const [form, setForm] = useState({ email: '', password: '', tenant: '' });
-  const [asksTenant, setAsksTenant] = useState(false);
+  const [tenants, setTenants] = useState(/** @type {{number: number, name: string}[]} */ ([]));
   const [error, setError] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
   useEffect(() => {
@@ -20,8 +20,11 @@ export function SignIn() {
     try {
       await signIn({ email: form.email.trim(), password: form.password, ...(form.tenant && { tenant: Number(form.tenant) }) });
     } catch (failure) {
-      setError(failure);
-      if (/** @type {any} */ (failure).code === 'TENANT_REQUIRED') setAsksTenant(true);
+      if (/** @type {any} */ (failure).code === 'TENANT_REQUIRED') {
+        const known = /** @type {any} */ (failure).details.tenants;
+        setTenants(known);
+        setForm({ ...form, tenant: String(known[0].number) });
+      } else setError(failure);
     } finally {
       setBusy(false);
     }
@@ -35,8 +38,10 @@ export function SignIn() {
         onInput=${set('email')} /><//>
       <${Field} label="Password"><input type="password" name="password" autocomplete="current-password" required
         value=${form.password} onInput=${set('password')} /><//>
-      ${asksTenant && html`<${Field} label="Organisation number" hint="Your e-mail is known to several organisations.">
-        <input type="number" name="tenant" min="1" required value=${form.tenant} onInput=${set('tenant')} /><//>`}
+      ${tenants.length > 0 && html`<${Field} label="Organisation">
+        <select name="tenant" value=${form.tenant} onChange=${set('tenant')}>
+          ${tenants.map((t) => html`<option key=${t.number} value=${String(t.number)}>${t.name}</option>`)}
+        </select><//>`}
       ${error && html`<p class="form-error" role="alert">${error.message}</p>`}
       <button type="submit" class="primary big" disabled=${busy}>${busy ? 'Signing in…' : 'Sign in'}</button>
       <p class="muted small">No password yet? Ask an owner for a sign-in link.</p>

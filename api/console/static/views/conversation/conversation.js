@@ -1,19 +1,17 @@
 /** One conversation: head, thread, composer. */
-import { html, signal, useEffect, useMemo } from '../../lib/html.js';
+import { html, useEffect, useMemo } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
 import { go, to } from '../../lib/router.js';
 import { resolve, reopen } from '../../store/actions.js';
 import { conversation, isUnread, markSeen } from '../../store/conversations.js';
 import { may } from '../../store/session.js';
 import { openThread } from '../../store/thread.js';
+import { menu } from '../../store/view.js';
 import { Failed, Skeleton } from '../../ui/parts.js';
 import { filterQuery } from '../inbox/filters.js';
 import { Composer, focusComposer } from './composer.js';
 import { Head } from './head.js';
 import { Thread } from './thread.js';
-
-/** Which menu of the conversation is open; keys open them, too. */
-export const menu = signal(/** @type {'assign'|'team'|'tag'|'snooze'|'more'|'details'|null} */ (null));
 
 /** @param {{id: string}} props */
 export function Conversation({ id }) {

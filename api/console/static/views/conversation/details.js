@@ -51,7 +51,5 @@ function Facts({ title, rows, mono }) {
 function workflowUrl(id) {
   const base = session.value?.temporalUiUrl;
   if (!base) return null;
-  const url = new URL(base);
-  url.searchParams.set('query', `AtenderConversation = "${id}"`);
-  return url.href;
+  return `${base}/${encodeURIComponent(`conversation/${session.value?.tenant.id}/${id}`)}`;
 }

@@ -4,14 +4,13 @@ import { go, to } from '../../lib/router.js';
 import { addTag, archive, assign, busy, removeTag, reopen, resolve, unsnooze } from '../../store/actions.js';
 import { agents, channelName, nameOf, tags, teams } from '../../store/directory.js';
 import { me } from '../../store/session.js';
+import { docksOpen, menu, toggleDocks } from '../../store/view.js';
 import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { Avatar } from '../../ui/parts.js';
 import { Picker } from '../../ui/picker.js';
 import { SlaBadge, StatusBadge } from '../inbox/badges.js';
 import { filterQuery } from '../inbox/filters.js';
-import { docksOpen, toggleDocks } from '../inbox/inbox.js';
-import { menu } from './conversation.js';
 import { Details } from './details.js';
 import { SnoozePicker } from './snooze.js';
 

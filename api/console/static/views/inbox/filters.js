@@ -96,7 +96,7 @@ function Search({ q }) {
   useKeys({ '/': () => field.current?.focus() });
   return html`<div class="search" role="search">
     <${Icon} name="search" />
-    <input ref=${field} type="search" placeholder="Search subject, name, e-mail, number" aria-label="Search conversations"
+    <input ref=${field} type="search" placeholder="Search conversations" aria-label="Search subject, name, e-mail or number"
       value=${text} onInput=${(/** @type {any} */ e) => setText(e.target.value)}
       onKeyDown=${(/** @type {KeyboardEvent} */ e) => {
         if (e.key !== 'Escape') return;

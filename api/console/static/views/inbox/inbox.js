@@ -1,21 +1,13 @@
 /** The inbox page: list, thread and docks side by side; one at a time on a phone. */
-import { cx, html, signal, useEffect } from '../../lib/html.js';
+import { cx, html, useEffect } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
 import { go, route, to } from '../../lib/router.js';
-import { recall, remember } from '../../lib/storage.js';
+import { docksOpen, toggleDocks } from '../../store/view.js';
 import { Empty } from '../../ui/parts.js';
 import { Conversation } from '../conversation/conversation.js';
 import { DockPanel } from '../docks/panel.js';
 import { Filters, filterQuery } from './filters.js';
 import { List } from './list.js';
-
-/** Whether the dock panel is shown. A sheet over the thread, on a narrow screen, begins closed. */
-export const docksOpen = signal(recall('docks.open', true) && innerWidth > 1100);
-
-export function toggleDocks() {
-  docksOpen.value = !docksOpen.peek();
-  remember('docks.open', docksOpen.value);
-}
 
 export function Inbox() {
   const id = route.value.path[1];
@@ -32,6 +24,6 @@ export function Inbox() {
       ${id ? html`<${Conversation} key=${id} id=${id} />`
         : html`<${Empty} icon="inbox" text="Choose a conversation. j and k move, Enter opens, ? shows all keys." />`}
     </main>
-    ${html`<${DockPanel} id=${id ?? null} visible=${docksOpen.value && !!id} onClose=${toggleDocks} />`}
+    <${DockPanel} id=${id ?? null} visible=${docksOpen.value && !!id} onClose=${toggleDocks} />
   </div>`;
 }
