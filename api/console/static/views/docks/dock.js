@@ -37,10 +37,12 @@ export function Dock({ dock, conversationId, visible }) {
     };
   }, [dock.id, tries]);
 
+  const wanted = useRef(false);
   useEffect(() => {
+    wanted.current = visible && !!conversationId;
     if (!host) return;
-    if (conversationId) host.setConversation(conversationId);
-    host.setVisible(visible && !!conversationId);
+    // One after the other: a host that is on its way does not look twice at where it should be.
+    Promise.resolve(conversationId ? host.setConversation(conversationId) : undefined).finally(() => host.setVisible(wanted.current));
   }, [host, conversationId, visible]);
 
   const version = conversationId ? conversation(conversationId).value?.version : undefined;

@@ -50,7 +50,7 @@ export function DockPanel({ id, visible, onClose }) {
       <button type="button" class="icon-button" aria-label="Close docks" title="Close (d)" onClick=${onClose}><${Icon} name="close" /></button>
     </header>
     <div class="docks-body">
-      ${docks.error && html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`}
+      ${docks.error && docks.error.status !== 404 && html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`}
       ${docks.waiting && !shown.length && html`<${Skeleton} rows=${3} />`}
       ${docks.data && !docks.data.length && html`<${None} />`}
       ${opened.map((d) => html`<${Dock} key=${d.id} dock=${d} conversationId=${id}

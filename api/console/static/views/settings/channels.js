@@ -1,8 +1,8 @@
 /** The eight standard channels: their names here, whether they take new conversations, and which team gets those. */
 import { html, useState } from '../../lib/html.js';
-import { all, api } from '../../lib/api.js';
+import { api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
-import { channelName, nameOf, teams } from '../../store/directory.js';
+import { CHANNELS, channelName, loadChannels, nameOf, teams } from '../../store/directory.js';
 import { may } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
@@ -12,13 +12,13 @@ import { Section, Table } from './section.js';
 /** @typedef {{channel: string, number: number, displayName: string, enabled: boolean, defaultTeamId: string|null}} Channel */
 
 export function Channels() {
-  const channels = useResource('channels', () => all('/v1/channels'));
+  const channels = useResource('channels', async () => (await api.get('/v1/channels')).data);
   const [edited, setEdited] = useState(/** @type {Channel | null} */ (null));
   return html`<${Section} title="Channels" about="Where conversations come from. Your systems bring them in; nothing is connected here.">
     <${Loaded} of=${channels} what="The channels could not be read.">${(/** @type {Channel[]} */ list) => html`
       <${Table} label="Channels" head=${['Channel', 'Name', 'New conversations go to', '']} rows=${list.map((c) => ({
         key: c.channel, quiet: !c.enabled, onOpen: may('channels:write') ? () => setEdited(c) : undefined,
-        cells: [channelName(c.channel), c.displayName, nameOf(c.defaultTeamId, 'No team'), !c.enabled && html`<${Badge}>Off<//>`],
+        cells: [CHANNELS[/** @type {'email'} */ (c.channel)], c.displayName, nameOf(c.defaultTeamId, 'No team'), !c.enabled && html`<${Badge}>Off<//>`],
       }))} />`}<//>
     ${edited && html`<${ChannelDialog} channel=${edited} onClose=${() => setEdited(null)} onSaved=${channels.reload} />`}
   <//>`;
@@ -30,6 +30,7 @@ function ChannelDialog({ channel, onClose, onSaved }) {
   const form = useForm(before, async (values) => {
     const change = changed(before, values);
     if (Object.keys(change).length) await api.patch(`/v1/channels/${channel.channel}`, change);
+    loadChannels();
     onSaved();
     onClose();
   });

@@ -43,8 +43,7 @@ export function Docks() {
   };
 
   return html`<${Section} title="Dashboard apps" action=${write && html`<${Add} onClick=${() => setEdited({})}>Add app<//>`}
-    about=${html`Docks: pages of your own beside a conversation. They are told what the agent looks at and can act on it.
-      <a href="/docks" target="_blank">How to write one</a> · <a href="/docks/playground" target="_blank">Playground</a>`}>
+    about=${html`Docks: pages of your own beside a conversation. They are told what the agent looks at and can act on it.${' '}<a href="/docks" target="_blank">How to write one</a> · <a href="/docks/playground" target="_blank">Playground</a>`}>
     <${Loaded} of=${docks} what="The docks could not be read.">${(/** @type {Dock[]} */ list) => (list.length ? html`
       <${Table} label="Dashboard apps" head=${['Name', 'URL', 'May', '']} rows=${list.map((d) => ({
         key: d.id, quiet: !d.isActive, onOpen: write ? () => setEdited(d) : undefined,
