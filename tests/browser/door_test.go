@@ -3,17 +3,20 @@ package browser_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 // door is what stands between browsers and the product: it counts who goes through, lets some wait, and can be shut.
 type door struct {
+	t    testing.TB
 	next http.Handler
 
 	mu     sync.Mutex
@@ -24,6 +27,7 @@ type door struct {
 	holds  map[string]chan struct{}   // by method and beginning of the path
 	held   chan string                // each that has to wait is told here
 	number int
+	lose   string // method and beginning of the path of the next answer to be lost
 }
 
 func newDoor(t testing.TB, to string) *door {
@@ -31,6 +35,7 @@ func newDoor(t testing.TB, to string) *door {
 	target, err := url.Parse(to)
 	require.NoError(t, err)
 	return &door{
+		t: t,
 		next: &httputil.ReverseProxy{
 			Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
 			ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
@@ -55,7 +60,28 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ctx.Err() != nil {
 		panic(http.ErrAbortHandler) // the connection ends without an answer
 	}
+	if d.loses(r) {
+		d.next.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+		panic(http.ErrAbortHandler)
+	}
 	d.next.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// LoseAnswer carries the next request out that begins like this, and ends its connection without an answer.
+func (d *door) LoseAnswer(prefix string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lose = prefix
+}
+
+func (d *door) loses(r *http.Request) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lose == "" || !strings.HasPrefix(r.Method+" "+r.URL.RequestURI(), d.lose) {
+		return false
+	}
+	d.lose = ""
+	return true
 }
 
 func (d *door) enter(r *http.Request, cancel context.CancelFunc) (leave func(), wait chan struct{}) {
@@ -110,6 +136,16 @@ func (d *door) Hold(prefix string) (letGo func()) {
 		defer d.mu.Unlock()
 		delete(d.holds, prefix)
 		close(until)
+	}
+}
+
+// AwaitHeld waits until a request has to wait.
+func (d *door) AwaitHeld() {
+	d.t.Helper()
+	select {
+	case <-d.held:
+	case <-time.After(soon):
+		require.FailNow(d.t, "nobody came to the door")
 	}
 }
 
