@@ -93,6 +93,10 @@ function confirmed({ dock, action, params, signal }) {
 /** @param {any} notice */
 function announce(notice) {
   if (notice.type === 'text') return notify({ title: notice.dock.name, text: notice.text, stays: 8000 });
+  if (notice.type === 'pending') {
+    return notify({ tone: 'info', title: notice.dock.name, stays: 8000,
+      text: `What it asked for waits for the server: ${words(notice.action, notice.params ?? {}).todo}` });
+  }
   const who = notice.agent?.id === me.peek()?.id ? 'You' : notice.agent?.name ?? 'Somebody';
   return notify({ title: notice.dock.name, text: `${who} ${words(notice.action, notice.params ?? {}).done}.`, stays: 6000 });
 }
