@@ -127,7 +127,7 @@ function sortIn(list, id) {
   const c = conversation(id).peek();
   const rest = list.filter((i) => i !== id);
   if (!c || !filter || !matches(c, filter)) return rest;
-  const order = orders[/** @type {keyof orders} */ (filter.sort)] ?? orders['-updatedAt'];
+  const order = orders[filter.sort] ?? orders['-updatedAt'];
   const at = rest.findIndex((i) => {
     const other = conversation(i).peek();
     return other && order(c, other) < 0;

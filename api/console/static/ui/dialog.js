@@ -21,6 +21,8 @@ export function Dialog({ title, onClose, children, wide, side }) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    const first = dialog?.querySelector('[autofocus], .dialog-body :is(input, select, textarea, button, a)');
+    if (first instanceof HTMLElement) first.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
@@ -49,6 +51,7 @@ export function Dialog({ title, onClose, children, wide, side }) {
  * @property {string} [quote] shown as it is, such as a message that would be sent
  * @property {string} confirm what the button says
  * @property {boolean} [danger]
+ * @property {boolean} [careful] the focus is on Cancel: it comes unasked, perhaps while the agent types
  * @property {(answer: boolean) => void} answer
  */
 
@@ -84,8 +87,8 @@ export function Questions() {
     <p>${q.text}</p>
     ${q.quote && html`<blockquote>${q.quote}</blockquote>`}
     <footer class="dialog-foot">
-      <button type="button" onClick=${() => q.answer(false)}>Cancel</button>
-      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus onClick=${() => q.answer(true)}>
+      <button type="button" autofocus=${q.careful} onClick=${() => q.answer(false)}>Cancel</button>
+      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful} onClick=${() => q.answer(true)}>
         ${q.confirm}
       </button>
     </footer>

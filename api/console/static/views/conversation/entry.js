@@ -37,7 +37,7 @@ export function what(e, nowMs) {
     case 'unsnoozed': return `woke the conversation${byMessage}`;
     case 'resolved': return 'resolved the conversation';
     case 'reopened': return `reopened the conversation${byMessage}`;
-    case 'archived': return 'archived the conversation';
+    case 'archived': return d.cause === 'auto_archive' ? 'archived the conversation: it was done for long enough' : 'archived the conversation';
     case 'assigned': return assigned(d);
     case 'tag_added': return `added tag ${d.tag}`;
     case 'tag_removed': return `removed tag ${d.tag}`;

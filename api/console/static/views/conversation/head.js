@@ -28,16 +28,15 @@ export function Head({ of: c, write }) {
     <div class="head-top">
       <button type="button" class="icon-button back" aria-label="Back to the list" onClick=${() => go(to('inbox', filterQuery()))}>
         <${Icon} name="back" /></button>
-      <div class="head-title">
-        <h1 title=${c.subject}>${c.subject || 'No subject'}</h1>
-        <button type="button" class="head-contact" title="Details" onClick=${() => { menu.value = 'details'; }}>
-          <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
-          <span>${c.contact.name ?? c.contact.email ?? 'Somebody'}</span>
-          <span class="muted">#${c.number} · ${channelName(c.channel)}</span>
-        </button>
-      </div>
+      <h1 title=${c.subject}>${c.subject || 'No subject'}</h1>
       <${Verbs} of=${c} write=${write} />
     </div>
+    <button type="button" class="head-contact" title="Details (i)" onClick=${() => { menu.value = 'details'; }}>
+      <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
+      <span>${c.contact.name ?? c.contact.email ?? 'Somebody'}</span>
+      <span class="muted">${c.contact.name ? c.contact.email : ''}</span>
+      <span class="muted head-number">#${c.number} · ${channelName(c.channel)}</span>
+    </button>
     <div class="head-facts">
       <${StatusBadge} of=${c} />
       <${SlaBadge} of=${c} long />

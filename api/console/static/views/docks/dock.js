@@ -85,7 +85,7 @@ function words(action, params) {
 /** @param {{dock: any, action: string, params: Record<string, any>, context: any, signal: AbortSignal}} question */
 function confirmed({ dock, action, params, signal }) {
   return ask({
-    title: `${dock.name} asks you`, confirm: 'Allow', text: `It wants to ${words(action, params).todo}`,
+    title: `${dock.name} asks you`, confirm: 'Allow', careful: true, text: `It wants to ${words(action, params).todo}`,
     quote: action === 'sendMessage' ? String(params.text ?? params.html ?? '') : undefined,
   }, signal);
 }

@@ -42,6 +42,8 @@ function choose(change) {
 
 export function Filters() {
   const filter = currentFilter();
+  const [more, setMore] = useState(false);
+  const wide = more || filter.channel || filter.turn;
   const status = filter.status || 'any';
   return html`<div class="filters">
     <${Search} q=${filter.q} />
@@ -64,11 +66,13 @@ export function Filters() {
         { value: 'breached', label: 'Breached' }, { value: 'urgent', label: 'Urgent' }, { value: 'at_risk', label: 'At risk' },
         { value: 'ok', label: 'On time' },
       ]} />
-      <${Chip} label="Channel" value=${filter.channel} name="channel"
+      ${!wide && html`<button type="button" class="chip" aria-label="More filters" title="More filters"
+        onClick=${() => setMore(true)}>…</button>`}
+      ${wide && html`<${Chip} label="Channel" value=${filter.channel} name="channel"
         choices=${Object.entries(CHANNELS).map(([value, label]) => ({ value, label }))} />
       <${Chip} label="Turn" value=${filter.turn} name="turn" choices=${[
         { value: 'pending', label: 'Ours' }, { value: 'engaged', label: "The customer's" },
-      ]} />
+      ]} />`}
     </div>
   </div>`;
 }

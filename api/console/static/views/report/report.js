@@ -1,8 +1,8 @@
 /** The SLA report: how the targets were met. */
 import { html, useEffect, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
-import { formatDuration } from '../../lib/duration.js';
 import { useResource } from '../../lib/resource.js';
+import { span } from '../../lib/time.js';
 import { CHANNELS, channelName, nameOf, teams } from '../../store/directory.js';
 import { Empty, Loaded } from '../../ui/parts.js';
 import { METRICS } from '../inbox/badges.js';
@@ -19,7 +19,7 @@ import { Chart } from './chart.js';
  */
 
 const PERIODS = [['7', '7 days'], ['30', '30 days'], ['90', '90 days'], ['365', 'A year']];
-const GROUPINGS = [['policy', 'policy'], ['team', 'team'], ['channel', 'channel']];
+const GROUPINGS = [['policy', 'Policy'], ['team', 'Team'], ['channel', 'Channel']];
 const ORDER = ['first_reply', 'all_messages', 'resolution'];
 
 export function Report() {
@@ -71,12 +71,12 @@ function Card({ line, daily }) {
     return found ? value(found) : null;
   });
   return html`<section class="card">
-    <header><h2>${METRICS[line.metric]}</h2><span class="muted">${line.stopped.toLocaleString()} clocks</span></header>
+    <header><h2>${METRICS[line.metric]}</h2><span class="muted">${line.stopped.toLocaleString()} ${line.stopped === 1 ? 'clock' : 'clocks'}</span></header>
     <dl class="figures-row">
       <div><dt>Met</dt><dd class="figures">${percent(line.metRate)}</dd></div>
       <div><dt>Breached</dt><dd class="figures">${line.breached.toLocaleString()}</dd></div>
-      <div><dt>Median</dt><dd class="figures">${formatDuration(Math.round(line.medianSeconds))}</dd></div>
-      <div><dt>9 of 10 within</dt><dd class="figures">${formatDuration(Math.round(line.p90Seconds))}</dd></div>
+      <div><dt>Median</dt><dd class="figures">${span(line.medianSeconds * 1000)}</dd></div>
+      <div><dt>9 of 10 within</dt><dd class="figures">${span(line.p90Seconds * 1000)}</dd></div>
     </dl>
     <${Chart} label=${`${METRICS[line.metric]}: met and breached by day`} days=${days} met=${of((l) => l.met)} breached=${of((l) => l.breached)} />
   </section>`;
@@ -96,6 +96,6 @@ function Groups({ report }) {
     rows=${report.data.flatMap((g) => sorted(g.metrics).map((m, i) => ({
       key: `${g.key}-${m.metric}`,
       cells: [i ? '' : name(g), METRICS[m.metric], m.stopped.toLocaleString(), percent(m.metRate), m.breached.toLocaleString(),
-        formatDuration(Math.round(m.medianSeconds)), formatDuration(Math.round(m.p90Seconds))].map((cell, j) => (j > 1 ? html`<span class="figures">${cell}</span>` : cell)),
+        span(m.medianSeconds * 1000), span(m.p90Seconds * 1000)].map((cell, j) => (j > 1 ? html`<span class="figures">${cell}</span>` : cell)),
     })))} />`;
 }
