@@ -37,7 +37,8 @@ export function Dialog({ title, onClose, children, wide, side }) {
     <div class="dialog-box">
       <header class="dialog-head">
         <h2>${title}</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
+        <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close"
+          /></button>
       </header>
       <div class="dialog-body">${children}</div>
     </div>
@@ -88,7 +89,8 @@ export function Questions() {
     ${q.quote && html`<blockquote>${q.quote}</blockquote>`}
     <footer class="dialog-foot">
       <button type="button" autofocus=${q.careful} onClick=${() => q.answer(false)}>Cancel</button>
-      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful} onClick=${() => q.answer(true)}>
+      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful}
+        onClick=${() => q.answer(true)}>
         ${q.confirm}
       </button>
     </footer>

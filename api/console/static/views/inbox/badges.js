@@ -32,7 +32,8 @@ export function leading(c) {
 /** The next tripwire that was not passed yet. @param {SlaMetric} m */
 export function nextTripwire(m) {
   const all = [
-    { name: 'at risk', at: m.dueAt.atRisk }, { name: 'urgent', at: m.dueAt.urgent }, { name: 'breach', at: m.dueAt.breached },
+    { name: 'at risk', at: m.dueAt.atRisk }, { name: 'urgent', at: m.dueAt.urgent },
+      { name: 'breach', at: m.dueAt.breached },
   ];
   const next = all.slice(STATES[m.state].passed).find((t) => t.at);
   return next && /** @type {{name: string, at: string}} */ (next);
@@ -63,7 +64,8 @@ export function SlaBadge({ of, long }) {
   if (!metric) {
     if (!long) return null;
     const { word, tone } = STATES[of.sla.state];
-    return html`<span class=${`sla ${tone}`}><i class="shape" />${of.sla.state === 'ok' ? 'SLA met' : `SLA: ${word}`}</span>`;
+    return html`<span class=${`sla ${tone}`}><i class="shape"
+      />${of.sla.state === 'ok' ? 'SLA met' : `SLA: ${word}`}</span>`;
   }
   const { word, tone } = STATES[metric.state];
   const next = nextTripwire(metric);
