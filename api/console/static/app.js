@@ -16,7 +16,8 @@ import { SignIn } from './views/signin.js';
 function App() {
   const [crash, recover] = useErrorBoundary((error) => console.error(error));
   if (crash) {
-    return html`<${Failed} error=${{ message: 'Nothing you wrote is lost.' }} what="This page has failed." retry=${recover} />`;
+    return html`<${Failed} error=${{ message: 'Nothing you wrote is lost.' }} what="This page has failed."
+      retry=${recover} />`;
   }
   if (sessionError.value) {
     return html`<${Failed} error=${sessionError.value} what="The console could not start." retry=${loadSession} />`;

@@ -27,7 +27,7 @@ export const nameOf = (id, nobody = 'Nobody') => (id ? names.value.get(id) ?? 'S
 
 /** What the tenant calls a channel. @param {string} channel */
 export const channelName = (channel) => channels.value.find((c) => c.channel === channel)?.displayName
-  ?? CHANNELS[/** @type {keyof CHANNELS} */ (channel)] ?? channel;
+  ?? CHANNELS[/** @type {keyof typeof CHANNELS} */ (channel)] ?? channel;
 
 /** A list that has one page. @param {string} path */
 const one = async (path) => (await api.get(path)).data;

@@ -127,7 +127,7 @@ function sortIn(list, id) {
   const c = conversation(id).peek();
   const rest = list.filter((i) => i !== id);
   if (!c || !filter || !matches(c, filter)) return rest;
-  const order = orders[/** @type {keyof orders} */ (filter.sort)] ?? orders['-updatedAt'];
+  const order = orders[filter.sort] ?? orders['-updatedAt'];
   const at = rest.findIndex((i) => {
     const other = conversation(i).peek();
     return other && order(c, other) < 0;
@@ -146,7 +146,10 @@ const orders = {
 /** @param {string} a @param {string} b */
 const cmp = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The next tripwire that no clock of the conversation has passed; far away if there is none. @param {Conversation} c */
+/**
+ * The next tripwire that no clock of the conversation has passed; far away if there is none.
+ * @param {Conversation} c
+ */
 export function nextDue(c) {
   const passed = { ok: 0, at_risk: 1, urgent: 2, breached: 3 };
   let next = '9';
@@ -158,7 +161,11 @@ export function nextDue(c) {
   return next;
 }
 
-/** Whether the conversation is in the list. A search is the server's to judge. @param {Conversation} c @param {Filter} f */
+/**
+ * Whether the conversation is in the list. A search is the server's to judge.
+ * @param {Conversation} c
+ * @param {Filter} f
+ */
 function matches(c, f) {
   const assignee = f.assignee === 'me' ? me.peek()?.id : f.assignee;
   return (!f.status || c.status === f.status) && (!f.channel || c.channel === f.channel)

@@ -107,7 +107,8 @@ export function openThread(id) {
   /** @param {Sending} message */
   async function send(message) {
     try {
-      await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) }, message.key);
+      await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
+        message.key);
       if (message.direction === 'note') tell({ type: 'note', id });
       await load();
       sending.value = sending.peek().filter((s) => s.key !== message.key);
@@ -134,7 +135,10 @@ export function openThread(id) {
       sending.value = [...sending.peek(), message];
       return send(message);
     },
-    /** Sends a message again that did not arrive; if it did after all, it is not sent twice. @param {Sending} message */
+    /**
+     * Sends a message again that did not arrive; if it did after all, it is not sent twice.
+     * @param {Sending} message
+     */
     retry(message) {
       sending.value = sending.peek().map((s) => (s.key === message.key ? { ...s, error: null } : s));
       return send(message);
