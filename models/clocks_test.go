@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -329,6 +330,48 @@ func TestAReplyThatPutsADeadlineOffPokesNobody(t *testing.T) {
 	b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("It has not come.")})
 	require.Equal(t, 2, pokes(), "what is due earlier than the workflow knows is told")
 	require.Empty(t, b.told(time.UTC))
+}
+
+// What a lead looks for: what is late, and what is late next.
+func TestListsBySLA(t *testing.T) {
+	b := slaSetup(t, firstReplyOnly)
+	var ids []uuid.UUID
+	for i := range 6 { // each half an hour after the one before
+		ids = append(ids, b.conversation(fmt.Sprint("c", i)).ID)
+		b.pass(30 * time.Minute)
+	}
+	b.reply(ids[4]) // no clock
+	for _, id := range ids {
+		b.tick(id) // it is one o'clock: the first five are over their first hour
+	}
+	list := func(f models.ConversationFilter, limit int) (found []uuid.UUID) {
+		t.Helper()
+		for page := (models.Page{Limit: limit}); ; {
+			part, next, err := b.Conversations(t.Context(), b.tenant.ID, f, page)
+			require.NoError(t, err)
+			for _, c := range part {
+				found = append(found, c.ID)
+			}
+			if page.Cursor = next; next == "" {
+				return found
+			}
+		}
+	}
+	next := models.ConversationFilter{Sort: models.SortSLADue}
+	want := []uuid.UUID{ids[5], ids[0], ids[1], ids[2], ids[3]} // at 13:30; then 14:00 and so on, their second tripwire
+	require.Equal(t, want, list(next, 200))
+	require.Equal(t, want, list(next, 2), "page by page")
+	require.Equal(t, []uuid.UUID{ids[5]}, list(models.ConversationFilter{SLAState: "ok"}, 200))
+	next.SLAState = "at_risk"
+	require.Equal(t, ids[:4], list(next, 2))
+	require.ElementsMatch(t, ids[:5], list(models.ConversationFilter{SLAState: "at_risk"}, 2), "also the one that was answered late")
+	require.Empty(t, list(models.ConversationFilter{SLAState: "breached"}, 2))
+	_, cursor, err := b.Conversations(t.Context(), b.tenant.ID, next, models.Page{Limit: 1})
+	require.NoError(t, err)
+	_, _, err = b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{}, models.Page{Cursor: cursor})
+	requireField(t, err, "cursor")
+	_, _, err = b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Sort: "subject"}, models.Page{})
+	requireField(t, err, "sort")
 }
 
 // Done on Friday at 16:30 with a day of grace: archived on Monday at 16:30, unless it is reopened before.

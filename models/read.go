@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -101,21 +103,45 @@ func (s *Store) Conversation(ctx context.Context, tenantID, id uuid.UUID) (Conve
 // ConversationFilter narrows a list of conversations; zero values do not.
 type ConversationFilter struct {
 	Status, Channel, Tag, ExternalReference, Engagement string
+	SLAState                                            string // worst state of the latest cycles
 	Query                                               string // beginnings of words, see conversationSearch; or the number
 	AssigneeID, TeamID, ContactID                       *uuid.UUID
 	UpdatedSince, CreatedSince                          *time.Time
-	Sort                                                string // -updatedAt (default) or createdAt
+	Sort                                                string // one of the orders below; SortUpdated when empty
 }
 
 // The orders of a list of conversations.
 const (
 	SortUpdated = "-updatedAt"
 	SortCreated = "createdAt"
+	SortSLADue  = "slaDueAt" // of the next tripwire, the soonest first; conversations without one are not in the list
 )
+
+// listOrder is one of the orders, in SQL.
+type listOrder struct {
+	by, after string
+	only      string // condition of what is in the list, if not all
+	key       func(Conversation) time.Time
+}
+
+var listOrders = map[string]listOrder{
+	SortUpdated: {
+		by: `c.updated_at DESC, c.id DESC`, after: `(c.updated_at, c.id) < (?, ?)`,
+		key: func(c Conversation) time.Time { return c.UpdatedAt },
+	},
+	SortCreated: {
+		by: `c.created_at, c.id`, after: `(c.created_at, c.id) > (?, ?)`,
+		key: func(c Conversation) time.Time { return c.CreatedAt },
+	},
+	SortSLADue: {
+		by: `c.sla_due_at, c.id`, after: `(c.sla_due_at, c.id) > (?, ?)`, only: ` AND c.sla_due_at IS NOT NULL`,
+		key: func(c Conversation) time.Time { return *c.SLADueAt },
+	},
+}
 
 // Conversations lists conversations and returns the cursor of the next page, empty at the end. Rows that do not change
 // during a walk appear exactly once; in the order of creation none is ever skipped.
-// Errors: VALIDATION_FAILED for a cursor that is not of this list.
+// Errors: VALIDATION_FAILED for an order that there is not, and for a cursor that is not of this list.
 func (s *Store) Conversations(
 	ctx context.Context,
 	tenantID uuid.UUID,
@@ -123,25 +149,24 @@ func (s *Store) Conversations(
 	page Page,
 ) ([]Conversation, string, error) {
 	sort := orDefault(f.Sort, SortUpdated)
+	order, known := listOrders[sort]
+	if !known {
+		return nil, "", problem.Fields(problem.Field{
+			Field: "sort", Code: "invalid", Message: fmt.Sprintf("must be one of %s, %s, %s", SortUpdated, SortCreated, SortSLADue),
+		})
+	}
 	at, err := page.after(sort)
 	if err != nil {
 		return nil, "", err
 	}
 	where, args := f.conditions(tenantID)
-	order := ` ORDER BY c.updated_at DESC, c.id DESC`
-	if sort == SortCreated {
-		order = ` ORDER BY c.created_at, c.id`
-	}
+	where += order.only
 	if at != nil {
-		if sort == SortCreated {
-			where += ` AND (c.created_at, c.id) > (?, ?)`
-		} else {
-			where += ` AND (c.updated_at, c.id) < (?, ?)`
-		}
+		where += ` AND ` + order.after
 		args = append(args, at.Time, at.ID)
 	}
 	var rows []conversationRow
-	err = s.db.WithContext(ctx).Raw(conversationSQL+where+order+` LIMIT ?`,
+	err = s.db.WithContext(ctx).Raw(conversationSQL+where+` ORDER BY `+order.by+` LIMIT ?`,
 		append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", translate(err)
@@ -150,11 +175,7 @@ func (s *Store) Conversations(
 	if len(rows) > page.limit() {
 		rows = rows[:page.limit()]
 		last := rows[len(rows)-1].Conversation
-		end := position{Time: last.UpdatedAt, ID: last.ID, Sort: sort}
-		if sort == SortCreated {
-			end.Time = last.CreatedAt
-		}
-		next = end.cursor()
+		next = position{Time: order.key(last), ID: last.ID, Sort: sort}.cursor()
 	}
 	conversations, shown := make([]Conversation, len(rows)), make([]*Conversation, len(rows))
 	for i, r := range rows {
@@ -186,6 +207,12 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID) (string, []any) {
 		add("c.status = '" + f.Status + "'")
 	default:
 		text("c.status", f.Status)
+	}
+	switch sla.State(f.SLAState) {
+	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversations_sla_state
+		add("c.sla_state = '" + f.SLAState + "'")
+	default:
+		text("c.sla_state", f.SLAState)
 	}
 	text("c.channel", f.Channel)
 	text("c.external_reference", f.ExternalReference)
