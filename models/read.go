@@ -216,8 +216,8 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID, alias string) (string
 		text(alias+".status", f.Status)
 	}
 	switch sla.State(f.SLAState) {
-	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversations_sla_state
-		add("c.sla_state = '" + f.SLAState + "'")
+	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversation_recency_sla
+		add(alias + ".sla_state = '" + f.SLAState + "'")
 	default:
 		text("c.sla_state", f.SLAState)
 	}
