@@ -65,6 +65,7 @@ func (h *handlers) ListConversations(ctx context.Context, r contract.ListConvers
 		Tag:               value(q.Tag),
 		ExternalReference: value(q.ExternalReference),
 		Engagement:        string(value(q.Engagement)),
+		SLAState:          string(value(q.SLAState)),
 		Query:             value(q.Q),
 		AssigneeID:        q.AssigneeID,
 		TeamID:            q.TeamID,

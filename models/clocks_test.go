@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -299,6 +300,78 @@ func TestEditedPoliciesReachRunningClocks(t *testing.T) {
 	require.Nil(t, m.Outcome, "a clock whose policy is gone has no outcome")
 	require.Zero(t, b.count(`SELECT count(*) FROM sla_clocks`))
 	require.Len(t, b.told(time.UTC), 2)
+}
+
+// P3.1: what puts a deadline off costs Temporal nothing. The timer that is set fires, the tick finds nothing due.
+func TestAReplyThatPutsADeadlineOffPokesNobody(t *testing.T) {
+	b := slaSetup(t, map[sla.Metric]sla.Targets{
+		sla.FirstReply: hours(1, 2, 3), sla.AllMessages: hours(1, 2, 3), sla.Resolution: hours(24, 48, 72),
+	})
+	c := b.conversation("a")
+	pokes := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
+	require.Equal(t, 1, pokes(), "creation starts the workflow")
+	require.WithinDuration(t, ten.Add(time.Hour), *b.tick(c.ID).NextDue, 0)
+	b.pass(30 * time.Minute)
+	answered := b.reply(c.ID)
+	require.WithinDuration(t, ten.Add(24*time.Hour), *answered.SLADueAt, 0)
+	require.Equal(t, 1, pokes())
+
+	b.pass(10 * time.Minute) // a question whose reply is due later than what the workflow is armed for
+	b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("And when?")})
+	require.Equal(t, 1, pokes())
+	b.set(ten.Add(time.Hour)) // the old timer
+	tick := b.tick(c.ID)
+	require.Empty(t, tick.Fired)
+	require.WithinDuration(t, ten.Add(100*time.Minute), *tick.NextDue, 0)
+	b.reply(c.ID)
+	b.tick(c.ID)
+	require.Equal(t, 1, pokes())
+
+	b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("It has not come.")})
+	require.Equal(t, 2, pokes(), "what is due earlier than the workflow knows is told")
+	require.Empty(t, b.told(time.UTC))
+}
+
+// What a lead looks for: what is late, and what is late next.
+func TestListsBySLA(t *testing.T) {
+	b := slaSetup(t, firstReplyOnly)
+	var ids []uuid.UUID
+	for i := range 6 { // each half an hour after the one before
+		ids = append(ids, b.conversation(fmt.Sprint("c", i)).ID)
+		b.pass(30 * time.Minute)
+	}
+	b.reply(ids[4]) // no clock
+	for _, id := range ids {
+		b.tick(id) // it is one o'clock: the first five are over their first hour
+	}
+	list := func(f models.ConversationFilter, limit int) (found []uuid.UUID) {
+		t.Helper()
+		for page := (models.Page{Limit: limit}); ; {
+			part, next, err := b.Conversations(t.Context(), b.tenant.ID, f, page)
+			require.NoError(t, err)
+			for _, c := range part {
+				found = append(found, c.ID)
+			}
+			if page.Cursor = next; next == "" {
+				return found
+			}
+		}
+	}
+	next := models.ConversationFilter{Sort: models.SortSLADue}
+	want := []uuid.UUID{ids[5], ids[0], ids[1], ids[2], ids[3]} // at 13:30; then 14:00 and so on, their second tripwire
+	require.Equal(t, want, list(next, 200))
+	require.Equal(t, want, list(next, 2), "page by page")
+	require.Equal(t, []uuid.UUID{ids[5]}, list(models.ConversationFilter{SLAState: "ok"}, 200))
+	next.SLAState = "at_risk"
+	require.Equal(t, ids[:4], list(next, 2))
+	require.ElementsMatch(t, ids[:5], list(models.ConversationFilter{SLAState: "at_risk"}, 2), "also the one that was answered late")
+	require.Empty(t, list(models.ConversationFilter{SLAState: "breached"}, 2))
+	_, cursor, err := b.Conversations(t.Context(), b.tenant.ID, next, models.Page{Limit: 1})
+	require.NoError(t, err)
+	_, _, err = b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{}, models.Page{Cursor: cursor})
+	requireField(t, err, "cursor")
+	_, _, err = b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Sort: "subject"}, models.Page{})
+	requireField(t, err, "sort")
 }
 
 // Done on Friday at 16:30 with a day of grace: archived on Monday at 16:30, unless it is reopened before.

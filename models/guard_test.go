@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
@@ -34,6 +35,45 @@ func TestGuardDoesWhatTheWorkflowIsLateForAndPokesIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, tick.Fired)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "nothing happened: nobody is poked")
+}
+
+// P3.5: after an outage what has waited longest comes first, and what somebody is changing is left to them.
+func TestOverdueConversationsComeLongestFirst(t *testing.T) {
+	b := setup(t)
+	var ids []uuid.UUID
+	for _, late := range []int{3, 1, 4, 2, 5} {
+		c := b.conversation(fmt.Sprint("late by ", late))
+		b.change(c.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
+		b.exec(`UPDATE conversations SET (snoozed_until, next_due_at) = (now() - make_interval(hours => $1), now() - make_interval(hours => $1))
+			WHERE id = $2`, late, c.ID)
+		ids = append(ids, c.ID)
+	}
+	overdue := func(limit int) (found []uuid.UUID) {
+		refs, err := b.Overdue(t.Context(), time.Second, limit)
+		require.NoError(t, err)
+		for _, r := range refs {
+			found = append(found, r.ID)
+		}
+		return found
+	}
+	order := []uuid.UUID{ids[4], ids[2], ids[0], ids[3], ids[1]}
+	require.Equal(t, order, overdue(10))
+	require.Equal(t, order[:2], overdue(2))
+
+	tx, err := b.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), `SELECT FROM conversations WHERE id = $1 FOR NO KEY UPDATE`, order[0])
+	require.NoError(t, err)
+	require.Equal(t, order[1:], overdue(10))
+	require.NoError(t, tx.Rollback())
+
+	before := len(b.events())
+	for _, id := range overdue(10) {
+		_, err := b.GuardTick(t.Context(), b.tenant.ID, id)
+		require.NoError(t, err)
+	}
+	require.Len(t, b.events(), before+len(ids), "one wake each")
+	require.Empty(t, overdue(10))
 }
 
 // P3.6

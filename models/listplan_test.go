@@ -63,15 +63,16 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 		SELECT $1, gen_random_uuid(), 'Customer ' || i, 'c' || i || '@shop' || i % 100 || '.example', '+44' || 1000000 + i, now(), now()
 		FROM generate_series(1, 20000) i`, b.tenant.ID)
 	b.exec(`INSERT INTO conversations (tenant_id, id, number, subject, channel, status, engagement, contact_id, assignee_id,
-			team_id, tags, version, chain_id, created_at, updated_at, archived_at)
+			team_id, tags, version, chain_id, created_at, updated_at, archived_at, sla_state, sla_due_at)
 		SELECT $1, c.id, i, CASE WHEN i % 700 = 0 THEN 'A needle' ELSE 'Order ' || i || ' has not come' END, 'email',
 			CASE WHEN i % 400 = 0 THEN 'active' ELSE 'archived' END, 'pending', c.id,
 			CASE WHEN i % 500 = 0 THEN $2::uuid END, CASE WHEN i % 600 = 0 THEN $3::uuid END,
 			CASE WHEN i % 300 = 0 THEN '{rare}'::text[] WHEN i % 3 = 0 THEN '{common}' ELSE '{}' END, 1, c.id,
-			now() - i * interval '1 second', now() - i * interval '1 second', CASE WHEN i % 400 <> 0 THEN now() END
+			now() - i * interval '1 second', now() - i * interval '1 second', CASE WHEN i % 400 <> 0 THEN now() END,
+			CASE WHEN i % 350 = 0 THEN 'breached' ELSE 'ok' END, CASE WHEN i % 3 = 0 THEN now() - i * interval '1 minute' END
 		FROM (SELECT id, row_number() OVER (ORDER BY number) AS i FROM contacts WHERE tenant_id = $1) c`,
 		b.tenant.ID, agent.ID, team.ID)
-	b.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, updated_at FROM conversations`)
+	b.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at FROM conversations`)
 	b.exec(`VACUUM ANALYZE contacts, conversations, conversation_recency`)
 	var somebody uuid.UUID
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT id FROM contacts WHERE email LIKE 'c77@%'`).Scan(&somebody))
@@ -89,6 +90,9 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 		"rare tag":        {models.ConversationFilter{Tag: "rare"}, 50},
 		"common tag":      {models.ConversationFilter{Tag: "common"}, 50},
 		"no tag":          {models.ConversationFilter{Tag: "unheard of"}, 0},
+		"late":            {models.ConversationFilter{SLAState: "breached"}, 50},
+		"in time":         {models.ConversationFilter{SLAState: "ok"}, 50},
+		"what is next":    {models.ConversationFilter{Sort: models.SortSLADue}, 50},
 		"subject":         {models.ConversationFilter{Query: "needl"}, 28},
 		"e-mail":          {models.ConversationFilter{Query: "c77@shop77"}, 3},
 		"number":          {models.ConversationFilter{Query: "#77"}, 1},

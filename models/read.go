@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -106,39 +108,47 @@ func (s *Store) Conversation(ctx context.Context, tenantID, id uuid.UUID) (Conve
 // ConversationFilter narrows a list of conversations; zero values do not.
 type ConversationFilter struct {
 	Status, Channel, Tag, ExternalReference, Engagement string
+	SLAState                                            string // worst state of the latest cycles
 	Query                                               string // beginnings of words, see conversationSearch; or the number
 	AssigneeID, TeamID, ContactID                       *uuid.UUID
 	UpdatedSince, CreatedSince                          *time.Time
-	Sort                                                string // -updatedAt (default) or createdAt
+	Sort                                                string // one of the orders below; SortUpdated when empty
 }
 
 // The orders of a list of conversations.
 const (
 	SortUpdated = "-updatedAt"
 	SortCreated = "createdAt"
+	SortSLADue  = "slaDueAt" // of the next tripwire, the soonest first; conversations without one are not in the list
 )
 
-// listOrder is how a list in one order is read: the table it comes through, with the columns that the table repeats.
-type listOrder struct{ from, alias, behind, by string }
+// listOrder is how a list in one order is read: the table it comes through, with the columns that the table repeats (alias).
+type listOrder struct {
+	from, alias, by, after string
+	key                    func(Conversation) time.Time
+}
 
-var orders = map[string]listOrder{
+var listOrders = map[string]listOrder{
 	SortUpdated: {
 		from: ` FROM conversation_recency r JOIN conversations c ON c.tenant_id = r.tenant_id AND c.id = r.conversation_id
 			JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE r.tenant_id = ?`,
-		alias:  "r",
-		behind: ` AND (r.updated_at, r.conversation_id) < (?, ?)`,
-		by:     ` ORDER BY r.updated_at DESC, r.conversation_id DESC`,
+		alias: "r", by: `r.updated_at DESC, r.conversation_id DESC`, after: `(r.updated_at, r.conversation_id) < (?, ?)`,
+		key: func(c Conversation) time.Time { return c.UpdatedAt },
 	},
 	SortCreated: {
-		from: fromConversations, alias: "c",
-		behind: ` AND (c.created_at, c.id) > (?, ?)`,
-		by:     ` ORDER BY c.created_at, c.id`,
+		from: fromConversations, alias: "c", by: `c.created_at, c.id`, after: `(c.created_at, c.id) > (?, ?)`,
+		key: func(c Conversation) time.Time { return c.CreatedAt },
+	},
+	SortSLADue: {
+		from:  fromConversations + ` AND c.sla_due_at IS NOT NULL`,
+		alias: "c", by: `c.sla_due_at, c.id`, after: `(c.sla_due_at, c.id) > (?, ?)`,
+		key: func(c Conversation) time.Time { return *c.SLADueAt },
 	},
 }
 
 // Conversations lists conversations and returns the cursor of the next page, empty at the end. Rows that do not change
 // during a walk appear exactly once; in the order of creation none is ever skipped.
-// Errors: VALIDATION_FAILED for a cursor that is not of this list.
+// Errors: VALIDATION_FAILED for an order that there is not, and for a cursor that is not of this list.
 func (s *Store) Conversations(
 	ctx context.Context,
 	tenantID uuid.UUID,
@@ -146,18 +156,23 @@ func (s *Store) Conversations(
 	page Page,
 ) ([]Conversation, string, error) {
 	sort := orDefault(f.Sort, SortUpdated)
+	order, known := listOrders[sort]
+	if !known {
+		return nil, "", problem.Fields(problem.Field{
+			Field: "sort", Code: "invalid", Message: fmt.Sprintf("must be one of %s, %s, %s", SortUpdated, SortCreated, SortSLADue),
+		})
+	}
 	at, err := page.after(sort)
 	if err != nil {
 		return nil, "", err
 	}
-	order := orders[sort]
 	where, args := f.conditions(tenantID, order.alias)
 	if at != nil {
-		where += order.behind
+		where += ` AND ` + order.after
 		args = append(args, at.Time, at.ID)
 	}
 	var rows []conversationRow
-	err = s.db.WithContext(ctx).Raw(conversationColumns+order.from+where+order.by+` LIMIT ?`,
+	err = s.db.WithContext(ctx).Raw(conversationColumns+order.from+where+` ORDER BY `+order.by+` LIMIT ?`,
 		append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", translate(err)
@@ -166,11 +181,7 @@ func (s *Store) Conversations(
 	if len(rows) > page.limit() {
 		rows = rows[:page.limit()]
 		last := rows[len(rows)-1].Conversation
-		end := position{Time: last.UpdatedAt, ID: last.ID, Sort: sort}
-		if sort == SortCreated {
-			end.Time = last.CreatedAt
-		}
-		next = end.cursor()
+		next = position{Time: order.key(last), ID: last.ID, Sort: sort}.cursor()
 	}
 	conversations, shown := make([]Conversation, len(rows)), make([]*Conversation, len(rows))
 	for i, r := range rows {
@@ -203,6 +214,12 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID, alias string) (string
 		add(alias + ".status = '" + f.Status + "'")
 	default:
 		text(alias+".status", f.Status)
+	}
+	switch sla.State(f.SLAState) {
+	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversation_recency_sla
+		add(alias + ".sla_state = '" + f.SLAState + "'")
+	default:
+		text("c.sla_state", f.SLAState)
 	}
 	text("c.channel", f.Channel)
 	text("c.external_reference", f.ExternalReference)

@@ -33,6 +33,18 @@ func running(n int) func([]*workflow.WorkflowExecutionInfo) bool {
 	}
 }
 
+// currentDetails are what Temporal UI shows of a workflow.
+func currentDetails(t *testing.T, s *stack.Stack, id string) (string, error) {
+	t.Helper()
+	value, err := s.Temporal.QueryWorkflow(t.Context(), id, "", "__temporal_workflow_metadata")
+	if err != nil {
+		return "", err
+	}
+	var metadata sdkpb.WorkflowMetadata
+	err = value.Get(&metadata)
+	return metadata.CurrentDetails, err
+}
+
 // An operator finds a conversation in Temporal UI by its attributes and reads what it waits for.
 func TestOperatorFindsAndReadsAConversation(t *testing.T) {
 	t.Parallel()
@@ -46,11 +58,9 @@ func TestOperatorFindsAndReadsAConversation(t *testing.T) {
 	found := workflows(t, s.Temporal, s.Namespace, query, running(1))
 	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
 
-	var metadata sdkpb.WorkflowMetadata
-	value, err := s.Temporal.QueryWorkflow(t.Context(), found[0].Execution.WorkflowId, "", "__temporal_workflow_metadata")
+	details, err := currentDetails(t, s, found[0].Execution.WorkflowId)
 	require.NoError(t, err)
-	require.NoError(t, value.Get(&metadata))
-	require.Contains(t, metadata.CurrentDetails, "Snoozed until "+until.Format("2006-01-02 15:04:05Z"))
+	require.Contains(t, details, "Snoozed until "+until.Format("2006-01-02 15:04:05Z"))
 
 	answer, err := s.API.ResolveConversationWithResponse(t.Context(), c.ID)
 	require.NoError(t, err)

@@ -92,6 +92,7 @@ func newReplayer(t *testing.T, conversation any) sdkworker.WorkflowReplayer {
 		durable.DispatchWorkflow:     flows.Dispatch,
 		durable.RetryWorkflow:        flows.Retry,
 		durable.ReplayWorkflow:       flows.Replay,
+		durable.RecomputeWorkflow:    flows.Recompute,
 	} {
 		replayer.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
@@ -197,6 +198,19 @@ func acted(state string) step {
 	return step{answer: func(time.Time) (any, error) { return durable.DockActionResult{State: state}, nil }}
 }
 
+// clocked is a tick of a conversation with SLA clocks.
+func clocked(status, state string, due time.Duration, signal moment) step {
+	return step{signal: signal, answer: func(now time.Time) (any, error) {
+		return durable.TickResult{Status: status, NextDue: dueIn(now, due), SLAState: state, MayEnd: status == "archived"}, nil
+	}}
+}
+
+func walked(visited int, left int64, signal moment) step {
+	return step{signal: signal, answer: func(time.Time) (any, error) {
+		return durable.RecomputeResult{Visited: visited, Left: left}, nil
+	}}
+}
+
 func retried(owed int, due time.Duration, signal moment) step {
 	return step{signal: signal, answer: func(now time.Time) (any, error) {
 		result := durable.RetryResult{Owed: owed, NextDue: dueIn(now, due), Made: 1}
@@ -261,6 +275,9 @@ func scenarios() []recording {
 	replay := func(name string, limit int, has events, story ...step) recording {
 		return recording{durable.ReplayWorkflow, "webhook-replay", name, limit, story, has}
 	}
+	recompute := func(name string, limit int, has events, story ...step) recording {
+		return recording{durable.RecomputeWorkflow, "recompute", name, limit, story, has}
+	}
 	return []recording{
 		conversation("snooze-wakes", 0, events{local: 3, set: 1, fired: 1, attribute: 3, completed: 1},
 			ticked("snoozed", time.Second, never), ticked("active", 0, after), ticked("done", 0, never)),
@@ -287,6 +304,14 @@ func scenarios() []recording {
 			ticked("done", 0, after).thenDocks(1), acted("applied"), ticked("done", 0, never)),
 		conversation("dock-action-database-away", 0, events{local: 3, scheduled: 1, completed: 1},
 			ticked("snoozed", time.Hour, after).thenDocks(1), away(), away(), away(), acted("applied"), ticked("done", 0, never)),
+		// Tripwires, a reply that puts them off, done; then it archives itself.
+		conversation("tripwires-and-archive", 0, events{local: 5, set: 3, fired: 3, completed: 1},
+			clocked("active", "ok", time.Second, never), clocked("active", "at_risk", time.Second, never),
+			clocked("active", "urgent", 0, after), clocked("done", "urgent", time.Second, never),
+			clocked("archived", "urgent", 0, never)),
+		// Its policy is gone, and with it the search attribute.
+		conversation("clocks-end", 0, events{local: 2, attribute: 2, completed: 1},
+			clocked("active", "breached", 0, after), clocked("archived", "", 0, never)),
 
 		retry("fails-then-delivered", 0, events{scheduled: 2, set: 1, fired: 1, completed: 1},
 			retried(1, time.Second, never), retried(0, 0, never)),
@@ -304,6 +329,13 @@ func scenarios() []recording {
 		replay("continued-as-new", 12, events{scheduled: 2, set: 1, signalled: 2, continued: 1},
 			replayed("running", 0.2, time.Hour, after), replayed("running", 0.4, time.Hour, never),
 			replayed("completed", 1, 0, never)),
+
+		recompute("walks-and-looks-again", 0, events{scheduled: 3, set: 1, fired: 1, completed: 1},
+			walked(200, 100, never), walked(100, 0, never), walked(0, 0, never)),
+		recompute("edited-meanwhile", 0, events{scheduled: 3, set: 2, cancelled: 1, signalled: 2, fired: 1, completed: 1},
+			walked(300, 0, after), walked(300, 0, never), walked(0, 0, never)),
+		recompute("continued-as-new", 5, events{scheduled: 1, continued: 1},
+			walked(200, 100, never), walked(100, 0, never), walked(0, 0, never)),
 
 		{durable.DispatchWorkflow, "webhook-dispatch", "runs-and-continues", 2,
 			[]step{dispatched(), dispatched()}, events{scheduled: 2, signalled: 0, continued: 1}},
@@ -386,12 +418,13 @@ func (s *studio) worker(queue string) sdkworker.Worker {
 		durable.DispatchWorkflow:     flows.Dispatch,
 		durable.RetryWorkflow:        flows.Retry,
 		durable.ReplayWorkflow:       flows.Replay,
+		durable.RecomputeWorkflow:    flows.Recompute,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	for _, name := range []string{
 		durable.TickActivity, durable.DockActionActivity, durable.DispatchActivity, durable.RetryActivity, durable.ReplayActivity,
-		durable.AbandonActivity,
+		durable.AbandonActivity, durable.RecomputeActivity,
 	} {
 		w.RegisterActivityWithOptions(s.play, activity.RegisterOptions{Name: name})
 	}
@@ -500,6 +533,9 @@ func (s *studio) prepare(r recording) (id string, start func(context.Context) (r
 	case durable.ReplayWorkflow:
 		id, signal = durable.ReplayID(tenant, target), durable.SignalReplayChanged
 		input = durable.ReplayInput{TenantID: tenant, ReplayID: target, MaxHistory: r.limit}
+	case durable.RecomputeWorkflow:
+		id, signal = durable.RecomputeID(target), durable.SignalTimeRulesChanged
+		input = durable.RecomputeInput{TenantID: target, MaxHistory: r.limit}
 	default:
 		id = durable.DispatchID(0)
 		input = durable.DispatchInput{Dispatcher: 0, FromShard: 0, ToShard: 8, Runs: r.limit}

@@ -28,6 +28,7 @@ func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
 		},
 		Summary: "bring clocks up to the policies and hours in force",
 	})
+	var alarm alarm
 	visited, again := 0, false
 	for {
 		drain(changed)
@@ -48,7 +49,7 @@ func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
 			return nil
 		default:
 			again = true
-			var alarm alarm
+			alarm.arm(ctx, nil, "") // that of an earlier edit would be too early
 			due := workflow.Now(ctx).Add(recomputeAgain)
 			alarm.arm(ctx, &due, "look once more")
 			alarm.wait(ctx, changed)

@@ -650,6 +650,7 @@ func (e UnknownTags) Valid() bool {
 const (
 	CreatedAt      ListConversationsParamsSort = "createdAt"
 	MinusUpdatedAt ListConversationsParamsSort = "-updatedAt"
+	SLADueAt       ListConversationsParamsSort = "slaDueAt"
 )
 
 // Valid indicates whether the value is a known member of the ListConversationsParamsSort enum.
@@ -658,6 +659,8 @@ func (e ListConversationsParamsSort) Valid() bool {
 	case CreatedAt:
 		return true
 	case MinusUpdatedAt:
+		return true
+	case SLADueAt:
 		return true
 	default:
 		return false
@@ -1851,6 +1854,9 @@ type ListConversationsParams struct {
 	Channel    *Channel            `form:"channel,omitempty" json:"channel,omitempty"`
 	Engagement *Engagement         `form:"engagement,omitempty" json:"engagement,omitempty"`
 
+	// SLAState The worst state of the latest cycles of its clocks; that of a conversation which is done stays.
+	SLAState *SLAState `form:"slaState,omitempty" json:"slaState,omitempty"`
+
 	// Tag A tag's name, in its exact case.
 	Tag               *string             `form:"tag,omitempty" json:"tag,omitempty"`
 	ExternalReference *string             `form:"externalReference,omitempty" json:"externalReference,omitempty"`
@@ -1869,7 +1875,8 @@ type ListConversationsParams struct {
 	// `ada@example.com`.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
-	// Sort `-updatedAt`: latest change first. `createdAt`: oldest first.
+	// Sort `-updatedAt`: latest change first. `createdAt`: oldest first. `slaDueAt`: the next SLA tripwire first; conversations
+	// that have none ahead, since no clock runs or all have breached, are left out.
 	Sort *ListConversationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit How many to answer with at most.
@@ -7300,6 +7307,18 @@ func NewListConversationsRequest(server string, params *ListConversationsParams)
 		if params.Engagement != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "engagement", *params.Engagement, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SLAState != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "slaState", *params.SLAState, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

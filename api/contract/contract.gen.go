@@ -651,6 +651,7 @@ func (e UnknownTags) Valid() bool {
 const (
 	CreatedAt      ListConversationsParamsSort = "createdAt"
 	MinusUpdatedAt ListConversationsParamsSort = "-updatedAt"
+	SLADueAt       ListConversationsParamsSort = "slaDueAt"
 )
 
 // Valid indicates whether the value is a known member of the ListConversationsParamsSort enum.
@@ -659,6 +660,8 @@ func (e ListConversationsParamsSort) Valid() bool {
 	case CreatedAt:
 		return true
 	case MinusUpdatedAt:
+		return true
+	case SLADueAt:
 		return true
 	default:
 		return false
@@ -1852,6 +1855,9 @@ type ListConversationsParams struct {
 	Channel    *Channel            `form:"channel,omitempty" json:"channel,omitempty"`
 	Engagement *Engagement         `form:"engagement,omitempty" json:"engagement,omitempty"`
 
+	// SLAState The worst state of the latest cycles of its clocks; that of a conversation which is done stays.
+	SLAState *SLAState `form:"slaState,omitempty" json:"slaState,omitempty"`
+
 	// Tag A tag's name, in its exact case.
 	Tag               *string             `form:"tag,omitempty" json:"tag,omitempty"`
 	ExternalReference *string             `form:"externalReference,omitempty" json:"externalReference,omitempty"`
@@ -1870,7 +1876,8 @@ type ListConversationsParams struct {
 	// `ada@example.com`.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
-	// Sort `-updatedAt`: latest change first. `createdAt`: oldest first.
+	// Sort `-updatedAt`: latest change first. `createdAt`: oldest first. `slaDueAt`: the next SLA tripwire first; conversations
+	// that have none ahead, since no clock runs or all have breached, are left out.
 	Sort *ListConversationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit How many to answer with at most.
@@ -3055,6 +3062,14 @@ func (siw *ServerInterfaceWrapper) ListConversations(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "engagement", c.Request.URL.Query(), &params.Engagement, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter engagement: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "slaState" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "slaState", c.Request.URL.Query(), &params.SLAState, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter slaState: %w", err), http.StatusBadRequest)
 		return
 	}
 

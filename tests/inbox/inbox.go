@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -39,6 +41,19 @@ type Data struct {
 	Message      wire.Message
 	Changes      map[string]any
 	Actor        wire.Actor
+	SLA          Crossing
+}
+
+// Crossing is what sla.warning and sla.breached tell of a tripwire.
+type Crossing struct {
+	Metric     sla.Metric
+	PolicyID   uuid.UUID
+	PolicyName string
+	State      sla.State
+	Cycle      int
+	StartedAt  wire.Time
+	DueAt      wire.Time
+	CrossedAt  wire.Time
 }
 
 // Inbox is a receiver. Its zero answer is 200.

@@ -234,11 +234,15 @@ func TestProcessTimes(t *testing.T) {
 	require.Equal(t, map[string]float64{"api": 1.5, "worker": 0.2}, usage{"api": 250, "worker": 20}.since(usage{"api": 100}))
 }
 
-func TestWakesFromMetrics(t *testing.T) {
-	got, err := parseWakes("# HELP x\natender_wake_lag_seconds_bucket{by=\"workflow\",le=\"1\"} 3\n" +
-		"atender_wake_lag_seconds_count{by=\"guard\"} 2\natender_wake_lag_seconds_count{by=\"workflow\"} 1e+06\n")
+func TestFiredFromMetrics(t *testing.T) {
+	got, err := parseFired("# HELP x\natender_timer_lag_seconds_bucket{by=\"workflow\",kind=\"wake\",le=\"1\"} 3\n" +
+		"atender_timer_lag_seconds_count{by=\"guard\",kind=\"wake\"} 2\n" +
+		"atender_timer_lag_seconds_count{by=\"workflow\",kind=\"wake\"} 1e+06\n" +
+		"atender_timer_lag_seconds_count{by=\"workflow\",kind=\"breach\"} 7\n")
 	require.NoError(t, err)
-	require.Equal(t, map[string]int{"guard": 2, "workflow": 1_000_000}, got)
+	require.Equal(t, firedBy{"wake": {"guard": 2, "workflow": 1_000_000}, "breach": {"workflow": 7}}, got)
+	require.Equal(t, firedBy{"wake": {"workflow": 999_990}, "breach": {"workflow": 7}},
+		got.since(firedBy{"wake": {"guard": 2, "workflow": 10}}))
 }
 
 // A server that stalls must not thin out the load, and what it delays counts from when it was meant to be sent.

@@ -16,9 +16,9 @@ import (
 // timerFigures are how late snoozed conversations woke.
 type timerFigures struct {
 	// Lag is from the due time to the time of the transaction that woke the conversation, as its event carries it.
-	Lag     *percentiles   `json:"lagMs"`
-	WokenBy map[string]int `json:"wokenBy"` // by the worker's atender_wake_lag_seconds
-	Pending int            `json:"pending"` // further conversations that slept on
+	Lag     *percentiles `json:"lagMs"`
+	FiredBy firedBy      `json:"firedBy"`
+	Pending int          `json:"pending"` // further conversations that slept on
 	// RelaySeconds is how long it took to tell Temporal of all conversations; 0 if it was not done when the first was
 	// due, and then OutboxAtFirstDue says of how many it had not been told.
 	RelaySeconds     float64 `json:"relaySeconds"`
@@ -37,7 +37,7 @@ func runTimers(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	before, err := b.wakes(ctx)
+	before, err := b.fired(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func runTimers(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	figures := &timerFigures{Pending: b.p.Pending, WokenBy: map[string]int{}}
+	figures := &timerFigures{Pending: b.p.Pending}
 	b.report.Timers = figures
 	if err := b.awaitFirst(ctx, figures, time.Unix(0, ops[0].intended)); err != nil {
 		return err
@@ -60,13 +60,11 @@ func runTimers(ctx context.Context, b *bench) error {
 	if err := b.end(ctx, i, len(ops)+b.p.Pending, len(ops)); err != nil {
 		return err
 	}
-	after, err := b.wakes(ctx)
+	after, err := b.fired(ctx)
 	if err != nil {
 		return err
 	}
-	for by, n := range after {
-		figures.WokenBy[by] = n - before[by]
-	}
+	figures.FiredBy = after.since(before)
 	if err := b.balance(ctx, ops); err != nil {
 		return err
 	}
@@ -212,25 +210,49 @@ func (b *bench) woken(ctx context.Context, ops []operation, figures *timerFigure
 	return nil
 }
 
-var wakeCount = regexp.MustCompile(`(?m)^atender_wake_lag_seconds_count\{by="([^"]*)"\} (\S+)$`)
+// firedBy is how often time did something, by its kind (wake, warning, breach, archive) and by who noticed (workflow,
+// guard, recompute), as the worker's atender_timer_lag_seconds counts.
+type firedBy map[string]map[string]int
 
-// wakes reads from the worker's metrics how many conversations were woken so far, by whom.
-func (b *bench) wakes(ctx context.Context) (map[string]int, error) {
+var firedCount = regexp.MustCompile(`(?m)^atender_timer_lag_seconds_count\{by="([^"]*)",kind="([^"]*)"\} (\S+)$`)
+
+// fired reads from the worker's metrics what has fired so far.
+func (b *bench) fired(ctx context.Context) (firedBy, error) {
 	content, err := get(ctx, b.stack.metricsURL())
 	if err != nil {
 		return nil, err
 	}
-	return parseWakes(string(content))
+	return parseFired(string(content))
 }
 
-func parseWakes(metrics string) (map[string]int, error) {
-	by := map[string]int{}
-	for _, m := range wakeCount.FindAllStringSubmatch(metrics, -1) {
-		n, err := strconv.ParseFloat(m[2], 64)
+func parseFired(metrics string) (firedBy, error) {
+	fired := firedBy{}
+	for _, m := range firedCount.FindAllStringSubmatch(metrics, -1) {
+		n, err := strconv.ParseFloat(m[3], 64)
 		if err != nil {
 			return nil, err
 		}
-		by[m[1]] = int(n)
+		fired.add(m[2], m[1], int(n))
 	}
-	return by, nil
+	return fired, nil
+}
+
+func (f firedBy) add(kind, by string, n int) {
+	if f[kind] == nil {
+		f[kind] = map[string]int{}
+	}
+	f[kind][by] += n
+}
+
+// since is what has fired since an earlier reading.
+func (f firedBy) since(earlier firedBy) firedBy {
+	fired := firedBy{}
+	for kind, counts := range f {
+		for by, n := range counts {
+			if n -= earlier[kind][by]; n > 0 {
+				fired.add(kind, by, n)
+			}
+		}
+	}
+	return fired
 }

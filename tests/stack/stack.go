@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -52,6 +54,9 @@ type Stack struct {
 	Actor       wire.Actor
 	API         *apiclient.ClientWithResponses
 	StopWorker  func() // of the one that was started with the stack; waits for its end
+
+	mu         sync.Mutex
+	registries []*prometheus.Registry // of the workers
 }
 
 // Start starts a stack, which is stopped when the test ends.
@@ -80,11 +85,15 @@ func Start(t testing.TB) *Stack {
 var discard = slog.New(slog.DiscardHandler)
 
 // OpenStore opens one more store on the stack's database.
-func (s *Stack) OpenStore() *models.Store {
+func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 	s.t.Helper()
-	store, err := models.Open(s.t.Context(), models.Options{
+	o := models.Options{
 		URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
-	})
+	}
+	for _, option := range options {
+		option(&o)
+	}
+	store, err := models.Open(s.t.Context(), o)
 	require.NoError(s.t, err)
 	s.t.Cleanup(store.Close)
 	return store
@@ -139,12 +148,16 @@ func (s *Stack) serve() {
 // StartWorker starts one more worker. The function it returns stops it and waits for its end.
 func (s *Stack) StartWorker() (stop func()) {
 	s.t.Helper()
+	registry := prometheus.NewRegistry()
 	w, err := worker.New(worker.Config{
-		TaskQueue: TaskQueue, Namespace: s.Namespace,
+		TaskQueue: TaskQueue, Namespace: s.Namespace, Registry: registry,
 		Sender:     sender.Config{Policy: Loopback},
 		Activities: activities.Config{RunFor: 5 * time.Second},
 	}, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard})
 	require.NoError(s.t, err)
+	s.mu.Lock()
+	s.registries = append(s.registries, registry)
+	s.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	done := make(chan struct{})
 	go func() {
@@ -159,6 +172,34 @@ func (s *Stack) StartWorker() (stop func()) {
 	}
 	s.t.Cleanup(stop)
 	return stop
+}
+
+// Fired is how often time did something of a kind ("wake", "warning", "breach", "archive"), by who noticed ("workflow",
+// "guard", "recompute"), as the metrics of the stack's workers say.
+func (s *Stack) Fired(kind string) map[string]int {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fired := map[string]int{}
+	for _, registry := range s.registries {
+		families, err := registry.Gather()
+		require.NoError(s.t, err)
+		for _, family := range families {
+			if family.GetName() != "atender_timer_lag_seconds" {
+				continue
+			}
+			for _, m := range family.GetMetric() {
+				labels := map[string]string{}
+				for _, l := range m.GetLabel() {
+					labels[l.GetName()] = l.GetValue()
+				}
+				if n := m.GetHistogram().GetSampleCount(); labels["kind"] == kind && n > 0 {
+					fired[labels["by"]] += int(n) //nolint:gosec // a count
+				}
+			}
+		}
+	}
+	return fired
 }
 
 // Subscribe makes a webhook that points at the inbox, which then verifies with its secret.

@@ -16,7 +16,8 @@ import { SignIn } from './views/signin.js';
 function App() {
   const [crash, recover] = useErrorBoundary((error) => console.error(error));
   if (crash) {
-    return html`<${Failed} error=${{ message: 'Nothing you wrote is lost.' }} what="This page has failed." retry=${recover} />`;
+    return html`<${Failed} error=${{ message: 'Nothing you wrote is lost.' }} what="This page has failed."
+      retry=${recover} />`;
   }
   if (sessionError.value) {
     return html`<${Failed} error=${sessionError.value} what="The console could not start." retry=${loadSession} />`;
@@ -30,7 +31,7 @@ function App() {
 
 function Page() {
   const [page] = route.value.path;
-  if (page === 'settings') return html`<${Settings} />`;
+  if (page === 'settings' && may('conversations:read')) return html`<${Settings} />`;
   if (page === 'reports' && may('analytics:read')) return html`<${Report} />`;
   if (page === 'inbox' && may('conversations:read')) return html`<${Inbox} />`;
   queueMicrotask(() => go(may('conversations:read') ? to('inbox') : to('reports'), { replace: true }));

@@ -103,7 +103,8 @@ export const unsnooze = (id) => act(id, null, () => api.post(`${path(id)}/unsnoo
 
 /** @param {string} id @param {Date} until */
 export async function snooze(id, until) {
-  if (await act(id, null, () => api.post(`${path(id)}/snooze`, { until: until.toISOString() }), 'It was not snoozed.')) {
+  if (await act(id, null, () => api.post(`${path(id)}/snooze`, { until: until.toISOString() }),
+    'It was not snoozed.')) {
     notify({ text: `Snoozed until ${moment(until)}.` });
   }
 }

@@ -41,6 +41,7 @@ let running = null;
 let held = false;
 /** So much changed while the order was held that the list must be read anew. */
 let outdated = false;
+let filling = false;
 /** @type {Set<string>} */
 const pending = new Set();
 
@@ -88,7 +89,9 @@ export async function more(fresh = false) {
     const page = await api.get('/v1/conversations', { ...query(filter), cursor }, controller.signal);
     if (controller.signal.aborted) return;
     batch(() => {
+      filling = true; // a page comes in its order
       for (const c of page.data) take(c);
+      filling = false;
       const rows = page.data.map((/** @type {Conversation} */ c) => c.id);
       ids.value = fresh ? rows : [...new Set([...ids.peek(), ...rows])];
       cursor = page.nextCursor;
@@ -127,7 +130,7 @@ function sortIn(list, id) {
   const c = conversation(id).peek();
   const rest = list.filter((i) => i !== id);
   if (!c || !filter || !matches(c, filter)) return rest;
-  const order = orders[/** @type {keyof orders} */ (filter.sort)] ?? orders['-updatedAt'];
+  const order = orders[filter.sort] ?? orders['-updatedAt'];
   const at = rest.findIndex((i) => {
     const other = conversation(i).peek();
     return other && order(c, other) < 0;
@@ -146,7 +149,10 @@ const orders = {
 /** @param {string} a @param {string} b */
 const cmp = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The next tripwire that no clock of the conversation has passed; far away if there is none. @param {Conversation} c */
+/**
+ * The next tripwire that no clock of the conversation has passed; far away if there is none.
+ * @param {Conversation} c
+ */
 export function nextDue(c) {
   const passed = { ok: 0, at_risk: 1, urgent: 2, breached: 3 };
   let next = '9';
@@ -158,7 +164,11 @@ export function nextDue(c) {
   return next;
 }
 
-/** Whether the conversation is in the list. A search is the server's to judge. @param {Conversation} c @param {Filter} f */
+/**
+ * Whether the conversation is in the list. A search is the server's to judge.
+ * @param {Conversation} c
+ * @param {Filter} f
+ */
 function matches(c, f) {
   const assignee = f.assignee === 'me' ? me.peek()?.id : f.assignee;
   return (!f.status || c.status === f.status) && (!f.channel || c.channel === f.channel)
@@ -168,7 +178,7 @@ function matches(c, f) {
 }
 
 onConversation((c) => {
-  if (!filter || (loading.peek() && !ids.peek().length)) return;
+  if (!filter || filling || (loading.peek() && !ids.peek().length)) return;
   const list = ids.peek();
   const next = sortIn(list, c.id);
   if (next.length === list.length && next.every((id, i) => id === list[i])) {

@@ -5,6 +5,7 @@
 import { batch, computed, effect, signal } from '../lib/html.js';
 import { api, newKey } from '../lib/api.js';
 import { onLive, tell } from '../lib/live.js';
+import { recall, remember } from '../lib/storage.js';
 import { conversation, keepFresh, read } from './conversations.js';
 import { post } from './actions.js';
 
@@ -26,6 +27,12 @@ import { post } from './actions.js';
 const SAID = new Set(['message_received', 'message_sent', 'note_added']);
 
 const PAGE = 200;
+
+/** @param {string} a @param {string} b */
+const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The beginning comes before the message that began it, at the same time. @param {{entry?: TimelineEntry}} item */
+const first = (item) => Number(item.entry?.kind === 'created');
 
 /** A list of the API that grows at its end. @param {string} path */
 function tail(path) {
@@ -52,7 +59,12 @@ function tail(path) {
 export function openThread(id) {
   const messages = signal(/** @type {Message[]} */ ([]));
   const timeline = signal(/** @type {TimelineEntry[]} */ ([]));
-  const sending = signal(/** @type {Sending[]} */ ([]));
+  // What was not confirmed when the page was left is offered again; its key keeps it from being sent twice.
+  const left = new Error('The page was left before it was confirmed.');
+  const sending = signal(/** @type {Sending[]} */ (recall(`unsent.${id}`, /** @type {Sending[]} */ ([])).map((s) => ({ ...s, error: left }))));
+  const stopKeeping = effect(() => {
+    remember(`unsent.${id}`, sending.value.length ? sending.value.map((s) => ({ ...s, error: null })) : undefined);
+  });
   const ready = signal(false);
   const error = signal(/** @type {any} */ (null));
 
@@ -99,7 +111,9 @@ export function openThread(id) {
     queueMicrotask(load);
   });
   const stopHearing = onLive((event) => {
-    if (event.type === 'resync' || (event.type === 'note' && event.id === id)) load();
+    // A note is heard of as a conversation in which nothing else happened; one of our own tabs says it first.
+    const note = event.type === 'note' || (event.type === 'conversation' && !event.events?.length);
+    if (event.type === 'resync' || (note && event.id === id)) load();
   });
   const refocused = () => document.visibilityState === 'visible' && load();
   document.addEventListener('visibilitychange', refocused);
@@ -107,7 +121,8 @@ export function openThread(id) {
   /** @param {Sending} message */
   async function send(message) {
     try {
-      await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) }, message.key);
+      await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
+        message.key);
       if (message.direction === 'note') tell({ type: 'note', id });
       await load();
       sending.value = sending.peek().filter((s) => s.key !== message.key);
@@ -124,7 +139,7 @@ export function openThread(id) {
     items: computed(() => [
       ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m })),
       ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
-    ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.key < b.key ? -1 : 1))),
+    ].sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key))),
     /**
      * Shows the message at once and sends it.
      * @param {'outbound'|'note'} direction @param {string} text @param {boolean} resolve
@@ -134,7 +149,10 @@ export function openThread(id) {
       sending.value = [...sending.peek(), message];
       return send(message);
     },
-    /** Sends a message again that did not arrive; if it did after all, it is not sent twice. @param {Sending} message */
+    /**
+     * Sends a message again that did not arrive; if it did after all, it is not sent twice.
+     * @param {Sending} message
+     */
     retry(message) {
       sending.value = sending.peek().map((s) => (s.key === message.key ? { ...s, error: null } : s));
       return send(message);
@@ -147,6 +165,7 @@ export function openThread(id) {
       closing.abort();
       release();
       stopWatching();
+      stopKeeping();
       stopHearing();
       document.removeEventListener('visibilitychange', refocused);
     },

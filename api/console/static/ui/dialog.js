@@ -21,6 +21,8 @@ export function Dialog({ title, onClose, children, wide, side }) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    const first = dialog?.querySelector('[autofocus], .dialog-body :is(input, select, textarea, button, a)');
+    if (first instanceof HTMLElement) first.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
@@ -35,7 +37,8 @@ export function Dialog({ title, onClose, children, wide, side }) {
     <div class="dialog-box">
       <header class="dialog-head">
         <h2>${title}</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
+        <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close"
+          /></button>
       </header>
       <div class="dialog-body">${children}</div>
     </div>
@@ -49,6 +52,7 @@ export function Dialog({ title, onClose, children, wide, side }) {
  * @property {string} [quote] shown as it is, such as a message that would be sent
  * @property {string} confirm what the button says
  * @property {boolean} [danger]
+ * @property {boolean} [careful] the focus is on Cancel: it comes unasked, perhaps while the agent types
  * @property {(answer: boolean) => void} answer
  */
 
@@ -84,8 +88,9 @@ export function Questions() {
     <p>${q.text}</p>
     ${q.quote && html`<blockquote>${q.quote}</blockquote>`}
     <footer class="dialog-foot">
-      <button type="button" onClick=${() => q.answer(false)}>Cancel</button>
-      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus onClick=${() => q.answer(true)}>
+      <button type="button" autofocus=${q.careful} onClick=${() => q.answer(false)}>Cancel</button>
+      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful}
+        onClick=${() => q.answer(true)}>
         ${q.confirm}
       </button>
     </footer>

@@ -48,10 +48,12 @@ export function useForm(initial, save) {
  */
 export function FormFoot({ form, label, onCancel, known = [], children }) {
   const { error } = form;
-  const unshown = [...(error?.fields ?? [])].filter(([field]) => !known.some((k) => field === k || field.startsWith(`${k}.`) || field.startsWith(`${k}[`)));
+  const unshown = [...(error?.fields ?? [])].filter(([field]) =>
+    !known.some((k) => field === k || field.startsWith(`${k}.`) || field.startsWith(`${k}[`)));
   return html`
     ${error && (!error.fields.size || unshown.length > 0) && html`<div class="form-error" role="alert">
-      ${error.fields.size ? unshown.map(([field, message]) => html`<div key=${field}>${field}: ${message}</div>`) : error.message}
+      ${error.fields.size ? unshown.map(([field, message]) => html`<div key=${field}>${field}: ${message}</div>`)
+        : error.message}
     </div>`}
     <footer class="dialog-foot">
       ${children}<span class="spring" />

@@ -1,4 +1,6 @@
-/** The icons: 16 px, drawn with the text's colour. They never stand for something alone; a label or a name goes with them. */
+/**
+ * The icons: 16 px, drawn with the text's colour. They never stand for something alone; a label or a name goes with them.
+ */
 import { html } from '../lib/html.js';
 
 const PATHS = {

@@ -75,11 +75,15 @@ export function Field({ label, error, hint, children, class: name }) {
   return html`<label class=${cx('field', error && 'wrong', name)}>
     <span class="field-label">${label}</span>
     ${children}
-    ${error ? html`<span class="field-error" role="alert">${error}</span>` : hint && html`<span class="field-hint">${hint}</span>`}
+    ${error ? html`<span class="field-error" role="alert">${error}</span>` : hint
+      && html`<span class="field-hint">${hint}</span>`}
   </label>`;
 }
 
-/** A box to tick. @param {{label: any, checked: boolean, onChange: (checked: boolean) => void, disabled?: boolean}} props */
+/**
+ * A box to tick.
+ * @param {{label: any, checked: boolean, onChange: (checked: boolean) => void, disabled?: boolean}} props
+ */
 export function Check({ label, checked, onChange, disabled }) {
   return html`<label class="check">
     <input type="checkbox" checked=${checked} disabled=${disabled}

@@ -44,7 +44,8 @@ export function Picker(props) {
   return html`<div class="picker">
     <button ref=${button} type="button" class=${props.class ?? 'quiet'} aria-haspopup="listbox" aria-expanded=${open}
       aria-label=${label} title=${label} disabled=${disabled} onClick=${() => setOpen(!open)}>${children}</button>
-    ${open && html`<${Options} ...${props} align=${align} foot=${foot} close=${(/** @type {boolean} */ f) => setOpen(false, f)} />`}
+    ${open && html`<${Options} ...${props} align=${align} foot=${foot}
+      close=${(/** @type {boolean} */ f) => setOpen(false, f)} />`}
   </div>`;
 }
 
@@ -85,7 +86,8 @@ function Options({ label, choices, onChoose, onCreate, searchable = choices.leng
   };
 
   return html`<div ref=${box} class=${cx('popover', align)} onKeyDown=${onKeyDown}>
-    ${searchable && html`<input class="popover-search" type="text" role="combobox" aria-expanded="true" aria-label=${label}
+    ${searchable && html`<input class="popover-search" type="text" role="combobox" aria-expanded="true"
+      aria-label=${label}
       aria-controls=${id} aria-activedescendant=${count ? `${id}-${at}` : undefined} placeholder=${label} value=${text}
       autocomplete="off" onInput=${(/** @type {any} */ e) => {
         setText(e.target.value);
@@ -110,7 +112,11 @@ function Options({ label, choices, onChoose, onCreate, searchable = choices.leng
   </div>`;
 }
 
-/** Calls back when something outside is pressed, a frame included. @param {{current: HTMLElement | null}} box @param {() => void} outside */
+/**
+ * Calls back when something outside is pressed, a frame included.
+ * @param {{current: HTMLElement | null}} box
+ * @param {() => void} outside
+ */
 export function useOutside(box, outside) {
   const callback = useRef(outside);
   callback.current = outside;

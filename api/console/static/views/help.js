@@ -3,11 +3,14 @@ import { html } from '../lib/html.js';
 import { Dialog } from '../ui/dialog.js';
 
 const KEYS = [
-  ['Everywhere', [['g i', 'Inbox'], ['g r', 'Reports'], ['g s', 'Settings'], ['?', 'These keys'], ['Esc', 'Close, or go back']]],
+  ['Everywhere', [['g i', 'Inbox'], ['g r', 'Reports'], ['g s', 'Settings'], ['?', 'These keys'],
+    ['Esc', 'Close, or go back']]],
   ['List', [['j  k', 'Next, previous'], ['Enter', 'Open'], ['/', 'Search']]],
-  ['Conversation', [['r', 'Reply'], ['n', 'Note'], ['e', 'Resolve, or reopen'], ['z', 'Snooze'], ['a', 'Assign'], ['t', 'Tag'],
+  ['Conversation', [['r', 'Reply'], ['n', 'Note'], ['e', 'Resolve, or reopen'], ['z', 'Snooze'], ['a', 'Assign'],
+    ['t', 'Tag'],
     ['i', 'Details'], ['d', 'Docks']]],
-  ['Composer', [['Ctrl Enter', 'Send'], ['Ctrl Shift Enter', 'Send and resolve'], ['Esc', 'Leave the field; the draft stays']]],
+  ['Composer', [['Ctrl Enter', 'Send'], ['Ctrl Shift Enter', 'Send and resolve'],
+    ['Esc', 'Leave the field; the draft stays']]],
 ];
 
 /** @param {{onClose: () => void}} props */

@@ -1,4 +1,6 @@
-/** What is around every page: the rail, the bar that says when the server is out of reach, and the keys that work everywhere. */
+/**
+ * What is around every page: the rail, the bar that says when the server is out of reach, and the keys that work everywhere.
+ */
 import { html, signal, useEffect, useState } from '../lib/html.js';
 import { online } from '../lib/api.js';
 import { useKeys } from '../lib/keys.js';
@@ -54,7 +56,8 @@ function Rail() {
     { page: 'settings', icon: 'settings', label: 'Settings', shown: may('conversations:read') },
   ];
   return html`<nav class="rail" aria-label="Main">
-    <a class="rail-logo" href=${to('inbox')} aria-label="Atender"><img src="/console/icon.svg" alt="" width="26" height="26" /></a>
+    <a class="rail-logo" href=${to('inbox')} aria-label="Atender"><img src="/console/icon.svg" alt="" width="26"
+      height="26" /></a>
     ${links.filter((l) => l.shown).map((l) => html`<a key=${l.page} class="rail-link" href=${to(l.page)}
       aria-current=${page === l.page ? 'page' : undefined}><${Icon} name=${l.icon} /><span>${l.label}</span></a>`)}
     <span class="rail-space" />
@@ -67,12 +70,14 @@ function Rail() {
 function Account() {
   const choices = [
     ...['system', 'light', 'dark'].map((t) => ({
-      value: t, label: { system: 'Theme of the system', light: 'Light', dark: 'Dark' }[/** @type {'dark'} */ (t)], chosen: theme.value === t,
+      value: t, label: { system: 'Theme of the system', light: 'Light', dark: 'Dark' }[/** @type {'dark'} */ (t)],
+        chosen: theme.value === t,
     })),
     { value: 'password', label: 'Change password…' },
     { value: 'out', label: 'Sign out' },
   ];
-  return html`<${Picker} label=${`${me.value?.name}, ${session.value?.tenant?.name ?? ''}`} class="rail-link" choices=${choices}
+  return html`<${Picker} label=${`${me.value?.name}, ${session.value?.tenant?.name ?? ''}`} class="rail-link"
+    choices=${choices}
     onChoose=${(/** @type {string} */ v) => {
       if (v === 'out') signOut().catch((error) => notify({ tone: 'danger', text: error.message }));
       else if (v === 'password') setTimeout(() => { changingPassword.value = true; });
@@ -91,6 +96,7 @@ function Offline() {
   }, [lost]);
   if (!shown) return null;
   return html`<div class="offline" role="status"><${Icon} name="alert" />
-    ${online.value ? 'No live updates: reconnecting. What you do still works.' : 'The server is out of reach. Drafts are kept; it goes on by itself.'}
+    ${online.value ? 'No live updates: reconnecting. What you do still works.'
+      : 'The server is out of reach. Drafts are kept; it goes on by itself.'}
   </div>`;
 }

@@ -18,7 +18,8 @@ export function SignIn() {
     setBusy(true);
     setError(null);
     try {
-      await signIn({ email: form.email.trim(), password: form.password, ...(form.tenant && { tenant: Number(form.tenant) }) });
+      await signIn({ email: form.email.trim(), password: form.password,
+        ...(form.tenant && { tenant: Number(form.tenant) }) });
     } catch (failure) {
       if (/** @type {any} */ (failure).code === 'TENANT_REQUIRED') {
         const known = /** @type {any} */ (failure).details.tenants;
@@ -34,7 +35,8 @@ export function SignIn() {
     <form onSubmit=${submit}>
       <img src="/console/icon.svg" alt="" width="40" height="40" />
       <h1>Sign in to Atender</h1>
-      <${Field} label="E-mail"><input type="email" name="email" autocomplete="username" required autofocus value=${form.email}
+      <${Field} label="E-mail"><input type="email" name="email" autocomplete="username" required autofocus
+        value=${form.email}
         onInput=${set('email')} /><//>
       <${Field} label="Password"><input type="password" name="password" autocomplete="current-password" required
         value=${form.password} onInput=${set('password')} /><//>

@@ -64,7 +64,8 @@ export function Composer({ of: c, thread }) {
     send(false);
   }}>
     <div class="composer-modes" role="group" aria-label="What is written">
-      <button type="button" aria-pressed=${!note} disabled=${archived} onClick=${() => focusComposer('outbound')}>Reply</button>
+      <button type="button" aria-pressed=${!note} disabled=${archived}
+        onClick=${() => focusComposer('outbound')}>Reply</button>
       <button type="button" aria-pressed=${note} onClick=${() => focusComposer('note')}>Note</button>
       <span class="muted small composer-to">${archived ? 'Archived: only notes can be added'
         : note ? 'Only colleagues see it' : `To ${c.contact.name ?? c.contact.email ?? 'the customer'}`}</span>

@@ -55,5 +55,6 @@ export function Conversation({ id }) {
 
 /** Skeletons, after a moment: CSS brings them in late. */
 function Waiting() {
-  return html`<div class="conversation late"><${Skeleton} rows=${1} class="head-skeleton" /><${Skeleton} rows=${4} /></div>`;
+  return html`<div class="conversation late"><${Skeleton} rows=${1} class="head-skeleton" /><${Skeleton} rows=${4}
+    /></div>`;
 }

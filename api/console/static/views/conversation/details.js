@@ -13,7 +13,8 @@ export function Details({ of: c, onClose }) {
   const { contact } = c;
   return html`<${Dialog} title="Details" side onClose=${onClose}>
     <${Facts} title="Contact" rows=${[
-      ['Name', contact.name], ['E-mail', contact.email], ['Phone', contact.phone], ...Object.entries(contact.customFields ?? {}),
+      ['Name', contact.name], ['E-mail', contact.email], ['Phone', contact.phone],
+        ...Object.entries(contact.customFields ?? {}),
     ]} />
     <${Facts} title="Conversation" rows=${[
       ['Number', `#${c.number}`], ['Reference', c.externalReference], ['Channel', channelName(c.channel)],
@@ -22,17 +23,21 @@ export function Details({ of: c, onClose }) {
       ['Resolved', c.resolvedAt && exact(c.resolvedAt)], ['Archived', c.archivedAt && exact(c.archivedAt)],
       ['Snoozed until', c.snoozedUntil && exact(c.snoozedUntil)],
     ]} />
-    ${c.previousConversationId && html`<p><a href=${to('inbox', c.previousConversationId)}>The conversation before this one</a></p>`}
+    ${c.previousConversationId && html`<p><a
+      href=${to('inbox', c.previousConversationId)}>The conversation before this one</a></p>`}
     ${!!c.sla?.metrics.length && html`<section class="facts"><h3>SLA</h3>
       <table class="table small"><thead><tr><th>Clock</th><th>State</th><th>Next</th></tr></thead>
         <tbody>${c.sla.metrics.map((m) => html`<tr key=${m.metric + m.cycle}>
           <td>${METRICS[m.metric]}<span class="muted block">${m.policyName}</span></td>
           <td>${m.state.replace('_', ' ')}${m.outcome && `, ${m.outcome}`}</td>
-          <td>${m.outcome ? '' : m.paused ? 'paused' : nextTripwire(m) && exact(/** @type {any} */ (nextTripwire(m)).at)}</td>
+          <td>${m.outcome ? '' : m.paused ? 'paused' : nextTripwire(m)
+            && exact(/** @type {any} */ (nextTripwire(m)).at)}</td>
         </tr>`)}</tbody></table></section>`}
     <${Facts} title="Custom fields" rows=${Object.entries(c.customFields ?? {})} />
-    <${Facts} title="Metadata" rows=${Object.entries(c.metadata ?? {}).map(([k, v]) => [k, typeof v === 'object' ? JSON.stringify(v) : v])} />
-    <${Facts} title="Identifiers" rows=${[['Conversation', c.id], ['Contact', contact.id], ['Version', c.version]]} mono />
+    <${Facts} title="Metadata" rows=${Object.entries(c.metadata
+      ?? {}).map(([k, v]) => [k, typeof v === 'object' ? JSON.stringify(v) : v])} />
+    <${Facts} title="Identifiers" rows=${[['Conversation', c.id], ['Contact', contact.id], ['Version', c.version]]}
+      mono />
     ${workflowUrl(c.id) && html`<p><a href=${workflowUrl(c.id)} target="_blank" rel="noopener">
       <${Icon} name="link" /> Workflow in Temporal UI</a></p>`}
   <//>`;

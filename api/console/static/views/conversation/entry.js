@@ -19,7 +19,8 @@ const ICONS = {
 /** @param {import('../../types.js').Actor} actor */
 export function who(actor) {
   if (actor.type === 'system') return 'Atender';
-  const name = actor.id && actor.id === me.value?.id ? 'You' : actor.name || { customer: 'The customer', api_key: 'An API key' }[/** @type {'customer'} */ (actor.type)] || 'Somebody';
+  const name = actor.id && actor.id === me.value?.id ? 'You' : actor.name
+    || { customer: 'The customer', api_key: 'An API key' }[/** @type {'customer'} */ (actor.type)] || 'Somebody';
   return actor.via && actor.type !== 'customer' ? `${name}, via ${actor.via.name}` : name;
 }
 
@@ -37,11 +38,13 @@ export function what(e, nowMs) {
     case 'unsnoozed': return `woke the conversation${byMessage}`;
     case 'resolved': return 'resolved the conversation';
     case 'reopened': return `reopened the conversation${byMessage}`;
-    case 'archived': return 'archived the conversation';
+    case 'archived': return d.cause === 'auto_archive' ? 'archived the conversation: it was done for long enough'
+      : 'archived the conversation';
     case 'assigned': return assigned(d);
     case 'tag_added': return `added tag ${d.tag}`;
     case 'tag_removed': return `removed tag ${d.tag}`;
-    case 'edited': return `changed ${list((d.fields ?? []).map((/** @type {string} */ f) => FIELDS[f] ?? f)) || 'the conversation'}`;
+    case 'edited': return `changed ${list((d.fields ?? []).map((/** @type {string} */ f) => FIELDS[f] ?? f))
+      || 'the conversation'}`;
     default: return e.kind.startsWith('sla') ? sla(e) : e.kind.replaceAll('_', ' ');
   }
 }
@@ -52,7 +55,8 @@ const FIELDS = { subject: 'the subject', customFields: 'custom fields', contact:
 /** @param {Record<string, any>} d */
 function assigned({ from = {}, to: target = {} }) {
   const parts = [];
-  if (from.assigneeId !== target.assigneeId) parts.push(target.assigneeId ? `to ${nameOf(target.assigneeId)}` : 'to nobody');
+  if (from.assigneeId !== target.assigneeId) parts.push(target.assigneeId ? `to ${nameOf(target.assigneeId)}`
+    : 'to nobody');
   if (from.teamId !== target.teamId) parts.push(target.teamId ? `to the team ${nameOf(target.teamId)}` : 'to no team');
   return `assigned the conversation ${list(parts)}`;
 }
@@ -61,7 +65,8 @@ function assigned({ from = {}, to: target = {} }) {
 function sla(e) {
   const d = e.data ?? {};
   const metric = METRICS[/** @type {'resolution'} */ (d.metric)] ?? 'SLA';
-  const state = { at_risk: 'at risk', urgent: 'urgent', breached: 'breached' }[/** @type {'urgent'} */ (d.state)] ?? 'changed';
+  const state = { at_risk: 'at risk', urgent: 'urgent', breached: 'breached' }[/** @type {'urgent'} */ (d.state)]
+    ?? 'changed';
   return `${metric}${d.policyName ? ` (${d.policyName})` : ''}: ${state}`;
 }
 
@@ -71,8 +76,10 @@ export function Entry({ of: e, conversation: c }) {
   const tone = e.kind.startsWith('sla') ? (e.data?.state === 'breached' ? 'danger' : 'warn') : '';
   return html`<div class=${`entry ${tone}`}>
     <${Icon} name=${dock ? 'dock' : ICONS[e.kind] ?? 'clock'} />
-    <span><span class="entry-who">${who(e.actor)}</span>${e.kind.startsWith('sla') ? ': ' : dock ? ': ' : ' '}${what(e, now.value)}
-      ${e.kind === 'created' && c.previousConversationId && html`, continuing <a href=${to('inbox', c.previousConversationId)}>an
+    <span><span class="entry-who">${who(e.actor)}</span>${e.kind.startsWith('sla') ? ': ' : dock ? ': '
+      : ' '}${what(e, now.value)}
+      ${e.kind === 'created' && c.previousConversationId
+        && html`, continuing <a href=${to('inbox', c.previousConversationId)}>an
         archived one</a>`}</span>
     <time datetime=${e.createdAt} title=${exact(e.createdAt)}>${moment(e.createdAt, now.value)}</time>
   </div>`;

@@ -26,18 +26,18 @@ const opened = (name) => ({
 export function Head({ of: c, write }) {
   return html`<header class="head">
     <div class="head-top">
-      <button type="button" class="icon-button back" aria-label="Back to the list" onClick=${() => go(to('inbox', filterQuery()))}>
+      <button type="button" class="icon-button back" aria-label="Back to the list"
+        onClick=${() => go(to('inbox', filterQuery()))}>
         <${Icon} name="back" /></button>
-      <div class="head-title">
-        <h1 title=${c.subject}>${c.subject || 'No subject'}</h1>
-        <button type="button" class="head-contact" title="Details" onClick=${() => { menu.value = 'details'; }}>
-          <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
-          <span>${c.contact.name ?? c.contact.email ?? 'Somebody'}</span>
-          <span class="muted">#${c.number} · ${channelName(c.channel)}</span>
-        </button>
-      </div>
+      <h1 title=${c.subject}>${c.subject || 'No subject'}</h1>
       <${Verbs} of=${c} write=${write} />
     </div>
+    <button type="button" class="head-contact" title="Details (i)" onClick=${() => { menu.value = 'details'; }}>
+      <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
+      <span>${c.contact.name ?? c.contact.email ?? 'Somebody'}</span>
+      <span class="muted head-email">${c.contact.name ? c.contact.email : ''}</span>
+      <span class="muted head-number">#${c.number} · ${channelName(c.channel)}</span>
+    </button>
     <div class="head-facts">
       <${StatusBadge} of=${c} />
       <${SlaBadge} of=${c} long />
@@ -65,7 +65,8 @@ function Verbs({ of: c, write }) {
       <${Icon} name="check" /><span class="wide-only">Resolve</span></button>`}
     ${write && c.status === 'done' && html`<button type="button" disabled=${waits} title="Reopen (e)"
       onClick=${() => reopen(c.id)}><${Icon} name="reopen" /><span class="wide-only">Reopen</span></button>`}
-    <${Picker} label="More" align="end" class="icon-button" choices=${more} onChoose=${(/** @type {string} */ v) => choose(c, v)}
+    <${Picker} label="More" align="end" class="icon-button" choices=${more}
+      onChoose=${(/** @type {string} */ v) => choose(c, v)}
       ...${opened('more')}><${Icon} name="down" /><//>
     <button type="button" class="icon-button" aria-pressed=${docksOpen.value} aria-label="Docks" title="Docks (d)"
       onClick=${toggleDocks}><${Icon} name="dock" /></button>
@@ -90,7 +91,8 @@ function Assignment({ of: c, write }) {
     .sort((a, b) => Number(b.id === mine) - Number(a.id === mine) || a.name.localeCompare(b.name));
   return html`
     <${Picker} label="Assignee" searchable choices=${[
-      ...people.map((a) => ({ value: a.id, label: a.id === mine ? `${a.name} (me)` : a.name, chosen: a.id === c.assigneeId })),
+      ...people.map((a) => ({ value: a.id, label: a.id === mine ? `${a.name} (me)` : a.name,
+        chosen: a.id === c.assigneeId })),
       { value: '', label: 'Nobody', chosen: !c.assigneeId },
     ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { assigneeId: v || null })} ...${opened('assign')}>
       <${Icon} name="user" />${nameOf(c.assigneeId)}<//>
@@ -105,7 +107,8 @@ function Assignment({ of: c, write }) {
 function Tags({ of: c, write }) {
   return html`<span class="tags">
     ${c.tags.map((tag) => html`<span key=${tag} class="tag">${tag}${write && html`
-      <button type="button" aria-label=${`Remove tag ${tag}`} onClick=${() => removeTag(c.id, tag)}><${Icon} name="close" /></button>`}
+      <button type="button" aria-label=${`Remove tag ${tag}`} onClick=${() => removeTag(c.id, tag)}><${Icon}
+        name="close" /></button>`}
     </span>`)}
     ${write && html`<${Picker} label="Add a tag" searchable stay
       choices=${tags.value.map((t) => ({ value: t.name, label: t.name, chosen: c.tags.includes(t.name) }))}

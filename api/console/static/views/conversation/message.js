@@ -48,7 +48,8 @@ function Formatted({ of: m }) {
   const length = (m.html ?? '').length;
   const source = `/v1/conversations/${m.conversationId}/messages/${m.id}/html${images ? '?images=1' : ''}`;
   return html`<div class="formatted">
-    <iframe ref=${frame} class=${cx(tall ? 'tall' : length < 600 ? 'low' : '')} sandbox="" referrerpolicy="no-referrer" loading="lazy"
+    <iframe ref=${frame} class=${cx(tall ? 'tall' : length < 600 ? 'low' : '')} sandbox=""
+      referrerpolicy="no-referrer" loading="lazy"
       title="Message as it was sent" src=${source}></iframe>
     <div class="formatted-foot">
       ${remote && !images && html`<button type="button" class="link small" onClick=${() => setImages(true)}>

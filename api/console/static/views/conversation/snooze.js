@@ -5,7 +5,9 @@ import { snooze } from '../../store/actions.js';
 import { Icon } from '../../ui/icons.js';
 import { Picker } from '../../ui/picker.js';
 
-/** @param {{of: import('../../types.js').Conversation, disabled: boolean, open: boolean, onOpen: (open: boolean) => void}} props */
+/**
+ * @param {{of: import('../../types.js').Conversation, disabled: boolean, open: boolean, onOpen: (open: boolean) => void}} props
+ */
 export function SnoozePicker({ of: c, disabled, open, onOpen }) {
   const presets = snoozePresets(new Date(now.value));
   return html`<${Picker} label="Snooze (z)" align="end" class="" disabled=${disabled} open=${open} onOpen=${onOpen}

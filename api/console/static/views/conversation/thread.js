@@ -7,7 +7,9 @@ import { Message, Outgoing } from './message.js';
 /** Nearer to the end than this, in px, the thread follows what is new. */
 const NEAR = 120;
 
-/** @param {{of: import('../../types.js').Conversation, thread: ReturnType<typeof import('../../store/thread.js').openThread>}} props */
+/**
+ * @param {{of: import('../../types.js').Conversation, thread: ReturnType<typeof import('../../store/thread.js').openThread>}} props
+ */
 export function Thread({ of: c, thread }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const atEnd = useRef(true);
@@ -36,14 +38,19 @@ export function Thread({ of: c, thread }) {
       ${thread.error.value && html`<${Failed} error=${thread.error.value} what="The thread could not be read."
         retry=${thread.load} />`}
       ${items.map((item, i) => ('message' in item
-        ? html`<${Message} key=${item.key} of=${item.message} conversation=${c} follows=${follows(items[i - 1], item)} />`
+        ? html`<${Message} key=${item.key} of=${item.message} conversation=${c} follows=${follows(items[i - 1], item)}
+          />`
         : html`<${Entry} key=${item.key} of=${item.entry} conversation=${c} />`))}
       ${sending.map((s) => html`<${Outgoing} key=${s.key} of=${s} thread=${thread} />`)}
     </div>
   </div>`;
 }
 
-/** Whether a message continues the one before it: same author, same kind, within five minutes. @param {any} before @param {any} item */
+/**
+ * Whether a message continues the one before it: same author, same kind, within five minutes.
+ * @param {any} before
+ * @param {any} item
+ */
 function follows(before, item) {
   const a = before?.message;
   const b = item.message;

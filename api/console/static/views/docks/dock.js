@@ -42,7 +42,8 @@ export function Dock({ dock, conversationId, visible }) {
     wanted.current = visible && !!conversationId;
     if (!host) return;
     // One after the other: a host that is on its way does not look twice at where it should be.
-    Promise.resolve(conversationId ? host.setConversation(conversationId) : undefined).finally(() => host.setVisible(wanted.current));
+    Promise.resolve(conversationId ? host.setConversation(conversationId)
+      : undefined).finally(() => host.setVisible(wanted.current));
   }, [host, conversationId, visible]);
 
   const version = conversationId ? conversation(conversationId).value?.version : undefined;
@@ -57,8 +58,10 @@ export function Dock({ dock, conversationId, visible }) {
     host?.setAppearance({ theme: shown.value });
   }, [host, theme.value, shown.value]);
 
-  return html`<div class="dock" role="tabpanel" id=${`dock-${dock.id}`} aria-labelledby=${`tab-${dock.id}`} hidden=${!visible}>
-    ${error && html`<${Failed} error=${{ message: 'Its script was not loaded.' }} what=${`${dock.name} cannot be shown.`}
+  return html`<div class="dock" role="tabpanel" id=${`dock-${dock.id}`} aria-labelledby=${`tab-${dock.id}`}
+    hidden=${!visible}>
+    ${error && html`<${Failed} error=${{ message: 'Its script was not loaded.' }}
+      what=${`${dock.name} cannot be shown.`}
       retry=${() => setTries(tries + 1)} />`}
     <div ref=${element}></div>
   </div>`;
@@ -69,7 +72,8 @@ export function Dock({ dock, conversationId, visible }) {
  * @param {string} action @param {Record<string, any>} params @returns {{todo: string, done: string}}
  */
 function words(action, params) {
-  const to = [params.agentId ? nameOf(params.agentId) : params.agentEmail, params.teamId ? nameOf(params.teamId) : params.teamName]
+  const to = [params.agentId ? nameOf(params.agentId) : params.agentEmail,
+    params.teamId ? nameOf(params.teamId) : params.teamName]
     .filter(Boolean).join(', ');
   const until = params.until ? moment(params.until) : 'later';
   switch (action) {
@@ -85,7 +89,7 @@ function words(action, params) {
 /** @param {{dock: any, action: string, params: Record<string, any>, context: any, signal: AbortSignal}} question */
 function confirmed({ dock, action, params, signal }) {
   return ask({
-    title: `${dock.name} asks you`, confirm: 'Allow', text: `It wants to ${words(action, params).todo}`,
+    title: `${dock.name} asks you`, confirm: 'Allow', careful: true, text: `It wants to ${words(action, params).todo}`,
     quote: action === 'sendMessage' ? String(params.text ?? params.html ?? '') : undefined,
   }, signal);
 }
@@ -98,5 +102,6 @@ function announce(notice) {
       text: `What it asked for waits for the server: ${words(notice.action, notice.params ?? {}).todo}` });
   }
   const who = notice.agent?.id === me.peek()?.id ? 'You' : notice.agent?.name ?? 'Somebody';
-  return notify({ title: notice.dock.name, text: `${who} ${words(notice.action, notice.params ?? {}).done}.`, stays: 6000 });
+  return notify({ title: notice.dock.name, text: `${who} ${words(notice.action, notice.params ?? {}).done}.`,
+    stays: 6000 });
 }

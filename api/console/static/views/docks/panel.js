@@ -14,14 +14,17 @@ import { useResource } from '../../lib/resource.js';
 import { Dock } from './dock.js';
 import { Splitter, useWidth } from './splitter.js';
 
-/** @typedef {{id: string, name: string, icon: string, url: string, actions: string[], confirm: string[]}} VisibleDock */
+/**
+ * @typedef {{id: string, name: string, icon: string, url: string, actions: string[], confirm: string[]}} VisibleDock
+ */
 
 /**
  * @param {{id: string | null, visible: boolean, onClose: () => void}} props id: the conversation
  */
 export function DockPanel({ id, visible, onClose }) {
   const docks = useResource(id && may('docks:read') ? ['docks', id] : null,
-    async (signal) => /** @type {VisibleDock[]} */ ((await api.get(`/v1/conversations/${id}/docks`, undefined, signal)).data));
+    async (signal) => /** @type {VisibleDock[]} */ ((await api.get(`/v1/conversations/${id}/docks`, undefined,
+      signal)).data));
   const [active, setActive] = useState(/** @type {string | null} */ (recall('docks.active', null)));
   const [opened, setOpened] = useState(/** @type {VisibleDock[]} */ ([]));
   const [shown, setShown] = useState(/** @type {VisibleDock[]} */ ([]));
@@ -39,18 +42,22 @@ export function DockPanel({ id, visible, onClose }) {
     setActive(dock);
     remember('docks.active', dock);
   };
-  return html`<aside class=${cx('docks', !visible && 'closed')} aria-label="Docks" style=${{ '--docks-width': `${width}px` }}>
+  return html`<aside class=${cx('docks', !visible && 'closed')} aria-label="Docks"
+    style=${{ '--docks-width': `${width}px` }}>
     <${Splitter} width=${width} onWidth=${setWidth} />
     <header class="docks-head">
       <div class="docks-tabs" role="tablist" aria-label="Docks" onKeyDown=${arrows}>
-        ${shown.map((d) => html`<button key=${d.id} type="button" role="tab" id=${`tab-${d.id}`} aria-controls=${`dock-${d.id}`}
+        ${shown.map((d) => html`<button key=${d.id} type="button" role="tab" id=${`tab-${d.id}`}
+          aria-controls=${`dock-${d.id}`}
           aria-selected=${d.id === current?.id} tabindex=${d.id === current?.id ? 0 : -1} onClick=${() => choose(d.id)}>
           <${DockIcon} icon=${d.icon} />${d.name}</button>`)}
       </div>
-      <button type="button" class="icon-button" aria-label="Close docks" title="Close (d)" onClick=${onClose}><${Icon} name="close" /></button>
+      <button type="button" class="icon-button" aria-label="Close docks" title="Close (d)" onClick=${onClose}><${Icon}
+        name="close" /></button>
     </header>
     <div class="docks-body">
-      ${docks.error && docks.error.status !== 404 && html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`}
+      ${docks.error && docks.error.status !== 404
+        && html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`}
       ${docks.waiting && !shown.length && html`<${Skeleton} rows=${3} />`}
       ${docks.data && !docks.data.length && html`<${None} />`}
       ${opened.map((d) => html`<${Dock} key=${d.id} dock=${d} conversationId=${id}
@@ -60,7 +67,8 @@ export function DockPanel({ id, visible, onClose }) {
 }
 
 function None() {
-  return html`<${Empty} icon="dock" text="Docks show your own tools beside the conversation. There is none for this one.">
+  return html`<${Empty} icon="dock"
+    text="Docks show your own tools beside the conversation. There is none for this one.">
     ${may('docks:write') && html`<a class="button" href=${to('settings', 'docks')}>Add a dock</a>`}<//>`;
 }
 

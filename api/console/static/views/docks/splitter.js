@@ -39,7 +39,8 @@ export function Splitter({ width, onWidth }) {
     e.stopPropagation();
     onWidth(width + step);
   };
-  return html`<div class="splitter" role="separator" aria-orientation="vertical" aria-label="Width of the docks" tabindex="0"
+  return html`<div class="splitter" role="separator" aria-orientation="vertical" aria-label="Width of the docks"
+    tabindex="0"
     aria-valuenow=${width} aria-valuemin=${LEAST} aria-valuemax=${MOST} onPointerDown=${down} onKeyDown=${key}
     onDblClick=${() => onWidth(USUAL)}></div>`;
 }

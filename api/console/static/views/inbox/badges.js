@@ -1,6 +1,7 @@
 /** What a conversation's state looks like: its status, its SLA with the time left, its snooze. */
 import { html } from '../../lib/html.js';
 import { countdown, exact, moment, now } from '../../lib/time.js';
+import { resumesAt } from '../../store/hours.js';
 import { Icon } from '../../ui/icons.js';
 
 /** @typedef {import('../../types.js').Conversation} Conversation */
@@ -31,7 +32,8 @@ export function leading(c) {
 /** The next tripwire that was not passed yet. @param {SlaMetric} m */
 export function nextTripwire(m) {
   const all = [
-    { name: 'at risk', at: m.dueAt.atRisk }, { name: 'urgent', at: m.dueAt.urgent }, { name: 'breach', at: m.dueAt.breached },
+    { name: 'at risk', at: m.dueAt.atRisk }, { name: 'urgent', at: m.dueAt.urgent },
+      { name: 'breach', at: m.dueAt.breached },
   ];
   const next = all.slice(STATES[m.state].passed).find((t) => t.at);
   return next && /** @type {{name: string, at: string}} */ (next);
@@ -40,15 +42,16 @@ export function nextTripwire(m) {
 /**
  * Time left to the next tripwire, time since a breach, or until when the clock stands still.
  * @param {SlaMetric} m
+ * @param {Conversation} c
  * @param {number} nowMs
  */
-export function timeLeft(m, nowMs) {
+export function timeLeft(m, c, nowMs) {
   if (m.state === 'breached') {
     return m.dueAt.breached ? `+${countdown(nowMs - Date.parse(m.dueAt.breached))}` : '';
   }
   const next = nextTripwire(m);
   if (m.paused) {
-    const resumes = /** @type {any} */ (m).pausedUntil;
+    const resumes = resumesAt(c, nowMs);
     return resumes ? `paused until ${moment(resumes, nowMs)}` : 'paused';
   }
   return next ? countdown(Date.parse(next.at) - nowMs) : '';
@@ -61,7 +64,8 @@ export function SlaBadge({ of, long }) {
   if (!metric) {
     if (!long) return null;
     const { word, tone } = STATES[of.sla.state];
-    return html`<span class=${`sla ${tone}`}><i class="shape" />${of.sla.state === 'ok' ? 'SLA met' : `SLA: ${word}`}</span>`;
+    return html`<span class=${`sla ${tone}`}><i class="shape"
+      />${of.sla.state === 'ok' ? 'SLA met' : `SLA: ${word}`}</span>`;
   }
   const { word, tone } = STATES[metric.state];
   const next = nextTripwire(metric);
@@ -70,7 +74,7 @@ export function SlaBadge({ of, long }) {
     + (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
   return html`<span class=${`sla ${metric.paused ? 'plain' : tone} ${metric.state}`} title=${title}>
     <i class="shape" /><span>${long ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
-    <span class="figures">${timeLeft(metric, now.value)}</span>
+    <span class="figures">${timeLeft(metric, of, now.value)}</span>
   </span>`;
 }
 

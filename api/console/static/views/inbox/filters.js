@@ -9,7 +9,8 @@ import { Picker } from '../../ui/picker.js';
 /** @typedef {import('../../store/list.js').Filter} Filter */
 
 /** @type {Filter} */
-const DEFAULTS = { status: 'active', assignee: '', team: '', channel: '', tag: '', sla: '', turn: '', sort: '-updatedAt', q: '' };
+const DEFAULTS = { status: 'active', assignee: '', team: '', channel: '', tag: '', sla: '', turn: '',
+  sort: '-updatedAt', q: '' };
 
 const VIEWS = [['active', 'Open'], ['snoozed', 'Snoozed'], ['done', 'Done'], ['any', 'All']];
 
@@ -19,7 +20,8 @@ const SORTS = [['-updatedAt', 'Latest change'], ['createdAt', 'Oldest first'], [
 export function currentFilter() {
   const { query } = route.value;
   const filter = { ...DEFAULTS };
-  for (const key of Object.keys(DEFAULTS)) filter[/** @type {keyof Filter} */ (key)] = query.get(key) ?? DEFAULTS[/** @type {keyof Filter} */ (key)];
+  for (const key of Object.keys(DEFAULTS)) filter[/** @type {keyof Filter} */ (key)] = query.get(key)
+    ?? DEFAULTS[/** @type {keyof Filter} */ (key)];
   if (filter.status === 'any') filter.status = '';
   return filter;
 }
@@ -42,6 +44,8 @@ function choose(change) {
 
 export function Filters() {
   const filter = currentFilter();
+  const [more, setMore] = useState(false);
+  const wide = more || filter.channel || filter.turn;
   const status = filter.status || 'any';
   return html`<div class="filters">
     <${Search} q=${filter.q} />
@@ -56,19 +60,25 @@ export function Filters() {
     </div>
     <div class="filter-row chips">
       <${Chip} label="Assignee" value=${filter.assignee} name="assignee" choices=${[
-        { value: 'me', label: 'Me' }, ...agents.value.filter((a) => a.isActive).map((a) => ({ value: a.id, label: a.name })),
+        { value: 'me', label: 'Me' }, ...agents.value.filter((a) => a.isActive).map((a) =>
+          ({ value: a.id, label: a.name })),
       ]} />
-      <${Chip} label="Team" value=${filter.team} name="team" choices=${teams.value.map((t) => ({ value: t.id, label: t.name }))} />
-      <${Chip} label="Tag" value=${filter.tag} name="tag" choices=${tags.value.map((t) => ({ value: t.name, label: t.name }))} />
+      <${Chip} label="Team" value=${filter.team} name="team"
+        choices=${teams.value.map((t) => ({ value: t.id, label: t.name }))} />
+      <${Chip} label="Tag" value=${filter.tag} name="tag"
+        choices=${tags.value.map((t) => ({ value: t.name, label: t.name }))} />
       <${Chip} label="SLA" value=${filter.sla} name="sla" choices=${[
-        { value: 'breached', label: 'Breached' }, { value: 'urgent', label: 'Urgent' }, { value: 'at_risk', label: 'At risk' },
+        { value: 'breached', label: 'Breached' }, { value: 'urgent', label: 'Urgent' },
+          { value: 'at_risk', label: 'At risk' },
         { value: 'ok', label: 'On time' },
       ]} />
-      <${Chip} label="Channel" value=${filter.channel} name="channel"
+      ${!wide && html`<button type="button" class="chip" aria-label="More filters" title="More filters"
+        onClick=${() => setMore(true)}>…</button>`}
+      ${wide && html`<${Chip} label="Channel" value=${filter.channel} name="channel"
         choices=${Object.entries(CHANNELS).map(([value, label]) => ({ value, label }))} />
       <${Chip} label="Turn" value=${filter.turn} name="turn" choices=${[
         { value: 'pending', label: 'Ours' }, { value: 'engaged', label: "The customer's" },
-      ]} />
+      ]} />`}
     </div>
   </div>`;
 }
@@ -96,7 +106,8 @@ function Search({ q }) {
   useKeys({ '/': () => field.current?.focus() });
   return html`<div class="search" role="search">
     <${Icon} name="search" />
-    <input ref=${field} type="search" placeholder="Search conversations" aria-label="Search subject, name, e-mail or number"
+    <input ref=${field} type="search" placeholder="Search conversations"
+      aria-label="Search subject, name, e-mail or number"
       value=${text} onInput=${(/** @type {any} */ e) => setText(e.target.value)}
       onKeyDown=${(/** @type {KeyboardEvent} */ e) => {
         if (e.key !== 'Escape') return;

@@ -40,7 +40,8 @@ export function List() {
 
   const ids = list.ids.value;
   const waiting = list.waiting.value;
-  return html`<div class="list-box" onPointerEnter=${(/** @type {PointerEvent} */ e) => e.pointerType === 'mouse' && list.hold(true)}
+  return html`<div class="list-box"
+    onPointerEnter=${(/** @type {PointerEvent} */ e) => e.pointerType === 'mouse' && list.hold(true)}
     onPointerLeave=${() => list.hold(false)}>
     ${waiting > 0 && html`<button type="button" class="list-news" onClick=${list.settle}>
       <${Icon} name="refresh" /> ${waiting === 1 ? '1 update' : `${waiting} updates`}</button>`}
@@ -57,8 +58,10 @@ function Nothing({ filter }) {
     return html`<${Empty} icon="search" text="No conversation matches.">
       <button type="button" onClick=${clearFilters}>Clear filters</button><//>`;
   }
-  const texts = { active: 'Nothing is open. All answered.', snoozed: 'Nothing is snoozed.', done: 'Nothing is done yet.' };
-  return html`<${Empty} icon="inbox" text=${texts[/** @type {'done'} */ (filter.status)] ?? 'There are no conversations yet.'}>
+  const texts = { active: 'Nothing is open. All answered.', snoozed: 'Nothing is snoozed.',
+    done: 'Nothing is done yet.' };
+  return html`<${Empty} icon="inbox"
+    text=${texts[/** @type {'done'} */ (filter.status)] ?? 'There are no conversations yet.'}>
     <a class="button" href=${to('inbox', { status: 'any' })}>Show all</a><//>`;
 }
 
@@ -103,7 +106,8 @@ function Rows({ ids }) {
 
   return html`<div ref=${box} class="list" onScroll=${measure}>
     <ul style=${{ height: `${ids.length * ROW}px` }} aria-label="Conversations">
-      ${ids.slice(range.from, range.to).map((id, i) => html`<li key=${id} style=${{ top: `${(range.from + i) * ROW}px` }}
+      ${ids.slice(range.from, range.to).map((id, i) =>
+        html`<li key=${id} style=${{ top: `${(range.from + i) * ROW}px` }}
         aria-setsize=${list.complete.value ? ids.length : -1} aria-posinset=${range.from + i + 1}>
         <${Row} id=${id} open=${id === open} at=${id === at} />
       </li>`)}
@@ -118,7 +122,8 @@ function Row({ id, open, at }) {
   const c = conversation(id).value;
   if (!c) return null;
   const unread = isUnread(c);
-  return html`<a class=${cx('row', open && 'open', at && 'at', unread && 'unread')} href=${to('inbox', id, filterQuery())}
+  return html`<a class=${cx('row', open && 'open', at && 'at', unread && 'unread')}
+    href=${to('inbox', id, filterQuery())}
     aria-current=${open ? 'true' : undefined} onFocus=${() => { cursor.value = id; }}>
     <span class="row-top">
       ${unread && html`<span class="dot" title="Unread"><span class="hidden">Unread</span></span>`}
@@ -129,7 +134,8 @@ function Row({ id, open, at }) {
     <span class="row-meta">
       ${c.status !== 'active' && html`<${StatusBadge} of=${c} />`}
       <${SlaBadge} of=${c} />
-      <span class="row-rest">${[channelName(c.channel), c.assigneeId && nameOf(c.assigneeId), !c.assigneeId && c.teamId && nameOf(c.teamId),
+      <span class="row-rest">${[channelName(c.channel), c.assigneeId && nameOf(c.assigneeId),
+        !c.assigneeId && c.teamId && nameOf(c.teamId),
         ...c.tags].filter(Boolean).join(' · ')}</span>
     </span>
   </a>`;

@@ -9,18 +9,23 @@ import { changed, FormFoot, useForm } from '../../ui/form.js';
 import { Badge, Check, Field, Loaded } from '../../ui/parts.js';
 import { Section, Table } from './section.js';
 
-/** @typedef {{channel: string, number: number, displayName: string, enabled: boolean, defaultTeamId: string|null}} Channel */
+/**
+ * @typedef {{channel: string, number: number, displayName: string, enabled: boolean, defaultTeamId: string|null}} Channel
+ */
 
 export function Channels() {
   const channels = useResource('channels', async () => (await api.get('/v1/channels')).data);
   const [edited, setEdited] = useState(/** @type {Channel | null} */ (null));
-  return html`<${Section} title="Channels" about="Where conversations come from. Your systems bring them in; nothing is connected here.">
+  return html`<${Section} title="Channels"
+    about="Where conversations come from. Your systems bring them in; nothing is connected here.">
     <${Loaded} of=${channels} what="The channels could not be read.">${(/** @type {Channel[]} */ list) => html`
       <${Table} label="Channels" head=${['Channel', 'Name', 'New conversations go to', '']} rows=${list.map((c) => ({
         key: c.channel, quiet: !c.enabled, onOpen: may('channels:write') ? () => setEdited(c) : undefined,
-        cells: [CHANNELS[/** @type {'email'} */ (c.channel)], c.displayName, nameOf(c.defaultTeamId, 'No team'), !c.enabled && html`<${Badge}>Off<//>`],
+        cells: [CHANNELS[/** @type {'email'} */ (c.channel)], c.displayName, nameOf(c.defaultTeamId, 'No team'),
+          !c.enabled && html`<${Badge}>Off<//>`],
       }))} />`}<//>
-    ${edited && html`<${ChannelDialog} channel=${edited} onClose=${() => setEdited(null)} onSaved=${channels.reload} />`}
+    ${edited && html`<${ChannelDialog} channel=${edited} onClose=${() => setEdited(null)} onSaved=${channels.reload}
+      />`}
   <//>`;
 }
 
@@ -36,10 +41,12 @@ function ChannelDialog({ channel, onClose, onSaved }) {
   });
   return html`<${Dialog} title=${channelName(channel.channel)} onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
-      <${Field} label="Name" error=${form.wrong('displayName')}><input required maxlength="200" value=${form.values.displayName}
+      <${Field} label="Name" error=${form.wrong('displayName')}><input required maxlength="200"
+        value=${form.values.displayName}
         onInput=${form.input('displayName')} /><//>
       <${Field} label="New conversations go to" error=${form.wrong('defaultTeamId')}>
-        <select value=${form.values.defaultTeamId ?? ''} onChange=${(/** @type {any} */ e) => form.put({ defaultTeamId: e.target.value || null })}>
+        <select value=${form.values.defaultTeamId ?? ''}
+          onChange=${(/** @type {any} */ e) => form.put({ defaultTeamId: e.target.value || null })}>
           <option value="">No team</option>
           ${teams.value.map((t) => html`<option key=${t.id} value=${t.id}>${t.name}</option>`)}</select><//>
       <${Check} label="Takes new conversations" checked=${form.values.enabled}

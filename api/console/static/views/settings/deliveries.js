@@ -15,7 +15,10 @@ import { EVENTS } from './webhook-form.js';
 /**
  * @typedef {object} Delivery
  * @property {string} id @property {string} webhookId @property {string} eventId @property {string} event
- * @property {string|null} conversationId @property {string} status @property {number} attempts @property {string|null} nextAttemptAt
+ * @property {string|null} conversationId
+ * @property {string} status
+ * @property {number} attempts
+ * @property {string|null} nextAttemptAt
  * @property {string|null} reason @property {string} createdAt @property {string|null} finishedAt
  * @property {import('./attempt.js').AttemptShape|null} lastAttempt
  * @property {import('./attempt.js').AttemptShape[]} [attemptLog] @property {any} [payload]
@@ -42,22 +45,29 @@ export function Deliveries({ id }) {
     setPages([...pages, ...page.data]);
     setNext(page.nextCursor);
   }, '');
-  const set = (/** @type {'status'|'event'} */ name) => (/** @type {any} */ e) => setFilter({ ...filter, [name]: e.target.value });
+  const set = (/** @type {'status'|'event'} */ name) => (/** @type {any} */ e) =>
+    setFilter({ ...filter, [name]: e.target.value });
   return html`<${Part} title="Deliveries" action=${html`<div class="part-tools">
       <select aria-label="Status" value=${filter.status} onChange=${set('status')}><option value="">Any status</option>
         ${Object.keys(TONES).map((s) => html`<option key=${s} value=${s}>${s}</option>`)}</select>
       <select aria-label="Event" value=${filter.event} onChange=${set('event')}><option value="">Any event</option>
         ${EVENTS.map((e) => html`<option key=${e} value=${e}>${e}</option>`)}</select>
-      <button type="button" class="icon-button" aria-label="Read again" title="Read again" onClick=${first.reload}><${Icon} name="refresh" /></button>
+      <button type="button" class="icon-button" aria-label="Read again" title="Read again"
+        onClick=${first.reload}><${Icon} name="refresh" /></button>
     </div>`}>
-    <${Loaded} of=${first} what="The log could not be read." rows=${5}>${(/** @type {Delivery[]} */ page) => (page.length || next ? html`
-      <${Table} label="Deliveries" head=${['Event', 'Status', 'Last answer', 'Attempts', 'When']} rows=${[...page, ...pages].map((d) => ({
+    <${Loaded} of=${first} what="The log could not be read."
+      rows=${5}>${(/** @type {Delivery[]} */ page) => (page.length || next ? html`
+      <${Table} label="Deliveries" head=${['Event', 'Status', 'Last answer', 'Attempts', 'When']}
+        rows=${[...page, ...pages].map((d) => ({
         key: d.id, onOpen: () => setOpened(d.id),
-        cells: [html`<code>${d.event}</code>`, html`<${Status} of=${d} />`, d.lastAttempt && html`<${Outcome} of=${d.lastAttempt} />`,
+        cells: [html`<code>${d.event}</code>`, html`<${Status} of=${d} />`,
+          d.lastAttempt && html`<${Outcome} of=${d.lastAttempt} />`,
           html`<span class="figures">${d.attempts}</span>`, html`<${Ago} at=${d.createdAt} />`],
       }))} />
-      ${next && html`<button type="button" onClick=${more}>Show more</button>`}` : html`<${Empty} text="No delivery matches." />`)}<//>
-    ${opened && html`<${DeliveryDialog} path=${`${path}/${opened}`} onClose=${() => setOpened(null)} onChanged=${first.reload} />`}
+      ${next && html`<button type="button" onClick=${more}>Show more</button>`}`
+        : html`<${Empty} text="No delivery matches." />`)}<//>
+    ${opened && html`<${DeliveryDialog} path=${`${path}/${opened}`} onClose=${() => setOpened(null)}
+      onChanged=${first.reload} />`}
   <//>`;
 }
 
@@ -82,17 +92,21 @@ function DeliveryDialog({ path, onClose, onChanged }) {
         <div><dt>Status</dt><dd><${Status} of=${d} />${d.reason && ` ${d.reason}`}</dd></div>
         <div><dt>webhook-id</dt><dd class="mono">${d.eventId}</dd></div>
         <div><dt>Delivery</dt><dd class="mono">${d.id}</dd></div>
-        ${d.conversationId && html`<div><dt>Conversation</dt><dd><a href=${to('inbox', d.conversationId)}>Open</a></dd></div>`}
+        ${d.conversationId && html`<div><dt>Conversation</dt><dd><a
+          href=${to('inbox', d.conversationId)}>Open</a></dd></div>`}
         <div><dt>Happened</dt><dd>${exact(d.createdAt)}</dd></div>
       </dl></section>
       <div class="part-tools">
-        ${may('webhooks:write') || may('webhooks:redeliver') ? html`<button type="button" disabled=${d.status === 'pending' || d.status === 'sending'}
+        ${may('webhooks:write') || may('webhooks:redeliver')
+          ? html`<button type="button" disabled=${d.status === 'pending' || d.status === 'sending'}
           onClick=${redeliver}><${Icon} name="refresh" />Deliver once more</button>` : null}
         <button type="button" onClick=${delivery.reload}>Read again</button>
       </div>
       <section class="facts"><h3>Attempts</h3>
-        ${d.attemptLog?.length ? d.attemptLog.toReversed().map((a) => html`<details key=${a.startedAt} class="attempt-line" open=${a === d.attemptLog?.at(-1)}>
-          <summary><span class="figures">#${a.number}</span> <${Outcome} of=${a} /> <span class="muted">${a.durationMs} ms, <${Ago} at=${a.startedAt} /></span></summary>
+        ${d.attemptLog?.length ? d.attemptLog.toReversed().map((a) =>
+          html`<details key=${a.startedAt} class="attempt-line" open=${a === d.attemptLog?.at(-1)}>
+          <summary><span class="figures">#${a.number}</span> <${Outcome} of=${a} /> <span
+            class="muted">${a.durationMs} ms, <${Ago} at=${a.startedAt} /></span></summary>
           <${AttemptBody} of=${a} /></details>`) : html`<p class="muted">None yet.</p>`}
       </section>
       ${d.payload ? html`

@@ -13,9 +13,19 @@ import { Add, Section, sure, Table } from './section.js';
 
 /**
  * @typedef {object} Dock
- * @property {string} id @property {string} name @property {string} url @property {string} icon @property {number} position
- * @property {boolean} isActive @property {string[]} actions @property {string[]} confirm @property {string[]} permissions
- * @property {string[]} frameOrigins @property {string[]} teamIds @property {string[]} channels @property {string[]} roles
+ * @property {string} id
+ * @property {string} name
+ * @property {string} url
+ * @property {string} icon
+ * @property {number} position
+ * @property {boolean} isActive
+ * @property {string[]} actions
+ * @property {string[]} confirm
+ * @property {string[]} permissions
+ * @property {string[]} frameOrigins
+ * @property {string[]} teamIds
+ * @property {string[]} channels
+ * @property {string[]} roles
  */
 
 export function Docks() {
@@ -30,7 +40,8 @@ export function Docks() {
     docks.reload();
   };
   const remove = async (/** @type {Dock} */ dock) => {
-    if (await sure({ title: `Delete ${dock.name}?`, text: 'It goes from every conversation. What it wrote stays.', confirm: 'Delete' },
+    if (await sure({ title: `Delete ${dock.name}?`, text: 'It goes from every conversation. What it wrote stays.',
+      confirm: 'Delete' },
       () => api.del(`/v1/docks/${dock.id}`), 'Dock deleted.')) {
       setEdited(null);
       changed();
@@ -42,22 +53,30 @@ export function Docks() {
     async () => setSecret(await api.post(`/v1/docks/${dock.id}/rotate-secret`)), '');
   };
 
-  return html`<${Section} title="Dashboard apps" action=${write && html`<${Add} onClick=${() => setEdited({})}>Add app<//>`}
-    about=${html`Docks: pages of your own beside a conversation. They are told what the agent looks at and can act on it.${' '}<a href="/docks" target="_blank">How to write one</a> · <a href="/docks/playground" target="_blank">Playground</a>`}>
+  return html`<${Section} title="Dashboard apps"
+    action=${write && html`<${Add} onClick=${() => setEdited({})}>Add app<//>`}
+    about=${html`Docks: pages of your own beside a conversation. They are told what the agent looks at and can act on
+      it.${' '}<a href="/docks" target="_blank">How to write one</a> · <a href="/docks/playground"
+        target="_blank">Playground</a>`}>
     <${Loaded} of=${docks} what="The docks could not be read.">${(/** @type {Dock[]} */ list) => (list.length ? html`
       <${Table} label="Dashboard apps" head=${['Name', 'URL', 'May', '']} rows=${list.map((d) => ({
         key: d.id, quiet: !d.isActive, onOpen: write ? () => setEdited(d) : undefined,
-        cells: [html`<span class="person"><${DockIcon} icon=${d.icon} />${d.name}</span>`, html`<code class="cut">${d.url}</code>`,
-          html`<span class="small">${d.actions.join(', ') || 'Read only'}</span>`, !d.isActive && html`<${Badge}>Off<//>`],
-      }))} />` : html`<${Empty} icon="dock" text="No app is installed. One that was written for Chatwoot works as it is.">
+        cells: [html`<span class="person"><${DockIcon} icon=${d.icon} />${d.name}</span>`,
+          html`<code class="cut">${d.url}</code>`,
+          html`<span class="small">${d.actions.join(', ') || 'Read only'}</span>`,
+            !d.isActive && html`<${Badge}>Off<//>`],
+      }))} />` : html`<${Empty} icon="dock"
+        text="No app is installed. One that was written for Chatwoot works as it is.">
         ${write && html`<${Add} onClick=${() => setEdited({})}>Add app<//>`}<//>`)}<//>
-    ${edited && html`<${DockDialog} dock=${edited} onClose=${() => setEdited(null)} onRemove=${remove} onRotate=${rotate}
+    ${edited && html`<${DockDialog} dock=${edited} onClose=${() => setEdited(null)} onRemove=${remove}
+      onRotate=${rotate}
       onSaved=${(/** @type {any} */ dock) => {
         setEdited(null);
         if (dock.secret) setSecret(dock);
         changed();
       }} />`}
-    ${secret && html`<${SecretDialog} title=${`Secret of ${secret.name}`} secret=${secret.secret} onClose=${() => setSecret(null)}
+    ${secret && html`<${SecretDialog} title=${`Secret of ${secret.name}`} secret=${secret.secret}
+      onClose=${() => setSecret(null)}
       note="With it the app's own back end verifies who is asking. It is shown this once; an app without a back end does not need it." />`}
   <//>`;
 }

@@ -22,16 +22,22 @@ export function Hours() {
   const [edited, setEdited] = useState(/** @type {Partial<OpeningHours> | null} */ (null));
   const write = may('opening-hours:write');
   const add = write && html`<${Add} onClick=${() => setEdited({})}>Add opening hours<//>`;
-  return html`<${Section} title="Opening hours" action=${add} about="When time counts, for SLA clocks and archiving. Without any, always.">
-    <${Loaded} of=${hours} what="The opening hours could not be read.">${(/** @type {OpeningHours[]} */ list) => (list.length ? html`
+  return html`<${Section} title="Opening hours" action=${add}
+    about="When time counts, for SLA clocks and archiving. Without any, always.">
+    <${Loaded} of=${hours} what="The opening hours could not be read.">${(/** @type {OpeningHours[]} */ list) =>
+      (list.length ? html`
       <${Table} label="Opening hours" head=${['Name', 'Hours', 'Open next', '']} rows=${list.map((h) => ({
         key: h.id, onOpen: write ? () => setEdited(h) : undefined,
-        cells: [html`${h.name}<span class="muted small block">${h.timeZone}${h.holidays && `, holidays ${h.holidays}`}</span>`,
-          html`<span class="small">${weekly(h.weekly).map((line) => html`<span key=${line} class="block">${line}</span>`)}</span>`,
-          html`<${Preview} key=${JSON.stringify(h)} load=${() => api.get(`/v1/opening-hours/${h.id}/preview`, { n: 1 })} zone=${h.timeZone} />`,
+        cells: [html`${h.name}<span class="muted small block">${h.timeZone}${h.holidays
+          && `, holidays ${h.holidays}`}</span>`,
+          html`<span class="small">${weekly(h.weekly).map((line) =>
+            html`<span key=${line} class="block">${line}</span>`)}</span>`,
+          html`<${Preview} key=${JSON.stringify(h)}
+            load=${() => api.get(`/v1/opening-hours/${h.id}/preview`, { n: 1 })} zone=${h.timeZone} />`,
           h.isDefault && html`<${Badge} tone="info">Default<//>`],
       }))} />
-      <${Assignments} title="Whose hours they are" path="/v1/opening-hours-assignments" field="openingHoursId" scope="opening-hours:write"
+      <${Assignments} title="Whose hours they are" path="/v1/opening-hours-assignments" field="openingHoursId"
+        scope="opening-hours:write"
         things=${list} about="Team and channel together win over the team, the team over the channel. Everything else goes by the default." />`
       : html`<${Empty} icon="calendar" text="There are no opening hours: time counts day and night.">${add}<//>`)}<//>
     ${edited && html`<${HoursDialog} hours=${edited} onClose=${() => setEdited(null)} onSaved=${() => {

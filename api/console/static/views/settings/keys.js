@@ -23,7 +23,8 @@ const BUNDLES = [
   { value: 'full_access', label: 'Full access' },
 ];
 
-const SURFACES = ['conversations', 'contacts', 'tags', 'webhooks', 'channels', 'teams', 'users', 'sla', 'opening-hours', 'docks',
+const SURFACES = ['conversations', 'contacts', 'tags', 'webhooks', 'channels', 'teams', 'users', 'sla',
+  'opening-hours', 'docks',
   'settings', 'analytics'];
 
 export function Keys() {
@@ -31,7 +32,8 @@ export function Keys() {
   const [making, setMaking] = useState(false);
   const [made, setMade] = useState(/** @type {any} */ (null));
   const [opened, setOpened] = useState(/** @type {ApiKey | null} */ (null));
-  return html`<${Section} title="API keys" about="A key is one system's way in. It fixes the tenant, and its scopes say what it may do."
+  return html`<${Section} title="API keys"
+    about="A key is one system's way in. It fixes the tenant, and its scopes say what it may do."
     action=${html`<${Add} onClick=${() => setMaking(true)}>Create key<//>`}>
     <${Loaded} of=${keys} what="The keys could not be read.">${(/** @type {ApiKey[]} */ list) => (list.length ? html`
       <${Table} label="API keys" head=${['Name', 'Begins with', 'Scopes', 'Last used', '']} rows=${list.map((k) => ({
@@ -39,7 +41,8 @@ export function Keys() {
         cells: [k.name, html`<code>${k.prefix}…</code>`, html`<span class="small">${k.scopes.join(', ')}</span>`,
           k.lastUsedAt ? html`<${Ago} at=${k.lastUsedAt} />` : html`<span class="muted">Never</span>`,
           k.revokedAt ? html`<${Badge} tone="danger">Revoked<//>` : !k.isActive && html`<${Badge}>Inactive<//>`],
-      }))} />` : html`<${Empty} icon="key" text="No system has a key yet."><${Add} onClick=${() => setMaking(true)}>Create key<//><//>`)}<//>
+      }))} />` : html`<${Empty} icon="key" text="No system has a key yet."><${Add}
+        onClick=${() => setMaking(true)}>Create key<//><//>`)}<//>
     ${making && html`<${NewKey} onClose=${() => setMaking(false)} onMade=${(/** @type {any} */ key) => {
       setMaking(false);
       setMade(key);
@@ -53,14 +56,17 @@ export function Keys() {
 
 /** @param {{onClose: () => void, onMade: (key: any) => void}} props */
 function NewKey({ onClose, onMade }) {
-  const form = useForm({ name: '', bundle: 'integration', scopes: /** @type {string[]} */ ([]) }, async ({ name, bundle, scopes }) => {
+  const form = useForm({ name: '', bundle: 'integration', scopes: /** @type {string[]} */ ([]) },
+    async ({ name, bundle, scopes }) => {
     onMade(await api.post('/v1/api-keys', { name, scopes: bundle ? [bundle] : scopes }));
   });
   const choices = SURFACES.flatMap((s) => ['read', 'write'].map((right) => `${s}:${right}`))
-    .concat('teams:manage').filter((scope) => may(scope)).map((scope) => ({ value: scope, label: html`<code>${scope}</code>` }));
+    .concat('teams:manage').filter((scope) => may(scope)).map((scope) =>
+      ({ value: scope, label: html`<code>${scope}</code>` }));
   return html`<${Dialog} title="New API key" wide onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
-      <${Field} label="Name" error=${form.wrong('name')} hint="Which system it is for."><input autofocus required maxlength="200"
+      <${Field} label="Name" error=${form.wrong('name')} hint="Which system it is for."><input autofocus required
+        maxlength="200"
         value=${form.values.name} onInput=${form.input('name')} /><//>
       <${Field} label="What it may do" error=${form.wrong('scopes')}>
         <select value=${form.values.bundle} onChange=${form.input('bundle')}>
@@ -75,9 +81,11 @@ function NewKey({ onClose, onMade }) {
 
 /** @param {{of: ApiKey, onClose: () => void, onChanged: () => void}} props */
 function Key({ of: key, onClose, onChanged }) {
-  const usage = useResource(['usage', key.id], async () => (await api.get(`/v1/api-keys/${key.id}/usage`, { days: 30 })).data);
+  const usage = useResource(['usage', key.id],
+    async () => (await api.get(`/v1/api-keys/${key.id}/usage`, { days: 30 })).data);
   const revoke = async () => {
-    if (await sure({ title: `Revoke ${key.name}?`, text: 'Whatever uses it is refused within seconds, for good.', confirm: 'Revoke' },
+    if (await sure({ title: `Revoke ${key.name}?`, text: 'Whatever uses it is refused within seconds, for good.',
+      confirm: 'Revoke' },
       () => api.del(`/v1/api-keys/${key.id}`), 'Key revoked.')) {
       onChanged();
       onClose();
@@ -92,11 +100,13 @@ function Key({ of: key, onClose, onChanged }) {
       ${key.revokedAt && html`<div><dt>Revoked</dt><dd><${Ago} at=${key.revokedAt} /></dd></div>`}
     </dl></section>
     <section class="facts"><h3>Requests, last 30 days</h3>
-      <${Loaded} of=${usage} what="The usage could not be read." rows=${3}>${(/** @type {any[]} */ rows) => html`<${Usage} rows=${rows} />`}<//>
+      <${Loaded} of=${usage} what="The usage could not be read."
+        rows=${3}>${(/** @type {any[]} */ rows) => html`<${Usage} rows=${rows} />`}<//>
     </section>
     <section class="facts"><h3>Try it</h3>
       <${Code} text=${`curl ${location.origin}/v1/me \\\n  -H 'Authorization: Bearer ${key.prefix}…'`} />
     </section>
-    ${!key.revokedAt && html`<footer class="dialog-foot"><button type="button" class="danger" onClick=${revoke}>Revoke</button></footer>`}
+    ${!key.revokedAt && html`<footer class="dialog-foot"><button type="button" class="danger"
+      onClick=${revoke}>Revoke</button></footer>`}
   <//>`;
 }

@@ -12,8 +12,14 @@ import { attempt, Part, Table } from './section.js';
 
 /**
  * @typedef {object} Replay
- * @property {string} id @property {'running'|'completed'|'cancelled'} status @property {string|null} reason @property {string} since
- * @property {string} until @property {string[]} events @property {boolean} onlyFailed @property {number} progress 0 to 1
+ * @property {string} id
+ * @property {'running'|'completed'|'cancelled'} status
+ * @property {string|null} reason
+ * @property {string} since
+ * @property {string} until
+ * @property {string[]} events
+ * @property {boolean} onlyFailed
+ * @property {number} progress 0 to 1
  * @property {number} queued @property {number} missing @property {string} createdAt @property {string|null} finishedAt
  */
 
@@ -36,12 +42,16 @@ export function Replays({ id, active }) {
     replays.reload();
   };
   return html`<${Part} title="Replays" about="Send past events once more, under their old ids."
-    action=${may('webhooks:write') && html`<button type="button" disabled=${!active || running} onClick=${() => setAsking(true)}>
+    action=${may('webhooks:write')
+      && html`<button type="button" disabled=${!active || running} onClick=${() => setAsking(true)}>
       <${Icon} name="refresh" />Replay…</button>`}>
-    <${Loaded} of=${replays} what="The replays could not be read." rows=${1}>${(/** @type {Replay[]} */ list) => (list.length ? html`
+    <${Loaded} of=${replays} what="The replays could not be read."
+      rows=${1}>${(/** @type {Replay[]} */ list) => (list.length ? html`
       <${Table} label="Replays" head=${['From', 'To', 'Progress', 'Sent', '']} rows=${list.map((r) => ({
-        key: r.id, cells: [exact(r.since), exact(r.until), html`<${Progress} of=${r} />`, html`<span class="figures">${r.queued.toLocaleString()}</span>`,
-          r.status === 'running' && may('webhooks:write') && html`<button type="button" onClick=${() => cancel(r)}>Cancel</button>`],
+        key: r.id, cells: [exact(r.since), exact(r.until), html`<${Progress} of=${r} />`,
+          html`<span class="figures">${r.queued.toLocaleString()}</span>`,
+          r.status === 'running' && may('webhooks:write')
+            && html`<button type="button" onClick=${() => cancel(r)}>Cancel</button>`],
       }))} />` : html`<p class="muted">None yet.</p>`)}<//>
     ${asking && html`<${ReplayDialog} id=${id} onClose=${() => setAsking(false)} onStarted=${() => {
       setAsking(false);
@@ -54,14 +64,17 @@ export function Replays({ id, active }) {
 function Progress({ of: r }) {
   const percent = Math.round(r.progress * 100);
   if (r.status !== 'running') {
-    return html`<${Badge} tone=${r.status === 'completed' ? 'ok' : 'plain'}>${r.status}<//>${r.reason && html`<span class="muted small"> ${r.reason}</span>`}`;
+    return html`<${Badge} tone=${r.status === 'completed' ? 'ok' : 'plain'}>${r.status}<//>${r.reason
+      && html`<span class="muted small"> ${r.reason}</span>`}`;
   }
-  return html`<span class="progress"><progress max="100" value=${percent} aria-label="Progress of the replay" /><span class="figures small">${percent} %</span></span>`;
+  return html`<span class="progress"><progress max="100" value=${percent} aria-label="Progress of the replay" /><span
+    class="figures small">${percent} %</span></span>`;
 }
 
 /** @param {{id: string, onClose: () => void, onStarted: () => void}} props */
 function ReplayDialog({ id, onClose, onStarted }) {
-  const form = useForm({ since: localInput(new Date(Date.now() - 24 * 3600_000)), until: localInput(new Date()), onlyFailed: true }, async (v) => {
+  const form = useForm({ since: localInput(new Date(Date.now() - 24 * 3600_000)), until: localInput(new Date()),
+    onlyFailed: true }, async (v) => {
     await api.post(`/v1/webhooks/${id}/replay`, {
       since: new Date(v.since).toISOString(), until: new Date(v.until).toISOString(), onlyFailed: v.onlyFailed,
     });
@@ -70,12 +83,15 @@ function ReplayDialog({ id, onClose, onStarted }) {
   return html`<${Dialog} title="Replay past events" onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
       <div class="form-pair">
-        <${Field} label="From" error=${form.wrong('since')}><input type="datetime-local" required value=${form.values.since} onInput=${form.input('since')} /><//>
-        <${Field} label="To" error=${form.wrong('until')}><input type="datetime-local" required value=${form.values.until} onInput=${form.input('until')} /><//>
+        <${Field} label="From" error=${form.wrong('since')}><input type="datetime-local" required
+          value=${form.values.since} onInput=${form.input('since')} /><//>
+        <${Field} label="To" error=${form.wrong('until')}><input type="datetime-local" required
+          value=${form.values.until} onInput=${form.input('until')} /><//>
       </div>
       <${Check} label="Only what failed for good or was cancelled" checked=${form.values.onlyFailed}
         onChange=${(/** @type {boolean} */ onlyFailed) => form.put({ onlyFailed })} />
-      <p class="muted small">Events keep their webhook-id: a receiver that ignores ids it has seen takes no harm. What happens now is not held up for long.</p>
+      <p class="muted small">Events keep their webhook-id: a receiver that ignores ids it has seen takes no harm. What
+        happens now is not held up for long.</p>
       <${FormFoot} form=${form} label="Start" onCancel=${onClose} known=${['since', 'until']} />
     </form>
   <//>`;

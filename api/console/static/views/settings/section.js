@@ -4,7 +4,9 @@ import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { notify } from '../../ui/toast.js';
 
-/** @param {{title: any, about?: any, back?: string, action?: any, children: any}} props back: the address of the page above */
+/**
+ * @param {{title: any, about?: any, back?: string, action?: any, children: any}} props back: the address of the page above
+ */
 export function Section({ title, about, back, action, children }) {
   return html`<section class="section">
     <header class="section-head">
@@ -19,7 +21,8 @@ export function Section({ title, about, back, action, children }) {
 /** A part of a page with a head of its own. @param {{title: string, about?: any, action?: any, children: any}} props */
 export function Part({ title, about, action, children }) {
   return html`<section class="part">
-    <header class="part-head"><div><h2>${title}</h2>${about && html`<p class="muted">${about}</p>`}</div>${action}</header>
+    <header class="part-head"><div><h2>${title}</h2>${about
+      && html`<p class="muted">${about}</p>`}</div>${action}</header>
     ${children}
   </section>`;
 }
@@ -36,12 +39,14 @@ export function Add({ onClick, children }) {
 export function Table({ head, rows, label }) {
   return html`<div class="table-box"><table class="table" aria-label=${label}>
     <thead><tr>${head.map((h, i) => html`<th key=${i}>${h}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.key} class=${[row.onOpen && 'opens', row.quiet && 'quiet'].filter(Boolean).join(' ')}
+    <tbody>${rows.map((row) => html`<tr key=${row.key}
+      class=${[row.onOpen && 'opens', row.quiet && 'quiet'].filter(Boolean).join(' ')}
       onClick=${(/** @type {MouseEvent} */ e) => {
         if (!(e.target instanceof Element) || e.target.closest('a, button, input')) return;
         row.onOpen?.();
       }}>${row.cells.map((cell, i) => html`<td key=${i} data-label=${typeof head[i] === 'string' ? head[i] : ''}>${
-        i === 0 && row.onOpen ? html`<button type="button" class="link row-open" onClick=${row.onOpen}>${cell}</button>` : cell}</td>`)}</tr>`)}
+        i === 0 && row.onOpen ? html`<button type="button" class="link row-open"
+          onClick=${row.onOpen}>${cell}</button>` : cell}</td>`)}</tr>`)}
     </tbody>
   </table></div>`;
 }

@@ -37,7 +37,8 @@ const GROUPS = [
 
 export function Settings() {
   const [, name, id] = route.value.path;
-  const groups = GROUPS.map(([title, pages]) => ({ title, pages: /** @type {any[]} */ (pages).filter((p) => may(p.scope)) }))
+  const groups = GROUPS.map(([title, pages]) =>
+    ({ title, pages: /** @type {any[]} */ (pages).filter((p) => may(p.scope)) }))
     .filter((g) => g.pages.length);
   const all = groups.flatMap((g) => g.pages);
   const current = all.find((p) => p.path === name) ?? (name ? undefined : innerWidth > 760 ? all[0] : undefined);
@@ -49,7 +50,8 @@ export function Settings() {
     <nav class="settings-nav" aria-label="Settings">
       <h1>Settings</h1>
       ${groups.map((g) => html`<section key=${g.title}><h2>${g.title}</h2>
-        ${g.pages.map((p) => html`<a key=${p.path} href=${to('settings', p.path)} aria-current=${p === current ? 'page' : undefined}>
+        ${g.pages.map((p) => html`<a key=${p.path} href=${to('settings', p.path)}
+          aria-current=${p === current ? 'page' : undefined}>
           <${Icon} name=${p.icon} />${p.label}</a>`)}</section>`)}
     </nav>
     <main class="settings-page">

@@ -22,16 +22,19 @@ export function Sla() {
   const [edited, setEdited] = useState(/** @type {Partial<Policy> | null} */ (null));
   const write = may('sla:write');
   const add = write && html`<${Add} onClick=${() => setEdited({})}>Add policy<//>`;
-  return html`<${Section} title="SLA" action=${add} about="How soon conversations are to be answered and resolved. Time counts in opening hours.">
-    <${Loaded} of=${policies} what="The policies could not be read.">${(/** @type {Policy[]} */ list) => (list.length ? html`
+  return html`<${Section} title="SLA" action=${add}
+    about="How soon conversations are to be answered and resolved. Time counts in opening hours.">
+    <${Loaded} of=${policies} what="The policies could not be read.">${(/** @type {Policy[]} */ list) =>
+      (list.length ? html`
       <${Table} label="Policies" head=${['Policy', 'Targets: at risk, urgent, breached', '']} rows=${list.map((p) => ({
         key: p.id, onOpen: write ? () => setEdited(p) : undefined,
         cells: [html`${p.name}${p.description && html`<span class="muted small block">${p.description}</span>`}`,
-          html`<span class="small">${Object.entries(p.targets).map(([metric, t]) => html`<span key=${metric} class="block">
-            ${METRICS[/** @type {'resolution'} */ (metric)]}: ${formatDuration(t.normalTargetSeconds)}, ${formatDuration(t.highTargetSeconds)}, ${formatDuration(t.urgentTargetSeconds)}</span>`)}</span>`,
-          html`${p.ignoreOfficeHours && html`<${Badge}>Day and night<//>`} ${p.pauseWhileSnoozed && html`<${Badge}>Pauses while snoozed<//>`}`],
+          html`<${TargetLines} of=${p} />`,
+          html`${p.ignoreOfficeHours && html`<${Badge}>Day and night<//>`} ${p.pauseWhileSnoozed
+            && html`<${Badge}>Pauses while snoozed<//>`}`],
       }))} />
-      <${Assignments} title="Which policy is for what" path="/v1/sla-assignments" field="policyId" scope="sla:write" things=${list}
+      <${Assignments} title="Which policy is for what" path="/v1/sla-assignments" field="policyId" scope="sla:write"
+        things=${list}
         about="Team and channel together win over the team, the team over the channel; for each clock by itself. A policy without an assignment is for nothing." everything />`
       : html`<${Empty} icon="clock" text="No conversation has a deadline.">${add}<//>`)}<//>
     ${edited && html`<${PolicyDialog} policy=${edited} onClose=${() => setEdited(null)} onSaved=${() => {
@@ -39,4 +42,12 @@ export function Sla() {
       policies.reload();
     }} />`}
   <//>`;
+}
+
+/** A policy's targets, a line for each clock. @param {{of: Policy}} props */
+function TargetLines({ of: policy }) {
+  return html`<span class="small">${Object.entries(policy.targets).map(([metric, t]) => {
+    const times = [t.normalTargetSeconds, t.highTargetSeconds, t.urgentTargetSeconds].map(formatDuration);
+    return html`<span key=${metric} class="block">${METRICS[/** @type {'resolution'} */ (metric)]}: ${times.join(', ')}</span>`;
+  })}</span>`;
 }

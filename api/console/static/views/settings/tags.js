@@ -17,7 +17,8 @@ export function Tags() {
   useEffect(() => { loadTags(); }, []);
   const write = may('tags:write');
   const list = [...tags.value].sort((a, b) => a.name.localeCompare(b.name));
-  return html`<${Section} title="Tags" about="Conversations carry tags by name; renaming and deleting reaches all of them."
+  return html`<${Section} title="Tags"
+    about="Conversations carry tags by name; renaming and deleting reaches all of them."
     action=${write && html`<${Add} onClick=${() => setEdited({})}>Add tag<//>`}>
     ${list.length ? html`<${Table} label="Tags" head=${['Name', '']} rows=${list.map((t) => ({
       key: t.id, onOpen: write ? () => setEdited(t) : undefined,
@@ -36,7 +37,8 @@ function TagDialog({ tag, onClose }) {
     onClose();
   });
   const remove = async () => {
-    if (await sure({ title: `Delete “${tag.name}”?`, text: 'It is taken off every conversation that carries it.', confirm: 'Delete' },
+    if (await sure({ title: `Delete “${tag.name}”?`, text: 'It is taken off every conversation that carries it.',
+      confirm: 'Delete' },
       () => api.del(`/v1/tags/${tag.id}`), 'Tag deleted.')) {
       await loadTags();
       onClose();
@@ -44,7 +46,8 @@ function TagDialog({ tag, onClose }) {
   };
   return html`<${Dialog} title=${tag.id ? 'Tag' : 'New tag'} onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
-      <${Field} label="Name" error=${form.wrong('name')}><input autofocus required maxlength="100" value=${form.values.name}
+      <${Field} label="Name" error=${form.wrong('name')}><input autofocus required maxlength="100"
+        value=${form.values.name}
         onInput=${form.input('name')} /><//>
       <${FormFoot} form=${form} label="Save" onCancel=${onClose} known=${['name']}>
         ${tag.id && html`<button type="button" onClick=${remove}><${Icon} name="trash" />Delete</button>`}<//>

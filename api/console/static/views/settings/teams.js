@@ -15,11 +15,14 @@ export function Teams() {
   const [edited, setEdited] = useState(/** @type {Partial<Team> | null} */ (null));
   useEffect(() => { loadTeams(); }, []);
   const write = may('teams:write');
-  return html`<${Section} title="Teams" about="Conversations are assigned to teams; SLA policies and opening hours can go by them."
+  return html`<${Section} title="Teams"
+    about="Conversations are assigned to teams; SLA policies and opening hours can go by them."
     action=${may('teams:manage') && html`<${Add} onClick=${() => setEdited({})}>Add team<//>`}>
-    ${teams.value.length ? html`<${Table} label="Teams" head=${['Name', 'About', 'Members']} rows=${teams.value.map((t) => ({
+    ${teams.value.length ? html`<${Table} label="Teams" head=${['Name', 'About', 'Members']}
+      rows=${teams.value.map((t) => ({
       key: t.id, onOpen: write ? () => setEdited(t) : undefined,
-      cells: [t.name, t.description, t.memberIds.map((m) => nameOf(m)).join(', ') || html`<span class="muted">Nobody yet</span>`],
+      cells: [t.name, t.description,
+        t.memberIds.map((m) => nameOf(m)).join(', ') || html`<span class="muted">Nobody yet</span>`],
     }))} />` : html`<${Empty} icon="team" text="There are no teams yet." />`}
     ${edited && html`<${TeamDialog} team=${edited} onClose=${() => setEdited(null)} />`}
   <//>`;
@@ -38,7 +41,8 @@ function TeamDialog({ team, onClose }) {
     onClose();
   });
   const remove = async () => {
-    if (await sure({ title: `Delete ${team.name}?`, text: 'It must not have conversations, and no rule may name it.', confirm: 'Delete' },
+    if (await sure({ title: `Delete ${team.name}?`, text: 'It must not have conversations, and no rule may name it.',
+      confirm: 'Delete' },
       () => api.del(`/v1/teams/${team.id}`), 'Team deleted.')) {
       await loadTeams();
       onClose();
@@ -46,14 +50,19 @@ function TeamDialog({ team, onClose }) {
   };
   return html`<${Dialog} title=${team.id ? 'Team' : 'New team'} onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
-      <${Field} label="Name" error=${form.wrong('name')}><input autofocus required maxlength="200" value=${form.values.name}
+      <${Field} label="Name" error=${form.wrong('name')}><input autofocus required maxlength="200"
+        value=${form.values.name}
         onInput=${form.input('name')} /><//>
-      <${Field} label="About" error=${form.wrong('description')}><input maxlength="1000" value=${form.values.description}
+      <${Field} label="About" error=${form.wrong('description')}><input maxlength="1000"
+        value=${form.values.description}
         onInput=${form.input('description')} /><//>
-      <${Several} legend="Members" chosen=${form.values.memberIds} onChange=${(/** @type {string[]} */ memberIds) => form.put({ memberIds })}
-        options=${agents.value.filter((a) => a.isActive || form.values.memberIds.includes(a.id)).map((a) => ({ value: a.id, label: a.name }))} />
+      <${Several} legend="Members" chosen=${form.values.memberIds}
+        onChange=${(/** @type {string[]} */ memberIds) => form.put({ memberIds })}
+        options=${agents.value.filter((a) => a.isActive
+          || form.values.memberIds.includes(a.id)).map((a) => ({ value: a.id, label: a.name }))} />
       <${FormFoot} form=${form} label="Save" onCancel=${onClose} known=${['name', 'description']}>
-        ${team.id && may('teams:manage') && html`<button type="button" onClick=${remove}><${Icon} name="trash" />Delete</button>`}<//>
+        ${team.id && may('teams:manage')
+          && html`<button type="button" onClick=${remove}><${Icon} name="trash" />Delete</button>`}<//>
     </form>
   <//>`;
 }

@@ -13,7 +13,8 @@ export function Usage({ rows }) {
     .sort((a, b) => b.total - a.total);
   return html`
     <${Bars} rows=${rows} />
-    <${Table} label="Requests by endpoint" head=${['Endpoint', 'Requests', 'Refused', 'Failed']} rows=${endpoints.map((e) => ({
+    <${Table} label="Requests by endpoint" head=${['Endpoint', 'Requests', 'Refused', 'Failed']}
+      rows=${endpoints.map((e) => ({
       key: e.endpoint, cells: [html`<code>${e.endpoint}</code>`, number(e.total), number(e.refused), number(e.failed)],
     }))} />`;
 }
@@ -30,11 +31,13 @@ const number = (n) => html`<span class="figures">${n.toLocaleString()}</span>`;
 /** @param {{rows: Use[]}} props */
 function Bars({ rows }) {
   const byDay = Map.groupBy(rows, (r) => r.day);
-  const days = Array.from({ length: DAYS }, (_, i) => new Date(Date.now() - (DAYS - 1 - i) * 86_400_000).toISOString().slice(0, 10));
+  const days = Array.from({ length: DAYS },
+    (_, i) => new Date(Date.now() - (DAYS - 1 - i) * 86_400_000).toISOString().slice(0, 10));
   const totals = days.map((day) => ({ day, ...counts(byDay.get(day) ?? []) }));
   const most = Math.max(1, ...totals.map((t) => t.total));
   return html`<div class="bars" role="img" aria-label=${`Requests a day, at most ${most}`}>
-    ${totals.map((t) => html`<span key=${t.day} class="bar" title=${`${t.day}: ${t.total} requests, ${t.refused} refused, ${t.failed} failed`}>
+    ${totals.map((t) => html`<span key=${t.day} class="bar"
+      title=${`${t.day}: ${t.total} requests, ${t.refused} refused, ${t.failed} failed`}>
       <i style=${{ height: `${(100 * t.total) / most}%` }}><b style=${{
         height: t.total ? `${(100 * (t.refused + t.failed)) / t.total}%` : '0' }} /></i></span>`)}
   </div>

@@ -24,7 +24,8 @@ const REASONS = { FAILING: 'all attempts failed for five days', GONE: 'the endpo
 export function Webhook({ id }) {
   const webhook = useResource(['webhook', id], (signal) => api.get(`/v1/webhooks/${id}`, undefined, signal));
   return html`<${Loaded} of=${webhook} what="The webhook could not be read.">${(/** @type {WebhookShape} */ w) => html`
-    <${Section} title=${html`${w.name} <${HealthBadge} of=${w} />`} back=${to('settings', 'webhooks')} about=${html`<code>${w.url}</code>`}
+    <${Section} title=${html`${w.name} <${HealthBadge} of=${w} />`} back=${to('settings', 'webhooks')}
+      about=${html`<code>${w.url}</code>`}
       action=${may('webhooks:write') && html`<${Verbs} of=${w} onChanged=${webhook.reload} />`}>
       <${Health} of=${w} />
       <${Deliveries} id=${w.id} />
@@ -46,11 +47,13 @@ function Verbs({ of: w, onChanged }) {
       onChanged();
     }
     if (what === 'rotate') {
-      await sure({ title: 'New signing secret?', confirm: 'Make a new secret', text: 'For 24 hours deliveries carry the signatures of both.' },
+      await sure({ title: 'New signing secret?', confirm: 'Make a new secret',
+        text: 'For 24 hours deliveries carry the signatures of both.' },
         async () => setSecret((await api.post(`${path}/rotate-secret`)).secret), '');
     }
     if (what === 'delete' && await sure({ title: `Delete ${w.name}?`, confirm: 'Delete',
-      text: 'Deliveries that wait are cancelled, and its log is gone.' }, () => api.del(path), 'Webhook deleted.')) go(to('settings', 'webhooks'));
+      text: 'Deliveries that wait are cancelled, and its log is gone.' }, () => api.del(path),
+        'Webhook deleted.')) go(to('settings', 'webhooks'));
   };
   const test = async () => {
     setTesting(true);
@@ -58,7 +61,8 @@ function Verbs({ of: w, onChanged }) {
     setTesting(false);
   };
   return html`
-    <button type="button" disabled=${testing} onClick=${test}><${Icon} name="send" />${testing ? 'Sending…' : 'Send a test'}</button>
+    <button type="button" disabled=${testing} onClick=${test}><${Icon} name="send"
+      />${testing ? 'Sending…' : 'Send a test'}</button>
     <${Picker} label="More" align="end" class="" onChoose=${choose} choices=${[
       { value: 'edit', label: 'Change…' }, { value: 'toggle', label: w.isActive ? 'Switch off' : 'Switch on' },
       { value: 'rotate', label: 'New secret…' }, { value: 'delete', label: 'Delete…' },
@@ -67,7 +71,8 @@ function Verbs({ of: w, onChanged }) {
       setEditing(false);
       onChanged();
     }} />`}
-    ${secret && html`<${SecretDialog} title="New signing secret" secret=${secret} note="It is shown this once." onClose=${() => setSecret('')} />`}
+    ${secret && html`<${SecretDialog} title="New signing secret" secret=${secret} note="It is shown this once."
+      onClose=${() => setSecret('')} />`}
     ${tested && html`<${Attempt} title="Test" of=${tested} onClose=${() => setTested(null)} />`}`;
 }
 
@@ -81,11 +86,16 @@ function Health({ of: w }) {
     ['Failing since', h.failingSince ? html`<${Ago} at=${h.failingSince} />` : '–'],
   ];
   return html`
-    ${!w.isActive && html`<p class="callout plain">Switched off${w.disabledReason && `: ${REASONS[/** @type {'GONE'} */ (w.disabledReason)] ?? w.disabledReason}`}.
+    ${!w.isActive && html`<p class="callout plain">Switched
+      off${w.disabledReason && `: ${REASONS[/** @type {'GONE'} */ (w.disabledReason)] ?? w.disabledReason}`}.
       What happens meanwhile is not sent; it stays in the feed for 30 days and can be replayed.</p>`}
-    ${w.isActive && h.state === 'open' && html`<p class="callout danger">Out of reach${h.circuitOpenedAt && ` since ${moment(h.circuitOpenedAt)}`}: nothing is lost,
-      everything waits. ${h.nextProbeAt && html`The next try is <span title=${exact(h.nextProbeAt)}>at ${moment(h.nextProbeAt)}</span>.`}</p>`}
-    <dl class="figures-row">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd class="figures">${value}</dd></div>`)}</dl>
+    ${w.isActive && h.state === 'open'
+      && html`<p class="callout danger">Out of
+        reach${h.circuitOpenedAt && ` since ${moment(h.circuitOpenedAt)}`}: nothing is lost,
+      everything waits. ${h.nextProbeAt
+        && html`The next try is <span title=${exact(h.nextProbeAt)}>at ${moment(h.nextProbeAt)}</span>.`}</p>`}
+    <dl class="figures-row">${facts.map(([name, value]) =>
+      html`<div key=${name}><dt>${name}</dt><dd class="figures">${value}</dd></div>`)}</dl>
     <${Part} title="What it gets"><p class="small">${w.events.includes('*') ? 'Every event' : w.events.join(', ')}${
       w.ordering === 'conversation' && ', in order for each conversation'}.</p><//>`;
 }
