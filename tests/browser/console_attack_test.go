@@ -53,7 +53,7 @@ func (c *console) hostileData() uuid.UUID {
 	tag := "<img src=x onerror=pwned=1>"
 	made := c.incoming(incoming{
 		name: hostile, subject: hostile, text: hostile, tags: []string{tag},
-		email: `"<img/src=x/onerror=pwned=1>"@customers.example`, fields: map[string]any{"order_id": hostile},
+		email: "o'eve+onerror=pwned=1@customers.example", fields: map[string]any{"order_id": hostile},
 	})
 	c.customerWrites(made.ID, map[string]any{"text": "javascript:window.pwned=1 https://x.example/\"onmouseover=pwned=1"})
 	c.must(http.MethodPost, part(made.ID, "/messages"), map[string]any{"direction": "note", "text": hostile}, nil)

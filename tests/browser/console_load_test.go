@@ -24,6 +24,8 @@ func (c *console) fill() {
 		SELECT $1, id, id, 1000000 + i, 'Order ' || i, 'email', 'active', 'pending', contact, 1, at, at, at
 		FROM (SELECT gen_random_uuid() AS id, c.id AS contact, row_number() OVER () AS i,
 			now() - row_number() OVER () * interval '1 minute' AS at FROM contacts c WHERE tenant_id = $1) t`, c.Tenant.ID)
+	c.Exec(`INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at)
+		SELECT tenant_id, id, status, updated_at FROM conversations WHERE tenant_id = $1`, c.Tenant.ID)
 }
 
 // A list of ten thousand is read a page at a time, and never has more than a screen of rows in the page.
@@ -86,8 +88,9 @@ func (c *console) work(changes int) {
 		const others = new BroadcastChannel("atender.console");
 		for (let i = 0; i < %d; i++) {
 			const c = data[i %% data.length];
-			const at = new Date().toISOString();
-			Object.assign(c, { subject: %q + i, tags: ["t" + (i %% 7)], version: c.version + 1, updatedAt: at, lastMessageAt: at });
+			const tick = (window.tick = (window.tick ?? Date.now()) + 1); // each is later than the one before
+			const at = new Date(tick).toISOString();
+			Object.assign(c, { subject: %q + i, tags: ["t" + (i %% 7)], version: tick, updatedAt: at, lastMessageAt: at });
 			others.postMessage({ type: "copy", conversation: c });
 			if (i %% 20 === 19) await new Promise((done) => setTimeout(done));
 		}
