@@ -72,10 +72,10 @@ func Open(t testing.TB) *Tab {
 	t.Helper()
 	browser, err := chromium()
 	require.NoError(t, err)
-	return open(t, browser, chromedp.WithNewBrowserContext())
+	return open(browser, t, chromedp.WithNewBrowserContext())
 }
 
-func open(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *Tab {
+func open(parent context.Context, t testing.TB, options ...chromedp.ContextOption) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
@@ -92,7 +92,7 @@ func open(t testing.TB, parent context.Context, options ...chromedp.ContextOptio
 // Beside opens another tab of the same browser: with the same cookies and storage.
 func (tab *Tab) Beside() *Tab {
 	tab.t.Helper()
-	return open(tab.t, tab.ctx)
+	return open(tab.ctx, tab.t)
 }
 
 // Close closes the tab before the test ends.
@@ -179,10 +179,15 @@ func Get[T any](tab *Tab, expression string, args ...any) T {
 }
 
 func evaluate[T any](script string, args []any) chromedp.Action[T] {
-	if len(args) > 0 {
-		script = fmt.Sprintf(script, args...)
+	return chromedp.Evaluate[T](fill(script, args), chromedp.EvalAwaitPromise)
+}
+
+// fill puts the arguments in.
+func fill(script string, args []any) string {
+	if len(args) == 0 {
+		return script
 	}
-	return chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise)
+	return fmt.Sprintf(script, args...)
 }
 
 // Until waits until a JavaScript expression is true.
@@ -198,7 +203,7 @@ func (tab *Tab) Until(expression string, args ...any) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			require.FailNow(tab.t, "never true: "+expression, "%v\n%s", err, strings.Join(tab.Complaints(), "\n"))
+			require.FailNow(tab.t, "never true: "+fill(expression, args), "%v\n%s", err, strings.Join(tab.Complaints(), "\n"))
 		}
 	}
 }

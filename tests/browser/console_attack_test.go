@@ -101,7 +101,8 @@ func TestACustomersHTMLIsPicturesAndWords(t *testing.T) {
 			<style>body { background: url(SPY/sheet.png) } @import "SPY/import.css";</style>
 			<link rel="stylesheet" href="SPY/link.css"><link rel="prefetch" href="SPY/prefetch"><base href="SPY/">
 			<meta http-equiv="refresh" content="0; url=SPY/refresh"><iframe src="SPY/frame"></iframe><object data="SPY/object"></object>
-			<svg onload="top.pwned=1"><image href="SPY/svg.png"/></svg><video src="SPY/video" poster="SPY/poster" autoplay></video>
+			<svg onload="top.pwned=1"><image href="SPY/svg.png"/></svg>
+			<video src="SPY/video" poster="SPY/poster" autoplay></video>
 			<form action="SPY/form"><input autofocus onfocus="this.form.submit()"><button>Win</button></form>
 			<a href="javascript:top.pwned=1">here</a> <a href="https://shop.example/">there</a>`, "SPY", "https://"+secure)
 		page += strings.ReplaceAll(page, "https://"+secure, "http://"+plain)
@@ -159,12 +160,14 @@ func TestRolesSeeWhatTheyMayDo(t *testing.T) {
 	} {
 		require.Equal(t, http.StatusForbidden, c.as("POST", part(id, path), body), path)
 	}
-	require.Equal(t, http.StatusForbidden, c.as("POST", "/v1/api-keys", map[string]any{"name": "mine", "scopes": []string{"full_access"}}))
+	require.Equal(t, http.StatusForbidden, c.as("POST", "/v1/api-keys",
+		map[string]any{"name": "mine", "scopes": []string{"full_access"}}))
 	require.Equal(t, three[0].Version, c.conversation(id).Version)
 
 	c.signIn(c.tab, c.agent("Rosa Report", "rosa@shop.example", models.RoleAnalytics))
 	c.tab.Until(`location.pathname === "/console/reports"`)
-	require.Equal(t, "Reports", browser.Get[string](c.tab, `[...document.querySelectorAll("a.rail-link")].map((a) => a.textContent).join()`))
+	require.Equal(t, "Reports", browser.Get[string](c.tab,
+		`[...document.querySelectorAll("a.rail-link")].map((a) => a.textContent).join()`))
 	c.visit("/inbox/" + id.String())
 	c.tab.Until(`location.pathname === "/console/reports"`)
 	for _, path := range []string{"/v1/conversations", part(id, ""), part(id, "/messages"), "/v1/contacts", "/console/events"} {

@@ -61,7 +61,8 @@ func TestTheSampleDockInTheConsole(t *testing.T) {
 	dock.Until(`document.querySelector("#who").textContent === "Noor Haddad"`)
 
 	press := func(what string) {
-		dock.Do(`document.querySelector("#said").textContent = ""; document.querySelector("form[data-do=%s] button").click()`, what)
+		dock.Do(`document.querySelector("#said").textContent = "";
+			document.querySelector("form[data-do=%s] button").click()`, what)
 	}
 	said := `document.querySelector("#said").textContent === %q`
 	press("addTag")
@@ -135,8 +136,8 @@ func TestTwoDocksActAtOnce(t *testing.T) {
 	c := openConsole(t, models.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		for _, name := range []string{"One", "Two"} {
-			script := `if (contexts.length === 1) for (let i = 0; i < 8; i++) act("` + name + `" + i, "addTag", { tag: "` + name + `-" + i })`
-			c.dock(name, puppet(site, script), nil)
+			script := `if (contexts.length === 1) for (let i = 0; i < 8; i++) act("NAME" + i, "addTag", { tag: "NAME-" + i })`
+			c.dock(name, puppet(site, strings.ReplaceAll(script, "NAME", name)), nil)
 		}
 		three = c.three()
 	})
@@ -185,7 +186,10 @@ func TestHowLongAnActionTakes(t *testing.T) {
 		c.dock("Timed", puppet(site, `if (contexts.length === 1) {
 			let n = 0, began = 0;
 			const next = () => { began = performance.now(); act("t" + n, "addTag", { tag: "t" + n }); };
-			onNative("result", (r) => { report("took " + n + " " + (performance.now() - began)); if (++n < `+strconv.Itoa(actions)+`) next(); });
+			onNative("result", (r) => {
+				report("took " + n + " " + (performance.now() - began));
+				if (++n < `+strconv.Itoa(actions)+`) next();
+			});
 			next();
 		}`), nil)
 		three = c.three()

@@ -144,7 +144,8 @@ func (c *console) incoming(in incoming) wire.Conversation {
 func (c *console) three() [3]wire.Conversation {
 	c.t.Helper()
 	return [3]wire.Conversation{
-		c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "It came with a broken lid.", tags: []string{"damage"}}),
+		c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "It came with a broken lid.",
+			tags: []string{"damage"}}),
 		c.incoming(incoming{name: "Mateo Silva", subject: "Invoice for March", text: "I need the invoice again."}),
 		c.incoming(incoming{name: "Wen Li", subject: "Where is my parcel?", text: "It has not come."}),
 	}

@@ -40,7 +40,8 @@ func newDoor(t testing.TB, to string) *door {
 			Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
 			ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 		},
-		inside: map[string]int{}, cut: map[int]context.CancelFunc{}, holds: map[string]chan struct{}{}, held: make(chan string, 100),
+		inside: map[string]int{}, cut: map[int]context.CancelFunc{}, holds: map[string]chan struct{}{},
+		held: make(chan string, 100),
 	}
 }
 
