@@ -31,7 +31,7 @@ function App() {
 
 function Page() {
   const [page] = route.value.path;
-  if (page === 'settings') return html`<${Settings} />`;
+  if (page === 'settings' && may('conversations:read')) return html`<${Settings} />`;
   if (page === 'reports' && may('analytics:read')) return html`<${Report} />`;
   if (page === 'inbox' && may('conversations:read')) return html`<${Inbox} />`;
   queueMicrotask(() => go(may('conversations:read') ? to('inbox') : to('reports'), { replace: true }));

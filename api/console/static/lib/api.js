@@ -7,6 +7,9 @@ import { signal } from './html.js';
 /** False while the last call could not reach the server; the live connection sets it, too. */
 export const online = signal(true);
 
+window.addEventListener('offline', () => { online.value = false; });
+window.addEventListener('online', () => { online.value = true; }); // the next call sees whether it is true
+
 /** Called when the server no longer knows the session. Set by the session store. */
 let signedOut = () => {};
 

@@ -56,7 +56,7 @@ export function onRemembered(listener) {
 export function forgetPerson() {
   try {
     for (const key of Object.keys(localStorage)) {
-      if (key.startsWith(`${PREFIX}draft.`) || key === `${PREFIX}seen`) localStorage.removeItem(key);
+      if (/^(draft\.|unsent\.|seen$)/.test(key.slice(PREFIX.length)) && key.startsWith(PREFIX)) localStorage.removeItem(key);
     }
   } catch {
     // Nothing was stored then.

@@ -23,7 +23,10 @@ export const CHANNELS = {
 const names = computed(() => new Map([...agents.value, ...teams.value].map((x) => [x.id, x.name])));
 
 /** @param {string|null|undefined} id @param {string} [nobody] */
-export const nameOf = (id, nobody = 'Nobody') => (id ? names.value.get(id) ?? 'Somebody who left' : nobody);
+export function nameOf(id, nobody = 'Nobody') {
+  if (!id) return nobody;
+  return names.value.get(id) ?? (names.value.size ? 'Somebody who left' : '…'); // … until the lists are there
+}
 
 /** What the tenant calls a channel. @param {string} channel */
 export const channelName = (channel) => channels.value.find((c) => c.channel === channel)?.displayName

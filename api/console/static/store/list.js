@@ -41,6 +41,7 @@ let running = null;
 let held = false;
 /** So much changed while the order was held that the list must be read anew. */
 let outdated = false;
+let filling = false;
 /** @type {Set<string>} */
 const pending = new Set();
 
@@ -88,7 +89,9 @@ export async function more(fresh = false) {
     const page = await api.get('/v1/conversations', { ...query(filter), cursor }, controller.signal);
     if (controller.signal.aborted) return;
     batch(() => {
+      filling = true; // a page comes in its order
       for (const c of page.data) take(c);
+      filling = false;
       const rows = page.data.map((/** @type {Conversation} */ c) => c.id);
       ids.value = fresh ? rows : [...new Set([...ids.peek(), ...rows])];
       cursor = page.nextCursor;
@@ -175,7 +178,7 @@ function matches(c, f) {
 }
 
 onConversation((c) => {
-  if (!filter || (loading.peek() && !ids.peek().length)) return;
+  if (!filter || filling || (loading.peek() && !ids.peek().length)) return;
   const list = ids.peek();
   const next = sortIn(list, c.id);
   if (next.length === list.length && next.every((id, i) => id === list[i])) {

@@ -37,7 +37,7 @@ export async function loadSession() {
   sessionError.value = null;
   try {
     session.value = await api.get('/console/session');
-    startLive();
+    if (may('conversations:read')) startLive(); // there is nothing to hear for others
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) session.value = null;
     else sessionError.value = error;

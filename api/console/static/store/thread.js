@@ -5,6 +5,7 @@
 import { batch, computed, effect, signal } from '../lib/html.js';
 import { api, newKey } from '../lib/api.js';
 import { onLive, tell } from '../lib/live.js';
+import { recall, remember } from '../lib/storage.js';
 import { conversation, keepFresh, read } from './conversations.js';
 import { post } from './actions.js';
 
@@ -58,7 +59,12 @@ function tail(path) {
 export function openThread(id) {
   const messages = signal(/** @type {Message[]} */ ([]));
   const timeline = signal(/** @type {TimelineEntry[]} */ ([]));
-  const sending = signal(/** @type {Sending[]} */ ([]));
+  // What was not confirmed when the page was left is offered again; its key keeps it from being sent twice.
+  const left = new Error('The page was left before it was confirmed.');
+  const sending = signal(/** @type {Sending[]} */ (recall(`unsent.${id}`, /** @type {Sending[]} */ ([])).map((s) => ({ ...s, error: left }))));
+  const stopKeeping = effect(() => {
+    remember(`unsent.${id}`, sending.value.length ? sending.value.map((s) => ({ ...s, error: null })) : undefined);
+  });
   const ready = signal(false);
   const error = signal(/** @type {any} */ (null));
 
@@ -159,6 +165,7 @@ export function openThread(id) {
       closing.abort();
       release();
       stopWatching();
+      stopKeeping();
       stopHearing();
       document.removeEventListener('visibilitychange', refocused);
     },

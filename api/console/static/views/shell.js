@@ -87,7 +87,7 @@ function Account() {
 
 /** Says so when the server has been out of reach for a moment; everything recovers by itself. */
 function Offline() {
-  const lost = !online.value || !live.value;
+  const lost = !online.value || (!live.value && may('conversations:read'));
   const [shown, setShown] = useState(false);
   useEffect(() => {
     if (!lost) return setShown(false);

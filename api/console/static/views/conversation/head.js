@@ -35,7 +35,7 @@ export function Head({ of: c, write }) {
     <button type="button" class="head-contact" title="Details (i)" onClick=${() => { menu.value = 'details'; }}>
       <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
       <span>${c.contact.name ?? c.contact.email ?? 'Somebody'}</span>
-      <span class="muted">${c.contact.name ? c.contact.email : ''}</span>
+      <span class="muted head-email">${c.contact.name ? c.contact.email : ''}</span>
       <span class="muted head-number">#${c.number} · ${channelName(c.channel)}</span>
     </button>
     <div class="head-facts">

@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { agents, loadAgents, nameOf } from '../../store/directory.js';
-import { may, me } from '../../store/session.js';
+import { may, me, session } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
 import { Avatar, Badge, Check, Code, Field } from '../../ui/parts.js';
@@ -31,7 +31,7 @@ export function Agents() {
     ${edited && html`<${AgentDialog} agent=${edited} onClose=${() => setEdited(null)} onMade=${setInvited} />`}
     ${invited && html`<${Dialog} title="One more step" onClose=${() => setInvited(null)}>
       <p>${invited.name} signs in for the first time with a link that works once. Whoever runs the server makes it:</p>
-      <${Code} text=${`atender agent link ${invited.email}`} />
+      <${Code} text=${`atender agent link --tenant=${session.value?.tenant.id} ${invited.email}`} />
       <footer class="dialog-foot"><button type="button" class="primary"
         onClick=${() => setInvited(null)}>Done</button></footer>
     <//>`}
