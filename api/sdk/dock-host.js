@@ -174,9 +174,14 @@ export class DockHost {
 
   // The context: from the server to the dock.
 
-  /** Brings session and dock to where the agent is. Calls that come while it is under way join it. */
+  /**
+   * Brings session and dock to where the agent is. A call that comes while that is under way looks again when it is done:
+   * what it is about may have come too late for it.
+   * @returns {Promise<void>}
+   */
   #sync() {
-    this.#syncing ??= this.#catchUp().finally(() => {
+    if (this.#syncing) return this.#syncing.then(() => this.#sync());
+    this.#syncing = this.#catchUp().finally(() => {
       this.#syncing = null;
     });
     return this.#syncing;
