@@ -27,7 +27,8 @@ run: tools build ## Start everything locally with a demo tenant; Ctrl-C stops it
 	@bin/atender dev
 
 test: tools build ## Run every test against a PostgreSQL and a Temporal of its own
-	@gotestsum=$$($(INSTALL) gotestsum); \
+	@$(INSTALL) chromium >/dev/null; \
+	gotestsum=$$($(INSTALL) gotestsum); \
 	deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
 
 chaos: tools ## Kill and stop everything at random under load, ROUNDS times; SEED repeats a run

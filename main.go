@@ -30,6 +30,7 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/worker"
@@ -58,6 +59,12 @@ type cli struct {
 		Health webhookHealthCmd `cmd:"" help:"Show how one webhook is doing, with its last failures."`
 		Replay webhookReplayCmd `cmd:"" help:"Put past events on their way to a webhook once more."`
 	} `cmd:"" help:"Look after webhooks."`
+	Agent struct {
+		Create   agentCreateCmd   `cmd:"" help:"Add an agent, who signs in by link or with a password set here."`
+		List     agentListCmd     `cmd:"" help:"List a tenant's agents."`
+		Password agentPasswordCmd `cmd:"" help:"Set an agent's password, read from standard input, and sign the agent out everywhere."`
+		Link     agentLinkCmd     `cmd:"" help:"Print a link that signs an agent in to the console, once."`
+	} `cmd:"" help:"Manage the people who use the console."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Help    struct {
 		Config helpConfigCmd `cmd:"" help:"Describe the environment variables that configure Atender."`
@@ -114,6 +121,7 @@ func (apiCmd) Run(ctx context.Context) error {
 		defer post.Close()
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
+			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies,
 		}, api.Deps{Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log})
 		if err != nil {
 			return err
@@ -293,6 +301,7 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 	}
 	r.store, err = models.Open(ctx, models.Options{
 		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns, Keys: keys, Targets: cfg.WebhookPolicy(), Logger: r.log,
+		Docks: dockurl.Policy{AllowLoopbackHTTP: cfg.DockAllowLoopbackHTTP, Host: cfg.PublicURL},
 	})
 	if err != nil {
 		return err

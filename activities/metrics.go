@@ -1,17 +1,23 @@
 package activities
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/atender/atender/models"
+)
 
 // Metrics are what activities count.
 type Metrics struct {
 	// TimerLag is how late time did what it does to conversations; the guard observes it, too.
 	TimerLag *prometheus.HistogramVec
 
-	deliveries *prometheus.CounterVec
-	requests   prometheus.Histogram
-	eventLag   prometheus.Histogram
-	inFlight   prometheus.Gauge
-	expired    prometheus.Counter
+	dockActions *prometheus.CounterVec
+	dockLag     *prometheus.HistogramVec
+	deliveries  *prometheus.CounterVec
+	requests    prometheus.Histogram
+	eventLag    prometheus.Histogram
+	inFlight    prometheus.Gauge
+	expired     prometheus.Counter
 }
 
 // NewMetrics makes the metrics and registers them.
@@ -23,6 +29,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 				"(archive), by who noticed.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
 		}, []string{"kind", "by"}),
+		dockActions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atender_dock_actions_total", Help: "Actions of docks, by kind and by what became of them.",
+		}, []string{"action", "outcome"}),
+		dockLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "atender_dock_action_seconds", Help: "Time from an action's arrival to its decision, by who carried it out.",
+			Buckets: []float64{.01, .025, .05, .1, .15, .25, .5, 1, 2.5, 5, 15, 60, 300, 900},
+		}, []string{"by"}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_delivery_attempts_total",
 			Help: "Attempts to deliver webhooks, by whether they were first ones, by the delivery's new state and by the attempt's class.",
@@ -42,6 +55,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
 		}),
 	}
-	r.MustRegister(m.TimerLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
+	r.MustRegister(m.TimerLag, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
 	return m
+}
+
+// CountDockActions counts what a workflow, or the guard, has decided.
+func (m *Metrics) CountDockActions(by string, decided []models.AppliedDockAction) {
+	for _, d := range decided {
+		m.dockActions.WithLabelValues(d.Action, string(d.State)).Inc()
+		m.dockLag.WithLabelValues(by).Observe(d.Lag.Seconds())
+	}
 }

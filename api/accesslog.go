@@ -40,5 +40,8 @@ func routeOf(c *gin.Context) string {
 	if route := c.FullPath(); route != "" {
 		return route
 	}
+	if c.GetBool(consoleRoute) {
+		return consoleRoute
+	}
 	return "unmatched"
 }

@@ -12,20 +12,23 @@ import (
 
 const principalKey = "principal"
 
-// authenticator finds who a key belongs to. *models.Store is one.
+// authenticator finds who a key or a session belongs to. *models.Store is one.
 type authenticator interface {
 	Authenticate(ctx context.Context, plainKey string) (models.Principal, error)
+	AuthenticateSession(ctx context.Context, token string) (models.Principal, error)
+	// AuthenticateDock does the same for the token of a dock session.
+	AuthenticateDock(ctx context.Context, token string) (models.Principal, error)
 }
 
-// authenticate lets a request through to a documented operation if it carries a valid key that has the scopes which the
-// document asks for.
-func authenticate(doc *document, keys authenticator, e errorResponder) gin.HandlerFunc {
+// authenticate lets a request through to a documented operation if it comes from a valid key, or else an agent who is
+// signed in, with the scopes which the document asks for.
+func authenticate(doc *document, who authenticator, site site, e errorResponder) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		op := doc.operationOf(c.Request, c.FullPath())
 		if op == nil || op.public {
 			return
 		}
-		p, err := keys.Authenticate(c.Request.Context(), bearer(c.GetHeader("Authorization")))
+		p, err := identify(c, who, site, op)
 		if err != nil {
 			e.respond(c, err)
 			return
@@ -33,12 +36,37 @@ func authenticate(doc *document, keys authenticator, e errorResponder) gin.Handl
 		c.Set(principalKey, p)
 		for _, scope := range op.scopes {
 			if !p.Can(scope) {
-				e.respond(c, problem.New(problem.Forbidden, codeScopeMissing, "this key lacks the scope %s", scope).
-					With("requiredScope", scope))
+				e.respond(c, scopeMissing(p, scope))
 				return
 			}
 		}
 	}
+}
+
+// identify returns who makes the request: what its Authorization says, or, where there is none, its cookie. A browser adds
+// the cookie whoever had the request made; so of a write it has to be known that the console's own pages did.
+func identify(c *gin.Context, who authenticator, site site, op *operation) (models.Principal, error) {
+	ctx := c.Request.Context()
+	token := site.token(c.Request)
+	if c.GetHeader("Authorization") != "" || token == "" {
+		key := bearer(c.GetHeader("Authorization"))
+		if op.dockSession && models.IsDockToken(key) {
+			return who.AuthenticateDock(ctx, key)
+		}
+		return who.Authenticate(ctx, key)
+	}
+	if err := site.checkWrite(c.Request); err != nil {
+		return models.Principal{}, err
+	}
+	return who.AuthenticateSession(ctx, token)
+}
+
+func scopeMissing(p models.Principal, scope string) error {
+	who := "this key"
+	if p.Agent != nil {
+		who = "your role"
+	}
+	return problem.New(problem.Forbidden, codeScopeMissing, "%s lacks the scope %s", who, scope).With("requiredScope", scope)
 }
 
 // bearer returns the key of an Authorization header (RFC 6750, section 2.1), empty if it has none. The scheme's case does

@@ -24,7 +24,7 @@ func BenchmarkMiddlewares(b *testing.B) {
 		"validate": {validate(doc, e)},
 		"all": {
 			requestID(), accessLog(e.log), newMetrics(nil).observe(), recovery(e), deadline(requestTime), unescapeParameters(e),
-			standardHeaders, authenticate(doc, anyKey{}, e), validate(doc, e),
+			standardHeaders, authenticate(doc, anyKey{}, "", e), validate(doc, e),
 		},
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -27,6 +27,7 @@ type document struct {
 // operation is what the document says of one method of one path.
 type operation struct {
 	id       string
+	endpoint string   // method and path, as the document writes them
 	public   bool     // needs no key
 	scopes   []string // that the key must have, all of them; none when any valid key will do
 	path     []*parameter
@@ -36,6 +37,8 @@ type operation struct {
 	needBody bool
 	// secretAnswer: what it answers must not be kept in plain.
 	secretAnswer bool
+	// dockSession: the token of a dock session opens it, too, also from pages of other origins.
+	dockSession bool
 	// noEffect: it changes nothing here, so that there is nothing to be kept from happening twice.
 	noEffect bool
 }
@@ -70,6 +73,7 @@ func openDocument(publicURL string) (*document, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
+			op.endpoint = method + " " + path
 			d.operations[routeKey(method, ginPath(path))] = op
 		}
 	}
@@ -78,6 +82,9 @@ func openDocument(publicURL string) (*document, error) {
 
 // secretAnswer is the extension that marks operations whose answer holds a secret.
 const secretAnswer = "x-secret-answer"
+
+// dockSessionRoute is the extension that marks operations which the token of a dock session opens.
+const dockSessionRoute = "x-dock-session"
 
 // noEffect is the extension that marks a POST that changes nothing here, and takes no Idempotency-Key.
 const noEffect = "x-no-effect"
@@ -88,6 +95,7 @@ const requiredScope = "x-required-scope"
 func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, error) {
 	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
 	op.secretAnswer, _ = o.Extensions[secretAnswer].(bool)
+	op.dockSession, _ = o.Extensions[dockSessionRoute].(bool)
 	op.noEffect, _ = o.Extensions[noEffect].(bool)
 	switch scope := o.Extensions[requiredScope].(type) {
 	case string:

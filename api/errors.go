@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,6 +15,8 @@ import (
 // Codes of problems that only HTTP knows.
 const (
 	codeScopeMissing     = "SCOPE_MISSING"
+	codeOriginRefused    = "ORIGIN_REFUSED"
+	codeAgentRequired    = "AGENT_REQUIRED"
 	codeNotFound         = "NOT_FOUND"
 	codeMethodNotAllowed = "METHOD_NOT_ALLOWED"
 	codeBodyTooLarge     = "BODY_TOO_LARGE"
@@ -72,8 +75,15 @@ func (e errorResponder) respond(c *gin.Context, err error) {
 	switch {
 	case p.Kind == problem.Unauthorized: // RFC 9110, section 11.6.1
 		c.Header("WWW-Authenticate", `Bearer realm="atender"`)
-	case p.Kind == problem.Unavailable, p.Code == codeRateLimited:
-		c.Header("Retry-After", "1")
+	case p.Kind == problem.Unavailable, p.Kind == problem.Limited:
+		// Other limits than those of time have no Retry-After: waiting does not help.
+		seconds, known := p.Details["retryAfter"].(int)
+		if !known && (p.Kind == problem.Unavailable || p.Code == codeRateLimited) {
+			seconds, known = 1, true
+		}
+		if known {
+			c.Header("Retry-After", strconv.Itoa(seconds))
+		}
 	}
 	c.JSON(statusOf(p), envelope{
 		Error:     envelopeError{Code: p.Code, Message: p.Message, Details: p.Details},

@@ -19,6 +19,11 @@ type handlers struct {
 	tests    *tests
 	log      *slog.Logger
 	version  string
+
+	site           site
+	workflowsURL   string   // where owners find workflows in Temporal UI; empty for nowhere
+	trustedProxies []string // address ranges
+	metrics        *metrics
 }
 
 var _ contract.StrictServerInterface = (*handlers)(nil)

@@ -177,6 +177,8 @@ var strictDocument = sync.OnceValue(func() *document {
 	return doc
 })
 
+func init() { openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder) }
+
 // checkAnswer holds an answer against the document: it must describe the status, the headers and the body. Answers of
 // routes that it does not describe must be the error envelope.
 func checkAnswer(t testing.TB, r *http.Request, a answer) {

@@ -43,7 +43,7 @@ func idempotent(store *models.Store, doc *document, e errorResponder) gin.Handle
 			return
 		}
 		key := models.IdempotencyKey{
-			TenantID: p.TenantID, APIKeyID: p.KeyID, Method: c.Request.Method, Path: c.Request.URL.EscapedPath(),
+			TenantID: p.TenantID, APIKeyID: p.ID(), Method: c.Request.Method, Path: c.Request.URL.EscapedPath(),
 			Key: keys[0], Body: sha256.Sum256(body),
 		}
 		run := runner{c: c, request: c.Request, out: c.Writer, body: body}

@@ -3,6 +3,7 @@ package api
 import (
 	"database/sql"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockaction"
 )
 
 // metrics are the figures of the API process. All labels have few values: route patterns, never paths.
@@ -18,6 +22,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	docks    *prometheus.CounterVec
 }
 
 func newMetrics(pool func() sql.DBStats) *metrics {
@@ -37,7 +42,11 @@ func newMetrics(pool func() sql.DBStats) *metrics {
 			Help: "Requests that are being answered now.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight,
+	m.docks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "atender_dock_actions_total",
+		Help: "Actions of docks, by kind and by what became of them at once; the workers count what they carry out.",
+	}, []string{"action", "outcome"})
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.docks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if pool != nil {
 		m.registerPool(pool)
@@ -79,6 +88,15 @@ func (m *metrics) observe() gin.HandlerFunc {
 		}()
 		c.Next()
 	}
+}
+
+// countDockAction counts what a new action was found to be when it came in.
+func (m *metrics) countDockAction(a models.DockAction) {
+	kind := a.Action
+	if !slices.Contains(dockaction.Kinds, kind) {
+		kind = "unknown"
+	}
+	m.docks.WithLabelValues(kind, string(a.State)).Inc()
 }
 
 // knownMethod keeps made-up methods from becoming labels and log text.

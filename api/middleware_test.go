@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/atender/atender/api/console"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/tests/deps"
@@ -31,6 +32,10 @@ func (anyKey) Authenticate(context.Context, string) (models.Principal, error) {
 	return models.Principal{TenantID: uuid.Max, KeyID: uuid.Max, Scopes: []string{"conversations:write", "webhooks:write"}}, nil
 }
 
+func (anyKey) AuthenticateSession(context.Context, string) (models.Principal, error) {
+	return models.Principal{}, nil
+}
+
 // storeless is the API without a store: what gets through to one panics.
 func storeless(t testing.TB) (http.Handler, *logBuffer, *metrics) {
 	t.Helper()
@@ -39,7 +44,10 @@ func storeless(t testing.TB) (http.Handler, *logBuffer, *metrics) {
 	log := &logBuffer{}
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	m := newMetrics(nil)
-	return newRouter(doc, &handlers{log: logger, version: "1.2.3"}, m, anyKey{}, errorResponder{logger}), log, m
+	files, err := console.Open()
+	require.NoError(t, err)
+	h := &handlers{log: logger, version: "1.2.3"}
+	return newRouter(doc, h, m, anyKey{}, pages{handlers: h, files: files, e: errorResponder{logger}}), log, m
 }
 
 func get(handler http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
@@ -129,7 +137,7 @@ func TestTheLogHasNoPersonalData(t *testing.T) {
 	h.call("POST", "/v1/conversations/outbound", `{"subject":"private"}`).wrong()
 	h.call("GET", "/private-path", nil).refused(404, "NOT_FOUND")
 	log := h.log.String()
-	require.NotContains(t, log, "ada")
+	require.NotContains(t, log, "example.com")
 	require.NotContains(t, log, "private")
 	require.NotContains(t, log, "sa_live_")
 	require.NotContains(t, log, a.string("id"))
@@ -260,4 +268,8 @@ func TestAnAddressInUseIsAnError(t *testing.T) {
 	h := newHarness(t)
 	h.server.config.Addr = strings.TrimPrefix(busy.URL, "http://")
 	require.ErrorContains(t, h.server.Run(t.Context()), "listening for the api")
+}
+
+func (anyKey) AuthenticateDock(context.Context, string) (models.Principal, error) {
+	return models.Principal{}, nil
 }

@@ -15,14 +15,17 @@ import (
 const requestTime = 25 * time.Second
 
 // newRouter puts the parts together. Which routes there are, and which scope each needs, says the document alone.
-func newRouter(doc *document, h *handlers, m *metrics, keys authenticator, e errorResponder) http.Handler {
+func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages pages) http.Handler {
+	e := pages.e
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	// A tag's name may contain a slash, as %2F: routes are matched on the path as it was sent. Parameters are unescaped
 	// once, as paths are; a '+' stays a '+'.
 	r.UseEscapedPath, r.UnescapePathValues = true, false
 	r.RedirectTrailingSlash, r.HandleMethodNotAllowed = false, true
-	r.NoRoute(e.unknownRoute)
+	// Which address a client has, is for the proxies to say that the operator trusts; nobody, if there are none.
+	_ = r.SetTrustedProxies(h.trustedProxies) // they are address ranges: configuration has seen to that
+	r.NoRoute(pages.serveOr(e.unknownRoute))
 	r.NoMethod(e.wrongMethod)
 
 	r.Use(
@@ -33,12 +36,18 @@ func newRouter(doc *document, h *handlers, m *metrics, keys authenticator, e err
 		deadline(requestTime),
 		unescapeParameters(e),
 		standardHeaders,
-		authenticate(doc, keys, e),
+		countUse(h.store, doc),
+		ownPages(h.site, e),
+		dockCORS(doc),
+		authenticate(doc, who, h.site, e),
 		webhooksEnabled(h.store, e),
 		validate(doc, e),
 		idempotent(h.store, doc, e),
 	)
 	mountDocs(r, doc)
+	mountDocks(r)
+	pages.mount(r)
+	mountDockPreflight(r, doc)
 	contract.RegisterHandlersWithOptions(r,
 		contract.NewStrictHandlerWithOptions(h, nil, contract.StrictGinServerOptions{
 			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },
@@ -75,6 +84,9 @@ func alias(next http.Handler) http.Handler {
 // deadline calls the work for a request off when it takes too long: a database that hangs must not pile up requests.
 func deadline(d time.Duration) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		if c.FullPath() == eventsPath { // which has no end of its own
+			return
+		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
 		defer cancel()
 		c.Request = c.Request.WithContext(ctx)
@@ -86,7 +98,7 @@ func deadline(d time.Duration) gin.HandlerFunc {
 // cache may ask with If-None-Match.
 func standardHeaders(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
-	if strings.HasPrefix(c.FullPath(), "/v1/") {
+	if strings.HasPrefix(c.FullPath(), "/v1/") || strings.HasPrefix(c.FullPath(), "/console/") {
 		c.Header("Cache-Control", "private, no-cache")
 	}
 }

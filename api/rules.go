@@ -26,6 +26,7 @@ var rules = map[string]func(body map[string]any) []problem.Field{
 	"createContact":              customFieldsOf,
 	"updateContact":              customFieldsOf,
 	"changeConversations":        checkBulk,
+	"requestDockAction":          func(body map[string]any) []problem.Field { return checkTree("params", body["params"], 1) },
 	"postMessage": func(body map[string]any) []problem.Field {
 		wrong := checkText("text", body["text"])
 		wrong = append(wrong, checkText("html", body["html"])...)

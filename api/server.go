@@ -13,11 +13,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/atender/atender/api/console"
 	"github.com/atender/atender/models"
 )
 
@@ -25,8 +28,14 @@ import (
 type Config struct {
 	Addr        string // where the API listens, host:port
 	MetricsAddr string // where Prometheus finds /metrics, and a developer /debug/pprof, host:port; empty for nowhere
-	PublicURL   string // where clients reach the API, without a path; shown in the OpenAPI document
-	Version     string // of this binary
+	// PublicURL is where clients and browsers reach the API, without a path: shown in the OpenAPI document, and the
+	// console's own origin. Empty takes each request's word for it, which is for tests.
+	PublicURL string
+	Version   string // of this binary
+	// WorkflowsURL is where Temporal UI shows workflows: "/" and a workflow's id go behind it. Empty for no links.
+	WorkflowsURL string
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 }
 
 // Deps are what the API works with.
@@ -43,6 +52,8 @@ type Server struct {
 	log     *slog.Logger
 	handler http.Handler
 	metrics *metrics
+	closing chan struct{}
+	close   func() // closes closing
 }
 
 // New makes a server. Errors: an OpenAPI document that is not valid.
@@ -51,16 +62,22 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := newMetrics(deps.Store.PoolStats)
+	files, err := console.Open()
+	if err != nil {
+		return nil, fmt.Errorf("reading the console: %w", err)
+	}
+	s := &Server{config: config, log: deps.Logger, metrics: newMetrics(deps.Store.PoolStats), closing: make(chan struct{})}
+	s.close = sync.OnceFunc(func() { close(s.closing) })
 	h := &handlers{
 		store: deps.Store, temporal: deps.Temporal, tests: newTests(deps.Tester), log: deps.Logger, version: config.Version,
+		site: site(config.PublicURL).normal(), workflowsURL: config.WorkflowsURL,
+		trustedProxies: each(config.TrustedProxies, netip.Prefix.String),
 	}
-	return &Server{
-		config:  config,
-		log:     deps.Logger,
-		metrics: m,
-		handler: newRouter(doc, h, m, deps.Store, errorResponder{deps.Logger}),
-	}, nil
+	h.metrics = s.metrics
+	s.handler = newRouter(doc, h, s.metrics, deps.Store, pages{
+		handlers: h, files: files, frames: deps.Store.DockOrigins, closing: s.closing, e: errorResponder{deps.Logger},
+	})
+	return s, nil
 }
 
 // Handler is the whole API without its listeners.
@@ -118,6 +135,7 @@ func (s *Server) serve(ctx context.Context, group *errgroup.Group, name, addr st
 		}
 		return nil
 	})
+	server.RegisterOnShutdown(s.close) // who listens for events would listen on
 	group.Go(func() error {
 		<-ctx.Done()
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)

@@ -17,14 +17,19 @@ const probeTime = 2 * time.Second
 // GetMe implements GET /v1/me.
 func (h *handlers) GetMe(ctx context.Context, _ contract.GetMeRequestObject) (contract.GetMeResponseObject, error) {
 	_, p := caller(ctx)
-	return contract.GetMe200JSONResponse{
+	me := contract.GetMe200JSONResponse{
 		Type:        contract.MeType(p.Actor().Type),
-		ID:          p.KeyID,
-		Name:        p.KeyName,
+		ID:          p.ID(),
+		Name:        p.Name(),
 		TenantID:    p.TenantID,
 		Environment: contract.MeEnvironment(p.Environment),
 		Scopes:      list(p.Scopes),
-	}, nil
+	}
+	if p.Agent != nil {
+		role := contract.Role(p.Role)
+		me.Role = &role
+	}
+	return me, nil
 }
 
 // GetHealth implements GET /healthz: the process is there and answers.

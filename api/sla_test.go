@@ -167,8 +167,8 @@ func TestSLAReport(t *testing.T) {
 	policy := h.policy("Gold")
 	for cycle, outcome := range []string{"met", "met", "breached"} {
 		h.exec(`INSERT INTO sla_clocks (tenant_id, conversation_id, metric, cycle, policy_id, policy_name, channel, started_at,
-				stopped_at, state, outcome, terms_version, elapsed_ms)
-			VALUES ($1, $2, 'all_messages', $3, $4, 'Old', 'email', '2026-05-05 10:00Z', '2026-05-05 12:00Z', 'ok', $5, 1, $6)`,
+				stopped_at, state, outcome, elapsed_ms)
+			VALUES ($1, $2, 'all_messages', $3, $4, 'Old', 'email', '2026-05-05 10:00Z', '2026-05-05 12:00Z', 'ok', $5, $6)`,
 			h.live.ID, h.newConversation("c"+outcome+string(rune('0'+cycle))), cycle, policy, outcome, 1000*(cycle+1))
 	}
 	line := map[string]any{

@@ -159,12 +159,19 @@ func (s *Store) UpdateAgent(ctx context.Context, tenantID, id uuid.UUID, u Agent
 				return err
 			}
 		}
+		if !a.IsActive { // and who is made active again signs in anew
+			if err := endSessions(tx, tenantID, id); err != nil {
+				return err
+			}
+		}
 		return tx.Exec(`UPDATE agents SET name = ?, role = ?, is_active = ? WHERE tenant_id = ? AND id = ?`,
 			a.Name, a.Role, a.IsActive, tenantID, id).Error
 	})
 	if err != nil {
 		return wire.Agent{}, err
 	}
+	s.auth.forget()
+	s.mark(ctx, topicKeys) // what the agent may do now holds at once
 	return s.Agent(ctx, tenantID, id)
 }
 

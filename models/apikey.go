@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +41,15 @@ type APIKey struct {
 
 // TableName implements GORM's Tabler.
 func (APIKey) TableName() string { return "api_keys" }
+
+// Wire is the key's JSON shape, without the key.
+func (k APIKey) Wire() wire.APIKey {
+	return wire.APIKey{
+		ID: k.ID, Name: k.Name, Description: k.Description, Prefix: k.Prefix, Scopes: k.Scopes, Tier: k.Tier,
+		IsActive:  k.IsActive,
+		CreatedAt: wire.At(k.CreatedAt), LastUsedAt: wire.AtPtr(k.LastUsedAt), RevokedAt: wire.AtPtr(k.RevokedAt),
+	}
+}
 
 // The prefixes of keys, which tell people and secret scanners what they found.
 const (
@@ -95,6 +106,52 @@ func (s *Store) Keys(ctx context.Context, tenantID uuid.UUID) ([]APIKey, error) 
 	return keys, translate(err)
 }
 
+// KeyPage lists a tenant's keys, oldest first and revoked ones included, and returns the cursor of the next page.
+// Errors: VALIDATION_FAILED for a cursor that is not of this list.
+func (s *Store) KeyPage(ctx context.Context, tenantID uuid.UUID, page Page) ([]APIKey, string, error) {
+	at, err := page.after("")
+	if err != nil {
+		return nil, "", err
+	}
+	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	if at != nil {
+		q = q.Where("id > ?", at.ID)
+	}
+	var keys []APIKey
+	if err := q.Order("id").Limit(page.limit() + 1).Find(&keys).Error; err != nil {
+		return nil, "", translate(err)
+	}
+	next := ""
+	if len(keys) > page.limit() {
+		keys = keys[:page.limit()]
+		next = position{ID: keys[len(keys)-1].ID}.cursor()
+	}
+	return keys, next, nil
+}
+
+// Key returns one key. Errors: NOT_FOUND.
+func (s *Store) Key(ctx context.Context, tenantID, keyID uuid.UUID) (APIKey, error) {
+	var key APIKey
+	err := s.db.WithContext(ctx).Take(&key, "tenant_id = ? AND id = ?", tenantID, keyID).Error
+	return key, notFound(err, "API key", keyID)
+}
+
+// GrantKey makes a key on behalf of somebody, who cannot give it more than they have themselves.
+// Errors: SCOPE_MISSING with details.requiredScope, and those of CreateKey.
+func (s *Store) GrantKey(ctx context.Context, by Principal, in NewKey) (key APIKey, plain string, err error) {
+	scopes, err := scope.Expand(in.Scopes)
+	if err != nil {
+		return key, "", problem.Fields(problem.Field{Field: "scopes", Code: "invalid", Message: err.Error()})
+	}
+	for _, one := range scopes {
+		if !by.Can(one) {
+			return key, "", problem.New(problem.Forbidden, "SCOPE_MISSING",
+				"you cannot grant %s, which you do not have yourself", one).With("requiredScope", one)
+		}
+	}
+	return s.CreateKey(ctx, by.TenantID, in)
+}
+
 // RevokeKey ends a key for good; every process refuses it within seconds. Errors: NOT_FOUND.
 func (s *Store) RevokeKey(ctx context.Context, tenantID, keyID uuid.UUID) error {
 	r := s.db.WithContext(ctx).Exec(`UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, clock_timestamp())
@@ -102,46 +159,34 @@ func (s *Store) RevokeKey(ctx context.Context, tenantID, keyID uuid.UUID) error 
 	if r.Error == nil && r.RowsAffected == 0 {
 		return notFound(gorm.ErrRecordNotFound, "API key", keyID)
 	}
-	s.wakeups.Mark(topicKeys)
+	s.mark(ctx, topicKeys)
 	return translate(r.Error)
 }
 
-// Principal is who a request comes from: a valid key.
-type Principal struct {
-	TenantID    uuid.UUID
-	KeyID       uuid.UUID
-	KeyName     string
-	Environment Environment
-	Scopes      []string
-	Tier        string
-}
-
-// Can tells whether the key has the scope; write implies read.
-func (p Principal) Can(need string) bool { return scope.Grants(p.Scopes, need) }
-
-// Actor is the key as an actor.
-func (p Principal) Actor() wire.Actor {
-	return wire.Actor{Type: wire.ActorAPIKey, ID: &p.KeyID, Name: p.KeyName}
-}
-
 const (
-	// topicKeys is marked when a key changed: every process forgets what it knew of keys.
+	// topicKeys is marked when a key or session changed: every process forgets what it knew of them.
 	topicKeys = "keys"
-	// authTTL is how long a process believes what it knows of a key, should the wake-up be lost.
+	// authTTL is how long a process believes what it knows of a key or session, should the wake-up be lost.
 	authTTL = 5 * time.Second
-	// authCacheSize bounds what is remembered, so that guessing keys does not fill the memory.
+	// authCacheSize bounds what is remembered, so that guessing does not fill the memory.
 	authCacheSize = 10_000
 )
 
-// authCache remembers keys by their hash, so that a request costs no query, and which of them were used.
+// authCache remembers keys and sessions by their hash, so that a request costs no query, and which of them were used.
 type authCache struct {
+	// generation rises whenever all is forgotten: what was looked up before that is not remembered after it.
+	generation atomic.Int64
+
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]authEntry
-	used  map[uuid.UUID]struct{}
+	used  used
 }
 
+// used are the ids of keys and of sessions that were used since that was last written.
+type used struct{ keys, sessions map[uuid.UUID]struct{} }
+
 type authEntry struct {
-	principal *Principal // nil: no such key, or not active
+	principal *Principal // nil: no such key or session, or not active
 	until     time.Time
 }
 
@@ -153,15 +198,23 @@ func (s *Store) Authenticate(ctx context.Context, plain string) (Principal, erro
 	if !strings.HasPrefix(plain, livePrefix) && !strings.HasPrefix(plain, testPrefix) {
 		return Principal{}, refused
 	}
-	hash := sha256.Sum256([]byte(plain))
+	return s.authenticate(ctx, sha256.Sum256([]byte(plain)), s.findKey, refused)
+}
+
+// authenticate looks up who a hash belongs to, in memory or with find.
+func (s *Store) authenticate(
+	ctx context.Context, hash [sha256.Size]byte,
+	find func(context.Context, [sha256.Size]byte) (*Principal, error), refused error,
+) (Principal, error) {
 	entry, ok := s.auth.get(hash, time.Now())
 	if !ok {
-		p, err := s.findPrincipal(ctx, hash)
+		generation := s.auth.generation.Load()
+		p, err := find(ctx, hash)
 		if err != nil {
 			return Principal{}, err
 		}
 		entry = authEntry{p, time.Now().Add(authTTL)}
-		s.auth.put(hash, entry)
+		s.auth.put(hash, entry, generation)
 	}
 	if entry.principal == nil {
 		return Principal{}, refused
@@ -169,7 +222,7 @@ func (s *Store) Authenticate(ctx context.Context, plain string) (Principal, erro
 	return *entry.principal, nil
 }
 
-func (s *Store) findPrincipal(ctx context.Context, hash [sha256.Size]byte) (*Principal, error) {
+func (s *Store) findKey(ctx context.Context, hash [sha256.Size]byte) (*Principal, error) {
 	var row struct {
 		APIKey
 		Environment Environment
@@ -195,49 +248,57 @@ func (c *authCache) get(hash [sha256.Size]byte, now time.Time) (authEntry, bool)
 	if !ok || now.After(e.until) {
 		return authEntry{}, false
 	}
-	if e.principal != nil {
-		c.markUsed(e.principal.KeyID)
-	}
+	c.markUsed(e.principal)
 	return e, true
 }
 
-func (c *authCache) put(hash [sha256.Size]byte, e authEntry) {
+func (c *authCache) put(hash [sha256.Size]byte, e authEntry, generation int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.markUsed(e.principal)
+	if generation != c.generation.Load() {
+		return
+	}
 	if c.known == nil || len(c.known) >= authCacheSize {
 		c.known = map[[sha256.Size]byte]authEntry{}
 	}
 	c.known[hash] = e
-	if e.principal != nil {
-		c.markUsed(e.principal.KeyID)
+}
+
+func (c *authCache) markUsed(p *Principal) {
+	switch {
+	case p == nil:
+	case p.Agent != nil:
+		mark(&c.used.sessions, p.SessionID)
+	default:
+		mark(&c.used.keys, p.KeyID)
 	}
 }
 
-func (c *authCache) markUsed(key uuid.UUID) {
-	if c.used == nil {
-		c.used = map[uuid.UUID]struct{}{}
+func mark(set *map[uuid.UUID]struct{}, id uuid.UUID) {
+	if *set == nil {
+		*set = map[uuid.UUID]struct{}{}
 	}
-	c.used[key] = struct{}{}
+	(*set)[id] = struct{}{}
 }
 
 func (c *authCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.generation.Add(1)
 	c.known = nil
 }
 
-func (c *authCache) takeUsed() []uuid.UUID {
+func (c *authCache) takeUsed() used {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ids := make([]uuid.UUID, 0, len(c.used))
-	for id := range c.used {
-		ids = append(ids, id)
-	}
-	clear(c.used)
-	return ids
+	taken := c.used
+	c.used = used{}
+	return taken
 }
 
-// runAuthCache forgets keys when one changed, and writes last_used_at every few seconds, for all keys at once.
+// runAuthCache forgets keys and sessions when one changed, and writes every few seconds when they were last used, for all
+// at once.
 func (s *Store) runAuthCache(ctx context.Context) {
 	changed, stop := s.wakeups.Listen(topicKeys)
 	defer stop()
@@ -250,14 +311,26 @@ func (s *Store) runAuthCache(ctx context.Context) {
 		case <-changed:
 			s.auth.forget()
 		case <-write.C:
-			used := s.auth.takeUsed()
-			if len(used) == 0 {
-				continue
-			}
-			_, err := s.sql.ExecContext(ctx, `UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = ANY($1)`, used)
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("last use of API keys not recorded", "error", err)
-			}
+			s.writeUsed(ctx)
+		}
+	}
+}
+
+func (s *Store) writeUsed(ctx context.Context) {
+	taken := s.auth.takeUsed()
+	for _, one := range []struct {
+		ids   map[uuid.UUID]struct{}
+		query string
+	}{
+		{taken.keys, `UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = ANY($1)`},
+		{taken.sessions, `UPDATE sessions SET last_seen_at = clock_timestamp() WHERE id = ANY($1)`},
+	} {
+		if len(one.ids) == 0 {
+			continue
+		}
+		_, err := s.sql.ExecContext(ctx, one.query, slices.Collect(maps.Keys(one.ids)))
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("last use of API keys and sessions not recorded", "error", err)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func heal(ctx context.Context, tx *gorm.DB, subs []Subscription, now time.Time) 
 		if err != nil {
 			return nil, err
 		}
-		marks = append(marks, TopicOutbox, TopicDeliveries(s.Shard))
+		marks = append(marks, TopicOutbox, TopicDeliveries(s.Shard), Notice(s.TenantID, noticeWebhook, s.ID, 0))
 	}
 	return marks, nil
 }

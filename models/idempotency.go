@@ -30,7 +30,7 @@ const (
 // IdempotencyKey says which call an answer belongs to (P7.1), and what the call asked.
 type IdempotencyKey struct {
 	TenantID     uuid.UUID
-	APIKeyID     uuid.UUID
+	APIKeyID     uuid.UUID // or the agent's id
 	Method, Path string
 	Key          string            // what the caller sent, 1 to 255 visible ASCII characters
 	Body         [sha256.Size]byte // SHA-256 of the request's raw body

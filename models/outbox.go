@@ -12,13 +12,15 @@ import (
 const (
 	outboxConversation = "conversation" // poke the conversation's workflow, starting it if need be
 	outboxRetry        = "retry"        // the subscription owes retries
+	outboxDockAction   = "dock_action"  // the conversation's workflow has an action of a dock to carry out
 	outboxRecompute    = "recompute"    // the tenant's time configuration was edited: walk its clocks
 	outboxReplay       = "replay"       // poke the replay's workflow, starting it if need be
 )
 
-// Lower goes first: an endpoint in trouble before conversations, of which a flood may be waiting; a walk over all of
-// them last.
+// Lower goes first: an agent who is waiting, then an endpoint in trouble, before conversations, of which a flood may be
+// waiting; a walk over all of them last.
 const (
+	priorityDockAction   = 0
 	priorityRetry        = 1
 	priorityReplay       = 1 // few, and people wait for them
 	priorityConversation = 2
@@ -40,10 +42,14 @@ type OutboxRow struct {
 	Status   *string
 	DueAt    *time.Time
 	Attempts int // of telling it, this one included
+	// DockActionID is the action that the conversation's workflow is told of; nil in rows that tell of no action.
+	DockActionID *uuid.UUID
 }
 
-// IsConversation tells whether the row pokes a conversation's workflow.
-func (r OutboxRow) IsConversation() bool { return r.Kind == outboxConversation }
+// IsConversation tells whether the row is for a conversation's workflow.
+func (r OutboxRow) IsConversation() bool {
+	return r.Kind == outboxConversation || r.Kind == outboxDockAction
+}
 
 // IsRecompute tells whether the row asks for a walk over the clocks of the tenant that is its target.
 func (r OutboxRow) IsRecompute() bool { return r.Kind == outboxRecompute }
@@ -69,7 +75,7 @@ func (s *Store) ClaimOutbox(ctx context.Context, which Urgency, limit int) ([]Ou
 		UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
 		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp() AND `+string(which)+`
 			ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
-		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts`, limit).Scan(&rows).Error
+		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id`, limit).Scan(&rows).Error
 	return rows, translate(err)
 }
 

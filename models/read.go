@@ -78,8 +78,13 @@ func (r conversationRow) whole() Conversation {
 	return c
 }
 
-var conversationSQL = `SELECT ` + columns[Conversation]("c", "c_") + `, ` + columns[Contact]("ct", "ct_") + `
-	FROM conversations c JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE c.tenant_id = ?`
+const fromConversations = ` FROM conversations c JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id
+	WHERE c.tenant_id = ?`
+
+var (
+	conversationColumns = `SELECT ` + columns[Conversation]("c", "c_") + `, ` + columns[Contact]("ct", "ct_")
+	conversationSQL     = conversationColumns + fromConversations
+)
 
 func findConversation(db *gorm.DB, tenantID, id uuid.UUID) (Conversation, error) {
 	var row conversationRow
@@ -117,25 +122,32 @@ const (
 	SortSLADue  = "slaDueAt" // of the next tripwire, the soonest first; conversations without one are not in the list
 )
 
-// listOrder is one of the orders, in SQL.
+// listOrder is how a list in one order is read: the table it comes through, with the columns that the table repeats.
 type listOrder struct {
-	by, after string
-	only      string // condition of what is in the list, if not all
-	key       func(Conversation) time.Time
+	from, alias, behind, by string
+	key                     func(Conversation) time.Time // what the order goes by
 }
 
-var listOrders = map[string]listOrder{
+var orders = map[string]listOrder{
 	SortUpdated: {
-		by: `c.updated_at DESC, c.id DESC`, after: `(c.updated_at, c.id) < (?, ?)`,
-		key: func(c Conversation) time.Time { return c.UpdatedAt },
+		from: ` FROM conversation_recency r JOIN conversations c ON c.tenant_id = r.tenant_id AND c.id = r.conversation_id
+			JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE r.tenant_id = ?`,
+		alias:  "r",
+		behind: ` AND (r.updated_at, r.conversation_id) < (?, ?)`,
+		by:     ` ORDER BY r.updated_at DESC, r.conversation_id DESC`,
+		key:    func(c Conversation) time.Time { return c.UpdatedAt },
 	},
 	SortCreated: {
-		by: `c.created_at, c.id`, after: `(c.created_at, c.id) > (?, ?)`,
-		key: func(c Conversation) time.Time { return c.CreatedAt },
+		from: fromConversations, alias: "c",
+		behind: ` AND (c.created_at, c.id) > (?, ?)`,
+		by:     ` ORDER BY c.created_at, c.id`,
+		key:    func(c Conversation) time.Time { return c.CreatedAt },
 	},
 	SortSLADue: {
-		by: `c.sla_due_at, c.id`, after: `(c.sla_due_at, c.id) > (?, ?)`, only: ` AND c.sla_due_at IS NOT NULL`,
-		key: func(c Conversation) time.Time { return *c.SLADueAt },
+		from: fromConversations + ` AND c.sla_due_at IS NOT NULL`, alias: "c",
+		behind: ` AND (c.sla_due_at, c.id) > (?, ?)`,
+		by:     ` ORDER BY c.sla_due_at, c.id`,
+		key:    func(c Conversation) time.Time { return *c.SLADueAt },
 	},
 }
 
@@ -149,7 +161,7 @@ func (s *Store) Conversations(
 	page Page,
 ) ([]Conversation, string, error) {
 	sort := orDefault(f.Sort, SortUpdated)
-	order, known := listOrders[sort]
+	order, known := orders[sort]
 	if !known {
 		return nil, "", problem.Fields(problem.Field{
 			Field: "sort", Code: "invalid", Message: fmt.Sprintf("must be one of %s, %s, %s", SortUpdated, SortCreated, SortSLADue),
@@ -159,14 +171,13 @@ func (s *Store) Conversations(
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := f.conditions(tenantID)
-	where += order.only
+	where, args := f.conditions(tenantID, order.alias)
 	if at != nil {
-		where += ` AND ` + order.after
+		where += order.behind
 		args = append(args, at.Time, at.ID)
 	}
 	var rows []conversationRow
-	err = s.db.WithContext(ctx).Raw(conversationSQL+where+` ORDER BY `+order.by+` LIMIT ?`,
+	err = s.db.WithContext(ctx).Raw(conversationColumns+order.from+where+order.by+` LIMIT ?`,
 		append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", translate(err)
@@ -184,8 +195,9 @@ func (s *Store) Conversations(
 	return conversations, next, s.showClocks(ctx, s.db.WithContext(ctx), tenantID, shown...)
 }
 
-// conditions are the filter as SQL, in the terms of the indexes that serve it.
-func (f ConversationFilter) conditions(tenantID uuid.UUID) (string, []any) {
+// conditions are the filter as SQL, in the terms of the indexes that serve it. The alias is that of the table that has
+// status, assignee, team and the time of the latest change.
+func (f ConversationFilter) conditions(tenantID uuid.UUID, alias string) (string, []any) {
 	var where strings.Builder
 	var args []any
 	add := func(condition string, values ...any) {
@@ -203,13 +215,13 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID) (string, []any) {
 		}
 	}
 	switch lifecycle.Status(f.Status) {
-	case lifecycle.Active, lifecycle.Snoozed: // as a constant: a plan for any value could not use conversations_status
-		add("c.status = '" + f.Status + "'")
+	case lifecycle.Active, lifecycle.Snoozed: // as a constant: a plan for any value could not use conversation_recency_status
+		add(alias + ".status = '" + f.Status + "'")
 	default:
-		text("c.status", f.Status)
+		text(alias+".status", f.Status)
 	}
 	switch sla.State(f.SLAState) {
-	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversations_sla_state
+	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversations_late
 		add("c.sla_state = '" + f.SLAState + "'")
 	default:
 		text("c.sla_state", f.SLAState)
@@ -217,14 +229,14 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID) (string, []any) {
 	text("c.channel", f.Channel)
 	text("c.external_reference", f.ExternalReference)
 	text("c.engagement", f.Engagement)
-	id("c.assignee_id", f.AssigneeID)
-	id("c.team_id", f.TeamID)
+	id(alias+".assignee_id", f.AssigneeID)
+	id(alias+".team_id", f.TeamID)
 	id("c.contact_id", f.ContactID)
 	if f.Tag != "" {
 		add("c.tags <> '{}' AND c.tags @> ARRAY[?::text]", f.Tag)
 	}
 	if f.UpdatedSince != nil {
-		add("c.updated_at >= ?", *f.UpdatedSince)
+		add(alias+".updated_at >= ?", *f.UpdatedSince)
 	}
 	if f.CreatedSince != nil {
 		add("c.created_at >= ?", *f.CreatedSince)
@@ -302,4 +314,19 @@ func byID[T any](
 	}
 	q := s.db.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
 	return listed(q, page, id)
+}
+
+// MessageHTML returns the HTML of a conversation's message as it came: not to be shown as it is. Errors: NOT_FOUND, also
+// for a message without HTML.
+func (s *Store) MessageHTML(ctx context.Context, tenantID, conversationID, id uuid.UUID) (string, error) {
+	var html *string
+	err := s.db.WithContext(ctx).Raw(`SELECT html FROM messages WHERE tenant_id = ? AND id = ? AND conversation_id = ?`,
+		tenantID, id, conversationID).Scan(&html).Error
+	if err == nil && html == nil {
+		err = gorm.ErrRecordNotFound
+	}
+	if err != nil {
+		return "", notFound(err, "message with HTML", id)
+	}
+	return *html, nil
 }

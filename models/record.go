@@ -59,7 +59,7 @@ func (s *Store) Record(ctx context.Context, owner uuid.UUID, results []Result) e
 			return err
 		}
 		pokes, err := pokeRetries(ctx, tx, results, troubled, poke)
-		marks = append(marks, pokes...)
+		marks = append(append(marks, pokes...), troubleNotices(troubled, poke)...)
 		return err
 	})
 	if err != nil {
@@ -72,6 +72,16 @@ func (s *Store) Record(ctx context.Context, owner uuid.UUID, results []Result) e
 	}
 	s.wakeups.Mark(marks...)
 	return nil
+}
+
+// troubleNotices tell consoles of webhooks whose circuit has opened, or which were switched off.
+func troubleNotices(troubled []Subscription, opened []uuid.UUID) (topics []string) {
+	for _, sub := range troubled {
+		if slices.Contains(opened, sub.ID) || !sub.IsActive {
+			topics = append(topics, Notice(sub.TenantID, noticeWebhook, sub.ID, 0))
+		}
+	}
+	return topics
 }
 
 // troubledIn are the subscriptions whose health the results put in question: those with a failure.

@@ -91,6 +91,9 @@ func (s *Store) sequenceOn(ctx context.Context, q Sequencer, wake <-chan struct{
 		if err != nil {
 			return err
 		}
+		if n > 0 {
+			s.wakeups.Mark(TopicFeed)
+		}
 		if n > 0 && q.Sequenced != nil {
 			q.Sequenced(n)
 		}

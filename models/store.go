@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wakeup"
@@ -24,11 +25,12 @@ import (
 
 // Options say how a Store is opened.
 type Options struct {
-	URL      string        // postgres://… of the database
-	MaxConns int           // connections at most; 20 when 0
-	Keys     *seal.Keyring // seals webhook secrets and headers; required for whoever touches subscriptions
-	Targets  target.Policy // which URLs a subscription may have
-	Logger   *slog.Logger  // slog.Default() when nil
+	URL      string         // postgres://… of the database
+	MaxConns int            // connections at most; 20 when 0
+	Keys     *seal.Keyring  // seals webhook secrets and headers; required for whoever touches subscriptions
+	Targets  target.Policy  // which URLs a subscription may have
+	Docks    dockurl.Policy // which URLs a dock may have
+	Logger   *slog.Logger   // slog.Default() when nil
 	// Tracer sees every statement, BEGIN and COMMIT included; nil for none.
 	Tracer pgx.QueryTracer
 	// Clock turns the database's time, read after the locks (P1.3), into the transaction's; nil leaves it as it is.
@@ -43,6 +45,7 @@ type Store struct {
 	cfg     *pgx.ConnConfig // for connections that are nobody else's
 	keys    *seal.Keyring
 	targets target.Policy
+	docks   dockurl.Policy
 	log     *slog.Logger
 	clock   func(time.Time) time.Time
 	wakeups *wakeup.Hub
@@ -51,6 +54,9 @@ type Store struct {
 	pools   []*sql.DB
 	flights flights
 	auth    authCache
+	live    broadcaster
+	usage   keyUsage
+	hashing chan struct{} // has an element for each password that is being hashed
 	times   timeCache
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -79,8 +85,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	numbers := connections(*cfg, numberConns)
 	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(planOnce))
 	s := &Store{
-		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, log: o.Logger, clock: o.Clock,
+		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, docks: o.Docks, log: o.Logger, clock: o.Clock,
 		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims},
+		hashing: make(chan struct{}, hashing), live: broadcaster{arrived: make(chan struct{}, 1)},
 	}
 	if s.db, err = throughGORM(pool{db}); err != nil {
 		return nil, err
@@ -91,6 +98,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() { s.wakeups.Run(ctx) })
 	s.done.Go(func() { s.runAuthCache(ctx) })
+	s.done.Go(func() { s.runUsage(ctx) })
+	s.done.Go(func() { s.runLive(ctx) })
 	return s, nil
 }
 

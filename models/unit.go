@@ -19,6 +19,38 @@ type unit struct {
 	marks      []string // topics to wake after the commit (P9)
 }
 
+// together runs f as a unit of work: whatever f does with the store through the context it is given is one transaction,
+// which commits when f succeeds. f may run several times (P7.4), and then the earlier times did not happen.
+// Errors: UNAVAILABLE, and f's own.
+func (s *Store) together(ctx context.Context, f func(context.Context) error) error {
+	var err error
+	for range maxTries {
+		var again bool
+		if again, err = s.togetherOnce(ctx, f); !again {
+			break
+		}
+	}
+	return translate(err)
+}
+
+func (s *Store) togetherOnce(ctx context.Context, f func(context.Context) error) (again bool, err error) {
+	tx, err := s.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = tx.Rollback() }() // after the commit, nothing
+	u := &unit{tx: tx}
+	err = f(context.WithValue(ctx, unitKey{}, u))
+	if err == nil && !u.turnedBack {
+		err = tx.Commit()
+	}
+	if err != nil || u.turnedBack {
+		return u.turnedBack || worthRetrying(err), err
+	}
+	s.wakeups.Mark(u.marks...)
+	return false, nil
+}
+
 type unitKey struct{}
 
 func unitOf(ctx context.Context) *unit {

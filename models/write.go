@@ -224,10 +224,15 @@ func (w *write) insertConversation(st *statement) {
 		jsonArg(orEmptyMap(c.Metadata)), c.Version, c.ChainID, c.PreviousConversationID,
 		c.CreatedAt, c.UpdatedAt, c.LastMessageAt, c.NextDueAt, c.OpenedAt, c.WaitingSince, jsonArg(clocksArg(c.Clocks)),
 		c.TimeVersion, c.SLAState, c.SLADueAt)+`)`)
+	st.with("recency", `INSERT INTO conversation_recency (tenant_id, conversation_id, status, assignee_id, team_id, updated_at)
+		VALUES (`+st.list(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, c.UpdatedAt)+`)`)
 }
 
 func (w *write) updateConversation(st *statement) {
 	c := &w.conversation
+	st.with("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, updated_at)
+		= (`+st.list(string(c.Status), c.AssigneeID, c.TeamID, c.UpdatedAt)+`)
+		WHERE tenant_id = `+st.arg(c.TenantID)+` AND conversation_id = `+st.arg(c.ID))
 	st.with("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
 			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at,
 			next_due_at, armed_for, opened_at, waiting_since, clocks, time_version, sla_state, sla_due_at, auto_archive_at)
@@ -290,7 +295,8 @@ func (w *write) insertTimeline(st *statement) {
 // the expression of the shards that got deliveries.
 func (w *write) insertEvents(st *statement) (shards string) {
 	events := w.renderEvents()
-	if len(events) == 0 {
+	if len(events) == 0 { // a note, say: consoles hear of it all the same
+		w.marks = append(w.marks, Notice(w.conversation.TenantID, "conversation", w.conversation.ID, w.conversation.Version))
 		return `'{}'::int[]`
 	}
 	w.marks = append(w.marks, TopicEvents)

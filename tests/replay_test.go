@@ -167,6 +167,7 @@ func (r recording) path() string { return filepath.Join(histories, r.folder, r.n
 type step struct {
 	answer func(now time.Time) (any, error)
 	signal moment
+	docks  int // how many actions of docks the signal is, rather than a poke
 }
 
 // moment is when a signal comes.
@@ -198,6 +199,16 @@ func walked(visited int, left int64, signal moment) step {
 	return step{signal: signal, answer: func(time.Time) (any, error) {
 		return durable.RecomputeResult{Visited: visited, Left: left}, nil
 	}}
+}
+
+// thenDocks makes the step's signal so many actions of docks.
+func (s step) thenDocks(n int) step {
+	s.docks = n
+	return s
+}
+
+func acted(state string) step {
+	return step{answer: func(time.Time) (any, error) { return durable.DockActionResult{State: state}, nil }}
 }
 
 func retried(owed int, due time.Duration, signal moment) step {
@@ -293,6 +304,14 @@ func scenarios() []recording {
 		// Its policy is gone, and with it the search attribute.
 		conversation("clocks-end", 0, events{local: 2, attribute: 2, completed: 1},
 			clocked("active", "breached", 0, after), clocked("archived", "", 0, never)),
+		conversation("dock-actions", 0, events{local: 5, signalled: 4, completed: 1},
+			ticked("active", 0, during).thenDocks(2), acted("applied"), acted("rejected"),
+			ticked("active", 0, after), ticked("done", 0, never)),
+		// The workflow has ended; the action that resolved conversations still get starts it again.
+		conversation("dock-action-starts", 0, events{local: 2, signalled: 1, completed: 1},
+			ticked("done", 0, after).thenDocks(1), acted("applied"), ticked("done", 0, never)),
+		conversation("dock-action-database-away", 0, events{local: 3, scheduled: 1, completed: 1},
+			ticked("snoozed", time.Hour, after).thenDocks(1), away(), away(), away(), acted("applied"), ticked("done", 0, never)),
 
 		retry("fails-then-delivered", 0, events{scheduled: 2, set: 1, fired: 1, completed: 1},
 			retried(1, time.Second, never), retried(0, 0, never)),
@@ -358,7 +377,7 @@ type script struct {
 	recording
 	next   int
 	played []chan struct{} // closed when the step's answer is given
-	poke   func(context.Context) error
+	signal func(context.Context, step) (run string, err error)
 }
 
 func newStudio(t *testing.T) *studio {
@@ -404,8 +423,8 @@ func (s *studio) worker(queue string) sdkworker.Worker {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	for _, name := range []string{
-		durable.TickActivity, durable.DispatchActivity, durable.RetryActivity, durable.ReplayActivity, durable.AbandonActivity,
-		durable.RecomputeActivity,
+		durable.TickActivity, durable.DockActionActivity, durable.DispatchActivity, durable.RetryActivity, durable.ReplayActivity,
+		durable.AbandonActivity, durable.RecomputeActivity,
 	} {
 		w.RegisterActivityWithOptions(s.play, activity.RegisterOptions{Name: name})
 	}
@@ -430,7 +449,7 @@ func (s *studio) play(ctx context.Context, _ any) (any, error) {
 	}
 	step := script.story[script.next]
 	if step.signal == during {
-		if err := script.poke(ctx); err != nil {
+		if _, err := script.signal(ctx, step); err != nil {
 			return nil, err
 		}
 	}
@@ -448,7 +467,15 @@ func (s *studio) record(r recording) {
 	}
 	id, start := s.prepare(r)
 	s.mu.Lock()
-	script.poke = func(ctx context.Context) error { _, err := start(ctx); return err }
+	script.signal = func(ctx context.Context, step step) (run string, err error) {
+		if step.docks == 0 {
+			return start(ctx)
+		}
+		for n := 1; n <= step.docks && err == nil; n++ {
+			run, err = s.ask(ctx, r, id, n)
+		}
+		return run, err
+	}
 	s.scripts[id] = script
 	s.mu.Unlock()
 	run, err := start(s.t.Context())
@@ -467,10 +494,23 @@ func (s *studio) record(r recording) {
 			require.NoError(s.t, s.client.CancelWorkflow(s.t.Context(), id, run))
 			continue
 		}
-		run, err = start(s.t.Context())
+		run, err = script.signal(s.t.Context(), step)
 		require.NoError(s.t, err)
 	}
 	s.keep(r, id, run)
+}
+
+// ask signals the n-th action of a dock, as the relay does.
+func (s *studio) ask(ctx context.Context, r recording, id string, n int) (run string, err error) {
+	tenant, target := uuid.NewSHA1(uuid.Nil, []byte("tenant")), uuid.NewSHA1(uuid.Nil, []byte(r.path()))
+	action := uuid.NewSHA1(target, []byte{byte(n)})
+	started, err := s.client.SignalWithStartWorkflow(ctx, id, durable.SignalDockAction,
+		durable.DockActionSignal{ActionID: action}, client.StartWorkflowOptions{ID: id, TaskQueue: recorder},
+		durable.ConversationWorkflow, durable.ConversationInput{TenantID: tenant, ConversationID: target, MaxHistory: r.limit})
+	if err != nil {
+		return "", err
+	}
+	return started.GetRunID(), nil
 }
 
 // prepare returns the workflow's id, and what starts it, or signals it if it runs, as the relay does.

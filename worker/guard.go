@@ -24,6 +24,9 @@ const (
 	// retriesEvery and retriesAfter are the same for retry workflows, whose waits are longer.
 	retriesEvery = 5 * time.Second
 	retriesAfter = 5 * time.Second
+	// actionsEvery and actionsAfter are the same for actions of docks (P8.5): the API has stopped waiting by then.
+	actionsEvery = time.Second
+	actionsAfter = 5 * time.Second
 	// replaysEvery and replaysAfter are the same for replays, whose steps may have to wait for Temporal.
 	replaysEvery = 15 * time.Second
 	replaysAfter = 30 * time.Second
@@ -51,6 +54,7 @@ func (g *guard) run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { every(ctx, guardEvery, g.tickOverdue) })
 	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
+	loops.Go(func() { every(ctx, actionsEvery, g.applyDockActions) })
 	loops.Go(func() { every(ctx, replaysEvery, g.pokeReplays) })
 	loops.Go(func() { every(ctx, namespaceEvery, g.checkNamespace) })
 	loops.Go(func() { every(ctx, walkEvery, g.walk) })
@@ -105,7 +109,7 @@ func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
 	case len(tick.Fired) > 0: // else its workflow, or somebody, was quicker
 		g.metrics.guardTicks.Inc()
 		for _, f := range tick.Fired {
-			g.metrics.timerLag.WithLabelValues(f.Kind, "guard").Observe(f.Lag.Seconds())
+			g.metrics.acts.TimerLag.WithLabelValues(f.Kind, "guard").Observe(f.Lag.Seconds())
 		}
 	}
 }
@@ -126,6 +130,22 @@ func (g *guard) pokeReplays(ctx context.Context) {
 		return
 	}
 	g.metrics.guardPokes.Add(float64(n))
+}
+
+// applyDockActions carries out the actions of docks that their workflows are late for, in the order of arrival.
+func (g *guard) applyDockActions(ctx context.Context) {
+	late, err := g.store.LateDockActions(ctx, actionsAfter, guardBatch)
+	if err != nil {
+		g.complain(ctx, "late dock actions not read", err)
+		return
+	}
+	for _, ref := range late {
+		_, decided, err := g.store.ApplyDockAction(ctx, ref.TenantID, ref.ID)
+		g.metrics.acts.CountDockActions("guard", decided)
+		if err != nil {
+			g.complain(ctx, "late dock action not carried out", err)
+		}
+	}
 }
 
 func (g *guard) checkNamespace(ctx context.Context) {

@@ -9,7 +9,7 @@ import (
 const maintenanceEvery = time.Hour
 
 // maintain makes the partitions of the weeks ahead, drops those that are older than the retention (P10), and deletes
-// expired answers (P7.3). What fails is tried again after a minute.
+// expired answers (P7.3), sessions, and what is left of docks that were open long ago. What fails is tried again after a minute.
 func (w *Worker) maintain(ctx context.Context) {
 	for {
 		wait := maintenanceEvery
@@ -20,6 +20,9 @@ func (w *Worker) maintain(ctx context.Context) {
 			{"partitions prepared", w.deps.Store.EnsurePartitions},
 			{"old partitions dropped", w.retain},
 			{"expired answers deleted", w.purgeAnswers},
+			{"ended sessions deleted", w.deps.Store.PurgeSignIns},
+			{"old counts of use deleted", w.deps.Store.PurgeUsage},
+			{"old dock sessions deleted", w.purgeDockSessions},
 		} {
 			if err := task.run(ctx); err != nil && ctx.Err() == nil {
 				w.deps.Logger.Error("not all "+task.name, "error", err)
@@ -48,5 +51,10 @@ func (w *Worker) retain(ctx context.Context) error {
 
 func (w *Worker) purgeAnswers(ctx context.Context) error {
 	_, err := w.deps.Store.PurgeIdempotencyKeys(ctx)
+	return err
+}
+
+func (w *Worker) purgeDockSessions(ctx context.Context) error {
+	_, err := w.deps.Store.PurgeDockSessions(ctx)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/atender/atender/activities"
 	"github.com/atender/atender/models"
 )
 
@@ -16,12 +17,12 @@ type metrics struct {
 	outboxAge   prometheus.Gauge
 	guardTicks  prometheus.Counter
 	guardPokes  prometheus.Counter
-	timerLag    *prometheus.HistogramVec
+	acts        *activities.Metrics // the guard does what activities do
 }
 
-func newMetrics(r prometheus.Registerer, timerLag *prometheus.HistogramVec) *metrics {
+func newMetrics(r prometheus.Registerer, acts *activities.Metrics) *metrics {
 	m := &metrics{
-		timerLag: timerLag,
+		acts: acts,
 		guardTicks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "atender_guard_ticks_total", Help: "Conversations in which the guard did what their workflow was late for.",
 		}),

@@ -91,13 +91,17 @@ type target struct {
 
 func coalesce(rows []models.OutboxRow) []*target {
 	type key struct {
-		kind string
-		id   uuid.UUID
+		kind   string
+		id     uuid.UUID
+		action uuid.UUID // each action of a dock is told of by itself
 	}
 	byKey := map[key]*target{}
 	var targets []*target
 	for _, row := range rows {
-		k := key{row.Kind, row.TargetID}
+		k := key{kind: row.Kind, id: row.TargetID}
+		if row.DockActionID != nil {
+			k.action = *row.DockActionID
+		}
 		t := byKey[k]
 		if t == nil {
 			t = &target{}
@@ -165,7 +169,7 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 		attributes = append(attributes, workflows.AttributeNextDue.ValueSet(row.DueAt.UTC()))
 	}
 	var signal, workflow string
-	var input any
+	var input, payload any
 	switch {
 	case row.IsRecompute():
 		options.ID = durable.RecomputeID(row.TenantID)
@@ -174,12 +178,15 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 		input = durable.RecomputeInput{TenantID: row.TenantID}
 	case row.IsConversation():
 		options.ID = durable.ConversationID(row.TenantID, row.TargetID)
-		options.StaticSummary = "Time of one conversation: snoozes, SLA, archiving"
+		options.StaticSummary = "Time of one conversation: snoozes, SLA, archiving; what docks ask for"
 		attributes = append(attributes, workflows.AttributeConversation.ValueSet(row.TargetID.String()))
 		if row.Status != nil {
 			attributes = append(attributes, workflows.AttributeStatus.ValueSet(*row.Status))
 		}
 		signal, workflow = durable.SignalConversationChanged, durable.ConversationWorkflow
+		if row.DockActionID != nil {
+			signal, payload = durable.SignalDockAction, durable.DockActionSignal{ActionID: *row.DockActionID}
+		}
 		input = durable.ConversationInput{TenantID: row.TenantID, ConversationID: row.TargetID}
 	case row.IsReplay():
 		options.ID = durable.ReplayID(row.TenantID, row.TargetID)
@@ -194,7 +201,7 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 		input = durable.RetryInput{TenantID: row.TenantID, SubscriptionID: row.TargetID}
 	}
 	options.TypedSearchAttributes = temporal.NewSearchAttributes(attributes...)
-	_, err := r.client.SignalWithStartWorkflow(ctx, options.ID, signal, nil, options, workflow, input)
+	_, err := r.client.SignalWithStartWorkflow(ctx, options.ID, signal, payload, options, workflow, input)
 	if err != nil {
 		return fmt.Errorf("signal %s: %w", options.ID, err)
 	}

@@ -96,7 +96,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		Metrics: activities.NewMetrics(registry),
 		Log:     deps.Logger,
 	}
-	w.metrics = newMetrics(registry, w.acts.Metrics.TimerLag)
+	w.metrics = newMetrics(registry, w.acts.Metrics)
 	return w, nil
 }
 
@@ -158,6 +158,7 @@ func (w *Worker) workflowWorker() sdkworker.Worker {
 	sdk.RegisterWorkflowWithOptions(workflows.Recompute, workflow.RegisterOptions{Name: durable.RecomputeWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Replay, workflow.RegisterOptions{Name: durable.ReplayWorkflow})
 	sdk.RegisterActivityWithOptions(w.acts.TickConversation, activity.RegisterOptions{Name: durable.TickActivity})
+	sdk.RegisterActivityWithOptions(w.acts.ApplyDockAction, activity.RegisterOptions{Name: durable.DockActionActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RecomputeClocks, activity.RegisterOptions{Name: durable.RecomputeActivity})
 	return sdk
 }

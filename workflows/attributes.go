@@ -70,9 +70,13 @@ func (a *alarm) arm(ctx workflow.Context, due *time.Time, summary string) {
 	a.timer = workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: summary})
 }
 
-// wait blocks until the alarm fires or the channel has a signal, which it takes.
-func (a *alarm) wait(ctx workflow.Context, signals workflow.ReceiveChannel) {
+// wait blocks until the alarm fires or the channel has a signal, which it takes; or one of the others does what it waits
+// for.
+func (a *alarm) wait(ctx workflow.Context, signals workflow.ReceiveChannel, others ...func(workflow.Selector)) {
 	s := workflow.NewSelector(ctx)
+	for _, add := range others {
+		add(s)
+	}
 	s.AddReceive(signals, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	if a.timer != nil {
 		s.AddFuture(a.timer, func(workflow.Future) { a.timer = nil })

@@ -14,20 +14,28 @@ import (
 // Conversation keeps a conversation's time: snoozes end when they should. One runs for every conversation until nothing
 // can become due any more, and is started again when it reopens. It never decides from memory what is due: it asks the
 // tick, which decides from the row; so a late, repeated or lost timer can delay, never corrupt (P3).
+//
+// It also carries out what docks ask for, in the order of arrival (P8).
 func Conversation(ctx workflow.Context, in durable.ConversationInput) error {
-	c := conversation{in: in, changed: workflow.GetSignalChannel(ctx, durable.SignalConversationChanged)}
+	c := conversation{
+		in:      in,
+		changed: workflow.GetSignalChannel(ctx, durable.SignalConversationChanged),
+		actions: dockActions{signals: workflow.GetSignalChannel(ctx, durable.SignalDockAction)},
+	}
 	return c.run(ctx)
 }
 
 type conversation struct {
 	in      durable.ConversationInput
 	changed workflow.ReceiveChannel
+	actions dockActions
 	alarm   alarm
 }
 
 func (c *conversation) run(ctx workflow.Context) error {
 	for {
 		drain(c.changed) // before arming: a timer that is replaced in the same breath costs two events
+		c.in.DockActions += c.actions.carryOut(ctx, c.in.TenantID)
 		state, err := c.tick(ctx)
 		if err != nil {
 			return err
@@ -35,7 +43,7 @@ func (c *conversation) run(ctx workflow.Context) error {
 		if err := c.publish(ctx, state); err != nil {
 			return err
 		}
-		if c.changed.Len() > 0 {
+		if c.changed.Len() > 0 || c.actions.waiting() {
 			continue
 		}
 		if state.MayEnd {
@@ -49,7 +57,7 @@ func (c *conversation) run(ctx workflow.Context) error {
 		} else {
 			c.alarm.arm(ctx, nil, "")
 		}
-		c.alarm.wait(ctx, c.changed)
+		c.alarm.wait(ctx, c.changed, c.actions.receive)
 	}
 }
 
@@ -118,6 +126,13 @@ func (c *conversation) details(ctx workflow.Context, state durable.TickResult) s
 	}
 	if state.SLAState != "" {
 		what += "; SLA " + strings.ReplaceAll(state.SLAState, "_", " ")
+	}
+	switch n := c.in.DockActions; n {
+	case 0:
+	case 1:
+		what += "; 1 dock action carried out"
+	default:
+		what += fmt.Sprintf("; %d dock actions carried out", n)
 	}
 	return fmt.Sprintf("%s; as of %s", what, workflow.Now(ctx).UTC().Format(second))
 }

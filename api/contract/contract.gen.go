@@ -167,6 +167,33 @@ func (e Direction) Valid() bool {
 	}
 }
 
+// Defines values for DockActionKind.
+const (
+	DockActionKindAddTag      DockActionKind = "addTag"
+	DockActionKindAssign      DockActionKind = "assign"
+	DockActionKindResolve     DockActionKind = "resolve"
+	DockActionKindSendMessage DockActionKind = "sendMessage"
+	DockActionKindSnooze      DockActionKind = "snooze"
+)
+
+// Valid indicates whether the value is a known member of the DockActionKind enum.
+func (e DockActionKind) Valid() bool {
+	switch e {
+	case DockActionKindAddTag:
+		return true
+	case DockActionKindAssign:
+		return true
+	case DockActionKindResolve:
+		return true
+	case DockActionKindSendMessage:
+		return true
+	case DockActionKindSnooze:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EndpointHealthState.
 const (
 	EndpointHealthStateDisabled EndpointHealthState = "disabled"
@@ -212,12 +239,14 @@ func (e Engagement) Valid() bool {
 // Defines values for ErrorCode.
 const (
 	AGENTEXISTS                  ErrorCode = "AGENT_EXISTS"
+	AGENTREQUIRED                ErrorCode = "AGENT_REQUIRED"
 	BODYTOOLARGE                 ErrorCode = "BODY_TOO_LARGE"
 	CHANNELDISABLED              ErrorCode = "CHANNEL_DISABLED"
 	CONTACTEXISTS                ErrorCode = "CONTACT_EXISTS"
 	CURSOREXPIRED                ErrorCode = "CURSOR_EXPIRED"
 	DEFAULTOPENINGHOURS          ErrorCode = "DEFAULT_OPENING_HOURS"
 	DELIVERYPENDING              ErrorCode = "DELIVERY_PENDING"
+	DOCKLIMITREACHED             ErrorCode = "DOCK_LIMIT_REACHED"
 	EVENTEXPIRED                 ErrorCode = "EVENT_EXPIRED"
 	EXTERNALREFERENCEEXISTS      ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
 	IDEMPOTENCYINPROGRESS        ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
@@ -230,16 +259,22 @@ const (
 	NOTFOUND                     ErrorCode = "NOT_FOUND"
 	OPENINGHOURSASSIGNMENTEXISTS ErrorCode = "OPENING_HOURS_ASSIGNMENT_EXISTS"
 	OPENINGHOURSEXISTS           ErrorCode = "OPENING_HOURS_EXISTS"
+	ORIGINREFUSED                ErrorCode = "ORIGIN_REFUSED"
 	PRECONDITIONFAILED           ErrorCode = "PRECONDITION_FAILED"
 	RATELIMITED                  ErrorCode = "RATE_LIMITED"
 	REPLAYRUNNING                ErrorCode = "REPLAY_RUNNING"
 	SCOPEMISSING                 ErrorCode = "SCOPE_MISSING"
+	SIGNINFAILED                 ErrorCode = "SIGN_IN_FAILED"
+	SIGNINTHROTTLED              ErrorCode = "SIGN_IN_THROTTLED"
 	SLAASSIGNMENTEXISTS          ErrorCode = "SLA_ASSIGNMENT_EXISTS"
 	SLAPOLICYEXISTS              ErrorCode = "SLA_POLICY_EXISTS"
+	STALECONTEXT                 ErrorCode = "STALE_CONTEXT"
 	TAGBUSY                      ErrorCode = "TAG_BUSY"
 	TAGEXISTS                    ErrorCode = "TAG_EXISTS"
 	TEAMEXISTS                   ErrorCode = "TEAM_EXISTS"
 	TEAMINUSE                    ErrorCode = "TEAM_IN_USE"
+	TENANTREQUIRED               ErrorCode = "TENANT_REQUIRED"
+	TOOMANYCONSOLES              ErrorCode = "TOO_MANY_CONSOLES"
 	UNAUTHORIZED                 ErrorCode = "UNAUTHORIZED"
 	UNAVAILABLE                  ErrorCode = "UNAVAILABLE"
 	UNSUPPORTEDMEDIATYPE         ErrorCode = "UNSUPPORTED_MEDIA_TYPE"
@@ -254,6 +289,8 @@ func (e ErrorCode) Valid() bool {
 	switch e {
 	case AGENTEXISTS:
 		return true
+	case AGENTREQUIRED:
+		return true
 	case BODYTOOLARGE:
 		return true
 	case CHANNELDISABLED:
@@ -265,6 +302,8 @@ func (e ErrorCode) Valid() bool {
 	case DEFAULTOPENINGHOURS:
 		return true
 	case DELIVERYPENDING:
+		return true
+	case DOCKLIMITREACHED:
 		return true
 	case EVENTEXPIRED:
 		return true
@@ -290,6 +329,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case OPENINGHOURSEXISTS:
 		return true
+	case ORIGINREFUSED:
+		return true
 	case PRECONDITIONFAILED:
 		return true
 	case RATELIMITED:
@@ -298,9 +339,15 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case SCOPEMISSING:
 		return true
+	case SIGNINFAILED:
+		return true
+	case SIGNINTHROTTLED:
+		return true
 	case SLAASSIGNMENTEXISTS:
 		return true
 	case SLAPOLICYEXISTS:
+		return true
+	case STALECONTEXT:
 		return true
 	case TAGBUSY:
 		return true
@@ -309,6 +356,10 @@ func (e ErrorCode) Valid() bool {
 	case TEAMEXISTS:
 		return true
 	case TEAMINUSE:
+		return true
+	case TENANTREQUIRED:
+		return true
+	case TOOMANYCONSOLES:
 		return true
 	case UNAUTHORIZED:
 		return true
@@ -415,13 +466,16 @@ func (e MeEnvironment) Valid() bool {
 
 // Defines values for MeType.
 const (
-	APIKey MeType = "api_key"
+	MeTypeAPIKey MeType = "api_key"
+	MeTypeAgent  MeType = "agent"
 )
 
 // Valid indicates whether the value is a known member of the MeType enum.
 func (e MeType) Valid() bool {
 	switch e {
-	case APIKey:
+	case MeTypeAPIKey:
+		return true
+	case MeTypeAgent:
 		return true
 	default:
 		return false
@@ -614,6 +668,24 @@ func (e ListConversationsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for GetMessageHTMLParamsImages.
+const (
+	AllImages GetMessageHTMLParamsImages = "1"
+	OwnImages GetMessageHTMLParamsImages = "0"
+)
+
+// Valid indicates whether the value is a known member of the GetMessageHTMLParamsImages enum.
+func (e GetMessageHTMLParamsImages) Valid() bool {
+	switch e {
+	case AllImages:
+		return true
+	case OwnImages:
+		return true
+	default:
+		return false
+	}
+}
+
 // Actor Who did it.
 type Actor = wire.Actor
 
@@ -628,8 +700,8 @@ type AgentChange struct {
 	IsActive *bool   `json:"isActive,omitempty"`
 	Name     *string `json:"name,omitempty"`
 
-	// Role `owner`: everything. `lead`: all of conversations, contacts and tags, and the report. `agent`: all of conversations.
-	// `reader`: reading. `analytics`: the report only.
+	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
 	Role *Role `json:"role,omitempty"`
 }
 
@@ -640,6 +712,23 @@ type AgentPage struct {
 	// NextCursor For the next page, given back as `cursor`; null on the last.
 	NextCursor *string `json:"nextCursor"`
 }
+
+// APIKey defines model for ApiKey.
+type APIKey = wire.APIKey
+
+// APIKeyPage defines model for ApiKeyPage.
+type APIKeyPage struct {
+	Data       []APIKey `json:"data"`
+	NextCursor *string  `json:"nextCursor"`
+}
+
+// APIKeyUsage defines model for ApiKeyUsage.
+type APIKeyUsage struct {
+	Data []APIKeyUse `json:"data"`
+}
+
+// APIKeyUse defines model for ApiKeyUse.
+type APIKeyUse = wire.KeyUse
 
 // Assign defines model for Assign.
 type Assign struct {
@@ -820,6 +909,92 @@ type DeliveryStatus string
 // Direction defines model for Direction.
 type Direction string
 
+// Dock defines model for Dock.
+type Dock = wire.Dock
+
+// DockAction defines model for DockAction.
+type DockAction = wire.DockAction
+
+// DockActionKind defines model for DockActionKind.
+type DockActionKind string
+
+// DockActionKinds defines model for DockActionKinds.
+type DockActionKinds = []string
+
+// DockChange defines model for DockChange.
+type DockChange struct {
+	Actions *DockActionKinds `json:"actions,omitempty"`
+
+	// Channels It is shown beside conversations on these channels; on all when empty.
+	Channels *DockChannels    `json:"channels,omitempty"`
+	Confirm  *DockActionKinds `json:"confirm,omitempty"`
+
+	// FrameOrigins Further origins that the frame may navigate to, such as a sign-in page, as `https://login.example.com`. They are never
+	// targets of messages.
+	FrameOrigins *DockOrigins `json:"frameOrigins,omitempty"`
+	Icon         *string      `json:"icon,omitempty"`
+	IsActive     *bool        `json:"isActive,omitempty"`
+	Name         *string      `json:"name,omitempty"`
+
+	// Permissions What the frame is allowed (its `allow` attribute).
+	Permissions *DockPermissions `json:"permissions,omitempty"`
+	Position    *int             `json:"position,omitempty"`
+
+	// Roles Agents in these roles see it; in all when empty.
+	Roles *DockRoles `json:"roles,omitempty"`
+
+	// TeamIds Members of these teams see it; everybody when empty.
+	TeamIds *DockTeams `json:"teamIds,omitempty"`
+
+	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
+	// `{{contact.email}}`, `contact.id`, `contact.name`, `contact.number`, `contact.phone`, `conversation.id`,
+	// `conversation.number`, `conversation.channel`, `conversation.externalReference`, `agent.id`, `agent.number`,
+	// `agent.name`, `agent.email`, `dock.id`, `tenant.id`, and `contact.customFields.<key>`,
+	// `conversation.customFields.<key>`. A value that changes loads the page anew.
+	URL *string `json:"url,omitempty"`
+}
+
+// DockChannels It is shown beside conversations on these channels; on all when empty.
+type DockChannels = []string
+
+// DockContext What the dock is told. Its host adds `theme` and `locale`.
+type DockContext = wire.DockContext
+
+// DockMove defines model for DockMove.
+type DockMove struct {
+	ConversationID openapi_types.UUID `json:"conversationId"`
+}
+
+// DockOrigins Further origins that the frame may navigate to, such as a sign-in page, as `https://login.example.com`. They are never
+// targets of messages.
+type DockOrigins = []string
+
+// DockPage defines model for DockPage.
+type DockPage struct {
+	Data []Dock `json:"data"`
+
+	// NextCursor For the next page, given back as `cursor`; null on the last.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// DockPermissions What the frame is allowed (its `allow` attribute).
+type DockPermissions = []string
+
+// DockRoles Agents in these roles see it; in all when empty.
+type DockRoles = []string
+
+// DockSecretRotation defines model for DockSecretRotation.
+type DockSecretRotation struct {
+	// GraceHours How long tokens are still signed with the old secret.
+	GraceHours *int `json:"graceHours,omitempty"`
+}
+
+// DockSession defines model for DockSession.
+type DockSession = wire.DockSession
+
+// DockTeams Members of these teams see it; everybody when empty.
+type DockTeams = []openapi_types.UUID
+
 // EndpointHealth How the endpoint has been doing.
 type EndpointHealth struct {
 	// Backlog Deliveries that are owed to it, counted up to 10,000.
@@ -920,9 +1095,13 @@ type Me struct {
 	Environment MeEnvironment      `json:"environment"`
 	ID          openapi_types.UUID `json:"id"`
 	Name        string             `json:"name"`
-	Scopes      []string           `json:"scopes"`
-	TenantID    openapi_types.UUID `json:"tenantId"`
-	Type        MeType             `json:"type"`
+
+	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	Role     *Role              `json:"role,omitempty"`
+	Scopes   []string           `json:"scopes"`
+	TenantID openapi_types.UUID `json:"tenantId"`
+	Type     MeType             `json:"type"`
 }
 
 // MeEnvironment defines model for Me.Environment.
@@ -952,9 +1131,18 @@ type NewAgent struct {
 	Email string `json:"email"`
 	Name  string `json:"name"`
 
-	// Role `owner`: everything. `lead`: all of conversations, contacts and tags, and the report. `agent`: all of conversations.
-	// `reader`: reading. `analytics`: the report only.
+	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
 	Role Role `json:"role"`
+}
+
+// NewAPIKey defines model for NewApiKey.
+type NewAPIKey struct {
+	Description *string `json:"description,omitempty"`
+	Name        string  `json:"name"`
+
+	// Scopes `<surface>:read` or `:write`, or bundles: `basic`, `integration`, `read_all`, `full_access`.
+	Scopes []string `json:"scopes"`
 }
 
 // NewContact defines model for NewContact.
@@ -968,6 +1156,64 @@ type NewContact struct {
 	//
 	// Examples: +44 20 7946 0958
 	Phone *string `json:"phone,omitempty"`
+}
+
+// NewDock defines model for NewDock.
+type NewDock struct {
+	Actions *DockActionKinds `json:"actions,omitempty"`
+
+	// Channels It is shown beside conversations on these channels; on all when empty.
+	Channels *DockChannels    `json:"channels,omitempty"`
+	Confirm  *DockActionKinds `json:"confirm,omitempty"`
+
+	// FrameOrigins Further origins that the frame may navigate to, such as a sign-in page, as `https://login.example.com`. They are never
+	// targets of messages.
+	FrameOrigins *DockOrigins `json:"frameOrigins,omitempty"`
+
+	// Icon A few characters, such as an emoji, or `data:image/png;base64,…`, at most 16 KiB.
+	Icon     *string `json:"icon,omitempty"`
+	IsActive *bool   `json:"isActive,omitempty"`
+	Name     string  `json:"name"`
+
+	// Permissions What the frame is allowed (its `allow` attribute).
+	Permissions *DockPermissions `json:"permissions,omitempty"`
+	Position    *int             `json:"position,omitempty"`
+
+	// Roles Agents in these roles see it; in all when empty.
+	Roles *DockRoles `json:"roles,omitempty"`
+
+	// TeamIds Members of these teams see it; everybody when empty.
+	TeamIds *DockTeams `json:"teamIds,omitempty"`
+
+	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
+	// `{{contact.email}}`, `contact.id`, `contact.name`, `contact.number`, `contact.phone`, `conversation.id`,
+	// `conversation.number`, `conversation.channel`, `conversation.externalReference`, `agent.id`, `agent.number`,
+	// `agent.name`, `agent.email`, `dock.id`, `tenant.id`, and `contact.customFields.<key>`,
+	// `conversation.customFields.<key>`. A value that changes loads the page anew.
+	URL string `json:"url"`
+}
+
+// NewDockAction defines model for NewDockAction.
+type NewDockAction struct {
+	// Action One of the five; any other is rejected with `UNKNOWN_ACTION`.
+	Action string `json:"action"`
+
+	// ContextID The context that it is meant for.
+	ContextID openapi_types.UUID `json:"contextId"`
+
+	// Params As the action takes them; null and nothing are as good as `{}`.
+	Params *map[string]any `json:"params,omitempty"`
+
+	// RequestID The dock's own name for it, unique in the session.
+	RequestID string `json:"requestId"`
+}
+
+// NewDockSession defines model for NewDockSession.
+type NewDockSession struct {
+	// AgentID For keys, which must name the agent who has the dock open.
+	AgentID        *openapi_types.UUID `json:"agentId,omitempty"`
+	ConversationID openapi_types.UUID  `json:"conversationId"`
+	DockID         openapi_types.UUID  `json:"dockId"`
 }
 
 // NewMessage At least one of `text` and `html` is needed.
@@ -1216,6 +1462,12 @@ type OutboundContext struct {
 // Overrides Dates that are different, whatever weekday or holiday they are.
 type Overrides = []calendar.Override
 
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	CurrentPassword *string `json:"currentPassword,omitempty"`
+	NewPassword     string  `json:"newPassword"`
+}
+
 // PostedMessage defines model for PostedMessage.
 type PostedMessage struct {
 	// Embedded struct due to allOf(#/components/schemas/Message)
@@ -1257,8 +1509,8 @@ type ReplayPage struct {
 // days in all at most.
 type RetrySchedule = []int
 
-// Role `owner`: everything. `lead`: all of conversations, contacts and tags, and the report. `agent`: all of conversations.
-// `reader`: reading. `analytics`: the report only.
+// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
+// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
 type Role string
 
 // SLA How a conversation's clocks stand.
@@ -1327,6 +1579,9 @@ type SecretRotation struct {
 	GraceHours *int `json:"graceHours,omitempty"`
 }
 
+// Session defines model for Session.
+type Session = wire.Session
+
 // Settings defines model for Settings.
 type Settings = wire.Settings
 
@@ -1337,6 +1592,15 @@ type SettingsChange struct {
 
 	// UnknownTags What becomes of tags that do not exist when a conversation is created with them.
 	UnknownTags *UnknownTags `json:"unknownTags,omitempty"`
+}
+
+// SignIn defines model for SignIn.
+type SignIn struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+
+	// Tenant The tenant's number; needed only after 409 `TENANT_REQUIRED`.
+	Tenant *int64 `json:"tenant,omitempty"`
 }
 
 // Signing defines model for Signing.
@@ -1459,9 +1723,23 @@ type Version struct {
 // Via The means through which somebody acted, such as the key with which an agent's reply was posted.
 type Via = wire.Via
 
+// VisibleDock defines model for VisibleDock.
+type VisibleDock = wire.VisibleDock
+
+// VisibleDockPage defines model for VisibleDockPage.
+type VisibleDockPage struct {
+	Data []VisibleDock `json:"data"`
+
+	// NextCursor All are on the one page.
+	NextCursor any `json:"nextCursor"`
+}
+
 // Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do
 // not overlap, and none crosses midnight: write two.
 type Weekly = map[string][]calendar.Slot
+
+// APIKeyID defines model for ApiKeyId.
+type APIKeyID = openapi_types.UUID
 
 // ConversationID defines model for ConversationId.
 type ConversationID = openapi_types.UUID
@@ -1471,6 +1749,12 @@ type Cursor = string
 
 // DeliveryID defines model for DeliveryId.
 type DeliveryID = openapi_types.UUID
+
+// DockID defines model for DockId.
+type DockID = openapi_types.UUID
+
+// DockSessionID defines model for DockSessionId.
+type DockSessionID = openapi_types.UUID
 
 // Limit defines model for Limit.
 type Limit = int
@@ -1499,6 +1783,15 @@ type InvalidTransition = Error
 // NotFound defines model for NotFound.
 type NotFound = Error
 
+// OriginRefused defines model for OriginRefused.
+type OriginRefused = Error
+
+// SignInFailed defines model for SignInFailed.
+type SignInFailed = Error
+
+// SignInThrottled defines model for SignInThrottled.
+type SignInThrottled = Error
+
 // TooLarge defines model for TooLarge.
 type TooLarge = Error
 
@@ -1521,6 +1814,21 @@ type ListAgentsParams struct {
 
 	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListAPIKeysParams defines parameters for ListAPIKeys.
+type ListAPIKeysParams struct {
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetAPIKeyUsageParams defines parameters for GetAPIKeyUsage.
+type GetAPIKeyUsageParams struct {
+	// Days How many days, today included.
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
 
 // ListContactsParams defines parameters for ListContacts.
@@ -1597,6 +1905,12 @@ type UpdateConversationParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// ListConversationDocksParams defines parameters for ListConversationDocks.
+type ListConversationDocksParams struct {
+	// AgentID The agent, when a key asks.
+	AgentID *openapi_types.UUID `form:"agentId,omitempty" json:"agentId,omitempty"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Limit How many to answer with at most.
@@ -1606,8 +1920,26 @@ type ListMessagesParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetMessageHTMLParams defines parameters for GetMessageHTML.
+type GetMessageHTMLParams struct {
+	// Images `1` loads images from elsewhere, by https.
+	Images *GetMessageHTMLParamsImages `form:"images,omitempty" json:"images,omitempty"`
+}
+
+// GetMessageHTMLParamsImages defines parameters for GetMessageHTML.
+type GetMessageHTMLParamsImages string
+
 // ListTimelineParams defines parameters for ListTimeline.
 type ListTimelineParams struct {
+	// Limit How many to answer with at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListDocksParams defines parameters for ListDocks.
+type ListDocksParams struct {
 	// Limit How many to answer with at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1758,11 +2090,20 @@ type ListReplaysParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
+
+// SignInJSONRequestBody defines body for SignIn for application/json ContentType.
+type SignInJSONRequestBody = SignIn
+
 // CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
 type CreateAgentJSONRequestBody = NewAgent
 
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentChange
+
+// CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
+type CreateAPIKeyJSONRequestBody = NewAPIKey
 
 // UpdateChannelJSONRequestBody defines body for UpdateChannel for application/json ContentType.
 type UpdateChannelJSONRequestBody = ChannelChange
@@ -1793,6 +2134,24 @@ type PostMessageJSONRequestBody = NewMessage
 
 // SnoozeConversationJSONRequestBody defines body for SnoozeConversation for application/json ContentType.
 type SnoozeConversationJSONRequestBody = Snooze
+
+// OpenDockSessionJSONRequestBody defines body for OpenDockSession for application/json ContentType.
+type OpenDockSessionJSONRequestBody = NewDockSession
+
+// RequestDockActionJSONRequestBody defines body for RequestDockAction for application/json ContentType.
+type RequestDockActionJSONRequestBody = NewDockAction
+
+// MoveDockSessionJSONRequestBody defines body for MoveDockSession for application/json ContentType.
+type MoveDockSessionJSONRequestBody = DockMove
+
+// CreateDockJSONRequestBody defines body for CreateDock for application/json ContentType.
+type CreateDockJSONRequestBody = NewDock
+
+// UpdateDockJSONRequestBody defines body for UpdateDock for application/json ContentType.
+type UpdateDockJSONRequestBody = DockChange
+
+// RotateDockSecretJSONRequestBody defines body for RotateDockSecret for application/json ContentType.
+type RotateDockSecretJSONRequestBody = DockSecretRotation
 
 // CreateOpeningHoursJSONRequestBody defines body for CreateOpeningHours for application/json ContentType.
 type CreateOpeningHoursJSONRequestBody = NewOpeningHours
@@ -1844,6 +2203,18 @@ type RotateWebhookSecretJSONRequestBody = SecretRotation
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ChangePassword Choose another password
+	// (PUT /console/password)
+	ChangePassword(c *gin.Context)
+	// SignOut Sign out
+	// (DELETE /console/session)
+	SignOut(c *gin.Context)
+	// GetSession Who is signed in
+	// (GET /console/session)
+	GetSession(c *gin.Context)
+	// SignIn Sign in
+	// (POST /console/session)
+	SignIn(c *gin.Context)
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(c *gin.Context)
@@ -1862,6 +2233,21 @@ type ServerInterface interface {
 	// UpdateAgent Change an agent
 	// (PATCH /v1/agents/{id})
 	UpdateAgent(c *gin.Context, id openapi_types.UUID)
+	// ListAPIKeys List API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(c *gin.Context, params ListAPIKeysParams)
+	// CreateAPIKey Create an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(c *gin.Context)
+	// RevokeAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{id})
+	RevokeAPIKey(c *gin.Context, id APIKeyID)
+	// GetAPIKey Read an API key
+	// (GET /v1/api-keys/{id})
+	GetAPIKey(c *gin.Context, id APIKeyID)
+	// GetAPIKeyUsage What a key was used for
+	// (GET /v1/api-keys/{id}/usage)
+	GetAPIKeyUsage(c *gin.Context, id APIKeyID, params GetAPIKeyUsageParams)
 	// ListChannels List the channels
 	// (GET /v1/channels)
 	ListChannels(c *gin.Context)
@@ -1907,12 +2293,18 @@ type ServerInterface interface {
 	// AssignConversation Assign
 	// (POST /v1/conversations/{id}/assign)
 	AssignConversation(c *gin.Context, id ConversationID)
+	// ListConversationDocks List the docks beside a conversation
+	// (GET /v1/conversations/{id}/docks)
+	ListConversationDocks(c *gin.Context, id ConversationID, params ListConversationDocksParams)
 	// ListMessages List a conversation's messages
 	// (GET /v1/conversations/{id}/messages)
 	ListMessages(c *gin.Context, id ConversationID, params ListMessagesParams)
 	// PostMessage Add a message
 	// (POST /v1/conversations/{id}/messages)
 	PostMessage(c *gin.Context, id ConversationID)
+	// GetMessageHTML Show a message's HTML
+	// (GET /v1/conversations/{id}/messages/{messageId}/html)
+	GetMessageHTML(c *gin.Context, id ConversationID, messageID openapi_types.UUID, params GetMessageHTMLParams)
 	// ReopenConversation Reopen
 	// (POST /v1/conversations/{id}/reopen)
 	ReopenConversation(c *gin.Context, id ConversationID)
@@ -1934,10 +2326,46 @@ type ServerInterface interface {
 	// UnsnoozeConversation Wake up now
 	// (POST /v1/conversations/{id}/unsnooze)
 	UnsnoozeConversation(c *gin.Context, id ConversationID)
+	// GetDockAction Ask what became of an action
+	// (GET /v1/dock-actions/{id})
+	GetDockAction(c *gin.Context, id openapi_types.UUID)
+	// OpenDockSession Open a dock
+	// (POST /v1/dock-sessions)
+	OpenDockSession(c *gin.Context)
+	// CloseDockSession Close a session
+	// (DELETE /v1/dock-sessions/{id})
+	CloseDockSession(c *gin.Context, id DockSessionID)
+	// RequestDockAction Ask for an action
+	// (POST /v1/dock-sessions/{id}/actions)
+	RequestDockAction(c *gin.Context, id DockSessionID)
+	// GetDockContext Read the context afresh
+	// (GET /v1/dock-sessions/{id}/context)
+	GetDockContext(c *gin.Context, id DockSessionID)
+	// MoveDockSession Follow the agent to another conversation
+	// (PUT /v1/dock-sessions/{id}/context)
+	MoveDockSession(c *gin.Context, id DockSessionID)
+	// ListDocks List docks
+	// (GET /v1/docks)
+	ListDocks(c *gin.Context, params ListDocksParams)
+	// CreateDock Make a dock
+	// (POST /v1/docks)
+	CreateDock(c *gin.Context)
+	// DeleteDock Delete a dock
+	// (DELETE /v1/docks/{id})
+	DeleteDock(c *gin.Context, id DockID)
+	// GetDock Read a dock
+	// (GET /v1/docks/{id})
+	GetDock(c *gin.Context, id DockID)
+	// UpdateDock Change a dock
+	// (PATCH /v1/docks/{id})
+	UpdateDock(c *gin.Context, id DockID)
+	// RotateDockSecret Rotate the secret
+	// (POST /v1/docks/{id}/rotate-secret)
+	RotateDockSecret(c *gin.Context, id DockID)
 	// ListEvents Read the event feed
 	// (GET /v1/events)
 	ListEvents(c *gin.Context, params ListEventsParams)
-	// GetMe What this key is and may do
+	// GetMe What this key, or agent, is and may do
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
 	// ListOpeningHours List opening hours
@@ -2101,6 +2529,58 @@ type ServerInterfaceWrapper struct {
 
 type MiddlewareFunc func(c *gin.Context)
 
+// ChangePassword operation middleware
+func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangePassword(c)
+}
+
+// SignOut operation middleware
+func (siw *ServerInterfaceWrapper) SignOut(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignOut(c)
+}
+
+// GetSession operation middleware
+func (siw *ServerInterfaceWrapper) GetSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSession(c)
+}
+
+// SignIn operation middleware
+func (siw *ServerInterfaceWrapper) SignIn(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignIn(c)
+}
+
 // GetHealth operation middleware
 func (siw *ServerInterfaceWrapper) GetHealth(c *gin.Context) {
 
@@ -2231,6 +2711,140 @@ func (siw *ServerInterfaceWrapper) UpdateAgent(c *gin.Context) {
 	}
 
 	siw.Handler.UpdateAgent(c, id)
+}
+
+// ListAPIKeys operation middleware
+func (siw *ServerInterfaceWrapper) ListAPIKeys(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAPIKeysParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAPIKeys(c, params)
+}
+
+// CreateAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) CreateAPIKey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAPIKey(c)
+}
+
+// RevokeAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) RevokeAPIKey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeAPIKey(c, id)
+}
+
+// GetAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) GetAPIKey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAPIKey(c, id)
+}
+
+// GetAPIKeyUsage operation middleware
+func (siw *ServerInterfaceWrapper) GetAPIKeyUsage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAPIKeyUsageParams
+
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", c.Request.URL.Query(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter days: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAPIKeyUsage(c, id, params)
 }
 
 // ListChannels operation middleware
@@ -2752,6 +3366,42 @@ func (siw *ServerInterfaceWrapper) AssignConversation(c *gin.Context) {
 	siw.Handler.AssignConversation(c, id)
 }
 
+// ListConversationDocks operation middleware
+func (siw *ServerInterfaceWrapper) ListConversationDocks(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ConversationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListConversationDocksParams
+
+	// ------------- Optional query parameter "agentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agentId", c.Request.URL.Query(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agentId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListConversationDocks(c, id, params)
+}
+
 // ListMessages operation middleware
 func (siw *ServerInterfaceWrapper) ListMessages(c *gin.Context) {
 
@@ -2819,6 +3469,51 @@ func (siw *ServerInterfaceWrapper) PostMessage(c *gin.Context) {
 	}
 
 	siw.Handler.PostMessage(c, id)
+}
+
+// GetMessageHTML operation middleware
+func (siw *ServerInterfaceWrapper) GetMessageHTML(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ConversationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "messageId" -------------
+	var messageID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "messageId", c.Param("messageId"), &messageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter messageId: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMessageHTMLParams
+
+	// ------------- Optional query parameter "images" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "images", c.Request.URL.Query(), &params.Images, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter images: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetMessageHTML(c, id, messageID, params)
 }
 
 // ReopenConversation operation middleware
@@ -3031,6 +3726,292 @@ func (siw *ServerInterfaceWrapper) UnsnoozeConversation(c *gin.Context) {
 	}
 
 	siw.Handler.UnsnoozeConversation(c, id)
+}
+
+// GetDockAction operation middleware
+func (siw *ServerInterfaceWrapper) GetDockAction(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDockAction(c, id)
+}
+
+// OpenDockSession operation middleware
+func (siw *ServerInterfaceWrapper) OpenDockSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.OpenDockSession(c)
+}
+
+// CloseDockSession operation middleware
+func (siw *ServerInterfaceWrapper) CloseDockSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CloseDockSession(c, id)
+}
+
+// RequestDockAction operation middleware
+func (siw *ServerInterfaceWrapper) RequestDockAction(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestDockAction(c, id)
+}
+
+// GetDockContext operation middleware
+func (siw *ServerInterfaceWrapper) GetDockContext(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDockContext(c, id)
+}
+
+// MoveDockSession operation middleware
+func (siw *ServerInterfaceWrapper) MoveDockSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockSessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveDockSession(c, id)
+}
+
+// ListDocks operation middleware
+func (siw *ServerInterfaceWrapper) ListDocks(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDocksParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDocks(c, params)
+}
+
+// CreateDock operation middleware
+func (siw *ServerInterfaceWrapper) CreateDock(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateDock(c)
+}
+
+// DeleteDock operation middleware
+func (siw *ServerInterfaceWrapper) DeleteDock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteDock(c, id)
+}
+
+// GetDock operation middleware
+func (siw *ServerInterfaceWrapper) GetDock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDock(c, id)
+}
+
+// UpdateDock operation middleware
+func (siw *ServerInterfaceWrapper) UpdateDock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateDock(c, id)
+}
+
+// RotateDockSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateDockSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DockID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateDockSecret(c, id)
 }
 
 // ListEvents operation middleware
@@ -4535,12 +5516,21 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.PUT(options.BaseURL+"/console/password", wrapper.ChangePassword)
+	router.DELETE(options.BaseURL+"/console/session", wrapper.SignOut)
+	router.GET(options.BaseURL+"/console/session", wrapper.GetSession)
+	router.POST(options.BaseURL+"/console/session", wrapper.SignIn)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
 	router.GET(options.BaseURL+"/v1/agents", wrapper.ListAgents)
 	router.POST(options.BaseURL+"/v1/agents", wrapper.CreateAgent)
 	router.GET(options.BaseURL+"/v1/agents/:id", wrapper.GetAgent)
 	router.PATCH(options.BaseURL+"/v1/agents/:id", wrapper.UpdateAgent)
+	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys)
+	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey)
+	router.DELETE(options.BaseURL+"/v1/api-keys/:id", wrapper.RevokeAPIKey)
+	router.GET(options.BaseURL+"/v1/api-keys/:id", wrapper.GetAPIKey)
+	router.GET(options.BaseURL+"/v1/api-keys/:id/usage", wrapper.GetAPIKeyUsage)
 	router.GET(options.BaseURL+"/v1/channels", wrapper.ListChannels)
 	router.GET(options.BaseURL+"/v1/channels/:channel", wrapper.GetChannel)
 	router.PATCH(options.BaseURL+"/v1/channels/:channel", wrapper.UpdateChannel)
@@ -4553,8 +5543,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PATCH(options.BaseURL+"/v1/conversations/:id", wrapper.UpdateConversation)
 	router.POST(options.BaseURL+"/v1/conversations/:id/archive", wrapper.ArchiveConversation)
 	router.POST(options.BaseURL+"/v1/conversations/:id/assign", wrapper.AssignConversation)
+	router.GET(options.BaseURL+"/v1/conversations/:id/docks", wrapper.ListConversationDocks)
 	router.GET(options.BaseURL+"/v1/conversations/:id/messages", wrapper.ListMessages)
 	router.POST(options.BaseURL+"/v1/conversations/:id/messages", wrapper.PostMessage)
+	router.GET(options.BaseURL+"/v1/conversations/:id/messages/:messageId/html", wrapper.GetMessageHTML)
 	router.POST(options.BaseURL+"/v1/conversations/:id/reopen", wrapper.ReopenConversation)
 	router.POST(options.BaseURL+"/v1/conversations/:id/resolve", wrapper.ResolveConversation)
 	router.POST(options.BaseURL+"/v1/conversations/:id/snooze", wrapper.SnoozeConversation)
@@ -4565,6 +5557,18 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/conversations/bulk", wrapper.ChangeConversations)
 	router.POST(options.BaseURL+"/v1/conversations/inbound", wrapper.CreateInboundConversation)
 	router.POST(options.BaseURL+"/v1/conversations/outbound", wrapper.CreateOutboundConversation)
+	router.GET(options.BaseURL+"/v1/dock-actions/:id", wrapper.GetDockAction)
+	router.POST(options.BaseURL+"/v1/dock-sessions", wrapper.OpenDockSession)
+	router.DELETE(options.BaseURL+"/v1/dock-sessions/:id", wrapper.CloseDockSession)
+	router.POST(options.BaseURL+"/v1/dock-sessions/:id/actions", wrapper.RequestDockAction)
+	router.GET(options.BaseURL+"/v1/dock-sessions/:id/context", wrapper.GetDockContext)
+	router.PUT(options.BaseURL+"/v1/dock-sessions/:id/context", wrapper.MoveDockSession)
+	router.GET(options.BaseURL+"/v1/docks", wrapper.ListDocks)
+	router.POST(options.BaseURL+"/v1/docks", wrapper.CreateDock)
+	router.DELETE(options.BaseURL+"/v1/docks/:id", wrapper.DeleteDock)
+	router.GET(options.BaseURL+"/v1/docks/:id", wrapper.GetDock)
+	router.PATCH(options.BaseURL+"/v1/docks/:id", wrapper.UpdateDock)
+	router.POST(options.BaseURL+"/v1/docks/:id/rotate-secret", wrapper.RotateDockSecret)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/opening-hours", wrapper.ListOpeningHours)
@@ -4631,6 +5635,26 @@ type InvalidTransitionJSONResponse Error
 
 type NotFoundJSONResponse Error
 
+type OriginRefusedJSONResponse Error
+
+type SignInFailedResponseHeaders struct {
+	WWWAuthenticate string
+}
+type SignInFailedJSONResponse struct {
+	Body Error
+
+	Headers SignInFailedResponseHeaders
+}
+
+type SignInThrottledResponseHeaders struct {
+	RetryAfter int
+}
+type SignInThrottledJSONResponse struct {
+	Body Error
+
+	Headers SignInThrottledResponseHeaders
+}
+
 type TooLargeJSONResponse Error
 
 type UnauthorizedResponseHeaders struct {
@@ -4652,6 +5676,414 @@ type UnavailableJSONResponse struct {
 }
 
 type UnsupportedMediaTypeJSONResponse Error
+
+type ChangePasswordRequestObject struct {
+	Body *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword204ResponseHeaders struct {
+	SetCookie *string
+}
+
+type ChangePassword204Response struct {
+	Headers ChangePassword204ResponseHeaders
+}
+
+func (response ChangePassword204Response) VisitChangePasswordResponse(w http.ResponseWriter) error {
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type ChangePassword400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ChangePassword400JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ChangePassword401JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword403JSONResponse struct{ OriginRefusedJSONResponse }
+
+func (response ChangePassword403JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response ChangePassword413JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response ChangePassword415JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword429JSONResponse struct{ SignInThrottledJSONResponse }
+
+func (response ChangePassword429JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ChangePassword503JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignOutRequestObject struct {
+}
+
+type SignOutResponseObject interface {
+	VisitSignOutResponse(w http.ResponseWriter) error
+}
+
+type SignOut204ResponseHeaders struct {
+	SetCookie *string
+}
+
+type SignOut204Response struct {
+	Headers SignOut204ResponseHeaders
+}
+
+func (response SignOut204Response) VisitSignOutResponse(w http.ResponseWriter) error {
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type SignOut401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response SignOut401JSONResponse) VisitSignOutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignOut403JSONResponse struct{ OriginRefusedJSONResponse }
+
+func (response SignOut403JSONResponse) VisitSignOutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignOut503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response SignOut503JSONResponse) VisitSignOutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSessionRequestObject struct {
+}
+
+type GetSessionResponseObject interface {
+	VisitGetSessionResponse(w http.ResponseWriter) error
+}
+
+type GetSession200JSONResponse Session
+
+func (response GetSession200JSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetSession401JSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetSession403JSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetSession503JSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInRequestObject struct {
+	Body *SignInJSONRequestBody
+}
+
+type SignInResponseObject interface {
+	VisitSignInResponse(w http.ResponseWriter) error
+}
+
+type SignIn201ResponseHeaders struct {
+	SetCookie *string
+}
+
+type SignIn201JSONResponse struct {
+	Body    Session
+	Headers SignIn201ResponseHeaders
+}
+
+func (response SignIn201JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn400JSONResponse struct{ InvalidJSONResponse }
+
+func (response SignIn400JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn401JSONResponse struct{ SignInFailedJSONResponse }
+
+func (response SignIn401JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn403JSONResponse struct{ OriginRefusedJSONResponse }
+
+func (response SignIn403JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn409JSONResponse Error
+
+func (response SignIn409JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response SignIn413JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response SignIn415JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn429JSONResponse struct{ SignInThrottledJSONResponse }
+
+func (response SignIn429JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response SignIn503JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type GetHealthRequestObject struct {
 }
@@ -5144,6 +6576,499 @@ func (response UpdateAgent415JSONResponse) VisitUpdateAgentResponse(w http.Respo
 type UpdateAgent503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateAgent503JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeysRequestObject struct {
+	Params ListAPIKeysParams
+}
+
+type ListAPIKeysResponseObject interface {
+	VisitListAPIKeysResponse(w http.ResponseWriter) error
+}
+
+type ListAPIKeys200JSONResponse APIKeyPage
+
+func (response ListAPIKeys200JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListAPIKeys400JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListAPIKeys401JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListAPIKeys403JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListAPIKeys503JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKeyRequestObject struct {
+	Body *CreateAPIKeyJSONRequestBody
+}
+
+type CreateAPIKeyResponseObject interface {
+	VisitCreateAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type CreateAPIKey201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateAPIKey201JSONResponse struct {
+	Body    APIKey
+	Headers CreateAPIKey201ResponseHeaders
+}
+
+func (response CreateAPIKey201JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CreateAPIKey400JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateAPIKey401JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateAPIKey403JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response CreateAPIKey409JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateAPIKey413JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateAPIKey415JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateAPIKey503JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKeyRequestObject struct {
+	ID APIKeyID `json:"id"`
+}
+
+type RevokeAPIKeyResponseObject interface {
+	VisitRevokeAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type RevokeAPIKey204Response struct {
+}
+
+func (response RevokeAPIKey204Response) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeAPIKey400JSONResponse struct{ InvalidJSONResponse }
+
+func (response RevokeAPIKey400JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RevokeAPIKey401JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RevokeAPIKey403JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RevokeAPIKey404JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RevokeAPIKey503JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyRequestObject struct {
+	ID APIKeyID `json:"id"`
+}
+
+type GetAPIKeyResponseObject interface {
+	VisitGetAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type GetAPIKey200JSONResponse APIKey
+
+func (response GetAPIKey200JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetAPIKey400JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetAPIKey401JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetAPIKey403JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetAPIKey404JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetAPIKey503JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyUsageRequestObject struct {
+	ID     APIKeyID `json:"id"`
+	Params GetAPIKeyUsageParams
+}
+
+type GetAPIKeyUsageResponseObject interface {
+	VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error
+}
+
+type GetAPIKeyUsage200JSONResponse APIKeyUsage
+
+func (response GetAPIKeyUsage200JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyUsage400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetAPIKeyUsage400JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyUsage401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetAPIKeyUsage401JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyUsage403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetAPIKeyUsage403JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyUsage404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetAPIKeyUsage404JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyUsage503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetAPIKeyUsage503JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6959,6 +8884,101 @@ func (response AssignConversation503JSONResponse) VisitAssignConversationRespons
 	return err
 }
 
+type ListConversationDocksRequestObject struct {
+	ID     ConversationID `json:"id"`
+	Params ListConversationDocksParams
+}
+
+type ListConversationDocksResponseObject interface {
+	VisitListConversationDocksResponse(w http.ResponseWriter) error
+}
+
+type ListConversationDocks200JSONResponse VisibleDockPage
+
+func (response ListConversationDocks200JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListConversationDocks400JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListConversationDocks401JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListConversationDocks403JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListConversationDocks404JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversationDocks503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListConversationDocks503JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListMessagesRequestObject struct {
 	ID     ConversationID `json:"id"`
 	Params ListMessagesParams
@@ -7215,6 +9235,114 @@ func (response PostMessage415JSONResponse) VisitPostMessageResponse(w http.Respo
 type PostMessage503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response PostMessage503JSONResponse) VisitPostMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageHTMLRequestObject struct {
+	ID        ConversationID     `json:"id"`
+	MessageID openapi_types.UUID `json:"messageId"`
+	Params    GetMessageHTMLParams
+}
+
+type GetMessageHTMLResponseObject interface {
+	VisitGetMessageHTMLResponse(w http.ResponseWriter) error
+}
+
+type GetMessageHTML200ResponseHeaders struct {
+	ContentSecurityPolicy string
+}
+
+type GetMessageHTML200TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       GetMessageHTML200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetMessageHTML200TextHTMLResponse) VisitGetMessageHTMLResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Security-Policy", fmt.Sprint(response.Headers.ContentSecurityPolicy))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetMessageHTML400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetMessageHTML400JSONResponse) VisitGetMessageHTMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageHTML401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetMessageHTML401JSONResponse) VisitGetMessageHTMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageHTML403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetMessageHTML403JSONResponse) VisitGetMessageHTMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageHTML404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetMessageHTML404JSONResponse) VisitGetMessageHTMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageHTML503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetMessageHTML503JSONResponse) VisitGetMessageHTMLResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8051,6 +10179,1410 @@ func (response UnsnoozeConversation409JSONResponse) VisitUnsnoozeConversationRes
 type UnsnoozeConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UnsnoozeConversation503JSONResponse) VisitUnsnoozeConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockActionRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type GetDockActionResponseObject interface {
+	VisitGetDockActionResponse(w http.ResponseWriter) error
+}
+
+type GetDockAction200JSONResponse DockAction
+
+func (response GetDockAction200JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetDockAction400JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDockAction401JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetDockAction403JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDockAction404JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDockAction503JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSessionRequestObject struct {
+	Body *OpenDockSessionJSONRequestBody
+}
+
+type OpenDockSessionResponseObject interface {
+	VisitOpenDockSessionResponse(w http.ResponseWriter) error
+}
+
+type OpenDockSession201ResponseHeaders struct {
+	Location *string
+}
+
+type OpenDockSession201JSONResponse struct {
+	Body    DockSession
+	Headers OpenDockSession201ResponseHeaders
+}
+
+func (response OpenDockSession201JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession400JSONResponse struct{ InvalidJSONResponse }
+
+func (response OpenDockSession400JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response OpenDockSession401JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response OpenDockSession403JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response OpenDockSession404JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response OpenDockSession409JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response OpenDockSession413JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response OpenDockSession415JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDockSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response OpenDockSession503JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSessionRequestObject struct {
+	ID DockSessionID `json:"id"`
+}
+
+type CloseDockSessionResponseObject interface {
+	VisitCloseDockSessionResponse(w http.ResponseWriter) error
+}
+
+type CloseDockSession204Response struct {
+}
+
+func (response CloseDockSession204Response) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseDockSession400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CloseDockSession400JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CloseDockSession401JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CloseDockSession403JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response CloseDockSession404JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CloseDockSession503JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockActionRequestObject struct {
+	ID   DockSessionID `json:"id"`
+	Body *RequestDockActionJSONRequestBody
+}
+
+type RequestDockActionResponseObject interface {
+	VisitRequestDockActionResponse(w http.ResponseWriter) error
+}
+
+type RequestDockAction200JSONResponse DockAction
+
+func (response RequestDockAction200JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction202JSONResponse DockAction
+
+func (response RequestDockAction202JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction400JSONResponse struct{ InvalidJSONResponse }
+
+func (response RequestDockAction400JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RequestDockAction401JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RequestDockAction403JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RequestDockAction404JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction409JSONResponse Error
+
+func (response RequestDockAction409JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response RequestDockAction413JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response RequestDockAction415JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction429ResponseHeaders struct {
+	RetryAfter int
+}
+
+type RequestDockAction429JSONResponse struct {
+	Body    Error
+	Headers RequestDockAction429ResponseHeaders
+}
+
+func (response RequestDockAction429JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RequestDockAction503JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContextRequestObject struct {
+	ID DockSessionID `json:"id"`
+}
+
+type GetDockContextResponseObject interface {
+	VisitGetDockContextResponse(w http.ResponseWriter) error
+}
+
+type GetDockContext200JSONResponse DockSession
+
+func (response GetDockContext200JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetDockContext400JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDockContext401JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetDockContext403JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDockContext404JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockContext503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDockContext503JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSessionRequestObject struct {
+	ID   DockSessionID `json:"id"`
+	Body *MoveDockSessionJSONRequestBody
+}
+
+type MoveDockSessionResponseObject interface {
+	VisitMoveDockSessionResponse(w http.ResponseWriter) error
+}
+
+type MoveDockSession200JSONResponse DockSession
+
+func (response MoveDockSession200JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession400JSONResponse struct{ InvalidJSONResponse }
+
+func (response MoveDockSession400JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response MoveDockSession401JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response MoveDockSession403JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response MoveDockSession404JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response MoveDockSession413JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response MoveDockSession415JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveDockSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response MoveDockSession503JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocksRequestObject struct {
+	Params ListDocksParams
+}
+
+type ListDocksResponseObject interface {
+	VisitListDocksResponse(w http.ResponseWriter) error
+}
+
+type ListDocks200JSONResponse DockPage
+
+func (response ListDocks200JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListDocks400JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListDocks401JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListDocks403JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListDocks503JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDockRequestObject struct {
+	Body *CreateDockJSONRequestBody
+}
+
+type CreateDockResponseObject interface {
+	VisitCreateDockResponse(w http.ResponseWriter) error
+}
+
+type CreateDock201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateDock201JSONResponse struct {
+	Body    Dock
+	Headers CreateDock201ResponseHeaders
+}
+
+func (response CreateDock201JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response CreateDock400JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateDock401JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateDock403JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response CreateDock409JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateDock413JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateDock415JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock429JSONResponse Error
+
+func (response CreateDock429JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateDock503JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDockRequestObject struct {
+	ID DockID `json:"id"`
+}
+
+type DeleteDockResponseObject interface {
+	VisitDeleteDockResponse(w http.ResponseWriter) error
+}
+
+type DeleteDock204Response struct {
+}
+
+func (response DeleteDock204Response) VisitDeleteDockResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response DeleteDock400JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteDock401JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteDock403JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteDock404JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteDock503JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockRequestObject struct {
+	ID DockID `json:"id"`
+}
+
+type GetDockResponseObject interface {
+	VisitGetDockResponse(w http.ResponseWriter) error
+}
+
+type GetDock200JSONResponse Dock
+
+func (response GetDock200JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response GetDock400JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetDock401JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetDock403JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDock404JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetDock503JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDockRequestObject struct {
+	ID   DockID `json:"id"`
+	Body *UpdateDockJSONRequestBody
+}
+
+type UpdateDockResponseObject interface {
+	VisitUpdateDockResponse(w http.ResponseWriter) error
+}
+
+type UpdateDock200JSONResponse Dock
+
+func (response UpdateDock200JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock400JSONResponse struct{ InvalidJSONResponse }
+
+func (response UpdateDock400JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateDock401JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateDock403JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateDock404JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateDock413JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateDock415JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateDock503JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecretRequestObject struct {
+	ID   DockID `json:"id"`
+	Body *RotateDockSecretJSONRequestBody
+}
+
+type RotateDockSecretResponseObject interface {
+	VisitRotateDockSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateDockSecret200JSONResponse Dock
+
+func (response RotateDockSecret200JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret400JSONResponse struct{ InvalidJSONResponse }
+
+func (response RotateDockSecret400JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RotateDockSecret401JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RotateDockSecret403JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RotateDockSecret404JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response RotateDockSecret409JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response RotateDockSecret413JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response RotateDockSecret415JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RotateDockSecret503JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13473,6 +17005,18 @@ func (response GetVersion200JSONResponse) VisitGetVersionResponse(w http.Respons
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ChangePassword Choose another password
+	// (PUT /console/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// SignOut Sign out
+	// (DELETE /console/session)
+	SignOut(ctx context.Context, request SignOutRequestObject) (SignOutResponseObject, error)
+	// GetSession Who is signed in
+	// (GET /console/session)
+	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// SignIn Sign in
+	// (POST /console/session)
+	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
@@ -13491,6 +17035,21 @@ type StrictServerInterface interface {
 	// UpdateAgent Change an agent
 	// (PATCH /v1/agents/{id})
 	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
+	// ListAPIKeys List API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(ctx context.Context, request ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error)
+	// CreateAPIKey Create an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
+	// RevokeAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{id})
+	RevokeAPIKey(ctx context.Context, request RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error)
+	// GetAPIKey Read an API key
+	// (GET /v1/api-keys/{id})
+	GetAPIKey(ctx context.Context, request GetAPIKeyRequestObject) (GetAPIKeyResponseObject, error)
+	// GetAPIKeyUsage What a key was used for
+	// (GET /v1/api-keys/{id}/usage)
+	GetAPIKeyUsage(ctx context.Context, request GetAPIKeyUsageRequestObject) (GetAPIKeyUsageResponseObject, error)
 	// ListChannels List the channels
 	// (GET /v1/channels)
 	ListChannels(ctx context.Context, request ListChannelsRequestObject) (ListChannelsResponseObject, error)
@@ -13536,12 +17095,18 @@ type StrictServerInterface interface {
 	// AssignConversation Assign
 	// (POST /v1/conversations/{id}/assign)
 	AssignConversation(ctx context.Context, request AssignConversationRequestObject) (AssignConversationResponseObject, error)
+	// ListConversationDocks List the docks beside a conversation
+	// (GET /v1/conversations/{id}/docks)
+	ListConversationDocks(ctx context.Context, request ListConversationDocksRequestObject) (ListConversationDocksResponseObject, error)
 	// ListMessages List a conversation's messages
 	// (GET /v1/conversations/{id}/messages)
 	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
 	// PostMessage Add a message
 	// (POST /v1/conversations/{id}/messages)
 	PostMessage(ctx context.Context, request PostMessageRequestObject) (PostMessageResponseObject, error)
+	// GetMessageHTML Show a message's HTML
+	// (GET /v1/conversations/{id}/messages/{messageId}/html)
+	GetMessageHTML(ctx context.Context, request GetMessageHTMLRequestObject) (GetMessageHTMLResponseObject, error)
 	// ReopenConversation Reopen
 	// (POST /v1/conversations/{id}/reopen)
 	ReopenConversation(ctx context.Context, request ReopenConversationRequestObject) (ReopenConversationResponseObject, error)
@@ -13563,10 +17128,46 @@ type StrictServerInterface interface {
 	// UnsnoozeConversation Wake up now
 	// (POST /v1/conversations/{id}/unsnooze)
 	UnsnoozeConversation(ctx context.Context, request UnsnoozeConversationRequestObject) (UnsnoozeConversationResponseObject, error)
+	// GetDockAction Ask what became of an action
+	// (GET /v1/dock-actions/{id})
+	GetDockAction(ctx context.Context, request GetDockActionRequestObject) (GetDockActionResponseObject, error)
+	// OpenDockSession Open a dock
+	// (POST /v1/dock-sessions)
+	OpenDockSession(ctx context.Context, request OpenDockSessionRequestObject) (OpenDockSessionResponseObject, error)
+	// CloseDockSession Close a session
+	// (DELETE /v1/dock-sessions/{id})
+	CloseDockSession(ctx context.Context, request CloseDockSessionRequestObject) (CloseDockSessionResponseObject, error)
+	// RequestDockAction Ask for an action
+	// (POST /v1/dock-sessions/{id}/actions)
+	RequestDockAction(ctx context.Context, request RequestDockActionRequestObject) (RequestDockActionResponseObject, error)
+	// GetDockContext Read the context afresh
+	// (GET /v1/dock-sessions/{id}/context)
+	GetDockContext(ctx context.Context, request GetDockContextRequestObject) (GetDockContextResponseObject, error)
+	// MoveDockSession Follow the agent to another conversation
+	// (PUT /v1/dock-sessions/{id}/context)
+	MoveDockSession(ctx context.Context, request MoveDockSessionRequestObject) (MoveDockSessionResponseObject, error)
+	// ListDocks List docks
+	// (GET /v1/docks)
+	ListDocks(ctx context.Context, request ListDocksRequestObject) (ListDocksResponseObject, error)
+	// CreateDock Make a dock
+	// (POST /v1/docks)
+	CreateDock(ctx context.Context, request CreateDockRequestObject) (CreateDockResponseObject, error)
+	// DeleteDock Delete a dock
+	// (DELETE /v1/docks/{id})
+	DeleteDock(ctx context.Context, request DeleteDockRequestObject) (DeleteDockResponseObject, error)
+	// GetDock Read a dock
+	// (GET /v1/docks/{id})
+	GetDock(ctx context.Context, request GetDockRequestObject) (GetDockResponseObject, error)
+	// UpdateDock Change a dock
+	// (PATCH /v1/docks/{id})
+	UpdateDock(ctx context.Context, request UpdateDockRequestObject) (UpdateDockResponseObject, error)
+	// RotateDockSecret Rotate the secret
+	// (POST /v1/docks/{id}/rotate-secret)
+	RotateDockSecret(ctx context.Context, request RotateDockSecretRequestObject) (RotateDockSecretResponseObject, error)
 	// ListEvents Read the event feed
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
-	// GetMe What this key is and may do
+	// GetMe What this key, or agent, is and may do
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
 	// ListOpeningHours List opening hours
@@ -13778,6 +17379,138 @@ type strictHandler struct {
 	options     StrictGinServerOptions
 }
 
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
+	var request ChangePasswordRequestObject
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx, request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		if err := validResponse.VisitChangePasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignOut operation middleware
+func (sh *strictHandler) SignOut(ctx *gin.Context) {
+	var request SignOutRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignOut(ctx, request.(SignOutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignOut")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignOutResponseObject); ok {
+		if err := validResponse.VisitSignOutResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSession operation middleware
+func (sh *strictHandler) GetSession(ctx *gin.Context) {
+	var request GetSessionRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSession(ctx, request.(GetSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
+		if err := validResponse.VisitGetSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignIn operation middleware
+func (sh *strictHandler) SignIn(ctx *gin.Context) {
+	var request SignInRequestObject
+
+	var body SignInJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignIn(ctx, request.(SignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInResponseObject); ok {
+		if err := validResponse.VisitSignInResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetHealth operation middleware
 func (sh *strictHandler) GetHealth(ctx *gin.Context) {
 	var request GetHealthRequestObject
@@ -13957,6 +17690,153 @@ func (sh *strictHandler) UpdateAgent(ctx *gin.Context, id openapi_types.UUID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(UpdateAgentResponseObject); ok {
 		if err := validResponse.VisitUpdateAgentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAPIKeys operation middleware
+func (sh *strictHandler) ListAPIKeys(ctx *gin.Context, params ListAPIKeysParams) {
+	var request ListAPIKeysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAPIKeys(ctx, request.(ListAPIKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAPIKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAPIKeysResponseObject); ok {
+		if err := validResponse.VisitListAPIKeysResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAPIKey operation middleware
+func (sh *strictHandler) CreateAPIKey(ctx *gin.Context) {
+	var request CreateAPIKeyRequestObject
+
+	var body CreateAPIKeyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAPIKey(ctx, request.(CreateAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAPIKeyResponseObject); ok {
+		if err := validResponse.VisitCreateAPIKeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeAPIKey operation middleware
+func (sh *strictHandler) RevokeAPIKey(ctx *gin.Context, id APIKeyID) {
+	var request RevokeAPIKeyRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAPIKey(ctx, request.(RevokeAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeAPIKeyResponseObject); ok {
+		if err := validResponse.VisitRevokeAPIKeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAPIKey operation middleware
+func (sh *strictHandler) GetAPIKey(ctx *gin.Context, id APIKeyID) {
+	var request GetAPIKeyRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAPIKey(ctx, request.(GetAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAPIKeyResponseObject); ok {
+		if err := validResponse.VisitGetAPIKeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAPIKeyUsage operation middleware
+func (sh *strictHandler) GetAPIKeyUsage(ctx *gin.Context, id APIKeyID, params GetAPIKeyUsageParams) {
+	var request GetAPIKeyUsageRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAPIKeyUsage(ctx, request.(GetAPIKeyUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAPIKeyUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAPIKeyUsageResponseObject); ok {
+		if err := validResponse.VisitGetAPIKeyUsageResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14490,6 +18370,33 @@ func (sh *strictHandler) AssignConversation(ctx *gin.Context, id ConversationID)
 	}
 }
 
+// ListConversationDocks operation middleware
+func (sh *strictHandler) ListConversationDocks(ctx *gin.Context, id ConversationID, params ListConversationDocksParams) {
+	var request ListConversationDocksRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConversationDocks(ctx, request.(ListConversationDocksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConversationDocks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListConversationDocksResponseObject); ok {
+		if err := validResponse.VisitListConversationDocksResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListMessages operation middleware
 func (sh *strictHandler) ListMessages(ctx *gin.Context, id ConversationID, params ListMessagesParams) {
 	var request ListMessagesRequestObject
@@ -14554,6 +18461,34 @@ func (sh *strictHandler) PostMessage(ctx *gin.Context, id ConversationID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PostMessageResponseObject); ok {
 		if err := validResponse.VisitPostMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMessageHTML operation middleware
+func (sh *strictHandler) GetMessageHTML(ctx *gin.Context, id ConversationID, messageID openapi_types.UUID, params GetMessageHTMLParams) {
+	var request GetMessageHTMLRequestObject
+
+	request.ID = id
+	request.MessageID = messageID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMessageHTML(ctx, request.(GetMessageHTMLRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMessageHTML")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetMessageHTMLResponseObject); ok {
+		if err := validResponse.VisitGetMessageHTMLResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14757,6 +18692,425 @@ func (sh *strictHandler) UnsnoozeConversation(ctx *gin.Context, id ConversationI
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(UnsnoozeConversationResponseObject); ok {
 		if err := validResponse.VisitUnsnoozeConversationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDockAction operation middleware
+func (sh *strictHandler) GetDockAction(ctx *gin.Context, id openapi_types.UUID) {
+	var request GetDockActionRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDockAction(ctx, request.(GetDockActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDockAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDockActionResponseObject); ok {
+		if err := validResponse.VisitGetDockActionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// OpenDockSession operation middleware
+func (sh *strictHandler) OpenDockSession(ctx *gin.Context) {
+	var request OpenDockSessionRequestObject
+
+	var body OpenDockSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenDockSession(ctx, request.(OpenDockSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenDockSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(OpenDockSessionResponseObject); ok {
+		if err := validResponse.VisitOpenDockSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CloseDockSession operation middleware
+func (sh *strictHandler) CloseDockSession(ctx *gin.Context, id DockSessionID) {
+	var request CloseDockSessionRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseDockSession(ctx, request.(CloseDockSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseDockSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CloseDockSessionResponseObject); ok {
+		if err := validResponse.VisitCloseDockSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RequestDockAction operation middleware
+func (sh *strictHandler) RequestDockAction(ctx *gin.Context, id DockSessionID) {
+	var request RequestDockActionRequestObject
+
+	request.ID = id
+
+	var body RequestDockActionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestDockAction(ctx, request.(RequestDockActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestDockAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestDockActionResponseObject); ok {
+		if err := validResponse.VisitRequestDockActionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDockContext operation middleware
+func (sh *strictHandler) GetDockContext(ctx *gin.Context, id DockSessionID) {
+	var request GetDockContextRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDockContext(ctx, request.(GetDockContextRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDockContext")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDockContextResponseObject); ok {
+		if err := validResponse.VisitGetDockContextResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveDockSession operation middleware
+func (sh *strictHandler) MoveDockSession(ctx *gin.Context, id DockSessionID) {
+	var request MoveDockSessionRequestObject
+
+	request.ID = id
+
+	var body MoveDockSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveDockSession(ctx, request.(MoveDockSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveDockSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveDockSessionResponseObject); ok {
+		if err := validResponse.VisitMoveDockSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDocks operation middleware
+func (sh *strictHandler) ListDocks(ctx *gin.Context, params ListDocksParams) {
+	var request ListDocksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDocks(ctx, request.(ListDocksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDocks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDocksResponseObject); ok {
+		if err := validResponse.VisitListDocksResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateDock operation middleware
+func (sh *strictHandler) CreateDock(ctx *gin.Context) {
+	var request CreateDockRequestObject
+
+	var body CreateDockJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDock(ctx, request.(CreateDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateDockResponseObject); ok {
+		if err := validResponse.VisitCreateDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteDock operation middleware
+func (sh *strictHandler) DeleteDock(ctx *gin.Context, id DockID) {
+	var request DeleteDockRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDock(ctx, request.(DeleteDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteDockResponseObject); ok {
+		if err := validResponse.VisitDeleteDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDock operation middleware
+func (sh *strictHandler) GetDock(ctx *gin.Context, id DockID) {
+	var request GetDockRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDock(ctx, request.(GetDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDockResponseObject); ok {
+		if err := validResponse.VisitGetDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateDock operation middleware
+func (sh *strictHandler) UpdateDock(ctx *gin.Context, id DockID) {
+	var request UpdateDockRequestObject
+
+	request.ID = id
+
+	var body UpdateDockJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDock(ctx, request.(UpdateDockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateDockResponseObject); ok {
+		if err := validResponse.VisitUpdateDockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateDockSecret operation middleware
+func (sh *strictHandler) RotateDockSecret(ctx *gin.Context, id DockID) {
+	var request RotateDockSecretRequestObject
+
+	request.ID = id
+
+	var body RotateDockSecretJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateDockSecret(ctx, request.(RotateDockSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateDockSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateDockSecretResponseObject); ok {
+		if err := validResponse.VisitRotateDockSecretResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

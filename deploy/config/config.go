@@ -4,6 +4,7 @@ package config
 
 import (
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 )
@@ -20,6 +21,18 @@ type Database struct {
 	DatabaseMaxConns int `env:"DATABASE_MAX_CONNS" envDefault:"20" min:"1" max:"1000" desc:"connections to the database that one process may hold"`
 }
 
+// Public is what a command needs that makes links.
+type Public struct {
+	// PublicURL is how users reach the API and the console: scheme and host, without a trailing slash. Links are built
+	// with it, and the console takes writes from pages of this origin only.
+	PublicURL string `env:"PUBLIC_URL" envDefault:"http://localhost:8080" check:"base-url" desc:"how users reach the API and the console, without a path; links are built with it"`
+}
+
+// SignInURL is the link that signs an agent in, once, with the secret that was made for it.
+func (p Public) SignInURL(secret string) string {
+	return p.PublicURL + "/console/sign-in?token=" + url.QueryEscape(secret)
+}
+
 // Config is everything that the api and worker processes are told.
 type Config struct {
 	Database
@@ -33,8 +46,10 @@ type Config struct {
 	MetricsAddr string `env:"METRICS_ADDR" envDefault:"127.0.0.1:9090" check:"address" desc:"where the api process serves /metrics"`
 	// WorkerMetricsAddr is where the worker process serves /metrics and its probes.
 	WorkerMetricsAddr string `env:"WORKER_METRICS_ADDR" envDefault:"127.0.0.1:9091" check:"address" desc:"where the worker process serves /metrics and its probes"`
-	// PublicURL is how users reach the API: scheme and host, without a trailing slash. Links are built with it.
-	PublicURL string `env:"PUBLIC_URL" envDefault:"http://localhost:8080" check:"base-url" desc:"how users reach the API, without a path; links are built with it"`
+	Public
+	// TrustedProxies are the proxies in front of the API: of their requests, X-Forwarded-For says who the client is.
+	// Attempts to sign in are counted per client.
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" desc:"address ranges of proxies whose X-Forwarded-For is believed, comma separated; none when unset"`
 
 	// LogFormat is text for people or json for machines.
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" enum:"text,json" desc:"how log lines look"`
@@ -47,6 +62,8 @@ type Config struct {
 	WebhookAllowCIDRs []netip.Prefix `env:"WEBHOOK_ALLOW_CIDRS" desc:"private address ranges that webhooks may reach, comma separated; none when unset"`
 	// WebhookProxyURL is the HTTP proxy that deliveries go through; direct when empty. It then guards the network.
 	WebhookProxyURL string `env:"WEBHOOK_PROXY_URL" secret:"true" check:"url" desc:"HTTP proxy for webhook deliveries; direct when unset"`
+	// DockAllowLoopbackHTTP lets docks be at http:// addresses of the machine itself. For development.
+	DockAllowLoopbackHTTP bool `env:"DOCK_ALLOW_LOOPBACK_HTTP" envDefault:"false" desc:"let docks be at http:// addresses of the machine itself; for development"`
 	// DispatchShards is the number of dispatch workflows, 1 to 64 (P4). The same for all workers of a namespace.
 	DispatchShards int `env:"DISPATCH_SHARDS" envDefault:"8" min:"1" max:"64" desc:"dispatch workflows; the same for every worker of a namespace"`
 
@@ -66,6 +83,17 @@ func Load() (Config, error) { return Parse[Config](environment()) }
 
 // LoadDatabase reads only what commands need that work on the database alone. Errors as for Load.
 func LoadDatabase() (Database, error) { return Parse[Database](environment()) }
+
+// LoadPublic reads only what commands need that make links. Errors as for Load.
+func LoadPublic() (Public, error) { return Parse[Public](environment()) }
+
+// WorkflowsURL is where Temporal UI shows the namespace's workflows; empty for nowhere.
+func (c Config) WorkflowsURL(namespace string) string {
+	if c.TemporalUIURL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(c.TemporalUIURL, "/") + "/namespaces/" + url.PathEscape(namespace) + "/workflows"
+}
 
 func environment() map[string]string {
 	vars := map[string]string{}

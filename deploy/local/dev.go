@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/deploy/local/receiver"
+	"github.com/atender/atender/deploy/local/sampledock"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/target"
 )
@@ -43,6 +45,8 @@ type Ready struct {
 	Binary            string    `json:"binary"`           // the atender that runs
 	APIURL            string    `json:"apiUrl,omitempty"` // without a path
 	DocsURL           string    `json:"docsUrl,omitempty"`
+	ConsoleURL        string    `json:"consoleUrl,omitempty"`
+	SignInURL         string    `json:"signInUrl,omitempty"` // works once
 	TemporalUIURL     string    `json:"temporalUiUrl"`
 	TemporalAddress   string    `json:"temporalAddress"`
 	TemporalNamespace string    `json:"temporalNamespace"`
@@ -52,6 +56,8 @@ type Ready struct {
 	SandboxAPIKey     string    `json:"sandboxApiKey,omitempty"`
 	TenantID          uuid.UUID `json:"tenantId,omitzero"`
 	ReceiverURL       string    `json:"receiverUrl,omitempty"`
+	SampleDockURL     string    `json:"sampleDockUrl,omitempty"`
+	PlaygroundURL     string    `json:"playgroundUrl,omitempty"` // of tool docks
 }
 
 // Run is `atender dev`: it starts the stack, says where everything is, and returns when ctx ends, or on SIGTERM or
@@ -129,13 +135,18 @@ type dev struct {
 	term     *terminal
 	receiver *receiver.Receiver
 	hangUp   func() // ends the receiver
+	undock   func() // ends the sample dock
+	// signInURL signs the demo's owner in to the console, once; empty without an owner.
+	signInURL string
 }
 
 // close stops everything. The receiver goes last, so that what the worker still delivers arrives.
 func (d *dev) close() {
 	d.stop()
-	if d.hangUp != nil {
-		d.hangUp()
+	for _, end := range []func(){d.undock, d.hangUp} {
+		if end != nil {
+			end()
+		}
 	}
 }
 
@@ -174,7 +185,7 @@ func (d *dev) start(ctx context.Context) error {
 	return nil
 }
 
-// prepareData migrates, starts the receiver and makes the demo whose webhook points there.
+// prepareData migrates, starts the receiver and the sample dock, and makes the demo, which points at both.
 func (d *dev) prepareData(ctx context.Context) error {
 	if err := models.Migrate(ctx, d.databaseURL, d.log); err != nil {
 		return err
@@ -183,6 +194,9 @@ func (d *dev) prepareData(ctx context.Context) error {
 	var err error
 	if d.hangUp, err = d.receiver.Serve(loopback(d.ports.Receiver)); err != nil {
 		return fmt.Errorf("webhook receiver: %w", err)
+	}
+	if d.undock, err = sampledock.Serve(loopback(d.ports.SampleDock), d.apiURL()); err != nil {
+		return fmt.Errorf("sample dock: %w", err)
 	}
 	if err := d.seed(ctx); err != nil {
 		return err
@@ -193,8 +207,21 @@ func (d *dev) prepareData(ctx context.Context) error {
 	return nil
 }
 
-func (s *stack) apiURL() string    { return "http://" + loopback(s.ports.API) }
+func (s *stack) apiURL() string { return "http://" + loopback(s.ports.API) }
+
+// publicURL is where browsers go: another host than docks on 127.0.0.1 have, so that the console's cookie, which knows no
+// ports, is not theirs.
+func (s *stack) publicURL() string { return "http://localhost:" + strconv.Itoa(s.ports.API) }
+
 func (d *dev) receiverURL() string { return "http://" + loopback(d.ports.Receiver) }
+
+// sampleDockURL is by 127.0.0.1 where the console is by localhost: a dock is never of the console's own origin, nor site.
+func (d *dev) sampleDockURL() string { return "http://" + loopback(d.ports.SampleDock) + "/" }
+
+// playgroundURL opens the playground with the sample dock in it.
+func (d *dev) playgroundURL() string {
+	return fmt.Sprintf("http://localhost:%d/docks/playground#url=%s", d.ports.API, url.QueryEscape(d.sampleDockURL()))
+}
 
 // webhookCIDRs are where webhooks of the local stack may go besides public addresses: the receiver, and whatever
 // somebody tries out on this machine, is on loopback, and without TLS.
@@ -216,9 +243,10 @@ func (s *stack) environment() [][2]string {
 		{"ATENDER_HTTP_ADDR", loopback(s.ports.API)},
 		{"ATENDER_METRICS_ADDR", loopback(s.ports.Metrics)},
 		{"ATENDER_WORKER_METRICS_ADDR", loopback(s.ports.WorkerMetrics)},
-		{"ATENDER_PUBLIC_URL", s.apiURL()},
+		{"ATENDER_PUBLIC_URL", s.publicURL()},
 		{"ATENDER_LOG_FORMAT", "text"},
 		{"ATENDER_WEBHOOK_ALLOW_HTTP", "true"},
+		{"ATENDER_DOCK_ALLOW_LOOPBACK_HTTP", "true"},
 		{"ATENDER_WEBHOOK_ALLOW_CIDRS", webhookCIDRs},
 		{"ATENDER_TEMPORAL_UI_URL", s.temporalUIURL()},
 		{"TEMPORAL_ADDRESS", s.temporalAddress()},
@@ -299,8 +327,10 @@ func (d *dev) ready() Ready {
 		return r
 	}
 	r.APIURL, r.DocsURL = d.apiURL(), d.apiURL()+"/docs"
+	r.ConsoleURL, r.SignInURL = d.publicURL()+"/console", d.signInURL
 	r.MetricsURL = "http://" + loopback(d.ports.Metrics) + "/metrics"
-	r.ReceiverURL = d.receiverURL()
+	r.ReceiverURL, r.SampleDockURL = d.receiverURL(), d.sampleDockURL()
+	r.PlaygroundURL = d.playgroundURL()
 	seeded := d.state.Seeded
 	r.APIKey, r.SandboxAPIKey, r.TenantID = seeded.APIKey, seeded.SandboxAPIKey, seeded.TenantID
 	return r
@@ -319,8 +349,10 @@ Try it, and look at the webhook receiver:
 // summary tells people where everything is. The database's password is in the env file, not on the screen.
 func (d *dev) summary(r Ready, took time.Duration) {
 	lines := [][2]string{
+		{"console", r.ConsoleURL}, {"  sign in, once", r.SignInURL},
 		{"API", r.APIURL}, {"API documentation", r.DocsURL}, {"API key", r.APIKey}, {"sandbox API key", r.SandboxAPIKey},
-		{"webhook receiver", r.ReceiverURL}, {"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},
+		{"webhook receiver", r.ReceiverURL}, {"dock playground", r.PlaygroundURL}, {"sample dock", r.SampleDockURL},
+		{"Temporal UI", r.TemporalUIURL}, {"Temporal", r.TemporalAddress},
 		{"PostgreSQL", withoutPassword(r.DatabaseURL)}, {"metrics", r.MetricsURL}, {"logs, data", d.dir},
 		{"for a shell", ". " + d.path(envFile)}, {"for scripts", d.path(readyFile)},
 	}

@@ -21,6 +21,7 @@ type Ports struct {
 	TemporalUI      int
 	TemporalHTTP    int
 	TemporalMetrics int
+	SampleDock      int
 }
 
 // wanted are the ports in the order of Ports, with what is usual for each.
@@ -35,6 +36,7 @@ func (p *Ports) wanted() []wantedPort {
 		{"Temporal UI", 8233, &p.TemporalUI},
 		{"Temporal HTTP", 7333, &p.TemporalHTTP},
 		{"Temporal metrics", 9233, &p.TemporalMetrics},
+		{"sample dock", 8070, &p.SampleDock},
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/seal"
@@ -25,7 +27,8 @@ type Seeded struct {
 	TenantID      uuid.UUID `json:"tenantId"` // of production; the sandbox twin belongs to SandboxAPIKey
 	APIKey        string    `json:"apiKey"`
 	SandboxAPIKey string    `json:"sandboxApiKey"`
-	Webhooks      []Webhook `json:"webhooks"` // that point at the receiver
+	OwnerID       uuid.UUID `json:"ownerId,omitzero"` // the agent who gets a sign-in link at each start
+	Webhooks      []Webhook `json:"webhooks"`         // that point at the receiver
 }
 
 // Webhook is a subscription that points at the receiver, which verifies by its secret.
@@ -124,5 +127,25 @@ func (d *dev) seed(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
+	if err := d.makeSignIn(ctx, store); err != nil {
+		return fmt.Errorf("sign-in link: %w", err)
+	}
 	return d.state.save()
+}
+
+// signInLife is how long the sign-in link of a start can be used: nobody else sees what the stack says.
+const signInLife = 7 * 24 * time.Hour
+
+// makeSignIn makes a link that signs the demo's owner in to the console.
+func (d *dev) makeSignIn(ctx context.Context, store *models.Store) error {
+	seeded := d.state.Seeded
+	if seeded.OwnerID == uuid.Nil {
+		return nil
+	}
+	secret, err := store.CreateSignInLink(ctx, seeded.TenantID, seeded.OwnerID, signInLife)
+	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
+		return nil // somebody has deactivated the owner, which is theirs to do
+	}
+	d.signInURL = config.Public{PublicURL: d.publicURL()}.SignInURL(secret)
+	return err
 }

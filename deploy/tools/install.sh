@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds the tools that Atender is built, tested and run with, and installs the missing ones.
 #
-#   install.sh [--find] TOOL...      TOOL: postgres temporal golangci-lint gotestsum oapi-codegen
+#   install.sh [--find] TOOL...      TOOL: postgres temporal chromium golangci-lint gotestsum oapi-codegen
 #
 # For each tool one line goes to stdout: the path of its program (for postgres: the directory of the server's
 # programs). What is being done, and why it takes long, goes to stderr. With --find nothing is installed.
@@ -177,6 +177,19 @@ find_postgres() {
     return 1
 }
 
+# may_install_packages MISSING BY_HAND sets $root to what makes a command run as root, or ends with the two sentences.
+may_install_packages() {
+    [ "$find_only" = no ] || die "$1: $2"
+    command -v apt-get >/dev/null 2>&1 || die "$1: $2"
+    if [ "$(id -u)" = 0 ]; then
+        root=
+    elif sudo -n true 2>/dev/null; then
+        root='sudo -n'
+    else
+        die "$1, and installing it needs root: $2"
+    fi
+}
+
 tool_postgres() {
     if find_postgres; then
         return
@@ -184,15 +197,7 @@ tool_postgres() {
     missing="no PostgreSQL server $POSTGRES_MIN_VERSION or newer found on PATH or in the usual places"
     by_hand="install it (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17 or
 Postgres.app), or set ATENDER_DATABASE_URL to an empty database"
-    [ "$find_only" = no ] || die "$missing: $by_hand"
-    command -v apt-get >/dev/null 2>&1 || die "$missing: $by_hand"
-    if [ "$(id -u)" = 0 ]; then
-        root=
-    elif sudo -n true 2>/dev/null; then
-        root='sudo -n'
-    else
-        die "$missing, and installing it needs root: $by_hand"
-    fi
+    may_install_packages "$missing" "$by_hand"
     say "$missing: installing Debian's packages; about a minute, once"
     $root env DEBIAN_FRONTEND=noninteractive sh -eu >&2 <<'INSTALL' || die "apt-get failed; the lines above are its own"
 apt-get update -q
@@ -204,16 +209,47 @@ INSTALL
     find_postgres || die "apt-get installed PostgreSQL, but it is older than $POSTGRES_MIN_VERSION: $by_hand"
 }
 
+# find_chromium prints the path of a Chromium or Chrome that starts: Ubuntu has a program of that name that only says
+# that it is not installed.
+find_chromium() {
+    for program in chromium chromium-browser google-chrome google-chrome-stable chrome \
+        "/Applications/Chromium.app/Contents/MacOS/Chromium" \
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+        found=$(command -v "$program" 2>/dev/null || true)
+        if [ -n "$found" ] && "$found" --version >/dev/null 2>&1; then
+            echo "$found"
+            return
+        fi
+    done
+    return 1
+}
+
+tool_chromium() {
+    if find_chromium; then
+        return
+    fi
+    missing="no Chromium or Chrome found, in which the pages are tested"
+    by_hand="install it (Debian: apt-get install chromium; Ubuntu and macOS: Google Chrome from google.com/chrome)"
+    may_install_packages "$missing" "$by_hand"
+    say "$missing: installing Debian's package; about a minute, once"
+    $root env DEBIAN_FRONTEND=noninteractive sh -eu >&2 <<'INSTALL' || die "apt-get failed; the lines above are its own. $by_hand"
+apt-get update -q
+apt-get install -q -y --no-install-recommends chromium
+INSTALL
+    find_chromium || die "apt-get installed chromium, but it does not start: $by_hand"
+}
+
 [ "${1:-}" != --find ] || {
     find_only=yes
     shift
 }
-[ $# -gt 0 ] || die "usage: install.sh [--find] postgres|temporal|golangci-lint|gotestsum|oapi-codegen ..."
+[ $# -gt 0 ] || die "usage: install.sh [--find] postgres|temporal|chromium|golangci-lint|gotestsum|oapi-codegen ..."
 choose_tools_dir
 for tool in "$@"; do
     case $tool in
     postgres) tool_postgres ;;
     temporal) tool_temporal ;;
+    chromium) tool_chromium ;;
     golangci-lint)
         go_tool golangci-lint "$GOLANGCI_LINT_VERSION" github.com/golangci/golangci-lint/v2/cmd/golangci-lint \
             "the linters, built from source; about 3 minutes on 2 cores, once"
@@ -225,6 +261,6 @@ for tool in "$@"; do
         go_tool oapi-codegen "$OAPI_CODEGEN_VERSION" github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen \
             "the OpenAPI code generator; about half a minute, once"
         ;;
-    *) die "unknown tool $tool: one of postgres, temporal, golangci-lint, gotestsum, oapi-codegen" ;;
+    *) die "unknown tool $tool: one of postgres, temporal, chromium, golangci-lint, gotestsum, oapi-codegen" ;;
     esac
 done

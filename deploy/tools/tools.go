@@ -39,6 +39,11 @@ func Temporal(ctx context.Context, progress io.Writer) (string, error) {
 	return run(ctx, progress, "temporal")
 }
 
+// Chromium returns the path of a Chromium or Chrome, which tests show pages in. Like Postgres it installs nothing.
+func Chromium(ctx context.Context) (string, error) {
+	return run(ctx, io.Discard, "--find", "chromium")
+}
+
 // run runs the script in a directory of its own and returns its answer, one line.
 func run(ctx context.Context, progress io.Writer, args ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "atender-tools-")

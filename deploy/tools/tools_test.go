@@ -127,6 +127,17 @@ func TestTemporalOnPathIsTakenOnlyAtThePinnedVersion(t *testing.T) {
 	require.Contains(t, said, "temporal v1.5.1 is not installed")
 }
 
+func TestAChromiumThatDoesNotStartIsPassedOver(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "bin")
+	program(t, filepath.Join(bin, "chromium"), "exit 1")
+	program(t, filepath.Join(bin, "google-chrome"), "echo 'Google Chrome 99'")
+	env := []string{"PATH=" + bin + ":/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + t.TempDir()}
+	out, said, err := install(t, env, "--find", "chromium")
+	require.NoError(t, err, said)
+	require.NotEqual(t, filepath.Join(bin, "chromium"), out)
+	require.Contains(t, []string{filepath.Join(bin, "google-chrome"), "/usr/bin/chromium-browser"}, out)
+}
+
 func TestAnUnknownToolIsNamed(t *testing.T) {
 	_, said, err := install(t, []string{"PATH=/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + t.TempDir()}, "hammer")
 	require.Error(t, err)

@@ -23,19 +23,20 @@ const (
 const (
 	SignalConversationChanged = "conversation-changed" // P3.1; no payload: the row says what is due
 	SignalRetriesOwed         = "retries-owed"         // P4.3; no payload
+	SignalDockAction          = "dock-action"          // P8.2; a DockActionSignal
 	SignalTimeRulesChanged    = "time-rules-changed"   // P3.7; no payload
 	SignalReplayChanged       = "replay-changed"       // P4.9; no payload: the row says whether it still runs
 )
 
 // Activity types.
 const (
-	TickActivity     = "TickConversation"
-	DispatchActivity = "DispatchDeliveries"
-	RetryActivity    = "RetryDeliveries"
-
-	RecomputeActivity = "RecomputeClocks"
-	ReplayActivity    = "ReplayDeliveries"
-	AbandonActivity   = "AbandonReplay"
+	TickActivity       = "TickConversation"
+	DockActionActivity = "ApplyDockAction"
+	DispatchActivity   = "DispatchDeliveries"
+	RetryActivity      = "RetryDeliveries"
+	RecomputeActivity  = "RecomputeClocks"
+	ReplayActivity     = "ReplayDeliveries"
+	AbandonActivity    = "AbandonReplay"
 )
 
 // DeliveriesQueue is the task queue of the activities that send webhooks, for a given queue of workflows: endpoints that
@@ -82,6 +83,24 @@ type ConversationInput struct {
 	ConversationID uuid.UUID `json:"conversationId"`
 	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
 	MaxHistory int `json:"maxHistory,omitempty"`
+	// DockActions is how many actions of docks earlier runs have carried out, for whoever looks at the workflow.
+	DockActions int `json:"dockActions,omitempty"`
+}
+
+// DockActionSignal names an action of a dock that waits to be carried out.
+type DockActionSignal struct {
+	ActionID uuid.UUID `json:"actionId"`
+}
+
+// DockActionInput asks to carry out an action of a dock.
+type DockActionInput struct {
+	TenantID uuid.UUID `json:"tenantId"`
+	ActionID uuid.UUID `json:"actionId"`
+}
+
+// DockActionResult says what became of an action: applied, rejected, expired; empty when there is no such action.
+type DockActionResult struct {
+	State string `json:"state"`
 }
 
 // TickInput asks for what is due in a conversation.

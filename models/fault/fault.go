@@ -27,12 +27,15 @@ const (
 	BeforeFirst      Point = "P7.2-before-commit"  // a call with an Idempotency-Key is done and not committed
 	AfterFirst       Point = "P7.2-after-commit"   // it is committed, and not answered
 	BeforeForgetting Point = "P10.3-before-commit" // a week is dropped and not committed
+	DockActionStored Point = "P8.1-after-commit"   // an action is stored, nobody woken
+	BeforeDockCommit Point = "P8.3-before-commit"  // an action is applied and not committed
 )
 
 // Points are all points.
 var Points = []Point{
 	BeforeCommit, AfterCommit, AfterTick, BeforeRecord, AfterTelling, BeforeArming,
 	BeforePoking, BeforePositions, BeforeFirst, AfterFirst, BeforeForgetting,
+	DockActionStored, BeforeDockCommit,
 }
 
 // Variable is the environment variable that arms a point: the process kills itself there, once, with SIGKILL.

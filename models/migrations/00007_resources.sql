@@ -27,14 +27,7 @@ ALTER TABLE tags
     ADD COLUMN leaving_by   jsonb; -- the actor who renamed or deleted it
 CREATE INDEX tags_leaving ON tags (leaving_at) WHERE leaving_at IS NOT NULL;
 
--- Lists of conversations. Those that are few among many (an agent's, a team's, the open ones, a tag's) have an index of
--- their own; the others (a channel's, one side's turn) are met often enough on the way through conversations_updated. They
--- are partial, so that a conversation costs no more than what it has; and none begins with tenant_id, for the reason in
--- 00001.
-CREATE INDEX conversations_assignee ON conversations (assignee_id, updated_at DESC, id DESC) WHERE assignee_id IS NOT NULL;
-CREATE INDEX conversations_team ON conversations (team_id, updated_at DESC, id DESC) WHERE team_id IS NOT NULL;
-CREATE INDEX conversations_status ON conversations (status, tenant_id, updated_at DESC, id DESC)
-    WHERE status IN ('active', 'snoozed');
+-- A tag's conversations. Partial, so that a conversation costs no more than what it has.
 CREATE INDEX conversations_tags ON conversations USING gin (tags) WHERE tags <> '{}';
 
 -- Text search by the beginnings of words, with what every PostgreSQL has: pg_trgm would find text within words, too, but

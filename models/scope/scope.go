@@ -48,7 +48,8 @@ func Expand(names []string) ([]string, error) {
 			continue
 		}
 		surface, action, _ := strings.Cut(name, ":")
-		if name != TeamsManage && name != WebhooksRedeliver && (!slices.Contains(Surfaces, surface) || action != "read" && action != "write") {
+		special := name == TeamsManage || name == WebhooksRedeliver
+		if !special && (!slices.Contains(Surfaces, surface) || action != "read" && action != "write") {
 			return nil, fmt.Errorf(
 				"there is no scope %q: use <surface>:read or <surface>:write "+
 					"with a surface of %s, or a bundle of basic, integration, read_all, full_access",

@@ -33,13 +33,17 @@ type Hub struct {
 	mu        sync.Mutex
 	dirty     map[string]struct{}
 	listeners map[string]map[chan struct{}]struct{}
+	watchers  map[chan string]string // by prefix
 }
+
+// watchBuffer is how many topics a watcher may have unread; more are lost to it, as any wake-up may be.
+const watchBuffer = 1_024
 
 // New returns a hub for the database of cfg. It works within the process at once, and across processes while Run runs.
 func New(cfg *pgx.ConnConfig, log *slog.Logger) *Hub {
 	return &Hub{
 		cfg: cfg, log: log, process: uuid.NewString(), kick: make(chan struct{}, 1),
-		dirty: map[string]struct{}{}, listeners: map[string]map[chan struct{}]struct{}{},
+		dirty: map[string]struct{}{}, listeners: map[string]map[chan struct{}]struct{}{}, watchers: map[chan string]string{},
 	}
 }
 
@@ -65,6 +69,32 @@ func (h *Hub) wake(topic string) {
 		default: // it has one waiting already
 		}
 	}
+	for ch, prefix := range h.watchers {
+		if !strings.HasPrefix(topic, prefix) {
+			continue
+		}
+		select {
+		case ch <- topic:
+		default:
+		}
+	}
+}
+
+// Watch returns a channel of the topics with the prefix that are marked, for topics that say what they are about, and a
+// function that ends and closes it. Unlike Listen it cannot make up for topics marked while the connection was lost.
+func (h *Hub) Watch(prefix string) (<-chan string, func()) {
+	ch := make(chan string, watchBuffer)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers[ch] = prefix
+	return ch, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if _, ok := h.watchers[ch]; ok {
+			delete(h.watchers, ch)
+			close(ch)
+		}
+	}
 }
 
 // Listen returns a channel that receives when one of the topics was marked, and a function that ends it. Several marks
@@ -84,6 +114,9 @@ func (h *Hub) Listen(topics ...string) (<-chan struct{}, func()) {
 		defer h.mu.Unlock()
 		for _, t := range topics {
 			delete(h.listeners[t], ch)
+			if len(h.listeners[t]) == 0 {
+				delete(h.listeners, t) // a topic can be as short-lived as its one listener
+			}
 		}
 	}
 }

@@ -49,6 +49,7 @@ func requireApart(t *testing.T, a, b *stack) {
 	t.Helper()
 	for what, values := range map[string][2]string{
 		"API": {a.APIURL, b.APIURL}, "metrics": {a.MetricsURL, b.MetricsURL}, "receiver": {a.ReceiverURL, b.ReceiverURL},
+		"sample dock": {a.SampleDockURL, b.SampleDockURL}, "playground": {a.PlaygroundURL, b.PlaygroundURL},
 		"Temporal": {a.TemporalAddress, b.TemporalAddress}, "UI": {a.TemporalUIURL, b.TemporalUIURL},
 		"database": {a.DatabaseURL, b.DatabaseURL}, "key": {a.APIKey, b.APIKey}, "tenant": {a.TenantID, b.TenantID},
 	} {

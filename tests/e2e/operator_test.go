@@ -33,6 +33,8 @@ func TestPublicPagesAnswer(t *testing.T) {
 	require.Contains(t, docs.header.Get("Content-Type"), "text/html")
 	require.Contains(t, string(docs.body), "redoc")
 	require.Contains(t, get(t, shared.ReceiverURL).header.Get("Content-Type"), "text/html")
+	require.Contains(t, get(t, shared.SampleDockURL).header.Get("Content-Type"), "text/html")
+	require.Contains(t, get(t, shared.PlaygroundURL).header.Get("Content-Type"), "text/html")
 	refused, err := send(http.MethodGet, shared.APIURL+"/v1/me", "", "")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnauthorized, refused.status, "all else needs a key")

@@ -27,7 +27,7 @@ const (
 	// stopWithin is what the product promises after SIGTERM.
 	stopWithin = 25 * time.Second
 	// ports is how many ports a stack takes from its base on.
-	ports = 9
+	ports = 10
 )
 
 // stack is one `atender dev`.
@@ -45,6 +45,8 @@ type ready struct {
 	Binary            string `json:"binary"`
 	APIURL            string `json:"apiUrl"`
 	DocsURL           string `json:"docsUrl"`
+	ConsoleURL        string `json:"consoleUrl"`
+	SignInURL         string `json:"signInUrl"`
 	TemporalUIURL     string `json:"temporalUiUrl"`
 	TemporalAddress   string `json:"temporalAddress"`
 	TemporalNamespace string `json:"temporalNamespace"`
@@ -54,6 +56,8 @@ type ready struct {
 	SandboxAPIKey     string `json:"sandboxApiKey"`
 	TenantID          string `json:"tenantId"`
 	ReceiverURL       string `json:"receiverUrl"`
+	SampleDockURL     string `json:"sampleDockUrl"`
+	PlaygroundURL     string `json:"playgroundUrl"`
 }
 
 // start starts a stack in a directory and waits until it says that it is ready.

@@ -60,6 +60,11 @@ func (w *world) writer(i int) *writer {
 
 // call makes one request, of the APIs in turn, and notes what it was answered with. err is that there was no answer.
 func (c *writer) call(ctx context.Context, method, path string, body any) (reply, error) {
+	return c.callAs(ctx, c.w.key, method, path, body)
+}
+
+// callAs makes a call with another key, or the token of a dock session.
+func (c *writer) callAs(ctx context.Context, key, method, path string, body any) (reply, error) {
 	var content []byte
 	if body != nil {
 		var err error
@@ -73,7 +78,7 @@ func (c *writer) call(ctx context.Context, method, path string, body any) (reply
 	if err != nil {
 		return reply{}, err
 	}
-	request.Header.Set("Authorization", "Bearer "+c.w.key)
+	request.Header.Set("Authorization", "Bearer "+key)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -153,6 +153,11 @@ func (b *bench) timerRows(ctx context.Context, policy *wire.SLAPolicy) ([]operat
 		if err != nil {
 			return err
 		}
+		_, err = tx.Exec(ctx, `INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at)
+			SELECT tenant_id, id, status, updated_at FROM conversations WHERE tenant_id = $1`, b.tenant)
+		if err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
 			SELECT tenant_id, 'conversation', id, status, 2, next_due_at, $2, $2 FROM conversations WHERE tenant_id = $1
 			ORDER BY next_due_at`, b.tenant, m.now)

@@ -24,6 +24,7 @@ import (
 	"github.com/atender/atender/api"
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
@@ -85,7 +86,9 @@ var discard = slog.New(slog.DiscardHandler)
 // OpenStore opens one more store on the stack's database.
 func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 	s.t.Helper()
-	o := models.Options{URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback}
+	o := models.Options{
+		URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
+	}
 	for _, option := range options {
 		option(&o)
 	}

@@ -24,6 +24,7 @@ func Seed(ctx context.Context, s local.Seeding) (local.Seeded, error) {
 	if err := d.staff(ctx); err != nil {
 		return seeded, fmt.Errorf("demo agents: %w", err)
 	}
+	seeded.OwnerID = d.owner.ID
 	for _, c := range conversations {
 		if err := d.play(ctx, c); err != nil {
 			return seeded, fmt.Errorf("demo conversation %s: %w", c.reference, err)

@@ -1,0 +1,62 @@
+/**
+ * Keyboard shortcuts. A view says which keys it knows while it is shown; a key pressed in a field, or with a modifier,
+ * belongs to the field or the browser. While a dialog is open only its own keys count.
+ */
+import { useEffect, useRef } from './html.js';
+
+/** @typedef {Record<string, (event: KeyboardEvent) => void>} Bindings */
+
+/** @type {{bindings: Bindings, modal: boolean}[]} */
+const layers = [];
+
+/** How long the second key of a pair such as `g i` may take, in ms. */
+const PAIR = 1200;
+
+let first = '';
+let firstAt = 0;
+
+/** @param {EventTarget | null} target */
+function typing(target) {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+}
+
+document.addEventListener('keydown', (event) => {
+  if (event.defaultPrevented || event.isComposing || event.metaKey || event.ctrlKey || event.altKey) return;
+  if (typing(event.target) && event.key !== 'Escape') return;
+  const pair = Date.now() - firstAt < PAIR ? `${first} ${event.key}` : '';
+  first = event.key;
+  firstAt = Date.now();
+  for (let i = layers.length - 1; i >= 0; i--) {
+    const layer = layers[i];
+    const action = (pair && layer.bindings[pair]) || layer.bindings[event.key];
+    if (action) {
+      event.preventDefault();
+      first = '';
+      action(event);
+      return;
+    }
+    if (layer.modal) return;
+  }
+});
+
+/**
+ * Binds keys while the component is mounted.
+ * @param {Bindings} bindings by `KeyboardEvent.key`, or two keys with a space between them
+ * @param {{modal?: boolean, enabled?: boolean}} [options] modal: keys of views below do not count
+ */
+export function useKeys(bindings, { modal = false, enabled = true } = {}) {
+  const current = useRef(bindings);
+  current.current = bindings;
+  useEffect(() => {
+    if (!enabled) return undefined;
+    const layer = {
+      modal,
+      bindings: new Proxy({}, { get: (_, key) => current.current[String(key)] }),
+    };
+    layers.push(layer);
+    return () => {
+      layers.splice(layers.indexOf(layer), 1);
+    };
+  }, [modal, enabled]);
+}

@@ -1,0 +1,139 @@
+/**
+ * What happens elsewhere, as it happens. However many tabs are open, the browser holds one connection: the tab that has
+ * the lock listens to the server and passes on what it hears. When that tab closes, the lock goes to another.
+ */
+import { signal } from './html.js';
+import { online } from './api.js';
+
+/** @typedef {{type: string, [key: string]: any}} LiveEvent */
+
+/** Whether somebody in this browser hears the server. */
+export const live = signal(false);
+
+/** Waits before connecting anew, in ms; the last one repeats. */
+const WAITS = [500, 1000, 2000, 5000, 10_000];
+
+const channel = new BroadcastChannel('atender.console');
+
+/** @type {Set<(event: LiveEvent) => void>} */
+const listeners = new Set();
+
+/**
+ * @param {(event: LiveEvent) => void} listener also hears `{type: 'resync'}` when something may have been missed
+ * @returns {() => void} stops listening
+ */
+export function onLive(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Tells the other tabs of this browser. @param {LiveEvent} event */
+export function tell(event) {
+  channel.postMessage(event);
+}
+
+/** @param {LiveEvent} event */
+function hear(event) {
+  if (event.type === 'live') live.value = event.connected;
+  else if (event.type === 'live?') leading && tell({ type: 'live', connected: live.value });
+  else for (const listener of listeners) listener(event);
+}
+
+channel.onmessage = (message) => hear(message.data);
+
+let leading = false;
+
+/** @type {AbortController | null} */
+let started = null;
+
+/** Listens until {@link stopLive}. */
+export function startLive() {
+  if (started) return;
+  started = new AbortController();
+  const { signal: stop } = started;
+  tell({ type: 'live?' });
+  navigator.locks.request('atender.live', { signal: stop }, () => lead(stop)).catch((error) => {
+    if (error.name !== 'AbortError') throw error;
+  });
+}
+
+/** Closes the connection, for when the agent signs out. */
+export function stopLive() {
+  started?.abort();
+  started = null;
+  live.value = false;
+}
+
+/** @param {boolean} connected */
+function connection(connected) {
+  if (live.value === connected) return;
+  live.value = connected;
+  tell({ type: 'live', connected });
+}
+
+/**
+ * Holds the connection until it is told to stop. The browser reconnects by itself and says what it heard last; only
+ * when the server refuses outright is a new connection made here, and everybody reads anew what they show.
+ * @param {AbortSignal} stop
+ */
+async function lead(stop) {
+  leading = true;
+  for (let failures = 0; !stop.aborted; failures++) {
+    const opened = await connect(stop, failures > 0);
+    connection(false);
+    if (stop.aborted) break;
+    if (opened) failures = 0;
+    await pause(WAITS[Math.min(failures, WAITS.length - 1)], stop);
+  }
+  leading = false;
+}
+
+/**
+ * @param {AbortSignal} stop
+ * @param {boolean} again it is not the first connection
+ * @returns {Promise<boolean>} whether it had been open
+ */
+function connect(stop, again) {
+  return new Promise((resolve) => {
+    const source = new EventSource('/console/events');
+    let opened = false;
+    const end = () => {
+      source.close();
+      resolve(opened);
+    };
+    stop.addEventListener('abort', end, { once: true });
+    source.onopen = () => {
+      if (again && !opened) share({ type: 'resync' });
+      opened = true;
+      online.value = true;
+      connection(true);
+    };
+    source.onerror = () => {
+      connection(false);
+      if (source.readyState === EventSource.CLOSED) end();
+    };
+    source.onmessage = (message) => {
+      share(JSON.parse(message.data));
+    };
+  });
+}
+
+/** @param {LiveEvent} event */
+function share(event) {
+  hear(event);
+  tell(event);
+}
+
+/** @param {number} ms @param {AbortSignal} stop @returns {Promise<void>} */
+function pause(ms, stop) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      window.removeEventListener('online', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    stop.addEventListener('abort', done, { once: true });
+    window.addEventListener('online', done);
+  });
+}

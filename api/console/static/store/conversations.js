@@ -1,0 +1,152 @@
+/**
+ * The conversations this tab knows, one signal each, so that what shows one re-renders when it changes and nothing
+ * else does. The version decides which of two copies is the newer, whoever brought it.
+ */
+import { signal } from '../lib/html.js';
+import { api } from '../lib/api.js';
+import { onLive, tell } from '../lib/live.js';
+import { recall, onRemembered, remember } from '../lib/storage.js';
+
+/** @typedef {import('../types.js').Conversation} Conversation */
+/** @typedef {import('../vendor/signals.js').Signal<Conversation | undefined>} Known */
+
+/** @type {Map<string, Known>} */
+const known = new Map();
+
+/** @type {Set<(conversation: Conversation, before: Conversation | undefined) => void>} */
+const watchers = new Set();
+
+/** How many conversations are kept that nothing may show any more. */
+const KEPT = 5000;
+
+/** The signal of a conversation; its value is undefined until it has been read. @param {string} id @returns {Known} */
+export function conversation(id) {
+  let s = known.get(id);
+  if (!s) {
+    if (known.size > KEPT) for (const old of [...known.keys()].slice(0, KEPT / 5)) known.delete(old);
+    s = signal(undefined);
+    known.set(id, s);
+  }
+  return s;
+}
+
+/** @param {(conversation: Conversation, before: Conversation | undefined) => void} watcher */
+export function onConversation(watcher) {
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+/**
+ * Takes a copy that came from the server.
+ * @param {Conversation} copy
+ * @param {{share?: boolean}} [options] share: tell the other tabs
+ */
+export function take(copy, { share = false } = {}) {
+  const s = conversation(copy.id);
+  const before = s.value;
+  // Not older only: SLA and the like are computed when a copy is read, so that one of the same version can be fresher.
+  if (!before || copy.version >= before.version) {
+    s.value = copy;
+    for (const watcher of watchers) watcher(copy, before);
+  }
+  if (share) tell({ type: 'copy', conversation: copy });
+}
+
+/**
+ * Shows a change before the server has confirmed it.
+ * @param {string} id
+ * @param {Partial<Conversation>} change
+ * @returns {() => void} shows what was there before, unless something newer has come
+ */
+export function guess(id, change) {
+  const s = conversation(id);
+  const before = s.value;
+  if (!before) return () => {};
+  const guessed = { ...before, ...change };
+  s.value = guessed;
+  return () => {
+    if (s.value === guessed) s.value = before;
+  };
+}
+
+/** @param {string} id @param {AbortSignal} [abort] @returns {Promise<Conversation>} */
+export async function read(id, abort) {
+  const copy = await api.get(`/v1/conversations/${id}`, undefined, abort);
+  take(copy);
+  return copy;
+}
+
+/** Ids that changed elsewhere and are about to be read. @type {Set<string>} */
+const stale = new Set();
+let timer = 0;
+
+/** Changes are gathered for this long before they are read, in ms. */
+const GATHER = 80;
+
+/** More changes than this at once, and lists are read anew instead. */
+export const BURST = 25;
+
+/** @type {Set<(ids: string[]) => void>} */
+const burstWatchers = new Set();
+
+/** Calls back when so much changed at once that a list should be read anew. @param {(ids: string[]) => void} watcher */
+export function onBurst(watcher) {
+  burstWatchers.add(watcher);
+  return () => burstWatchers.delete(watcher);
+}
+
+function readStale() {
+  timer = 0;
+  const ids = [...stale];
+  stale.clear();
+  const burst = ids.length > BURST;
+  if (burst) for (const watcher of burstWatchers) watcher(ids);
+  for (const id of burst ? ids.filter((i) => open.has(i)) : ids) read(id).catch(() => {});
+}
+
+/** Conversations that are open: they are read whatever else happens. @type {Set<string>} */
+const open = new Set();
+
+/** @param {string} id */
+export function keepFresh(id) {
+  open.add(id);
+  return () => open.delete(id);
+}
+
+onLive((event) => {
+  if (event.type === 'copy') take(event.conversation);
+  if (event.type === 'conversation') {
+    if ((known.get(event.id)?.value?.version ?? -1) >= event.version) return;
+    stale.add(event.id);
+    timer ||= window.setTimeout(readStale, GATHER);
+  }
+  if (event.type === 'resync') {
+    for (const watcher of burstWatchers) watcher([]);
+    for (const id of open) read(id).catch(() => {});
+  }
+});
+
+/**
+ * When the agent last looked at each conversation: its `lastMessageAt` then. Kept by the browser.
+ * @type {import('../vendor/signals.js').Signal<Record<string, string>>}
+ */
+const seen = signal(recall('seen', {}));
+
+onRemembered((key, value) => {
+  if (key === 'seen' && value) seen.value = value;
+});
+
+/** Whether the customer wrote something that was not looked at yet. @param {Conversation} c */
+export function isUnread(c) {
+  return c.engagement === 'pending' && c.status !== 'archived' && !!c.lastMessageAt
+    && (seen.value[c.id] ?? '') < c.lastMessageAt;
+}
+
+/** @param {Conversation} c */
+export function markSeen(c) {
+  if (!c.lastMessageAt || (seen.peek()[c.id] ?? '') >= c.lastMessageAt) return;
+  const entries = Object.entries({ ...seen.peek(), [c.id]: c.lastMessageAt });
+  entries.sort((a, b) => (a[1] < b[1] ? 1 : -1));
+  seen.value = Object.fromEntries(entries.slice(0, 3000));
+  remember('seen', seen.value);
+}

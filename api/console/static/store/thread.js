@@ -1,0 +1,158 @@
+/**
+ * The thread of one conversation: its messages, and what else happened, in one line of time. Lists come oldest first, so
+ * news is found by reading the last page again.
+ */
+import { batch, computed, effect, signal } from '../lib/html.js';
+import { api, newKey } from '../lib/api.js';
+import { onLive, tell } from '../lib/live.js';
+import { conversation, keepFresh, read } from './conversations.js';
+import { post } from './actions.js';
+
+/** @typedef {import('../types.js').Message} Message */
+/** @typedef {import('../types.js').TimelineEntry} TimelineEntry */
+
+/**
+ * A message on its way, or one that did not arrive.
+ * @typedef {object} Sending
+ * @property {string} key
+ * @property {'outbound'|'note'} direction
+ * @property {string} text
+ * @property {boolean} resolve
+ * @property {any} error
+ * @property {string} createdAt
+ */
+
+/** Entries that say what a message beside them says. */
+const SAID = new Set(['message_received', 'message_sent', 'note_added']);
+
+const PAGE = 200;
+
+/** A list of the API that grows at its end. @param {string} path */
+function tail(path) {
+  /** @type {Map<string, any>} */
+  const rows = new Map();
+  let cursor = /** @type {string | undefined} */ (undefined);
+  return {
+    /** Reads what is new. @param {AbortSignal} abort */
+    async read(abort) {
+      for (;;) {
+        const page = await api.get(path, { limit: PAGE, cursor }, abort);
+        for (const row of page.data) rows.set(row.id, row);
+        if (!page.nextCursor) return [...rows.values()];
+        cursor = page.nextCursor;
+      }
+    },
+  };
+}
+
+/**
+ * Opens a thread and keeps it up to date until it is closed.
+ * @param {string} id
+ */
+export function openThread(id) {
+  const messages = signal(/** @type {Message[]} */ ([]));
+  const timeline = signal(/** @type {TimelineEntry[]} */ ([]));
+  const sending = signal(/** @type {Sending[]} */ ([]));
+  const ready = signal(false);
+  const error = signal(/** @type {any} */ (null));
+
+  const messageTail = tail(`/v1/conversations/${id}/messages`);
+  const timelineTail = tail(`/v1/conversations/${id}/timeline`);
+  const closing = new AbortController();
+  let reading = /** @type {Promise<void> | null} */ (null);
+  let again = false;
+
+  /** Reads what is new; a call while it reads makes it read once more. @returns {Promise<void>} */
+  function load() {
+    if (reading) {
+      again = true;
+      return reading;
+    }
+    reading = (async () => {
+      do {
+        again = false;
+        const [m, t] = await Promise.all([messageTail.read(closing.signal), timelineTail.read(closing.signal)]);
+        batch(() => {
+          messages.value = m;
+          timeline.value = t.filter((entry) => !SAID.has(entry.kind));
+          ready.value = true;
+          error.value = null;
+        });
+      } while (again && !closing.signal.aborted);
+    })().catch((e) => {
+      if (!closing.signal.aborted) error.value = e;
+    }).finally(() => {
+      reading = null;
+    });
+    return reading;
+  }
+
+  const release = keepFresh(id);
+  read(id, closing.signal).catch((e) => {
+    if (!closing.signal.aborted) error.value = e;
+  });
+  let version = -1;
+  const stopWatching = effect(() => {
+    const current = conversation(id).value?.version ?? 0;
+    if (current === version) return;
+    version = current;
+    queueMicrotask(load);
+  });
+  const stopHearing = onLive((event) => {
+    if (event.type === 'resync' || (event.type === 'note' && event.id === id)) load();
+  });
+  const refocused = () => document.visibilityState === 'visible' && load();
+  document.addEventListener('visibilitychange', refocused);
+
+  /** @param {Sending} message */
+  async function send(message) {
+    try {
+      await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
+        message.key);
+      if (message.direction === 'note') tell({ type: 'note', id });
+      await load();
+      sending.value = sending.peek().filter((s) => s.key !== message.key);
+      return true;
+    } catch (e) {
+      sending.value = sending.peek().map((s) => (s.key === message.key ? { ...s, error: e } : s));
+      return false;
+    }
+  }
+
+  return {
+    id, messages, sending, ready, error, load,
+    /** Messages and entries by time. */
+    items: computed(() => [
+      ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m })),
+      ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
+    ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.key < b.key ? -1 : 1))),
+    /**
+     * Shows the message at once and sends it.
+     * @param {'outbound'|'note'} direction @param {string} text @param {boolean} resolve
+     */
+    post(direction, text, resolve) {
+      const message = { key: newKey(), direction, text, resolve, error: null, createdAt: new Date().toISOString() };
+      sending.value = [...sending.peek(), message];
+      return send(message);
+    },
+    /**
+     * Sends a message again that did not arrive; if it did after all, it is not sent twice.
+     * @param {Sending} message
+     */
+    retry(message) {
+      sending.value = sending.peek().map((s) => (s.key === message.key ? { ...s, error: null } : s));
+      return send(message);
+    },
+    /** Takes a message that did not arrive out of the thread. @param {Sending} message */
+    discard(message) {
+      sending.value = sending.peek().filter((s) => s.key !== message.key);
+    },
+    close() {
+      closing.abort();
+      release();
+      stopWatching();
+      stopHearing();
+      document.removeEventListener('visibilitychange', refocused);
+    },
+  };
+}

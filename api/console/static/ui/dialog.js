@@ -1,0 +1,117 @@
+/**
+ * Dialogs, on the browser's own `<dialog>`: it keeps the focus inside, makes the rest inert, closes on Escape and gives
+ * the focus back to where it was.
+ */
+import { cx, html, signal, useEffect, useRef, useState } from '../lib/html.js';
+import { useKeys } from '../lib/keys.js';
+import { Icon } from './icons.js';
+
+/**
+ * @param {object} props
+ * @param {string} props.title
+ * @param {() => void} props.onClose
+ * @param {any} props.children
+ * @param {boolean} [props.wide]
+ * @param {boolean} [props.side] a sheet at the side of the screen, for what is read beside its list
+ */
+export function Dialog({ title, onClose, children, wide, side }) {
+  const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useKeys({}, { modal: true });
+  useEffect(() => {
+    const dialog = element.current;
+    const before = document.activeElement;
+    dialog?.showModal();
+    const first = dialog?.querySelector('[autofocus], .dialog-body :is(input, select, textarea, button, a)');
+    if (first instanceof HTMLElement) first.focus();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  return html`<dialog ref=${element} class=${cx('dialog', wide && 'wide', side && 'side')} aria-label=${title}
+    onCancel=${(/** @type {Event} */ e) => {
+      e.preventDefault();
+      onClose();
+    }}
+    onMouseDown=${(/** @type {MouseEvent} */ e) => e.target === element.current && onClose()}>
+    <div class="dialog-box">
+      <header class="dialog-head">
+        <h2>${title}</h2>
+        <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close"
+          /></button>
+      </header>
+      <div class="dialog-body">${children}</div>
+    </div>
+  </dialog>`;
+}
+
+/**
+ * @typedef {object} Question
+ * @property {string} title
+ * @property {string} text
+ * @property {string} [quote] shown as it is, such as a message that would be sent
+ * @property {string} confirm what the button says
+ * @property {boolean} [danger]
+ * @property {boolean} [careful] the focus is on Cancel: it comes unasked, perhaps while the agent types
+ * @property {(answer: boolean) => void} answer
+ */
+
+/** @type {import('../vendor/signals.js').Signal<Question | null>} */
+const question = signal(null);
+
+/**
+ * Asks before something that cannot be undone.
+ * @param {Omit<Question, 'answer'>} what
+ * @param {AbortSignal} [signal] takes the question back; the answer is no
+ * @returns {Promise<boolean>}
+ */
+export function ask(what, signal) {
+  question.peek()?.answer(false);
+  return new Promise((resolve) => {
+    const asked = {
+      ...what,
+      answer: (/** @type {boolean} */ answer) => {
+        if (question.peek() === asked) question.value = null;
+        resolve(answer);
+      },
+    };
+    question.value = asked;
+    signal?.addEventListener('abort', () => asked.answer(false), { once: true });
+  });
+}
+
+/** Where {@link ask} appears. */
+export function Questions() {
+  const q = question.value;
+  if (!q) return null;
+  return html`<${Dialog} title=${q.title} onClose=${() => q.answer(false)}>
+    <p>${q.text}</p>
+    ${q.quote && html`<blockquote>${q.quote}</blockquote>`}
+    <footer class="dialog-foot">
+      <button type="button" autofocus=${q.careful} onClick=${() => q.answer(false)}>Cancel</button>
+      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful}
+        onClick=${() => q.answer(true)}>
+        ${q.confirm}
+      </button>
+    </footer>
+  <//>`;
+}
+
+/**
+ * Something that is shown this once, such as a new secret.
+ * @param {{title: string, secret: string, note: string, onClose: () => void}} props
+ */
+export function SecretDialog({ title, secret, note, onClose }) {
+  const [copied, setCopied] = useState(false);
+  return html`<${Dialog} title=${title} onClose=${onClose}>
+    <p>${note}</p>
+    <div class="secret"><code>${secret}</code></div>
+    <footer class="dialog-foot">
+      <button type="button" onClick=${async () => {
+        await navigator.clipboard.writeText(secret);
+        setCopied(true);
+      }}><${Icon} name="copy" /> ${copied ? 'Copied' : 'Copy'}</button>
+      <button type="button" class="primary" onClick=${onClose}>I have kept it</button>
+    </footer>
+  <//>`;
+}

@@ -1,0 +1,60 @@
+/** One conversation: head, thread, composer. */
+import { html, useEffect, useMemo } from '../../lib/html.js';
+import { useKeys } from '../../lib/keys.js';
+import { go, to } from '../../lib/router.js';
+import { resolve, reopen } from '../../store/actions.js';
+import { conversation, isUnread, markSeen } from '../../store/conversations.js';
+import { may } from '../../store/session.js';
+import { openThread } from '../../store/thread.js';
+import { menu } from '../../store/view.js';
+import { Failed, Skeleton } from '../../ui/parts.js';
+import { filterQuery } from '../inbox/filters.js';
+import { Composer, focusComposer } from './composer.js';
+import { Head } from './head.js';
+import { Thread } from './thread.js';
+
+/** @param {{id: string}} props */
+export function Conversation({ id }) {
+  const thread = useMemo(() => openThread(id), [id]);
+  useEffect(() => () => {
+    thread.close();
+    menu.value = null;
+  }, [thread]);
+
+  const c = conversation(id).value;
+  const write = may('conversations:write');
+  useEffect(() => {
+    if (!c) return;
+    document.title = `${c.subject || 'Conversation'} · Atender`;
+    if (isUnread(c) && document.visibilityState === 'visible') markSeen(c);
+  }, [c]);
+  useKeys({
+    r: () => focusComposer('outbound'),
+    n: () => focusComposer('note'),
+    e: () => (c?.status === 'done' ? reopen(id) : resolve(id)),
+    z: () => { menu.value = 'snooze'; },
+    a: () => { menu.value = 'assign'; },
+    t: () => { menu.value = 'tag'; },
+    i: () => { menu.value = 'details'; },
+  }, { enabled: write && !!c });
+
+  const error = thread.error.value;
+  if (!c) {
+    if (!error) return html`<${Waiting} />`;
+    return error.status === 404
+      ? html`<div class="empty"><p>There is no such conversation.</p>
+          <button type="button" onClick=${() => go(to('inbox', filterQuery()))}>Back to the list</button></div>`
+      : html`<${Failed} error=${error} what="The conversation could not be read." retry=${() => location.reload()} />`;
+  }
+  return html`<article class="conversation" aria-label=${c.subject}>
+    <${Head} of=${c} write=${write} />
+    <${Thread} of=${c} thread=${thread} />
+    ${write && html`<${Composer} of=${c} thread=${thread} />`}
+  </article>`;
+}
+
+/** Skeletons, after a moment: CSS brings them in late. */
+function Waiting() {
+  return html`<div class="conversation late"><${Skeleton} rows=${1} class="head-skeleton" /><${Skeleton} rows=${4}
+    /></div>`;
+}

@@ -1,0 +1,86 @@
+/** One line of the timeline: who did what, through what, and why if nobody asked for it. */
+import { html } from '../../lib/html.js';
+import { to } from '../../lib/router.js';
+import { exact, moment, now } from '../../lib/time.js';
+import { nameOf } from '../../store/directory.js';
+import { me } from '../../store/session.js';
+import { Icon } from '../../ui/icons.js';
+import { METRICS } from '../inbox/badges.js';
+
+/** @typedef {import('../../types.js').TimelineEntry} TimelineEntry */
+
+/** @type {Record<string, any>} */
+const ICONS = {
+  created: 'plus', snoozed: 'moon', woken: 'clock', unsnoozed: 'play', resolved: 'check', reopened: 'reopen',
+  archived: 'archive', assigned: 'user', tag_added: 'tag', tag_removed: 'tag', edited: 'edit', sla_warning: 'alert',
+  sla_breached: 'alert', auto_archived: 'archive',
+};
+
+/** @param {import('../../types.js').Actor} actor */
+export function who(actor) {
+  if (actor.type === 'system') return 'Atender';
+  const name = actor.id && actor.id === me.value?.id ? 'You' : actor.name
+    || { customer: 'The customer', api_key: 'An API key' }[/** @type {'customer'} */ (actor.type)] || 'Somebody';
+  return actor.via && actor.type !== 'customer' ? `${name}, via ${actor.via.name}` : name;
+}
+
+/** @param {string[]} parts */
+const list = (parts) => (parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`);
+
+/** What happened, without who. @param {TimelineEntry} e @param {number} nowMs @returns {string} */
+export function what(e, nowMs) {
+  const d = e.data ?? {};
+  const byMessage = d.cause === 'customer_message' || d.cause === 'message' ? ' because the customer wrote' : '';
+  switch (e.kind) {
+    case 'created': return 'created the conversation';
+    case 'snoozed': return `snoozed until ${moment(d.until, nowMs)}`;
+    case 'woken': return 'woke the conversation: its time has come';
+    case 'unsnoozed': return `woke the conversation${byMessage}`;
+    case 'resolved': return 'resolved the conversation';
+    case 'reopened': return `reopened the conversation${byMessage}`;
+    case 'archived': return d.cause === 'auto_archive' ? 'archived the conversation: it was done for long enough'
+      : 'archived the conversation';
+    case 'assigned': return assigned(d);
+    case 'tag_added': return `added tag ${d.tag}`;
+    case 'tag_removed': return `removed tag ${d.tag}`;
+    case 'edited': return `changed ${list((d.fields ?? []).map((/** @type {string} */ f) => FIELDS[f] ?? f))
+      || 'the conversation'}`;
+    default: return e.kind.startsWith('sla') ? sla(e) : e.kind.replaceAll('_', ' ');
+  }
+}
+
+/** @type {Record<string, string>} */
+const FIELDS = { subject: 'the subject', customFields: 'custom fields', contact: 'the contact' };
+
+/** @param {Record<string, any>} d */
+function assigned({ from = {}, to: target = {} }) {
+  const parts = [];
+  if (from.assigneeId !== target.assigneeId) parts.push(target.assigneeId ? `to ${nameOf(target.assigneeId)}`
+    : 'to nobody');
+  if (from.teamId !== target.teamId) parts.push(target.teamId ? `to the team ${nameOf(target.teamId)}` : 'to no team');
+  return `assigned the conversation ${list(parts)}`;
+}
+
+/** @param {TimelineEntry} e */
+function sla(e) {
+  const d = e.data ?? {};
+  const metric = METRICS[/** @type {'resolution'} */ (d.metric)] ?? 'SLA';
+  const state = { at_risk: 'at risk', urgent: 'urgent', breached: 'breached' }[/** @type {'urgent'} */ (d.state)]
+    ?? 'changed';
+  return `${metric}${d.policyName ? ` (${d.policyName})` : ''}: ${state}`;
+}
+
+/** @param {{of: TimelineEntry, conversation: import('../../types.js').Conversation}} props */
+export function Entry({ of: e, conversation: c }) {
+  const dock = e.actor.via?.type === 'dock';
+  const tone = e.kind.startsWith('sla') ? (e.data?.state === 'breached' ? 'danger' : 'warn') : '';
+  return html`<div class=${`entry ${tone}`}>
+    <${Icon} name=${dock ? 'dock' : ICONS[e.kind] ?? 'clock'} />
+    <span><span class="entry-who">${who(e.actor)}</span>${e.kind.startsWith('sla') ? ': ' : dock ? ': '
+      : ' '}${what(e, now.value)}
+      ${e.kind === 'created' && c.previousConversationId
+        && html`, continuing <a href=${to('inbox', c.previousConversationId)}>an
+        archived one</a>`}</span>
+    <time datetime=${e.createdAt} title=${exact(e.createdAt)}>${moment(e.createdAt, now.value)}</time>
+  </div>`;
+}

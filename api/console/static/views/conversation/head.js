@@ -1,0 +1,120 @@
+/** The head of a conversation: what it is about, whose it is, and what can be done with it. */
+import { html } from '../../lib/html.js';
+import { go, to } from '../../lib/router.js';
+import { addTag, archive, assign, busy, removeTag, reopen, resolve, unsnooze } from '../../store/actions.js';
+import { agents, channelName, nameOf, tags, teams } from '../../store/directory.js';
+import { me } from '../../store/session.js';
+import { docksOpen, menu, toggleDocks } from '../../store/view.js';
+import { ask } from '../../ui/dialog.js';
+import { Icon } from '../../ui/icons.js';
+import { Avatar } from '../../ui/parts.js';
+import { Picker } from '../../ui/picker.js';
+import { SlaBadge, StatusBadge } from '../inbox/badges.js';
+import { filterQuery } from '../inbox/filters.js';
+import { Details } from './details.js';
+import { SnoozePicker } from './snooze.js';
+
+/** @typedef {import('../../types.js').Conversation} Conversation */
+
+/** @param {typeof menu.value} name */
+const opened = (name) => ({
+  open: menu.value === name,
+  onOpen: (/** @type {boolean} */ open) => { menu.value = open ? name : null; },
+});
+
+/** @param {{of: Conversation, write: boolean}} props */
+export function Head({ of: c, write }) {
+  return html`<header class="head">
+    <div class="head-top">
+      <button type="button" class="icon-button back" aria-label="Back to the list"
+        onClick=${() => go(to('inbox', filterQuery()))}>
+        <${Icon} name="back" /></button>
+      <h1 title=${c.subject}>${c.subject || 'No subject'}</h1>
+      <${Verbs} of=${c} write=${write} />
+    </div>
+    <button type="button" class="head-contact" title="Details (i)" onClick=${() => { menu.value = 'details'; }}>
+      <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
+      <span>${c.contact.name ?? c.contact.email ?? 'Somebody'}</span>
+      <span class="muted">${c.contact.name ? c.contact.email : ''}</span>
+      <span class="muted head-number">#${c.number} · ${channelName(c.channel)}</span>
+    </button>
+    <div class="head-facts">
+      <${StatusBadge} of=${c} />
+      <${SlaBadge} of=${c} long />
+      <${Assignment} of=${c} write=${write} />
+      <${Tags} of=${c} write=${write} />
+    </div>
+    ${menu.value === 'details' && html`<${Details} of=${c} onClose=${() => { menu.value = null; }} />`}
+  </header>`;
+}
+
+/** @param {{of: Conversation, write: boolean}} props */
+function Verbs({ of: c, write }) {
+  const waits = busy.value.has(c.id);
+  const open = c.status === 'active' || c.status === 'snoozed';
+  const more = [
+    { value: 'details', label: 'Details', hint: 'i' },
+    { value: 'link', label: 'Copy link' },
+    ...(write && c.status !== 'archived' ? [{ value: 'archive', label: 'Archive…' }] : []),
+  ];
+  return html`<div class="verbs">
+    ${write && c.status === 'snoozed' && html`<button type="button" disabled=${waits} onClick=${() => unsnooze(c.id)}>
+      <${Icon} name="play" /><span class="wide-only">Wake</span></button>`}
+    ${write && open && html`<${SnoozePicker} of=${c} disabled=${waits} ...${opened('snooze')} />`}
+    ${write && open && html`<button type="button" disabled=${waits} title="Resolve (e)" onClick=${() => resolve(c.id)}>
+      <${Icon} name="check" /><span class="wide-only">Resolve</span></button>`}
+    ${write && c.status === 'done' && html`<button type="button" disabled=${waits} title="Reopen (e)"
+      onClick=${() => reopen(c.id)}><${Icon} name="reopen" /><span class="wide-only">Reopen</span></button>`}
+    <${Picker} label="More" align="end" class="icon-button" choices=${more}
+      onChoose=${(/** @type {string} */ v) => choose(c, v)}
+      ...${opened('more')}><${Icon} name="down" /><//>
+    <button type="button" class="icon-button" aria-pressed=${docksOpen.value} aria-label="Docks" title="Docks (d)"
+      onClick=${toggleDocks}><${Icon} name="dock" /></button>
+  </div>`;
+}
+
+/** @param {Conversation} c @param {string} what */
+async function choose(c, what) {
+  if (what === 'details') setTimeout(() => { menu.value = 'details'; });
+  if (what === 'link') await navigator.clipboard.writeText(location.origin + to('inbox', c.id));
+  if (what === 'archive' && await ask({
+    title: 'Archive this conversation?', confirm: 'Archive', danger: true,
+    text: 'Nothing leads back from the archive. If the customer writes again, a new conversation continues this one.',
+  })) archive(c.id);
+}
+
+/** @param {{of: Conversation, write: boolean}} props */
+function Assignment({ of: c, write }) {
+  if (!write) return html`<span class="muted">${nameOf(c.assigneeId)}${c.teamId && `, ${nameOf(c.teamId)}`}</span>`;
+  const mine = me.value?.id;
+  const people = agents.value.filter((a) => a.isActive || a.id === c.assigneeId)
+    .sort((a, b) => Number(b.id === mine) - Number(a.id === mine) || a.name.localeCompare(b.name));
+  return html`
+    <${Picker} label="Assignee" searchable choices=${[
+      ...people.map((a) => ({ value: a.id, label: a.id === mine ? `${a.name} (me)` : a.name,
+        chosen: a.id === c.assigneeId })),
+      { value: '', label: 'Nobody', chosen: !c.assigneeId },
+    ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { assigneeId: v || null })} ...${opened('assign')}>
+      <${Icon} name="user" />${nameOf(c.assigneeId)}<//>
+    <${Picker} label="Team" choices=${[
+      ...teams.value.map((t) => ({ value: t.id, label: t.name, chosen: t.id === c.teamId })),
+      { value: '', label: 'No team', chosen: !c.teamId },
+    ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { teamId: v || null })} ...${opened('team')}>
+      <${Icon} name="team" />${nameOf(c.teamId, 'No team')}<//>`;
+}
+
+/** @param {{of: Conversation, write: boolean}} props */
+function Tags({ of: c, write }) {
+  return html`<span class="tags">
+    ${c.tags.map((tag) => html`<span key=${tag} class="tag">${tag}${write && html`
+      <button type="button" aria-label=${`Remove tag ${tag}`} onClick=${() => removeTag(c.id, tag)}><${Icon}
+        name="close" /></button>`}
+    </span>`)}
+    ${write && html`<${Picker} label="Add a tag" searchable stay
+      choices=${tags.value.map((t) => ({ value: t.name, label: t.name, chosen: c.tags.includes(t.name) }))}
+      onChoose=${(/** @type {string} */ t) => (c.tags.includes(t) ? removeTag(c.id, t) : addTag(c.id, t))}
+      onCreate=${(/** @type {string} */ t) => addTag(c.id, t)} ...${opened('tag')}>
+      <${Icon} name="tag" />${c.tags.length ? '' : 'Tag'}<//>`}
+  </span>`;
+}
+

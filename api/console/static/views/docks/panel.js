@@ -1,0 +1,92 @@
+/**
+ * The docks beside a conversation. A dock that was opened keeps its frame while the agent goes through conversations;
+ * its host (`/sdk/dock-host.js`) tells it where the agent is and takes its actions to the server.
+ */
+import { cx, html, useEffect, useState } from '../../lib/html.js';
+import { api } from '../../lib/api.js';
+import { onLive } from '../../lib/live.js';
+import { to } from '../../lib/router.js';
+import { recall, remember } from '../../lib/storage.js';
+import { may } from '../../store/session.js';
+import { Icon } from '../../ui/icons.js';
+import { Empty, Failed, Skeleton } from '../../ui/parts.js';
+import { useResource } from '../../lib/resource.js';
+import { Dock } from './dock.js';
+import { Splitter, useWidth } from './splitter.js';
+
+/**
+ * @typedef {{id: string, name: string, icon: string, url: string, actions: string[], confirm: string[]}} VisibleDock
+ */
+
+/**
+ * @param {{id: string | null, visible: boolean, onClose: () => void}} props id: the conversation
+ */
+export function DockPanel({ id, visible, onClose }) {
+  const docks = useResource(id && may('docks:read') ? ['docks', id] : null,
+    async (signal) => /** @type {VisibleDock[]} */ ((await api.get(`/v1/conversations/${id}/docks`, undefined,
+      signal)).data));
+  const [active, setActive] = useState(/** @type {string | null} */ (recall('docks.active', null)));
+  const [opened, setOpened] = useState(/** @type {VisibleDock[]} */ ([]));
+  const [shown, setShown] = useState(/** @type {VisibleDock[]} */ ([]));
+  const [width, setWidth] = useWidth();
+  useEffect(() => docks.data && setShown(docks.data), [docks.data]); // the old ones stay until the new ones are known
+  useEffect(() => onLive((event) => event.type === 'docks' && docks.reload()), [docks.reload]);
+
+  const current = shown.find((d) => d.id === active) ?? shown[0];
+  useEffect(() => {
+    if (!visible || !current) return;
+    if (!opened.some((d) => d.id === current.id)) setOpened([...opened, current]);
+  }, [visible, current?.id]);
+
+  const choose = (/** @type {string} */ dock) => {
+    setActive(dock);
+    remember('docks.active', dock);
+  };
+  return html`<aside class=${cx('docks', !visible && 'closed')} aria-label="Docks"
+    style=${{ '--docks-width': `${width}px` }}>
+    <${Splitter} width=${width} onWidth=${setWidth} />
+    <header class="docks-head">
+      <div class="docks-tabs" role="tablist" aria-label="Docks" onKeyDown=${arrows}>
+        ${shown.map((d) => html`<button key=${d.id} type="button" role="tab" id=${`tab-${d.id}`}
+          aria-controls=${`dock-${d.id}`}
+          aria-selected=${d.id === current?.id} tabindex=${d.id === current?.id ? 0 : -1} onClick=${() => choose(d.id)}>
+          <${DockIcon} icon=${d.icon} />${d.name}</button>`)}
+      </div>
+      <button type="button" class="icon-button" aria-label="Close docks" title="Close (d)" onClick=${onClose}><${Icon}
+        name="close" /></button>
+    </header>
+    <div class="docks-body">
+      ${docks.error && docks.error.status !== 404
+        && html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`}
+      ${docks.waiting && !shown.length && html`<${Skeleton} rows=${3} />`}
+      ${docks.data && !docks.data.length && html`<${None} />`}
+      ${opened.map((d) => html`<${Dock} key=${d.id} dock=${d} conversationId=${id}
+        visible=${visible && current?.id === d.id && !docks.error} />`)}
+    </div>
+  </aside>`;
+}
+
+function None() {
+  return html`<${Empty} icon="dock"
+    text="Docks show your own tools beside the conversation. There is none for this one.">
+    ${may('docks:write') && html`<a class="button" href=${to('settings', 'docks')}>Add a dock</a>`}<//>`;
+}
+
+/** A few characters, or an image as a `data:` URL. @param {{icon: string}} props */
+export function DockIcon({ icon }) {
+  if (!icon) return html`<${Icon} name="dock" />`;
+  return icon.startsWith('data:image/') ? html`<img class="dock-icon" src=${icon} alt="" width="16" height="16" />`
+    : html`<span class="dock-icon" aria-hidden="true">${icon}</span>`;
+}
+
+/** Arrow keys go through the tabs. @param {KeyboardEvent} e */
+function arrows(e) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[/** @type {'ArrowLeft'} */ (e.key)];
+  if (!step || !(e.currentTarget instanceof HTMLElement)) return;
+  const tabs = [...e.currentTarget.querySelectorAll('button')];
+  const next = tabs[(tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement)) + step + tabs.length) % tabs.length];
+  next?.focus();
+  next?.click();
+  e.preventDefault();
+  e.stopPropagation();
+}

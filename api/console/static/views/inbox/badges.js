@@ -1,0 +1,88 @@
+/** What a conversation's state looks like: its status, its SLA with the time left, its snooze. */
+import { html } from '../../lib/html.js';
+import { countdown, exact, moment, now } from '../../lib/time.js';
+import { resumesAt } from '../../store/hours.js';
+import { Icon } from '../../ui/icons.js';
+
+/** @typedef {import('../../types.js').Conversation} Conversation */
+/** @typedef {import('../../types.js').SlaMetric} SlaMetric */
+
+export const STATUS = { active: 'Open', snoozed: 'Snoozed', done: 'Done', archived: 'Archived' };
+
+const STATES = {
+  ok: { word: 'On time', tone: 'ok', passed: 0 },
+  at_risk: { word: 'At risk', tone: 'warn', passed: 1 },
+  urgent: { word: 'Urgent', tone: 'warn strong', passed: 2 },
+  breached: { word: 'Breached', tone: 'danger', passed: 3 },
+};
+
+export const METRICS = { first_reply: 'First reply', all_messages: 'Reply', resolution: 'Resolution' };
+
+/**
+ * The clock that matters now: the worst running one, and among equals the one that is due next.
+ * @param {Conversation} c
+ * @returns {SlaMetric | undefined}
+ */
+export function leading(c) {
+  const running = (c.sla?.metrics ?? []).filter((m) => !m.stoppedAt && !m.outcome);
+  return running.sort((a, b) => STATES[b.state].passed - STATES[a.state].passed
+    || (nextTripwire(a)?.at ?? '9').localeCompare(nextTripwire(b)?.at ?? '9'))[0];
+}
+
+/** The next tripwire that was not passed yet. @param {SlaMetric} m */
+export function nextTripwire(m) {
+  const all = [
+    { name: 'at risk', at: m.dueAt.atRisk }, { name: 'urgent', at: m.dueAt.urgent },
+      { name: 'breach', at: m.dueAt.breached },
+  ];
+  const next = all.slice(STATES[m.state].passed).find((t) => t.at);
+  return next && /** @type {{name: string, at: string}} */ (next);
+}
+
+/**
+ * Time left to the next tripwire, time since a breach, or until when the clock stands still.
+ * @param {SlaMetric} m
+ * @param {Conversation} c
+ * @param {number} nowMs
+ */
+export function timeLeft(m, c, nowMs) {
+  if (m.state === 'breached') {
+    return m.dueAt.breached ? `+${countdown(nowMs - Date.parse(m.dueAt.breached))}` : '';
+  }
+  const next = nextTripwire(m);
+  if (m.paused) {
+    const resumes = resumesAt(c, nowMs);
+    return resumes ? `paused until ${moment(resumes, nowMs)}` : 'paused';
+  }
+  return next ? countdown(Date.parse(next.at) - nowMs) : '';
+}
+
+/** @param {{of: Conversation, long?: boolean}} props long: says which clock it is */
+export function SlaBadge({ of, long }) {
+  if (!of.sla) return null;
+  const metric = leading(of);
+  if (!metric) {
+    if (!long) return null;
+    const { word, tone } = STATES[of.sla.state];
+    return html`<span class=${`sla ${tone}`}><i class="shape"
+      />${of.sla.state === 'ok' ? 'SLA met' : `SLA: ${word}`}</span>`;
+  }
+  const { word, tone } = STATES[metric.state];
+  const next = nextTripwire(metric);
+  const title = `${METRICS[metric.metric]}, ${metric.policyName}: ${word}`
+    + (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '')
+    + (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
+  return html`<span class=${`sla ${metric.paused ? 'plain' : tone} ${metric.state}`} title=${title}>
+    <i class="shape" /><span>${long ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
+    <span class="figures">${timeLeft(metric, of, now.value)}</span>
+  </span>`;
+}
+
+/** @param {{of: Conversation}} props */
+export function StatusBadge({ of }) {
+  if (of.status === 'snoozed' && of.snoozedUntil) {
+    return html`<span class="badge info" title=${exact(of.snoozedUntil)}>
+      <${Icon} name="moon" />${moment(of.snoozedUntil, now.value)}</span>`;
+  }
+  return html`<span class=${`badge status-${of.status}`}>${STATUS[of.status]}</span>`;
+}

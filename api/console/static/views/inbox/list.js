@@ -1,0 +1,142 @@
+/**
+ * The list of conversations. Only the rows in sight are in the page, so that thousands scroll as easily as ten.
+ */
+import { cx, html, signal, useEffect, useLayoutEffect, useRef, useState } from '../../lib/html.js';
+import { useKeys } from '../../lib/keys.js';
+import { go, route, to } from '../../lib/router.js';
+import { conversation, isUnread } from '../../store/conversations.js';
+import { channelName, nameOf } from '../../store/directory.js';
+import * as list from '../../store/list.js';
+import { Icon } from '../../ui/icons.js';
+import { Ago, Empty, Failed, Skeleton } from '../../ui/parts.js';
+import { SlaBadge, StatusBadge } from './badges.js';
+import { clearFilters, currentFilter, filterQuery, narrowed } from './filters.js';
+
+/** Height of a row in px; `list.css` has the same. */
+const ROW = 82;
+/** Rows beyond the visible ones. */
+const MARGIN = 6;
+
+/** The row the keyboard is on. */
+export const cursor = signal(/** @type {string | null} */ (null));
+
+export function List() {
+  const filter = currentFilter();
+  const [showSkeleton, setShowSkeleton] = useState(false);
+  const open = route.value.path[1];
+  const name = JSON.stringify(filter);
+  useEffect(() => {
+    list.show(filter);
+    const timer = setTimeout(() => setShowSkeleton(true), 150);
+    return () => clearTimeout(timer);
+  }, [name]);
+  useEffect(() => {
+    if (open) cursor.value = open;
+  }, [open]);
+  useKeys({
+    j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1),
+    Enter: () => cursor.value && go(to('inbox', cursor.value, filterQuery())),
+  });
+
+  const ids = list.ids.value;
+  const waiting = list.waiting.value;
+  return html`<div class="list-box"
+    onPointerEnter=${(/** @type {PointerEvent} */ e) => e.pointerType === 'mouse' && list.hold(true)}
+    onPointerLeave=${() => list.hold(false)}>
+    ${waiting > 0 && html`<button type="button" class="list-news" onClick=${list.settle}>
+      <${Icon} name="refresh" /> ${waiting === 1 ? '1 update' : `${waiting} updates`}</button>`}
+    ${list.listError.value && !ids.length
+      ? html`<${Failed} error=${list.listError.value} what="The list could not be read." retry=${list.refresh} />`
+      : list.loading.value && !ids.length ? showSkeleton && html`<${Skeleton} rows=${8} class="list-skeleton" />`
+        : ids.length ? html`<${Rows} ids=${ids} />` : list.complete.value && html`<${Nothing} filter=${filter} />`}
+  </div>`;
+}
+
+/** @param {{filter: import('../../store/list.js').Filter}} props */
+function Nothing({ filter }) {
+  if (narrowed(filter)) {
+    return html`<${Empty} icon="search" text="No conversation matches.">
+      <button type="button" onClick=${clearFilters}>Clear filters</button><//>`;
+  }
+  const texts = { active: 'Nothing is open. All answered.', snoozed: 'Nothing is snoozed.',
+    done: 'Nothing is done yet.' };
+  return html`<${Empty} icon="inbox"
+    text=${texts[/** @type {'done'} */ (filter.status)] ?? 'There are no conversations yet.'}>
+    <a class="button" href=${to('inbox', { status: 'any' })}>Show all</a><//>`;
+}
+
+/** @param {number} by */
+function move(by) {
+  const ids = list.ids.peek();
+  if (!ids.length) return;
+  const at = ids.indexOf(cursor.peek() ?? '');
+  cursor.value = ids[at < 0 ? 0 : Math.min(ids.length - 1, Math.max(0, at + by))];
+}
+
+/** @param {{ids: string[]}} props */
+function Rows({ ids }) {
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const [range, setRange] = useState({ from: 0, to: 30 });
+  const open = route.value.path[1];
+  const at = cursor.value;
+
+  const measure = () => {
+    const element = box.current;
+    if (!element) return;
+    const from = Math.max(0, Math.floor(element.scrollTop / ROW) - MARGIN);
+    const end = Math.ceil((element.scrollTop + element.clientHeight) / ROW) + MARGIN;
+    setRange((r) => (r.from === from && r.to === end ? r : { from, to: end }));
+    if (end > ids.length - 20) list.more();
+  };
+  useLayoutEffect(measure, [ids]);
+  useEffect(() => {
+    const observer = new ResizeObserver(measure);
+    if (box.current) observer.observe(box.current);
+    return () => observer.disconnect();
+  }, [ids]);
+  useEffect(() => {
+    const index = ids.indexOf(at ?? '');
+    const element = box.current;
+    if (index < 0 || !element) return;
+    if (index * ROW < element.scrollTop) element.scrollTop = index * ROW;
+    else if ((index + 1) * ROW > element.scrollTop + element.clientHeight) {
+      element.scrollTop = (index + 1) * ROW - element.clientHeight;
+    }
+  }, [at]);
+
+  return html`<div ref=${box} class="list" onScroll=${measure}>
+    <ul style=${{ height: `${ids.length * ROW}px` }} aria-label="Conversations">
+      ${ids.slice(range.from, range.to).map((id, i) =>
+        html`<li key=${id} style=${{ top: `${(range.from + i) * ROW}px` }}
+        aria-setsize=${list.complete.value ? ids.length : -1} aria-posinset=${range.from + i + 1}>
+        <${Row} id=${id} open=${id === open} at=${id === at} />
+      </li>`)}
+    </ul>
+    ${list.listError.value && html`<button type="button" class="link list-more" onClick=${() => list.more()}>
+      More could not be read. Try again</button>`}
+  </div>`;
+}
+
+/** @param {{id: string, open: boolean, at: boolean}} props */
+function Row({ id, open, at }) {
+  const c = conversation(id).value;
+  if (!c) return null;
+  const unread = isUnread(c);
+  return html`<a class=${cx('row', open && 'open', at && 'at', unread && 'unread')}
+    href=${to('inbox', id, filterQuery())}
+    aria-current=${open ? 'true' : undefined}>
+    <span class="row-top">
+      ${unread && html`<span class="dot" title="Unread"><span class="hidden">Unread</span></span>`}
+      <span class="row-name">${c.contact.name ?? c.contact.email ?? c.contact.phone ?? 'Somebody'}</span>
+      <${Ago} at=${c.lastMessageAt ?? c.updatedAt} class="row-time" />
+    </span>
+    <span class="row-subject">${c.subject || 'No subject'}</span>
+    <span class="row-meta">
+      ${c.status !== 'active' && html`<${StatusBadge} of=${c} />`}
+      <${SlaBadge} of=${c} />
+      <span class="row-rest">${[channelName(c.channel), c.assigneeId && nameOf(c.assigneeId),
+        !c.assigneeId && c.teamId && nameOf(c.teamId),
+        ...c.tags].filter(Boolean).join(' · ')}</span>
+    </span>
+  </a>`;
+}

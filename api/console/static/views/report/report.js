@@ -1,0 +1,124 @@
+/** The SLA report: how the targets were met. */
+import { html, useEffect, useState } from '../../lib/html.js';
+import { api } from '../../lib/api.js';
+import { useResource } from '../../lib/resource.js';
+import { span } from '../../lib/time.js';
+import { CHANNELS, channelName, nameOf, teams } from '../../store/directory.js';
+import { Empty, Loaded } from '../../ui/parts.js';
+import { METRICS } from '../inbox/badges.js';
+import { Table } from '../settings/section.js';
+import { percent } from '../settings/webhooks.js';
+import { Chart } from './chart.js';
+
+/**
+ * @typedef {object} Line
+ * @property {'first_reply'|'all_messages'|'resolution'} metric
+ * @property {number} stopped
+ * @property {number} met
+ * @property {number} breached
+ * @property {number} metRate
+ * @property {number} breachRate
+ * @property {number} medianSeconds
+ * @property {number} p90Seconds
+ * @typedef {{key: string|null, name: string|null, metrics: Line[]}} Group
+ * @typedef {{from: string, to: string, groupBy: string, total: Line[], data: Group[]}} SlaReport
+ */
+
+const PERIODS = [['7', '7 days'], ['30', '30 days'], ['90', '90 days'], ['365', 'A year']];
+const GROUPINGS = [['policy', 'Policy'], ['team', 'Team'], ['channel', 'Channel']];
+const ORDER = ['first_reply', 'all_messages', 'resolution'];
+
+export function Report() {
+  const [view, setView] = useState({ days: '30', groupBy: 'policy', teamId: '', channel: '' });
+  useEffect(() => {
+    document.title = 'SLA report · Atender';
+  }, []);
+  const report = useResource(view, async (signal) => {
+    const to = new Date();
+    to.setUTCHours(24, 0, 0, 0);
+    const range = { from: new Date(to.getTime() - Number(view.days) * 86_400_000).toISOString(), to: to.toISOString(),
+      teamId: view.teamId, channel: view.channel };
+    const [grouped, daily] = await Promise.all([
+      api.get('/v1/sla-report', { ...range, groupBy: view.groupBy }, signal),
+      api.get('/v1/sla-report', { ...range, groupBy: 'day' }, signal),
+    ]);
+    return { grouped, daily };
+  });
+  const set = (/** @type {string} */ name) => (/** @type {any} */ e) => setView({ ...view, [name]: e.target.value });
+  return html`<main class="report">
+    <header class="section-head">
+      <div class="section-title"><h1>SLA report</h1><p
+        class="muted">Clocks that stopped in the period, by what came of them. Days are those of UTC.</p></div>
+      <div class="part-tools">
+        <div class="segments" role="group"
+          aria-label="Period">${PERIODS.map(([days, label]) => html`<button key=${days} type="button"
+          aria-pressed=${view.days === days} onClick=${() => setView({ ...view, days })}>${label}</button>`)}</div>
+        <select aria-label="Team" value=${view.teamId} onChange=${set('teamId')}><option value="">Every team</option>
+          ${teams.value.map((t) => html`<option key=${t.id} value=${t.id}>${t.name}</option>`)}</select>
+        <select aria-label="Channel" value=${view.channel} onChange=${set('channel')}><option
+          value="">Every channel</option>
+          ${Object.entries(CHANNELS).map(([value, label]) =>
+            html`<option key=${value} value=${value}>${label}</option>`)}</select>
+      </div>
+    </header>
+    <${Loaded} of=${report} what="The report could not be read.">${(/** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily }) => (
+      grouped.total.length ? html`
+        <div class="cards">${sorted(grouped.total).map((line) =>
+          html`<${Card} key=${line.metric} line=${line} daily=${daily} />`)}</div>
+        <header class="part-head"><h2>By ${view.groupBy}</h2>
+          <div class="segments" role="group"
+            aria-label="Group by">${GROUPINGS.map(([value, label]) => html`<button key=${value} type="button"
+            aria-pressed=${view.groupBy === value}
+              onClick=${() => setView({ ...view, groupBy: value })}>${label}</button>`)}</div></header>
+        <${Groups} report=${grouped} />`
+          : html`<${Empty} icon="chart" text="No clock stopped in this period. Clocks run where an SLA policy is assigned." />`)}<//>
+  </main>`;
+}
+
+/** @param {Line[]} lines */
+const sorted = (lines) => [...lines].sort((a, b) => ORDER.indexOf(a.metric) - ORDER.indexOf(b.metric));
+
+/** One clock: its rate, its times, and both by day. @param {{line: Line, daily: SlaReport}} props */
+function Card({ line, daily }) {
+  const days = daysOf(daily);
+  const of = (/** @type {(l: Line) => number} */ value) => days.map((day) => {
+    const found = daily.data.find((g) => g.key === day)?.metrics.find((m) => m.metric === line.metric);
+    return found ? value(found) : null;
+  });
+  return html`<section class="card">
+    <header><h2>${METRICS[line.metric]}</h2><span
+      class="muted">${line.stopped.toLocaleString()} ${line.stopped === 1 ? 'clock' : 'clocks'}</span></header>
+    <dl class="figures-row">
+      <div><dt>Met</dt><dd class="figures">${percent(line.metRate)}</dd></div>
+      <div><dt>Breached</dt><dd class="figures">${line.breached.toLocaleString()}</dd></div>
+      <div><dt>Median</dt><dd class="figures">${span(line.medianSeconds * 1000)}</dd></div>
+      <div><dt>9 of 10 within</dt><dd class="figures">${span(line.p90Seconds * 1000)}</dd></div>
+    </dl>
+    <${Chart} label=${`${METRICS[line.metric]}: met and breached by day`} days=${days} met=${of((l) => l.met)}
+      breached=${of((l) => l.breached)} />
+  </section>`;
+}
+
+/** Every day of the period. @param {SlaReport} report */
+function daysOf(report) {
+  const days = [];
+  for (let t = Date.parse(report.from); t < Date.parse(report.to); t += 86_400_000) days.push(new Date(t).toISOString().slice(0, 10));
+  return days;
+}
+
+/** @param {{report: SlaReport}} props */
+function Groups({ report }) {
+  const name = (/** @type {Group} */ g) =>
+    (report.groupBy === 'channel' ? channelName(g.key ?? '') : g.name
+      ?? (report.groupBy === 'team' ? nameOf(g.key, 'No team') : '–'));
+  return html`<${Table} label="By group"
+    head=${[report.groupBy[0].toUpperCase() + report.groupBy.slice(1), 'Clock', 'Stopped', 'Met', 'Breached',
+      'Median', '9 of 10 within']}
+    rows=${report.data.flatMap((g) => sorted(g.metrics).map((m, i) => ({
+      key: `${g.key}-${m.metric}`,
+      cells: [i ? '' : name(g), METRICS[m.metric], m.stopped.toLocaleString(), percent(m.metRate),
+        m.breached.toLocaleString(),
+        span(m.medianSeconds * 1000), span(m.p90Seconds * 1000)].map((cell, j) =>
+          (j > 1 ? html`<span class="figures">${cell}</span>` : cell)),
+    })))} />`;
+}

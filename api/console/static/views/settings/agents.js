@@ -1,0 +1,72 @@
+/** Agents: who may sign in, and as what. */
+import { html, useEffect, useState } from '../../lib/html.js';
+import { api } from '../../lib/api.js';
+import { agents, loadAgents, nameOf } from '../../store/directory.js';
+import { may, me } from '../../store/session.js';
+import { Dialog } from '../../ui/dialog.js';
+import { changed, FormFoot, useForm } from '../../ui/form.js';
+import { Avatar, Badge, Check, Code, Field } from '../../ui/parts.js';
+import { Add, Section, Table } from './section.js';
+
+/** @typedef {import('../../types.js').Agent} Agent */
+
+const ROLES = {
+  owner: 'Owner: everything', lead: 'Lead: all of conversations, contacts and tags, and the report',
+    agent: 'Agent: all of conversations',
+  reader: 'Reader: reading only', analytics: 'Analytics: the report only',
+};
+
+export function Agents() {
+  const [edited, setEdited] = useState(/** @type {Partial<Agent> | null} */ (null));
+  const [invited, setInvited] = useState(/** @type {Agent | null} */ (null));
+  useEffect(() => { loadAgents(); }, []);
+  const write = may('users:write');
+  return html`<${Section} title="Agents" about="The people who work on conversations."
+    action=${write && html`<${Add} onClick=${() => setEdited({})}>Add agent<//>`}>
+    <${Table} label="Agents" head=${['Name', 'E-mail', 'Role', 'Teams', '']} rows=${agents.value.map((a) => ({
+      key: a.id, quiet: !a.isActive, onOpen: write ? () => setEdited(a) : undefined,
+      cells: [html`<span class="person"><${Avatar} name=${a.name} kind="ours" />${a.name}</span>`, a.email, a.role,
+        a.teamIds.map((t) => nameOf(t)).join(', '), !a.isActive && html`<${Badge}>Inactive<//>`],
+    }))} />
+    ${edited && html`<${AgentDialog} agent=${edited} onClose=${() => setEdited(null)} onMade=${setInvited} />`}
+    ${invited && html`<${Dialog} title="One more step" onClose=${() => setInvited(null)}>
+      <p>${invited.name} signs in for the first time with a link that works once. Whoever runs the server makes it:</p>
+      <${Code} text=${`atender agent link ${invited.email}`} />
+      <footer class="dialog-foot"><button type="button" class="primary"
+        onClick=${() => setInvited(null)}>Done</button></footer>
+    <//>`}
+  <//>`;
+}
+
+/** @param {{agent: Partial<Agent>, onClose: () => void, onMade: (agent: Agent) => void}} props */
+function AgentDialog({ agent, onClose, onMade }) {
+  const before = { name: agent.name ?? '', email: agent.email ?? '', role: agent.role ?? 'agent',
+    isActive: agent.isActive ?? true };
+  const form = useForm(before, async ({ email, isActive, ...rest }) => {
+    if (agent.id) {
+      const change = changed(before, { ...rest, isActive });
+      if (Object.keys(change).length) await api.patch(`/v1/agents/${agent.id}`, change);
+    } else onMade(await api.post('/v1/agents', { ...rest, email }));
+    await loadAgents();
+    onClose();
+  });
+  const self = agent.id === me.value?.id;
+  return html`<${Dialog} title=${agent.id ? 'Agent' : 'New agent'} onClose=${onClose}>
+    <form class="form" onSubmit=${form.submit}>
+      <${Field} label="Name" error=${form.wrong('name')}><input autofocus required maxlength="200"
+        value=${form.values.name}
+        onInput=${form.input('name')} /><//>
+      <${Field} label="E-mail" error=${form.wrong('email')}><input type="email" required disabled=${!!agent.id}
+        value=${form.values.email}
+        onInput=${form.input('email')} /><//>
+      <${Field} label="Role" error=${form.wrong('role')}><select value=${form.values.role}
+        onChange=${form.input('role')} disabled=${self}>
+        ${Object.entries(ROLES).map(([value, label]) =>
+          html`<option key=${value} value=${value}>${label}</option>`)}</select><//>
+      ${agent.id && html`<${Check} label="Active: may sign in and be assigned" checked=${form.values.isActive}
+        disabled=${self}
+        onChange=${(/** @type {boolean} */ isActive) => form.put({ isActive })} />`}
+      <${FormFoot} form=${form} label="Save" onCancel=${onClose} known=${['name', 'email', 'role']} />
+    </form>
+  <//>`;
+}

@@ -1,0 +1,233 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+)
+
+// liveStream is an open connection to /console/events.
+type liveStream struct {
+	t      *testing.T
+	events chan map[string]any // with the id as "cursor"; closed at the end
+}
+
+// openStream connects as the browser does, over a real connection.
+func (b *browser) openStream(t *testing.T, server *httptest.Server, cursor string) liveStream {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/console/events", nil)
+	require.NoError(t, err)
+	r.Header.Set("Cookie", b.cookie)
+	if cursor != "" {
+		r.Header.Set("Last-Event-ID", cursor)
+	}
+	res, err := server.Client().Do(r) //nolint:bodyclose // the goroutine below closes it
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
+	s := liveStream{t: t, events: make(chan map[string]any, 100)}
+	go func() {
+		defer close(s.events)
+		defer func() { _ = res.Body.Close() }()
+		id := ""
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			if text, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+				id = text
+			}
+			if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				var e map[string]any
+				if json.Unmarshal([]byte(text), &e) != nil {
+					return
+				}
+				e["cursor"] = id
+				s.events <- e
+			}
+		}
+	}()
+	return s
+}
+
+// next waits for an event of the type.
+func (s liveStream) next(kind string) map[string]any {
+	s.t.Helper()
+	deadline := time.After(15 * time.Second)
+	for {
+		select {
+		case e, ok := <-s.events:
+			require.True(s.t, ok, "the stream has ended")
+			if e["type"] == kind {
+				return e
+			}
+		case <-deadline:
+			require.Fail(s.t, "nothing of type "+kind)
+		}
+	}
+}
+
+func (s liveStream) ends() {
+	s.t.Helper()
+	deadline := time.After(15 * time.Second)
+	for {
+		select {
+		case _, ok := <-s.events:
+			if !ok {
+				return
+			}
+		case <-deadline:
+			require.Fail(s.t, "the stream goes on")
+		}
+	}
+}
+
+func TestAConsoleIsToldWhatHappensUntilItsSessionEnds(t *testing.T) {
+	h := newHarness(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go h.store.RunSequencer(ctx, models.Sequencer{})
+	server := httptest.NewServer(h.server.Handler())
+	defer server.Close()
+	b := h.newBrowser(models.RoleReader)
+
+	s := b.openStream(t, server, "")
+	s.next("ready")
+	id := h.call("POST", "/v1/conversations/outbound", least("1")).want(201).string("id")
+	told := s.next("conversation")
+	require.Equal(t, id, told["id"])
+	require.Equal(t, []any{"conversation.created"}, told["events"])
+	require.NotEmpty(t, told["cursor"])
+
+	again := b.openStream(t, server, told["cursor"].(string))
+	again.next("ready")
+	h.call("POST", "/v1/conversations/"+id+"/resolve", nil).want(200)
+	require.Contains(t, again.next("conversation")["events"], "conversation.resolved")
+
+	b.call("DELETE", "/console/session", nil).want(204)
+	s.ends()
+	again.ends()
+	b.call("GET", "/console/events", nil).refused(401, "UNAUTHORIZED")
+	analyst := h.newBrowser(models.RoleAnalytics)
+	analyst.call("GET", "/console/events", nil).refused(403, "SCOPE_MISSING")
+}
+
+func TestAServerThatStopsDoesNotWaitForConsoles(t *testing.T) {
+	h := newHarness(t)
+	b := h.newBrowser(models.RoleReader)
+	server := httptest.NewUnstartedServer(h.server.Handler())
+	server.Config.RegisterOnShutdown(h.server.close)
+	server.Start()
+	s := b.openStream(t, server, "")
+	s.next("ready")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	require.NoError(t, server.Config.Shutdown(ctx))
+	s.ends()
+}
+
+func TestOwnersManageKeysAndSeeTheirUse(t *testing.T) {
+	h := newHarness(t)
+	b := h.newBrowser(models.RoleOwner)
+	made := b.call("POST", "/v1/api-keys", object{"name": "Shop", "scopes": []any{"basic"}}, "Idempotency-Key", "k").want(201)
+	require.Regexp(t, `^sa_live_`, made.string("key"))
+	require.Equal(t, made.string("key"), b.call("POST", "/v1/api-keys",
+		object{"name": "Shop", "scopes": []any{"basic"}}, "Idempotency-Key", "k").want(201).string("key"))
+	path := "/v1/api-keys/" + made.string("id")
+	require.Equal(t, path, made.header.Get("Location"))
+	require.NotContains(t, b.call("GET", path, nil).want(200).text, made.string("key"))
+	require.NotContains(t, b.call("GET", "/v1/api-keys", nil).want(200).text, made.string("key"))
+	require.Len(t, b.call("GET", "/v1/api-keys?limit=1", nil).want(200).list(), 1)
+	require.NotNil(t, b.call("GET", "/v1/api-keys?limit=1", nil).body["nextCursor"])
+	unknown := b.call("POST", "/v1/api-keys", object{"name": "x", "scopes": []any{"all"}})
+	require.Equal(t, []string{"scopes:invalid"}, unknown.wrong())
+
+	use := []string{"Authorization", "Bearer " + made.string("key")}
+	for range 3 {
+		h.call("GET", "/v1/conversations", nil, use...).want(200)
+	}
+	h.call("GET", "/v1/webhooks", nil, use...).refused(403, "SCOPE_MISSING")
+	require.Eventually(t, func() bool {
+		rows := b.call("GET", path+"/usage?days=2", nil).want(200).list()
+		if len(rows) < 2 {
+			return false
+		}
+		require.Equal(t, "GET /v1/conversations", rows[0]["endpoint"])
+		require.Equal(t, "2xx", rows[0]["status"])
+		require.EqualValues(t, 3, rows[0]["requests"])
+		require.Equal(t, "GET /v1/webhooks", rows[1]["endpoint"])
+		require.Equal(t, "4xx", rows[1]["status"])
+		return true
+	}, 15*time.Second, 200*time.Millisecond)
+
+	b.call("DELETE", path, nil).want(204)
+	h.call("GET", "/v1/me", nil, use...).refused(401, "UNAUTHORIZED")
+	require.Equal(t, false, b.call("GET", path, nil).want(200).body["isActive"])
+	b.call("GET", "/v1/api-keys/"+uuid.NewString(), nil).refused(404, "NOT_FOUND")
+	b.call("GET", "/v1/api-keys/"+uuid.NewString()+"/usage", nil).refused(404, "NOT_FOUND")
+
+	// Whoever may make keys makes none that may do more than they.
+	limited := h.newKey(h.live, "settings:write", "conversations:read")
+	all := object{"name": "x", "scopes": []any{"full_access"}}
+	more := h.call("POST", "/v1/api-keys", all, "Authorization", "Bearer "+limited)
+	require.NotEmpty(t, more.refused(403, "SCOPE_MISSING")["requiredScope"])
+	sandbox := h.newKey(h.sandbox, "full_access")
+	h.call("GET", path, nil, "Authorization", "Bearer "+sandbox).refused(404, "NOT_FOUND")
+	h.call("DELETE", path, nil, "Authorization", "Bearer "+sandbox).refused(404, "NOT_FOUND")
+}
+
+func TestAMessagesHTMLIsShownHarmless(t *testing.T) {
+	h := newHarness(t)
+	b := h.newBrowser(models.RoleReader)
+	path := "/v1/conversations/" + h.call("POST", "/v1/conversations/outbound", least("1")).want(201).string("id")
+	hostile := `<p>Hello</p><script>alert(1)</script><img src="https://evil.example/p.gif" alt="pixel">`
+	message := h.call("POST", path+"/messages", object{"direction": "inbound", "html": hostile}).want(201).string("id")
+	page := b.call("GET", path+"/messages/"+message+"/html", nil).want(200)
+	require.Equal(t, "text/html; charset=utf-8", page.header.Get("Content-Type"))
+	require.Contains(t, page.text, "<p>Hello</p>")
+	require.NotContains(t, page.text, "alert")
+	require.NotContains(t, page.text, "evil.example")
+	require.Contains(t, page.header.Get("Content-Security-Policy"), "sandbox")
+	require.Contains(t, page.header.Get("Content-Security-Policy"), "img-src data:;")
+	shown := b.call("GET", path+"/messages/"+message+"/html?images=1", nil).want(200)
+	require.Contains(t, shown.text, `src="https://evil.example/p.gif"`)
+	require.Contains(t, shown.header.Get("Content-Security-Policy"), "img-src data: https:;")
+
+	plain := h.call("POST", path+"/messages", object{"direction": "inbound", "text": "x"}).want(201).string("id")
+	b.call("GET", path+"/messages/"+plain+"/html", nil).refused(404, "NOT_FOUND")
+	b.call("GET", "/v1/conversations/"+uuid.NewString()+"/messages/"+message+"/html", nil).refused(404, "NOT_FOUND")
+	sandbox := h.newKey(h.sandbox, "full_access")
+	h.call("GET", path+"/messages/"+message+"/html", nil, "Authorization", "Bearer "+sandbox).refused(404, "NOT_FOUND")
+}
+
+func TestThePageMayFrameTheTenantsDocks(t *testing.T) {
+	h := newHarness(t)
+	b := h.newBrowser(models.RoleReader)
+	p := pages{
+		handlers: &handlers{store: h.store},
+		frames: func(_ context.Context, tenantID uuid.UUID) ([]string, error) {
+			require.Equal(t, h.live.ID, tenantID)
+			return []string{"https://docks.example.com"}, nil
+		},
+	}
+	origins := func(cookie string) []string {
+		c, _ := gin.CreateTestContext(httptest.NewRecorder())
+		c.Request = httptest.NewRequest("GET", "/console", nil)
+		c.Request.Header.Set("Cookie", cookie)
+		return p.frameOrigins(c)
+	}
+	require.Equal(t, []string{"https://docks.example.com"}, origins(b.cookie))
+	require.Empty(t, origins("atender=none"))
+	h.call("GET", "/console/none.js", nil).refused(404, "NOT_FOUND")
+	h.call("POST", "/console", nil).refused(404, "NOT_FOUND")
+}

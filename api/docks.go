@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/problem"
+)
+
+// ListDocks implements GET /v1/docks.
+func (h *handlers) ListDocks(ctx context.Context, r contract.ListDocksRequestObject) (
+	contract.ListDocksResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, cursor, err := h.store.Docks(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return contract.ListDocks200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// CreateDock implements POST /v1/docks.
+func (h *handlers) CreateDock(ctx context.Context, r contract.CreateDockRequestObject) (
+	contract.CreateDockResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	made, err := h.store.CreateDock(ctx, p.TenantID, models.NewDock{
+		Name: b.Name,
+		URL:  b.URL,
+		DockUpdate: models.DockUpdate{
+			Icon: b.Icon, Position: b.Position, IsActive: b.IsActive, Actions: b.Actions, Confirm: b.Confirm,
+			Permissions: b.Permissions, FrameOrigins: b.FrameOrigins, TeamIDs: b.TeamIds, Channels: b.Channels, Roles: b.Roles,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/docks/" + made.ID.String()
+	return contract.CreateDock201JSONResponse{
+		Body: made, Headers: contract.CreateDock201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// GetDock implements GET /v1/docks/{id}.
+func (h *handlers) GetDock(ctx context.Context, r contract.GetDockRequestObject) (contract.GetDockResponseObject, error) {
+	ctx, p := caller(ctx)
+	found, err := h.store.Dock(ctx, p.TenantID, r.ID)
+	return contract.GetDock200JSONResponse(found), err
+}
+
+// UpdateDock implements PATCH /v1/docks/{id}.
+func (h *handlers) UpdateDock(ctx context.Context, r contract.UpdateDockRequestObject) (
+	contract.UpdateDockResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	b := r.Body
+	now, err := h.store.UpdateDock(ctx, p.TenantID, r.ID, models.DockUpdate{
+		Name: b.Name, URL: b.URL, Icon: b.Icon, Position: b.Position, IsActive: b.IsActive, Actions: b.Actions,
+		Confirm: b.Confirm, Permissions: b.Permissions, FrameOrigins: b.FrameOrigins, TeamIDs: b.TeamIds,
+		Channels: b.Channels, Roles: b.Roles,
+	})
+	return contract.UpdateDock200JSONResponse(now), err
+}
+
+// DeleteDock implements DELETE /v1/docks/{id}.
+func (h *handlers) DeleteDock(ctx context.Context, r contract.DeleteDockRequestObject) (
+	contract.DeleteDockResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	return contract.DeleteDock204Response{}, h.store.DeleteDock(ctx, p.TenantID, r.ID)
+}
+
+// RotateDockSecret implements POST /v1/docks/{id}/rotate-secret.
+func (h *handlers) RotateDockSecret(ctx context.Context, r contract.RotateDockSecretRequestObject) (
+	contract.RotateDockSecretResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	grace := models.DefaultDockGrace
+	if r.Body != nil && r.Body.GraceHours != nil {
+		grace = time.Duration(*r.Body.GraceHours) * time.Hour
+	}
+	now, err := h.store.RotateDockSecret(ctx, p.TenantID, r.ID, grace)
+	return contract.RotateDockSecret200JSONResponse(now), err
+}
+
+// ListConversationDocks implements GET /v1/conversations/{id}/docks.
+func (h *handlers) ListConversationDocks(ctx context.Context, r contract.ListConversationDocksRequestObject) (
+	contract.ListConversationDocksResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	agent, err := agentOf(p, r.Params.AgentID)
+	if err != nil {
+		return nil, err
+	}
+	visible, err := h.store.VisibleDocks(ctx, p.TenantID, agent, r.ID)
+	return contract.ListConversationDocks200JSONResponse{Data: list(visible)}, err
+}
+
+// agentOf is whom a request is about: the agent who makes it, or the one that a key names.
+func agentOf(p models.Principal, named *uuid.UUID) (uuid.UUID, error) {
+	switch {
+	case p.Agent != nil && named != nil && *named != p.Agent.ID:
+		return uuid.Nil, problem.Fields(problem.Field{
+			Field: "agentId", Code: "not_applicable", Message: "is for keys: an agent sees his own docks",
+		})
+	case p.Agent != nil:
+		return p.Agent.ID, nil
+	case named == nil:
+		return uuid.Nil, problem.Fields(problem.Field{Field: "agentId", Code: "required", Message: "is required with a key"})
+	}
+	return *named, nil
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/models"
+)
+
+const (
+	eventsPath = console.Path + "/events"
+	// heartbeat is how often a stream says that it is there: proxies close what is silent.
+	heartbeat = 15 * time.Second
+	// beatsPerCheck is after how many of them the session is looked up; its end by somebody's doing is told at once.
+	beatsPerCheck = 4
+	// streamPatience is how long one write may take before the browser counts as gone.
+	streamPatience = 10 * time.Second
+)
+
+// events implements GET /console/events: server-sent events (HTML, section 9.2) of what happens in the tenant, for an agent
+// who is signed in, until the session ends, the browser goes, or the server stops.
+func (p pages) events(c *gin.Context) {
+	store := p.handlers.store
+	who, err := identify(c, store, p.handlers.site, &operation{})
+	switch {
+	case err != nil:
+	case who.Agent == nil:
+		err = errAgentRequired
+	case !who.Can("conversations:read"):
+		err = scopeMissing(who, "conversations:read")
+	}
+	if err != nil {
+		p.e.respond(c, err)
+		return
+	}
+	c.Set(principalKey, who)
+	ctx := c.Request.Context()
+	changed, stop := store.PrincipalsChanged()
+	defer stop()
+	live, err := store.Listen(ctx, who, c.GetHeader("Last-Event-ID"))
+	if err != nil {
+		p.e.respond(c, err)
+		return
+	}
+	defer live.Close()
+	s := newStream(c.Writer)
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for beats := 1; err == nil; {
+		check := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.closing:
+			return
+		case batch, ok := <-live.C:
+			if !ok {
+				return // too slow: the browser comes back, and says what it has heard
+			}
+			err = s.send(batch)
+		case <-changed:
+			check = true
+		case <-beat.C:
+			beats++
+			check = beats%beatsPerCheck == 0
+			err = s.write(":\n\n")
+		}
+		if check {
+			if lives, failed := store.SessionLives(ctx, who); failed == nil && !lives {
+				return
+			}
+		}
+	}
+}
+
+// stream writes server-sent events.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func newStream(w http.ResponseWriter) stream {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would keep it to itself
+	s := stream{w, http.NewResponseController(w)}
+	_ = s.control.SetReadDeadline(time.Time{}) // the server's is for requests; none where there is no connection
+	return s
+}
+
+// send writes a batch. Only its last event carries the cursor: who loses the connection in the middle hears all of it again.
+func (s stream) send(batch models.NewsBatch) error {
+	var b strings.Builder
+	for i, news := range batch.News {
+		data, err := json.Marshal(news)
+		if err != nil {
+			return err
+		}
+		if i == len(batch.News)-1 && batch.Cursor != "" {
+			fmt.Fprintf(&b, "id: %s\n", batch.Cursor)
+		}
+		fmt.Fprintf(&b, "data: %s\n\n", data)
+	}
+	return s.write(b.String())
+}
+
+func (s stream) write(text string) error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(streamPatience))
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/models/problem"
+)
+
+// FrameOrigins returns the origins that a tenant's docks may be framed from.
+type FrameOrigins func(ctx context.Context, tenantID uuid.UUID) ([]string, error)
+
+// pages are the console's own routes that are no JSON.
+type pages struct {
+	handlers *handlers
+	files    *console.Files
+	frames   FrameOrigins
+	closing  <-chan struct{} // closed when the server stops
+	e        errorResponder
+}
+
+const (
+	signInPath  = console.Path + "/sign-in"
+	maxSignIn   = 4 << 10 // bytes of the form
+	tokenField  = "token"
+	otherOrigin = "It was opened from another page. Open it in a tab of its own."
+)
+
+func (p pages) mount(r gin.IRouter) {
+	r.GET(signInPath, p.showSignIn)
+	r.POST(signInPath, p.signIn)
+	r.GET(eventsPath, p.events)
+}
+
+// consoleRoute is what the log and the metrics call the console's files.
+const consoleRoute = console.Path + "/*"
+
+// serveOr serves the console's files, and leaves what is none of them to next.
+func (p pages) serveOr(next gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		path := c.Request.URL.Path
+		if c.Request.Method != http.MethodGet || path != console.Path && !strings.HasPrefix(path, console.Path+"/") {
+			next(c)
+			return
+		}
+		c.Status(http.StatusOK) // gin has set 404, since it knows no such route
+		if !p.files.Serve(c.Writer, c.Request, func() []string { return p.frameOrigins(c) }) {
+			c.Status(http.StatusNotFound)
+			next(c)
+			return
+		}
+		c.Set(consoleRoute, true)
+		c.Abort()
+	}
+}
+
+// frameOrigins are those of the tenant that the browser is signed in to; none if it is not, or nobody can say.
+func (p pages) frameOrigins(c *gin.Context) []string {
+	ctx := c.Request.Context()
+	who, err := p.handlers.store.AuthenticateSession(ctx, p.handlers.site.token(c.Request))
+	if err != nil {
+		return nil
+	}
+	origins, err := p.frames(ctx, who.TenantID)
+	if err != nil {
+		p.e.log.WarnContext(ctx, "the console is shown without docks", "error", err, "tenantId", who.TenantID)
+	}
+	return origins
+}
+
+// showSignIn shows what a sign-in link opens: a page with a button.
+func (p pages) showSignIn(c *gin.Context) {
+	if err := console.SignInPage(c.Writer, http.StatusOK, c.Query(tokenField), ""); err != nil {
+		p.e.respond(c, err)
+	}
+}
+
+// signIn is that button: it uses the link up and goes to the console. The form has to come from the page, or else others
+// could sign a browser in to an account of theirs.
+func (p pages) signIn(c *gin.Context) {
+	h := p.handlers
+	if err := h.site.checkOrigin(c.Request); err != nil {
+		p.refuse(c, http.StatusForbidden, otherOrigin)
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxSignIn)
+	in, err := h.store.SignInByLink(c.Request.Context(), c.PostForm(tokenField))
+	if known, ok := problem.As(err); ok && known.Kind == problem.Unauthorized {
+		p.refuse(c, http.StatusUnauthorized, "It has been used, or has run out. Ask for another one.")
+		return
+	}
+	if err != nil {
+		p.e.respond(c, err)
+		return
+	}
+	h.endEarlier(c.Request.Context(), c.Request)
+	c.Header("Set-Cookie", *h.site.cookie(c.Request, in.Token))
+	c.Header("Cache-Control", "no-store")
+	c.Redirect(http.StatusSeeOther, console.Path)
+}
+
+func (p pages) refuse(c *gin.Context, status int, why string) {
+	if err := console.SignInPage(c.Writer, status, "", why); err != nil {
+		p.e.respond(c, err)
+	}
+}

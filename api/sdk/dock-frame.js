@@ -1,0 +1,279 @@
+// @ts-check
+// The frame that a dock lives in: its attributes, its size, and what is shown when nothing comes from it.
+
+/** What a dock's page may do. It cannot navigate the page it is in. */
+const sandbox = [
+  "allow-scripts",
+  "allow-same-origin",
+  "allow-forms",
+  "allow-popups",
+  "allow-popups-to-escape-sandbox",
+  "allow-downloads",
+  "allow-storage-access-by-user-activation",
+].join(" ");
+
+/** The sentences that this script shows by itself; {name} is the dock's. */
+export const texts = {
+  notLoaded: "{name} did not load.",
+  notAnswering: "{name} has stopped answering.",
+  quiet: "Nothing has been heard from {name} yet.",
+  unavailable: "{name} cannot be opened.",
+  reload: "Reload",
+  fine: "It works",
+};
+
+/** Times in milliseconds, heights in pixels. */
+export const limits = {
+  load: 15_000, // for a page to load
+  firstWord: 10_000, // for a loaded page to say something
+  ping: 15_000, // between two looks whether a dock that can say so is alive
+  pong: 10_000, // for its answer
+  minHeight: 80,
+  maxHeight: 4000,
+};
+
+const style = `
+.atender-dock { position: relative; display: flex; flex-direction: column; min-height: 120px; }
+.atender-dock-frame { flex: 1 0 auto; width: 100%; min-height: 80px; border: 0; display: block; background: transparent; }
+.atender-dock-problem { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 12px; align-items: center;
+  justify-content: center; padding: 16px; text-align: center; font: 14px/1.45 system-ui, sans-serif;
+  color: var(--text-normal, CanvasText); background: var(--surface-1, Canvas); }
+.atender-dock-hint { display: flex; gap: 8px; align-items: center; padding: 8px 12px; font: 12px/1.45 system-ui, sans-serif;
+  color: var(--text-muted, GrayText); background: var(--surface-1, Canvas); border-top: 1px solid var(--line, GrayText); }
+.atender-dock-hint > span { flex: 1; }
+.atender-dock button { font: inherit; padding: 4px 12px; border-radius: 6px; cursor: pointer;
+  color: var(--text-strong, ButtonText); background: var(--surface-0, ButtonFace); border: 1px solid var(--line, ButtonBorder); }
+.atender-dock button:focus-visible { outline: 2px solid var(--accent, Highlight); outline-offset: 2px; }
+.atender-dock [hidden] { display: none; }`;
+
+/** @type {WeakSet<Document>} */
+const styled = new WeakSet();
+
+/** @param {Document} document */
+function addStyle(document) {
+  if (styled.has(document)) return;
+  styled.add(document);
+  const sheet = new CSSStyleSheet(); // which a strict Content-Security-Policy lets through
+  sheet.replaceSync(style);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
+
+/**
+ * Whether a page may be shown in a frame like this, and if not, why.
+ * @param {string} url
+ * @returns {string | null}
+ */
+export function whyNotFramed(url) {
+  let target;
+  try {
+    target = new URL(url);
+  } catch {
+    return "its URL is not one";
+  }
+  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(target.hostname);
+  if (target.protocol !== "https:" && !(target.protocol === "http:" && loopback)) return "its URL has to be https";
+  // With allow-same-origin such a page could take its own sandbox off.
+  if (target.origin === location.origin) return "it would be of this page's own origin";
+  return null;
+}
+
+/** One dock's frame within an element. */
+export class DockFrame {
+  /** @type {HTMLIFrameElement | null} */ #frame = null;
+  /** @type {HTMLElement} */ #problem;
+  /** @type {HTMLElement} */ #hint;
+  #url = "";
+  #loaded = false;
+  #hasSpoken = false; // ever: such a dock can be expected to speak again
+  #heard = false; // since the latest load
+  #canPong = false;
+  #hintDeclined = false;
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
+
+  /**
+   * @param {HTMLElement} element  is emptied and filled
+   * @param {object} on
+   * @param {string} on.name  of the dock
+   * @param {() => string[]} on.permissions
+   * @param {typeof texts} on.texts
+   * @param {typeof limits} on.limits
+   * @param {() => void} on.load  a page has loaded; it need not be the dock's
+   * @param {() => void} on.reload  somebody wants the dock anew
+   * @param {() => void} on.ping  the dock is to be asked whether it is alive
+   * @param {(state: "loading" | "open" | "quiet" | "failed", reason?: string) => void} on.state
+   */
+  constructor(element, on) {
+    this.element = element;
+    this.on = on;
+    addStyle(element.ownerDocument);
+    element.classList.add("atender-dock");
+    this.#problem = this.#notice("atender-dock-problem", "alert");
+    this.#hint = this.#notice("atender-dock-hint", "status", () => {
+      this.#hintDeclined = true;
+      this.#show(this.#hint, null);
+      this.on.state("open");
+    });
+    element.replaceChildren(this.#problem, this.#hint);
+  }
+
+  /** Of the frame; null without one. */
+  get window() {
+    return this.#frame?.contentWindow ?? null;
+  }
+  /** Of the page that the frame was told to show. */
+  get url() {
+    return this.#url;
+  }
+  get origin() {
+    return new URL(this.#url).origin;
+  }
+  get loaded() {
+    return this.#loaded;
+  }
+
+  /** Shows a page. Whoever listens to it has to listen by now. @param {string} url */
+  navigate(url) {
+    this.#url = url;
+    this.#loaded = this.#heard = this.#canPong = false;
+    this.#stopTimers();
+    this.#show(this.#problem, null);
+    this.#show(this.#hint, null);
+    this.on.state("loading");
+    this.#timer("load", this.on.limits.load, () => this.fail(this.on.texts.notLoaded));
+    if (this.#frame) this.#frame.src = url;
+    else this.#insert(url);
+  }
+
+  /** @param {string} url */
+  #insert(url) {
+    const frame = this.element.ownerDocument.createElement("iframe");
+    frame.className = "atender-dock-frame";
+    frame.title = this.on.name;
+    frame.setAttribute("sandbox", sandbox);
+    frame.referrerPolicy = "strict-origin";
+    frame.allow = this.on
+      .permissions()
+      .filter((name) => /^[a-z-]+$/.test(name))
+      .join("; ");
+    frame.addEventListener("load", () => this.#onLoad());
+    frame.src = url;
+    this.#frame = frame;
+    this.element.prepend(frame);
+  }
+
+  #onLoad() {
+    this.#loaded = true;
+    this.#cancel("load");
+    this.#show(this.#problem, null);
+    this.on.state("open");
+    this.#timer("firstWord", this.on.limits.firstWord, () => this.#onSilence());
+    this.on.load();
+  }
+
+  /** An error page loads, too, and many dashboard apps only listen: only a dock that used to speak has failed for sure. */
+  #onSilence() {
+    if (this.#heard || this.#hintDeclined) return;
+    if (this.#hasSpoken) return this.fail(this.on.texts.notAnswering);
+    this.#show(this.#hint, this.on.texts.quiet);
+    this.on.state("quiet");
+  }
+
+  /** A message has come from the dock. @param {boolean} canPong  it has said that it answers ping */
+  heard(canPong = false) {
+    const wasFine = this.#heard && this.#problem.hidden;
+    this.#heard = this.#hasSpoken = true;
+    this.#cancel("firstWord");
+    this.#cancel("pong");
+    if (!wasFine) {
+      this.#cancel("load"); // it works already, though something on the page is slow
+      this.#show(this.#problem, null);
+      this.#show(this.#hint, null);
+      this.on.state("open");
+    }
+    if (canPong && !this.#canPong) {
+      this.#canPong = true;
+      this.#pingLater();
+    }
+  }
+
+  #pingLater() {
+    this.#timer("ping", this.on.limits.ping, () => {
+      if (!this.element.ownerDocument.hidden) {
+        // pages in the background are slowed down
+        this.on.ping();
+        if (!this.#timers.has("pong")) this.#timer("pong", this.on.limits.pong, () => this.fail(this.on.texts.notAnswering));
+      }
+      this.#pingLater();
+    });
+  }
+
+  /** Covers the frame with a sentence and a way to try again. @param {string} sentence */
+  fail(sentence) {
+    this.#show(this.#hint, null);
+    this.on.state("failed", this.#show(this.#problem, sentence));
+  }
+
+  /** @param {unknown} height  in pixels, as the dock asks for it; what is not a number is not heeded */
+  resize(height) {
+    if (typeof height !== "number" || !Number.isFinite(height) || !this.#frame) return;
+    const { minHeight, maxHeight } = this.on.limits;
+    this.#frame.style.height = `${Math.min(Math.max(Math.ceil(height), minHeight), maxHeight)}px`;
+  }
+
+  remove() {
+    this.#stopTimers();
+    this.#frame = null;
+    this.element.replaceChildren();
+    this.element.classList.remove("atender-dock");
+  }
+
+  /**
+   * @param {string} className
+   * @param {string} role
+   * @param {() => void} [decline]
+   */
+  #notice(className, role, decline) {
+    const document = this.element.ownerDocument;
+    const box = document.createElement("div");
+    box.className = className;
+    box.setAttribute("role", role);
+    box.hidden = true;
+    const sentence = document.createElement("span");
+    box.append(sentence, this.#button(this.on.texts.reload, this.on.reload));
+    if (decline) box.append(this.#button(this.on.texts.fine, decline));
+    return box;
+  }
+
+  /** @param {string} label @param {() => void} click */
+  #button(label, click) {
+    const button = this.element.ownerDocument.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.addEventListener("click", click);
+    return button;
+  }
+
+  /** @param {HTMLElement} box @param {string | null} sentence */
+  #show(box, sentence) {
+    const said = sentence?.replaceAll("{name}", () => this.on.name) ?? "";
+    box.hidden = !said;
+    /** @type {HTMLElement} */ (box.firstElementChild).textContent = said;
+    return said;
+  }
+
+  /** @param {string} name @param {number} after @param {() => void} then */
+  #timer(name, after, then) {
+    this.#cancel(name);
+    this.#timers.set(name, setTimeout(then, after));
+  }
+
+  /** @param {string} name */
+  #cancel(name) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+
+  #stopTimers() {
+    for (const name of [...this.#timers.keys()]) this.#cancel(name);
+  }
+}

@@ -1,0 +1,10 @@
+// dock.js as an ES module. The host is the Atender that it was loaded from; served from elsewhere, call connect({ host }).
+import "./dock.js";
+
+const dock = globalThis.AtenderDock;
+const from = new URL(import.meta.url).origin;
+if (from !== location.origin) dock.connect({ host: from });
+
+export const { onContext, getContext, addTag, assign, resolve, snooze, sendMessage, notify, resize, connect, DockError } =
+  dock;
+export default dock;

@@ -1,0 +1,345 @@
+package models_test
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/wire"
+)
+
+// embed is an agent with a dock open beside a conversation.
+type embed struct {
+	*bench
+	agent        models.Agent
+	who          models.Principal
+	dock         wire.Dock
+	conversation models.Conversation
+	session      wire.DockSession
+	requests     int
+}
+
+func (b *bench) embed(role models.Role, change ...func(*models.NewDock)) *embed {
+	b.t.Helper()
+	e := &embed{bench: b, agent: b.agent("ada", role), dock: b.dock(change...), conversation: b.conversation("order-1")}
+	e.who = b.as(e.agent)
+	e.session = b.openDock(e.who, e.dock.ID, e.conversation.ID)
+	return e
+}
+
+type params = map[string]any
+
+func (e *embed) ask(action string, p params) models.DockAction {
+	e.t.Helper()
+	e.requests++
+	a, err := e.RequestDockAction(e.t.Context(), e.who, e.session.ID, models.NewDockAction{
+		RequestID: strconv.Itoa(e.requests), ContextID: e.session.ContextID, Action: action, Params: p,
+	})
+	require.NoError(e.t, err)
+	return a
+}
+
+// apply carries the action out as the workflow would, and returns it.
+func (e *embed) apply(a models.DockAction) models.DockAction {
+	e.t.Helper()
+	_, _, err := e.ApplyDockAction(e.t.Context(), e.tenant.ID, a.ID)
+	require.NoError(e.t, err)
+	return e.read(a)
+}
+
+func (e *embed) read(a models.DockAction) models.DockAction {
+	e.t.Helper()
+	now, err := e.DockAction(e.t.Context(), e.who, a.ID)
+	require.NoError(e.t, err)
+	return now
+}
+
+// now is the conversation as it is.
+func (e *embed) now() models.Conversation {
+	e.t.Helper()
+	c, err := e.Conversation(e.t.Context(), e.tenant.ID, e.conversation.ID)
+	require.NoError(e.t, err)
+	return c
+}
+
+func (e *embed) rejected(code string, a models.DockAction) {
+	e.t.Helper()
+	require.Equal(e.t, models.DockActionRejected, a.State)
+	require.Equal(e.t, code, *a.ErrorCode, *a.ErrorMessage)
+}
+
+func TestActionIsTheAgentsThroughTheDock(t *testing.T) {
+	b := setup(t)
+	b.subscribe()
+	e := b.embed(models.RoleAgent)
+	a := e.ask("addTag", params{"tag": "refunded"})
+	require.Equal(t, models.DockActionPending, a.State)
+	require.Empty(t, e.now().Tags, "its workflow carries it out, nobody else")
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE kind = 'dock_action' AND dock_action_id = $1 AND target_id = $2
+		AND priority < ALL (SELECT priority FROM outbox WHERE kind <> 'dock_action')`, a.ID, e.conversation.ID))
+
+	a = e.apply(a)
+	require.Equal(t, models.DockActionApplied, a.State)
+	c := e.now()
+	require.Equal(t, []string{"refunded"}, []string(c.Tags))
+	require.Equal(t, c.Version, *a.Version)
+
+	line, _, err := b.Timeline(t.Context(), b.tenant.ID, c.ID, models.Page{})
+	require.NoError(t, err)
+	last := line[len(line)-1]
+	require.Equal(t, "tag_added", last.Kind)
+	require.Equal(t, wire.Actor{
+		Type: wire.ActorAgent, ID: &e.agent.ID, Name: "ada", Via: &wire.Via{Type: wire.ActorDock, ID: e.dock.ID, Name: "Refunds"},
+	}, last.Actor)
+	events := b.events()
+	require.Equal(t, lifecycle.TagAddedEvent, events[len(events)-1].kind)
+	require.Contains(t, events[len(events)-1].payload, `"via":{"type":"dock","id":"`+e.dock.ID.String()+`","name":"Refunds"}`)
+}
+
+func TestEveryActionDoesWhatItSays(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	bob := e.bench.agent("bob", models.RoleLead)
+	team, err := e.CreateTeam(t.Context(), e.tenant.ID, models.NewTeam{Name: "Refunds"})
+	require.NoError(t, err)
+	applied := func(action string, p params) models.Conversation {
+		require.Equal(t, models.DockActionApplied, e.apply(e.ask(action, p)).State, action)
+		return e.now()
+	}
+	c := applied("assign", params{"agentEmail": "BOB@example.com", "teamName": "Refunds"})
+	require.Equal(t, []uuid.UUID{bob.ID, team.ID}, []uuid.UUID{*c.AssigneeID, *c.TeamID})
+	c = applied("assign", params{"agentId": e.agent.ID.String()})
+	require.Equal(t, []uuid.UUID{e.agent.ID, team.ID}, []uuid.UUID{*c.AssigneeID, *c.TeamID}, "what is not named stays")
+
+	c = applied("sendMessage", params{"text": "The money is on its way.", "html": "<p>The money is on its way.</p>"})
+	require.NotNil(t, c.FirstReplyAt, "it is the agent's reply")
+	messages, _, err := e.Messages(t.Context(), e.tenant.ID, c.ID, models.Page{})
+	require.NoError(t, err)
+	sent := messages[len(messages)-1]
+	require.Equal(t, models.Outbound, sent.Direction)
+	require.Equal(t, []any{wire.ActorAgent, e.agent.ID}, []any{sent.AuthorType, *sent.AuthorID})
+
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	c = applied("snooze", params{"until": until.Format(time.RFC3339)})
+	require.True(t, c.SnoozedUntil.Equal(until))
+	c = applied("resolve", nil)
+	require.Equal(t, lifecycle.Done, c.Status)
+
+	e.rejected("INVALID_TRANSITION", e.apply(e.ask("resolve", nil)))
+	e.rejected("INVALID_PARAMS", e.apply(e.ask("assign", params{"teamName": "refunds"})))
+	e.rejected("INVALID_PARAMS", e.apply(e.ask("assign", params{"agentId": uuid.NewString()})))
+	require.Equal(t, c.Version, e.now().Version, "what is rejected changes nothing")
+}
+
+func TestSnoozeIntoThePastIsRejectedWhenItsTurnComes(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	a := e.apply(e.ask("snooze", params{"until": time.Now().Add(-time.Minute).Format(time.RFC3339)}))
+	e.rejected("INVALID_PARAMS", a)
+	require.Contains(t, *a.ErrorMessage, "in the future")
+}
+
+func TestWhatCannotBeRightIsRejectedAtOnce(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent, func(d *models.NewDock) { d.Actions = &[]string{"addTag"} })
+	e.rejected("NOT_ALLOWED", e.ask("resolve", nil))
+	e.rejected("UNKNOWN_ACTION", e.ask("deleteEverything", params{"really": "yes"}))
+	e.rejected("INVALID_PARAMS", e.ask("addTag", params{"name": "refunded"}))
+	require.Zero(t, e.count(`SELECT count(*) FROM outbox WHERE kind = 'dock_action'`), "no workflow hears of it")
+	require.Zero(t, e.count(`SELECT count(*) FROM dock_actions WHERE params <> '{}'`), "and what it said is not kept")
+}
+
+func TestReaderLooksAndDoesNotTouch(t *testing.T) {
+	e := setup(t).embed(models.RoleReader)
+	e.rejected("NOT_ALLOWED", e.ask("addTag", params{"tag": "refunded"}))
+}
+
+func TestAnalystOpensNoDock(t *testing.T) {
+	b := setup(t)
+	_, err := b.OpenDockSession(t.Context(), b.as(b.agent("ann", models.RoleAnalytics)), models.NewDockSession{
+		DockID: b.dock().ID, ConversationID: b.conversation("order-1").ID,
+	})
+	require.Equal(t, "VALIDATION_FAILED", code(err))
+}
+
+// P8.3: the right is looked at again when the action's turn comes.
+func TestRightThatIsLostMeanwhileIsLost(t *testing.T) {
+	for name, loss := range map[string]string{
+		"role":           `UPDATE agents SET role = 'reader'`,
+		"left":           `UPDATE agents SET is_active = false`,
+		"dock off":       `UPDATE docks SET is_active = false`,
+		"dock deleted":   `UPDATE docks SET deleted_at = now()`,
+		"not its action": `UPDATE docks SET actions = '{resolve}'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := setup(t).embed(models.RoleAgent)
+			a := e.ask("addTag", params{"tag": "refunded"})
+			e.exec(loss)
+			e.rejected("NOT_ALLOWED", e.apply(a))
+			require.Empty(t, e.now().Tags)
+		})
+	}
+}
+
+func TestClosedSessionStillGetsWhatItAskedFor(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	a := e.ask("addTag", params{"tag": "refunded"})
+	require.NoError(t, e.CloseDockSession(t.Context(), e.who, e.session.ID))
+	require.Equal(t, models.DockActionApplied, e.apply(a).State)
+}
+
+func TestActionExpiresAfterAQuarterOfAnHour(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	in, late := e.ask("addTag", params{"tag": "in time"}), e.ask("addTag", params{"tag": "late"})
+	e.exec(`UPDATE dock_actions SET created_at = created_at - interval '14 minutes 50 seconds' WHERE id = $1`, in.ID)
+	e.exec(`UPDATE dock_actions SET created_at = created_at - interval '15 minutes 1 second' WHERE id = $1`, late.ID)
+	require.Equal(t, models.DockActionApplied, e.apply(in).State)
+	late = e.apply(late)
+	require.Equal(t, models.DockActionExpired, late.State)
+	require.Equal(t, "EXPIRED", *late.ErrorCode)
+	require.Equal(t, []string{"in time"}, []string(e.now().Tags))
+}
+
+func TestActionForTheConversationBeforeIsStale(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	other := e.bench.conversation("order-2")
+	waiting := e.ask("addTag", params{"tag": "refunded"})
+	_, err := e.MoveDockSession(t.Context(), e.who, e.session.ID, other.ID)
+	require.NoError(t, err)
+	_, err = e.RequestDockAction(t.Context(), e.who, e.session.ID, models.NewDockAction{
+		RequestID: "late", ContextID: e.session.ContextID, Action: "resolve",
+	})
+	require.Equal(t, "STALE_CONTEXT", code(err))
+	require.Zero(t, e.count(`SELECT count(*) FROM dock_actions WHERE request_id = 'late'`))
+
+	require.Equal(t, models.DockActionApplied, e.apply(waiting).State, "what was asked for in time happens")
+	require.Equal(t, []string{"refunded"}, []string(e.now().Tags), "where it was meant to")
+	untouched, err := e.Conversation(t.Context(), e.tenant.ID, other.ID)
+	require.NoError(t, err)
+	require.Equal(t, other.Version, untouched.Version)
+}
+
+func TestSameRequestIsTheSameAction(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	ask := func(action string, p params) models.DockAction {
+		a, err := e.RequestDockAction(t.Context(), e.who, e.session.ID, models.NewDockAction{
+			RequestID: "refund-1", ContextID: e.session.ContextID, Action: action, Params: p,
+		})
+		require.NoError(t, err)
+		return a
+	}
+	first := ask("addTag", params{"tag": "refunded"})
+	require.Equal(t, first.ID, ask("addTag", params{"tag": "refunded"}).ID)
+	e.apply(first)
+	again := ask("resolve", nil)
+	require.Equal(t, first.ID, again.ID, "whatever else the call says")
+	require.Equal(t, models.DockActionApplied, again.State, "with its outcome")
+
+	e.session.ContextID = uuid.New() // the agent has moved on, and the dock asks once more what became of it
+	require.Equal(t, first.ID, ask("addTag", params{"tag": "refunded"}).ID)
+	require.Equal(t, 1, e.count(`SELECT count(*) FROM dock_actions`))
+	require.Equal(t, 1, e.count(`SELECT count(*) FROM outbox WHERE kind = 'dock_action'`))
+}
+
+// ✗ anywhere in P8.3: the activity is repeated, by its workflow, by the guard, by both at once.
+func TestActionIsAppliedOnceHoweverOftenItIsTried(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	a := e.ask("sendMessage", params{"text": "The money is on its way."})
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	decided := 0
+	for range 12 {
+		all.Go(func() {
+			_, now, err := e.ApplyDockAction(t.Context(), e.tenant.ID, a.ID)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Errorf("apply: %v", err)
+			}
+			decided += len(now)
+		})
+	}
+	all.Wait()
+	require.Equal(t, 1, decided)
+	require.Equal(t, 1, e.count(`SELECT count(*) FROM messages WHERE direction = 'outbound'`))
+	require.Equal(t, 1, e.count(`SELECT count(*) FROM timeline WHERE kind = 'message_sent'`))
+}
+
+// Signals can overtake each other on their way to the workflow.
+func TestActionsAreCarriedOutInTheOrderOfArrival(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	b := e.bench
+	two := b.openDock(e.who, b.dock().ID, e.conversation.ID) // another dock at the same conversation
+	first := e.ask("sendMessage", params{"text": "one"})
+	second, err := e.RequestDockAction(t.Context(), e.who, two.ID, models.NewDockAction{
+		RequestID: "1", ContextID: two.ContextID, Action: "sendMessage", Params: params{"text": "two"},
+	})
+	require.NoError(t, err)
+	third := e.ask("sendMessage", params{"text": "three"})
+
+	_, decided, err := e.ApplyDockAction(t.Context(), e.tenant.ID, third.ID)
+	require.NoError(t, err)
+	require.Len(t, decided, 3, "those before it go first")
+	for _, a := range []models.DockAction{first, second, third} {
+		require.Equal(t, models.DockActionApplied, e.apply(a).State)
+	}
+	messages, _, err := e.Messages(t.Context(), e.tenant.ID, e.conversation.ID, models.Page{})
+	require.NoError(t, err)
+	var sent []string
+	for _, m := range messages[1:] {
+		sent = append(sent, *m.Text)
+	}
+	require.Equal(t, []string{"one", "two", "three"}, sent)
+}
+
+func TestThirtyActionsAMinute(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	for range models.DockActionsPerMinute {
+		e.ask("addTag", params{"tag": "refunded"})
+	}
+	again := models.NewDockAction{RequestID: "31", ContextID: e.session.ContextID, Action: "resolve"}
+	_, err := e.RequestDockAction(t.Context(), e.who, e.session.ID, again)
+	require.Equal(t, "RATE_LIMITED", code(err))
+	_, err = e.RequestDockAction(t.Context(), e.who, e.session.ID, models.NewDockAction{
+		RequestID: "1", ContextID: e.session.ContextID,
+	})
+	require.NoError(t, err, "asking again is not asking for more")
+	e.exec(`UPDATE dock_actions SET created_at = created_at - interval '61 seconds' WHERE request_id = '1'`)
+	_, err = e.RequestDockAction(t.Context(), e.who, e.session.ID, again)
+	require.NoError(t, err)
+}
+
+func TestWhoWaitsIsWokenByTheDecision(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	a := e.ask("addTag", params{"tag": "refunded"})
+	other := e.open() // the worker's, in another process
+	woken := make(chan models.DockAction, 1)
+	go func() {
+		now, err := e.AwaitDockAction(t.Context(), a, 20*time.Second)
+		if err != nil {
+			t.Errorf("await: %v", err)
+		}
+		woken <- now
+	}()
+	_, _, err := other.ApplyDockAction(t.Context(), e.tenant.ID, a.ID)
+	require.NoError(t, err)
+	require.Equal(t, models.DockActionApplied, (<-woken).State)
+
+	b := e.ask("addTag", params{"tag": "refunded"})
+	now, err := e.AwaitDockAction(t.Context(), b, 10*time.Millisecond)
+	require.NoError(t, err)
+	require.Equal(t, models.DockActionPending, now.State, "patience has an end")
+}
+
+func TestLateActionsAreTheGuards(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	late, fresh := e.ask("addTag", params{"tag": "late"}), e.ask("addTag", params{"tag": "fresh"})
+	e.exec(`UPDATE dock_actions SET created_at = created_at - interval '6 seconds' WHERE id = $1`, late.ID)
+	found, err := e.LateDockActions(t.Context(), 5*time.Second, 10)
+	require.NoError(t, err)
+	require.Equal(t, []models.DockActionRef{{TenantID: e.tenant.ID, ID: late.ID}}, found)
+	require.Equal(t, models.DockActionPending, e.read(fresh).State)
+}

@@ -1,0 +1,199 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/dockaction"
+	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/problem"
+)
+
+// AppliedDockAction is an action that this call decided, and not an earlier one.
+type AppliedDockAction struct {
+	Action string
+	State  DockActionState
+	Lag    time.Duration // from its arrival to its decision
+}
+
+// ApplyDockAction carries an action out (P8.3), after those of the same conversation that arrived before it. It is
+// idempotent: an action that is decided stays so, and each is applied once, however often and by however many this is
+// called. It returns the action's state and what this very call decided. Errors: NOT_FOUND, UNAVAILABLE; with any error
+// the action is still pending.
+func (s *Store) ApplyDockAction(ctx context.Context, tenantID, id uuid.UUID) (DockActionState, []AppliedDockAction, error) {
+	var ids []string
+	err := s.db.WithContext(ctx).Raw(`SELECT e.id::text FROM dock_actions a
+		JOIN dock_actions e ON e.tenant_id = a.tenant_id AND e.conversation_id = a.conversation_id AND e.arrival <= a.arrival
+			AND e.state = 'pending'
+		WHERE a.tenant_id = ? AND a.id = ? ORDER BY e.arrival`, tenantID, id).Scan(&ids).Error
+	if err != nil {
+		return "", nil, translate(err)
+	}
+	var decided []AppliedDockAction
+	for _, next := range ids {
+		var one *AppliedDockAction
+		err := s.together(ctx, func(ctx context.Context) (err error) {
+			one, err = s.decideDockAction(ctx, tenantID, uuid.MustParse(next))
+			return err
+		})
+		if err != nil {
+			return "", decided, err
+		}
+		if one != nil {
+			decided = append(decided, *one)
+		}
+	}
+	var a DockAction
+	err = s.db.WithContext(ctx).Take(&a, "tenant_id = ? AND id = ?", tenantID, id).Error
+	return a.State, decided, notFound(err, "dock action", id)
+}
+
+// pendingAction is an action under its lock, with what its right hangs on.
+type pendingAction struct {
+	Action DockAction `gorm:"embedded;embeddedPrefix:x_"`
+	Dock   Dock       `gorm:"embedded;embeddedPrefix:d_"`
+	Agent  Agent      `gorm:"embedded;embeddedPrefix:a_"`
+	Now    time.Time
+}
+
+// decideDockAction decides one action, in the unit of ctx; nil if somebody has decided it already.
+func (s *Store) decideDockAction(ctx context.Context, tenantID, id uuid.UUID) (*AppliedDockAction, error) {
+	tx := s.db.WithContext(ctx)
+	var row pendingAction
+	r := tx.Raw(`WITH locked AS MATERIALIZED (SELECT * FROM dock_actions WHERE tenant_id = ? AND id = ? FOR UPDATE)
+		SELECT `+columns[DockAction]("x", "x_")+`, `+columns[Dock]("d", "d_")+`, `+columns[Agent]("a", "a_")+`,
+			clock_timestamp() AS now
+		FROM locked x JOIN docks d ON d.tenant_id = x.tenant_id AND d.id = x.dock_id
+		JOIN agents a ON a.tenant_id = x.tenant_id AND a.id = x.agent_id`, tenantID, id).Scan(&row)
+	if r.Error != nil || r.RowsAffected == 0 || row.Action.Decided() {
+		return nil, r.Error
+	}
+	a, now := row.Action, s.clock(row.Now)
+	if now.Sub(a.CreatedAt) > dockActionLife {
+		a.reject(DockActionExpired, dockaction.Expired,
+			"it could not be carried out within 15 minutes; ask the agent, and ask again", now)
+	} else if err := s.carryOut(ctx, tx, &row); err == nil {
+		a.State, a.DecidedAt, a.Version = DockActionApplied, &now, row.Action.Version
+	} else if refused := refusal(err); refused != nil {
+		a.reject(DockActionRejected, refused.Code, refused.Message, now)
+	} else {
+		return nil, err
+	}
+	err := tx.Exec(`UPDATE dock_actions SET (state, error_code, error_message, version, decided_at) = (?, ?, ?, ?, ?)
+		WHERE tenant_id = ? AND id = ?`, a.State, a.ErrorCode, a.ErrorMessage, a.Version, a.DecidedAt, tenantID, id).Error
+	if err != nil {
+		return nil, err
+	}
+	fault.At(fault.BeforeDockCommit)
+	s.mark(ctx, topicDockAction(id))
+	return &AppliedDockAction{Action: a.Action, State: a.State, Lag: now.Sub(a.CreatedAt)}, nil
+}
+
+// carryOut does what the action asks for, as the agent through the dock, by the one way to change a conversation (P1).
+func (s *Store) carryOut(ctx context.Context, tx *gorm.DB, row *pendingAction) error {
+	a := &row.Action
+	if err := mayAct(row.Dock, row.Agent, a.Action); err != nil {
+		return err
+	}
+	request, err := dockaction.Parse(a.Action, a.Params)
+	if err != nil {
+		return err
+	}
+	actor := row.Agent.Actor(row.Dock.via())
+	if m := request.Message; m != nil {
+		posted, err := s.PostMessage(ctx, a.TenantID, a.ConversationID, actor, NewMessage{
+			Direction: Outbound, Text: &m.Text, HTML: m.HTML,
+		})
+		a.Version = &posted.Conversation.Version
+		return err
+	}
+	command, err := dockCommand(tx, a.TenantID, request)
+	if err != nil {
+		return err
+	}
+	c, err := s.Change(ctx, a.TenantID, a.ConversationID, actor, command)
+	a.Version = &c.Version
+	return err
+}
+
+func dockCommand(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (Command, error) {
+	switch r.Kind {
+	case dockaction.AddTag:
+		return AddTag{Name: *r.Tag}, nil
+	case dockaction.Snooze:
+		return Snooze{Until: *r.Until}, nil
+	case dockaction.Resolve:
+		return Resolve{}, nil
+	default:
+		return dockAssign(tx, tenantID, *r.To)
+	}
+}
+
+// dockAssign finds whom an assignment names. Errors: INVALID_PARAMS.
+func dockAssign(tx *gorm.DB, tenantID uuid.UUID, to dockaction.Assignment) (Command, error) {
+	var out Assign
+	find := func(field *Optional[uuid.UUID], query, unknown string, args ...any) error {
+		var found []string
+		if err := tx.Raw(query, append([]any{tenantID}, args...)...).Scan(&found).Error; err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return &dockaction.Error{Code: dockaction.InvalidParams, Message: unknown}
+		}
+		*field = Some(uuid.MustParse(found[0]))
+		return nil
+	}
+	const agent = `SELECT id::text FROM agents WHERE tenant_id = ? AND is_active AND `
+	const team = `SELECT id::text FROM teams WHERE tenant_id = ? AND `
+	var err error
+	switch {
+	case to.AgentID != nil:
+		err = find(&out.AssigneeID, agent+`id = ?`, "agentId is of no active agent", *to.AgentID)
+	case to.AgentEmail != nil:
+		err = find(&out.AssigneeID, agent+`lower(email) = lower(?)`, "agentEmail is of no active agent", *to.AgentEmail)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case to.TeamID != nil:
+		err = find(&out.TeamID, team+`id = ?`, "teamId is of no team", *to.TeamID)
+	case to.TeamName != nil:
+		err = find(&out.TeamID, team+`name = ?`, "teamName is of no team; write it exactly", *to.TeamName)
+	}
+	return out, err
+}
+
+// refusal is the reason why an action cannot be carried out, now or later; nil for an error that passes.
+func refusal(err error) *dockaction.Error {
+	if refused, ok := errors.AsType[*dockaction.Error](err); ok {
+		return refused
+	}
+	p, ok := problem.As(err)
+	switch {
+	case !ok:
+		return nil
+	case p.Code == dockaction.InvalidTransition:
+		return &dockaction.Error{Code: p.Code, Message: p.Message}
+	case p.Kind == problem.Invalid:
+		return &dockaction.Error{Code: dockaction.InvalidParams, Message: p.Message}
+	}
+	return nil
+}
+
+// DockActionRef names an action.
+type DockActionRef struct{ TenantID, ID uuid.UUID }
+
+// LateDockActions lists actions that have been pending for longer than the given time, in the order of their arrival:
+// their workflow is late, or was lost (P8.5).
+func (s *Store) LateDockActions(ctx context.Context, by time.Duration, limit int) ([]DockActionRef, error) {
+	var refs []DockActionRef
+	err := s.db.WithContext(ctx).Raw(`SELECT tenant_id, id FROM dock_actions
+		WHERE state = 'pending' AND created_at < clock_timestamp() - make_interval(secs => ?) ORDER BY created_at, arrival LIMIT ?`,
+		by.Seconds(), limit).Scan(&refs).Error
+	return refs, translate(err)
+}

@@ -1,0 +1,107 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/dockaction"
+	"github.com/atender/atender/models/dockurl"
+	"github.com/atender/atender/models/problem"
+)
+
+// roles are the five standard ones.
+var roles = []string{string(RoleOwner), string(RoleLead), string(RoleAgent), string(RoleReader), string(RoleAnalytics)}
+
+// Limits of a dock's lists.
+const (
+	maxFrameOrigins = 20
+	maxDockTeams    = 100
+)
+
+// applyDock checks an update and applies it. All that is wrong is reported together.
+func (s *Store) applyDock(tx *gorm.DB, d *Dock, u DockUpdate, now time.Time) error {
+	var wrong []problem.Field
+	set(&d.Name, u.Name)
+	set(&d.Position, u.Position)
+	set(&d.IsActive, u.IsActive)
+	if u.URL != nil {
+		wrong = append(wrong, s.docks.CheckURL("url", *u.URL)...)
+		d.URL = *u.URL
+	}
+	if u.Icon != nil {
+		wrong = append(wrong, dockurl.CheckIcon("icon", *u.Icon)...)
+		d.Icon = *u.Icon
+	}
+	setNames := func(field *Strings, name string, values *[]string, known []string) {
+		if values == nil {
+			return
+		}
+		wrong = append(wrong, checkNames(name, *values, known)...)
+		*field = append(Strings{}, slices.Compact(slices.Sorted(slices.Values(*values)))...)
+	}
+	setNames(&d.Actions, "actions", u.Actions, dockaction.Kinds)
+	setNames(&d.Confirm, "confirm", u.Confirm, dockaction.Kinds)
+	setNames(&d.Channels, "channels", u.Channels, Channels)
+	setNames(&d.Roles, "roles", u.Roles, roles)
+	setNames(&d.Permissions, "permissions", u.Permissions, dockurl.Permissions)
+	if u.FrameOrigins != nil {
+		wrong = append(wrong, s.checkFrameOrigins(*u.FrameOrigins)...)
+		d.FrameOrigins = append(Strings{}, *u.FrameOrigins...)
+	}
+	if u.TeamIDs != nil {
+		missing, err := missingTeams(tx, d.TenantID, *u.TeamIDs)
+		if err != nil {
+			return err
+		}
+		wrong = append(wrong, missing...)
+		d.TeamIDs = append(UUIDs{}, *u.TeamIDs...)
+	}
+	d.UpdatedAt = now
+	return problem.Fields(wrong...)
+}
+
+// checkNames refuses, once, names that there are not.
+func checkNames(field string, names, known []string) []problem.Field {
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return []problem.Field{{
+				Field: field, Code: "unknown", Message: "has one that there is not; there are " + strings.Join(known, ", "),
+			}}
+		}
+	}
+	return nil
+}
+
+func (s *Store) checkFrameOrigins(origins []string) []problem.Field {
+	if len(origins) > maxFrameOrigins {
+		return []problem.Field{{
+			Field: "frameOrigins", Code: "too_many", Message: fmt.Sprintf("must have at most %d items", maxFrameOrigins),
+		}}
+	}
+	var wrong []problem.Field
+	for i, origin := range origins {
+		wrong = append(wrong, s.docks.CheckOrigin(fmt.Sprintf("frameOrigins[%d]", i), origin)...)
+	}
+	return wrong
+}
+
+// missingTeams refuses teams that the tenant does not have.
+func missingTeams(tx *gorm.DB, tenantID uuid.UUID, ids []uuid.UUID) ([]problem.Field, error) {
+	if len(ids) > maxDockTeams {
+		return []problem.Field{{
+			Field: "teamIds", Code: "too_many", Message: fmt.Sprintf("must have at most %d items", maxDockTeams),
+		}}, nil
+	}
+	var missing []string
+	err := tx.Raw(`SELECT u.id::text FROM unnest(?::uuid[]) u (id)
+		WHERE NOT EXISTS (SELECT FROM teams t WHERE t.tenant_id = ? AND t.id = u.id)`, UUIDs(ids), tenantID).Scan(&missing).Error
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	return []problem.Field{{Field: "teamIds", Code: "unknown", Message: "there is no team " + missing[0]}}, nil
+}

@@ -1,0 +1,235 @@
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/scope"
+	"github.com/atender/atender/models/wire"
+)
+
+const (
+	// dockSessionLife is how long a session lasts after its context was asked for last.
+	dockSessionLife = 12 * time.Hour
+	// dockTokenPrefix begins the tokens of sessions, which tells people and secret scanners what they found.
+	dockTokenPrefix = "sa_dock_"
+)
+
+// DockSession is a dock that an agent has open. The context binds dock, agent and conversation: an action must name the
+// one that is current, so that what was meant for one conversation never happens to the next.
+type DockSession struct {
+	TenantID       uuid.UUID
+	ID             uuid.UUID
+	DockID         uuid.UUID
+	AgentID        uuid.UUID
+	ConversationID uuid.UUID
+	ContextID      uuid.UUID
+	ContextAt      time.Time  // when the agent came to the conversation
+	APIKeyID       *uuid.UUID // of the agent UI that opened it; nil when the agent did
+	TokenHash      []byte     // SHA-256 of its token, for those opened with a key
+	CreatedAt      time.Time
+	ExpiresAt      time.Time
+	ClosedAt       *time.Time
+}
+
+// NewDockSession is what a session is made from. AgentID names whom a key opens it for; an agent opens his own.
+type NewDockSession struct {
+	DockID, ConversationID uuid.UUID
+	AgentID                *uuid.UUID
+}
+
+// OpenDockSession opens a dock beside a conversation: for the agent who asks, or, asked with a key, for the agent it
+// names; then the answer has the token that opens this session and nothing else.
+// Errors: SCOPE_MISSING for a key without docks:write; VALIDATION_FAILED for an agent who is missing, unknown or may not
+// read conversations; NOT_FOUND for a conversation, or a dock that this agent does not see beside it.
+func (s *Store) OpenDockSession(ctx context.Context, p Principal, in NewDockSession) (wire.DockSession, error) {
+	agentID, err := p.dockAgent(in.AgentID)
+	if err != nil {
+		return wire.DockSession{}, err
+	}
+	var out wire.DockSession
+	err = s.transact(ctx, func(tx *gorm.DB) error {
+		agent, err := findAgent(tx, p.TenantID, agentID)
+		if err != nil {
+			return err
+		}
+		if !agent.IsActive || !scope.Grants(scope.OfRole(string(agent.Role)), "conversations:read") {
+			return problem.Fields(problem.Field{
+				Field: "agentId", Code: "unknown", Message: "there is no active agent of this id who may read conversations",
+			})
+		}
+		now := time.Now()
+		session := DockSession{
+			TenantID: p.TenantID, ID: ident.New(), DockID: in.DockID, AgentID: agent.ID, ConversationID: in.ConversationID,
+			ContextID: ident.New(), ContextAt: now, CreatedAt: now, ExpiresAt: now.Add(dockSessionLife),
+		}
+		token := ""
+		if p.Agent == nil {
+			session.APIKeyID = &p.KeyID
+			token, session.TokenHash = newDockToken()
+		}
+		if out, err = s.dockAnswer(ctx, tx, session, now); err != nil {
+			return err
+		}
+		if token != "" {
+			out.SessionToken = &token
+		}
+		return tx.Create(&session).Error
+	})
+	return out, err
+}
+
+// dockAgent is whom a session is opened for.
+func (p Principal) dockAgent(named *uuid.UUID) (uuid.UUID, error) {
+	switch {
+	case p.Agent != nil && named != nil && *named != p.Agent.ID:
+		return uuid.Nil, problem.Fields(problem.Field{
+			Field: "agentId", Code: "not_applicable", Message: "is for keys: an agent opens docks for himself",
+		})
+	case p.Agent != nil:
+		return p.Agent.ID, nil
+	case !p.Can("docks:write"):
+		return uuid.Nil, problem.New(problem.Forbidden, "SCOPE_MISSING", "this key lacks the scope docks:write").
+			With("requiredScope", "docks:write")
+	case named == nil:
+		return uuid.Nil, problem.Fields(problem.Field{
+			Field: "agentId", Code: "required", Message: "is required with a key: the agent who has the dock open",
+		})
+	}
+	return *named, nil
+}
+
+func newDockToken() (plain string, hash []byte) {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
+	plain = dockTokenPrefix + hex.EncodeToString(random)
+	sum := sha256.Sum256([]byte(plain))
+	return plain, sum[:]
+}
+
+// IsDockToken tells whether a bearer token is one of a dock session, rather than a key.
+func IsDockToken(plain string) bool { return strings.HasPrefix(plain, dockTokenPrefix) }
+
+// AuthenticateDock returns the agent whom the token of a dock session speaks for. What the token opens is that session,
+// also when it is over: whoever asks is told so. Errors: UNAUTHORIZED when there is no such session, its agent is not
+// active, or the key that opened it is revoked.
+func (s *Store) AuthenticateDock(ctx context.Context, token string) (Principal, error) {
+	hash := sha256.Sum256([]byte(token))
+	var row struct {
+		Agent       Agent `gorm:"embedded;embeddedPrefix:a_"`
+		SessionID   uuid.UUID
+		Environment Environment
+	}
+	r := s.db.WithContext(ctx).Raw(`SELECT `+columns[Agent]("a", "a_")+`, s.id AS session_id, t.environment
+		FROM dock_sessions s JOIN tenants t ON t.id = s.tenant_id
+		JOIN agents a ON a.tenant_id = s.tenant_id AND a.id = s.agent_id AND a.is_active
+		JOIN api_keys k ON k.tenant_id = s.tenant_id AND k.id = s.api_key_id AND k.is_active
+		WHERE s.token_hash = ?`, hash[:]).Scan(&row)
+	if r.Error != nil {
+		return Principal{}, translate(r.Error)
+	}
+	if r.RowsAffected == 0 {
+		return Principal{}, problem.New(problem.Unauthorized, "UNAUTHORIZED",
+			"the session token is not valid: open the dock again")
+	}
+	return Principal{
+		TenantID: row.Agent.TenantID, Environment: row.Environment, Scopes: scope.OfRole(string(row.Agent.Role)),
+		Agent: &row.Agent, Role: row.Agent.Role, DockSessionID: row.SessionID,
+	}, nil
+}
+
+// lockDockSession begins whatever concerns a session. Errors: NOT_FOUND, also for one that is closed, over, another
+// agent's, or another session than the principal's token is for.
+func lockDockSession(tx *gorm.DB, p Principal, id uuid.UUID) (DockSession, error) {
+	var session DockSession
+	if p.Agent == nil || p.DockSessionID != uuid.Nil && p.DockSessionID != id {
+		return session, notFound(gorm.ErrRecordNotFound, "dock session", id)
+	}
+	err := tx.Raw(`SELECT * FROM dock_sessions WHERE tenant_id = ? AND id = ? AND agent_id = ?
+		AND closed_at IS NULL AND expires_at > clock_timestamp() FOR NO KEY UPDATE`, p.TenantID, id, p.Agent.ID).Take(&session).Error
+	return session, notFound(err, "dock session", id)
+}
+
+// DockContext gives a session its context afresh: the conversation as it is now, and a new token with all of its life
+// ahead. Errors: NOT_FOUND, also when the agent does not see the dock there any more.
+func (s *Store) DockContext(ctx context.Context, p Principal, id uuid.UUID) (wire.DockSession, error) {
+	return s.moveDockSession(ctx, p, id, nil)
+}
+
+// MoveDockSession follows the agent to a conversation. A new context begins, and the old one is stale; at the same
+// conversation the context stays. Errors: NOT_FOUND, as of OpenDockSession and for the session.
+func (s *Store) MoveDockSession(ctx context.Context, p Principal, id, conversationID uuid.UUID) (wire.DockSession, error) {
+	return s.moveDockSession(ctx, p, id, &conversationID)
+}
+
+func (s *Store) moveDockSession(ctx context.Context, p Principal, id uuid.UUID, to *uuid.UUID) (wire.DockSession, error) {
+	var out wire.DockSession
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		session, err := lockDockSession(tx, p, id)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		session.ExpiresAt = now.Add(dockSessionLife)
+		if to != nil && *to != session.ConversationID {
+			session.ConversationID, session.ContextID, session.ContextAt = *to, ident.New(), now
+		}
+		if out, err = s.dockAnswer(ctx, tx, session, now); err != nil {
+			return err
+		}
+		return tx.Exec(`UPDATE dock_sessions SET (conversation_id, context_id, context_at, expires_at) = (?, ?, ?, ?)
+			WHERE tenant_id = ? AND id = ?`, session.ConversationID, session.ContextID, session.ContextAt, session.ExpiresAt,
+			session.TenantID, session.ID).Error
+	})
+	return out, err
+}
+
+// CloseDockSession ends a session. What was asked for in it is still carried out. Errors: NOT_FOUND.
+func (s *Store) CloseDockSession(ctx context.Context, p Principal, id uuid.UUID) error {
+	return s.transact(ctx, func(tx *gorm.DB) error {
+		session, err := lockDockSession(tx, p, id)
+		if err != nil {
+			return err
+		}
+		return tx.Exec(`UPDATE dock_sessions SET closed_at = clock_timestamp() WHERE tenant_id = ? AND id = ?`,
+			session.TenantID, session.ID).Error
+	})
+}
+
+// dockSessionKept is how long a session that is over is remembered, unless something was asked for in it: its last
+// context says when an agent last saw a conversation.
+const dockSessionKept = 30 * 24 * time.Hour
+
+// PurgeDockSessions deletes sessions that have been over for long and asked for nothing, and returns how many.
+func (s *Store) PurgeDockSessions(ctx context.Context) (int64, error) {
+	var purged int64
+	for {
+		r := s.db.WithContext(ctx).Exec(`DELETE FROM dock_sessions WHERE id IN (SELECT id FROM dock_sessions s
+			WHERE expires_at < clock_timestamp() - ?::interval
+				AND NOT EXISTS (SELECT FROM dock_actions a WHERE a.session_id = s.id)
+			ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED)`, dockSessionKept, purgeRows)
+		purged += r.RowsAffected
+		if r.Error != nil || r.RowsAffected < purgeRows {
+			return purged, translate(r.Error)
+		}
+	}
+}
+
+func findAgent(tx *gorm.DB, tenantID, id uuid.UUID) (Agent, error) {
+	var a Agent
+	err := tx.Take(&a, "tenant_id = ? AND id = ?", tenantID, id).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return a, nil // nobody: not active
+	}
+	return a, err
+}

@@ -1,0 +1,326 @@
+package models_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockcontext"
+	"github.com/atender/atender/models/docktoken"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/scope"
+	"github.com/atender/atender/models/wire"
+)
+
+// code is an error's code, empty for none.
+func code(err error) string {
+	if err == nil {
+		return ""
+	}
+	p, ok := problem.As(err)
+	if !ok {
+		return err.Error()
+	}
+	return p.Code
+}
+
+func (b *bench) agent(name string, role models.Role) models.Agent {
+	b.t.Helper()
+	a, err := b.CreateAgent(b.t.Context(), b.tenant.ID, models.NewAgent{Name: name, Email: name + "@example.com", Role: role})
+	require.NoError(b.t, err)
+	return a
+}
+
+// as is the agent as whoever makes requests.
+func (b *bench) as(a models.Agent) models.Principal {
+	return models.Principal{TenantID: b.tenant.ID, Agent: &a, Role: a.Role, Scopes: scope.OfRole(string(a.Role))}
+}
+
+// byKey is the tenant's key as whoever makes requests.
+func (b *bench) byKey(scopes ...string) models.Principal {
+	return models.Principal{TenantID: b.tenant.ID, KeyID: *b.actor.ID, KeyName: b.actor.Name, Scopes: scopes}
+}
+
+func (b *bench) dock(change ...func(*models.NewDock)) wire.Dock {
+	b.t.Helper()
+	in := models.NewDock{Name: "Refunds", URL: "https://tools.example.com/refunds?email={{contact.email}}"}
+	for _, f := range change {
+		f(&in)
+	}
+	d, err := b.CreateDock(b.t.Context(), b.tenant.ID, in)
+	require.NoError(b.t, err)
+	return d
+}
+
+func (b *bench) openDock(who models.Principal, dock, conversation uuid.UUID) wire.DockSession {
+	b.t.Helper()
+	s, err := b.OpenDockSession(b.t.Context(), who, models.NewDockSession{DockID: dock, ConversationID: conversation})
+	require.NoError(b.t, err)
+	return s
+}
+
+func TestDockIsMadeChangedAndDeleted(t *testing.T) {
+	b := setup(t)
+	d := b.dock()
+	require.NotEmpty(t, *d.Secret)
+	require.Equal(t, []string{"addTag", "assign", "resolve", "sendMessage", "snooze"}, d.Actions, "all, unless told otherwise")
+
+	d, err := b.UpdateDock(t.Context(), b.tenant.ID, d.ID, models.DockUpdate{
+		Actions: &[]string{"resolve", "addTag", "resolve"}, Confirm: &[]string{"resolve"}, Position: ptr(3),
+		FrameOrigins: &[]string{"https://login.example.com"}, Permissions: &[]string{"clipboard-write"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"addTag", "resolve"}, d.Actions)
+	require.Nil(t, d.Secret, "it was shown once")
+	read, err := b.Dock(t.Context(), b.tenant.ID, d.ID)
+	require.NoError(t, err)
+	read.CreatedAt, read.UpdatedAt = d.CreatedAt, d.UpdatedAt // the database keeps microseconds
+	require.Equal(t, d, read)
+
+	origins, err := b.DockOrigins(t.Context(), b.tenant.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://login.example.com", "https://tools.example.com"}, origins)
+
+	require.NoError(t, b.DeleteDock(t.Context(), b.tenant.ID, d.ID))
+	_, err = b.Dock(t.Context(), b.tenant.ID, d.ID)
+	require.Equal(t, "NOT_FOUND", code(err))
+	require.Equal(t, "NOT_FOUND", code(b.DeleteDock(t.Context(), b.tenant.ID, d.ID)))
+	_, err = b.UpdateDock(t.Context(), uuid.New(), d.ID, models.DockUpdate{})
+	require.Equal(t, "NOT_FOUND", code(err), "another tenant's")
+}
+
+func TestDockRefusesWhatIsWrongAllAtOnce(t *testing.T) {
+	b := setup(t)
+	_, err := b.CreateDock(t.Context(), b.tenant.ID, models.NewDock{
+		Name: "X", URL: "http://tools.example.com", DockUpdate: models.DockUpdate{
+			Actions: &[]string{"reopen"}, Channels: &[]string{"fax"}, Roles: &[]string{"admin"}, Permissions: &[]string{"usb"},
+			FrameOrigins: &[]string{"https://a.example.com/x"}, TeamIDs: &[]uuid.UUID{uuid.New()},
+			Icon: ptr("https://a.example.com/i.png"),
+		},
+	})
+	p, ok := problem.As(err)
+	require.True(t, ok)
+	var fields []string
+	for _, f := range p.Details["fields"].([]problem.Field) { //nolint:forcetypeassert // what Fields makes
+		fields = append(fields, f.Field)
+	}
+	require.ElementsMatch(t, []string{
+		"url", "icon", "actions", "channels", "roles", "permissions", "frameOrigins[0]", "teamIds",
+	}, fields)
+}
+
+func TestTenantHasSoManyDocks(t *testing.T) {
+	b := setup(t)
+	for range models.MaxDocks {
+		b.dock()
+	}
+	_, err := b.CreateDock(t.Context(), b.tenant.ID, models.NewDock{Name: "One more", URL: "https://tools.example.com"})
+	require.Equal(t, "DOCK_LIMIT_REACHED", code(err))
+	docks, next, err := b.Docks(t.Context(), b.tenant.ID, models.Page{Limit: 30})
+	require.NoError(t, err)
+	require.Len(t, docks, 30)
+	rest, _, err := b.Docks(t.Context(), b.tenant.ID, models.Page{Limit: 30, Cursor: next})
+	require.NoError(t, err)
+	require.Len(t, rest, models.MaxDocks-30)
+}
+
+func TestVisibilityNarrowsByTeamRoleAndChannel(t *testing.T) {
+	b := setup(t)
+	lead, ada := b.agent("lead", models.RoleLead), b.agent("ada", models.RoleAgent)
+	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Refunds", MemberIDs: []uuid.UUID{ada.ID}})
+	require.NoError(t, err)
+	c := b.conversation("order-1")
+	b.dock(func(d *models.NewDock) { d.Name, d.Position = "everybody", ptr(9) })
+	b.dock(func(d *models.NewDock) { d.Name, d.TeamIDs = "team", &[]uuid.UUID{team.ID} })
+	b.dock(func(d *models.NewDock) { d.Name, d.Roles = "leads", &[]string{"owner", "lead"} })
+	b.dock(func(d *models.NewDock) { d.Name, d.Channels, d.Position = "e-mail", &[]string{"email"}, ptr(1) })
+	sms := b.dock(func(d *models.NewDock) { d.Name, d.Channels = "sms", &[]string{"sms"} })
+	b.dock(func(d *models.NewDock) { d.Name, d.IsActive = "off", ptr(false) })
+
+	names := func(a models.Agent) []string {
+		docks, err := b.VisibleDocks(t.Context(), b.tenant.ID, a.ID, c.ID)
+		require.NoError(t, err)
+		var names []string
+		for _, d := range docks {
+			names = append(names, d.Name)
+		}
+		return names
+	}
+	require.Equal(t, []string{"team", "e-mail", "everybody"}, names(ada), "by position")
+	require.Equal(t, []string{"leads", "e-mail", "everybody"}, names(lead))
+
+	_, err = b.OpenDockSession(t.Context(), b.as(ada), models.NewDockSession{DockID: sms.ID, ConversationID: c.ID})
+	require.Equal(t, "NOT_FOUND", code(err), "what an agent does not see, nobody opens for him")
+}
+
+func TestSessionTellsOfTheConversation(t *testing.T) {
+	b := setup(t)
+	ada := b.agent("ada", models.RoleAgent)
+	c := b.conversation("order-1")
+	b.post(c.ID, models.NewMessage{Direction: models.Outbound, Text: text("We are looking."), AgentID: &ada.ID})
+	b.post(c.ID, models.NewMessage{Direction: models.Note, Text: text("A difficult one.")})
+	b.change(c.ID, models.Assign{AssigneeID: models.Some(ada.ID)}, models.AddTag{Name: "delivery"})
+	d := b.dock()
+
+	s := b.openDock(b.as(ada), d.ID, c.ID)
+	require.Nil(t, s.SessionToken, "an agent has his own credentials")
+	require.Equal(t, "https://tools.example.com/refunds?email=order-1%40example.com", s.URL)
+	require.Equal(t, c.ID, s.Context.Conversation.ID)
+	require.Equal(t, []string{"delivery"}, s.Context.Conversation.Tags)
+	require.Equal(t, ada.Email, s.Context.Agent.Email)
+	require.Equal(t, d.ID, s.Context.Dock.ID)
+
+	app, ok := s.AppContext.(dockcontext.AppContext)
+	require.True(t, ok)
+	require.Equal(t, c.Number, app.Conversation.ID)
+	require.Equal(t, int64(b.count(`SELECT number FROM tenants WHERE id = $1`, b.tenant.ID)), app.Conversation.AccountID)
+	require.Len(t, app.Conversation.Messages, 2, "internal notes are none of the dock's business")
+	number := int64(b.count(`SELECT number FROM agents WHERE id = $1`, ada.ID))
+	require.Equal(t, number, app.Conversation.Messages[1].Sender.ID)
+	require.Equal(t, number, app.Conversation.Meta.Assignee.ID)
+	require.True(t, app.Conversation.AllMessagesLoaded)
+
+	claims, err := docktoken.Verify(s.Token, *d.Secret, d.ID, time.Now())
+	require.NoError(t, err)
+	require.Equal(t, []uuid.UUID{ada.ID, b.tenant.ID, c.ID, c.ContactID, s.ContextID},
+		[]uuid.UUID{claims.AgentID, claims.TenantID, claims.ConversationID, claims.ContactID, claims.ContextID})
+}
+
+func TestContextHasTheNewestFiftyMessages(t *testing.T) {
+	b := setup(t)
+	c := b.conversation("order-1")
+	for range dockcontext.MaxMessages {
+		b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("And?")})
+	}
+	s := b.openDock(b.as(b.agent("ada", models.RoleAgent)), b.dock().ID, c.ID)
+	app, ok := s.AppContext.(dockcontext.AppContext)
+	require.True(t, ok)
+	require.Len(t, app.Conversation.Messages, dockcontext.MaxMessages)
+	require.False(t, app.Conversation.AllMessagesLoaded)
+	require.Equal(t, "And?", app.Conversation.Messages[0].Content, "the first one is the one left out")
+}
+
+func TestMovingOnMakesAnotherContext(t *testing.T) {
+	b := setup(t)
+	who := b.as(b.agent("ada", models.RoleAgent))
+	one, two := b.conversation("order-1"), b.conversation("order-2")
+	s := b.openDock(who, b.dock().ID, one.ID)
+
+	same, err := b.MoveDockSession(t.Context(), who, s.ID, one.ID)
+	require.NoError(t, err)
+	require.Equal(t, s.ContextID, same.ContextID, "the same conversation, the same context")
+	fresh, err := b.DockContext(t.Context(), who, s.ID)
+	require.NoError(t, err)
+	require.Equal(t, s.ContextID, fresh.ContextID)
+	require.NotEqual(t, s.Token, fresh.Token, "each answer has a token with all its life ahead")
+
+	moved, err := b.MoveDockSession(t.Context(), who, s.ID, two.ID)
+	require.NoError(t, err)
+	require.NotEqual(t, s.ContextID, moved.ContextID)
+	require.Equal(t, two.ID, moved.Context.Conversation.ID)
+	back, err := b.MoveDockSession(t.Context(), who, s.ID, one.ID)
+	require.NoError(t, err)
+	require.NotEqual(t, s.ContextID, back.ContextID, "coming back is not having stayed")
+
+	_, err = b.MoveDockSession(t.Context(), who, s.ID, uuid.New())
+	require.Equal(t, "NOT_FOUND", code(err))
+	require.NoError(t, b.CloseDockSession(t.Context(), who, s.ID))
+	_, err = b.DockContext(t.Context(), who, s.ID)
+	require.Equal(t, "NOT_FOUND", code(err), "it is closed")
+}
+
+func TestSessionIsItsAgents(t *testing.T) {
+	b := setup(t)
+	ada, bob := b.agent("ada", models.RoleAgent), b.agent("bob", models.RoleOwner)
+	c, d := b.conversation("order-1"), b.dock()
+	s := b.openDock(b.as(ada), d.ID, c.ID)
+	for name, who := range map[string]models.Principal{
+		"another agent": b.as(bob), "a key": b.byKey("docks:write"),
+		"another tenant's agent": {TenantID: uuid.New(), Agent: &ada},
+	} {
+		_, err := b.DockContext(t.Context(), who, s.ID)
+		require.Equal(t, "NOT_FOUND", code(err), name)
+		require.Equal(t, "NOT_FOUND", code(b.CloseDockSession(t.Context(), who, s.ID)), name)
+		_, err = b.RequestDockAction(t.Context(), who, s.ID, models.NewDockAction{
+			RequestID: "1", ContextID: s.ContextID, Action: "resolve",
+		})
+		require.Equal(t, "NOT_FOUND", code(err), name)
+	}
+}
+
+// Another agent UI opens sessions with its key, and gives the browser a token for that one session.
+func TestSessionOfAKeyHasATokenOfItsOwn(t *testing.T) {
+	b := setup(t)
+	ada := b.agent("ada", models.RoleAgent)
+	c, d := b.conversation("order-1"), b.dock()
+	open := func(who models.Principal, agent *uuid.UUID) (wire.DockSession, error) {
+		return b.OpenDockSession(t.Context(), who, models.NewDockSession{DockID: d.ID, ConversationID: c.ID, AgentID: agent})
+	}
+	_, err := open(b.byKey("docks:read"), &ada.ID)
+	require.Equal(t, "SCOPE_MISSING", code(err))
+	_, err = open(b.byKey("docks:write"), nil)
+	require.Equal(t, "VALIDATION_FAILED", code(err), "which agent?")
+	_, err = open(b.byKey("docks:write"), ptr(uuid.New()))
+	require.Equal(t, "VALIDATION_FAILED", code(err))
+	_, err = open(b.as(ada), ptr(uuid.New()))
+	require.Equal(t, "VALIDATION_FAILED", code(err), "agents speak for themselves")
+
+	one, err := open(b.byKey("docks:write"), &ada.ID)
+	require.NoError(t, err)
+	two, err := open(b.byKey("docks:write"), &ada.ID)
+	require.NoError(t, err)
+	who, err := b.AuthenticateDock(t.Context(), *one.SessionToken)
+	require.NoError(t, err)
+	require.Equal(t, ada.ID, who.Agent.ID)
+	_, err = b.DockContext(t.Context(), who, one.ID)
+	require.NoError(t, err)
+	_, err = b.DockContext(t.Context(), who, two.ID)
+	require.Equal(t, "NOT_FOUND", code(err), "its own session and nothing else")
+
+	_, err = b.AuthenticateDock(t.Context(), *one.SessionToken+"0")
+	require.Equal(t, "UNAUTHORIZED", code(err))
+	require.NoError(t, b.RevokeKey(t.Context(), b.tenant.ID, *b.actor.ID))
+	_, err = b.AuthenticateDock(t.Context(), *one.SessionToken)
+	require.Equal(t, "UNAUTHORIZED", code(err), "it goes with the key that opened it")
+}
+
+func TestRotatedSecretTakesOverAfterItsGrace(t *testing.T) {
+	b := setup(t)
+	who := b.as(b.agent("ada", models.RoleAgent))
+	d := b.dock()
+	s := b.openDock(who, d.ID, b.conversation("order-1").ID)
+	verifies := func(secret string) bool {
+		now, err := b.DockContext(t.Context(), who, s.ID)
+		require.NoError(t, err)
+		_, err = docktoken.Verify(now.Token, secret, d.ID, time.Now())
+		return err == nil
+	}
+	rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, models.DefaultDockGrace)
+	require.NoError(t, err)
+	require.True(t, verifies(*d.Secret), "its back end has a day to learn the new one")
+	b.exec(`UPDATE docks SET previous_until = clock_timestamp() - interval '1 second'`)
+	require.False(t, verifies(*d.Secret))
+	require.True(t, verifies(*rotated.Secret))
+
+	again, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, 0)
+	require.NoError(t, err)
+	require.True(t, verifies(*again.Secret), "at once, when there is no time to lose")
+	require.Zero(t, b.count(`SELECT count(*) FROM docks WHERE position(convert_to($1, 'UTF8') IN secret) > 0`, *again.Secret), "sealed")
+}
+
+func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	idle := e.openDock(e.who, e.dock.ID, e.conversation.ID)
+	fresh := e.openDock(e.who, e.dock.ID, e.conversation.ID)
+	e.ask("addTag", params{"tag": "refunded"})
+	e.exec(`UPDATE dock_sessions SET expires_at = clock_timestamp() - interval '31 days' WHERE id <> $1`, fresh.ID)
+	purged, err := e.PurgeDockSessions(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(1), purged, "not the one in which something was asked for")
+	require.Zero(t, e.count(`SELECT count(*) FROM dock_sessions WHERE id = $1`, idle.ID))
+	_, err = e.DockContext(t.Context(), e.who, e.session.ID)
+	require.Equal(t, "NOT_FOUND", code(err), "which is over all the same")
+}

@@ -1,0 +1,175 @@
+package models_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/ident"
+)
+
+// listen listens as an agent of the tenant.
+func (b *bench) listen(s *models.Store, after string) *models.Live {
+	b.t.Helper()
+	l, err := s.Listen(b.t.Context(), b.agentPrincipal(b.tenant.ID), after)
+	require.NoError(b.t, err)
+	b.t.Cleanup(l.Close)
+	return l
+}
+
+func (b *bench) agentPrincipal(tenantID uuid.UUID) models.Principal {
+	return models.Principal{TenantID: tenantID, Agent: &models.Agent{TenantID: tenantID, ID: ident.New()}}
+}
+
+func nextBatch(t *testing.T, l *models.Live) models.NewsBatch {
+	t.Helper()
+	select {
+	case batch, ok := <-l.C:
+		require.True(t, ok, "it was ended")
+		return batch
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "nothing was told")
+		return models.NewsBatch{}
+	}
+}
+
+// until collects news until one of the kind about the thing comes, and returns that and the last cursor.
+func until(t *testing.T, l *models.Live, id uuid.UUID, want func(models.News) bool) (models.News, string) {
+	t.Helper()
+	cursor := ""
+	for {
+		batch := nextBatch(t, l)
+		if batch.Cursor != "" {
+			cursor = batch.Cursor
+		}
+		for _, n := range batch.News {
+			if n.ID != nil && *n.ID == id && want(n) {
+				return n, cursor
+			}
+		}
+	}
+}
+
+func anything(models.News) bool { return true }
+
+func TestConsolesHearOfEveryChange(t *testing.T) {
+	b := setup(t)
+	b.sequence(b.Store, models.Sequencer{})
+	other := b.open() // another process
+	here, there := b.listen(b.Store, ""), b.listen(other, "")
+	for _, l := range []*models.Live{here, there} {
+		first := nextBatch(t, l)
+		require.Equal(t, models.NewsReady, first.News[0].Type)
+		require.NotEmpty(t, first.Cursor)
+	}
+	c := b.conversation("a")
+	for _, l := range []*models.Live{here, there} {
+		n, _ := until(t, l, c.ID, anything)
+		require.Equal(t, "conversation", n.Type)
+		require.Equal(t, []string{"conversation.created", "message.received"}, n.Events)
+		require.Equal(t, int64(1), *n.Version)
+	}
+	posted := b.post(c.ID, models.NewMessage{Direction: models.Note, Text: text("Internal")})
+	for _, l := range []*models.Live{here, there} {
+		n, _ := until(t, l, c.ID, func(n models.News) bool { return len(n.Events) == 0 })
+		require.Equal(t, posted.Conversation.Version, *n.Version, "a note is no event, but something to see")
+	}
+	thing := ident.New()
+	b.Wakeups().Mark(models.Notice(b.tenant.ID, "dock_action", thing, 0))
+	n, _ := until(t, here, thing, anything)
+	require.Equal(t, models.News{Type: "dock_action", ID: &thing}, n)
+}
+
+func TestConsolesHearOfTheirOwnTenantOnly(t *testing.T) {
+	b := setup(t)
+	b.sequence(b.Store, models.Sequencer{})
+	second, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Second"})
+	require.NoError(t, err)
+	l, err := b.Listen(t.Context(), b.agentPrincipal(second.ID), "")
+	require.NoError(t, err)
+	t.Cleanup(l.Close)
+	nextBatch(t, l)
+	b.conversation("not-theirs")
+	b.Wakeups().Mark(models.Notice(b.tenant.ID, "dock_action", ident.New(), 0))
+	own, err := b.CreateConversation(t.Context(), second.ID, b.actor, b.newConversation("theirs"))
+	require.NoError(t, err)
+	for {
+		batch := nextBatch(t, l)
+		for _, n := range batch.News {
+			require.Contains(t, []uuid.UUID{own.ID, own.Contact.ID}, *n.ID)
+		}
+		if *batch.News[len(batch.News)-1].ID == own.ID {
+			return
+		}
+	}
+}
+
+func TestWhoComesBackHearsWhatWasMissed(t *testing.T) {
+	b := setup(t)
+	b.sequence(b.Store, models.Sequencer{})
+	l := b.listen(b.Store, "")
+	nextBatch(t, l)
+	first := b.conversation("a")
+	_, cursor := until(t, l, first.ID, anything)
+	l.Close()
+
+	b.change(first.ID, models.Resolve{})
+	missed := b.conversation("b")
+	b.sequenced()
+	again := b.listen(b.open(), cursor)
+	batch := nextBatch(t, again)
+	require.Equal(t, models.NewsReady, batch.News[0].Type)
+	require.Equal(t, first.ID, *batch.News[1].ID)
+	require.Equal(t, []string{"conversation.updated", "conversation.resolved"}, batch.News[1].Events)
+	require.Equal(t, missed.ID, *batch.News[len(batch.News)-1].ID)
+
+	b.exec(`INSERT INTO feed_floors (tenant_id, position) SELECT $1, last_position FROM feed`, b.tenant.ID)
+	expired := nextBatch(t, b.listen(b.Store, cursor))
+	require.Equal(t, models.NewsResync, expired.News[1].Type, "what was dropped cannot be told")
+	_, err := b.Listen(t.Context(), b.agentPrincipal(b.tenant.ID), "nonsense")
+	requireField(t, err, "after")
+}
+
+// A console that does not read is let go before it fills the memory; the others are not held up.
+func TestASlowConsoleIsLetGo(t *testing.T) {
+	b := setup(t)
+	slow, quick := b.listen(b.Store, ""), b.listen(b.Store, "")
+	nextBatch(t, quick)
+	var last uuid.UUID
+	for range 100 {
+		last = ident.New()
+		b.Wakeups().Mark(models.Notice(b.tenant.ID, "dock_action", last, 0))
+		until(t, quick, last, anything)
+	}
+	n := 0
+	for range slow.C {
+		n++
+	}
+	require.Less(t, n, 50)
+}
+
+func TestOneAgentCannotTakeAllConnections(t *testing.T) {
+	b := setup(t)
+	p := b.agentPrincipal(b.tenant.ID)
+	for range 20 {
+		l, err := b.Listen(t.Context(), p, "")
+		require.NoError(t, err)
+		t.Cleanup(l.Close)
+	}
+	_, err := b.Listen(t.Context(), p, "")
+	requireProblem(t, err, "TOO_MANY_CONSOLES")
+	b.listen(b.Store, "")
+}
+
+func TestConsolesHearOfWebhooksInTrouble(t *testing.T) {
+	b := setup(t)
+	l := b.listen(b.Store, "")
+	sub, _ := b.openCircuit()
+	n, _ := until(t, l, sub.ID, anything)
+	require.Equal(t, models.News{Type: "webhook", ID: &sub.ID}, n)
+	b.probe(sub.ID, true)
+	until(t, l, sub.ID, anything)
+}

@@ -1,0 +1,311 @@
+package models_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/problem"
+)
+
+const secret = "correct horse battery"
+
+func (b *bench) person(tenant models.Tenant, email string, role models.Role, password string) models.Agent {
+	b.t.Helper()
+	a, err := b.CreateAgent(b.t.Context(), tenant.ID, models.NewAgent{Name: "Ada", Email: email, Role: role})
+	require.NoError(b.t, err)
+	if password != "" {
+		require.NoError(b.t, b.SetPassword(b.t.Context(), tenant.ID, a.ID, password))
+	}
+	return a
+}
+
+func (b *bench) signIn(email, password string) (models.SignedIn, error) {
+	return b.SignIn(b.t.Context(), models.SignIn{Email: email, Password: password, Address: "192.0.2.1"})
+}
+
+func TestAnAgentSignsInAndOut(t *testing.T) {
+	b := setup(t)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleLead, secret)
+	in, err := b.signIn("ADA@example.com", secret)
+	require.NoError(t, err)
+
+	p, err := b.AuthenticateSession(t.Context(), in.Token)
+	require.NoError(t, err)
+	require.Equal(t, b.tenant.ID, p.TenantID)
+	require.Equal(t, ada.ID, p.ID())
+	require.Equal(t, models.RoleLead, p.Role)
+	require.True(t, p.Can("conversations:write"))
+	require.False(t, p.Can("settings:write"))
+	require.Equal(t, ada.Actor(nil), p.Actor())
+
+	other := b.open() // another process, which knows the session already
+	_, err = other.AuthenticateSession(t.Context(), in.Token)
+	require.NoError(t, err)
+	require.NoError(t, b.EndSession(t.Context(), p))
+	_, err = b.AuthenticateSession(t.Context(), in.Token)
+	requireProblem(t, err, "UNAUTHORIZED")
+	require.Eventually(t, func() bool {
+		_, err := other.AuthenticateSession(t.Context(), in.Token)
+		return err != nil
+	}, 4*time.Second, 5*time.Millisecond, "before its memory runs out: it is told")
+}
+
+func TestNothingThatOpensADoorIsStored(t *testing.T) {
+	b := setup(t)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	in, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+	link, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Hour)
+	require.NoError(t, err)
+	require.Zero(t, b.count(`SELECT count(*) FROM sessions s WHERE s::text LIKE '%' || $1 || '%'`, in.Token))
+	require.Zero(t, b.count(`SELECT count(*) FROM sign_in_links l WHERE l::text LIKE '%' || $1 || '%'`, link))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM agent_credentials WHERE password LIKE '$argon2id$%'`))
+	require.Zero(t, b.count(`SELECT count(*) FROM sign_in_attempts a WHERE a::text LIKE '%ada%'`))
+}
+
+func TestASessionEndsWithTimeAndWithItsAgent(t *testing.T) {
+	for name, end := range map[string]string{
+		"idle":     `UPDATE sessions SET last_seen_at = now() - interval '12 hours 1 second'`,
+		"old":      `UPDATE sessions SET created_at = now() - interval '14 days 1 second'`,
+		"inactive": `UPDATE agents SET is_active = false`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+			in, err := b.signIn("ada@example.com", secret)
+			require.NoError(t, err)
+			p, err := b.open().AuthenticateSession(t.Context(), in.Token)
+			require.NoError(t, err)
+			b.exec(end)
+			_, err = b.AuthenticateSession(t.Context(), in.Token)
+			requireProblem(t, err, "UNAUTHORIZED")
+			lives, err := b.SessionLives(t.Context(), p)
+			require.NoError(t, err)
+			require.False(t, lives)
+		})
+	}
+}
+
+func TestWhoIsRefusedLearnsNothing(t *testing.T) {
+	b := setup(t)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	b.person(b.tenant, "bob@example.com", models.RoleAgent, "")
+	gone := b.person(b.tenant, "gone@example.com", models.RoleAgent, secret)
+	b.exec(`UPDATE agents SET is_active = false WHERE id = $1`, gone.ID)
+	said := map[string]bool{}
+	for _, email := range []string{"ada@example.com", "bob@example.com", "nobody@example.com", "", "%"} {
+		_, err := b.signIn(email, "wrong wrong wrong")
+		requireProblem(t, err, "SIGN_IN_FAILED")
+		said[err.Error()] = true
+	}
+	_, err := b.signIn("gone@example.com", secret)
+	requireProblem(t, err, "SIGN_IN_FAILED")
+	said[err.Error()] = true
+	require.Len(t, said, 1)
+}
+
+func TestGuessingIsThrottledAcrossProcesses(t *testing.T) {
+	b := setup(t)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	processes := []*models.Store{b.Store, b.open()}
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	refused := map[string]int{}
+	for i := range 24 {
+		wait.Go(func() {
+			_, err := processes[i%2].SignIn(t.Context(), models.SignIn{
+				Email: "ada@example.com", Password: "wrong wrong wrong", Address: fmt.Sprintf("192.0.2.%d", i),
+			})
+			p, _ := problem.As(err)
+			mu.Lock()
+			defer mu.Unlock()
+			refused[p.Code]++
+		})
+	}
+	wait.Wait()
+	require.Equal(t, map[string]int{"SIGN_IN_FAILED": 10, "SIGN_IN_THROTTLED": 14}, refused)
+	_, err := b.signIn("ada@example.com", secret)
+	requireProblem(t, err, "SIGN_IN_THROTTLED")
+	p, _ := problem.As(err)
+	require.InDelta(t, 900, p.Details["retryAfter"], 30)
+
+	b.exec(`UPDATE sign_in_attempts SET started_at = started_at - interval '15 minutes'`)
+	_, err = b.signIn("ada@example.com", secret)
+	require.NoError(t, err, "the window is over")
+}
+
+func TestUnknownEMailsAreThrottledLikeKnownOnes(t *testing.T) {
+	b := setup(t)
+	for range 10 {
+		_, err := b.signIn("nobody@example.com", secret)
+		requireProblem(t, err, "SIGN_IN_FAILED")
+	}
+	_, err := b.signIn("Nobody@example.com", secret)
+	requireProblem(t, err, "SIGN_IN_THROTTLED")
+}
+
+func TestAnAddressIsThrottledWhateverItTries(t *testing.T) {
+	b := setup(t)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	for range 3 { // signing in is given back
+		_, err := b.signIn("ada@example.com", secret)
+		require.NoError(t, err)
+	}
+	for i := range 60 {
+		address := fmt.Sprintf("2001:db8::%x", i) // one customer's network
+		_, err := b.SignIn(t.Context(), models.SignIn{Email: fmt.Sprintf("%d@example.com", i), Address: address})
+		requireProblem(t, err, "SIGN_IN_FAILED")
+	}
+	_, err := b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: secret, Address: "2001:db8::ffff"})
+	requireProblem(t, err, "SIGN_IN_THROTTLED")
+	_, err = b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: secret, Address: "2001:db8:0:1::1"})
+	require.NoError(t, err)
+}
+
+// One e-mail in two tenants: the password decides, and the number where it does not. Signing in to one's own tenant again
+// and again does not open the way to guess the other's password.
+func TestOneEMailInSeveralTenants(t *testing.T) {
+	b := setup(t)
+	made, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Second"})
+	require.NoError(t, err)
+	first, err := b.Tenant(t.Context(), b.tenant.ID) // with their numbers
+	require.NoError(t, err)
+	second, err := b.Tenant(t.Context(), made.ID)
+	require.NoError(t, err)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	mine := b.person(second, "ada@example.com", models.RoleOwner, "another long password")
+
+	in, err := b.signIn("ada@example.com", "another long password")
+	require.NoError(t, err)
+	require.Equal(t, mine.ID, in.Agent.ID)
+	require.NoError(t, b.SetPassword(t.Context(), second.ID, mine.ID, secret))
+	_, err = b.signIn("ada@example.com", secret)
+	requireProblem(t, err, "TENANT_REQUIRED")
+	p, _ := problem.As(err)
+	require.Len(t, p.Details["tenants"], 2)
+	in, err = b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: secret, Tenant: &second.Number})
+	require.NoError(t, err)
+	require.Equal(t, second.ID, in.Agent.TenantID)
+
+	require.NoError(t, b.SetPassword(t.Context(), second.ID, mine.ID, "known to the attacker"))
+	failed := 0
+	for range 12 {
+		guess := models.SignIn{Email: "ada@example.com", Password: "guess guess guess", Tenant: &first.Number}
+		_, err := b.SignIn(t.Context(), guess)
+		if p, _ := problem.As(err); p.Code == "SIGN_IN_FAILED" {
+			failed++
+		}
+		_, err = b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: "known to the attacker"})
+		require.NoError(t, err)
+	}
+	require.LessOrEqual(t, failed, 10)
+}
+
+func TestALinkSignsInOnce(t *testing.T) {
+	b := setup(t)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, "")
+	link, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, models.SignInLinkLife)
+	require.NoError(t, err)
+	in, err := b.SignInByLink(t.Context(), link)
+	require.NoError(t, err)
+	_, err = b.SignInByLink(t.Context(), link)
+	requireProblem(t, err, "SIGN_IN_LINK_INVALID")
+
+	p, err := b.AuthenticateSession(t.Context(), in.Token)
+	require.NoError(t, err)
+	_, err = b.ChangePassword(t.Context(), p, "", "short")
+	requireField(t, err, "newPassword")
+	again, err := b.ChangePassword(t.Context(), p, "", secret)
+	require.NoError(t, err, "who comes by link need not know the old one")
+	_, err = b.AuthenticateSession(t.Context(), in.Token)
+	requireProblem(t, err, "UNAUTHORIZED")
+	_, err = b.AuthenticateSession(t.Context(), again.Token)
+	require.NoError(t, err)
+
+	late, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)
+	require.NoError(t, err)
+	b.exec(`UPDATE sign_in_links SET expires_at = now()`)
+	_, err = b.SignInByLink(t.Context(), late)
+	requireProblem(t, err, "SIGN_IN_LINK_INVALID")
+	b.exec(`UPDATE agents SET is_active = false`)
+	_, err = b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)
+	requireProblem(t, err, "NOT_FOUND")
+}
+
+func TestChangingThePasswordEndsAllOtherSessionsAndLinks(t *testing.T) {
+	b := setup(t)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	here, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+	there, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+	link, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)
+	require.NoError(t, err)
+	p, err := b.AuthenticateSession(t.Context(), here.Token)
+	require.NoError(t, err)
+
+	_, err = b.ChangePassword(t.Context(), p, "wrong wrong wrong", "a new long password")
+	requireField(t, err, "currentPassword")
+	now, err := b.ChangePassword(t.Context(), p, secret, "a new long password")
+	require.NoError(t, err)
+	for _, old := range []string{here.Token, there.Token} {
+		_, err = b.AuthenticateSession(t.Context(), old)
+		requireProblem(t, err, "UNAUTHORIZED")
+	}
+	_, err = b.AuthenticateSession(t.Context(), now.Token)
+	require.NoError(t, err)
+	_, err = b.SignInByLink(t.Context(), link)
+	requireProblem(t, err, "SIGN_IN_LINK_INVALID")
+	_, err = b.signIn("ada@example.com", secret)
+	requireProblem(t, err, "SIGN_IN_FAILED")
+}
+
+func TestWhatHasRunOutIsDeleted(t *testing.T) {
+	b := setup(t)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	_, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+	_, err = b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)
+	require.NoError(t, err)
+	rows := func() int {
+		return b.count(`SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM sign_in_links)
+			+ (SELECT count(*) FROM sign_in_attempts)`)
+	}
+	require.NoError(t, b.PurgeSignIns(t.Context()))
+	require.Equal(t, 3, rows())
+	b.exec(`UPDATE sessions SET last_seen_at = now() - interval '1 day'`)
+	b.exec(`UPDATE sign_in_links SET expires_at = now()`)
+	b.exec(`UPDATE sign_in_attempts SET started_at = now() - interval '1 day'`)
+	require.NoError(t, b.PurgeSignIns(t.Context()))
+	require.Zero(t, rows())
+}
+
+// What an agent may do changes at once, in every process; who is deactivated is out for good.
+func TestARoleAndADeactivationHoldAtOnce(t *testing.T) {
+	b := setup(t)
+	b.person(b.tenant, "owner@example.com", models.RoleOwner, "")
+	ada := b.person(b.tenant, "ada@example.com", models.RoleLead, secret)
+	in, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+	other := b.open()
+	_, err = other.AuthenticateSession(t.Context(), in.Token)
+	require.NoError(t, err)
+
+	_, err = b.UpdateAgent(t.Context(), b.tenant.ID, ada.ID, models.AgentUpdate{Role: ptr(models.RoleReader)})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		p, err := other.AuthenticateSession(t.Context(), in.Token)
+		return err == nil && !p.Can("conversations:write")
+	}, 4*time.Second, 5*time.Millisecond)
+	for _, active := range []bool{false, true} {
+		_, err = b.UpdateAgent(t.Context(), b.tenant.ID, ada.ID, models.AgentUpdate{IsActive: &active})
+		require.NoError(t, err)
+		_, err = b.AuthenticateSession(t.Context(), in.Token)
+		requireProblem(t, err, "UNAUTHORIZED")
+	}
+}
