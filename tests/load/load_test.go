@@ -325,8 +325,9 @@ func TestParse(t *testing.T) {
 	require.Equal(t, 5000, p.LimitN)
 	for _, wrong := range [][]string{
 		{}, {"--scenario", "x"}, {"--scenario", "create", "--n", "0"}, {"--scenario", "drain", "--rate", "5"},
-		{"--scenario", "timers", "--sla", "2"}, {"--scenario", "create", "--sla", "1"}, {"--scenario", "timers", "--recompute", "later"},
-		{"--scenario", "timers", "--sla", "1", "--recompute", "now"}, {"--scenario", "messages", "--subscriptions", "2"}, {"--scenario", "messages", "--subscriptions", "0"},
+		{"--scenario", "timers", "--sla", "2"}, {"--scenario", "create", "--sla", "1"},
+		{"--scenario", "timers", "--recompute", "later"}, {"--scenario", "timers", "--sla", "1", "--recompute", "now"},
+		{"--scenario", "messages", "--subscriptions", "2"}, {"--scenario", "messages", "--subscriptions", "0"},
 	} {
 		_, err := parse(wrong)
 		require.Error(t, err, "%v", wrong)

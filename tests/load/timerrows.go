@@ -130,8 +130,8 @@ func (b *bench) timerRows(ctx context.Context, policy *wire.SLAPolicy) ([]operat
 			return err
 		}
 		_, err = tx.CopyFrom(ctx, pgx.Identifier{"conversations"}, []string{
-			"tenant_id", "id", "chain_id", "number", "external_reference", "subject", "channel", "status", "engagement", "contact_id",
-			"snoozed_until", "next_due_at", "version", "created_at", "updated_at", "opened_at", "waiting_since",
+			"tenant_id", "id", "chain_id", "number", "external_reference", "subject", "channel", "status", "engagement",
+			"contact_id", "snoozed_until", "next_due_at", "version", "created_at", "updated_at", "opened_at", "waiting_since",
 			"clocks", "time_version", "sla_state", "sla_due_at",
 		}, pgx.CopyFromSlice(total, func(i int) ([]any, error) {
 			due, pending := m.now.Add(b.p.Lead+b.p.Window*time.Duration(i)/time.Duration(b.p.N)), i >= b.p.N
@@ -145,8 +145,8 @@ func (b *bench) timerRows(ctx context.Context, policy *wire.SLAPolicy) ([]operat
 			clocks, err := json.Marshal(r.clocks)
 			id := uuid.Must(uuid.NewV7())
 			return []any{
-				[16]byte(b.tenant), [16]byte(id), [16]byte(id), next - int64(total-i), r.key, "Where is my order?", "email", r.status,
-				"pending", [16]byte(contact), r.snoozedUntil, r.due, int64(madeVersion), r.created, m.now, r.opened, r.opened,
+				[16]byte(b.tenant), [16]byte(id), [16]byte(id), next - int64(total-i), r.key, "Where is my order?", "email",
+				r.status, "pending", [16]byte(contact), r.snoozedUntil, r.due, int64(madeVersion), r.created, m.now, r.opened, r.opened,
 				clocks, m.timeVersion, r.slaState, r.slaDue,
 			}, err
 		}))

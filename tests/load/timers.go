@@ -144,7 +144,8 @@ func (b *bench) punctual(ctx context.Context, ops []operation, figures *timerFig
 		switch {
 		case !ours && version == madeVersion && len(events) == 0:
 			untouched++
-		case !ours || status != "active" || version != madeVersion+1 || !slices.Equal(events, eventsOf[o.kind]) || !at.Equal(updated):
+		case !ours || status != "active" || version != madeVersion+1 || !slices.Equal(events, eventsOf[o.kind]) ||
+			!at.Equal(updated):
 			wrong++
 			progress("%s: %s in version %d with %v", key, status, version, events)
 		default:
