@@ -200,6 +200,8 @@ func (w *write) saveClocks(ctx context.Context) error {
 	st.with("conversation", `UPDATE conversations SET (clocks, time_version, sla_state, sla_due_at, auto_archive_at, next_due_at, armed_for)
 		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLAState, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`)
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
+	st.with("recency", `UPDATE conversation_recency SET sla_state = `+st.arg(c.SLAState)+`
+		WHERE tenant_id = `+st.arg(c.TenantID)+` AND conversation_id = `+st.arg(c.ID))
 	w.insertClocks(&st)
 	w.insertPoke(&st)
 	var one int

@@ -72,7 +72,7 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 			CASE WHEN i % 350 = 0 THEN 'breached' ELSE 'ok' END, CASE WHEN i % 3 = 0 THEN now() - i * interval '1 minute' END
 		FROM (SELECT id, row_number() OVER (ORDER BY number) AS i FROM contacts WHERE tenant_id = $1) c`,
 		b.tenant.ID, agent.ID, team.ID)
-	b.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, updated_at FROM conversations`)
+	b.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at FROM conversations`)
 	b.exec(`VACUUM ANALYZE contacts, conversations, conversation_recency`)
 	var somebody uuid.UUID
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT id FROM contacts WHERE email LIKE 'c77@%'`).Scan(&somebody))

@@ -50,3 +50,20 @@ func (b *bench) inGenericMode(want, query string, check func(plan string)) {
 	require.NoError(b.t, rows.Err())
 	check(plan.String())
 }
+
+// A message changes these columns and leaves the rest. As long as no index has one of them, PostgreSQL updates the row in
+// place (HOT) and none of the table's indexes gets a new entry; the order of the latest change is another table's.
+func TestNoIndexOfConversationsHasWhatAMessageChanges(t *testing.T) {
+	b := setup(t)
+	rows, err := b.db.QueryContext(t.Context(), `SELECT indexdef FROM pg_indexes WHERE tablename = 'conversations'`)
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	n := 0
+	for ; rows.Next(); n++ {
+		var definition string
+		require.NoError(t, rows.Scan(&definition))
+		require.NotRegexp(t, `\b(updated_at|version|engagement|first_reply_at|last_message_at|waiting_since|clocks)\b`, definition)
+	}
+	require.NoError(t, rows.Err())
+	require.Greater(t, n, 5)
+}

@@ -122,32 +122,27 @@ const (
 	SortSLADue  = "slaDueAt" // of the next tripwire, the soonest first; conversations without one are not in the list
 )
 
-// listOrder is how a list in one order is read: the table it comes through, with the columns that the table repeats.
+// listOrder is how a list in one order is read: the table it comes through, with the columns that the table repeats (alias).
 type listOrder struct {
-	from, alias, behind, by string
-	key                     func(Conversation) time.Time // what the order goes by
+	from, alias, by, after string
+	key                    func(Conversation) time.Time
 }
 
-var orders = map[string]listOrder{
+var listOrders = map[string]listOrder{
 	SortUpdated: {
 		from: ` FROM conversation_recency r JOIN conversations c ON c.tenant_id = r.tenant_id AND c.id = r.conversation_id
 			JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE r.tenant_id = ?`,
-		alias:  "r",
-		behind: ` AND (r.updated_at, r.conversation_id) < (?, ?)`,
-		by:     ` ORDER BY r.updated_at DESC, r.conversation_id DESC`,
-		key:    func(c Conversation) time.Time { return c.UpdatedAt },
+		alias: "r", by: `r.updated_at DESC, r.conversation_id DESC`, after: `(r.updated_at, r.conversation_id) < (?, ?)`,
+		key: func(c Conversation) time.Time { return c.UpdatedAt },
 	},
 	SortCreated: {
-		from: fromConversations, alias: "c",
-		behind: ` AND (c.created_at, c.id) > (?, ?)`,
-		by:     ` ORDER BY c.created_at, c.id`,
-		key:    func(c Conversation) time.Time { return c.CreatedAt },
+		from: fromConversations, alias: "c", by: `c.created_at, c.id`, after: `(c.created_at, c.id) > (?, ?)`,
+		key: func(c Conversation) time.Time { return c.CreatedAt },
 	},
 	SortSLADue: {
-		from: fromConversations + ` AND c.sla_due_at IS NOT NULL`, alias: "c",
-		behind: ` AND (c.sla_due_at, c.id) > (?, ?)`,
-		by:     ` ORDER BY c.sla_due_at, c.id`,
-		key:    func(c Conversation) time.Time { return *c.SLADueAt },
+		from:  fromConversations + ` AND c.sla_due_at IS NOT NULL`,
+		alias: "c", by: `c.sla_due_at, c.id`, after: `(c.sla_due_at, c.id) > (?, ?)`,
+		key: func(c Conversation) time.Time { return *c.SLADueAt },
 	},
 }
 
@@ -161,7 +156,7 @@ func (s *Store) Conversations(
 	page Page,
 ) ([]Conversation, string, error) {
 	sort := orDefault(f.Sort, SortUpdated)
-	order, known := orders[sort]
+	order, known := listOrders[sort]
 	if !known {
 		return nil, "", problem.Fields(problem.Field{
 			Field: "sort", Code: "invalid",
@@ -174,11 +169,11 @@ func (s *Store) Conversations(
 	}
 	where, args := f.conditions(tenantID, order.alias)
 	if at != nil {
-		where += order.behind
+		where += ` AND ` + order.after
 		args = append(args, at.Time, at.ID)
 	}
 	var rows []conversationRow
-	err = s.db.WithContext(ctx).Raw(conversationColumns+order.from+where+order.by+` LIMIT ?`,
+	err = s.db.WithContext(ctx).Raw(conversationColumns+order.from+where+` ORDER BY `+order.by+` LIMIT ?`,
 		append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", translate(err)
@@ -222,8 +217,8 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID, alias string) (string
 		text(alias+".status", f.Status)
 	}
 	switch sla.State(f.SLAState) {
-	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversations_late
-		add("c.sla_state = '" + f.SLAState + "'")
+	case sla.AtRisk, sla.Urgent, sla.Breached: // as a constant, for conversation_recency_sla
+		add(alias + ".sla_state = '" + f.SLAState + "'")
 	default:
 		text("c.sla_state", f.SLAState)
 	}

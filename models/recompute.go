@@ -184,6 +184,8 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string
 	st.with("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.version, sla_state = m.state,
 			sla_due_at = m.due, auto_archive_at = m.archive, next_due_at = m.next
 		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.poked`)
+	st.with("recency", `UPDATE conversation_recency r SET sla_state = m.state
+		FROM moved m WHERE r.tenant_id = `+tenant+` AND r.conversation_id = m.id AND r.sla_state IS DISTINCT FROM m.state`)
 	st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
 		SELECT `+st.list(moved[0].conversation.TenantID, outboxConversation)+`, id, status, `+st.arg(priorityConversation)+`, next_due_at,
 			clock_timestamp(), clock_timestamp() FROM conversation WHERE poked`)

@@ -230,14 +230,15 @@ func (w *write) insertConversation(st *statement) {
 		jsonArg(orEmptyMap(c.Metadata)), c.Version, c.ChainID, c.PreviousConversationID,
 		c.CreatedAt, c.UpdatedAt, c.LastMessageAt, c.NextDueAt, c.OpenedAt, c.WaitingSince, jsonArg(clocksArg(c.Clocks)),
 		c.TimeVersion, c.SLAState, c.SLADueAt)+`)`)
-	st.with("recency", `INSERT INTO conversation_recency (tenant_id, conversation_id, status, assignee_id, team_id, updated_at)
-		VALUES (`+st.list(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, c.UpdatedAt)+`)`)
+	st.with("recency", `INSERT INTO conversation_recency (tenant_id, conversation_id, status, assignee_id, team_id, sla_state,
+			updated_at)
+		VALUES (`+st.list(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, c.SLAState, c.UpdatedAt)+`)`)
 }
 
 func (w *write) updateConversation(st *statement) {
 	c := &w.conversation
-	st.with("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, updated_at)
-		= (`+st.list(string(c.Status), c.AssigneeID, c.TeamID, c.UpdatedAt)+`)
+	st.with("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, sla_state, updated_at)
+		= (`+st.list(string(c.Status), c.AssigneeID, c.TeamID, c.SLAState, c.UpdatedAt)+`)
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND conversation_id = `+st.arg(c.ID))
 	st.with("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
 			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at,

@@ -188,6 +188,16 @@ func ticked(status string, due time.Duration, signal moment) step {
 	}}
 }
 
+// thenDocks makes the step's signal so many actions of docks.
+func (s step) thenDocks(n int) step {
+	s.docks = n
+	return s
+}
+
+func acted(state string) step {
+	return step{answer: func(time.Time) (any, error) { return durable.DockActionResult{State: state}, nil }}
+}
+
 // clocked is a tick of a conversation with SLA clocks.
 func clocked(status, state string, due time.Duration, signal moment) step {
 	return step{signal: signal, answer: func(now time.Time) (any, error) {
@@ -199,16 +209,6 @@ func walked(visited int, left int64, signal moment) step {
 	return step{signal: signal, answer: func(time.Time) (any, error) {
 		return durable.RecomputeResult{Visited: visited, Left: left}, nil
 	}}
-}
-
-// thenDocks makes the step's signal so many actions of docks.
-func (s step) thenDocks(n int) step {
-	s.docks = n
-	return s
-}
-
-func acted(state string) step {
-	return step{answer: func(time.Time) (any, error) { return durable.DockActionResult{State: state}, nil }}
 }
 
 func retried(owed int, due time.Duration, signal moment) step {
@@ -296,14 +296,6 @@ func scenarios() []recording {
 		conversation("reopened-while-it-ends", 0, events{signalled: 3, refused: 1, completed: 1},
 			ticked("done", 0, during), ticked("active", 0, after), ticked("done", 0, never), ticked("done", 0, never)),
 
-		// Tripwires, a reply that puts them off, done; then it archives itself.
-		conversation("tripwires-and-archive", 0, events{local: 5, set: 3, fired: 3, completed: 1},
-			clocked("active", "ok", time.Second, never), clocked("active", "at_risk", time.Second, never),
-			clocked("active", "urgent", 0, after), clocked("done", "urgent", time.Second, never),
-			clocked("archived", "urgent", 0, never)),
-		// Its policy is gone, and with it the search attribute.
-		conversation("clocks-end", 0, events{local: 2, attribute: 2, completed: 1},
-			clocked("active", "breached", 0, after), clocked("archived", "", 0, never)),
 		conversation("dock-actions", 0, events{local: 5, signalled: 4, completed: 1},
 			ticked("active", 0, during).thenDocks(2), acted("applied"), acted("rejected"),
 			ticked("active", 0, after), ticked("done", 0, never)),
@@ -312,6 +304,14 @@ func scenarios() []recording {
 			ticked("done", 0, after).thenDocks(1), acted("applied"), ticked("done", 0, never)),
 		conversation("dock-action-database-away", 0, events{local: 3, scheduled: 1, completed: 1},
 			ticked("snoozed", time.Hour, after).thenDocks(1), away(), away(), away(), acted("applied"), ticked("done", 0, never)),
+		// Tripwires, a reply that puts them off, done; then it archives itself.
+		conversation("tripwires-and-archive", 0, events{local: 5, set: 3, fired: 3, completed: 1},
+			clocked("active", "ok", time.Second, never), clocked("active", "at_risk", time.Second, never),
+			clocked("active", "urgent", 0, after), clocked("done", "urgent", time.Second, never),
+			clocked("archived", "urgent", 0, never)),
+		// Its policy is gone, and with it the search attribute.
+		conversation("clocks-end", 0, events{local: 2, attribute: 2, completed: 1},
+			clocked("active", "breached", 0, after), clocked("archived", "", 0, never)),
 
 		retry("fails-then-delivered", 0, events{scheduled: 2, set: 1, fired: 1, completed: 1},
 			retried(1, time.Second, never), retried(0, 0, never)),

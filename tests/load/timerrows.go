@@ -153,8 +153,8 @@ func (b *bench) timerRows(ctx context.Context, policy *wire.SLAPolicy) ([]operat
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at)
-			SELECT tenant_id, id, status, updated_at FROM conversations WHERE tenant_id = $1`, b.tenant)
+		_, err = tx.Exec(ctx, `INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at, sla_state)
+			SELECT tenant_id, id, status, updated_at, sla_state FROM conversations WHERE tenant_id = $1`, b.tenant)
 		if err != nil {
 			return err
 		}

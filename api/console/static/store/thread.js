@@ -27,6 +27,12 @@ const SAID = new Set(['message_received', 'message_sent', 'note_added']);
 
 const PAGE = 200;
 
+/** @param {string} a @param {string} b */
+const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The beginning comes before the message that began it, at the same time. @param {{entry?: TimelineEntry}} item */
+const first = (item) => Number(item.entry?.kind === 'created');
+
 /** A list of the API that grows at its end. @param {string} path */
 function tail(path) {
   /** @type {Map<string, any>} */
@@ -99,7 +105,9 @@ export function openThread(id) {
     queueMicrotask(load);
   });
   const stopHearing = onLive((event) => {
-    if (event.type === 'resync' || (event.type === 'note' && event.id === id)) load();
+    // A note is heard of as a conversation in which nothing else happened; one of our own tabs says it first.
+    const note = event.type === 'note' || (event.type === 'conversation' && !event.events?.length);
+    if (event.type === 'resync' || (note && event.id === id)) load();
   });
   const refocused = () => document.visibilityState === 'visible' && load();
   document.addEventListener('visibilitychange', refocused);
@@ -125,7 +133,7 @@ export function openThread(id) {
     items: computed(() => [
       ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m })),
       ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
-    ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.key < b.key ? -1 : 1))),
+    ].sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key))),
     /**
      * Shows the message at once and sends it.
      * @param {'outbound'|'note'} direction @param {string} text @param {boolean} resolve
