@@ -122,7 +122,7 @@ func parse(args []string) (params, error) {
 	f.IntVar(&p.Conversations, "conversations", 200, "conversations that messages go to (messages, drain)")
 	f.IntVar(&p.Pending, "pending", 0, "timers: further conversations, with nothing due for a day")
 	f.Float64Var(&p.SLA, "sla", 0, "timers: share, 0 to 1, of conversations with SLA clocks instead of snoozes, due or pending")
-	f.StringVar(&p.Recompute, "recompute", "", "timers: edit the policy then, so that all is due `earlier` or later; measure the walk")
+	f.StringVar(&p.Recompute, "recompute", "", "timers: then edit the policy, so that all is due `earlier` or later")
 	f.DurationVar(&p.Window, "window", time.Minute, "timers: time over which what is due is spread")
 	f.DurationVar(&p.Lead, "lead", 0, "timers: time to make ready before the first is due (10 s and 1 s for each 100)")
 	f.DurationVar(&p.ReceiverDelay, "receiver-delay", 0, "how long the receiver takes to answer")

@@ -146,8 +146,8 @@ func (b *bench) timerRows(ctx context.Context, policy *wire.SLAPolicy) ([]operat
 			id := uuid.Must(uuid.NewV7())
 			return []any{
 				[16]byte(b.tenant), [16]byte(id), [16]byte(id), next - int64(total-i), r.key, "Where is my order?", "email",
-				r.status, "pending", [16]byte(contact), r.snoozedUntil, r.due, int64(madeVersion), r.created, m.now, r.opened, r.opened,
-				clocks, m.timeVersion, r.slaState, r.slaDue,
+				r.status, "pending", [16]byte(contact), r.snoozedUntil, r.due, int64(madeVersion), r.created, m.now, r.opened,
+				r.opened, clocks, m.timeVersion, r.slaState, r.slaDue,
 			}, err
 		}))
 		if err != nil {
