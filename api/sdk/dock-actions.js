@@ -114,7 +114,7 @@ export class ActionDesk {
     const session = this.host.session();
     if (!session || contextId !== session.contextId) throw staleContext();
     const answer = await inTime(transport.act(session, { requestId, contextId, action, params }), limits.action);
-    notice?.({ type: "action", dock, agent: session.context.agent, action, params });
+    notice?.({ type: "action", id: answer.id, dock, agent: session.context.agent, action, params });
     refresh();
     return answer;
   }
