@@ -87,7 +87,8 @@ function notice(told) {
   const text =
     told.type === "text"
       ? `${told.dock.name}: ${told.text}`
-      : `${told.agent?.name ?? "The agent"}, via ${told.dock.name}: ${told.action} ${JSON.stringify(told.params)}`;
+      : `${told.agent?.name ?? "The agent"}, via ${told.dock.name}: ${told.action} ${JSON.stringify(told.params)}` +
+        (told.type === "pending" ? " waits for the server" : "");
   $("notices").append(make("p", "notice", [text]));
   if ($("notices").childElementCount > 5) $("notices").firstElementChild.remove();
   $("notices").scrollTop = $("notices").scrollHeight;

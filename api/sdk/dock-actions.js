@@ -113,8 +113,10 @@ export class ActionDesk {
     if (dock.confirm?.includes(action)) await this.#confirm(action, params);
     const session = this.host.session();
     if (!session || contextId !== session.contextId) throw staleContext();
-    const answer = await inTime(transport.act(session, { requestId, contextId, action, params }), limits.action);
-    notice?.({ type: "action", id: answer.id, dock, agent: session.context.agent, action, params });
+    const done = { dock, agent: session.context.agent, action, params };
+    const pending = () => notice?.({ type: "pending", ...done });
+    const answer = await inTime(transport.act(session, { requestId, contextId, action, params }, pending), limits.action);
+    notice?.({ type: "action", id: answer.id, ...done });
     refresh();
     return answer;
   }

@@ -50,7 +50,9 @@ const limits = {
  * @property {Partial<typeof frameTexts>} [texts]  what this script says by itself
  */
 /** @typedef {{dock: Dock, action: string, params: Record<string, unknown>, context: any, signal: AbortSignal}} Question */
-/** @typedef {{type: "action", id?: string, dock: Dock, agent: any, action: string, params: Record<string, unknown>}
+/**
+ * An action was carried out, or is pending: the server has taken it and will carry it out later. Or the dock says something.
+ * @typedef {{type: "action" | "pending", id?: string, dock: Dock, agent: any, action: string, params: Record<string, unknown>}
  *   | {type: "text", dock: Dock, text: string}} Notice */
 /** @typedef {{name: "closed" | "loading" | "open" | "quiet" | "failed", reason?: string}} State */
 /** @typedef {{direction: "in" | "out", verdict: "accepted" | "refused" | "ignored" | "sent", reason?: string,

@@ -33,7 +33,8 @@ import { DockError, isObject } from "./dock-messages.js";
  *   The agent has moved on: a new contextId; the old one is stale.
  * @property {(session: DockSession) => Promise<DockSession>} getContext
  *   Fresh data and a token with at least 4 minutes to live; the same contextId.
- * @property {(session: DockSession, action: DockAction) => Promise<{id?: string, conversation?: any}>} act
+ * @property {(session: DockSession, action: DockAction, pending?: () => void) => Promise<{id?: string, conversation?: any}>} act
+ *   Calls pending, once, if the server has taken the action and will carry it out later.
  * @property {(session: DockSession) => Promise<void>} close
  */
 
@@ -103,13 +104,14 @@ export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(glob
     async getContext(session) {
       return { ...session, ...(await call("GET", path(session, "/context"), tokenOf(session))).answer };
     },
-    async act(session, action) {
+    async act(session, action, pending) {
       const post = () => call("POST", path(session, "/actions"), tokenOf(session), action);
       // Repeating is safe: the same requestId gets the first result.
       let { answer } = await post().catch((error) => {
         if (error.code !== "UNAVAILABLE") throw error;
         return post();
       });
+      if (answer.status === "pending") pending?.();
       const until = Date.now() + decisionTime;
       while (answer.status === "pending") {
         if (Date.now() > until) {

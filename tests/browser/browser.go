@@ -72,13 +72,33 @@ func Open(t testing.TB) *Tab {
 	t.Helper()
 	browser, err := chromium()
 	require.NoError(t, err)
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	return open(t, browser, chromedp.WithNewBrowserContext())
+}
+
+func open(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *Tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
 	tab := &Tab{t: t, ctx: ctx}
 	require.NoError(t, chromedp.Do(ctx))
 	go tab.listen(chromedp.Console(ctx))
 	tab.Size(1280, 720)
+	// Of several tabs each behaves as if the user looked at it.
+	_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	require.NoError(t, err)
 	return tab
+}
+
+// Beside opens another tab of the same browser: with the same cookies and storage.
+func (tab *Tab) Beside() *Tab {
+	tab.t.Helper()
+	return open(tab.t, tab.ctx)
+}
+
+// Close closes the tab before the test ends.
+func (tab *Tab) Close() {
+	tab.t.Helper()
+	require.NoError(tab.t, chromedp.Cancel(tab.ctx))
 }
 
 // listen collects what the page's own code and policy got wrong, until the tab is closed.
@@ -134,6 +154,13 @@ func (tab *Tab) Scheme(scheme string) {
 	_, err := chromedp.Call(tab.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
+	require.NoError(tab.t, err)
+}
+
+// Zone sets the user's time zone, by its name in the IANA database.
+func (tab *Tab) Zone(name string) {
+	tab.t.Helper()
+	_, err := chromedp.Call(tab.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
 	require.NoError(tab.t, err)
 }
 

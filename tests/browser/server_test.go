@@ -1,9 +1,7 @@
 package browser_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"testing"
@@ -72,18 +70,7 @@ func (d *desk) conversation(name string) wire.Conversation {
 // call makes a request with the tenant's key.
 func (d *desk) call(method, path string, body any) (int, []byte) {
 	d.t.Helper()
-	text, err := json.Marshal(body)
-	require.NoError(d.t, err)
-	request, err := http.NewRequestWithContext(d.t.Context(), method, d.URL+path, bytes.NewReader(text))
-	require.NoError(d.t, err)
-	request.Header.Set("Authorization", "Bearer "+d.Key)
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(d.t, err)
-	defer func() { _ = answer.Body.Close() }()
-	got, err := io.ReadAll(answer.Body)
-	require.NoError(d.t, err)
-	return answer.StatusCode, got
+	return call(d.t, d.Stack, method, path, body)
 }
 
 // openSession is the agent UI's own back end.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
@@ -98,6 +99,16 @@ func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 	return store
 }
 
+// Exec runs a statement on the stack's database, for what would take too long, or cannot be done, in the product's own way.
+func (s *Stack) Exec(statement string, args ...any) {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), s.databaseURL)
+	require.NoError(s.t, err)
+	defer func() { _ = conn.Close(s.t.Context()) }()
+	_, err = conn.Exec(s.t.Context(), statement, args...)
+	require.NoError(s.t, err)
+}
+
 // connect makes a namespace of the stack's own: the ids of dispatch workflows are the same in all.
 func (s *Stack) connect() {
 	s.t.Helper()
@@ -120,7 +131,7 @@ func (s *Stack) serve() {
 	s.t.Helper()
 	post := sender.New(sender.Config{Policy: Loopback})
 	s.t.Cleanup(post.Close)
-	server, err := api.New(api.Config{PublicURL: "http://localhost", Version: "test"},
+	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
 		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard})
 	require.NoError(s.t, err)
 	listener := httptest.NewServer(server.Handler())

@@ -1,6 +1,7 @@
 /**
  * Keyboard shortcuts. A view says which keys it knows while it is shown; a key pressed in a field, or with a modifier,
- * belongs to the field or the browser. While a dialog is open only its own keys count.
+ * belongs to the field or the browser, and so does one that the focused element is used with. While a dialog is open only its
+ * own keys count.
  */
 import { useEffect, useRef } from './html.js';
 
@@ -21,9 +22,21 @@ function typing(target) {
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
+/**
+ * Whether a key is what the focused element is used with: Enter presses a button, arrows scroll. Rows of a list are gone
+ * through by keys, so theirs are the list's.
+ * @param {KeyboardEvent} event
+ */
+function taken({ target, key }) {
+  if (!(target instanceof Element)) return false;
+  if (key === 'Enter') return !!target.closest('a[href]:not(.row), button, summary');
+  return key.startsWith('Arrow') && !!target.closest('[tabindex="0"]');
+}
+
 document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.isComposing || event.metaKey || event.ctrlKey || event.altKey) return;
   if (typing(event.target) && event.key !== 'Escape') return;
+  if (taken(event)) return;
   const pair = Date.now() - firstAt < PAIR ? `${first} ${event.key}` : '';
   first = event.key;
   firstAt = Date.now();

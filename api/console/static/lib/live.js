@@ -78,8 +78,9 @@ function connection(connected) {
  */
 async function lead(stop) {
   leading = true;
+  const follows = live.peek(); // on a tab that has closed: what happened since then nobody has heard
   for (let failures = 0; !stop.aborted; failures++) {
-    const opened = await connect(stop, failures > 0);
+    const opened = await connect(stop, follows || failures > 0);
     connection(false);
     if (stop.aborted) break;
     if (opened) failures = 0;
@@ -90,7 +91,7 @@ async function lead(stop) {
 
 /**
  * @param {AbortSignal} stop
- * @param {boolean} again it is not the first connection
+ * @param {boolean} again it is not the browser's first connection
  * @returns {Promise<boolean>} whether it had been open
  */
 function connect(stop, again) {

@@ -54,6 +54,10 @@ const who = (id, name) => (id && id === me.peek()?.id ? 'You' : name ?? 'Somebod
 /** What the host of a dock tells (`/sdk/dock-host.js`). @param {any} notice */
 export function announce(notice) {
   if (notice.type === 'text') return notify({ title: notice.dock.name, text: notice.text, stays: 8000 });
+  if (notice.type === 'pending') {
+    return notify({ tone: 'info', title: notice.dock.name, stays: 8000,
+      text: `What it asked for waits for the server: ${words(notice.action, notice.params ?? {}).todo}` });
+  }
   const text = `${who(notice.agent?.id, notice.agent?.name)} ${words(notice.action, notice.params ?? {}).done}.`;
   // The same key: it says more than what the server may have told before.
   first(notice.id);

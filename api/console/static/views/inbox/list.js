@@ -124,7 +124,7 @@ function Row({ id, open, at }) {
   const unread = isUnread(c);
   return html`<a class=${cx('row', open && 'open', at && 'at', unread && 'unread')}
     href=${to('inbox', id, filterQuery())}
-    aria-current=${open ? 'true' : undefined}>
+    aria-current=${open ? 'true' : undefined} onFocus=${() => { cursor.value = id; }}>
     <span class="row-top">
       ${unread && html`<span class="dot" title="Unread"><span class="hidden">Unread</span></span>`}
       <span class="row-name">${c.contact.name ?? c.contact.email ?? c.contact.phone ?? 'Somebody'}</span>
