@@ -79,7 +79,8 @@ func TestNoIndexOfConversationsHasWhatAMessageChanges(t *testing.T) {
 	for ; rows.Next(); n++ {
 		var definition string
 		require.NoError(t, rows.Scan(&definition))
-		require.NotRegexp(t, `\b(updated_at|version|engagement|first_reply_at|last_message_at|waiting_since|clocks)\b`, definition)
+		require.NotRegexp(t, `\b(updated_at|version|engagement|first_reply_at|last_message_at|waiting_since|clocks)\b`,
+			definition)
 	}
 	require.NoError(t, rows.Err())
 	require.Greater(t, n, 5)

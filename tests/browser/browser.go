@@ -72,17 +72,17 @@ func Open(t testing.TB) *Tab {
 	t.Helper()
 	browser, err := chromium()
 	require.NoError(t, err)
-	return open(t, browser, chromedp.WithNewBrowserContext())
+	return open(browser, t, chromedp.WithNewBrowserContext())
 }
 
-func open(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *Tab {
+func open(parent context.Context, t testing.TB, options ...chromedp.ContextOption) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
 	tab := &Tab{t: t, ctx: ctx}
 	require.NoError(t, chromedp.Do(ctx))
 	go tab.listen(chromedp.Console(ctx))
-	tab.Size(1280, 720)
+	tab.Size(1280, 720) //nolint:contextcheck // it is the tab's own
 	// Of several tabs each behaves as if the user looked at it.
 	_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func open(t testing.TB, parent context.Context, options ...chromedp.ContextOptio
 // Beside opens another tab of the same browser: with the same cookies and storage.
 func (tab *Tab) Beside() *Tab {
 	tab.t.Helper()
-	return open(tab.t, tab.ctx)
+	return open(tab.ctx, tab.t)
 }
 
 // Close closes the tab before the test ends.
