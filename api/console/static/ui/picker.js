@@ -43,7 +43,8 @@ export function Picker(props) {
   };
   return html`<div class="picker">
     <button ref=${button} type="button" class=${props.class ?? 'quiet'} aria-haspopup="listbox" aria-expanded=${open}
-      aria-label=${label} title=${label} disabled=${disabled} onClick=${() => setOpen(!open)}>${children}</button>
+      title=${label} disabled=${disabled} onClick=${() => setOpen(!open)}>
+      <span class="hidden">${label} </span>${children}</button>
     ${open && html`<${Options} ...${props} align=${align} foot=${foot}
       close=${(/** @type {boolean} */ f) => setOpen(false, f)} />`}
   </div>`;

@@ -89,7 +89,7 @@ function Chip({ label, name, value, choices }) {
   const all = [{ value: '', label: 'Any' }, ...choices].map((c) => ({ ...c, chosen: c.value === value }));
   return html`<${Picker} label=${label} class=${`chip ${value ? 'on' : ''}`} choices=${all}
     onChoose=${(/** @type {string} */ v) => choose({ [name]: v })}>
-    ${value ? chosen?.label ?? value : label}<${Icon} name="down" />
+    ${value ? chosen?.label ?? value : html`<span aria-hidden="true">${label}</span>`}<${Icon} name="down" />
   <//>`;
 }
 

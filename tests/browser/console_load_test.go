@@ -1,0 +1,100 @@
+package browser_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/tests/browser"
+)
+
+// many is as many conversations as an agent may have open in a big tenant.
+const many = 10_000
+
+// fill makes them in bulk, one contact each.
+func (c *console) fill() {
+	c.t.Helper()
+	c.Exec(`INSERT INTO contacts (tenant_id, id, name, email, created_at, updated_at)
+		SELECT $1, gen_random_uuid(), 'Customer ' || i, 'c' || i || '@customers.example', now(), now()
+		FROM generate_series(1, $2::int) i`, c.Tenant.ID, many)
+	c.Exec(`INSERT INTO conversations (tenant_id, id, chain_id, number, subject, channel, status, engagement, contact_id, version,
+			created_at, updated_at, last_message_at)
+		SELECT $1, id, id, 1000000 + i, 'Order ' || i, 'email', 'active', 'pending', contact, 1, at, at, at
+		FROM (SELECT gen_random_uuid() AS id, c.id AS contact, row_number() OVER () AS i,
+			now() - row_number() OVER () * interval '1 minute' AS at FROM contacts c WHERE tenant_id = $1) t`, c.Tenant.ID)
+	c.Exec(`INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at)
+		SELECT tenant_id, id, status, updated_at FROM conversations WHERE tenant_id = $1`, c.Tenant.ID)
+}
+
+// A list of ten thousand is read a page at a time, and never has more than a screen of rows in the page.
+func TestAListOfTenThousand(t *testing.T) {
+	t.Parallel()
+	c := openConsole(t, models.RoleAgent, (*console).fill)
+	before := len(c.door.Asked("GET /v1/conversations?"))
+	c.visit("/inbox")
+	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
+	require.Len(t, c.door.Asked("GET /v1/conversations?"), before+1, "one page is enough to begin with")
+	t.Logf("first rows after %.0f ms", browser.Get[float64](c.tab, `new Promise((done) => new PerformanceObserver((list) => {
+		done(list.getEntries().filter((e) => e.name.includes("/v1/conversations?")).at(-1).responseEnd)
+	}).observe({ type: "resource", buffered: true }))`))
+
+	// To the end, as a thumb on the scroll bar does it: whatever comes is scrolled over.
+	most := browser.Get[int](c.tab, `(async () => {
+		let most = 0;
+		const box = document.querySelector(".list");
+		for (let still = 0, height = 0; still < 100;) {
+			box.scrollTop = box.scrollHeight;
+			await new Promise((done) => setTimeout(done, 20));
+			most = Math.max(most, document.querySelectorAll(".list li").length);
+			still = box.scrollHeight === height ? still + 1 : 0;
+			height = box.scrollHeight;
+			if (box.scrollHeight > 3000 * 60) break;
+		}
+		return most;
+	})()`)
+	require.Less(t, most, 60, "rows in the page")
+	require.Greater(t, browser.Get[int](c.tab, `document.querySelector(".list").scrollHeight`), 3000*60)
+	require.Less(t, browser.Get[int](c.tab, `document.querySelectorAll("*").length`), 2000)
+}
+
+// An hour of somebody else's work, one change a second, leaves the page as heavy as it was. The changes come the way
+// another tab passes them on.
+func TestAnHourOfLiveUpdatesWeighsNothing(t *testing.T) {
+	t.Parallel()
+	c := openConsole(t, models.RoleAgent, (*console).fill)
+	made := c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "Hello"})
+	c.open(made.ID)
+	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
+	c.work(600) // until everything has been used once
+	begin := c.tab.Footprint()
+	c.work(3600)
+	end := c.tab.Footprint()
+	t.Logf("heap %.1f MB, then %.1f MB; nodes %d, then %d; listeners %d, then %d", begin.Heap/1e6, end.Heap/1e6,
+		begin.Nodes, end.Nodes, begin.Listeners, end.Listeners)
+	require.Less(t, end.Heap-begin.Heap, 2e6, "bytes of heap")
+	require.Less(t, end.Nodes-begin.Nodes, int64(500), "nodes")
+	require.Less(t, end.Listeners-begin.Listeners, int64(100), "listeners")
+	require.Empty(t, c.tab.Complaints())
+}
+
+// work changes conversations of the first page so often: new subjects, tags and versions.
+func (c *console) work(changes int) {
+	c.t.Helper()
+	mark := uuid.NewString()
+	c.tab.Do(`(async () => {
+		const { data } = await (await fetch("/v1/conversations?status=active&sort=-updatedAt&limit=100")).json();
+		const others = new BroadcastChannel("atender.console");
+		for (let i = 0; i < %d; i++) {
+			const c = data[i %% data.length];
+			const tick = (window.tick = (window.tick ?? Date.now()) + 1); // each is later than the one before
+			const at = new Date(tick).toISOString();
+			Object.assign(c, { subject: %q + i, tags: ["t" + (i %% 7)], version: tick, updatedAt: at, lastMessageAt: at });
+			others.postMessage({ type: "copy", conversation: c });
+			if (i %% 20 === 19) await new Promise((done) => setTimeout(done));
+		}
+		others.close();
+	})()`, changes, mark)
+	c.tab.Until(`document.querySelector(".row-subject").textContent === %q + (%d - 1)`, mark, changes)
+}
