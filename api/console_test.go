@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
@@ -92,6 +93,17 @@ func (s liveStream) ends() {
 	}
 }
 
+// watched tells whether a console has said of late that it is open.
+func (h *harness) watched() (is bool) {
+	h.t.Helper()
+	conn, err := pgx.Connect(h.t.Context(), h.url)
+	require.NoError(h.t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	const query = `SELECT EXISTS (SELECT FROM sessions WHERE watching_at > now() - interval '1 minute')`
+	require.NoError(h.t, conn.QueryRow(h.t.Context(), query).Scan(&is))
+	return is
+}
+
 func TestAConsoleIsToldWhatHappensUntilItsSessionEnds(t *testing.T) {
 	h := newHarness(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -101,8 +113,10 @@ func TestAConsoleIsToldWhatHappensUntilItsSessionEnds(t *testing.T) {
 	defer server.Close()
 	b := h.newBrowser(models.RoleReader)
 
+	h.exec(`UPDATE sessions SET watching_at = NULL`)
 	s := b.openStream(t, server, "")
 	s.next("ready")
+	require.True(t, h.watched(), "its agent is online")
 	id := h.call("POST", "/v1/conversations/outbound", least("1")).want(201).string("id")
 	told := s.next("conversation")
 	require.Equal(t, id, told["id"])

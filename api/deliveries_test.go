@@ -116,3 +116,19 @@ func TestWebhookTestNeedsASender(t *testing.T) {
 	h.call("POST", fillIn("/v1/webhooks/:id/test"), nil).refused(404, "NOT_FOUND")
 	h.call("POST", h.subscribe()+"/test", nil).refused(503, "UNAVAILABLE")
 }
+
+func TestWhoMayDeliverOnceMore(t *testing.T) {
+	h := newHarness(t)
+	hook := h.subscribe()
+	h.call("POST", "/v1/conversations/outbound", h.creation("1")).want(201)
+	h.attempt(models.DeliveryFailed)
+	failed := h.call("GET", hook+"/deliveries?status=failed", nil).want(200).list()
+	path := func(i int) string { return hook + "/deliveries/" + failed[i]["id"].(string) + "/redeliver" }
+
+	h.newBrowser(models.RoleAgent).call("POST", path(0), nil).refused(403, "SCOPE_MISSING")
+	h.call("POST", path(0), nil, "Authorization", "Bearer "+h.newKey(h.live, "webhooks:read")).refused(403, "SCOPE_MISSING")
+	lead := h.newBrowser(models.RoleLead)
+	lead.call("POST", path(0), nil).want(202)
+	lead.call("POST", hook+"/replay", object{"since": "2026-01-01T00:00:00Z"}).refused(403, "SCOPE_MISSING")
+	h.call("POST", path(1), nil, "Authorization", "Bearer "+h.newKey(h.live, "webhooks:write")).want(202)
+}

@@ -72,10 +72,10 @@ func (e errorResponder) respond(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
-	switch {
-	case p.Kind == problem.Unauthorized: // RFC 9110, section 11.6.1
+	switch p.Kind {
+	case problem.Unauthorized: // RFC 9110, section 11.6.1
 		c.Header("WWW-Authenticate", `Bearer realm="atender"`)
-	case p.Kind == problem.Unavailable, p.Kind == problem.Limited:
+	case problem.Unavailable, problem.Limited:
 		// Other limits than those of time have no Retry-After: waiting does not help.
 		seconds, known := p.Details["retryAfter"].(int)
 		if !known && (p.Kind == problem.Unavailable || p.Code == codeRateLimited) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,7 +18,8 @@ const (
 	eventsPath = console.Path + "/events"
 	// heartbeat is how often a stream says that it is there: proxies close what is silent.
 	heartbeat = 15 * time.Second
-	// beatsPerCheck is after how many of them the session is looked up; its end by somebody's doing is told at once.
+	// beatsPerCheck is after how many of them the session is looked up, and its agent noted as online
+	// (models.WatchingFor); its end by somebody's doing is told at once.
 	beatsPerCheck = 4
 	// streamPatience is how long one write may take before the browser counts as gone.
 	streamPatience = 10 * time.Second
@@ -49,11 +51,15 @@ func (p pages) events(c *gin.Context) {
 		return
 	}
 	defer live.Close()
+	if _, err := store.WatchSession(ctx, who); err != nil {
+		p.e.respond(c, err)
+		return
+	}
 	s := newStream(c.Writer)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for beats := 1; err == nil; {
-		check := false
+		var check func(context.Context, models.Principal) (bool, error)
 		select {
 		case <-ctx.Done():
 			return
@@ -65,14 +71,16 @@ func (p pages) events(c *gin.Context) {
 			}
 			err = s.send(batch)
 		case <-changed:
-			check = true
+			check = store.SessionLives
 		case <-beat.C:
 			beats++
-			check = beats%beatsPerCheck == 0
+			if beats%beatsPerCheck == 0 {
+				check = store.WatchSession
+			}
 			err = s.write(":\n\n")
 		}
-		if check {
-			if lives, failed := store.SessionLives(ctx, who); failed == nil && !lives {
+		if check != nil {
+			if lives, failed := check(ctx, who); failed == nil && !lives {
 				return
 			}
 		}

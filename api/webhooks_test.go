@@ -132,7 +132,8 @@ func TestWebhookLimitsOfTheTenant(t *testing.T) {
 // fillIn gives a route's parameters values of their kind that nothing has.
 func fillIn(path string) string {
 	const id = "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
-	return strings.NewReplacer(":id", id, ":deliveryId", id, ":replayId", id, ":agentId", id, ":channel", "email", ":name", "x").Replace(path)
+	return strings.NewReplacer(":id", id, ":deliveryId", id, ":replayId", id, ":agentId", id, ":channel", "email",
+		":name", "x").Replace(path)
 }
 
 func TestScopes(t *testing.T) {

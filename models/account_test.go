@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
@@ -129,6 +130,44 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 	depth, _, err := b.OutboxDepth(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 3, depth)
+}
+
+// One call pokes a workflow for all rows that ask for it, so a claim takes them along; but for actions of docks, which are
+// told of one by one, and rows that another relay has.
+func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
+	b := setup(t)
+	late, other := ident.New(), ident.New()
+	for _, row := range []struct {
+		target uuid.UUID
+		kind   string
+		due    time.Duration
+	}{ // their ids are 1 to 6
+		{late, "conversation", -time.Minute},
+		{other, "conversation", -30 * time.Second},
+		{late, "conversation", time.Hour},
+		{late, "dock_action", 0},
+		{late, "conversation", 2 * time.Hour},
+		{late, "conversation", -time.Hour},
+	} {
+		priority := 2
+		if row.kind == "dock_action" {
+			priority = 3 // so that it is not first by itself
+		}
+		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
+			VALUES ($1, $2, $3, $4, $5, now(), now())`, b.tenant.ID, row.kind, row.target, priority, time.Now().Add(row.due))
+	}
+	b.exec(`UPDATE outbox SET available_at = now() + interval '30 seconds' WHERE id = 6`) // another relay's
+	ids := func(which models.Urgency, limit int) (ids []int64) {
+		rows, err := b.ClaimOutbox(t.Context(), which, limit)
+		require.NoError(t, err)
+		for _, row := range rows {
+			ids = append(ids, row.ID)
+		}
+		return ids
+	}
+	require.ElementsMatch(t, []int64{1, 3, 5}, ids(models.Urgent, 1))
+	require.ElementsMatch(t, []int64{2, 4}, ids(models.Urgent, 10))
+	require.Empty(t, ids(models.Calm, 10))
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -22,7 +22,9 @@ import (
 // order says, with one event and one delivery for each tripwire.
 func TestRacingReplyResolveSnoozeAndTimers(t *testing.T) {
 	targets := hours(1, 2, 3)
-	b := slaSetup(t, map[sla.Metric]sla.Targets{sla.FirstReply: targets, sla.AllMessages: targets, sla.Resolution: hours(4, 8, 12)})
+	b := slaSetup(t, map[sla.Metric]sla.Targets{
+		sla.FirstReply: targets, sla.AllMessages: targets, sla.Resolution: hours(4, 8, 12),
+	})
 	b.step = time.Millisecond // no two changes at the same time: the timeline's order is that of time
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -72,7 +74,8 @@ func (b *slaBench) disturb(rng *rand.Rand, id uuid.UUID) {
 	case 4:
 		_, err = b.Change(ctx, tenant, id, b.actor, models.Reopen{})
 	case 5:
-		_, err = b.Change(ctx, tenant, id, b.actor, models.Snooze{Until: b.now().Add(time.Duration(1+rng.IntN(50)) * time.Minute)})
+		until := b.now().Add(time.Duration(1+rng.IntN(50)) * time.Minute)
+		_, err = b.Change(ctx, tenant, id, b.actor, models.Snooze{Until: until})
 	default:
 		_, err = b.Tick(ctx, tenant, id)
 	}

@@ -115,7 +115,8 @@ func (b *slaBench) told(zone *time.Location) []string {
 			CrossedAt time.Time
 		}
 		require.NoError(b.t, json.Unmarshal(b.decode(e).Data["sla"], &x))
-		told = append(told, x.State+" "+x.DueAt.In(zone).Format("01-02 15:04:05")+" "+x.CrossedAt.In(zone).Format("01-02 15:04:05"))
+		const layout = "01-02 15:04:05"
+		told = append(told, x.State+" "+x.DueAt.In(zone).Format(layout)+" "+x.CrossedAt.In(zone).Format(layout))
 	}
 	return told
 }
@@ -135,7 +136,8 @@ func TestTripwiresInOpeningHours(t *testing.T) {
 	}
 	a := calendar.Rule{Zone: "Europe/Copenhagen", Weekly: week(calendar.Slot{From: "09:00", To: "17:00"})}
 	split := calendar.Rule{
-		Zone: "Europe/Copenhagen", Weekly: week(calendar.Slot{From: "09:00", To: "12:00"}, calendar.Slot{From: "13:00", To: "17:00"}),
+		Zone:   "Europe/Copenhagen",
+		Weekly: week(calendar.Slot{From: "09:00", To: "12:00"}, calendar.Slot{From: "13:00", To: "17:00"}),
 	}
 	closed := a
 	closed.Overrides = []calendar.Override{{Date: "2026-05-05", Name: "Liberation Day"}}
@@ -144,12 +146,12 @@ func TestTripwiresInOpeningHours(t *testing.T) {
 		created string
 		due     [3]string
 	}{
-		"1 always open":               {nil, "2026-05-04 10:00", [3]string{"05-04 11:00:00", "05-04 14:00:00", "05-04 18:00:00"}},
-		"2 clocks go forward":         {&a, "2026-03-27 16:30", [3]string{"03-30 09:30:00", "03-30 12:30:00", "03-30 16:30:00"}},
-		"3 clocks go back":            {&a, "2026-10-23 16:30", [3]string{"10-26 09:30:00", "10-26 12:30:00", "10-26 16:30:00"}},
-		"4 a lunch break":             {&split, "2026-05-05 11:30", [3]string{"05-05 13:30:00", "05-05 16:30:00", "05-06 13:30:00"}},
-		"5 a closed day":              {&closed, "2026-05-04 16:00", [3]string{"05-04 17:00:00", "05-06 12:00:00", "05-06 16:00:00"}},
-		"6 created on the week's end": {&a, "2026-05-09 12:00", [3]string{"05-11 10:00:00", "05-11 13:00:00", "05-11 17:00:00"}},
+		"1 always open":       {nil, "2026-05-04 10:00", [3]string{"05-04 11:00:00", "05-04 14:00:00", "05-04 18:00:00"}},
+		"2 clocks go forward": {&a, "2026-03-27 16:30", [3]string{"03-30 09:30:00", "03-30 12:30:00", "03-30 16:30:00"}},
+		"3 clocks go back":    {&a, "2026-10-23 16:30", [3]string{"10-26 09:30:00", "10-26 12:30:00", "10-26 16:30:00"}},
+		"4 a lunch break":     {&split, "2026-05-05 11:30", [3]string{"05-05 13:30:00", "05-05 16:30:00", "05-06 13:30:00"}},
+		"5 a closed day":      {&closed, "2026-05-04 16:00", [3]string{"05-04 17:00:00", "05-06 12:00:00", "05-06 16:00:00"}},
+		"6 on a Saturday":     {&a, "2026-05-09 12:00", [3]string{"05-11 10:00:00", "05-11 13:00:00", "05-11 17:00:00"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := slaSetup(t, nil)
@@ -237,7 +239,8 @@ func TestMovingToAStricterTeam(t *testing.T) {
 	b := slaSetup(t, firstReplyOnly)
 	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Express"})
 	require.NoError(t, err)
-	b.assignPolicy(b.newPolicy("Express", map[sla.Metric]sla.Targets{sla.FirstReply: {Normal: 600, High: 1200, Urgent: 1800}}).ID, &team.ID)
+	express := b.newPolicy("Express", map[sla.Metric]sla.Targets{sla.FirstReply: {Normal: 600, High: 1200, Urgent: 1800}})
+	b.assignPolicy(express.ID, &team.ID)
 	c := b.conversation("a")
 	b.pass(2 * time.Hour)
 	moved := b.change(c.ID, models.Assign{TeamID: models.Some(team.ID)})
@@ -364,7 +367,7 @@ func TestListsBySLA(t *testing.T) {
 	require.Equal(t, []uuid.UUID{ids[5]}, list(models.ConversationFilter{SLAState: "ok"}, 200))
 	next.SLAState = "at_risk"
 	require.Equal(t, ids[:4], list(next, 2))
-	require.ElementsMatch(t, ids[:5], list(models.ConversationFilter{SLAState: "at_risk"}, 2), "also the one that was answered late")
+	require.ElementsMatch(t, ids[:5], list(models.ConversationFilter{SLAState: "at_risk"}, 2), "also what was answered late")
 	require.Empty(t, list(models.ConversationFilter{SLAState: "breached"}, 2))
 	_, cursor, err := b.Conversations(t.Context(), b.tenant.ID, next, models.Page{Limit: 1})
 	require.NoError(t, err)
@@ -385,7 +388,8 @@ func TestDoneConversationsArchiveThemselves(t *testing.T) {
 		Name: "Office", Rule: calendar.Rule{Zone: "Europe/Copenhagen", Weekly: weekdays},
 	})
 	require.NoError(t, err)
-	_, err = b.UpdateSettings(t.Context(), b.tenant.ID, models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1})})
+	oneDay := models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1})}
+	_, err = b.UpdateSettings(t.Context(), b.tenant.ID, oneDay)
 	require.NoError(t, err)
 	friday := time.Date(2026, 5, 8, 14, 30, 0, 0, time.UTC) // 16:30 there
 	b.set(friday)

@@ -64,7 +64,8 @@ func (c Conversation) Wire() wire.Conversation {
 		Status: string(c.Status), Engagement: string(c.Engagement), Contact: c.Contact.Wire(),
 		AssigneeID: c.AssigneeID, TeamID: c.TeamID, Tags: tags,
 		CustomFields: orEmptyMap(c.CustomFields), Metadata: orEmptyMap(c.Metadata),
-		SnoozedUntil: wire.AtPtr(c.SnoozedUntil), SLA: c.SLA, Version: c.Version, PreviousConversationID: c.PreviousConversationID,
+		SnoozedUntil: wire.AtPtr(c.SnoozedUntil), SLA: c.SLA, Version: c.Version,
+		PreviousConversationID: c.PreviousConversationID,
 		CreatedAt: wire.At(c.CreatedAt), UpdatedAt: wire.At(c.UpdatedAt), FirstReplyAt: wire.AtPtr(c.FirstReplyAt),
 		LastMessageAt: wire.AtPtr(c.LastMessageAt), ResolvedAt: wire.AtPtr(c.ResolvedAt), ArchivedAt: wire.AtPtr(c.ArchivedAt),
 	}

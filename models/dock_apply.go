@@ -89,7 +89,7 @@ func (s *Store) decideDockAction(ctx context.Context, tenantID, id uuid.UUID) (*
 		return nil, err
 	}
 	fault.At(fault.BeforeDockCommit)
-	s.mark(ctx, topicDockAction(id))
+	s.mark(ctx, topicDockAction(id), dockNotice(a, row.Dock))
 	return &AppliedDockAction{Action: a.Action, State: a.State, Lag: now.Sub(a.CreatedAt)}, nil
 }
 

@@ -175,7 +175,6 @@ func appContext(tx *gorm.DB, v dockView, session DockSession) (dockcontext.AppCo
 	in := dockcontext.Input{
 		InboxNumber: slices.Index(Channels, c.Channel) + 1, Conversation: c.Wire(), Agent: v.agent.Wire(v.teams),
 		AgentSeen: session.ContextAt,
-		IsOnline:  func(id uuid.UUID) bool { return id == v.agent.ID }, // who has the dock open is there
 	}
 	var tenant Tenant
 	if err := tx.Take(&tenant, "id = ?", c.TenantID).Error; err != nil {
@@ -201,14 +200,16 @@ func appContext(tx *gorm.DB, v dockView, session DockSession) (dockcontext.AppCo
 	if c.AssigneeID != nil {
 		people = append(people, *c.AssigneeID)
 	}
-	if err := readPeople(tx, c, people, &in); err != nil {
+	if err := readPeople(tx, v, people, &in); err != nil {
 		return dockcontext.AppContext{}, err
 	}
 	return dockcontext.Build(in), nil
 }
 
-// readPeople reads the agents and the team that the context names.
-func readPeople(tx *gorm.DB, c Conversation, ids []uuid.UUID, in *dockcontext.Input) error {
+// readPeople reads the agents and the team that the context names. Online are who has the dock open, and who has a console
+// open in whatever process (WatchSession).
+func readPeople(tx *gorm.DB, v dockView, ids []uuid.UUID, in *dockcontext.Input) error {
+	c := v.conversation
 	var agents []Agent
 	if err := tx.Where("tenant_id = ? AND id = ANY(?::uuid[])", c.TenantID, UUIDs(ids)).Find(&agents).Error; err != nil {
 		return err
@@ -220,12 +221,18 @@ func readPeople(tx *gorm.DB, c Conversation, ids []uuid.UUID, in *dockcontext.In
 	if c.AssigneeID != nil {
 		assignee := in.Authors[*c.AssigneeID]
 		in.Assignee = &assignee
-		var seen struct{ At *time.Time }
-		err := tx.Raw(`SELECT max(context_at) AS at FROM dock_sessions WHERE tenant_id = ? AND conversation_id = ? AND agent_id = ?`,
-			c.TenantID, c.ID, *c.AssigneeID).Scan(&seen).Error
+		var seen struct {
+			At     *time.Time
+			Online bool
+		}
+		err := tx.Raw(`SELECT max(context_at) AS at, EXISTS (SELECT FROM sessions s JOIN agents a ON `+liveSession+`
+				WHERE s.tenant_id = ? AND s.agent_id = ? AND s.watching_at > clock_timestamp() - ?::interval) AS online
+			FROM dock_sessions WHERE tenant_id = ? AND conversation_id = ? AND agent_id = ?`,
+			SessionLife, SessionIdle, c.TenantID, *c.AssigneeID, WatchingFor, c.TenantID, c.ID, *c.AssigneeID).Scan(&seen).Error
 		if err != nil {
 			return err
 		}
+		in.IsOnline = func(id uuid.UUID) bool { return id == v.agent.ID || id == *c.AssigneeID && seen.Online }
 		if seen.At != nil {
 			in.AssigneeSeen = *seen.At
 		}

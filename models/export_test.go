@@ -2,9 +2,11 @@ package models
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/atender/atender/models/sla"
 )
@@ -13,6 +15,21 @@ import (
 func Setting(ctx context.Context, s *Store, name string) (value string, err error) {
 	err = s.db.WithContext(ctx).Raw(`SELECT current_setting(?)`, name).Scan(&value).Error
 	return value, err
+}
+
+// Settings is a setting of PostgreSQL on a connection of each kind that a store has.
+func Settings(ctx context.Context, s *Store, name string) ([]string, error) {
+	own, err := pgx.ConnectConfig(ctx, s.cfg) // as the sequencer and the wake-ups have it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = own.Close(ctx) }()
+	values := make([]string, 1+len(s.pools))
+	err = own.QueryRow(ctx, `SELECT current_setting($1)`, name).Scan(&values[0])
+	for i, pool := range s.pools {
+		err = errors.Join(err, pool.QueryRowContext(ctx, `SELECT current_setting($1)`, name).Scan(&values[1+i]))
+	}
+	return values, err
 }
 
 // TimeRules is a tenant's compiled time configuration.

@@ -44,7 +44,7 @@ func TestOverdueConversationsComeLongestFirst(t *testing.T) {
 	for _, late := range []int{3, 1, 4, 2, 5} {
 		c := b.conversation(fmt.Sprint("late by ", late))
 		b.change(c.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
-		b.exec(`UPDATE conversations SET (snoozed_until, next_due_at) = (now() - make_interval(hours => $1), now() - make_interval(hours => $1))
+		b.exec(`UPDATE conversations SET (snoozed_until, next_due_at) = (u, u) FROM (SELECT now() - make_interval(hours => $1) AS u) x
 			WHERE id = $2`, late, c.ID)
 		ids = append(ids, c.ID)
 	}

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +46,7 @@ type News struct {
 	ID      *uuid.UUID `json:"id,omitempty"`
 	Version *int64     `json:"version,omitempty"` // the conversation's
 	Events  []string   `json:"events,omitempty"`  // the types of what happened to it
+	*DockNews
 }
 
 // NewsBatch is what one look at the feed brought for one tenant.
@@ -323,15 +326,37 @@ const noticePrefix = "notice/"
 // noticeWebhook is the kind of notice about a webhook whose circuit opened or closed, or which was switched off.
 const noticeWebhook = "webhook"
 
+// noticeDockAction is the kind of notice about what became of something that a dock asked for.
+const noticeDockAction = "dock_action"
+
+// DockNews is what consoles are told of a dock's action (P8.3): enough to say who did what, and nothing of what it was done
+// with.
+type DockNews struct {
+	ConversationID uuid.UUID       `json:"conversationId"`
+	DockID         uuid.UUID       `json:"dockId"`
+	Dock           string          `json:"dock"` // its name
+	AgentID        uuid.UUID       `json:"agentId"`
+	Action         string          `json:"action"`
+	Status         DockActionState `json:"status"`
+}
+
+// dockNotice is the topic to mark after the commit that decided an action.
+func dockNotice(a DockAction, d Dock) string {
+	about, _ := json.Marshal(DockNews{ // ids and text, which cannot fail
+		ConversationID: a.ConversationID, DockID: d.ID, Dock: d.Name, AgentID: a.AgentID, Action: a.Action, Status: a.State,
+	})
+	return Notice(a.TenantID, noticeDockAction, a.ID, 0) + "/" + string(about)
+}
+
 // Notice is the topic to mark after a commit (P9) that tells the tenant's consoles of something that is no event: that a
-// kind of thing, such as dock_action, with this id has changed. version is its own, 0 if it has none.
+// kind of thing, such as a webhook, with this id has changed. version is its own, 0 if it has none.
 func Notice(tenantID uuid.UUID, kind string, id uuid.UUID, version int64) string {
 	return strings.Join([]string{noticePrefix + tenantID.String(), kind, id.String(), strconv.FormatInt(version, 10)}, "/")
 }
 
 func parseNotice(topic string) (tenantID uuid.UUID, news News, ok bool) {
-	parts := strings.Split(strings.TrimPrefix(topic, noticePrefix), "/")
-	if len(parts) != 4 {
+	parts := strings.SplitN(strings.TrimPrefix(topic, noticePrefix), "/", 5)
+	if len(parts) < 4 {
 		return tenantID, news, false
 	}
 	tenantID, err := uuid.Parse(parts[0])
@@ -340,6 +365,9 @@ func parseNotice(topic string) (tenantID uuid.UUID, news News, ok bool) {
 	news = News{Type: parts[1], ID: &id}
 	if version > 0 {
 		news.Version = &version
+	}
+	if len(parts) == 5 {
+		err = errors.Join(err, json.Unmarshal([]byte(parts[4]), &news.DockNews))
 	}
 	return tenantID, news, err == nil && err2 == nil && err3 == nil
 }

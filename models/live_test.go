@@ -173,3 +173,19 @@ func TestConsolesHearOfWebhooksInTrouble(t *testing.T) {
 	b.probe(sub.ID, true)
 	until(t, l, sub.ID, anything)
 }
+
+func TestConsolesHearWhatBecameOfADocksAction(t *testing.T) {
+	b := setup(t)
+	e := b.embed(models.RoleAgent, func(d *models.NewDock) { d.Name = "Refunds/Returns \"50 % off\"" })
+	here, there := b.listen(b.Store, ""), b.listen(b.open(), "")
+	done, refused := e.apply(e.ask("resolve", nil)), e.apply(e.ask("resolve", nil))
+	for _, l := range []*models.Live{here, there} {
+		for _, a := range []models.DockAction{done, refused} {
+			n, _ := until(t, l, a.ID, anything)
+			require.Equal(t, models.News{Type: "dock_action", ID: &a.ID, DockNews: &models.DockNews{
+				ConversationID: e.conversation.ID, DockID: e.dock.ID, Dock: e.dock.Name, AgentID: e.agent.ID,
+				Action: "resolve", Status: a.State,
+			}}, n)
+		}
+	}
+}

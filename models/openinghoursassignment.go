@@ -82,7 +82,7 @@ func (s *Store) OpeningHoursAssignments(
 	if hoursID != nil {
 		q = q.Where("opening_hours_id = ?", *hoursID)
 	}
-	rows, next, err := pageOf(q, page, func(a OpeningHoursAssignment) uuid.UUID { return a.ID })
+	rows, next, err := listed(q, page, func(a OpeningHoursAssignment) uuid.UUID { return a.ID })
 	return wired(rows, OpeningHoursAssignment.Wire), next, err
 }
 

@@ -67,15 +67,26 @@ const (
 	Calm   Urgency = `(priority >= 2 AND coalesce(due_at >= clock_timestamp() + interval '1 minute', true))`
 )
 
-// ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Several relays share
-// the work: none sees a row that another has.
+// outboxAlong bounds how many more rows of one workflow a claim takes along.
+const outboxAlong = 100
+
+// ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Others for the same
+// workflows come along, wherever in the order they stand, because one call serves them all: of a conversation that time
+// goes on in while Temporal is away or behind, there are many. Several relays share the work: none sees a row that another
+// has.
 func (s *Store) ClaimOutbox(ctx context.Context, which Urgency, limit int) ([]OutboxRow, error) {
 	var rows []OutboxRow
 	err := s.db.WithContext(ctx).Raw(`
 		UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
-		WHERE id IN (SELECT id FROM outbox WHERE available_at <= clock_timestamp() AND `+string(which)+`
-			ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
-		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id`, limit).Scan(&rows).Error
+		WHERE id IN (
+			WITH next AS MATERIALIZED (SELECT id, kind, target_id FROM outbox WHERE available_at <= clock_timestamp() AND `+string(which)+`
+				ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
+			SELECT id FROM next
+			UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox
+				WHERE target_id = n.target_id AND kind = n.kind AND kind <> ? AND available_at <= clock_timestamp()
+				LIMIT ? FOR UPDATE SKIP LOCKED) o)
+		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id`,
+		limit, outboxDockAction, outboxAlong).Scan(&rows).Error
 	return rows, translate(err)
 }
 

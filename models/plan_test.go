@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
 )
 
 // A plan made while the tables are young and never analysed is kept by a connection for as long as statistics are
@@ -27,6 +29,21 @@ func TestYoungDatabaseLooksRowsUpByTheirKey(t *testing.T) {
 	} {
 		b.inGenericMode(want, query, func(plan string) { require.Contains(t, plan, "using "+want+" ", "%s\n%s", query, plan) })
 	}
+}
+
+// PostgreSQL compiles nothing of ours, wherever it is told to compile: a claim of a few rows of a large backlog, whose plan
+// is good and whose estimate is not, would be compiled for seconds each time.
+func TestNothingIsCompiled(t *testing.T) {
+	b := setup(t)
+	var database string
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT current_database()`).Scan(&database))
+	for _, setting := range []string{`jit = on`, `jit_above_cost = 0`} {
+		_, err := b.db.ExecContext(t.Context(), `ALTER DATABASE "`+database+`" SET `+setting)
+		require.NoError(t, err)
+	}
+	settings, err := models.Settings(t.Context(), b.open(), "jit")
+	require.NoError(t, err)
+	require.Equal(t, []string{"off", "off", "off", "off"}, settings)
 }
 
 func (b *bench) inGenericMode(want, query string, check func(plan string)) {
@@ -62,7 +79,8 @@ func TestNoIndexOfConversationsHasWhatAMessageChanges(t *testing.T) {
 	for ; rows.Next(); n++ {
 		var definition string
 		require.NoError(t, rows.Scan(&definition))
-		require.NotRegexp(t, `\b(updated_at|version|engagement|first_reply_at|last_message_at|waiting_since|clocks)\b`, definition)
+		require.NotRegexp(t, `\b(updated_at|version|engagement|first_reply_at|last_message_at|waiting_since|clocks)\b`,
+			definition)
 	}
 	require.NoError(t, rows.Err())
 	require.Greater(t, n, 5)

@@ -159,7 +159,8 @@ func (s *Store) Conversations(
 	order, known := listOrders[sort]
 	if !known {
 		return nil, "", problem.Fields(problem.Field{
-			Field: "sort", Code: "invalid", Message: fmt.Sprintf("must be one of %s, %s, %s", SortUpdated, SortCreated, SortSLADue),
+			Field: "sort", Code: "invalid",
+			Message: fmt.Sprintf("must be one of %s, %s, %s", SortUpdated, SortCreated, SortSLADue),
 		})
 	}
 	at, err := page.after(sort)

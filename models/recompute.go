@@ -102,7 +102,9 @@ func (s *Store) currentTimeRules(ctx context.Context, db *gorm.DB, tenantID uuid
 
 // behindConditions are those of the partial indexes that the walk uses.
 func behindConditions(rules *timeRules) []string {
-	conditions := []string{`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL)`}
+	conditions := []string{
+		`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL)`,
+	}
 	if rules.autoArchive != nil {
 		conditions = append(conditions, `tenant_id = ? AND time_version < ? AND status = 'done' AND auto_archive_at IS NULL`)
 	}

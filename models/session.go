@@ -105,6 +105,17 @@ func (s *Store) SessionLives(ctx context.Context, p Principal) (bool, error) {
 	return n == 1, translate(err)
 }
 
+// WatchingFor is how long an agent counts as online after a console has said that it is open (WatchSession): a little
+// longer than the minute after which it says so again.
+const WatchingFor = 90 * time.Second
+
+// WatchSession tells what SessionLives does, and notes that the agent has a console open now. Once a minute is enough.
+func (s *Store) WatchSession(ctx context.Context, p Principal) (bool, error) {
+	r := s.db.WithContext(ctx).Exec(`UPDATE sessions s SET watching_at = clock_timestamp() FROM agents a
+		WHERE `+liveSession+` AND s.tenant_id = ? AND s.id = ?`, SessionLife, SessionIdle, p.TenantID, p.SessionID)
+	return r.RowsAffected == 1, translate(r.Error)
+}
+
 // PrincipalsChanged returns a channel that receives when keys or sessions were ended somewhere, and a function that ends
 // it.
 func (s *Store) PrincipalsChanged() (<-chan struct{}, func()) { return s.wakeups.Listen(topicKeys) }

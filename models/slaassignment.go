@@ -89,7 +89,7 @@ func (s *Store) SLAAssignments(
 	if policyID != nil {
 		q = q.Where("policy_id = ?", *policyID)
 	}
-	rows, next, err := pageOf(q, page, func(a SLAAssignment) uuid.UUID { return a.ID })
+	rows, next, err := listed(q, page, func(a SLAAssignment) uuid.UUID { return a.ID })
 	return wired(rows, SLAAssignment.Wire), next, err
 }
 

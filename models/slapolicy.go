@@ -123,7 +123,7 @@ func policyExists(err error, name string) error {
 // Errors: VALIDATION_FAILED.
 func (s *Store) SLAPolicies(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.SLAPolicy, string, error) {
 	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
-	rows, next, err := pageOf(q, page, func(p SLAPolicy) uuid.UUID { return p.ID })
+	rows, next, err := listed(q, page, func(p SLAPolicy) uuid.UUID { return p.ID })
 	return wired(rows, SLAPolicy.Wire), next, err
 }
 

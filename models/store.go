@@ -78,6 +78,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = func(t time.Time) time.Time { return t }
 	}
+	neverCompile(cfg)
 	own := cfg.Copy()
 	wakeups := wakeup.New(own, o.Logger)
 	cfg.Tracer = o.Tracer
@@ -122,6 +123,15 @@ func connections(cfg pgx.ConnConfig, n int, options ...stdlib.OptionOpenDB) *sql
 	db.SetMaxIdleConns(n)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return db
+}
+
+// neverCompile has PostgreSQL run statements as they are planned, unless the URL says otherwise. It compiles those that it
+// believes to be expensive, each time anew; with some ten thousand deliveries owed it believes that of a claim, which takes
+// milliseconds, and compiled for seconds (203 functions, for each of the partitions) before it began.
+func neverCompile(cfg *pgx.ConnConfig) {
+	if _, asked := cfg.RuntimeParams["jit"]; !asked {
+		cfg.RuntimeParams["jit"] = "off"
+	}
 }
 
 // planOnce makes a connection keep the first plan of every statement. Over tables of many partitions planning takes ten

@@ -85,28 +85,6 @@ func roomFor(tx *gorm.DB, table string, tenantID uuid.UUID, what string) error {
 	return nil
 }
 
-// pageOf lists what q selects in the order of its ids, and returns the cursor of the next page, empty at the end.
-// Errors: VALIDATION_FAILED for a cursor that is not of this list.
-func pageOf[T any](q *gorm.DB, page Page, id func(T) uuid.UUID) ([]T, string, error) {
-	at, err := page.after("")
-	if err != nil {
-		return nil, "", err
-	}
-	if at != nil {
-		q = q.Where("id > ?", at.ID)
-	}
-	var rows []T
-	if err := q.Order("id").Limit(page.limit() + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	next := ""
-	if len(rows) > page.limit() {
-		rows = rows[:page.limit()]
-		next = position{ID: id(rows[len(rows)-1])}.cursor()
-	}
-	return rows, next, nil
-}
-
 // reach is what an assignment applies to: a team, a channel, both, or everything.
 type reach struct {
 	TeamID  *uuid.UUID

@@ -79,7 +79,13 @@ type wants struct {
 
 // lock begins a change of an existing conversation (P1.2 to P1.4). The second result is the message that is there
 // already under the wanted external id. Errors: NOT_FOUND.
-func (s *Store) lock(ctx context.Context, tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor, want wants) (*write, *uuid.UUID, error) {
+func (s *Store) lock(
+	ctx context.Context,
+	tx *gorm.DB,
+	tenantID, id uuid.UUID,
+	actor wire.Actor,
+	want wants,
+) (*write, *uuid.UUID, error) {
 	w := &write{tx: tx, actor: actor}
 	var now time.Time
 	var replayOf *uuid.UUID

@@ -21,7 +21,8 @@ import (
 )
 
 const (
-	// relayBatch is how many outbox rows one claim takes: few, so that what comes next does not wait behind a long batch.
+	// relayBatch is how many outbox rows one claim takes, besides others for the same workflows: few, so that what comes next
+	// does not wait behind a long batch.
 	relayBatch = 64
 	// urgentCalls and calmCalls bound the calls to Temporal under way. Starting a workflow costs the machine as much as the
 	// conversation itself: a flood of new ones, for which Temporal has nothing to do yet, must not take it from the API.
@@ -66,7 +67,7 @@ func (r *relay) drain(ctx context.Context, which models.Urgency, calls int) {
 		case len(rows) > 0:
 			wait = r.tell(ctx, rows, calls)
 		}
-		if len(rows) == relayBatch && wait == relayPoll {
+		if len(rows) >= relayBatch && wait == relayPoll {
 			continue
 		}
 		timer := time.NewTimer(wait)

@@ -61,30 +61,37 @@ func (c *conversation) run(ctx workflow.Context) error {
 	}
 }
 
-// tick applies what is due and says what is next. It is tried first within the workflow task, which costs Temporal a
-// third of a proper activity; if the database does not answer, as an activity that an operator sees waiting.
-func (c *conversation) tick(ctx workflow.Context) (state durable.TickResult, err error) {
+// tick applies what is due and says what is next.
+func (c *conversation) tick(ctx workflow.Context) (durable.TickResult, error) {
 	in := durable.TickInput{TenantID: c.in.TenantID, ConversationID: c.in.ConversationID}
+	return promptly[durable.TickResult](ctx, durable.TickActivity, in, "what is due now, what is next", 0)
+}
+
+// promptly carries out a short activity. It is tried first within the workflow task, which costs Temporal a third of a
+// proper activity; if the database does not answer, as an activity that an operator sees waiting, for at most the given
+// time, 0 for as long as it takes.
+func promptly[T any](ctx workflow.Context, activity string, in any, summary string, within time.Duration) (result T, err error) {
 	quick := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout:    2 * time.Second,
 		ScheduleToCloseTimeout: 3 * time.Second,
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 2},
-		Summary:                "what is due now, what is next",
+		Summary:                summary,
 	})
-	if err = workflow.ExecuteLocalActivity(quick, durable.TickActivity, in).Get(ctx, &state); err == nil {
-		return state, nil
+	if err = workflow.ExecuteLocalActivity(quick, activity, in).Get(ctx, &result); err == nil {
+		return result, nil
 	}
 	patient := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 10 * time.Second,
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: within,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    time.Second,
 			BackoffCoefficient: 2,
 			MaximumInterval:    30 * time.Second,
 		},
-		Summary: "what is due now, what is next (the database did not answer at once)",
+		Summary: summary + " (the database did not answer at once)",
 	})
-	err = workflow.ExecuteActivity(patient, durable.TickActivity, in).Get(ctx, &state)
-	return state, err
+	err = workflow.ExecuteActivity(patient, activity, in).Get(ctx, &result)
+	return result, err
 }
 
 // publish shows the state where an operator looks: search attributes if they changed, which costs an event, and the

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/atender/atender/models/durable"
@@ -33,6 +32,10 @@ func (d *dockActions) waiting() bool {
 	return len(d.next) > 0
 }
 
+// patience is how long an action is tried. What does not succeed within it is the guard's, and neither the next actions nor
+// the conversation's time wait for it.
+const patience = time.Minute
+
 // carryOut carries out what there is, one by one, and returns how many it was. That the order is that of arrival, also
 // when signals overtake each other, the activity sees to.
 func (d *dockActions) carryOut(ctx workflow.Context, tenant uuid.UUID) int {
@@ -40,37 +43,13 @@ func (d *dockActions) carryOut(ctx workflow.Context, tenant uuid.UUID) int {
 	for d.waiting() {
 		id := d.next[0]
 		d.next = d.next[1:]
-		if result, err := apply(ctx, durable.DockActionInput{TenantID: tenant, ActionID: id}); err != nil {
+		in := durable.DockActionInput{TenantID: tenant, ActionID: id}
+		result, err := promptly[durable.DockActionResult](ctx, durable.DockActionActivity, in, "what a dock asked for", patience)
+		if err != nil {
 			workflow.GetLogger(ctx).Warn("dock action left to the guard", "action", id, "error", err)
 		} else if result.State == "applied" {
 			n++
 		}
 	}
 	return n
-}
-
-// apply is an activity, tried as the tick is. What does not succeed within a minute is the guard's, and neither the next
-// actions nor the conversation's time wait for it.
-func apply(ctx workflow.Context, in durable.DockActionInput) (result durable.DockActionResult, err error) {
-	quick := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		StartToCloseTimeout:    2 * time.Second,
-		ScheduleToCloseTimeout: 3 * time.Second,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 2},
-		Summary:                "what a dock asked for",
-	})
-	if err = workflow.ExecuteLocalActivity(quick, durable.DockActionActivity, in).Get(ctx, &result); err == nil {
-		return result, nil
-	}
-	patient := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    10 * time.Second,
-		ScheduleToCloseTimeout: time.Minute,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval:    time.Second,
-			BackoffCoefficient: 2,
-			MaximumInterval:    10 * time.Second,
-		},
-		Summary: "what a dock asked for (the database did not answer at once)",
-	})
-	err = workflow.ExecuteActivity(patient, durable.DockActionActivity, in).Get(ctx, &result)
-	return result, err
 }

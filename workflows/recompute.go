@@ -37,7 +37,8 @@ func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
 			return err
 		}
 		visited += done.Visited
-		workflow.SetCurrentDetails(ctx, fmt.Sprintf("%d conversations brought up to the policies and hours in force, %d left; as of %s",
+		workflow.SetCurrentDetails(ctx, fmt.Sprintf(
+			"%d conversations brought up to the policies and hours in force, %d left; as of %s",
 			visited, done.Left, workflow.Now(ctx).UTC().Format(second)))
 		switch {
 		case changed.Len() > 0 || done.Left > 0:

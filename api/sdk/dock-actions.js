@@ -116,7 +116,7 @@ export class ActionDesk {
     const done = { dock, agent: session.context.agent, action, params };
     const pending = () => notice?.({ type: "pending", ...done });
     const answer = await inTime(transport.act(session, { requestId, contextId, action, params }, pending), limits.action);
-    notice?.({ type: "action", ...done });
+    notice?.({ type: "action", id: answer.id, ...done });
     refresh();
     return answer;
   }

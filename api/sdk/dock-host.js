@@ -52,7 +52,7 @@ const limits = {
 /** @typedef {{dock: Dock, action: string, params: Record<string, unknown>, context: any, signal: AbortSignal}} Question */
 /**
  * An action was carried out, or is pending: the server has taken it and will carry it out later. Or the dock says something.
- * @typedef {{type: "action" | "pending", dock: Dock, agent: any, action: string, params: Record<string, unknown>}
+ * @typedef {{type: "action" | "pending", id?: string, dock: Dock, agent: any, action: string, params: Record<string, unknown>}
  *   | {type: "text", dock: Dock, text: string}} Notice */
 /** @typedef {{name: "closed" | "loading" | "open" | "quiet" | "failed", reason?: string}} State */
 /** @typedef {{direction: "in" | "out", verdict: "accepted" | "refused" | "ignored" | "sent", reason?: string,
@@ -176,9 +176,14 @@ export class DockHost {
 
   // The context: from the server to the dock.
 
-  /** Brings session and dock to where the agent is. Calls that come while it is under way join it. */
+  /**
+   * Brings session and dock to where the agent is. A call that comes while that is under way looks again when it is done:
+   * what it is about may have come too late for it.
+   * @returns {Promise<void>}
+   */
   #sync() {
-    this.#syncing ??= this.#catchUp().finally(() => {
+    if (this.#syncing) return this.#syncing.then(() => this.#sync());
+    this.#syncing = this.#catchUp().finally(() => {
       this.#syncing = null;
     });
     return this.#syncing;

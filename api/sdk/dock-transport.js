@@ -33,7 +33,7 @@ import { DockError, isObject } from "./dock-messages.js";
  *   The agent has moved on: a new contextId; the old one is stale.
  * @property {(session: DockSession) => Promise<DockSession>} getContext
  *   Fresh data and a token with at least 4 minutes to live; the same contextId.
- * @property {(session: DockSession, action: DockAction, pending?: () => void) => Promise<{conversation?: any}>} act
+ * @property {(session: DockSession, action: DockAction, pending?: () => void) => Promise<{id?: string, conversation?: any}>} act
  *   Calls pending, once, if the server has taken the action and will carry it out later.
  * @property {(session: DockSession) => Promise<void>} close
  */
@@ -121,7 +121,7 @@ export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(glob
         ({ answer } = await call("GET", sameOrigin(answer.url), tokenOf(session)));
       }
       if (answer.status !== "applied") throw asDockError(answer.error, "UNAVAILABLE");
-      return { conversation: answer.conversation };
+      return { id: answer.id, conversation: answer.conversation };
     },
     async close(session) {
       await call("DELETE", path(session), tokenOf(session));

@@ -10,14 +10,16 @@ import (
 
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/seal"
 )
 
 // Seeding is what the demo needs to know of the stack.
 type Seeding struct {
-	Store       *models.Store // of the migrated database, with webhooks to loopback allowed
-	ReceiverURL string        // where the demo's webhook points
+	Store         *models.Store // of the migrated database, with webhooks to loopback and docks there allowed
+	ReceiverURL   string        // where the demo's webhook points
+	SampleDockURL string        // the page of the demo's dock
 	// Before is what an earlier start has made; zero at the first. Keys and secrets are only known when they are made.
 	Before Seeded
 }
@@ -28,7 +30,9 @@ type Seeded struct {
 	APIKey        string    `json:"apiKey"`
 	SandboxAPIKey string    `json:"sandboxApiKey"`
 	OwnerID       uuid.UUID `json:"ownerId,omitzero"` // the agent who gets a sign-in link at each start
-	Webhooks      []Webhook `json:"webhooks"`         // that point at the receiver
+	DockID        uuid.UUID `json:"dockId,omitzero"`  // whose page is the sample dock
+	DockURL       string    `json:"dockUrl,omitempty"`
+	Webhooks      []Webhook `json:"webhooks"` // that point at the receiver
 }
 
 // Webhook is a subscription that points at the receiver, which verifies by its secret.
@@ -116,13 +120,14 @@ func (d *dev) seed(ctx context.Context) error {
 	}
 	store, err := models.Open(ctx, models.Options{
 		URL: d.databaseURL, MaxConns: 4, Keys: keys, Logger: d.log, Targets: webhookPolicy(),
+		Docks: dockurl.Policy{AllowLoopbackHTTP: true, Host: d.publicURL()},
 	})
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	d.state.Seeded, err = d.o.Seed(ctx, Seeding{
-		Store: store, ReceiverURL: d.receiverURL() + "/hooks", Before: d.state.Seeded,
+		Store: store, ReceiverURL: d.receiverURL() + "/hooks", SampleDockURL: d.sampleDockURL(), Before: d.state.Seeded,
 	})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)

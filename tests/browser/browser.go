@@ -82,7 +82,7 @@ func open(parent context.Context, t testing.TB, options ...chromedp.ContextOptio
 	tab := &Tab{t: t, ctx: ctx}
 	require.NoError(t, chromedp.Do(ctx))
 	go tab.listen(chromedp.Console(ctx))
-	tab.Size(1280, 720)
+	tab.Size(1280, 720) //nolint:contextcheck // it is the tab's own
 	// Of several tabs each behaves as if the user looked at it.
 	_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	require.NoError(t, err)

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models/sla"
 )
 
 // chaosRounds is the variable by which `make chaos` says how many rounds there are to be; none without it.
@@ -29,11 +32,15 @@ func TestChaos(t *testing.T) {
 func chaosRound(t *testing.T) {
 	c := &chaos{world: newWorldToWipe(t)}
 	c.patient = true
+	c.policy = c.promise(map[sla.Metric]sla.Targets{
+		sla.FirstReply: soon(2, 4, 6), sla.AllMessages: soon(1, 3, 5), sla.Resolution: soon(3, 6, 9),
+	})
 	c.subscribe()
 	c.api = c.startAPI()
 	c.workers = []*process{c.start("worker"), c.start("worker")}
+	c.docks = c.embeds(4)
 	c.pace = 10 * time.Millisecond
-	c.load = c.drive(8, mixed)
+	c.load = c.drive(8, c.mixed)
 	c.load.await(time.Minute, 100)
 	for range 4 + c.rng.IntN(3) {
 		c.disturb()
@@ -54,32 +61,58 @@ type chaos struct {
 	api     *process
 	workers []*process
 	load    *load
+	policy  uuid.UUID
+	docks   []*embed
 }
 
-// mixed makes a conversation and does something with it: messages, a short sleep, a resolution.
-func mixed(ctx context.Context, c *writer, i int) (bool, error) {
-	id, err := c.create(ctx, fmt.Sprintf("order-%d", i))
+// mixed makes a conversation and does something with it: messages, a short sleep, a resolution; or it lets it wait, for
+// about as long as tripwires take, and goes on with one that has waited. At times an agent beside another one uses a dock.
+func (c *chaos) mixed(ctx context.Context, client *writer, i int) (bool, error) {
+	id, err := client.create(ctx, fmt.Sprintf("order-%d", i))
 	if err != nil {
 		return false, err
 	}
-	for m := range c.rng.IntN(3) {
-		if err := c.message(ctx, id, fmt.Sprintf("message-%d", m)); err != nil {
+	for m := range client.rng.IntN(3) {
+		direction := []string{"inbound", "outbound"}[client.rng.IntN(2)]
+		if err := client.message(ctx, id, direction, fmt.Sprintf("message-%d", m)); err != nil {
 			return false, err
 		}
 	}
-	switch c.rng.IntN(3) {
+	switch client.rng.IntN(4) {
 	case 0:
-		err = c.snooze(ctx, id, time.Second+time.Duration(c.rng.IntN(4000))*time.Millisecond)
+		err = client.snooze(ctx, id, time.Second+time.Duration(client.rng.IntN(4000))*time.Millisecond)
 	case 1:
-		err = c.resolve(ctx, id)
+		err = client.resolve(ctx, id)
+	case 2:
+		wait := time.Duration(client.rng.IntN(10_000)) * time.Millisecond
+		client.aside = append(client.aside, aside{id, time.Now().Add(wait)})
+	}
+	if err == nil && client.rng.IntN(20) == 0 {
+		err = c.docks[client.rng.IntN(len(c.docks))].insist(ctx, client, fmt.Sprintf("action-%d", i))
+	}
+	if err == nil {
+		err = client.goOn(ctx)
 	}
 	return true, err
+}
+
+// goOn answers or resolves the conversation that was put aside first, if its time has come.
+func (c *writer) goOn(ctx context.Context) error {
+	if len(c.aside) == 0 || time.Now().Before(c.aside[0].until) {
+		return nil
+	}
+	id := c.aside[0].id
+	c.aside = c.aside[1:]
+	if c.rng.IntN(2) == 0 {
+		return c.resolve(ctx, id)
+	}
+	return c.message(ctx, id, "outbound", "reply")
 }
 
 // disturb takes something away, for as long as some answers, or refusals, take.
 func (c *chaos) disturb() {
 	c.t.Helper()
-	switch fault := c.rng.IntN(8); fault {
+	switch fault := c.rng.IntN(9); fault {
 	case 0:
 		c.logf("the API is killed")
 		c.api.kill()
@@ -102,6 +135,9 @@ func (c *chaos) disturb() {
 		}
 	case 4, 5, 6:
 		c.disturbTemporal(fault == 4, fault == 6)
+	case 7:
+		c.logf("the policy is edited")
+		require.NoError(c.t, c.writer(-1).touch(c.t.Context(), c.policy, c.rng.IntN(2) == 0))
 	default:
 		c.disturbPostgres(c.rng.IntN(2) == 0)
 	}

@@ -51,6 +51,14 @@ type writer struct {
 	w   *world
 	rng *rand.Rand
 	n   int // calls made
+
+	aside []aside // conversations to go on with, those put aside first at the front
+}
+
+// aside is a conversation that nothing happens to until a time.
+type aside struct {
+	id    uuid.UUID
+	until time.Time
 }
 
 func (w *world) writer(i int) *writer {
@@ -65,6 +73,16 @@ func (c *writer) call(ctx context.Context, method, path string, body any) (reply
 
 // callAs makes a call with another key, or the token of a dock session.
 func (c *writer) callAs(ctx context.Context, key, method, path string, body any) (reply, error) {
+	return c.send(ctx, http.Header{"Authorization": {"Bearer " + key}}, method, path, body)
+}
+
+// once makes a call with an Idempotency-Key of its own.
+func (c *writer) once(ctx context.Context, method, path string, body any) (reply, error) {
+	header := http.Header{"Authorization": {"Bearer " + c.w.key}, "Idempotency-Key": {uuid.NewString()}}
+	return c.send(ctx, header, method, path, body)
+}
+
+func (c *writer) send(ctx context.Context, header http.Header, method, path string, body any) (reply, error) {
 	var content []byte
 	if body != nil {
 		var err error
@@ -78,7 +96,7 @@ func (c *writer) callAs(ctx context.Context, key, method, path string, body any)
 	if err != nil {
 		return reply{}, err
 	}
-	request.Header.Set("Authorization", "Bearer "+key)
+	request.Header = header
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -102,8 +120,12 @@ const retryPause = 25 * time.Millisecond
 
 // insist repeats a call until it is answered with something else than that the API is away.
 func (c *writer) insist(ctx context.Context, method, path string, body any) (r reply, tries int, err error) {
+	return c.untilAnswered(ctx, func() (reply, error) { return c.call(ctx, method, path, body) })
+}
+
+func (c *writer) untilAnswered(ctx context.Context, call func() (reply, error)) (r reply, tries int, err error) {
 	for tries = 1; ; tries++ {
-		r, err = c.call(ctx, method, path, body)
+		r, err = call()
 		if err == nil && r.status != http.StatusServiceUnavailable {
 			return r, tries, nil
 		}
@@ -147,10 +169,10 @@ func (c *writer) create(ctx context.Context, reference string) (uuid.UUID, error
 	return id, err
 }
 
-// message posts a message that repeating does not double.
-func (c *writer) message(ctx context.Context, conversation uuid.UUID, externalID string) error {
+// message posts a message, inbound or outbound, that repeating does not double.
+func (c *writer) message(ctx context.Context, conversation uuid.UUID, direction, externalID string) error {
 	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/"+conversation.String()+"/messages",
-		object{"text": "On its way.", "externalId": externalID})
+		object{"direction": direction, "text": "On its way.", "externalId": externalID})
 	if err != nil {
 		return err
 	}

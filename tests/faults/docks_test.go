@@ -1,6 +1,8 @@
 package faults
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -19,9 +21,15 @@ type embed struct {
 	session, contextID, browser string // browser is the session's token
 }
 
+// embed opens a dock beside a new conversation.
 func (w *world) embed() *embed {
 	w.t.Helper()
-	e := &embed{w: w}
+	return w.embeds(1)[0]
+}
+
+// embeds opens a dock beside each of n new conversations.
+func (w *world) embeds(n int) (open []*embed) {
+	w.t.Helper()
 	agent, err := w.store.CreateAgent(w.t.Context(), w.tenant.ID, models.NewAgent{
 		Name: "Ada", Email: "ada@example.com", Role: models.RoleAgent,
 	})
@@ -29,22 +37,56 @@ func (w *world) embed() *embed {
 	dock, err := w.store.CreateDock(w.t.Context(), w.tenant.ID, models.NewDock{Name: "Refunds", URL: "https://tools.example.com"})
 	require.NoError(w.t, err)
 	c := w.writer(0)
-	e.conversation, err = c.create(w.t.Context(), "order-1")
-	require.NoError(w.t, err)
-	opened, err := c.call(w.t.Context(), http.MethodPost, "/v1/dock-sessions", object{
-		"dockId": dock.ID, "conversationId": e.conversation, "agentId": agent.ID,
-	})
-	require.NoError(w.t, err)
-	require.Equal(w.t, http.StatusCreated, opened.status, "%s", opened.body)
-	e.session, e.contextID, e.browser = opened.field("id"), opened.field("contextId"), opened.field("sessionToken")
-	return e
+	for i := range n {
+		e := &embed{w: w}
+		e.conversation, err = c.create(w.t.Context(), fmt.Sprintf("embedded-%d", i))
+		require.NoError(w.t, err)
+		opened, err := c.call(w.t.Context(), http.MethodPost, "/v1/dock-sessions", object{
+			"dockId": dock.ID, "conversationId": e.conversation, "agentId": agent.ID,
+		})
+		require.NoError(w.t, err)
+		require.Equal(w.t, http.StatusCreated, opened.status, "%s", opened.body)
+		e.session, e.contextID, e.browser = opened.field("id"), opened.field("contextId"), opened.field("sessionToken")
+		open = append(open, e)
+	}
+	return open
 }
 
 // ask asks for a message to the customer, of all actions the one that shows when it happens twice.
 func (e *embed) ask(request string) (reply, error) {
-	return e.w.writer(1).callAs(e.w.t.Context(), e.browser, http.MethodPost, "/v1/dock-sessions/"+e.session+"/actions", object{
+	return e.askAs(e.w.t.Context(), e.w.writer(1), request)
+}
+
+func (e *embed) askAs(ctx context.Context, c *writer, request string) (reply, error) {
+	return c.callAs(ctx, e.browser, http.MethodPost, "/v1/dock-sessions/"+e.session+"/actions", object{
 		"requestId": request, "contextId": e.contextID, "action": "sendMessage", "params": object{"text": request},
 	})
+}
+
+// insist asks until it is told that the action is known, or that the session asks too often: then it is not.
+func (e *embed) insist(ctx context.Context, c *writer, request string) error {
+	r, _, err := c.untilAnswered(ctx, func() (reply, error) { return e.askAs(ctx, c, request) })
+	switch {
+	case err != nil:
+		return err
+	case r.ok():
+		c.w.ledger.asked(request)
+		return nil
+	case r.status == http.StatusTooManyRequests:
+		return nil
+	default:
+		return fmt.Errorf("action %s: %d %s", request, r.status, r.body)
+	}
+}
+
+// actions finds dock actions that were not carried out once.
+var actions = map[string]string{
+	"a dock action that was not applied": `SELECT concat_ws(' ', id, state, error_code) FROM dock_actions WHERE state <> 'applied'`,
+	"a dock action without its one message": `SELECT a.id::text FROM dock_actions a LEFT JOIN messages m
+		ON m.conversation_id = a.conversation_id AND m.text = a.request_id GROUP BY a.id HAVING count(m.id) <> 1`,
+	"a dock's message that nobody asked for": `SELECT m.id::text FROM messages m
+		WHERE m.direction = 'outbound' AND m.conversation_id IN (SELECT conversation_id FROM dock_sessions)
+			AND NOT EXISTS (SELECT FROM dock_actions a WHERE a.conversation_id = m.conversation_id AND a.request_id = m.text)`,
 }
 
 func (e *embed) sent() int {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/tests/inbox"
 )
 
@@ -84,10 +85,12 @@ func (w *world) sleep(c *writer, name string, n int, span time.Duration) (ids []
 	return ids
 }
 
-// When Temporal has lost its data, the snoozes and retries that were pending there still happen, each once (P3.6).
+// When Temporal has lost its data, the snoozes, tripwires and retries that were pending there still happen, each once (P3.6).
 func TestTemporalWiped(t *testing.T) {
 	w := newWorldToWipe(t)
-	sleepers := sized(20, 200)
+	sleepers, sleep := sized(20, 200), sized(15*time.Second, 40*time.Second)
+	due := int64(sleep / time.Second)
+	w.promise(map[sla.Metric]sla.Targets{sla.FirstReply: soon(due, due+1, due+2)})
 	// Fewer different deliveries are refused than would open the circuit.
 	refused := map[string]int{}
 	refusing := true
@@ -103,7 +106,7 @@ func TestTemporalWiped(t *testing.T) {
 	w.start("worker")
 	w.logf("ready")
 	c := w.writer(-1)
-	ids := w.sleep(c, "sleeper", sleepers, sized(15*time.Second, 40*time.Second))
+	ids := w.sleep(c, "sleeper", sleepers, sleep)
 	eventually(t, time.Minute, "retries are owed, and all workflows run", func() bool {
 		return row[int](w, `SELECT count(*) FROM deliveries WHERE state = 'pending' AND attempts > 0`) == 4 &&
 			row[int](w, `SELECT count(*) FROM deliveries WHERE state = 'leased' OR state = 'pending' AND attempts = 0`) == 0 &&
@@ -115,7 +118,8 @@ func TestTemporalWiped(t *testing.T) {
 	stop(t, temporal)
 	require.NoError(t, services.WipeTemporal())
 	w.logf("Temporal is gone")
-	require.Zero(t, row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`), "wiped before anything was due")
+	require.Zero(t, row[int](w, `SELECT count(*) FROM timeline WHERE kind IN ('woken', 'sla_warning')`),
+		"wiped before anything was due")
 	in.Answer(nil)
 	give(t, temporal)
 	w.logf("Temporal is back, without its data")
@@ -123,6 +127,9 @@ func TestTemporalWiped(t *testing.T) {
 	w.settle(2 * time.Minute)
 	w.logf("settled; the latest snooze ended %.2f s late", w.lateness()[0])
 	require.Less(t, w.lateness()[0], guardMargin.Seconds())
+	crossed, late := w.crossings()
+	require.Equal(t, 3*sleepers, crossed)
+	require.Less(t, late, guardMargin.Seconds())
 	require.Len(t, refused, 4)
 	require.Equal(t, 4, row[int](w, `SELECT count(*) FROM deliveries WHERE attempts > 1`), "the deliveries that were refused")
 	require.Zero(t, w.balance(), "duplicates without a killed worker")

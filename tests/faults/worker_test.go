@@ -5,17 +5,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models/sla"
 )
 
-// A worker that is killed again and again loses nothing, and repeats only what it had sent and not recorded (P4.3).
+// A worker that is killed again and again loses nothing, crosses each tripwire once, and repeats only what it had sent and
+// not recorded (P4.3).
 func TestWorkerKilledAgainAndAgain(t *testing.T) {
 	w := newWorld(t)
 	deliveries, kills := sized(2_000, 20_000), sized(3, 10)
+	w.promise(map[sla.Metric]sla.Targets{sla.Resolution: soon(1, 3, 5)})
 	w.subscribe()
 	w.startAPI()
 	worker := w.start("worker")
 
-	const perCreate = 4 // conversation.created, message.received, two of tag.added
+	const perCreate = 7 // conversation.created, message.received, two of tag.added, two of sla.warning, sla.breached
 	w.logf("ready")
 	load := w.creates(8, deliveries/perCreate)
 	for k := range kills {

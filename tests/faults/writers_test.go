@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -46,7 +47,7 @@ func TestManyWritersOnFewConversations(t *testing.T) {
 		if i >= 50*rounds {
 			return false, nil
 		}
-		return true, c.bulk(ctx, conversations, agents)
+		return true, c.change(ctx, conversations, agents)
 	}).finish(2 * time.Minute)
 	for _, id := range conversations { // whatever they left: nothing due
 		r, err := c.call(t.Context(), http.MethodPost, "/v1/conversations/"+id.String()+"/archive", nil)
@@ -84,9 +85,9 @@ func requireRising(t *testing.T, arrived []inbox.Delivery, id uuid.UUID, last in
 	require.Equal(t, last, before.Data.Conversation.Version)
 }
 
-// bulk makes one change to all conversations, in an order of its own, as somebody who has selected them would; the change
-// is a sequence of tags, or one of a pair of opposites. That a conversation is not in the state for it is an answer.
-func (c *writer) bulk(ctx context.Context, conversations, agents []uuid.UUID) error {
+// change makes one change to some of the conversations, in an order of its own, as somebody who has selected them would:
+// by a call for each, or by one for all, which with an Idempotency-Key is a single transaction.
+func (c *writer) change(ctx context.Context, conversations, agents []uuid.UUID) error {
 	conversations = slices.Clone(conversations)
 	c.rng.Shuffle(len(conversations), func(i, j int) {
 		conversations[i], conversations[j] = conversations[j], conversations[i]
@@ -94,6 +95,10 @@ func (c *writer) bulk(ctx context.Context, conversations, agents []uuid.UUID) er
 	tags := slices.Clone(writersTags)
 	if c.rng.IntN(2) == 0 {
 		slices.Reverse(tags)
+	}
+	if how := c.rng.IntN(4); how < 2 {
+		some := conversations[:2+c.rng.IntN(len(conversations)-1)]
+		return c.changeInBulk(ctx, append(some, some[0]), how == 0, tags[0], agents)
 	}
 	change := c.rng.IntN(5)
 	for _, id := range conversations {
@@ -104,6 +109,51 @@ func (c *writer) bulk(ctx context.Context, conversations, agents []uuid.UUID) er
 	return nil
 }
 
+// changeInBulk makes one of all changes that there are in bulk, but for archiving, after which there is no other.
+func (c *writer) changeInBulk(ctx context.Context, ids []uuid.UUID, whole bool, tag string, agents []uuid.UUID) error {
+	body := []object{
+		{"action": "resolve"}, {"action": "reopen"}, {"action": "unsnooze"},
+		{"action": "snooze", "until": c.later()},
+		{"action": "assign", "assigneeId": agents[c.rng.IntN(len(agents))]},
+		{"action": "addTag", "tag": tag}, {"action": "removeTag", "tag": tag},
+	}[c.rng.IntN(7)]
+	body["ids"] = ids
+	call := c.call
+	if whole {
+		call = c.once
+	}
+	r, err := call(ctx, http.MethodPost, "/v1/conversations/bulk", body)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Data []struct {
+			ID      uuid.UUID
+			Version *int64
+			Error   *struct{ Code string }
+		}
+	}
+	if err := json.Unmarshal(r.body, &answer); err != nil || !r.ok() {
+		return fmt.Errorf("bulk %v: %d %s", body, r.status, r.body)
+	}
+	if len(answer.Data) != len(ids)-1 {
+		return fmt.Errorf("bulk %v: %d results for %d conversations", body, len(answer.Data), len(ids)-1)
+	}
+	for i, result := range answer.Data {
+		if result.ID != ids[i] || result.Version == nil && (result.Error == nil || result.Error.Code != "INVALID_TRANSITION") {
+			return fmt.Errorf("bulk %v: %s", body, r.body)
+		}
+	}
+	return nil
+}
+
+// later is a time for a snooze that does not end while the test runs.
+func (c *writer) later() string {
+	return time.Now().Add(time.Hour + time.Duration(c.rng.IntN(3600))*time.Second).UTC().Format(time.RFC3339)
+}
+
+// changeOne makes one change to a conversation: a sequence of tags, or one of a pair of opposites. That the conversation
+// is not in the state for it is an answer.
 func (c *writer) changeOne(ctx context.Context, path string, change int, tags []string, agents []uuid.UUID) error {
 	either := func(one, other string) string {
 		if c.rng.IntN(2) == 0 {
@@ -126,8 +176,7 @@ func (c *writer) changeOne(ctx context.Context, path string, change int, tags []
 		if either("snooze", "unsnooze") == "unsnooze" {
 			return c.expect(ctx, http.MethodPost, path+"/unsnooze", nil)
 		}
-		until := time.Now().Add(time.Hour + time.Duration(c.rng.IntN(3600))*time.Second)
-		return c.expect(ctx, http.MethodPost, path+"/snooze", object{"until": until.UTC().Format(time.RFC3339)})
+		return c.expect(ctx, http.MethodPost, path+"/snooze", object{"until": c.later()})
 	case 3:
 		return c.expect(ctx, http.MethodPost, path+"/"+either("resolve", "reopen"), nil)
 	default:

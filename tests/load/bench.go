@@ -146,10 +146,10 @@ func (b *bench) openStore(ctx context.Context, tracer *recorder) (*models.Store,
 }
 
 // subscribe makes a subscription of the tenant that points at the receiver, and tells that its secret.
-func (b *bench) subscribe(ctx context.Context, tenant uuid.UUID, scope string, i int, event string, f *wire.Filter) error {
+func (b *bench) subscribe(ctx context.Context, tenant uuid.UUID, scope string, i int, f *wire.Filter, events ...string) error {
 	path := "/" + scope + "/" + strconv.Itoa(i)
 	made, err := b.store.CreateSubscription(ctx, tenant, models.NewSubscription{
-		Name: "load " + strconv.Itoa(i), URL: b.receiver.url + path, Events: []string{event}, Filter: f,
+		Name: "load " + strconv.Itoa(i), URL: b.receiver.url + path, Events: events, Filter: f,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type operation struct {
 	status   int // HTTP status; 0 when there was no answer
 	err      error
 	warmup   bool
+	kind     string // timers: what is due; wake, warning or breach
 }
 
 func (o operation) accepted() bool { return o.status >= 200 && o.status < 300 }
@@ -166,9 +167,11 @@ type body struct {
 }
 
 // key names the operation that an event comes from: the first word of the message, else the reference of the
-// conversation, else its id.
+// conversation, else its id. A tripwire of the SLA is one beside the change of the conversation that comes with it.
 func (e body) key() string {
 	switch {
+	case strings.HasPrefix(e.Event, "sla.") && e.Data.Conversation.ExternalReference != nil:
+		return *e.Data.Conversation.ExternalReference + "/" + e.Event
 	case e.Data.Message != nil && e.Data.Message.Text != nil:
 		word, _, _ := strings.Cut(*e.Data.Message.Text, " ")
 		return word

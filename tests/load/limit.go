@@ -41,7 +41,7 @@ func (b *bench) openLimit(ctx context.Context, event string) (*limitSetting, err
 		return nil, err
 	}
 	if b.p.Subscriptions == 1 {
-		if err := b.subscribe(ctx, l.tenant, limitScope, 0, event, nil); err != nil {
+		if err := b.subscribe(ctx, l.tenant, limitScope, 0, nil, event); err != nil {
 			return nil, err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/wire"
 )
 
 func millis(values ...int) []time.Duration {
@@ -158,6 +159,7 @@ func TestKeyOfAnEvent(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"data":{"message":{"text":"load-message-000007 and more"},"conversation":{"id":"c","version":3,"externalReference":"r"}}}`: "load-message-000007",
 		`{"data":{"conversation":{"id":"c","version":3,"externalReference":"r"}}}`:                                                   "r",
+		`{"event":"sla.warning","data":{"conversation":{"id":"c","version":3,"externalReference":"r"},"sla":{}}}`:                    "r/sla.warning",
 		`{"data":{"conversation":{"id":"c","version":3,"externalReference":null}}}`:                                                  "c",
 	} {
 		var a arrival
@@ -245,6 +247,30 @@ func TestFiredFromMetrics(t *testing.T) {
 		got.since(firedBy{"wake": {"guard": 2, "workflow": 10}}))
 }
 
+// What is made in bulk is what the write path leaves: each row has one thing due, at its time.
+func TestTimerRowsWaitForOneThing(t *testing.T) {
+	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+	due := now.Add(time.Minute)
+	m := timerRowMaker{share: 0.5, policy: &wire.SLAPolicy{ID: uuid.New(), Name: "Load"}, timeVersion: 3, now: now}
+	kinds := map[string]int{}
+	for i := range 100 {
+		r := m.row(i, due, false)
+		kinds[r.kind]++
+		if r.kind == "wake" {
+			require.Equal(t, due, *r.snoozedUntil)
+			require.Len(t, r.operations(now), 1)
+			continue
+		}
+		require.Equal(t, due, *r.slaDue)
+		require.Len(t, r.operations(now), 2)
+		require.Equal(t, map[string]string{"warning": "ok", "breach": "urgent"}[r.kind], *r.slaState)
+		require.Len(t, r.clocks, 3)
+		require.EqualValues(t, 3, r.clocks[0].TermsVersion)
+		require.Equal(t, "warning", m.row(i, due, true).kind, "what is pending has not been late before")
+	}
+	require.Equal(t, map[string]int{"wake": 50, "warning": 25, "breach": 25}, kinds)
+}
+
 // A server that stalls must not thin out the load, and what it delays counts from when it was meant to be sent.
 func TestOpenLoopDoesNotWait(t *testing.T) {
 	const n, stall = 20, 300 * time.Millisecond
@@ -299,6 +325,8 @@ func TestParse(t *testing.T) {
 	require.Equal(t, 5000, p.LimitN)
 	for _, wrong := range [][]string{
 		{}, {"--scenario", "x"}, {"--scenario", "create", "--n", "0"}, {"--scenario", "drain", "--rate", "5"},
+		{"--scenario", "timers", "--sla", "2"}, {"--scenario", "create", "--sla", "1"},
+		{"--scenario", "timers", "--recompute", "later"}, {"--scenario", "timers", "--sla", "1", "--recompute", "now"},
 		{"--scenario", "messages", "--subscriptions", "2"}, {"--scenario", "messages", "--subscriptions", "0"},
 	} {
 		_, err := parse(wrong)

@@ -9,7 +9,8 @@
 //	go run ./tests/load --scenario messages --n 6000 --rate 100      # latency at 100 a second
 //	go run ./tests/load --scenario drain    --n 50000                # a backlog to one healthy endpoint
 //	go run ./tests/load --scenario spread   --n 6000 --rate 100      # 1,000 subscriptions
-//	go run ./tests/load --scenario timers   --n 15000 --pending 85000
+//	go run ./tests/load --scenario timers   --n 15000 --pending 85000                        # snoozes
+//	go run ./tests/load --scenario timers   --n 1200 --pending 98800 --sla 1 --recompute earlier # SLA clocks
 //
 // JSON goes to stdout (or to the file of --json), progress to stderr. With --dir the stack of a directory is used: a
 // running `atender dev` as it is, with a tenant of the tool's own; one that does not run is started there and stays.
@@ -52,6 +53,8 @@ type params struct {
 	Subscriptions int           `json:"subscriptions"`
 	Conversations int           `json:"conversations,omitempty"`
 	Pending       int           `json:"pending,omitempty"`
+	SLA           float64       `json:"sla,omitempty"`
+	Recompute     string        `json:"recompute,omitempty"`
 	Window        time.Duration `json:"-"`
 	Lead          time.Duration `json:"-"`
 	ReceiverDelay time.Duration `json:"-"`
@@ -111,15 +114,17 @@ func parse(args []string) (params, error) {
 	var p params
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
 	f.StringVar(&p.Scenario, "scenario", "", "create, messages, drain, spread or timers")
-	f.IntVar(&p.N, "n", 5000, "operations that are measured; for timers: conversations that wake")
+	f.IntVar(&p.N, "n", 5000, "operations that are measured; for timers: conversations with something due")
 	f.IntVar(&p.Concurrency, "concurrency", 16, "publishers of the closed loop")
 	f.Float64Var(&p.Rate, "rate", 0, "requests a second of the open loop; 0 for the closed one (spread: 100)")
 	f.IntVar(&p.Warmup, "warmup", 200, "operations before those that are measured; they are in the ledger, too")
 	f.IntVar(&p.Subscriptions, "subscriptions", -1, "webhook subscriptions (spread: 1000, create: 0, others: 1)")
 	f.IntVar(&p.Conversations, "conversations", 200, "conversations that messages go to (messages, drain)")
-	f.IntVar(&p.Pending, "pending", 0, "timers: further conversations, snoozed for a day")
-	f.DurationVar(&p.Window, "window", time.Minute, "timers: time over which the wakes are spread")
-	f.DurationVar(&p.Lead, "lead", 0, "timers: time from the making of the snoozes to the first wake (10 s and 1 s for each 100)")
+	f.IntVar(&p.Pending, "pending", 0, "timers: further conversations, with nothing due for a day")
+	f.Float64Var(&p.SLA, "sla", 0, "timers: share, 0 to 1, of conversations with SLA clocks instead of snoozes, due or pending")
+	f.StringVar(&p.Recompute, "recompute", "", "timers: then edit the policy, so that all is due `earlier` or later")
+	f.DurationVar(&p.Window, "window", time.Minute, "timers: time over which what is due is spread")
+	f.DurationVar(&p.Lead, "lead", 0, "timers: time to make ready before the first is due (10 s and 1 s for each 100)")
 	f.DurationVar(&p.ReceiverDelay, "receiver-delay", 0, "how long the receiver takes to answer")
 	f.IntVar(&p.VerifyEvery, "verify-every", 1, "verify the signature of every how-manieth delivery")
 	f.IntVar(&p.LimitN, "limit-n", -1, "operations of the limit's measurement, at most n; 0 for none (drain: n, others: 5000)")
@@ -153,6 +158,10 @@ func (p *params) complete(rest []string) error {
 		return fmt.Errorf("--rate means nothing for %s", p.Scenario)
 	case p.Scenario == "timers" && p.Window <= 0:
 		return errors.New("--window must be positive")
+	case p.SLA < 0 || p.SLA > 1 || (p.SLA > 0 && p.Scenario != "timers"):
+		return errors.New("--sla is a share, 0 to 1, and of timers only")
+	case p.Recompute != "" && (p.SLA == 0 || p.Recompute != "earlier" && p.Recompute != "later"):
+		return errors.New("--recompute is earlier or later, and needs --sla")
 	}
 	if p.Subscriptions < 0 {
 		p.Subscriptions = map[string]int{"create": 0, "spread": 1000}[p.Scenario]

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// request is one call of the API.
+// request is one call of the API: a POST, or a GET if it has no body.
 type request struct {
 	key, path string
 	body      []byte
@@ -32,7 +32,11 @@ func newPublisher(url, apiKey string) *publisher {
 func (p *publisher) send(ctx context.Context, r request, keep *[]byte) (o operation) {
 	o.key, o.intended = r.key, time.Now().UnixNano()
 	defer func() { o.answered = time.Now().UnixNano() }()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+r.path, bytes.NewReader(r.body))
+	method := http.MethodPost
+	if r.body == nil {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(ctx, method, p.url+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		o.err = err
 		return o

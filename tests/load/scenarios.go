@@ -25,7 +25,7 @@ func runCreate(ctx context.Context, b *bench) error {
 		}
 	}
 	if b.p.Subscriptions > 0 {
-		if err := b.subscribe(ctx, b.tenant, runScope, 0, "conversation.created", nil); err != nil {
+		if err := b.subscribe(ctx, b.tenant, runScope, 0, nil, "conversation.created"); err != nil {
 			return err
 		}
 		return b.delivered(ctx, requests)
@@ -105,7 +105,7 @@ func runMessages(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	if err := b.subscribe(ctx, b.tenant, runScope, 0, "message.sent", nil); err != nil {
+	if err := b.subscribe(ctx, b.tenant, runScope, 0, nil, "message.sent"); err != nil {
 		return err
 	}
 	return b.delivered(ctx, requests)
@@ -143,7 +143,7 @@ func runSpread(ctx context.Context, b *bench) error {
 	}
 	progress("making %d subscriptions", most)
 	for i := range most {
-		if err := b.subscribe(ctx, b.tenant, runScope, i, "message.sent", &wire.Filter{Tags: tag(i)}); err != nil {
+		if err := b.subscribe(ctx, b.tenant, runScope, i, &wire.Filter{Tags: tag(i)}, "message.sent"); err != nil {
 			return err
 		}
 	}
@@ -170,7 +170,7 @@ func runDrain(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	if err := b.subscribe(ctx, b.tenant, runScope, 0, "message.sent", nil); err != nil {
+	if err := b.subscribe(ctx, b.tenant, runScope, 0, nil, "message.sent"); err != nil {
 		return err
 	}
 	warm, err := b.warm(ctx, requests[:b.p.Warmup], true)

@@ -1,31 +1,47 @@
-// Package demo fills a fresh local stack with a small shop's support desk: agents, teams, and conversations in every
-// state, so that there is something to look at and to call.
+// Package demo fills a fresh local stack with a small shop's support desk: agents of every role, teams, opening hours, an
+// SLA policy, a tool dock, and conversations in every state, so that there is something to look at and to call.
 package demo
 
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
 )
 
-// Seed makes the tenant, its keys and webhooks, and at the first start the demo's data.
+// Seed makes the tenant, its keys and webhooks, and at the first start the demo's data. Later starts go on with what is
+// there by then; only the dock follows its page when that has moved.
 func Seed(ctx context.Context, s local.Seeding) (local.Seeded, error) {
 	seeded, err := local.SeedTenant(ctx, s)
-	if err != nil || seeded.TenantID == s.Before.TenantID {
+	if err != nil {
 		return seeded, err
 	}
-	d := desk{store: s.Store, tenant: seeded.TenantID}
-	if err := d.staff(ctx); err != nil {
-		return seeded, fmt.Errorf("demo agents: %w", err)
+	d := desk{store: s.Store, tenant: seeded.TenantID, importer: wire.Actor{Type: wire.ActorSystem, Name: "Demo"}}
+	if seeded.TenantID == s.Before.TenantID {
+		return d.moveDock(ctx, seeded, s.SampleDockURL)
+	}
+	for _, part := range []struct {
+		what string
+		make func(context.Context) error
+	}{
+		{"agents and teams", d.staff}, {"opening hours and SLA", d.promises}, {"contacts and tags", d.records},
+	} {
+		if err := part.make(ctx); err != nil {
+			return seeded, fmt.Errorf("demo %s: %w", part.what, err)
+		}
 	}
 	seeded.OwnerID = d.owner.ID
-	for _, c := range conversations {
+	dock, err := d.dock(ctx, s.SampleDockURL)
+	if err != nil {
+		return seeded, fmt.Errorf("demo dock: %w", err)
+	}
+	seeded.DockID, seeded.DockURL = dock.ID, s.SampleDockURL
+	for _, c := range stories() {
 		if err := d.play(ctx, c); err != nil {
 			return seeded, fmt.Errorf("demo conversation %s: %w", c.reference, err)
 		}
@@ -33,6 +49,7 @@ func Seed(ctx context.Context, s local.Seeding) (local.Seeded, error) {
 	return seeded, nil
 }
 
+// desk is the shop's, with who works there.
 type desk struct {
 	store    *models.Store
 	tenant   uuid.UUID
@@ -45,6 +62,7 @@ type desk struct {
 }
 
 func (d *desk) staff(ctx context.Context) (err error) {
+	var reader, analyst models.Agent // who have nothing to do in the stories
 	for _, a := range []struct {
 		agent *models.Agent
 		in    models.NewAgent
@@ -52,6 +70,8 @@ func (d *desk) staff(ctx context.Context) (err error) {
 		{&d.owner, models.NewAgent{Name: "Olivia Owner", Email: "olivia@demo.example", Role: models.RoleOwner}},
 		{&d.lead, models.NewAgent{Name: "Liam Lead", Email: "liam@demo.example", Role: models.RoleLead}},
 		{&d.agent, models.NewAgent{Name: "Ava Agent", Email: "ava@demo.example", Role: models.RoleAgent}},
+		{&reader, models.NewAgent{Name: "Rasmus Reader", Email: "rasmus@demo.example", Role: models.RoleReader}},
+		{&analyst, models.NewAgent{Name: "Anna Analyst", Email: "anna@demo.example", Role: models.RoleAnalytics}},
 	} {
 		if *a.agent, err = d.store.CreateAgent(ctx, d.tenant, a.in); err != nil {
 			return err
@@ -66,131 +86,46 @@ func (d *desk) staff(ctx context.Context) (err error) {
 	d.billing, err = d.store.CreateTeam(ctx, d.tenant, models.NewTeam{
 		Name: "Billing", Description: "Refunds and invoices", MemberIDs: []uuid.UUID{d.lead.ID},
 	})
-	d.importer = wire.Actor{Type: wire.ActorSystem, Name: "Demo"}
 	return err
 }
 
-// story is one conversation and what happened in it.
-type story struct {
-	reference, subject, channel string
-	contact                     models.NewContact
-	message                     string
-	tags                        []string
-	customFields                map[string]any
-	then                        func(ctx context.Context, d *desk, id uuid.UUID) error
-}
-
-func (d *desk) play(ctx context.Context, s story) error {
-	c, err := d.store.CreateConversation(ctx, d.tenant, d.importer, models.NewConversation{
-		ExternalReference: s.reference, Subject: s.subject, Channel: s.channel, Contact: s.contact,
-		Message: &models.FirstMessage{Text: &s.message}, Tags: s.tags, CustomFields: s.customFields,
-		Metadata: map[string]any{"source": "demo"},
-	})
-	if err != nil || s.then == nil {
-		return err
-	}
-	return s.then(ctx, d, c.ID)
-}
-
-func (d *desk) do(ctx context.Context, by models.Agent, id uuid.UUID, cmds ...models.Command) error {
-	_, err := d.store.Change(ctx, d.tenant, id, by.Actor(nil), cmds...)
-	return err
-}
-
-func (d *desk) reply(ctx context.Context, by models.Agent, id uuid.UUID, text string, resolve bool) error {
-	_, err := d.store.PostMessage(ctx, d.tenant, id, by.Actor(nil), models.NewMessage{
-		Direction: models.Outbound, Text: &text, Resolve: resolve,
-	})
-	return err
-}
-
-func (d *desk) customer(ctx context.Context, id uuid.UUID, text string) error {
-	_, err := d.store.PostMessage(ctx, d.tenant, id, d.importer, models.NewMessage{Direction: models.Inbound, Text: &text})
-	return err
-}
-
-// first runs steps until one fails.
-func first(steps ...func() error) error {
-	for _, step := range steps {
-		if err := step(); err != nil {
+// records are contacts and tags that no conversation has.
+func (d *desk) records(ctx context.Context) error {
+	for _, name := range []string{"complaint", "feedback", "wholesale"} {
+		if _, err := d.store.CreateTag(ctx, d.tenant, name); err != nil {
 			return err
 		}
 	}
-	return nil
+	email, name, phone := "purchasing@hotel.example", "Hotel Havnen", "+4533112233"
+	_, err := d.store.CreateContact(ctx, d.tenant, d.importer, models.ContactInput{
+		Email: &email, Name: &name, Phone: &phone, CustomFields: map[string]any{"customer_since": "2019", "tier": "gold"},
+	})
+	return err
 }
 
-var conversations = []story{
-	{
-		reference: "demo-1001", subject: "Where is my order 4521?", channel: "email",
-		contact: models.NewContact{Email: "noor@customers.example", Name: "Noor Haddad", Phone: "+4520123456"},
-		message: "Hello, my order 4521 should have arrived on Monday. Can you see where it is?",
-		tags:    []string{"delivery"}, customFields: map[string]any{"order_id": "4521"},
-	},
-	{
-		reference: "demo-1002", subject: "The lamp arrived broken", channel: "webchat",
-		contact: models.NewContact{Email: "mateo@customers.example", Name: "Mateo Silva"},
-		message: "The glass is in pieces. I have photos.", tags: []string{"damage", "vip"},
-		customFields: map[string]any{"order_id": "4498"},
-		then: func(ctx context.Context, d *desk, id uuid.UUID) error {
-			return first(
-				func() error {
-					return d.do(
-						ctx,
-						d.lead,
-						id,
-						models.Assign{AssigneeID: models.Some(d.agent.ID), TeamID: models.Some(d.support.ID)},
-					)
-				},
-				func() error {
-					return d.reply(ctx, d.agent, id, "I am sorry about that. A new one leaves our warehouse today.", false)
-				},
-			)
-		},
-	},
-	{
-		reference: "demo-1003", subject: "Refund for the returned chair", channel: "email",
-		contact: models.NewContact{Email: "ingrid@customers.example", Name: "Ingrid Berg"},
-		message: "I sent the chair back last week. When will I see the money?", tags: []string{"refund"},
-		then: func(ctx context.Context, d *desk, id uuid.UUID) error {
-			return first(
-				func() error { return d.do(ctx, d.lead, id, models.Assign{TeamID: models.Some(d.billing.ID)}) },
-				func() error {
-					return d.do(ctx, d.lead, id, models.Snooze{Until: time.Now().Add(24 * time.Hour)})
-				},
-			)
-		},
-	},
-	{
-		reference: "demo-1004", subject: "Please call me back", channel: "phone",
-		contact: models.NewContact{Email: "kwame@customers.example", Name: "Kwame Boateng", Phone: "+4531987654"},
-		message: "Call me in a moment, I am on a train.",
-		then: func(ctx context.Context, d *desk, id uuid.UUID) error { // wakes while somebody looks
-			return d.do(ctx, d.agent, id, models.Snooze{Until: time.Now().Add(2 * time.Minute)})
-		},
-	},
-	{
-		reference: "demo-1005", subject: "Do you ship to the Faroe Islands?", channel: "messenger",
-		contact: models.NewContact{Email: "rakul@customers.example", Name: "Rakul Joensen"},
-		message: "And what would it cost?", tags: []string{"question"},
-		then: func(ctx context.Context, d *desk, id uuid.UUID) error {
-			return d.reply(ctx, d.agent, id, "We do, for 99 kr.", true)
-		},
-	},
-	{
-		reference: "demo-1006", subject: "Invoice for March", channel: "email",
-		contact: models.NewContact{Email: "chen@customers.example", Name: "Chen Wei"},
-		message: "Our accountant needs the invoice for March.", tags: []string{"invoice"},
-		then: func(ctx context.Context, d *desk, id uuid.UUID) error { // archived, and continued by a successor
-			return first(
-				func() error { return d.reply(ctx, d.lead, id, "It is attached.", true) },
-				func() error { return d.do(ctx, d.lead, id, models.Archive{}) },
-				func() error { return d.customer(ctx, id, "Thank you. Could we have April, too?") },
-			)
-		},
-	},
-	{
-		reference: "demo-1007", subject: "طلبي لم يصل بعد", channel: "whatsapp",
-		contact: models.NewContact{Email: "layla@customers.example", Name: "ليلى منصور"},
-		message: "مرحبا، هل يمكنكم التحقق من الطلب رقم ٤٥٣٠؟", tags: []string{"delivery"},
-	},
+// dock makes the dock whose page is the sample's. What goes out to a customer asks the agent first.
+func (d *desk) dock(ctx context.Context, url string) (wire.Dock, error) {
+	icon, confirm := "↩", []string{"sendMessage"}
+	return d.store.CreateDock(ctx, d.tenant, models.NewDock{
+		Name: "Refunds", URL: url, DockUpdate: models.DockUpdate{Icon: &icon, Confirm: &confirm},
+	})
+}
+
+// moveDock lets the dock follow its page, whose port may be another than at the last start. What somebody has made of
+// the dock meanwhile is theirs, deletion included.
+func (d *desk) moveDock(ctx context.Context, seeded local.Seeded, url string) (local.Seeded, error) {
+	if seeded.DockID == uuid.Nil || seeded.DockURL == url {
+		return seeded, nil
+	}
+	dock, err := d.store.Dock(ctx, d.tenant, seeded.DockID)
+	if err == nil && dock.URL == seeded.DockURL {
+		_, err = d.store.UpdateDock(ctx, d.tenant, seeded.DockID, models.DockUpdate{URL: &url})
+	}
+	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
+		err = nil
+	}
+	if err == nil {
+		seeded.DockURL = url
+	}
+	return seeded, err
 }

@@ -8,6 +8,7 @@ import { Icon } from './icons.js';
  * @property {'plain'|'ok'|'warn'|'danger'|'info'} [tone]
  * @property {string} [title] who or what it is about, such as a dock's name
  * @property {{label: string, run: () => void}} [action]
+ * @property {string} [key] takes the place of an earlier notice with the same key
  * @property {number} [stays] ms; longer by default where there is something to read or to press
  */
 
@@ -21,7 +22,8 @@ const SHOWN = 4;
 /** @param {Notice} notice */
 export function notify(notice) {
   const id = ++last;
-  notices.value = [...notices.peek(), { ...notice, id }].slice(-SHOWN);
+  const others = notices.peek().filter((n) => !notice.key || n.key !== notice.key);
+  notices.value = [...others, { ...notice, id }].slice(-SHOWN);
   setTimeout(() => dismiss(id), notice.stays ?? (notice.action || notice.tone === 'danger' ? 8000 : 4000));
 }
 

@@ -13,6 +13,7 @@ import { Icon } from '../ui/icons.js';
 import { Avatar } from '../ui/parts.js';
 import { Picker } from '../ui/picker.js';
 import { notify } from '../ui/toast.js';
+import { heard } from './docks/notices.js';
 import { Help } from './help.js';
 import { PasswordDialog } from './password.js';
 
@@ -42,6 +43,7 @@ export function Shell({ children }) {
 
 /** Notices about what happened elsewhere. @param {import('../lib/live.js').LiveEvent} event */
 function announce(event) {
+  if (event.type === 'dock_action') heard(event);
   if (event.type === 'webhook' && may('webhooks:read')) {
     notify({ tone: 'warn', title: event.name ?? 'A webhook', text: event.message ?? 'needs attention.', stays: 10_000,
       action: { label: 'Look', run: () => go(to('settings', 'webhooks', event.id)) } });

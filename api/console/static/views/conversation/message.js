@@ -39,6 +39,9 @@ function Text({ text }) {
     ? html`<a href=${part} target="_blank" rel="noopener noreferrer nofollow">${part}</a>` : part))}</div>`;
 }
 
+/** As in the policy that the page is served with: links open in tabs of their own, and nothing else happens. */
+const SANDBOX = 'allow-popups allow-popups-to-escape-sandbox';
+
 /** @param {{of: MessageShape}} props */
 function Formatted({ of: m }) {
   const [images, setImages] = useState(false);
@@ -48,9 +51,8 @@ function Formatted({ of: m }) {
   const length = (m.html ?? '').length;
   const source = `/v1/conversations/${m.conversationId}/messages/${m.id}/html${images ? '?images=1' : ''}`;
   return html`<div class="formatted">
-    <iframe ref=${frame} class=${cx(tall ? 'tall' : length < 600 ? 'low' : '')} sandbox=""
-      referrerpolicy="no-referrer" loading="lazy"
-      title="Message as it was sent" src=${source}></iframe>
+    <iframe ref=${frame} class=${cx(tall ? 'tall' : length < 600 ? 'low' : '')} sandbox=${SANDBOX}
+      referrerpolicy="no-referrer" loading="lazy" title="Message as it was sent" src=${source}></iframe>
     <div class="formatted-foot">
       ${remote && !images && html`<button type="button" class="link small" onClick=${() => setImages(true)}>
         Load remote images</button>`}

@@ -1,13 +1,10 @@
 /** One dock: an element that its host fills, and what the agent sees of what it does. */
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { theme, shown } from '../../lib/theme.js';
-import { moment } from '../../lib/time.js';
 import { conversation } from '../../store/conversations.js';
-import { nameOf } from '../../store/directory.js';
-import { me } from '../../store/session.js';
 import { ask } from '../../ui/dialog.js';
 import { Failed } from '../../ui/parts.js';
-import { notify } from '../../ui/toast.js';
+import { announce, words } from './notices.js';
 
 const HOST = '/sdk/dock-host.js';
 
@@ -67,41 +64,10 @@ export function Dock({ dock, conversationId, visible }) {
   </div>`;
 }
 
-/**
- * What an action does: to be done, and done.
- * @param {string} action @param {Record<string, any>} params @returns {{todo: string, done: string}}
- */
-function words(action, params) {
-  const to = [params.agentId ? nameOf(params.agentId) : params.agentEmail,
-    params.teamId ? nameOf(params.teamId) : params.teamName]
-    .filter(Boolean).join(', ');
-  const until = params.until ? moment(params.until) : 'later';
-  switch (action) {
-    case 'addTag': return { todo: `add the tag “${params.tag}”.`, done: `added tag ${params.tag}` };
-    case 'assign': return { todo: `assign the conversation to ${to}.`, done: `assigned the conversation to ${to}` };
-    case 'resolve': return { todo: 'resolve the conversation.', done: 'resolved the conversation' };
-    case 'snooze': return { todo: `snooze the conversation until ${until}.`, done: `snoozed until ${until}` };
-    case 'sendMessage': return { todo: 'send this message to the customer:', done: 'sent a message to the customer' };
-    default: return { todo: `do ${action}.`, done: action };
-  }
-}
-
 /** @param {{dock: any, action: string, params: Record<string, any>, context: any, signal: AbortSignal}} question */
 function confirmed({ dock, action, params, signal }) {
   return ask({
     title: `${dock.name} asks you`, confirm: 'Allow', careful: true, text: `It wants to ${words(action, params).todo}`,
     quote: action === 'sendMessage' ? String(params.text ?? params.html ?? '') : undefined,
   }, signal);
-}
-
-/** @param {any} notice */
-function announce(notice) {
-  if (notice.type === 'text') return notify({ title: notice.dock.name, text: notice.text, stays: 8000 });
-  if (notice.type === 'pending') {
-    return notify({ tone: 'info', title: notice.dock.name, stays: 8000,
-      text: `What it asked for waits for the server: ${words(notice.action, notice.params ?? {}).todo}` });
-  }
-  const who = notice.agent?.id === me.peek()?.id ? 'You' : notice.agent?.name ?? 'Somebody';
-  return notify({ title: notice.dock.name, text: `${who} ${words(notice.action, notice.params ?? {}).done}.`,
-    stays: 6000 });
 }

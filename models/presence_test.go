@@ -1,0 +1,47 @@
+package models_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockcontext"
+)
+
+// A dock is told whether the assignee is there: has a console open, in whatever process, now or a moment ago.
+func TestAnAgentWithAnOpenConsoleIsOnline(t *testing.T) {
+	b := setup(t)
+	e := b.embed(models.RoleAgent)
+	ben := b.person(b.tenant, "ben@example.com", models.RoleLead, secret)
+	b.change(e.conversation.ID, models.Assign{AssigneeID: models.Some(ben.ID)})
+	availability := func() string {
+		session, err := b.DockContext(t.Context(), e.who, e.session.ID)
+		require.NoError(t, err)
+		return session.AppContext.(dockcontext.AppContext).Conversation.Meta.Assignee.AvailabilityStatus
+	}
+	require.Equal(t, "offline", availability())
+
+	in, err := b.signIn("ben@example.com", secret)
+	require.NoError(t, err)
+	p, err := b.AuthenticateSession(t.Context(), in.Token)
+	require.NoError(t, err)
+	require.Equal(t, "offline", availability(), "signed in, and looking at nothing")
+
+	watch := func(want bool) {
+		lives, err := b.open().WatchSession(t.Context(), p)
+		require.NoError(t, err)
+		require.Equal(t, want, lives)
+	}
+	watch(true)
+	require.Equal(t, "online", availability())
+	b.exec(`UPDATE sessions SET watching_at = now() - interval '91 seconds'`)
+	require.Equal(t, "offline", availability())
+
+	watch(true)
+	b.exec(`UPDATE sessions SET last_seen_at = now() - interval '12 hours 1 second'`)
+	require.Equal(t, "offline", availability(), "an open page does not keep a session")
+	watch(false)
+	b.change(e.conversation.ID, models.Assign{AssigneeID: models.Some(e.agent.ID)})
+	require.Equal(t, "online", availability(), "who has the dock open")
+}
