@@ -28,7 +28,9 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 			map[string]any{"name": "CRM", "url": "http://127.0.0.1:9/", "events": []string{"*"}, "isActive": false}, &webhook)
 		c.must(http.MethodPost, "/v1/docks", map[string]any{"name": "Refunds", "url": "https://tools.shop.example/"}, nil)
 	})
-	pages := append([]string{"/inbox/" + three[0].ID.String(), "/settings/general", "/settings/webhooks/" + webhook.ID}, everywhere...)
+	pages := append([]string{
+		"/inbox/" + three[0].ID.String(), "/settings/general", "/settings/webhooks/" + webhook.ID,
+	}, everywhere...)
 	var found []string
 	for _, scheme := range []string{"light", "dark"} {
 		c.tab.Scheme(scheme)
@@ -74,7 +76,8 @@ func TestSettingsByKeyboard(t *testing.T) {
 	c.goBy("gs", "/console/settings")
 	c.tabTo("Teams")
 	c.tab.Press(kb.Enter)
-	c.tab.Until(`location.pathname === "/console/settings/teams" && document.querySelector(".settings-page")?.textContent.includes("Billing")`)
+	c.tab.Until(`location.pathname === "/console/settings/teams" &&
+		document.querySelector(".settings-page")?.textContent.includes("Billing")`)
 	c.tabTo("Add team")
 	c.tab.Press(kb.Enter)
 	c.tab.Until(`document.activeElement.closest("dialog")?.querySelector("input") === document.activeElement`)
@@ -112,7 +115,8 @@ func (c *console) tabTo(texts ...string) {
 	var passed []string
 	for range 60 {
 		c.tab.Press(kb.Tab)
-		at := browser.Get[string](c.tab, `document.activeElement.matches("a, button") ? document.activeElement.textContent.trim() : ""`)
+		at := browser.Get[string](c.tab, `document.activeElement.matches("a, button")
+			? document.activeElement.textContent.trim() : ""`)
 		for _, text := range texts {
 			if at == text {
 				return

@@ -17,7 +17,8 @@ import (
 )
 
 // hostile is text that runs as script wherever it is taken for HTML, in an attribute, or for an address.
-const hostile = `"'><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><svg onload=window.pwned=1>${window.pwned=1}`
+const hostile = `"'><img src=x onerror="window.pwned=1"><script>window.pwned=1</script>` +
+	`<svg onload=window.pwned=1>${window.pwned=1}`
 
 // everywhere goes through all that shows what people outside and colleagues have named.
 var everywhere = []string{
@@ -100,7 +101,8 @@ func TestACustomersHTMLIsPicturesAndWords(t *testing.T) {
 			<div style="background:url(SPY/style.png); position:fixed; inset:0">Big</div>
 			<style>body { background: url(SPY/sheet.png) } @import "SPY/import.css";</style>
 			<link rel="stylesheet" href="SPY/link.css"><link rel="prefetch" href="SPY/prefetch"><base href="SPY/">
-			<meta http-equiv="refresh" content="0; url=SPY/refresh"><iframe src="SPY/frame"></iframe><object data="SPY/object"></object>
+			<meta http-equiv="refresh" content="0; url=SPY/refresh"><iframe src="SPY/frame"></iframe>
+			<object data="SPY/object"></object>
 			<svg onload="top.pwned=1"><image href="SPY/svg.png"/></svg>
 			<video src="SPY/video" poster="SPY/poster" autoplay></video>
 			<form action="SPY/form"><input autofocus onfocus="this.form.submit()"><button>Win</button></form>
