@@ -32,6 +32,7 @@ func (c *console) fill() {
 func TestAListOfTenThousand(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, models.RoleAgent, (*console).fill)
+	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
 	before := len(c.door.Asked("GET /v1/conversations?"))
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)

@@ -3,7 +3,7 @@
  * belongs to the field or the browser, and so does one that the focused element is used with. While a dialog is open only its
  * own keys count.
  */
-import { useEffect, useRef } from './html.js';
+import { useLayoutEffect, useRef } from './html.js';
 
 /** @typedef {Record<string, (event: KeyboardEvent) => void>} Bindings */
 
@@ -61,7 +61,7 @@ document.addEventListener('keydown', (event) => {
 export function useKeys(bindings, { modal = false, enabled = true } = {}) {
   const current = useRef(bindings);
   current.current = bindings;
-  useEffect(() => {
+  useLayoutEffect(() => { // with the view, not a moment later: who is quick is heard
     if (!enabled) return undefined;
     const layer = {
       modal,
