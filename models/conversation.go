@@ -66,7 +66,7 @@ func (c Conversation) Wire() wire.Conversation {
 		CustomFields: orEmptyMap(c.CustomFields), Metadata: orEmptyMap(c.Metadata),
 		SnoozedUntil: wire.AtPtr(c.SnoozedUntil), SLA: c.SLA, Version: c.Version,
 		PreviousConversationID: c.PreviousConversationID,
-		CreatedAt: wire.At(c.CreatedAt), UpdatedAt: wire.At(c.UpdatedAt), FirstReplyAt: wire.AtPtr(c.FirstReplyAt),
+		CreatedAt:              wire.At(c.CreatedAt), UpdatedAt: wire.At(c.UpdatedAt), FirstReplyAt: wire.AtPtr(c.FirstReplyAt),
 		LastMessageAt: wire.AtPtr(c.LastMessageAt), ResolvedAt: wire.AtPtr(c.ResolvedAt), ArchivedAt: wire.AtPtr(c.ArchivedAt),
 	}
 }

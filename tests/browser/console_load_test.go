@@ -33,10 +33,11 @@ func TestAListOfTenThousand(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, models.RoleAgent, (*console).fill)
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
-	before := len(c.door.Asked("GET /v1/conversations?"))
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
-	require.Len(t, c.door.Asked("GET /v1/conversations?"), before+1, "one page is enough to begin with")
+	for _, asked := range c.door.Asked("GET /v1/conversations?") { // again, perhaps, once it hears the live stream
+		require.NotContains(t, asked, "cursor=", "one page is enough to begin with")
+	}
 	t.Logf("first rows after %.0f ms", browser.Get[float64](c.tab, `new Promise((done) => new PerformanceObserver((list) => {
 		done(list.getEntries().filter((e) => e.name.includes("/v1/conversations?")).at(-1).responseEnd)
 	}).observe({ type: "resource", buffered: true }))`))
