@@ -114,7 +114,7 @@ func (s *Store) idempotentOnce(
 		return Answer{}, false, false, err
 	}
 	fault.At(fault.AfterFirst)
-	s.wakeups.Mark(u.marks...)
+	s.wake(u.marks...)
 	return answer, false, false, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 )
@@ -47,7 +48,7 @@ func (s *Store) togetherOnce(ctx context.Context, f func(context.Context) error)
 	if err != nil || u.turnedBack {
 		return u.turnedBack || worthRetrying(err), err
 	}
-	s.wakeups.Mark(u.marks...)
+	s.wake(u.marks...)
 	return false, nil
 }
 
@@ -63,6 +64,15 @@ func (s *Store) mark(ctx context.Context, topics ...string) {
 	if u := unitOf(ctx); u != nil {
 		u.marks = append(u.marks, topics...)
 		return
+	}
+	s.wake(topics...)
+}
+
+// wake wakes whom the topics concern. What this process knows of keys and sessions it forgets at once, so that whoever
+// revoked a key finds it revoked.
+func (s *Store) wake(topics ...string) {
+	if slices.Contains(topics, topicKeys) {
+		s.auth.forget()
 	}
 	s.wakeups.Mark(topics...)
 }
