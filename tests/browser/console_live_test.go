@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +73,10 @@ func TestTwoTabsHaveOneStream(t *testing.T) {
 	second.Close()
 	c.door.AwaitHeld()
 	c.customerWrites(three[0].ID, map[string]any{"text": "Between two streams."})
+	require.Eventually(t, func() bool { // whoever listened would have been told by now
+		_, feed := call(t, c.Stack, "GET", "/v1/events?limit=200", nil)
+		return strings.Contains(string(feed), "Between two streams.")
+	}, soon, often)
 	letGo()
 	c.shows(c.tab, "Between two streams.")
 	c.customerWrites(three[0].ID, map[string]any{"text": "To the one that is left."})
