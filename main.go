@@ -13,11 +13,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
-	"text/tabwriter"
-	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
@@ -26,6 +23,7 @@ import (
 	"github.com/atender/atender/activities"
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/api"
+	"github.com/atender/atender/deploy/admin"
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
@@ -45,26 +43,7 @@ type cli struct {
 	API     apiCmd     `cmd:"" name:"api" help:"Serve the API."`
 	Worker  workerCmd  `cmd:"" help:"Run workflows, timers and webhook deliveries."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this binary's schema."`
-	Tenant  struct {
-		Create tenantCreateCmd `cmd:"" help:"Create a tenant and its sandbox twin."`
-		List   tenantListCmd   `cmd:"" help:"List tenants."`
-	} `cmd:"" help:"Manage tenants."`
-	Key struct {
-		Create keyCreateCmd `cmd:"" help:"Create an API key and print it, the only time."`
-		List   keyListCmd   `cmd:"" help:"List a tenant's API keys."`
-		Revoke keyRevokeCmd `cmd:"" help:"Revoke an API key for good."`
-	} `cmd:"" help:"Manage API keys."`
-	Webhook struct {
-		List   webhookListCmd   `cmd:"" help:"List a tenant's webhooks and how they are doing."`
-		Health webhookHealthCmd `cmd:"" help:"Show how one webhook is doing, with its last failures."`
-		Replay webhookReplayCmd `cmd:"" help:"Put past events on their way to a webhook once more."`
-	} `cmd:"" help:"Look after webhooks."`
-	Agent struct {
-		Create   agentCreateCmd   `cmd:"" help:"Add an agent, who signs in by link or with a password set here."`
-		List     agentListCmd     `cmd:"" help:"List a tenant's agents."`
-		Password agentPasswordCmd `cmd:"" help:"Set an agent's password, read from standard input, and sign the agent out everywhere."`
-		Link     agentLinkCmd     `cmd:"" help:"Print a link that signs an agent in to the console, once."`
-	} `cmd:"" help:"Manage the people who use the console."`
+	admin.Commands
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Help    struct {
 		Config helpConfigCmd `cmd:"" help:"Describe the environment variables that configure Atender."`
@@ -153,90 +132,7 @@ func (migrateCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return models.Migrate(ctx, cfg.DatabaseURL, adminLog())
-}
-
-type tenantCreateCmd struct {
-	Name string `arg:"" help:"The organisation's name."`
-}
-
-func (c tenantCreateCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error {
-		live, sandbox, err := s.CreateTenant(ctx, models.NewTenant{Name: c.Name})
-		if err != nil {
-			return err
-		}
-		return table("ENVIRONMENT\tID", func(row rowFunc) {
-			row(live.Environment, live.ID)
-			row(sandbox.Environment, sandbox.ID)
-		})
-	})
-}
-
-type tenantListCmd struct{}
-
-func (tenantListCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error {
-		tenants, err := s.Tenants(ctx)
-		if err != nil {
-			return err
-		}
-		return table("NUMBER\tNAME\tENVIRONMENT\tID\tCREATED", func(row rowFunc) {
-			for _, t := range tenants {
-				row(t.Number, t.Name, t.Environment, t.ID, t.CreatedAt.UTC().Format(time.DateOnly))
-			}
-		})
-	})
-}
-
-type keyCreateCmd struct {
-	Tenant uuid.UUID `required:"" help:"The tenant's id; that of the sandbox twin for a test key."`
-	Name   string    `required:"" help:"What the key is for."`
-	Scope  []string  `required:"" help:"What it may do: <surface>:read or :write, or basic, integration, read_all, full_access. Repeatable."`
-	Tier   string    `default:"starter" enum:"starter,professional,enterprise,custom" help:"Rate limits: ${enum}."`
-}
-
-func (c keyCreateCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error {
-		key, plain, err := s.CreateKey(ctx, c.Tenant, models.NewKey{Name: c.Name, Scopes: c.Scope, Tier: c.Tier})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(os.Stderr, "Key %s. It is shown this once:\n", key.ID)
-		_, err = fmt.Println(plain)
-		return err
-	})
-}
-
-type keyListCmd struct {
-	Tenant uuid.UUID `required:"" help:"The tenant's id."`
-}
-
-func (c keyListCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error {
-		keys, err := s.Keys(ctx, c.Tenant)
-		if err != nil {
-			return err
-		}
-		return table("ID\tNAME\tBEGINS\tTIER\tACTIVE\tLAST USED\tSCOPES", func(row rowFunc) {
-			for _, k := range keys {
-				used := "never"
-				if k.LastUsedAt != nil {
-					used = k.LastUsedAt.UTC().Format(time.RFC3339)
-				}
-				row(k.ID, k.Name, k.Prefix, k.Tier, k.IsActive, used, strings.Join(k.Scopes, " "))
-			}
-		})
-	})
-}
-
-type keyRevokeCmd struct {
-	Tenant uuid.UUID `required:"" help:"The tenant's id."`
-	Key    uuid.UUID `arg:"" help:"The key's id."`
-}
-
-func (c keyRevokeCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error { return s.RevokeKey(ctx, c.Tenant, c.Key) })
+	return models.Migrate(ctx, cfg.DatabaseURL, admin.Log())
 }
 
 type versionCmd struct{}
@@ -259,11 +155,6 @@ func buildVersion() string {
 		return info.Main.Version
 	}
 	return "unknown"
-}
-
-// adminLog is the log of commands that people run: only what is out of order.
-func adminLog() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
 }
 
 // role is what the long-running processes have in common.
@@ -324,36 +215,4 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 	defer r.temporal.Close()
 	r.log.Info("starting", "version", buildVersion())
 	return f(r)
-}
-
-// withStore runs f on the database of the configuration.
-func withStore(ctx context.Context, f func(*models.Store) error) error {
-	cfg, err := config.LoadDatabase()
-	if err != nil {
-		return err
-	}
-	s, err := models.Open(ctx, models.Options{URL: cfg.DatabaseURL, MaxConns: 2, Logger: adminLog()})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return f(s)
-}
-
-type rowFunc func(columns ...any)
-
-// table prints rows under a header, in columns.
-func table(header string, rows func(rowFunc)) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, header)
-	rows(func(columns ...any) {
-		for i, c := range columns {
-			if i > 0 {
-				fmt.Fprint(w, "\t")
-			}
-			fmt.Fprint(w, c)
-		}
-		fmt.Fprintln(w)
-	})
-	return w.Flush()
 }
