@@ -23,6 +23,7 @@ type agentCreateCmd struct {
 	Role   string    `required:"" enum:"owner,lead,agent,reader,analytics" help:"What the agent may do: ${enum}."`
 }
 
+// Run carries the command out.
 func (c agentCreateCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		a, err := s.CreateAgent(ctx, c.Tenant, models.NewAgent{Name: c.Name, Email: c.Email, Role: models.Role(c.Role)})
@@ -38,6 +39,7 @@ type agentListCmd struct {
 	Tenant uuid.UUID `required:"" help:"The tenant's id."`
 }
 
+// Run carries the command out.
 func (c agentListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		staff, err := s.Staff(ctx, c.Tenant)
@@ -60,6 +62,7 @@ type agentArg struct {
 
 type agentPasswordCmd struct{ agentArg }
 
+// Run carries the command out.
 func (c agentPasswordCmd) Run(ctx context.Context) error {
 	fmt.Fprintln(os.Stderr, "The password, then Enter:")
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
@@ -80,6 +83,7 @@ type agentLinkCmd struct {
 	For time.Duration `default:"15m" help:"How long the link can be used."`
 }
 
+// Run carries the command out.
 func (c agentLinkCmd) Run(ctx context.Context) error {
 	public, err := config.LoadPublic()
 	if err != nil {

@@ -16,6 +16,7 @@ type tenantCreateCmd struct {
 	Name string `arg:"" help:"The organisation's name."`
 }
 
+// Run carries the command out.
 func (c tenantCreateCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		live, sandbox, err := s.CreateTenant(ctx, models.NewTenant{Name: c.Name})
@@ -31,6 +32,7 @@ func (c tenantCreateCmd) Run(ctx context.Context) error {
 
 type tenantListCmd struct{}
 
+// Run carries the command out.
 func (tenantListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		tenants, err := s.Tenants(ctx)
@@ -52,6 +54,7 @@ type keyCreateCmd struct {
 	Tier   string    `default:"starter" enum:"starter,professional,enterprise,custom" help:"Rate limits: ${enum}."`
 }
 
+// Run carries the command out.
 func (c keyCreateCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		key, plain, err := s.CreateKey(ctx, c.Tenant, models.NewKey{Name: c.Name, Scopes: c.Scope, Tier: c.Tier})
@@ -68,6 +71,7 @@ type keyListCmd struct {
 	Tenant uuid.UUID `required:"" help:"The tenant's id."`
 }
 
+// Run carries the command out.
 func (c keyListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		keys, err := s.Keys(ctx, c.Tenant)
@@ -91,6 +95,7 @@ type keyRevokeCmd struct {
 	Key    uuid.UUID `arg:"" help:"The key's id."`
 }
 
+// Run carries the command out.
 func (c keyRevokeCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error { return s.RevokeKey(ctx, c.Tenant, c.Key) })
 }

@@ -16,6 +16,7 @@ type webhookListCmd struct {
 	Tenant uuid.UUID `required:"" help:"The tenant's id."`
 }
 
+// Run carries the command out.
 func (c webhookListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		var all []wire.Subscription
@@ -44,6 +45,7 @@ type webhookHealthCmd struct {
 	Webhook uuid.UUID `arg:"" help:"The webhook's id."`
 }
 
+// Run carries the command out.
 func (c webhookHealthCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		w, err := s.Subscription(ctx, c.Tenant, c.Webhook)
@@ -100,6 +102,7 @@ type webhookReplayCmd struct {
 	Wait       bool       `help:"Wait until it has ended. Breaking off does not cancel it."`
 }
 
+// Run carries the command out.
 func (c webhookReplayCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		r, err := s.StartReplay(ctx, c.Tenant, c.Webhook, models.NewReplay{
