@@ -375,9 +375,27 @@ func TestDeadlockedCallsRunAgainAsAWhole(t *testing.T) {
 	}
 }
 
+// hears waits until the store is woken by what another one says.
+func (b *bench) hears(topic string, other *models.Store) {
+	b.t.Helper()
+	woken, stop := b.Wakeups().Listen(topic)
+	defer stop()
+	require.Eventually(b.t, func() bool {
+		other.Wakeups().Mark(topic)
+		select {
+		case <-woken:
+			return true
+		default:
+			return false
+		}
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
 // P7.4, P9: wake-ups go out after the commit, and not at all without one.
 func TestWakeUpsWaitForTheCommit(t *testing.T) {
 	b := setup(t)
+	b.hears("first", b.open())
+	b.hears("second", b.open()) // behind the one wake-up that everybody gets when the store begins to listen
 	woken, stop := b.Wakeups().Listen(models.TopicOutbox)
 	defer stop()
 	_, _, err := b.Idempotent(t.Context(), b.key("k", ""), func(ctx context.Context) (models.Answer, error) {

@@ -48,7 +48,7 @@ export function DockPanel({ id, visible, onClose }) {
     <header class="docks-head">
       <div class="docks-tabs" role="tablist" aria-label="Docks" onKeyDown=${arrows}>
         ${shown.map((d) => html`<button key=${d.id} type="button" role="tab" id=${`tab-${d.id}`}
-          aria-controls=${`dock-${d.id}`}
+          aria-controls=${opened.some((o) => o.id === d.id) ? `dock-${d.id}` : undefined}
           aria-selected=${d.id === current?.id} tabindex=${d.id === current?.id ? 0 : -1} onClick=${() => choose(d.id)}>
           <${DockIcon} icon=${d.icon} />${d.name}</button>`)}
       </div>
