@@ -201,7 +201,8 @@ func (w *write) saveClocks(ctx context.Context) error {
 		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLAState, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`)
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
 	st.with("recency", `UPDATE conversation_recency SET sla_state = `+st.arg(c.SLAState)+`
-		WHERE tenant_id = `+st.arg(c.TenantID)+` AND conversation_id = `+st.arg(c.ID))
+		WHERE tenant_id = `+st.arg(c.TenantID)+` AND conversation_id = `+st.arg(c.ID)+`
+			AND sla_state IS DISTINCT FROM `+st.arg(c.SLAState))
 	w.insertClocks(&st)
 	w.insertPoke(&st)
 	var one int

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
-	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/wire"
 )
@@ -137,10 +136,8 @@ func (s *Store) lockBehind(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID,
 			return nil, err
 		}
 		for _, row := range rows {
-			w := &write{tx: tx, actor: wire.System, now: s.clock(row.Now), conversation: row.Conversation}
-			w.ids = ident.NewSequence(w.now)
-			w.change = lifecycle.Begin(w.conversation.state(), w.now)
-			if err := w.openClocks(ctx, s, rules.version); err != nil {
+			w := &write{tx: tx, actor: wire.System, conversation: row.Conversation}
+			if err := w.resume(ctx, s, row.Now, rules.version); err != nil {
 				return nil, err
 			}
 			found = append(found, w)

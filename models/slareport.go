@@ -105,7 +105,7 @@ func (s *Store) SLAReport(ctx context.Context, tenantID uuid.UUID, q SLAReportQu
 }
 
 func (q SLAReportQuery) conditions(tenantID uuid.UUID) (string, []any) {
-	where, args := `c.tenant_id = ? AND c.outcome <> '' AND c.stopped_at >= ? AND c.stopped_at < ?`, []any{tenantID, q.From, q.To}
+	where, args := `c.tenant_id = ? AND c.stopped_at >= ? AND c.stopped_at < ?`, []any{tenantID, q.From, q.To}
 	if q.PolicyID != nil {
 		where, args = where+` AND c.policy_id = ?`, append(args, *q.PolicyID)
 	}

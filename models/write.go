@@ -100,10 +100,16 @@ func (s *Store) lock(
 	} else if err != nil {
 		return nil, nil, err
 	}
+	return w, replayOf, w.resume(ctx, s, now, timeVersion)
+}
+
+// resume begins the change of the conversation that was locked, at the database's time read after the lock (P1.3), with
+// what is due by then (P1.4).
+func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion int64) error {
 	w.now = s.clock(now)
 	w.ids = ident.NewSequence(w.now)
 	w.change = lifecycle.Begin(w.conversation.state(), w.now)
-	return w, replayOf, w.openClocks(ctx, s, timeVersion)
+	return w.openClocks(ctx, s, timeVersion)
 }
 
 // addMessage puts a message into the write and returns its index for the lifecycle's facts.
