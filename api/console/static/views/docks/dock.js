@@ -34,13 +34,9 @@ export function Dock({ dock, conversationId, visible }) {
     };
   }, [dock.id, tries]);
 
-  const wanted = useRef(false);
   useEffect(() => {
-    wanted.current = visible && !!conversationId;
-    if (!host) return;
-    // One after the other: a host that is on its way does not look twice at where it should be.
-    Promise.resolve(conversationId ? host.setConversation(conversationId)
-      : undefined).finally(() => host.setVisible(wanted.current));
+    if (conversationId) host?.setConversation(conversationId);
+    host?.setVisible(visible && !!conversationId);
   }, [host, conversationId, visible]);
 
   const version = conversationId ? conversation(conversationId).value?.version : undefined;
