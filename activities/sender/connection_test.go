@@ -164,17 +164,19 @@ func newProxy(t *testing.T, status int, header http.Header) (*url.URL, *atomic.I
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		outer, _, err := http.NewResponseController(w).Hijack()
+		outer, read, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			_ = inner.Close()
 			return
 		}
-		copyAndClose := func(to, from net.Conn) {
+		copyAndClose := func(to io.Writer, from io.Reader) {
 			_, _ = io.Copy(to, from)
-			_ = to.Close()
-			_ = from.Close()
+			_ = inner.Close()
+			_ = outer.Close()
 		}
-		go copyAndClose(inner, outer) // both end when the sender closes its connection; goleak sees if they do not
+		// The server may have read the hello's first bytes by now. Both end when the sender closes its connection; goleak
+		// sees if they do not.
+		go copyAndClose(inner, read)
 		go copyAndClose(outer, inner)
 	})
 	u, err := url.Parse(p.URL)
