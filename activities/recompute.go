@@ -14,6 +14,9 @@ const (
 	recomputeFor = 5 * time.Second
 	// recomputeWait is the pause when all that is left is being changed by somebody else.
 	recomputeWait = 100 * time.Millisecond
+	// recomputeRest is the pause after a step, in times of what the step took: agents wait for the same database, nobody waits
+	// for the walk.
+	recomputeRest = 1
 )
 
 // RecomputeClocks walks over the conversations of a tenant whose time configuration was edited, for a few seconds, and
@@ -23,6 +26,7 @@ func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeIn
 	var result durable.RecomputeResult
 	stop := activity.GetWorkerStopChannel(ctx)
 	for end := time.Now().Add(recomputeFor); ; {
+		began := time.Now()
 		step, err := a.Store.RecomputeClocks(ctx, in.TenantID)
 		if err != nil {
 			return result, forTemporal(err)
@@ -34,7 +38,7 @@ func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeIn
 		if !step.Left {
 			return result, nil
 		}
-		wait := time.Duration(0)
+		wait := recomputeRest * time.Since(began)
 		if step.Visited == 0 {
 			wait = recomputeWait
 		}

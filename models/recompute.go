@@ -13,7 +13,7 @@ import (
 )
 
 // recomputeRows is how many conversations one transaction of the walk locks: few, so that nobody waits long for one.
-const recomputeRows = 200
+const recomputeRows = 50
 
 // Recomputed is what one step of a walk did.
 type Recomputed struct {

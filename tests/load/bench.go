@@ -75,7 +75,7 @@ func openBench(ctx context.Context, p params) (*bench, error) {
 	}
 	b.keyID = made.ID
 	b.publish = newPublisher(s.apiURL(), key)
-	if p.History {
+	if p.Settle {
 		b.history, err = newHistorian(s.env["TEMPORAL_ADDRESS"], s.env["TEMPORAL_NAMESPACE"])
 	}
 	return b, err

@@ -10,7 +10,8 @@
 //	go run ./tests/load --scenario drain    --n 50000                # a backlog to one healthy endpoint
 //	go run ./tests/load --scenario spread   --n 6000 --rate 100      # 1,000 subscriptions
 //	go run ./tests/load --scenario timers   --n 15000 --pending 85000                        # snoozes
-//	go run ./tests/load --scenario timers   --n 1200 --pending 98800 --sla 1 --recompute earlier # SLA clocks
+//	go run ./tests/load --scenario timers   --n 5000 --pending 95000 --sla 0.5 --recompute later # and SLA clocks
+//	go run ./tests/load --scenario timers   --n 5000 --pending 95000 --sla 0.5 --lead 30s --settle=false # Temporal is behind
 //
 // JSON goes to stdout (or to the file of --json), progress to stderr. With --dir the stack of a directory is used: a
 // running `atender dev` as it is, with a tenant of the tool's own; one that does not run is started there and stays.
@@ -61,7 +62,7 @@ type params struct {
 	VerifyEvery   int           `json:"verifyEvery"`
 	LimitN        int           `json:"limitN,omitempty"`
 	Patience      time.Duration `json:"-"`
-	History       bool          `json:"-"`
+	Settle        bool          `json:"-"`
 	Dir           string        `json:"-"`
 	Binary        string        `json:"-"`
 	JSON          string        `json:"-"`
@@ -129,7 +130,7 @@ func parse(args []string) (params, error) {
 	f.IntVar(&p.VerifyEvery, "verify-every", 1, "verify the signature of every how-manieth delivery")
 	f.IntVar(&p.LimitN, "limit-n", -1, "operations of the limit's measurement, at most n; 0 for none (drain: n, others: 5000)")
 	f.DurationVar(&p.Patience, "patience", 45*time.Second, "how long nothing may arrive before what is missing counts as lost")
-	f.BoolVar(&p.History, "history", true, "count Temporal's history events")
+	f.BoolVar(&p.Settle, "settle", true, "then wait until Temporal knows everything, and count its history events")
 	f.StringVar(&p.Dir, "dir", "", "directory of the stack to use; a temporary one without it")
 	f.StringVar(&p.Binary, "binary", "", "atender binary to use; a freshly built one without it")
 	f.StringVar(&p.JSON, "json", "-", "file for the JSON, - for stdout")
@@ -160,6 +161,8 @@ func (p *params) complete(rest []string) error {
 		return errors.New("--window must be positive")
 	case p.SLA < 0 || p.SLA > 1 || (p.SLA > 0 && p.Scenario != "timers"):
 		return errors.New("--sla is a share, 0 to 1, and of timers only")
+	case p.Recompute != "" && !p.Settle:
+		return errors.New("--recompute begins when Temporal knows everything: not with --settle=false")
 	case p.Recompute != "" && (p.SLA == 0 || p.Recompute != "earlier" && p.Recompute != "later"):
 		return errors.New("--recompute is earlier or later, and needs --sla")
 	}

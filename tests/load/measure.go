@@ -54,6 +54,10 @@ func (b *bench) end(ctx context.Context, i interval, operations, deliveries int)
 	if err := b.ended(ctx); err != nil {
 		return err
 	}
+	if !b.p.Settle {
+		b.report.MemoryMB = b.memory()
+		return b.stack.failed()
+	}
 	if err := b.quiet(ctx); err != nil {
 		return err
 	}
