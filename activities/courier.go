@@ -57,10 +57,12 @@ func (a *Activities) newCourier(ctx context.Context) *courier {
 	return c
 }
 
-// beat keeps telling Temporal that the activity lives, until the function it returns is called.
+// beat keeps telling Temporal that the activity lives, until the function it returns is called. That one waits for what is
+// being told: the end of the activity would break it off, and the SDK complain.
 func beat(ctx context.Context) (stop func()) {
-	done := make(chan struct{})
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		ticker := time.NewTicker(time.Second)
 		defer ticker.Stop()
 		for {
@@ -74,7 +76,10 @@ func beat(ctx context.Context) (stop func()) {
 			}
 		}
 	}()
-	return sync.OnceFunc(func() { close(done) })
+	return sync.OnceFunc(func() {
+		close(done)
+		<-ended
+	})
 }
 
 // room is how many more requests the endpoint may have, by its own limits; its share of the whole is another matter.
