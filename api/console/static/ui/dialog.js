@@ -21,7 +21,8 @@ export function Dialog({ title, onClose, children, wide, side }) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
-    const first = dialog?.querySelector('[autofocus], .dialog-body :is(input, select, textarea, button, a)');
+    const start = side ? '.dialog-head button' : '.dialog-body :is(input, select, textarea, button, a)'; // one reads from the top
+    const first = dialog?.querySelector(`[autofocus], ${start}`);
     if (first instanceof HTMLElement) first.focus();
     return () => {
       dialog?.close();

@@ -58,10 +58,13 @@ function Nothing({ filter }) {
     return html`<${Empty} icon="search" text="No conversation matches.">
       <button type="button" onClick=${clearFilters}>Clear filters</button><//>`;
   }
+  if (!filter.status) {
+    return html`<${Empty} icon="inbox" text="There are no conversations yet. Your systems bring them in.">
+      <a class="button" href="/docs" target="_blank">How they do</a><//>`;
+  }
   const texts = { active: 'Nothing is open. All answered.', snoozed: 'Nothing is snoozed.',
     done: 'Nothing is done yet.' };
-  return html`<${Empty} icon="inbox"
-    text=${texts[/** @type {'done'} */ (filter.status)] ?? 'There are no conversations yet.'}>
+  return html`<${Empty} icon="inbox" text=${texts[/** @type {'done'} */ (filter.status)]}>
     <a class="button" href=${to('inbox', { status: 'any' })}>Show all</a><//>`;
 }
 
