@@ -161,8 +161,17 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &o.Value)
 }
 
+// MarshalJSON implements json.Marshaler. A field that is not set is left out by its tag, omitzero.
+func (o Optional[T]) MarshalJSON() ([]byte, error) { return json.Marshal(o.Value) }
+
+// IsZero tells whether the field is absent, for omitzero.
+func (o Optional[T]) IsZero() bool { return !o.Set }
+
 // Some returns an Optional that is set to v.
 func Some[T any](v T) Optional[T] { return Optional[T]{Set: true, Value: &v} }
+
+// Null returns an Optional that is set to null.
+func Null[T any]() Optional[T] { return Optional[T]{Set: true} }
 
 // explain turns the refusals of package lifecycle into the API's problems.
 func explain(err error) error {

@@ -266,7 +266,7 @@ func TestAssigningSomebodyUnknownIsRefused(t *testing.T) {
 	)
 	requireField(t, err, "assigneeId")
 	requireField(t, err, "teamId")
-	got = b.change(c.ID, models.Assign{AssigneeID: models.Optional[uuid.UUID]{Set: true}})
+	got = b.change(c.ID, models.Assign{AssigneeID: models.Null[uuid.UUID]()})
 	require.Nil(t, got.AssigneeID, "null clears")
 }
 

@@ -15,6 +15,7 @@ import (
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/tests/stack"
 )
@@ -63,6 +64,24 @@ func TestMainJob(t *testing.T) {
 		"conversation.resolved",
 	}, inbox.Events(got))
 	require.EqualValues(t, 4, got[len(got)-1].Data.Conversation.Version)
+}
+
+// What a Go program sends with our client is what it said: a field it left out stays, null takes away.
+func TestTheClientTellsAbsentFromNull(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	c := create(t, s, "order-4521")
+	update := func(body apiclient.UpdateContactJSONRequestBody) *wire.Contact {
+		answer, err := s.API.UpdateContactWithResponse(t.Context(), c.Contact.ID, body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, answer.StatusCode(), "%s", answer.Body)
+		return answer.JSON200
+	}
+	changed := update(apiclient.UpdateContactJSONRequestBody{Name: models.Some("Ada"), Phone: models.Some("+4520123456")})
+	require.Equal(t, c.Contact.Email, changed.Email)
+	changed = update(apiclient.UpdateContactJSONRequestBody{Phone: models.Null[string]()})
+	require.Equal(t, "Ada", *changed.Name)
+	require.Nil(t, changed.Phone)
 }
 
 // requireGenuine checks what a receiver can: both signatures, and the headers that the documentation promises.

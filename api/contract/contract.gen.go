@@ -733,10 +733,10 @@ type APIKeyUse = wire.KeyUse
 // Assign defines model for Assign.
 type Assign struct {
 	// AssigneeID The agent; null for nobody.
-	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty"`
+	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// TeamID The team; null for none.
-	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty"`
+	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
 }
 
 // Author defines model for Author.
@@ -755,7 +755,7 @@ type BulkChange struct {
 	Action BulkChangeAction `json:"action"`
 
 	// AssigneeID `assign`: the agent; null for nobody.
-	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty"`
+	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// Ids Conversations. Doubles count once.
 	Ids []openapi_types.UUID `json:"ids"`
@@ -764,7 +764,7 @@ type BulkChange struct {
 	Tag *string `json:"tag,omitempty"`
 
 	// TeamID `assign`: the team; null for none.
-	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty"`
+	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
 
 	// Until `snooze`: when to wake.
 	Until *time.Time `json:"until,omitempty"`
@@ -787,7 +787,7 @@ type Channel string
 // ChannelChange defines model for ChannelChange.
 type ChannelChange struct {
 	// DefaultTeamID Null for none.
-	DefaultTeamID models.Optional[openapi_types.UUID] `json:"defaultTeamId,omitempty"`
+	DefaultTeamID models.Optional[openapi_types.UUID] `json:"defaultTeamId,omitempty,omitzero"`
 	DisplayName   *string                             `json:"displayName,omitempty"`
 	Enabled       *bool                               `json:"enabled,omitempty"`
 }
@@ -812,9 +812,9 @@ type ContactChange struct {
 	//
 	// Examples: {"amount":49.9,"order_id":"4521"}
 	CustomFields *CustomFields           `json:"customFields,omitempty"`
-	Email        models.Optional[string] `json:"email,omitempty"`
-	Name         models.Optional[string] `json:"name,omitempty"`
-	Phone        models.Optional[string] `json:"phone,omitempty"`
+	Email        models.Optional[string] `json:"email,omitempty,omitzero"`
+	Name         models.Optional[string] `json:"name,omitempty,omitzero"`
+	Phone        models.Optional[string] `json:"phone,omitempty,omitzero"`
 }
 
 // ContactCreation At least one of `email` and `phone` is needed.
@@ -846,7 +846,7 @@ type Conversation = wire.Conversation
 // ConversationChange defines model for ConversationChange.
 type ConversationChange struct {
 	// AssigneeID The agent; null for nobody.
-	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty"`
+	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
 	//
@@ -854,15 +854,15 @@ type ConversationChange struct {
 	CustomFields *CustomFields `json:"customFields,omitempty"`
 
 	// SnoozedUntil In the future, at most 366 days ahead; null wakes.
-	SnoozedUntil models.Optional[time.Time] `json:"snoozedUntil,omitempty"`
+	SnoozedUntil models.Optional[time.Time] `json:"snoozedUntil,omitempty,omitzero"`
 	Status       *ConversationStatus        `json:"status,omitempty"`
 	Subject      *string                    `json:"subject,omitempty"`
 
 	// Tags Names in their exact case. Doubles count once.
-	Tags []string `json:"tags,omitempty"`
+	Tags []string `json:"tags,omitempty,omitzero"`
 
 	// TeamID The team; null for none.
-	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty"`
+	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
 }
 
 // ConversationPage defines model for ConversationPage.
@@ -1037,7 +1037,7 @@ type Error struct {
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
 		// `requiredScope`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
 		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`. `REPLAY_RUNNING`: `replayId`.
-		Details map[string]interface{} `json:"details,omitempty"`
+		Details map[string]interface{} `json:"details,omitempty,omitzero"`
 
 		// Message One sentence for people.
 		Message string `json:"message"`
@@ -1295,7 +1295,7 @@ type NewOutboundConversation struct {
 	Subject         string           `json:"subject"`
 
 	// Tags Names in their exact case. Doubles count once.
-	Tags []string `json:"tags,omitempty"`
+	Tags []string `json:"tags,omitempty,omitzero"`
 }
 
 // NewReplay defines model for NewReplay.
@@ -1371,7 +1371,7 @@ type NewSubscription struct {
 // NewTeam defines model for NewTeam.
 type NewTeam struct {
 	Description *string              `json:"description,omitempty"`
-	MemberIds   []openapi_types.UUID `json:"memberIds,omitempty"`
+	MemberIds   []openapi_types.UUID `json:"memberIds,omitempty,omitzero"`
 
 	// Name Unique in the tenant.
 	Name string `json:"name"`
@@ -1397,7 +1397,7 @@ type OpeningHoursAssignmentPage struct {
 // OpeningHoursChange defines model for OpeningHoursChange.
 type OpeningHoursChange struct {
 	// Holidays Null for none.
-	Holidays  models.Optional[string] `json:"holidays,omitempty"`
+	Holidays  models.Optional[string] `json:"holidays,omitempty,omitzero"`
 	IsDefault *bool                   `json:"isDefault,omitempty"`
 	Name      *string                 `json:"name,omitempty"`
 
@@ -1588,7 +1588,7 @@ type Settings = wire.Settings
 // SettingsChange defines model for SettingsChange.
 type SettingsChange struct {
 	// AutoArchive Replaced as a whole; null switches it off.
-	AutoArchive models.Optional[wire.AutoArchive] `json:"autoArchive,omitempty"`
+	AutoArchive models.Optional[wire.AutoArchive] `json:"autoArchive,omitempty,omitzero"`
 
 	// UnknownTags What becomes of tags that do not exist when a conversation is created with them.
 	UnknownTags *UnknownTags `json:"unknownTags,omitempty"`
@@ -1629,7 +1629,7 @@ type SubscriptionChange struct {
 	Events *SubscribedEvents `json:"events,omitempty"`
 
 	// Filter Null for none.
-	Filter models.Optional[wire.Filter] `json:"filter,omitempty"`
+	Filter models.Optional[wire.Filter] `json:"filter,omitempty,omitzero"`
 
 	// Headers Headers to send along, by name. Values are written, never read back. Names that mean something to HTTP or to the
 	// signature are refused.
@@ -1638,7 +1638,7 @@ type SubscriptionChange struct {
 	MaxInFlight *int           `json:"maxInFlight,omitempty"`
 
 	// MaxPerSecond Null for no limit.
-	MaxPerSecond models.Optional[int] `json:"maxPerSecond,omitempty"`
+	MaxPerSecond models.Optional[int] `json:"maxPerSecond,omitempty,omitzero"`
 	Name         *string              `json:"name,omitempty"`
 
 	// Ordering `conversation`: the events of one conversation arrive in order, one at a time, each after the one before it has been
@@ -1646,7 +1646,7 @@ type SubscriptionChange struct {
 	Ordering *Ordering `json:"ordering,omitempty"`
 
 	// Retry Null for the default schedule.
-	Retry models.Optional[[]int] `json:"retry,omitempty"`
+	Retry models.Optional[[]int] `json:"retry,omitempty,omitzero"`
 	URL   *string                `json:"url,omitempty"`
 }
 
@@ -1684,7 +1684,7 @@ type Team = wire.Team
 // TeamChange defines model for TeamChange.
 type TeamChange struct {
 	Description *string              `json:"description,omitempty"`
-	MemberIds   []openapi_types.UUID `json:"memberIds,omitempty"`
+	MemberIds   []openapi_types.UUID `json:"memberIds,omitempty,omitzero"`
 	Name        *string              `json:"name,omitempty"`
 }
 
