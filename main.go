@@ -84,10 +84,14 @@ func (c devCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	given, err := config.LoadOwnDatabase()
+	if err != nil {
+		return err
+	}
 	// Its own handling of signals, because the second one kills: not the context that main ends at the first.
 	return local.Run(context.Background(), local.RunOptions{
 		Options:  local.Options{Dir: c.Dir, PortBase: c.PortBase},
-		DepsOnly: c.DepsOnly, DatabaseURL: os.Getenv(config.Prefix + "DATABASE_URL"),
+		DepsOnly: c.DepsOnly, DatabaseURL: given.DatabaseURL,
 		Binary: binary, Out: os.Stdout, Seed: demo.Seed,
 	})
 }
@@ -113,11 +117,7 @@ type workerCmd struct{}
 
 func (workerCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "worker", func(r role) error {
-		w, err := worker.New(worker.Config{
-			MetricsAddr: r.WorkerMetricsAddr, TaskQueue: r.TemporalTaskQueue, Namespace: r.namespace,
-			Dispatchers: r.DispatchShards, Registry: r.registry,
-			Sender: r.sender(),
-		}, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
+		w, err := worker.New(r.workerConfig(), worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
 		if err != nil {
 			return err
 		}
@@ -173,6 +173,14 @@ const gcPercent = 300
 // sender is how webhooks are sent, in whichever role.
 func (r role) sender() sender.Config {
 	return sender.Config{Policy: r.WebhookPolicy(), ProxyURL: r.WebhookProxy(), UserAgentVersion: buildVersion()}
+}
+
+// workerConfig is what the configuration says of a worker.
+func (r role) workerConfig() worker.Config {
+	return worker.Config{
+		MetricsAddr: r.WorkerMetricsAddr, TaskQueue: r.TemporalTaskQueue, Namespace: r.namespace,
+		Dispatchers: r.DispatchShards, RetentionDays: r.RetentionDays, Registry: r.registry, Sender: r.sender(),
+	}
 }
 
 // withRole runs f with all that a role needs. Neither the database nor Temporal has to answer yet.

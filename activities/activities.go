@@ -96,7 +96,7 @@ func (a *Activities) limiter(e *models.Endpoint) *rate.Limiter {
 // ourDelay is how long a delivery waits that failed through our own fault.
 const ourDelay = 5 * time.Second
 
-// settle says what an attempt's outcome makes of its delivery (spec of webhooks: outcome and retries).
+// settle says what an attempt's outcome makes of its delivery.
 func settle(d models.Delivery, e *models.Endpoint, o sender.Outcome, startedAt time.Time, jitter float64) models.Result {
 	now := startedAt.Add(o.Duration)
 	r := models.Result{

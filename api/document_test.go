@@ -3,12 +3,15 @@ package api
 import (
 	"database/sql"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib" // reads the events that the API caused
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +19,7 @@ import (
 	"github.com/atender/atender/models/lifecycle"
 )
 
-func TestTheDocumentKnowsEveryEventTypeAndDocumentsThoseThatHappen(t *testing.T) {
+func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
 	doc := strictDocument()
 	var listed, all []string
 	for _, e := range doc.spec.Components.Schemas["EventType"].Value.Enum {
@@ -28,9 +31,13 @@ func TestTheDocumentKnowsEveryEventTypeAndDocumentsThoseThatHappen(t *testing.T)
 	require.Equal(t, all, listed)
 	require.Equal(t, append([]any{"*"}, doc.spec.Components.Schemas["EventType"].Value.Enum...),
 		doc.spec.Components.Schemas["SubscribedEvents"].Value.Items.Value.Enum)
+	require.ElementsMatch(t, append(all, string(models.TestEvent)), slices.Collect(maps.Keys(doc.spec.Webhooks)),
+		"what is posted to receivers is documented")
 	for event, item := range doc.spec.Webhooks {
-		require.Contains(t, all, event)
-		require.NotNil(t, item.Post.RequestBody)
+		body := item.Post.RequestBody.Value.Content["application/json"].Schema.Value
+		require.Error(t, body.VisitJSON(map[string]any{"event": event}, openapi3.EnableJSONSchema2020()), event)
+		header := item.Post.Parameters.GetByInAndName("header", "X-Atender-Event").Schema.Value
+		require.NoError(t, header.VisitJSON(event, openapi3.EnableJSONSchema2020()))
 	}
 }
 
@@ -67,21 +74,29 @@ func TestEventsAreAsTheDocumentSays(t *testing.T) {
 	h := newHarness(t)
 	team, err := h.store.CreateTeam(t.Context(), h.live.ID, models.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
+	h.call("POST", "/v1/sla-assignments", object{"policyId": h.policy("Standard")}).want(201)
 	body := least("1")
 	body["tags"] = []any{"vip"}
 	body["outboundContext"] = object{"originalMessage": "Hello"}
 	path := "/v1/conversations/" + h.call("POST", "/v1/conversations/outbound", body).want(201).string("id")
 	body["externalReference"] = "2"
 	body["contact"] = object{"email": "ada@example.com", "phone": "+442079460958"}
-	h.call("POST", "/v1/conversations/outbound", body).want(201)
+	unanswered := h.call("POST", "/v1/conversations/outbound", body).want(201).string("id")
 	h.call("DELETE", path+"/tags/vip", nil).want(200)
 	h.call("POST", path+"/assign", object{"teamId": team.ID}).want(200)
 	h.call("POST", path+"/messages", object{"text": "Hi", "resolve": true}).want(201)
 	h.call("POST", path+"/reopen", nil).want(200)
+	h.anHourLater(unanswered)
+	hook, err := h.store.CreateSubscription(t.Context(), h.live.ID, models.NewSubscription{
+		Name: "CRM", URL: "https://crm.example.com", Events: []string{"*"},
+	})
+	require.NoError(t, err)
+	test, err := h.store.PrepareTest(t.Context(), h.live.ID, hook.ID)
+	require.NoError(t, err)
 
 	spec := strictDocument().spec
 	happened := map[string]bool{}
-	for event, payload := range h.events() {
+	check := func(event, payload string) bool {
 		item := spec.Webhooks[event]
 		require.NotNil(t, item, "%s is not documented", event)
 		schema := item.Post.RequestBody.Value.Content["application/json"].Schema.Value
@@ -89,9 +104,24 @@ func TestEventsAreAsTheDocumentSays(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(payload), &value))
 		require.NoError(t, schema.VisitJSON(value, openapi3.EnableJSONSchema2020(), openapi3.MultiErrors()), payload)
 		happened[event] = true
+		return true
 	}
+	check(string(models.TestEvent), test.Payload)
+	h.events()(check)
 	documented := slices.Sorted(maps.Keys(spec.Webhooks))
 	require.Equal(t, documented, slices.Sorted(maps.Keys(happened)))
+}
+
+// anHourLater has time go on in a conversation, as its workflow does.
+func (h *harness) anHourLater(conversation string) {
+	h.t.Helper()
+	later, err := models.Open(h.t.Context(), models.Options{
+		URL: h.url, Logger: slog.New(slog.DiscardHandler), Clock: func(now time.Time) time.Time { return now.Add(time.Hour) },
+	})
+	require.NoError(h.t, err)
+	h.t.Cleanup(later.Close)
+	_, err = later.Tick(h.t.Context(), h.live.ID, uuid.MustParse(conversation))
+	require.NoError(h.t, err)
 }
 
 // events are the types and payloads of the tenant's events.

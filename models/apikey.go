@@ -57,8 +57,8 @@ const (
 	testPrefix = "sa_test_"
 )
 
-// NewKey is what an API key is made from. Scopes may name bundles; Tier is starter, professional, enterprise or custom
-// (unlimited), starter when empty.
+// NewKey is what an API key is made from. Scopes may name bundles; Tier, a label by which nothing is limited, is
+// starter, professional, enterprise or custom; starter when empty.
 type NewKey struct {
 	Name, Description string
 	Scopes            []string

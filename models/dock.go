@@ -208,7 +208,10 @@ func (s *Store) newDockSecret(d *Dock) (plain string, err error) {
 	return plain, err
 }
 
-func dockSecretAAD(id uuid.UUID) string { return "dock-secret/" + id.String() }
+// dockSecretPlace is what a dock's secrets are bound to, with its id.
+const dockSecretPlace = "dock-secret/"
+
+func dockSecretAAD(id uuid.UUID) string { return dockSecretPlace + id.String() }
 
 // signingSecret is what tokens are signed with at the given time: during a rotation's grace, the old secret.
 func (s *Store) signingSecret(d Dock, now time.Time) (string, error) {

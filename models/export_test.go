@@ -53,3 +53,12 @@ func (r TimeRules) Terms(metric sla.Metric, teamID *uuid.UUID, channel string) (
 func (r TimeRules) ArchiveAt(resolvedAt time.Time, teamID *uuid.UUID, channel string) (time.Time, bool) {
 	return r.archiveAt(resolvedAt, teamID, channel)
 }
+
+// SealedColumns are the columns, as table.column, that Reseal renews.
+func SealedColumns() []string {
+	var names []string
+	for _, c := range sealedColumns {
+		names = append(names, c.table+"."+c.column)
+	}
+	return names
+}

@@ -208,7 +208,10 @@ func (s *Store) storeAnswer(ctx context.Context, tx *sql.Tx, key IdempotencyKey,
 	return err
 }
 
-func answerAAD(id [sha256.Size]byte) string { return "idempotency-answer/" + hex.EncodeToString(id[:]) }
+// answerPlace is what a stored answer is bound to, with the hex form of its row's id.
+const answerPlace = "idempotency-answer/"
+
+func answerAAD(id [sha256.Size]byte) string { return answerPlace + hex.EncodeToString(id[:]) }
 
 // PurgeIdempotencyKeys deletes answers that have expired, and returns how many.
 func (s *Store) PurgeIdempotencyKeys(ctx context.Context) (int64, error) {

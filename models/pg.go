@@ -142,7 +142,7 @@ func (a array[T]) Value() (driver.Value, error) {
 }
 
 // statement collects the parts of one SQL statement and its arguments: the write path's inserts travel together,
-// because round trips are its cost (spec of the write path: P1.6).
+// because round trips are its cost (P1).
 type statement struct {
 	parts []string
 	args  []any

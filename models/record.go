@@ -35,7 +35,7 @@ func (r Result) failed() bool { return r.Counted && r.State != DeliveryDelivered
 // Record writes the outcomes of a claim in one transaction (P4.3): the attempts, the deliveries' new state as far as the
 // owner still holds their leases, the endpoints' health (P5), and, where more attempts are owed sooner than a
 // subscription's retry workflow is armed for, one outbox row for it. A crash before it leaves the leases to run out, and
-// the deliveries are sent again under the same webhook-id: the only source of duplicates.
+// the deliveries are sent again under the same webhook-id.
 func (s *Store) Record(ctx context.Context, owner uuid.UUID, results []Result) error {
 	if len(results) == 0 {
 		return nil

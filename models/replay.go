@@ -265,7 +265,7 @@ func saveReplay(tx *gorm.DB, r Replay) error {
 }
 
 // PokeLateReplays makes outbox rows for the running replays whose workflow should have looked for longer than the given
-// time ago: it was lost (P3.6). It returns how many.
+// time ago: it was lost (P4.9). It returns how many.
 func (s *Store) PokeLateReplays(ctx context.Context, by time.Duration) (int64, error) {
 	r := s.db.WithContext(ctx).Exec(`
 		INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)

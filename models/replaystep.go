@@ -20,7 +20,7 @@ const (
 	// replayWindow is how many events one step looks through at most.
 	replayWindow = 5_000
 	// replayAhead is how many first attempts a webhook may owe for the replay to go on: what is replayed is older than
-	// what happens now, and would all be sent before it (P4.1).
+	// what happens now, and would all be sent before it (P4.9).
 	replayAhead = 1_000
 	// replayPause is how long it waits while the circuit is open.
 	replayPause = 30 * time.Second

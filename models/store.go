@@ -1,6 +1,6 @@
 // Package models is the domain: the entities, their rules, and the transactions that persist them. PostgreSQL owns
-// state (P1): every change of a conversation, whoever asks, goes through Store.Change and its siblings in write.go, in
-// one transaction with its events, deliveries and outbox row. See protocols.md for the numbered protocols.
+// state (P1): every change of a conversation, whoever asks, goes through Store.Change and its siblings, which all end
+// in write.go, in one transaction with its events, deliveries and outbox row. See protocols.md for the numbered protocols.
 package models
 
 import (

@@ -382,9 +382,14 @@ func (s *Store) newSecret(sub *Subscription) (plain string, err error) {
 	return plain, err
 }
 
-// What ciphertexts are bound to: one moved to another row does not open.
-func secretAAD(id uuid.UUID) string  { return "subscription-secret/" + id.String() }
-func headersAAD(id uuid.UUID) string { return "subscription-headers/" + id.String() }
+// What ciphertexts are bound to, with the row's id: one moved to another row does not open.
+const (
+	secretPlace  = "subscription-secret/"
+	headersPlace = "subscription-headers/"
+)
+
+func secretAAD(id uuid.UUID) string  { return secretPlace + id.String() }
+func headersAAD(id uuid.UUID) string { return headersPlace + id.String() }
 
 func shardOf(id uuid.UUID) int {
 	h := fnv.New32a()

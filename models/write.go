@@ -18,7 +18,8 @@ import (
 )
 
 // write is one transaction that changes one conversation: the write path, P1. It is made by lock or create, filled by
-// commands, and ended by save; there is no other way to change a conversation.
+// commands, and ended by save; there is no other way to change a conversation in a way that anybody is told of. (The walk of
+// P3.7 moves clocks, and a tick notes what its workflow is armed for.)
 type write struct {
 	tx           *gorm.DB
 	actor        wire.Actor

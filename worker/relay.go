@@ -36,7 +36,7 @@ const (
 	relayAway = time.Second
 )
 
-// relay tells Temporal what the outbox says (P1.7). The calls are idempotent: a poke says only that there is something to
+// relay tells Temporal what the outbox says (P1.9). The calls are idempotent: a poke says only that there is something to
 // look at. Rows are deleted after the call; a crash in between repeats it. Several relays share the work.
 type relay struct {
 	store   *models.Store

@@ -11,9 +11,10 @@ import (
 	"github.com/atender/atender/models/durable"
 )
 
-// Conversation keeps a conversation's time: snoozes end when they should. One runs for every conversation until nothing
-// can become due any more, and is started again when it reopens. It never decides from memory what is due: it asks the
-// tick, which decides from the row; so a late, repeated or lost timer can delay, never corrupt (P3).
+// Conversation keeps a conversation's time: snoozes end, SLA clocks pass their tripwires and what is done is archived when
+// they should. One runs for every conversation until nothing can become due any more, and is started again when it reopens.
+// It never decides from memory what is due: it asks the tick, which decides from the row; so a late, repeated or lost timer
+// can delay, never corrupt (P3).
 //
 // It also carries out what docks ask for, in the order of arrival (P8).
 func Conversation(ctx workflow.Context, in durable.ConversationInput) error {

@@ -35,7 +35,7 @@ var ownHeaders = map[string]bool{
 	"X-Atender-Signature": true, "X-Atender-Event": true, "X-Atender-Delivery": true, "X-Atender-Attempt": true,
 }
 
-// Build makes the request of one attempt at the given time (spec: the request). Custom headers are added, but cannot
+// Build makes the request of one attempt at the given time. Custom headers are added, but cannot
 // take the place of ours; one that the rules forbid (target.HeaderOK) is left out rather than failing the delivery.
 func (s *Sender) Build(d Delivery, at time.Time) Request {
 	h := make(http.Header, len(ownHeaders)+len(d.Custom))

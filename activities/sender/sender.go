@@ -15,7 +15,7 @@ import (
 	"github.com/atender/atender/models/target"
 )
 
-// Limits of one attempt (spec: the request).
+// Limits of one attempt.
 const (
 	MaxAnswer  = 64 << 10 // bytes of an answer's body that are read, and of its header
 	MaxExcerpt = 1 << 10  // bytes of an answer's body that are kept

@@ -1048,7 +1048,8 @@ type Error struct {
 type ErrorCode string
 
 // Event The body of every delivery. It is rendered once, when the event happens: every attempt and every receiver gets the
-// same bytes. Order what arrives by `data.conversation.version`.
+// same bytes. Order what arrives by `data.conversation.version`; events about a contact have none. A test, `webhook.test`,
+// has the same shape.
 type Event struct {
 	Data     map[string]interface{} `json:"data"`
 	Event    EventType              `json:"event"`
@@ -2409,7 +2410,7 @@ type ClientInterface interface {
 	// CreateAPIKeyWithBody Create an API key
 	//
 	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-	// `details.requiredScope`). The tier is the operator's to change.
+	// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2419,7 +2420,7 @@ type ClientInterface interface {
 	// CreateAPIKey Create an API key
 	//
 	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-	// `details.requiredScope`). The tier is the operator's to change.
+	// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3862,7 +3863,7 @@ func (c *HTTPClient) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams,
 // CreateAPIKeyWithBody Create an API key
 //
 // The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-// `details.requiredScope`). The tier is the operator's to change.
+// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3882,7 +3883,7 @@ func (c *HTTPClient) CreateAPIKeyWithBody(ctx context.Context, contentType strin
 // CreateAPIKey Create an API key
 //
 // The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-// `details.requiredScope`). The tier is the operator's to change.
+// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11577,7 +11578,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
 	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-	// `details.requiredScope`). The tier is the operator's to change.
+	// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11587,7 +11588,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAPIKeyWithResponse Create an API key
 	//
 	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-	// `details.requiredScope`). The tier is the operator's to change.
+	// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -23209,7 +23210,7 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
 // The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-// `details.requiredScope`). The tier is the operator's to change.
+// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -23225,7 +23226,7 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 // CreateAPIKeyWithResponse Create an API key
 //
 // The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
-// `details.requiredScope`). The tier is the operator's to change.
+// `details.requiredScope`). Its tier is `starter`, a label by which nothing is limited.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -1049,7 +1049,8 @@ type Error struct {
 type ErrorCode string
 
 // Event The body of every delivery. It is rendered once, when the event happens: every attempt and every receiver gets the
-// same bytes. Order what arrives by `data.conversation.version`.
+// same bytes. Order what arrives by `data.conversation.version`; events about a contact have none. A test, `webhook.test`,
+// has the same shape.
 type Event struct {
 	Data     map[string]interface{} `json:"data"`
 	Event    EventType              `json:"event"`

@@ -1,4 +1,4 @@
-// Package admin has the commands by which operators look after tenants, keys, agents and webhooks. Each works on the
+// Package admin has the commands by which operators look after tenants, keys, agents, webhooks and secrets. Each works on the
 // database of the configuration and prints what it found.
 package admin
 
@@ -36,6 +36,9 @@ type Commands struct {
 		Password agentPasswordCmd `cmd:"" help:"Set an agent's password, read from standard input, and sign the agent out everywhere."`
 		Link     agentLinkCmd     `cmd:"" help:"Print a link that signs an agent in to the console, once."`
 	} `cmd:"" help:"Manage the people who use the console."`
+	Secret struct {
+		Reseal secretResealCmd `cmd:"" help:"Seal anew, under the first key, what other keys have sealed."`
+	} `cmd:"" help:"Look after the encryption of secrets in the database."`
 }
 
 // Log is the log of commands that people run: only what is out of order.
@@ -49,7 +52,13 @@ func withStore(ctx context.Context, f func(*models.Store) error) error {
 	if err != nil {
 		return err
 	}
-	s, err := models.Open(ctx, models.Options{URL: cfg.DatabaseURL, MaxConns: 2, Logger: Log()})
+	return withStoreOf(ctx, models.Options{URL: cfg.DatabaseURL}, f)
+}
+
+// withStoreOf runs f on the database that the options name, with few connections.
+func withStoreOf(ctx context.Context, o models.Options, f func(*models.Store) error) error {
+	o.MaxConns, o.Logger = 2, Log()
+	s, err := models.Open(ctx, o)
 	if err != nil {
 		return err
 	}

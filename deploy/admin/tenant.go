@@ -51,7 +51,7 @@ type keyCreateCmd struct {
 	Tenant uuid.UUID `required:"" help:"The tenant's id; that of the sandbox twin for a test key."`
 	Name   string    `required:"" help:"What the key is for."`
 	Scope  []string  `required:"" help:"What it may do: <surface>:read or :write, or basic, integration, read_all, full_access. Repeatable."`
-	Tier   string    `default:"starter" enum:"starter,professional,enterprise,custom" help:"Rate limits: ${enum}."`
+	Tier   string    `default:"starter" enum:"starter,professional,enterprise,custom" help:"A label of the key, by which nothing is limited: ${enum}."`
 }
 
 // Run carries the command out.

@@ -16,9 +16,22 @@ const Prefix = "ATENDER_"
 type Database struct {
 	// DatabaseURL is where PostgreSQL is: a postgres:// URL or a key=value string, as libpq takes them.
 	DatabaseURL string `env:"DATABASE_URL" required:"true" secret:"true" desc:"PostgreSQL: postgres://user:password@host:5432/database?sslmode=…"`
-	// DatabaseMaxConns bounds the connections of one process, 1 to 1000. Up to four more are used:
-	// two for wake-ups (P9), two for conversation numbers (P2); and one by a worker's sequencer (P6).
-	DatabaseMaxConns int `env:"DATABASE_MAX_CONNS" envDefault:"20" min:"1" max:"1000" desc:"connections to the database that one process may hold"`
+	// DatabaseMaxConns bounds the connections of one process, 1 to 1000. Up to 12 more are used: eight to claim deliveries
+	// (P4.1), two for wake-ups (P9), two for conversation numbers (P2); and one by a worker's sequencer (P6).
+	DatabaseMaxConns int `env:"DATABASE_MAX_CONNS" envDefault:"20" min:"1" max:"1000" desc:"connections of one process to the database, besides up to 13 for special purposes"`
+}
+
+// Sealed is what a command needs that reads and writes what is secret in the database.
+type Sealed struct {
+	Database
+	// SecretKeys seals what is secret in the database (package models/seal): "id:base64 of 32 bytes", comma separated.
+	SecretKeys string `env:"SECRET_KEYS" required:"true" secret:"true" check:"keyring" desc:"keys that seal secrets in the database: id:base64-of-32-bytes[,id2:…]; the first encrypts, all decrypt (to retire one: atender secret reseal)"`
+}
+
+// OwnDatabase is what `atender dev` needs, which has a database of its own unless it is given one.
+type OwnDatabase struct {
+	// DatabaseURL is as Database has it; empty for none.
+	DatabaseURL string `env:"DATABASE_URL" secret:"true" desc:"an empty PostgreSQL database to use instead of a private one"`
 }
 
 // Public is what a command needs that makes links.
@@ -35,10 +48,7 @@ func (p Public) SignInURL(secret string) string {
 
 // Config is everything that the api and worker processes are told.
 type Config struct {
-	Database
-
-	// SecretKeys seals what is secret in the database (package models/seal): "id:base64 of 32 bytes", comma separated.
-	SecretKeys string `env:"SECRET_KEYS" required:"true" secret:"true" check:"keyring" desc:"keys that seal secrets in the database: id:base64-of-32-bytes[,id2:…]; the first encrypts, all decrypt"`
+	Sealed
 
 	// HTTPAddr is where the API listens.
 	HTTPAddr string `env:"HTTP_ADDR" envDefault:":8080" check:"address" desc:"where the API listens"`
@@ -83,6 +93,12 @@ func Load() (Config, error) { return Parse[Config](environment()) }
 
 // LoadDatabase reads only what commands need that work on the database alone. Errors as for Load.
 func LoadDatabase() (Database, error) { return Parse[Database](environment()) }
+
+// LoadSealed reads only what commands need that open what is sealed in the database. Errors as for Load.
+func LoadSealed() (Sealed, error) { return Parse[Sealed](environment()) }
+
+// LoadOwnDatabase reads only which database `atender dev` is given, if any. Errors as for Load.
+func LoadOwnDatabase() (OwnDatabase, error) { return Parse[OwnDatabase](environment()) }
 
 // LoadPublic reads only what commands need that make links. Errors as for Load.
 func LoadPublic() (Public, error) { return Parse[Public](environment()) }

@@ -140,6 +140,18 @@ func TestTheDatabaseAloneNeedsNoKeys(t *testing.T) {
 	require.Equal(t, 20, cfg.DatabaseMaxConns)
 }
 
+func TestADatabaseOfOnesOwnNeedNotBeGiven(t *testing.T) {
+	cfg, err := config.Parse[config.OwnDatabase](nil)
+	require.NoError(t, err)
+	require.Empty(t, cfg.DatabaseURL)
+
+	file := filepath.Join(t.TempDir(), "url")
+	require.NoError(t, os.WriteFile(file, []byte("postgres://from-file/x\n"), 0o600))
+	cfg, err = config.Parse[config.OwnDatabase](map[string]string{"ATENDER_DATABASE_URL_FILE": file})
+	require.NoError(t, err)
+	require.Equal(t, "postgres://from-file/x", cfg.DatabaseURL)
+}
+
 func TestLoadReadsTheProcessEnvironment(t *testing.T) {
 	for name, value := range vars("HTTP_ADDR", ":1234") {
 		t.Setenv(name, value)

@@ -51,9 +51,9 @@ func (s Seeded) secrets() []string {
 	return secrets
 }
 
-// SeedTenant makes what the stack cannot do without: a tenant, a key of tier custom (unlimited) with all scopes for it
-// and one for its sandbox, and in both a webhook for all events that points at the receiver. Once made it stays; only
-// the webhooks follow the receiver when its port has moved.
+// SeedTenant makes what the stack cannot do without: a tenant, a key with all scopes for it and one for its sandbox, and in
+// both a webhook for all events that points at the receiver. Once made it stays; only the webhooks follow the receiver when
+// its port has moved.
 func SeedTenant(ctx context.Context, s Seeding) (Seeded, error) {
 	_, err := s.Store.Tenant(ctx, s.Before.TenantID)
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {

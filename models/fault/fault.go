@@ -1,5 +1,5 @@
-// Package fault stops a process at the places where the protocols say what a crash leaves behind (the ✗ of protocols.md),
-// for tests. Switched off, a point costs one atomic load.
+// Package fault stops a process at places where the protocols say what a crash leaves behind (a ✗ of protocols.md), for tests.
+// Switched off, a point costs one atomic load.
 package fault
 
 import (
@@ -19,7 +19,7 @@ const (
 	AfterCommit  Point = "P1.7-after-commit"  // committed, nobody woken
 	AfterTick    Point = "P3.3-after-tick"    // what was due is applied, the workflow does not know
 	BeforeRecord Point = "P4.3-before-record" // the endpoint has answered, nobody knows
-	AfterTelling Point = "P1.7-after-telling" // Temporal was told, the outbox row is still there
+	AfterTelling Point = "P1.9-after-telling" // Temporal was told, the outbox row is still there
 	BeforeArming Point = "P4.7-before-arming" // retries are made, the workflow is not armed for the next
 
 	BeforePoking     Point = "P3.6-before-commit"  // a lost Temporal was noticed, nothing is poked yet

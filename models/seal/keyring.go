@@ -14,8 +14,10 @@ const (
 )
 
 // ParseKeyring reads "id:base64[,id2:base64…]": ids of 1 to 32 characters of [a-z0-9-], each key the standard base64
-// of 32 random bytes (`openssl rand -base64 32`). The first key seals, all open. To rotate, put a new key in front; to
-// retire an old one, reseal what NeedsReseal says, then remove it.
+// of 32 random bytes (`openssl rand -base64 32`). The first key seals, all open.
+//
+// To rotate, add the new key behind the old one, and when every process knows it, put it in front. `atender secret reseal`
+// then seals anew what the old key has sealed, and the old key can be removed.
 //
 // White space around the entries is ignored, since the value often comes from a file. The errors say which entry is
 // wrong and why, and never show any of its text: what stands in the wrong place may be the key.

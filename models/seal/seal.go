@@ -114,6 +114,22 @@ func (k *Keyring) NeedsReseal(sealed []byte) bool {
 	return err == nil && id != k.active.id
 }
 
+// Reseal opens a value that NeedsReseal and seals it under the active key, for the same place. It returns nil for a value
+// that does not. Errors: as Open's.
+func (k *Keyring) Reseal(sealed []byte, aad string) ([]byte, error) {
+	if k == nil {
+		return nil, errors.New("seal: no keyring is configured")
+	}
+	if !k.NeedsReseal(sealed) {
+		return nil, nil
+	}
+	plain, err := k.Open(sealed, aad)
+	if err != nil {
+		return nil, err
+	}
+	return k.Seal(plain, aad)
+}
+
 // KeyID returns the id of the key under which a value was sealed, for the column beside it.
 func KeyID(sealed []byte) (string, error) {
 	id, _, err := header(sealed)

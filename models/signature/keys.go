@@ -1,5 +1,5 @@
 // Package signature signs and verifies webhook requests: by the letter of Standard Webhooks
-// (https://www.standardwebhooks.com, versions v1 and v1a), so that its official libraries verify us, and by
+// (https://www.standardwebhooks.com: v1, which its official libraries verify, and v1a, which not all of them do), and by
 // X-Atender-Signature, the form receivers know from elsewhere: "t=<unix>,v1=<hex>".
 package signature
 

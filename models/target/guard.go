@@ -1,6 +1,6 @@
 // Package target says where webhooks may go: which URLs and custom headers a subscription may have, checked when it is
-// registered and again when it is used, and which addresses may be dialled, checked on the socket (spec: outbound
-// safety). The check on the socket is the one that counts, because a name may resolve to something else a moment later.
+// registered and again when it is used, and which addresses may be dialled, checked on the socket. The check on the socket is
+// the one that counts, because a name may resolve to something else a moment later.
 package target
 
 import (

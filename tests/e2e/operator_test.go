@@ -78,6 +78,8 @@ func TestCommandsInAShell(t *testing.T) {
 	require.Equal(t, "atender e2e\n", shared.shell(t, binary, "version"))
 	require.Regexp(t, `(?m)^\d+ +Demo +\w+ +`+shared.TenantID+" ", shared.shell(t, binary, "tenant", "list"))
 
+	require.Regexp(t, `(?m)^webhook secrets +\d+ +0 +0$`, shared.shell(t, binary, "secret", "reseal"), "there is one key only")
+
 	key := strings.TrimSpace(shared.shell(t, binary, "key", "create", "--tenant", shared.TenantID, "--name", "night job",
 		"--scope", "conversations:read"))
 	require.Regexp(t, `^sa_live_\w+$`, key, "nothing else is on standard output")

@@ -14,7 +14,8 @@ import (
 	"github.com/atender/atender/tests/inbox"
 )
 
-// Each ✗ of protocols.md: the process is stopped right there, and the step's promise is kept by the next one.
+// The ✗ of protocols.md that have a fault point: the process is stopped right there, and the step's promise is kept by the
+// next one.
 
 // armed starts a process that ends itself at the point.
 func (w *world) armed(role string, point fault.Point) *process {
