@@ -23,8 +23,9 @@ func (h *handlers) change(ctx context.Context, id uuid.UUID, commands ...models.
 	if err != nil {
 		return changed{}, err
 	}
+	body := c.Wire()
 	return changed{contract.ResolveConversation200JSONResponse{
-		Body: c.Wire(), Headers: contract.ResolveConversation200ResponseHeaders{ETag: etag(c.Version)},
+		Body: body, Headers: contract.ResolveConversation200ResponseHeaders{ETag: etag(body)},
 	}}, nil
 }
 

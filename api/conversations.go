@@ -21,10 +21,10 @@ func (h *handlers) CreateOutboundConversation(ctx context.Context, r contract.Cr
 	if err != nil {
 		return nil, err
 	}
-	location := "/v1/conversations/" + c.ID.String()
+	body, location := c.Wire(), "/v1/conversations/"+c.ID.String()
 	return contract.CreateOutboundConversation201JSONResponse{
-		Body:    c.Wire(),
-		Headers: contract.CreateOutboundConversation201ResponseHeaders{ETag: etag(c.Version), Location: &location},
+		Body:    body,
+		Headers: contract.CreateOutboundConversation201ResponseHeaders{ETag: etag(body), Location: &location},
 	}, nil
 }
 
@@ -98,10 +98,6 @@ func (h *handlers) GetConversation(ctx context.Context, r contract.GetConversati
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(c.Version)
-	if matches(r.Params.IfNoneMatch, *tag) {
-		return contract.GetConversation304Response{Headers: contract.GetConversation304ResponseHeaders{ETag: tag}}, nil
-	}
 	body := c.Wire()
 	if slices.Contains(include, "messages") {
 		latest, err := h.store.LatestMessages(ctx, p.TenantID, c.ID, latestMessages)
@@ -109,6 +105,10 @@ func (h *handlers) GetConversation(ctx context.Context, r contract.GetConversati
 			return nil, err
 		}
 		body.Messages = new(each(latest, models.Message.Wire))
+	}
+	tag := etag(body)
+	if matches(r.Params.IfNoneMatch, *tag) {
+		return contract.GetConversation304Response{Headers: contract.GetConversation304ResponseHeaders{ETag: tag}}, nil
 	}
 	return contract.GetConversation200JSONResponse{
 		Body: body, Headers: contract.GetConversation200ResponseHeaders{ETag: tag},

@@ -38,8 +38,8 @@ func TestCreateConversationWithEverything(t *testing.T) {
 		"tags":         []any{"vip", "refund", "vip"},
 		"customFields": object{"order_id": "4521", "amount": 49.9, "gift": false, "note": nil},
 	}).want(201)
-	require.Equal(t, `"1"`, a.header.Get("ETag"))
 	require.Equal(t, "/v1/conversations/"+a.string("id"), a.header.Get("Location"))
+	require.Equal(t, h.call("GET", a.header.Get("Location"), nil).want(200).header.Get("ETag"), a.header.Get("ETag"))
 	require.Equal(t, "active", a.body["status"])
 	require.Equal(t, "pending", a.body["engagement"])
 	require.Equal(t, "whatsapp", a.body["channel"])
@@ -138,7 +138,7 @@ func TestTransitions(t *testing.T) {
 		}
 		a.want(s.status)
 		require.Equal(t, s.want, a.body["status"], "step %d", i)
-		require.Equal(t, fmt.Sprintf("%q", fmt.Sprint(a.body["version"])), a.header.Get("ETag"))
+		require.Equal(t, h.call("GET", "/v1/conversations/"+a.string("id"), nil).want(200).header.Get("ETag"), a.header.Get("ETag"))
 	}
 	kinds := []string{}
 	for _, entry := range h.call("GET", "/v1/conversations/"+id+"/timeline", nil).want(200).list() {
@@ -216,14 +216,50 @@ func escape(s string) string {
 func TestETag(t *testing.T) {
 	h := newHarness(t)
 	path := "/v1/conversations/" + h.newConversation("1")
+	tag := h.call("GET", path, nil).want(200).header.Get("ETag")
+	require.Regexp(t, `^"1-[0-9a-f]{12}"$`, tag)
 	for header, status := range map[string]int{
-		`"1"`: 304, `W/"1"`: 304, `"0", "1"`: 304, `*`: 304, `"2"`: 200, `1`: 200, `"`: 200,
+		tag: 304, "W/" + tag: 304, `"0", ` + tag: 304, `*`: 304, `"1"`: 200, `"2"`: 200, `1`: 200, `"`: 200,
 	} {
 		a := h.call("GET", path, nil, "If-None-Match", header).want(status)
-		require.Equal(t, `"1"`, a.header.Get("ETag"))
+		require.Equal(t, tag, a.header.Get("ETag"))
 	}
 	h.call("POST", path+"/resolve", nil).want(200)
-	h.call("GET", path, nil, "If-None-Match", `"1"`).want(200)
+	h.call("GET", path, nil, "If-None-Match", tag).want(200)
+}
+
+// What is shown of a conversation can change without a change of the conversation: then it is not 304, and no conflict.
+func TestETagStandsForAllThatIsShown(t *testing.T) {
+	h := newHarness(t)
+	policy := h.policy("Gold")
+	h.call("POST", "/v1/sla-assignments", object{"policyId": policy}).want(201)
+	path := "/v1/conversations/" + h.newConversation("1")
+	h.call("POST", path+"/messages", object{"direction": "inbound", "text": "Well?"}).want(201)
+	read := h.call("GET", path, nil).want(200)
+	tag := read.header.Get("ETag")
+	differs := func(url string, change func()) {
+		t.Helper()
+		before := h.call("GET", url, nil).want(200)
+		h.call("GET", url, nil, "If-None-Match", before.header.Get("ETag")).want(304)
+		change()
+		after := h.call("GET", url, nil, "If-None-Match", before.header.Get("ETag")).want(200)
+		require.NotEqual(t, before.body, after.body)
+		require.Equal(t, before.body["version"], after.body["version"])
+	}
+	differs(path, func() {
+		h.call("PATCH", "/v1/sla-policies/"+policy, object{"targets": object{"first_reply": targets(600, 1200, 1800)}}).want(200)
+		_, err := h.store.RecomputeClocks(t.Context(), h.live.ID)
+		require.NoError(t, err)
+	})
+	differs(path, func() {
+		closed := object{"name": "Closed", "timeZone": "UTC", "weekly": object{}}
+		h.call("POST", "/v1/opening-hours", closed).want(201) // shown as paused before anything is recomputed
+	})
+	contact := read.body["contact"].(map[string]any)["id"].(string)
+	differs(path, func() { h.call("PATCH", "/v1/contacts/"+contact, object{"name": "Ada Lovelace"}).want(200) })
+	require.NotEqual(t, h.call("GET", path, nil).want(200).header.Get("ETag"),
+		h.call("GET", path+"?include=messages", nil).want(200).header.Get("ETag"))
+	h.call("PATCH", path, object{"subject": "Mine"}, "If-Match", tag).want(200)
 }
 
 func TestListsFilterAndWalk(t *testing.T) {

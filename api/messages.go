@@ -17,7 +17,7 @@ func (h *handlers) PostMessage(ctx context.Context, r contract.PostMessageReques
 		return nil, err
 	}
 	body := contract.PostedMessage{Message: posted.Message.Wire(), Conversation: posted.Conversation.Wire()}
-	tag := etag(posted.Conversation.Version)
+	tag := etag(body.Conversation)
 	if posted.Replayed {
 		return contract.PostMessage200JSONResponse{
 			Body: body, Headers: contract.PostMessage200ResponseHeaders{ETag: tag},

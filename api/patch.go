@@ -34,20 +34,21 @@ func (h *handlers) UpdateConversation(ctx context.Context, r contract.UpdateConv
 	if err != nil {
 		return nil, err
 	}
+	body := c.Wire()
 	return contract.UpdateConversation200JSONResponse{
-		Body: c.Wire(), Headers: contract.UpdateConversation200ResponseHeaders{ETag: etag(c.Version)},
+		Body: body, Headers: contract.UpdateConversation200ResponseHeaders{ETag: etag(body)},
 	}, nil
 }
 
-// ifVersion reads an If-Match header (RFC 9110, section 13.1.1: a strong comparison, so that a weak tag matches nothing);
-// nil without one.
+// ifVersion reads an If-Match header (RFC 9110, section 13.1.1: a weak tag matches nothing); nil without one. Of the tag
+// only the version counts: nobody else's change is lost under a clock that has moved since.
 func ifVersion(header *string) func(version int64) bool {
 	if header == nil || strings.TrimSpace(*header) == "*" {
 		return nil
 	}
 	return func(version int64) bool {
 		for tag := range strings.SplitSeq(*header, ",") {
-			if strings.TrimSpace(tag) == *etag(version) {
+			if tagged, ok := taggedVersion(tag); ok && tagged == version {
 				return true
 			}
 		}
@@ -153,17 +154,18 @@ func (h *handlers) CreateInboundConversation(ctx context.Context, r contract.Cre
 		if c, err = h.store.Conversation(ctx, p.TenantID, id); err != nil {
 			return nil, err
 		}
+		body := c.Wire()
 		return contract.CreateInboundConversation200JSONResponse{
-			Body: c.Wire(), Headers: contract.CreateInboundConversation200ResponseHeaders{ETag: etag(c.Version)},
+			Body: body, Headers: contract.CreateInboundConversation200ResponseHeaders{ETag: etag(body)},
 		}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	location := "/v1/conversations/" + c.ID.String()
+	body, location := c.Wire(), "/v1/conversations/"+c.ID.String()
 	return contract.CreateInboundConversation201JSONResponse{
-		Body:    c.Wire(),
-		Headers: contract.CreateInboundConversation201ResponseHeaders{ETag: etag(c.Version), Location: &location},
+		Body:    body,
+		Headers: contract.CreateInboundConversation201ResponseHeaders{ETag: etag(body), Location: &location},
 	}, nil
 }
 

@@ -1901,7 +1901,7 @@ type GetConversationParams struct {
 
 // UpdateConversationParams defines parameters for UpdateConversation.
 type UpdateConversationParams struct {
-	// IfMatch The `ETag` of the conversation you have read.
+	// IfMatch The `ETag` of the conversation you have read, or its `version` in quotes (`"7"`). Only the version is compared.
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
@@ -2624,8 +2624,8 @@ type ClientInterface interface {
 
 	// GetConversation Read a conversation
 	//
-	// The `ETag` is the conversation's `version` in quotes. Sent back as `If-None-Match` it is answered with 304 while the
-	// conversation has not changed.
+	// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
+	// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
 	//
 	// Corresponds with GET /v1/conversations/{id} (the `GetConversation` operationId).
 	GetConversation(ctx context.Context, id ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2633,8 +2633,8 @@ type ClientInterface interface {
 	// UpdateConversationWithBody Change a conversation
 	//
 	// Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-	// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-	// with `details.version`.
+	// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+	// `PRECONDITION_FAILED` with `details.version`.
 	//
 	// `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 	// `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`
@@ -2650,8 +2650,8 @@ type ClientInterface interface {
 	// UpdateConversation Change a conversation
 	//
 	// Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-	// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-	// with `details.version`.
+	// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+	// `PRECONDITION_FAILED` with `details.version`.
 	//
 	// `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 	// `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`
@@ -4297,8 +4297,8 @@ func (c *HTTPClient) CreateOutboundConversation(ctx context.Context, body Create
 
 // GetConversation Read a conversation
 //
-// The `ETag` is the conversation's `version` in quotes. Sent back as `If-None-Match` it is answered with 304 while the
-// conversation has not changed.
+// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
+// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
 //
 // Corresponds with GET /v1/conversations/{id} (the `GetConversation` operationId).
 func (c *HTTPClient) GetConversation(ctx context.Context, id ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4316,8 +4316,8 @@ func (c *HTTPClient) GetConversation(ctx context.Context, id ConversationID, par
 // UpdateConversationWithBody Change a conversation
 //
 // Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-// with `details.version`.
+// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+// `PRECONDITION_FAILED` with `details.version`.
 //
 // `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 // `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`
@@ -4343,8 +4343,8 @@ func (c *HTTPClient) UpdateConversationWithBody(ctx context.Context, id Conversa
 // UpdateConversation Change a conversation
 //
 // Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-// with `details.version`.
+// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+// `PRECONDITION_FAILED` with `details.version`.
 //
 // `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 // `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`
@@ -11808,8 +11808,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetConversationWithResponse Read a conversation
 	//
-	// The `ETag` is the conversation's `version` in quotes. Sent back as `If-None-Match` it is answered with 304 while the
-	// conversation has not changed.
+	// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
+	// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11819,8 +11819,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateConversationWithBodyWithResponse Change a conversation
 	//
 	// Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-	// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-	// with `details.version`.
+	// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+	// `PRECONDITION_FAILED` with `details.version`.
 	//
 	// `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 	// `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`
@@ -11836,8 +11836,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateConversationWithResponse Change a conversation
 	//
 	// Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-	// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-	// with `details.version`.
+	// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+	// `PRECONDITION_FAILED` with `details.version`.
 	//
 	// `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 	// `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`
@@ -23572,8 +23572,8 @@ func (c *ClientWithResponses) CreateOutboundConversationWithResponse(ctx context
 
 // GetConversationWithResponse Read a conversation
 //
-// The `ETag` is the conversation's `version` in quotes. Sent back as `If-None-Match` it is answered with 304 while the
-// conversation has not changed.
+// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
+// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -23589,8 +23589,8 @@ func (c *ClientWithResponses) GetConversationWithResponse(ctx context.Context, i
 // UpdateConversationWithBodyWithResponse Change a conversation
 //
 // Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-// with `details.version`.
+// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+// `PRECONDITION_FAILED` with `details.version`.
 //
 // `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 // `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`
@@ -23612,8 +23612,8 @@ func (c *ClientWithResponses) UpdateConversationWithBodyWithResponse(ctx context
 // UpdateConversationWithResponse Change a conversation
 //
 // Send only what changes. Several fields are one step: either all change or none, and the events share one `version`.
-// With `If-Match` nothing changes unless the conversation is still at that `ETag`: otherwise 412 `PRECONDITION_FAILED`
-// with `details.version`.
+// With `If-Match` nothing changes unless the conversation is still at that `ETag`'s version: otherwise 412
+// `PRECONDITION_FAILED` with `details.version`.
 //
 // `status` takes the transitions listed under *Conversations*; the status it has is none, and no error.
 // `status: snoozed` needs a `snoozedUntil`; `snoozedUntil` alone snoozes, and `null` wakes. `tags` and `customFields`

@@ -1902,7 +1902,7 @@ type GetConversationParams struct {
 
 // UpdateConversationParams defines parameters for UpdateConversation.
 type UpdateConversationParams struct {
-	// IfMatch The `ETag` of the conversation you have read.
+	// IfMatch The `ETag` of the conversation you have read, or its `version` in quotes (`"7"`). Only the version is compared.
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
