@@ -151,6 +151,9 @@ func TestSettings(t *testing.T) {
 	now = h.call("PATCH", "/v1/settings", object{"autoArchive": object{"hours": 1}}).want(200)
 	require.Equal(t, map[string]any{"days": 0.0, "hours": 1.0, "minutes": 0.0}, now.body["autoArchive"], "replaced as a whole")
 	require.Equal(t, now.body, h.call("GET", "/v1/settings", nil).want(200).body)
+	for _, delay := range []object{{"hours": 48}, {"hours": 8760}, {"minutes": 525600}, {"days": 364, "hours": 23, "minutes": 60}} {
+		h.call("PATCH", "/v1/settings", object{"autoArchive": delay}).want(200)
+	}
 	require.Nil(t, h.call("PATCH", "/v1/settings", object{"autoArchive": nil}).want(200).body["autoArchive"])
 
 	for _, c := range []struct {
@@ -161,7 +164,10 @@ func TestSettings(t *testing.T) {
 		{object{"autoArchive": object{}}, "autoArchive:out_of_range"},
 		{object{"autoArchive": object{"days": 0}}, "autoArchive:out_of_range"},
 		{object{"autoArchive": object{"days": 366}}, "autoArchive.days:out_of_range"},
-		{object{"autoArchive": object{"hours": 24}}, "autoArchive.hours:out_of_range"},
+		{object{"autoArchive": object{"hours": 8761}}, "autoArchive.hours:out_of_range"},
+		{object{"autoArchive": object{"minutes": 525601}}, "autoArchive.minutes:out_of_range"},
+		{object{"autoArchive": object{"days": 365, "minutes": 1}}, "autoArchive:out_of_range"},
+		{object{"autoArchive": object{"days": 1, "hours": 8737}}, "autoArchive:out_of_range"},
 		{object{"autoArchive": object{"weeks": 1}}, "autoArchive.weeks:unknown_field"},
 		{object{"unknownTags": "burn"}, "unknownTags:invalid_value"},
 		{object{"maxWebhooks": 100}, "maxWebhooks:unknown_field"},

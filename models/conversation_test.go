@@ -240,10 +240,11 @@ func TestConcurrentWritersLeaveVersionsWithoutGap(t *testing.T) {
 func TestSnoozeMustBeAheadAndWithinAYear(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	for _, until := range []time.Time{time.Now().Add(-time.Second), time.Now().AddDate(1, 0, 2), {}} {
+	for _, until := range []time.Time{time.Now().Add(-time.Second), time.Now().AddDate(0, 0, 367), {}} {
 		_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Snooze{Until: until})
 		requireField(t, err, "until")
 	}
+	b.change(c.ID, models.Snooze{Until: time.Now().Add(366*24*time.Hour - time.Minute)}) // a leap year
 }
 
 func TestAssigningSomebodyUnknownIsRefused(t *testing.T) {

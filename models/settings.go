@@ -17,8 +17,8 @@ import (
 // UnknownTags are what a tenant can have done with tags that do not exist when a conversation is created with them.
 var UnknownTags = []string{"create", "drop", "reject"}
 
-// maxAutoArchiveDays bounds the delay of auto-archive: further away a schedule is not looked at.
-const maxAutoArchiveDays = 365
+// maxAutoArchive bounds the delay of auto-archive, its days having 24 hours.
+const maxAutoArchive = 365 * 24 * time.Hour
 
 // SettingsUpdate changes a tenant's settings; what is nil or not Set stays.
 type SettingsUpdate struct {
@@ -29,21 +29,7 @@ type SettingsUpdate struct {
 func (u SettingsUpdate) check() error {
 	var wrong []problem.Field
 	if a := u.AutoArchive.Value; a != nil {
-		for _, f := range []struct {
-			name       string
-			value, max int
-		}{{"days", a.Days, maxAutoArchiveDays}, {"hours", a.Hours, 23}, {"minutes", a.Minutes, 59}} {
-			if f.value < 0 || f.value > f.max {
-				wrong = append(wrong, problem.Field{
-					Field: "autoArchive." + f.name, Code: "out_of_range", Message: fmt.Sprintf("must be 0 to %d", f.max),
-				})
-			}
-		}
-		if *a == (wire.AutoArchive{}) {
-			wrong = append(wrong, problem.Field{
-				Field: "autoArchive", Code: "out_of_range", Message: "must be longer than nothing; null switches it off",
-			})
-		}
+		wrong = checkAutoArchive(*a)
 	}
 	if u.UnknownTags != nil && !slices.Contains(UnknownTags, *u.UnknownTags) {
 		wrong = append(wrong, problem.Field{
@@ -51,6 +37,31 @@ func (u SettingsUpdate) check() error {
 		})
 	}
 	return problem.Fields(wrong...)
+}
+
+func checkAutoArchive(a wire.AutoArchive) (wrong []problem.Field) {
+	refuse := func(field, message string) {
+		wrong = append(wrong, problem.Field{Field: "autoArchive" + field, Code: "out_of_range", Message: message})
+	}
+	var total time.Duration
+	for _, part := range []struct {
+		field string
+		value int
+		unit  time.Duration
+	}{{".days", a.Days, 24 * time.Hour}, {".hours", a.Hours, time.Hour}, {".minutes", a.Minutes, time.Minute}} {
+		if most := int(maxAutoArchive / part.unit); part.value < 0 || part.value > most {
+			refuse(part.field, fmt.Sprintf("must be 0 to %d", most))
+		}
+		total += time.Duration(part.value) * part.unit
+	}
+	switch {
+	case len(wrong) > 0:
+	case total == 0:
+		refuse("", "must be longer than nothing; null switches it off")
+	case total > maxAutoArchive:
+		refuse("", "must be 365 days at most, everything together")
+	}
+	return wrong
 }
 
 // Settings returns what a tenant's owner can set. Errors: NOT_FOUND for the tenant.

@@ -742,7 +742,8 @@ type Assign struct {
 type Author = wire.Author
 
 // AutoArchive How long after it was resolved a conversation is archived, in opening hours: so many days that are open at all, at the
-// same time of day, and then so many hours and minutes of open time. Null: never.
+// same time of day, and then so many hours and minutes of open time; 365 days together at most. Opening hours that stay
+// closed for more than two years count as closed for ever: it is not archived then. Null: never.
 type AutoArchive struct {
 	Days    *int `json:"days,omitempty"`
 	Hours   *int `json:"hours,omitempty"`

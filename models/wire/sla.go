@@ -19,14 +19,14 @@ type SLAMetric struct {
 	PolicyName string       `json:"policyName"`
 	Cycle      int          `json:"cycle"`
 	State      sla.State    `json:"state"`   // the worst reached in this cycle
-	Outcome    *sla.Outcome `json:"outcome"` // null while it runs, and when it was called off
+	Outcome    *sla.Outcome `json:"outcome"` // null while it runs, and when it stopped unbreached without what it waited for
 	StartedAt  Time         `json:"startedAt"`
 	StoppedAt  *Time        `json:"stoppedAt"`
 	Paused     bool         `json:"paused"` // it runs, but no time passes for it now
 	DueAt      SLADue       `json:"dueAt"`
 }
 
-// SLADue is when a clock crosses its tripwires if nothing stops it; null for never.
+// SLADue is when a clock crosses its tripwires if nothing stops it and a snooze ends at its time; null for never.
 type SLADue struct {
 	AtRisk   *Time `json:"atRisk"`
 	Urgent   *Time `json:"urgent"`
