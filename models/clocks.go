@@ -38,7 +38,7 @@ func (w *write) terms(team *uuid.UUID) sla.Resolver {
 
 // progress is what the conversation's metrics wait for, as its row says.
 func (c *Conversation) progress() sla.Progress {
-	p := sla.Progress{Answered: c.FirstReplyAt != nil, Snoozed: c.Status == lifecycle.Snoozed}
+	p := sla.Progress{Answered: c.FirstReplyAt != nil, SnoozedUntil: c.SnoozedUntil}
 	if c.Status == lifecycle.Active || c.Status == lifecycle.Snoozed {
 		p.Resolution, p.AllMessages = c.OpenedAt, c.WaitingSince
 		if !p.Answered {
@@ -106,7 +106,7 @@ func (w *write) tellClocks(f lifecycle.Fact) {
 	case lifecycle.ArchivedFact:
 		b.On(sla.Archived, at)
 	case lifecycle.SnoozeSet:
-		b.On(sla.Snoozed, at)
+		b.Snooze(f.Until, at)
 	case lifecycle.Woken:
 		b.On(sla.Woken, *w.conversation.SnoozedUntil)
 	case lifecycle.Unsnoozed:

@@ -39,6 +39,7 @@ type Fact struct {
 	ByUs  bool           // caused by time or by a rule, not by whoever made the change
 	Tag   string         // TagAdded, TagRemoved
 	Index int            // MessageReceived, MessageSent, NoteAdded: which of the change's messages
+	Until time.Time      // SnoozeSet
 	Data  map[string]any // what the timeline shows; no personal data that is not in the row already
 }
 
@@ -68,7 +69,8 @@ func Create(s State, now time.Time) *Change {
 }
 
 // Begin opens a change of an existing conversation and applies first what was already due at now (P1.4): whoever comes
-// after the time has come finds the conversation awake, whether or not a timer has fired.
+// after the time has come finds the conversation awake, whether or not a timer has fired. When it archives itself is as it
+// is given: by the terms that are in force.
 func Begin(s State, now time.Time) *Change {
 	c := &Change{Now: now, Before: s, After: s.clone()}
 	if s.Status == Snoozed && !s.SnoozedUntil.After(now) {
@@ -107,7 +109,7 @@ func (c *Change) Snooze(until time.Time) error {
 		return nil
 	}
 	c.After.Status, c.After.SnoozedUntil = Snoozed, &until
-	c.Facts = append(c.Facts, Fact{Kind: SnoozeSet, Data: map[string]any{"until": formatTime(&until)}})
+	c.Facts = append(c.Facts, Fact{Kind: SnoozeSet, Until: until, Data: map[string]any{"until": formatTime(&until)}})
 	return nil
 }
 

@@ -39,6 +39,9 @@ func TestTransitions(t *testing.T) {
 		"archive":  (*lifecycle.Change).Archive,
 		"receive":  func(c *lifecycle.Change) error { return c.Receive(0) },
 		"send":     func(c *lifecycle.Change) error { return c.Send(0, false) },
+		"note":     func(c *lifecycle.Change) error { c.Note(0); return nil },
+		"tag":      func(c *lifecycle.Change) error { return c.AddTag("vip") },
+		"assign":   func(c *lifecycle.Change) error { return c.Assign(lifecycle.Assignment{TeamID: new(uuid.New())}) },
 	}
 	type key struct {
 		from    lifecycle.Status
@@ -60,6 +63,16 @@ func TestTransitions(t *testing.T) {
 		{lifecycle.Active, "send"}:      lifecycle.Active,
 		{lifecycle.Snoozed, "send"}:     lifecycle.Snoozed,
 		{lifecycle.Done, "send"}:        lifecycle.Done,
+		{lifecycle.Active, "note"}:      lifecycle.Active,
+		{lifecycle.Snoozed, "note"}:     lifecycle.Snoozed,
+		{lifecycle.Done, "note"}:        lifecycle.Done,
+		{lifecycle.Archived, "note"}:    lifecycle.Archived,
+		{lifecycle.Active, "tag"}:       lifecycle.Active,
+		{lifecycle.Snoozed, "tag"}:      lifecycle.Snoozed,
+		{lifecycle.Done, "tag"}:         lifecycle.Done,
+		{lifecycle.Active, "assign"}:    lifecycle.Active,
+		{lifecycle.Snoozed, "assign"}:   lifecycle.Snoozed,
+		{lifecycle.Done, "assign"}:      lifecycle.Done,
 	}
 	for _, from := range []lifecycle.Status{lifecycle.Active, lifecycle.Snoozed, lifecycle.Done, lifecycle.Archived} {
 		for name, command := range commands {

@@ -8,7 +8,7 @@ import (
 // Fact is something that happens in a conversation and concerns its clocks.
 type Fact string
 
-// The facts. An automated message is none, nor is a note.
+// The facts. An automated message is none, nor is a note. A snooze, which has an end, is told by Board.Snooze.
 const (
 	Created            Fact = "created" // a first message of the customer is a fact of its own, after it
 	CustomerMessage    Fact = "customer_message"
@@ -17,15 +17,14 @@ const (
 	Reopened           Fact = "reopened"             // by somebody
 	ReopenedByCustomer Fact = "reopened_by_customer" // by a message; CustomerMessage beside it adds nothing
 	Archived           Fact = "archived"
-	Snoozed            Fact = "snoozed"
 	Woken              Fact = "woken"
 )
 
 // Progress is what a conversation's metrics wait for, whatever policies there are: it is what a clock starts from that
 // finds its policy late, because the policy is new or the conversation was moved.
 type Progress struct {
-	Answered bool // an agent has replied; the first reply is never waited for again
-	Snoozed  bool
+	Answered     bool       // an agent has replied; the first reply is never waited for again
+	SnoozedUntil *time.Time // nil: it is awake
 	// Since when a first reply, any reply, and the resolution are waited for; nil: they are not. A resolution is waited for
 	// as long as the conversation is neither done nor archived.
 	FirstReply, AllMessages, Resolution *time.Time
@@ -41,8 +40,8 @@ func (p *Progress) since(m Metric) **time.Time {
 	return &p.Resolution
 }
 
-// Board is the clocks of one conversation during one change of it. It is made by Open, told by On and Move what happens,
-// in order, and asked at the end for what it did.
+// Board is the clocks of one conversation during one change of it. It is made by Open, told by On, Snooze and Move what
+// happens, in order, and asked at the end for what it did.
 type Board struct {
 	progress  Progress
 	latest    [3]*entry // of each metric, nil if it never had a clock
@@ -69,7 +68,7 @@ type Change struct {
 // and what is due is crossed. The clocks are the latest cycle of each metric (older ones do no harm); a nil resolver
 // stands for a tenant without policies.
 //
-// Where a snooze ended before now, tell Woken with the time at which it did, first: what that makes due is crossed.
+// Where a snooze ended before now, tell Woken with the time at which it did, first.
 func Open(p Progress, clocks []Clock, version int64, terms Resolver, now time.Time) *Board {
 	b := &Board{progress: p, terms: terms, version: version, now: now}
 	for _, c := range clocks {
@@ -124,12 +123,19 @@ func (b *Board) On(fact Fact, at time.Time) {
 		b.stop(FirstReply, at, false)
 		b.stop(AllMessages, at, false)
 		b.stop(Resolution, at, fact == Resolved)
-		p.Snoozed = false
+		p.SnoozedUntil = nil
 	case Reopened, ReopenedByCustomer:
 		b.reopen(fact == ReopenedByCustomer, at)
-	case Snoozed, Woken:
-		b.snooze(fact == Snoozed, at)
+	case Woken:
+		b.sleep(nil, at)
 	}
+	b.Advance(b.now)
+}
+
+// Snooze applies that the conversation was put to sleep at a moment, or, if it slept, was given another time to wake.
+func (b *Board) Snooze(until, at time.Time) {
+	b.Advance(at)
+	b.sleep(&until, at)
 	b.Advance(b.now)
 }
 
@@ -162,18 +168,19 @@ func (b *Board) reopen(byCustomer bool, at time.Time) {
 	b.start(Resolution, at)
 }
 
-func (b *Board) snooze(asleep bool, at time.Time) {
-	if b.progress.Snoozed == asleep {
+// sleep notes until when the conversation sleeps, nil for no longer, with every clock that runs.
+func (b *Board) sleep(until *time.Time, at time.Time) {
+	if until == nil && b.progress.SnoozedUntil == nil {
 		return
 	}
-	b.progress.Snoozed = asleep
+	b.progress.SnoozedUntil = until
 	for _, m := range Metrics {
 		e := b.latest[m.index()]
 		if e == nil || !e.Running() {
 			continue
 		}
-		if asleep {
-			e.pause(at)
+		if until != nil {
+			e.pause(at, *until)
 		} else {
 			e.resume(at)
 		}
@@ -254,8 +261,9 @@ func (b *Board) begin(m Metric, since time.Time) *entry {
 
 // govern puts a running clock under terms.
 func (b *Board) govern(e *entry, terms Terms, now time.Time) {
-	if b.progress.Snoozed { // the snooze that goes on counts for a clock that only joins it, from its start or its terms on
-		e.pause(later(e.StartedAt, earlier(terms.Since, now)))
+	if until := b.progress.SnoozedUntil; until != nil {
+		// The snooze counts for a clock that only joins it, too, from its start or its terms on.
+		e.pause(later(e.StartedAt, earlier(terms.Since, now)), *until)
 	}
 	e.TermsVersion, e.changed = b.version, true
 	b.note(e, e.Retime(terms, now))

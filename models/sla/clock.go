@@ -58,19 +58,23 @@ type Clock struct {
 	StoppedAt  *time.Time `json:"stoppedAt"` // nil: running
 	State      State      `json:"state"`
 	Outcome    Outcome    `json:"outcome"`
-	// Due are the moments of the Tripwires under the terms in force; nil: never, as things stand (snoozed, or the schedule
-	// does not open again).
+	// Due are the moments of the Tripwires under the terms in force, if a snooze that goes on ends when it is to; nil: never,
+	// because the schedule does not open again (calendar.Horizon).
 	Due          [3]*time.Time `json:"due"`
 	Pauses       []Pause       `json:"pauses"`       // the snoozes since the start, whether or not the terms heed them
 	TermsVersion int64         `json:"termsVersion"` // of the tenant's time configuration, when Due was computed
 	Elapsed      time.Duration `json:"elapsed"`      // business time it had run when it stopped, in nanoseconds
 }
 
-// Pause is a snooze.
+// Pause is a snooze. Its end is known from the beginning: so a clock knows what is due behind it, whoever looks then, and
+// whatever the terms have become.
 type Pause struct {
 	From time.Time  `json:"from"`
-	To   *time.Time `json:"to"` // nil: it goes on
+	To   *time.Time `json:"to"` // when it ends, if nobody ends it before; nil: nobody knows
 }
+
+// lasts tells whether the snooze goes on at a moment after its beginning.
+func (p Pause) lasts(at time.Time) bool { return p.To == nil || p.To.After(at) }
 
 // Crossing is a tripwire that a clock has passed; there is one for each (metric, cycle, tripwire).
 type Crossing struct {
@@ -166,16 +170,22 @@ func (c *Clock) halt(at time.Time) {
 	c.StoppedAt = &at
 }
 
-// pause notes the beginning of a snooze, resume its end; one that took no time is forgotten.
-func (c *Clock) pause(at time.Time) {
-	if n := len(c.Pauses); n == 0 || c.Pauses[n-1].To != nil {
-		c.Pauses = append(slices.Clone(c.Pauses), Pause{From: at})
+// pause notes a snooze, or the new end of the one that goes on; resume that it ended, if that was before its time. One that
+// took no time is forgotten.
+func (c *Clock) pause(at, until time.Time) {
+	n := len(c.Pauses)
+	c.Pauses = slices.Clone(c.Pauses)
+	switch {
+	case n > 0 && c.Pauses[n-1].lasts(at):
+		c.Pauses[n-1].To = &until
+	case until.After(at):
+		c.Pauses = append(c.Pauses, Pause{From: at, To: &until})
 	}
 }
 
 func (c *Clock) resume(at time.Time) {
 	n := len(c.Pauses)
-	if n == 0 || c.Pauses[n-1].To != nil {
+	if n == 0 || !c.Pauses[n-1].lasts(at) {
 		return
 	}
 	c.Pauses = slices.Clone(c.Pauses)

@@ -75,8 +75,12 @@ func (c *conversation) change(when time.Time, facts ...sla.Fact) *sla.Board {
 	})
 }
 
+// changeBy is change by other means. A snooze that is over by then has woken first, however long nobody looked.
 func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Board {
 	b := sla.Open(c.progress, c.stored(), c.version, c.terms, when)
+	if until := c.progress.SnoozedUntil; until != nil && !until.After(when) {
+		b.On(sla.Woken, *until)
+	}
 	apply(b)
 	for _, change := range b.Changes() {
 		c.clocks[change.Clock.Metric] = change.Clock
@@ -84,6 +88,10 @@ func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Boa
 	c.progress = b.Progress()
 	c.crossed = append(c.crossed, b.Crossings()...)
 	return b
+}
+
+func (c *conversation) snooze(when, until time.Time) *sla.Board {
+	return c.changeBy(when, func(b *sla.Board) { b.Snooze(until, when) })
 }
 
 // edit is a change of the tenant's configuration: the conversation hears of it when it is touched next.

@@ -16,13 +16,14 @@ import (
 )
 
 // model is the rules taken at their word: every second it looks at each clock, with nothing to remember but what each
-// second was like. It hears of an edit at once; the board hears when the conversation is touched next.
+// second was like. It hears of an edit, and of a snooze's end, at once; the board hears when the conversation is touched next.
 type model struct {
 	now      int // seconds since start
 	terms    map[sla.Metric]sla.Terms
 	waiting  map[sla.Metric]int // since when
 	answered bool
 	status   string // active, snoozed, done, archived
+	until    int    // while snoozed
 	clocks   []*modelClock
 	crossed  []modelCrossing
 }
@@ -100,7 +101,9 @@ func (m *model) second() {
 	for _, c := range m.clocks {
 		c.snoozed = append(c.snoozed, m.status == "snoozed" && c.stop < 0)
 	}
-	m.now++
+	if m.now++; m.status == "snoozed" && m.now == m.until {
+		m.status = "active"
+	}
 	m.cross()
 }
 
@@ -191,9 +194,6 @@ func (m *model) do(command string, swap bool) []sla.Fact {
 		m.end(sla.AllMessages, false)
 		m.end(sla.Resolution, command == "resolve")
 		return []sla.Fact{map[string]sla.Fact{"resolve": sla.Resolved, "archive": sla.Archived}[command]}
-	case "snooze":
-		m.status = "snoozed"
-		return []sla.Fact{sla.Snoozed}
 	case "wake":
 		m.status = "active"
 		return []sla.Fact{sla.Woken}
@@ -269,7 +269,7 @@ func resolver(terms map[sla.Metric]sla.Terms, since int) sla.Resolver {
 }
 
 // Any sequence of commands, edits and moves has the same tripwires and outcomes on the board as in the model, however late
-// the board hears of edits and of time.
+// the board hears of edits, of a snooze's end and of time.
 func TestBoardAgreesWithAModelThatLooksEverySecond(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		terms := someTerms(t, "first", nil, 0)
@@ -311,6 +311,11 @@ func TestBoardAgreesWithAModelThatLooksEverySecond(t *testing.T) {
 				c.terms = resolver(next, m.now)
 			}
 			command := rapid.SampledFrom(commands[m.status]).Draw(t, "command")
+			if command == "snooze" {
+				m.status, m.until = "snoozed", m.now+rapid.IntRange(1, 600).Draw(t, "snooze")
+				record(c.snooze(moment(m.now), moment(m.until)))
+				continue
+			}
 			facts := m.do(command, rapid.Bool().Draw(t, "swap"))
 			record(c.change(moment(m.now), facts...))
 		}

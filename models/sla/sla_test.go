@@ -253,18 +253,18 @@ func TestSnoozePausesOnlyIfThePolicySaysSo(t *testing.T) {
 	pausing.PauseWhileSnoozed = true
 
 	c := created(only(pausing, sla.FirstReply), start)
-	require.Nil(t, c.change(at(0, 30), sla.Snoozed).NextDue())
-	require.Nil(t, c.change(at(5, 0), sla.Snoozed).NextDue(), "a new time goes on with the same snooze")
+	require.Equal(t, at(6, 30), *c.snooze(at(0, 30), at(6, 0)).NextDue(), "if nobody wakes it before")
+	require.Equal(t, at(20, 30), *c.snooze(at(5, 0), at(20, 0)).NextDue(), "a new time goes on with the same snooze")
 	require.Equal(t, at(10, 30), *c.change(at(10, 0), sla.Woken).NextDue())
 	c.change(at(10, 45), sla.AgentReply)
 	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(10, 30))}, crossings(c.crossed))
 	require.Equal(t, 75*time.Minute, c.clocks[sla.FirstReply].Elapsed)
 
 	c = created(only(policy, sla.FirstReply), start)
-	require.Equal(t, at(1, 0), *c.change(at(0, 30), sla.Snoozed).NextDue())
+	require.Equal(t, at(1, 0), *c.snooze(at(0, 30), at(12, 0)).NextDue())
 	pausing.Since = at(3, 0)
 	c.edit(only(pausing, sla.FirstReply))
-	require.Nil(t, c.change(at(3, 30)).NextDue(), "the snooze counts as a pause, now that the policy says so")
+	require.Equal(t, at(15, 30), *c.change(at(3, 30)).NextDue(), "the snooze counts as a pause, now that the policy says so")
 	require.Equal(t, at(13, 30), *c.change(at(10, 0), sla.Woken).NextDue())
 }
 
@@ -272,11 +272,11 @@ func TestRepliedWhileSnoozed(t *testing.T) {
 	pausing := policy
 	pausing.PauseWhileSnoozed = true
 	c := created(all(pausing), start)
-	c.change(at(0, 20), sla.Snoozed)
+	c.snooze(at(0, 20), at(20, 0))
 	c.change(at(9, 0), sla.AgentReply)
 	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
 	require.Equal(t, 20*time.Minute, c.clocks[sla.FirstReply].Elapsed)
-	require.NotNil(t, c.clocks[sla.FirstReply].Pauses[0].To)
+	require.Equal(t, at(9, 0), *c.clocks[sla.FirstReply].Pauses[0].To)
 
 	c.change(at(10, 0), sla.CustomerMessage, sla.Woken)
 	require.Empty(t, c.clocks[sla.AllMessages].Pauses, "the message that starts it ends the snooze")
@@ -288,8 +288,8 @@ func TestSnoozedAtTheMomentATripwireWasDue(t *testing.T) {
 	pausing := policy
 	pausing.PauseWhileSnoozed = true
 	c := created(only(pausing, sla.FirstReply), start)
-	c.change(at(1, 0), sla.Snoozed)
-	c.change(at(5, 0), sla.Woken)
+	c.snooze(at(1, 0), at(5, 0))
+	c.change(at(5, 0))
 	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
 	require.Equal(t, at(1, 0), *c.clocks[sla.FirstReply].Due[0], "and not when the snooze was over")
 	require.Equal(t, at(8, 0), *c.clocks[sla.FirstReply].Due[1])
@@ -298,14 +298,14 @@ func TestSnoozedAtTheMomentATripwireWasDue(t *testing.T) {
 // The policy is made at 1:00, in the middle of a snooze, and heard of at 3:00.
 func TestPolicyFoundDuringASnoozePausesFromThen(t *testing.T) {
 	c := created(only(policy), start)
-	c.change(at(0, 30), sla.Snoozed)
+	c.snooze(at(0, 30), at(4, 0))
 	pausing := policy
 	pausing.PauseWhileSnoozed, pausing.Since = true, at(1, 0)
 	c.edit(only(pausing, sla.FirstReply))
 	c.change(at(3, 0))
 	require.Equal(t, at(1, 0), c.clocks[sla.FirstReply].Pauses[0].From)
 	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
-	require.Equal(t, at(7, 0), *c.change(at(4, 0), sla.Woken).NextDue())
+	require.Equal(t, at(7, 0), *c.change(at(4, 0)).NextDue())
 }
 
 func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
@@ -338,12 +338,33 @@ func TestOverdueWakeIsToldWithTheTimeItWasDue(t *testing.T) {
 	pausing := policy
 	pausing.PauseWhileSnoozed = true
 	c := created(only(pausing, sla.FirstReply), start)
-	c.change(at(0, 30), sla.Snoozed)
-	c.changeBy(at(9, 0), func(b *sla.Board) { b.On(sla.Woken, at(2, 0)) })
+	c.snooze(at(0, 30), at(2, 0))
+	c.change(at(9, 0))
 	require.Equal(t, []crossing{
 		punctual(sla.FirstReply, sla.TripAtRisk, at(2, 30)),
 		punctual(sla.FirstReply, sla.TripUrgent, at(5, 30)),
 	}, crossings(c.crossed))
+}
+
+// The worker was down when the snooze ended at 1:00, and when the policy was edited at 2:00: by then, half an hour after the
+// snooze, the old one had been due for a warning.
+func TestOverdueWakeAndAnEditAreHeardOfTogether(t *testing.T) {
+	pausing := policy
+	pausing.PauseWhileSnoozed = true
+	c := created(only(pausing, sla.FirstReply), start)
+	c.snooze(at(0, 30), at(1, 0))
+	edited := pausing
+	edited.Targets, edited.Since = targets(5*time.Hour, 6*time.Hour, 8*time.Hour), at(2, 0)
+	c.edit(only(edited, sla.FirstReply))
+	b := c.change(at(3, 0))
+	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 30))}, crossings(c.crossed))
+	require.Equal(t, at(6, 30), *b.NextDue())
+
+	ended := created(only(pausing, sla.FirstReply), start)
+	ended.snooze(at(0, 30), at(1, 0))
+	ended.edit(only(sla.Terms{Since: at(2, 0)}))
+	ended.change(at(3, 0))
+	ended.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeNone)
 }
 
 func TestScheduleThatNeverOpensAgainHasNoDueTimes(t *testing.T) {
