@@ -14,20 +14,36 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// openClocks brings a conversation's clocks up to now, under the terms that the tenant's time configuration has at the
-// given version (P1.4). A tenant without one, whose conversations have no clocks, costs nothing.
+// openClocks opens the clocks of a conversation that is being made.
 func (w *write) openClocks(ctx context.Context, s *Store, version int64) error {
-	if version == 0 && len(w.conversation.Clocks) == 0 {
+	err := w.readRules(ctx, s, version)
+	if err == nil {
+		w.openBoard()
+	}
+	return err
+}
+
+// readRules finds what the tenant's time configuration has at the given version, or, if it is newer, at the one that the
+// conversation goes by already: whoever waited for the lock may have read the tenant before an edit. A tenant without a
+// configuration costs nothing.
+func (w *write) readRules(ctx context.Context, s *Store, version int64) error {
+	c := &w.conversation
+	if version = max(version, c.TimeVersion); version == 0 {
 		return nil
 	}
-	rules, err := s.timeRules(ctx, w.tx, w.conversation.TenantID, version)
-	if err != nil {
-		return err
+	rules, err := s.timeRules(ctx, w.tx, c.TenantID, version)
+	if err == nil {
+		w.rules, w.timeVersion = rules, rules.version
 	}
-	c := &w.conversation
-	w.rules, w.timeVersion = rules, rules.version
-	w.board = sla.Open(c.progress(), c.Clocks, rules.version, w.terms(c.TeamID), w.now)
-	return nil
+	return err
+}
+
+// openBoard brings the clocks up to now, under the terms in force (P1.4).
+func (w *write) openBoard() {
+	if w.rules != nil {
+		c := &w.conversation
+		w.board = sla.Open(c.progress(), c.Clocks, w.timeVersion, w.terms(c.TeamID), w.now)
+	}
 }
 
 // terms resolves what governs the conversation's metrics when it is with the given team.
@@ -66,21 +82,46 @@ func (w *write) settleClocks() {
 	w.settleArchive()
 	c := &w.conversation
 	w.clocksMoved = c.TimeVersion != w.timeVersion || w.board != nil && len(w.board.Changes()) > 0 ||
-		!equalTimes(w.change.Before.ArchiveAt, after.ArchiveAt)
+		!equalTimes(c.AutoArchiveAt, after.ArchiveAt)
 }
 
-// settleArchive computes when a done conversation archives itself: when it becomes done, and when the rules for it change.
+// settleArchive computes when a conversation archives itself that has become done, or been given to another team.
 func (w *write) settleArchive() {
 	before, after := &w.change.Before, &w.change.After
 	switch {
-	case after.Status != lifecycle.Done || w.rules == nil:
+	case after.Status != lifecycle.Done:
 		after.ArchiveAt = nil
-	case before.Status != lifecycle.Done || w.conversation.TimeVersion != w.timeVersion || !equalIDs(before.TeamID, after.TeamID):
-		after.ArchiveAt = nil
-		if at, ok := w.rules.archiveAt(*after.ResolvedAt, after.TeamID, w.conversation.Channel); ok {
-			after.ArchiveAt = &at
-		}
+	case !equalTimes(before.ResolvedAt, after.ResolvedAt) || !equalIDs(before.TeamID, after.TeamID):
+		after.ArchiveAt = w.archiveIn(*after, w.now)
 	}
+}
+
+// archiveTime is when a conversation that was locked archives itself. If it goes by an older time configuration than the
+// tenant's, what that had due while it was in force is due; all else is as the one in force says, as SLA clocks have it
+// (P1.4). If there were several edits, only the first and the last are known: what was due between them does not count,
+// because archiving cannot be undone.
+func (w *write) archiveTime(s lifecycle.State) *time.Time {
+	if s.Status != lifecycle.Done || w.conversation.TimeVersion == w.timeVersion {
+		return s.ArchiveAt
+	}
+	ended, known := w.rules.ended(w.conversation.TimeVersion)
+	if known && s.ArchiveAt != nil && !s.ArchiveAt.After(ended) {
+		return s.ArchiveAt
+	}
+	return w.archiveIn(s, w.rules.edited())
+}
+
+// archiveIn is when the rules in force archive a done conversation, but not before the given time; nil: never.
+func (w *write) archiveIn(s lifecycle.State, notBefore time.Time) *time.Time {
+	if w.rules == nil {
+		return nil
+	}
+	at, ok := w.rules.archiveAt(*s.ResolvedAt, s.TeamID, w.conversation.Channel)
+	if !ok {
+		return nil
+	}
+	at = latest(at, notBefore)
+	return &at
 }
 
 // tellClocks passes one fact of the change to the clocks, if it concerns them.

@@ -17,6 +17,9 @@ import (
 // of them are in the memory of every process that needs one.
 const maxTimeRules = 1000
 
+// rememberedEdits is of how many edits a tenant knows when they were made.
+const rememberedEdits = 100
+
 // timeEdit is what an edit of a tenant's time configuration did.
 type timeEdit int
 
@@ -62,8 +65,9 @@ func (s *Store) editTime(
 
 func timeChangedAt(tx *gorm.DB, tenantID uuid.UUID, now time.Time, did timeEdit) error {
 	err := tx.Exec(`UPDATE tenants SET time_version = time_version + 1, time_changed_at = ?,
+		time_edits = (time_edits || ?::timestamptz)[greatest(1, cardinality(time_edits) + 2 - ?):],
 		time_removed_at = CASE WHEN ? THEN ? ELSE time_removed_at END WHERE id = ?`,
-		now, did == timeRemoved, now, tenantID).Error
+		now, now, rememberedEdits, did == timeRemoved, now, tenantID).Error
 	if err != nil {
 		return err
 	}

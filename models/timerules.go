@@ -20,8 +20,9 @@ import (
 // is made, and is safe for concurrent use. The zero value is that of a tenant which has none: no clock, no archiving,
 // always open.
 type timeRules struct {
-	version     int64     // that was read; it may be newer than the one asked for
-	removedAt   time.Time // when something was last taken away; zero: never
+	version     int64       // that was read; it may be newer than the one asked for
+	edits       []time.Time // when the versions up to this one began, the last ones only
+	removedAt   time.Time   // when something was last taken away; zero: never
 	policies    map[uuid.UUID]storedPolicy
 	assignments []sla.Assignment // of policies
 	hours       map[uuid.UUID]openingRule
@@ -83,6 +84,21 @@ func (r *timeRules) archiveAt(resolvedAt time.Time, teamID *uuid.UUID, channel s
 	return schedule.Advance(resolvedAt, a.Days, time.Duration(a.Hours)*time.Hour+time.Duration(a.Minutes)*time.Minute)
 }
 
+// ended is when an older version ceased to be in force. False: that is not known any more.
+func (r *timeRules) ended(version int64) (time.Time, bool) {
+	i := len(r.edits) - int(r.version-version)
+	if i < 0 || i >= len(r.edits) {
+		return time.Time{}, false
+	}
+	return r.edits[i], true
+}
+
+// edited is when this version began, zero if that is not known.
+func (r *timeRules) edited() time.Time {
+	at, _ := r.ended(r.version - 1)
+	return at
+}
+
 func latest(times ...time.Time) (t time.Time) {
 	for _, candidate := range times {
 		if candidate.After(t) {
@@ -119,7 +135,7 @@ func (s *Store) timeRules(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, 
 
 const timeRulesSQL = `
 SELECT jsonb_build_object(
-	'version', t.time_version, 'removedAt', t.time_removed_at, 'autoArchive', t.auto_archive,
+	'version', t.time_version, 'edits', t.time_edits, 'removedAt', t.time_removed_at, 'autoArchive', t.auto_archive,
 	'policies', (SELECT jsonb_agg(jsonb_build_object('id', id, 'name', name, 'ignoreOfficeHours', ignore_office_hours,
 			'pauseWhileSnoozed', pause_while_snoozed, 'targets', targets, 'updatedAt', updated_at))
 		FROM sla_policies WHERE tenant_id = t.id),
@@ -136,6 +152,7 @@ FROM tenants t WHERE t.id = $1`
 // storedTime is what timeRulesSQL answers.
 type storedTime struct {
 	Version     int64             `json:"version"`
+	Edits       []time.Time       `json:"edits"`
 	RemovedAt   time.Time         `json:"removedAt"`
 	AutoArchive *wire.AutoArchive `json:"autoArchive"`
 	Policies    []storedPolicy    `json:"policies"`
@@ -162,7 +179,7 @@ type storedHours struct {
 
 func (s *Store) compileTime(tenantID uuid.UUID, stored storedTime) *timeRules {
 	r := &timeRules{
-		version: stored.Version, removedAt: stored.RemovedAt, autoArchive: stored.AutoArchive,
+		version: stored.Version, edits: stored.Edits, removedAt: stored.RemovedAt, autoArchive: stored.AutoArchive,
 		policies: map[uuid.UUID]storedPolicy{}, assignments: stored.Assignments,
 		hours: map[uuid.UUID]openingRule{}, opened: stored.Opened,
 	}

@@ -39,7 +39,7 @@ type write struct {
 	timeVersion int64      // of them
 	board       *sla.Board // the clocks; nil for a tenant without policies
 	settled     bool       // settleClocks was done
-	clocksMoved bool       // clocks, or when it archives itself, are not what the row says
+	clocksMoved bool       // clocks, when it archives itself, or the version they go by are not what the row says
 	crossings   []sla.Crossing
 
 	tags    map[string]uuid.UUID // by name: those that exist, and those that save must make
@@ -109,8 +109,14 @@ func (s *Store) lock(
 func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion int64) error {
 	w.now = s.clock(now)
 	w.ids = ident.NewSequence(w.now)
-	w.change = lifecycle.Begin(w.conversation.state(), w.now)
-	return w.openClocks(ctx, s, timeVersion)
+	if err := w.readRules(ctx, s, timeVersion); err != nil {
+		return err
+	}
+	state := w.conversation.state()
+	state.ArchiveAt = w.archiveTime(state)
+	w.change = lifecycle.Begin(state, w.now)
+	w.openBoard()
+	return nil
 }
 
 // addMessage puts a message into the write and returns its index for the lifecycle's facts.
