@@ -232,18 +232,16 @@ func (w *write) insertClocks(st *statement) {
 	}
 }
 
-// saveClocks writes clocks that follow other terms now, in a change in which nothing happened that anybody is told of.
+// saveClocks writes clocks that follow other terms now, and when it archives itself by them, in a change in which nothing
+// happened that anybody is told of: the state they have is the one it had.
 func (w *write) saveClocks(ctx context.Context) error {
 	c := &w.conversation
 	c.setState(w.change.After)
 	w.keepClocks()
 	var st statement
-	st.with("conversation", `UPDATE conversations SET (clocks, time_version, sla_state, sla_due_at, auto_archive_at, next_due_at, armed_for)
-		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLAState, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`)
+	st.with("conversation", `UPDATE conversations SET (clocks, time_version, sla_due_at, auto_archive_at, next_due_at, armed_for)
+		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`)
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
-	st.with("recency", `UPDATE conversation_recency SET sla_state = `+st.arg(c.SLAState)+`
-		WHERE tenant_id = `+st.arg(c.TenantID)+` AND conversation_id = `+st.arg(c.ID)+`
-			AND sla_state IS DISTINCT FROM `+st.arg(c.SLAState))
 	w.insertClocks(&st)
 	w.insertPoke(&st)
 	var one int

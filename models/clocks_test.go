@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -303,6 +304,75 @@ func TestEditedPoliciesReachRunningClocks(t *testing.T) {
 	require.Nil(t, m.Outcome, "a clock whose policy is gone has no outcome")
 	require.Zero(t, b.count(`SELECT count(*) FROM sla_clocks`))
 	require.Len(t, b.told(time.UTC), 2)
+}
+
+// A state that begins because a policy came late is a change like any other, whoever sees it first; a deadline that only
+// moves is none.
+func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
+	b := slaSetup(t, nil)
+	walked, touched, done := b.conversation("walked"), b.conversation("touched"), b.done("done")
+	b.pass(30 * time.Minute)
+	b.policy = b.newPolicy("Standard", firstReplyOnly)
+	b.assignPolicy(b.policy.ID, nil)
+	before := len(b.events())
+	b.change(touched.ID, models.RemoveTag{Name: "none"})
+	require.Equal(t, 1, b.walk().Visited)
+	fired := b.events()[before:]
+	require.Equal(t, []lifecycle.EventType{lifecycle.ConversationUpdated, lifecycle.ConversationUpdated}, kinds(fired))
+	for i, id := range []uuid.UUID{touched.ID, walked.ID} {
+		data := b.decode(fired[i]).Data
+		require.JSONEq(t, `{"slaState": {"from": null, "to": "ok"}}`, string(data["changes"]))
+		require.JSONEq(t, `{"type": "system", "id": null, "name": "Atender", "via": null}`, string(data["actor"]))
+		c := b.read(id)
+		require.EqualValues(t, 2, c.Version)
+		require.Equal(t, "ok", *c.SLAState)
+		require.WithinDuration(t, b.now(), c.UpdatedAt, 0)
+		require.Equal(t, 1, b.count(`SELECT count(*) FROM conversation_recency
+			WHERE conversation_id = $1 AND sla_state = 'ok' AND updated_at = $2`, id, b.now()))
+		require.WithinDuration(t, ten.Add(time.Hour), *b.tick(id).NextDue, 0)
+	}
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM deliveries WHERE event_type = 'conversation.updated'
+		AND conversation_id IN ($1, $2)`, touched.ID, walked.ID))
+	require.Nil(t, b.read(done.ID).SLAState)
+
+	targets := map[sla.Metric]sla.Targets{sla.FirstReply: hours(2, 4, 8)}
+	_, err := b.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, models.SLAPolicyUpdate{Targets: &targets})
+	require.NoError(t, err)
+	require.Equal(t, 2, b.walk().Visited)
+	require.NoError(t, b.DeleteSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID))
+	require.Equal(t, 2, b.walk().Visited)
+	require.Len(t, b.events(), before+2)
+	require.EqualValues(t, 2, b.read(walked.ID).Version)
+}
+
+// P3.7: whoever sees it first, and however many at once, there is one version and one event of it.
+func TestAPolicyThatComesLateIsToldOfOnce(t *testing.T) {
+	b := slaSetup(t, nil)
+	var ids []uuid.UUID
+	for i := range 10 {
+		ids = append(ids, b.conversation(fmt.Sprint("c", i)).ID)
+	}
+	b.assignPolicy(b.newPolicy("Standard", firstReplyOnly).ID, nil)
+	before := len(b.events())
+	var racers sync.WaitGroup
+	for range 2 {
+		racers.Go(func() {
+			if _, err := b.RecomputeClocks(t.Context(), b.tenant.ID); err != nil {
+				t.Error(err)
+			}
+		})
+		racers.Go(func() {
+			for _, id := range ids {
+				if _, err := b.Tick(t.Context(), b.tenant.ID, id); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	racers.Wait()
+	b.walk()
+	require.Len(t, b.events(), before+len(ids))
+	require.Equal(t, len(ids), b.count(`SELECT count(*) FROM conversations WHERE version = 2 AND sla_state = 'ok'`))
 }
 
 // P3.1: what puts a deadline off costs Temporal nothing. The timer that is set fires, the tick finds nothing due.

@@ -6,14 +6,19 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/wire"
 )
 
-// recomputeRows is how many conversations one transaction of the walk locks: few, so that nobody waits long for one.
-const recomputeRows = 50
+const (
+	// recomputeRows is how many conversations one transaction of the walk locks: few, so that nobody waits long for one.
+	recomputeRows = 50
+	// recomputeTicks is how many conversations a walk ticks at a time: few, since everybody else needs the database.
+	recomputeTicks = 2
+)
 
 // Recomputed is what one step of a walk did.
 type Recomputed struct {
@@ -23,8 +28,9 @@ type Recomputed struct {
 }
 
 // RecomputeClocks brings some of the tenant's conversations up to its time configuration: their clocks, and when they
-// archive themselves. Those by whose new terms something is due already are ticked, so that it happens in the order and
-// with the events of any change (P1); the others, nearly all, are written together.
+// archive themselves. Those by whose new terms something is due already, or whose SLA state is another one because they
+// have their first clock, are ticked, so that it happens in the order and with the events of any change (P1); the others
+// are written together.
 // Errors: NOT_FOUND for the tenant, UNAVAILABLE.
 func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomputed, error) {
 	var done Recomputed
@@ -43,7 +49,7 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 		}
 		var moved []*write
 		for _, w := range behind {
-			if w.settleClocks(); len(w.change.Facts) > 0 {
+			if w.settleClocks(); w.happened() {
 				due = append(due, w.conversation.ID)
 				continue
 			}
@@ -59,15 +65,30 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 		return Recomputed{}, err
 	}
 	s.mark(ctx, marks...)
-	for _, id := range due {
-		tick, err := s.GuardTick(ctx, tenantID, id)
-		if err != nil {
-			return done, err
-		}
-		done.Fired = append(done.Fired, tick.Fired...)
+	if done.Fired, err = s.tickEach(ctx, tenantID, due); err != nil {
+		return done, err
 	}
 	done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules)
 	return done, translate(err)
+}
+
+// tickEach ticks conversations, in no order, and returns what that did.
+func (s *Store) tickEach(ctx context.Context, tenantID uuid.UUID, ids []uuid.UUID) ([]Fired, error) {
+	ticks := make([]Tick, len(ids))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(recomputeTicks)
+	for i, id := range ids {
+		group.Go(func() (err error) {
+			ticks[i], err = s.GuardTick(ctx, tenantID, id)
+			return err
+		})
+	}
+	err := group.Wait()
+	var fired []Fired
+	for _, tick := range ticks {
+		fired = append(fired, tick.Fired...)
+	}
+	return fired, err
 }
 
 // ClocksBehind counts the conversations that a walk has still to visit.
@@ -149,15 +170,14 @@ func (s *Store) lockBehind(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID,
 	return found, nil
 }
 
-// saveMoved writes conversations in which nothing happened but that their clocks go by other terms, and pokes the
-// workflows of those that have something due earlier than it knows (P3.1).
+// saveMoved writes conversations in which nothing happened but that their clocks go by other terms, in the state that they
+// had, and pokes the workflows of those that have something due earlier than it knows (P3.1).
 func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string, err error) {
 	n := len(moved)
 	if n == 0 {
 		return nil, nil
 	}
 	ids, clocks, versions := make([]uuid.UUID, n), make([]string, n), make([]int64, n)
-	states := make([]*string, n)
 	dues, archives, nexts := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
 	poked := make([]bool, n)
 	for i, w := range moved {
@@ -166,7 +186,7 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string
 		if c.TimeVersion = w.timeVersion; w.board != nil {
 			c.Clocks = w.board.Clocks()
 		}
-		ids[i], clocks[i], versions[i], states[i] = c.ID, jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLAState
+		ids[i], clocks[i], versions[i] = c.ID, jsonArg(clocksArg(c.Clocks)), c.TimeVersion
 		dues[i], archives[i], nexts[i] = c.SLADueAt, c.AutoArchiveAt, c.NextDueAt
 		if poked[i] = lifecycle.NeedsPoke(c.Status, c.Status, c.NextDueAt, c.ArmedFor); poked[i] {
 			marks = []string{TopicOutbox}
@@ -175,14 +195,12 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string
 	var st statement
 	tenant := st.arg(moved[0].conversation.TenantID)
 	st.with("moved", `SELECT * FROM unnest(`+st.arg(ids)+`::uuid[], `+st.arg(clocks)+`::text[], `+st.arg(versions)+`::bigint[], `+
-		st.arg(states)+`::text[], `+st.arg(dues)+`::timestamptz[], `+st.arg(archives)+`::timestamptz[], `+
+		st.arg(dues)+`::timestamptz[], `+st.arg(archives)+`::timestamptz[], `+
 		st.arg(nexts)+`::timestamptz[], `+st.arg(poked)+`::bool[])
-		u (id, clocks, version, state, due, archive, next, poked)`)
-	st.with("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.version, sla_state = m.state,
+		u (id, clocks, version, due, archive, next, poked)`)
+	st.with("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.version,
 			sla_due_at = m.due, auto_archive_at = m.archive, next_due_at = m.next
 		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.poked`)
-	st.with("recency", `UPDATE conversation_recency r SET sla_state = m.state
-		FROM moved m WHERE r.tenant_id = `+tenant+` AND r.conversation_id = m.id AND r.sla_state IS DISTINCT FROM m.state`)
 	st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
 		SELECT `+st.list(moved[0].conversation.TenantID, outboxConversation)+`, id, status, `+st.arg(priorityConversation)+`, next_due_at,
 			clock_timestamp(), clock_timestamp() FROM conversation WHERE poked`)

@@ -53,15 +53,14 @@ func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow boo
 		tick = Tick{
 			Status: after.Status, NextDue: after.NextDue(), MayEnd: after.MayEnd(), SLAState: after.SLAState, Fired: w.fired(),
 		}
-		happened := len(w.change.Facts) > 0
 		if !byWorkflow {
-			w.poke = happened
+			w.poke = len(w.change.Facts) > 0
 			return w, w.save(ctx)
 		}
 		w.quiet = true
 		armed := w.conversation.ArmedFor
 		w.conversation.ArmedFor = tick.NextDue
-		if happened || w.clocksMoved {
+		if w.happened() || w.clocksMoved {
 			return w, w.save(ctx)
 		}
 		if equalTimes(armed, tick.NextDue) {

@@ -130,16 +130,25 @@ func (w *write) addMessage(m Message) int {
 	return len(w.messages) - 1
 }
 
+// happened tells whether the write has anything that others are told of: facts, or a state that the clocks have because a
+// policy came late.
+func (w *write) happened() bool {
+	return len(w.change.Facts) > 0 || w.change.Before.SLAState != w.change.After.SLAState
+}
+
 // save ends the write (P1.5 to P1.7): version, events, timeline, deliveries and outbox row, in one statement. Where
 // nothing happened it does nothing, but for clocks that follow other terms now.
 func (w *write) save(ctx context.Context) error {
 	w.settleClocks()
 	switch {
-	case len(w.change.Facts) > 0:
+	case w.happened():
 	case w.clocksMoved:
 		return w.saveClocks(ctx)
 	default:
 		return nil
+	}
+	if len(w.change.Facts) == 0 {
+		w.actor = wire.System // whoever asked has changed nothing
 	}
 	c := &w.conversation
 	c.setState(w.change.After)
