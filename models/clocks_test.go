@@ -375,6 +375,42 @@ func TestAPolicyThatComesLateIsToldOfOnce(t *testing.T) {
 	require.Equal(t, len(ids), b.count(`SELECT count(*) FROM conversations WHERE version = 2 AND sla_state = 'ok'`))
 }
 
+// P3.6: a walk that was lost is asked for again, once, and only where there is something for it to do.
+func TestALostWalkIsAskedForAgain(t *testing.T) {
+	b := slaSetup(t, nil)
+	b.conversation("a")
+	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	require.NoError(t, err)
+	_, err = b.UpdateSettings(t.Context(), other.ID, models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1})})
+	require.NoError(t, err)
+	late := func(after time.Duration) int64 {
+		t.Helper()
+		n, err := b.PokeLateWalks(t.Context(), after)
+		require.NoError(t, err)
+		return n
+	}
+	b.assignPolicy(b.newPolicy("Standard", firstReplyOnly).ID, nil)
+	b.exec(`DELETE FROM outbox`)
+	require.Zero(t, late(100*365*24*time.Hour), "it has its time")
+	require.EqualValues(t, 1, late(time.Minute))
+	rows, err := b.ClaimOutbox(t.Context(), models.Calm, 100)
+	require.NoError(t, err)
+	require.Len(t, rows, 1)
+	require.True(t, rows[0].IsRecompute())
+	require.Equal(t, b.tenant.ID, rows[0].TenantID)
+	require.Zero(t, late(time.Minute), "one row at a time")
+	b.exec(`DELETE FROM outbox`)
+	b.walk()
+	b.exec(`DELETE FROM outbox`)
+	require.Zero(t, late(time.Minute), "nobody is behind")
+
+	b.done("b")
+	b.autoArchive(&wire.AutoArchive{Days: 1})
+	b.exec(`DELETE FROM outbox`)
+	b.exec(`UPDATE conversations SET time_version = (SELECT time_version FROM tenants WHERE id = $1) WHERE status = 'active'`, b.tenant.ID)
+	require.EqualValues(t, 1, late(time.Minute), "for one that is done")
+}
+
 // P3.1: what puts a deadline off costs Temporal nothing. The timer that is set fires, the tick finds nothing due.
 func TestAReplyThatPutsADeadlineOffPokesNobody(t *testing.T) {
 	b := slaSetup(t, map[sla.Metric]sla.Targets{

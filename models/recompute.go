@@ -91,6 +91,26 @@ func (s *Store) tickEach(ctx context.Context, tenantID uuid.UUID, ids []uuid.UUI
 	return fired, err
 }
 
+// PokeLateWalks asks for a walk once more for the tenants whose last edit was longer ago than the given time, and who have
+// conversations behind it: the walk was lost, or failed, or is not through yet, which does it no harm (P3.6). It returns
+// how many. Errors: UNAVAILABLE.
+func (s *Store) PokeLateWalks(ctx context.Context, after time.Duration) (int64, error) {
+	r := s.db.WithContext(ctx).Exec(`
+		INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
+		SELECT t.id, ?, t.id, ?, clock_timestamp(), clock_timestamp() FROM tenants t
+		WHERE t.time_changed_at < clock_timestamp() - make_interval(secs => ?)
+			AND (EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id AND c.time_version < t.time_version
+					AND (c.status IN ('active', 'snoozed') OR c.auto_archive_at IS NOT NULL))
+				OR t.auto_archive IS NOT NULL AND EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id
+					AND c.time_version < t.time_version AND c.status = 'done' AND c.auto_archive_at IS NULL))
+			AND NOT EXISTS (SELECT FROM outbox o WHERE o.target_id = t.id)`,
+		outboxRecompute, priorityRecompute, after.Seconds())
+	if r.Error == nil && r.RowsAffected > 0 {
+		s.wakeups.Mark(TopicOutbox)
+	}
+	return r.RowsAffected, translate(r.Error)
+}
+
 // ClocksBehind counts the conversations that a walk has still to visit.
 func (s *Store) ClocksBehind(ctx context.Context, tenantID uuid.UUID) (n int64, err error) {
 	db := s.db.WithContext(ctx)

@@ -30,6 +30,9 @@ const (
 	// replaysEvery and replaysAfter are the same for replays, whose steps may have to wait for Temporal.
 	replaysEvery = 15 * time.Second
 	replaysAfter = 30 * time.Second
+	// walksEvery and walksAfter are the same for walks over a tenant's clocks, most of which are through by then.
+	walksEvery = 30 * time.Second
+	walksAfter = time.Minute
 	// namespaceEvery is how often it looks whether Temporal still has its data.
 	namespaceEvery = 5 * time.Second
 	walkEvery      = time.Minute
@@ -56,6 +59,7 @@ func (g *guard) run(ctx context.Context) {
 	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
 	loops.Go(func() { every(ctx, actionsEvery, g.applyDockActions) })
 	loops.Go(func() { every(ctx, replaysEvery, g.pokeReplays) })
+	loops.Go(func() { every(ctx, walksEvery, g.pokeWalks) })
 	loops.Go(func() { every(ctx, namespaceEvery, g.checkNamespace) })
 	loops.Go(func() { every(ctx, walkEvery, g.walk) })
 	loops.Wait()
@@ -130,6 +134,12 @@ func (g *guard) pokeReplays(ctx context.Context) {
 		return
 	}
 	g.metrics.guardPokes.Add(float64(n))
+}
+
+func (g *guard) pokeWalks(ctx context.Context) {
+	if _, err := g.store.PokeLateWalks(ctx, walksAfter); err != nil {
+		g.complain(ctx, "late walks over clocks not poked", err)
+	}
 }
 
 // applyDockActions carries out the actions of docks that their workflows are late for, in the order of arrival.
