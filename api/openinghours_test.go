@@ -151,7 +151,9 @@ func TestSettings(t *testing.T) {
 	now = h.call("PATCH", "/v1/settings", object{"autoArchive": object{"hours": 1}}).want(200)
 	require.Equal(t, map[string]any{"days": 0.0, "hours": 1.0, "minutes": 0.0}, now.body["autoArchive"], "replaced as a whole")
 	require.Equal(t, now.body, h.call("GET", "/v1/settings", nil).want(200).body)
-	for _, delay := range []object{{"hours": 48}, {"hours": 8760}, {"minutes": 525600}, {"days": 364, "hours": 23, "minutes": 60}} {
+	for _, delay := range []object{
+		{"hours": 48}, {"hours": 8760}, {"minutes": 525600}, {"days": 364, "hours": 23, "minutes": 60},
+	} {
 		h.call("PATCH", "/v1/settings", object{"autoArchive": delay}).want(200)
 	}
 	require.Nil(t, h.call("PATCH", "/v1/settings", object{"autoArchive": nil}).want(200).body["autoArchive"])

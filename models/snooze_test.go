@@ -91,7 +91,9 @@ func TestAnOverdueWakeStandsWhereItBelongs(t *testing.T) {
 				b.set(ten.Add(2 * time.Hour))
 				before := len(b.events())
 				l.look(b, c.ID)
-				require.Equal(t, []string{"created", "message_received", "snoozed", "sla_warning", "woken", "sla_warning"}, b.history(c.ID))
+				require.Equal(t, []string{
+					"created", "message_received", "snoozed", "sla_warning", "woken", "sla_warning",
+				}, b.history(c.ID))
 				require.Equal(t, []string{
 					"at_risk 05-04 10:45:00 05-04 10:45:00", "at_risk 05-04 11:30:00 05-04 11:30:00",
 				}, b.told(time.UTC))
