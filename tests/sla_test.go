@@ -160,6 +160,27 @@ func TestEditedPolicyReachesEveryRunningClock(t *testing.T) {
 	workflows(t, s.Temporal, s.Namespace, "WorkflowType = '"+durable.RecomputeWorkflow+"'", running(0))
 }
 
+// P3.6: an edit whose walk was lost on its way reaches the conversations all the same.
+func TestALostWalkIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	firstReply(t, s, 3600, 7200, 10800)
+	createMany(t, s, 20)
+	walks := "WorkflowType = '" + durable.RecomputeWorkflow + "'"
+	workflows(t, s.Temporal, s.Namespace, walks, running(1))
+	require.Eventually(t, func() bool {
+		answer, err := s.Temporal.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: s.Namespace, Query: walks + " AND ExecutionStatus = 'Running'",
+		})
+		return err == nil && answer.Count == 0
+	}, 60*time.Second, 100*time.Millisecond, "the walk of the policy's creation ends")
+	s.Exec(`UPDATE tenants SET time_version = time_version + 1, time_changed_at = now() - interval '1 hour'`)
+	require.Eventually(t, func() bool {
+		behind, err := s.Store.ClocksBehind(t.Context(), s.Tenant.ID)
+		return err == nil && behind == 0
+	}, 60*time.Second, 100*time.Millisecond)
+}
+
 // Nobody is there while a thousand tripwires pass. On return all of them are crossed at once, as of when they were due.
 func TestTripwiresThatPassWhileTheWorkerIsAwayAllFireOnReturn(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ const (
 	replaysEvery = 15 * time.Second
 	replaysAfter = 30 * time.Second
 	// walksEvery and walksAfter are the same for walks over a tenant's clocks, most of which are through by then.
-	walksEvery = 30 * time.Second
+	walksEvery = 15 * time.Second
 	walksAfter = time.Minute
 	// namespaceEvery is how often it looks whether Temporal still has its data.
 	namespaceEvery = 5 * time.Second
