@@ -24,7 +24,7 @@ function Chosen({ id, close }) {
   const at = new Date(text);
   const days = (at.getTime() - now.value) / 86_400_000;
   const wrong = Number.isNaN(days) ? 'Choose a date and a time.' : days <= 0 ? 'That time has passed.'
-    : days > 365 ? 'A year ahead at most.' : '';
+    : days > 366 ? 'A year ahead at most.' : '';
   return html`<form class="chosen-time" onSubmit=${(/** @type {Event} */ e) => {
     e.preventDefault();
     if (wrong) return;
