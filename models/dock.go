@@ -19,7 +19,7 @@ import (
 // MaxDocks is how many docks a tenant may have, inactive ones included.
 const MaxDocks = 50
 
-// DefaultDockGrace is how long the secret before the last still signs after a rotation, unless the caller says otherwise.
+// DefaultDockGrace is how long the secret that signs goes on signing after a rotation, unless the caller says otherwise.
 const DefaultDockGrace = 24 * time.Hour
 
 // Dock is a tool dock's row: a page of the tenant's own systems, shown beside a conversation. Secrets are sealed.
@@ -39,7 +39,7 @@ type Dock struct {
 	Channels       Strings // with conversations on these channels,
 	Roles          Strings // in these roles; an empty list narrows nothing
 	Secret         []byte
-	PreviousSecret []byte
+	PreviousSecret []byte // signs until then, after a rotation
 	PreviousUntil  *time.Time
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -161,16 +161,20 @@ func (s *Store) DeleteDock(ctx context.Context, tenantID, id uuid.UUID) error {
 }
 
 // RotateDockSecret gives a dock a new secret and returns it, the only time. For the grace tokens are still signed with
-// the old one, so that the dock's back end can learn the new one without refusing anybody; with none the new one signs
-// at once. Errors: NOT_FOUND.
+// the one that signs now, so that the dock's back end can learn the new one without refusing anybody; with none the new
+// one signs at once. A rotation within the grace of another keeps that promise, too: what signs now goes on until both are
+// over, and the secret in between never signs. Errors: NOT_FOUND.
 func (s *Store) RotateDockSecret(ctx context.Context, tenantID, id uuid.UUID, grace time.Duration) (wire.Dock, error) {
 	var secret string
 	d, err := s.changeDock(ctx, tenantID, id, func(_ *gorm.DB, d *Dock) (err error) {
 		now := time.Now()
+		signing, until := d.Secret, now.Add(grace)
+		if d.inGrace(now) {
+			signing, until = d.PreviousSecret, latest(until, *d.PreviousUntil)
+		}
 		d.PreviousSecret, d.PreviousUntil, d.UpdatedAt = nil, nil, now
 		if grace > 0 {
-			until := now.Add(grace)
-			d.PreviousSecret, d.PreviousUntil = d.Secret, &until
+			d.PreviousSecret, d.PreviousUntil = signing, &until
 		}
 		secret, err = s.newDockSecret(d)
 		return err
@@ -213,10 +217,15 @@ const dockSecretPlace = "dock-secret/"
 
 func dockSecretAAD(id uuid.UUID) string { return dockSecretPlace + id.String() }
 
+// inGrace tells whether a secret from before the last rotation still signs.
+func (d Dock) inGrace(now time.Time) bool {
+	return d.PreviousUntil != nil && now.Before(*d.PreviousUntil)
+}
+
 // signingSecret is what tokens are signed with at the given time: during a rotation's grace, the old secret.
 func (s *Store) signingSecret(d Dock, now time.Time) (string, error) {
 	sealed := d.Secret
-	if d.PreviousUntil != nil && now.Before(*d.PreviousUntil) {
+	if d.inGrace(now) {
 		sealed = d.PreviousSecret
 	}
 	plain, err := s.keys.Open(sealed, dockSecretAAD(d.ID))

@@ -311,6 +311,42 @@ func TestRotatedSecretTakesOverAfterItsGrace(t *testing.T) {
 	require.Zero(t, b.count(`SELECT count(*) FROM docks WHERE position(convert_to($1, 'UTF8') IN secret) > 0`, *again.Secret), "sealed")
 }
 
+// Two rotations within a day: the first one's promise, that its back end has a day, is kept, and the second one's, too.
+func TestSecondRotationKeepsTheFirstOnesPromise(t *testing.T) {
+	b := setup(t)
+	who := b.as(b.agent("ada", models.RoleAgent))
+	d := b.dock()
+	s := b.openDock(who, d.ID, b.conversation("order-1").ID)
+	rotate := func(grace time.Duration) string {
+		rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, grace)
+		require.NoError(t, err)
+		return *rotated.Secret
+	}
+	signs := func(secret string) {
+		t.Helper()
+		now, err := b.DockContext(t.Context(), who, s.ID)
+		require.NoError(t, err)
+		_, err = docktoken.Verify(now.Token, secret, d.ID, time.Now())
+		require.NoError(t, err)
+	}
+	hoursLeft := func() int {
+		return b.count(`SELECT round(extract(epoch FROM previous_until - clock_timestamp()) / 3600)::int FROM docks`)
+	}
+	rotate(24 * time.Hour)
+	rotate(time.Hour)
+	signs(*d.Secret)
+	require.Equal(t, 24, hoursLeft(), "a shorter grace does not shorten the first")
+	last := rotate(48 * time.Hour)
+	signs(*d.Secret)
+	require.Equal(t, 48, hoursLeft(), "the newest secret is given its time, too")
+
+	b.exec(`UPDATE docks SET previous_until = clock_timestamp() - interval '1 second'`)
+	signs(last)
+	rotate(time.Hour)
+	signs(last) // the grace before is over and done with
+	signs(rotate(0))
+}
+
 func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 	e := setup(t).embed(models.RoleAgent)
 	idle := e.openDock(e.who, e.dock.ID, e.conversation.ID)

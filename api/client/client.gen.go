@@ -2989,8 +2989,9 @@ type ClientInterface interface {
 	// RotateDockSecretWithBody Rotate the secret
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-	// body may be left out.
+	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+	// may be left out.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3000,8 +3001,9 @@ type ClientInterface interface {
 	// RotateDockSecret Rotate the secret
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-	// body may be left out.
+	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+	// may be left out.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5012,8 +5014,9 @@ func (c *HTTPClient) UpdateDock(ctx context.Context, id DockID, body UpdateDockJ
 // RotateDockSecretWithBody Rotate the secret
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-// body may be left out.
+// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+// may be left out.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5033,8 +5036,9 @@ func (c *HTTPClient) RotateDockSecretWithBody(ctx context.Context, id DockID, co
 // RotateDockSecret Rotate the secret
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-// body may be left out.
+// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+// may be left out.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12207,8 +12211,9 @@ type ClientWithResponsesInterface interface {
 	// RotateDockSecretWithBodyWithResponse Rotate the secret
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-	// body may be left out.
+	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+	// may be left out.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12218,8 +12223,9 @@ type ClientWithResponsesInterface interface {
 	// RotateDockSecretWithResponse Rotate the secret
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-	// body may be left out.
+	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+	// may be left out.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -24181,8 +24187,9 @@ func (c *ClientWithResponses) UpdateDockWithResponse(ctx context.Context, id Doc
 // RotateDockSecretWithBodyWithResponse Rotate the secret
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-// body may be left out.
+// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+// may be left out.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24198,8 +24205,9 @@ func (c *ClientWithResponses) RotateDockSecretWithBodyWithResponse(ctx context.C
 // RotateDockSecretWithResponse Rotate the secret
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
-// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. The
-// body may be left out.
+// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
+// may be left out.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
