@@ -289,6 +289,21 @@ func TestActionWithAnIdempotencyKeyIsAnsweredAtOnce(t *testing.T) {
 	require.Equal(t, first.text, ask().want(202).text)
 }
 
+// A session is for half a day: what its agent is shown is looked at with each action.
+func TestActionOfADockThatIsNotShownAnyMoreIsRejected(t *testing.T) {
+	h := newHarness(t)
+	dock := h.newDock(nil).string("id")
+	s := h.openDock(h.agent("ada", models.RoleAgent), dock)
+	h.call("PATCH", "/v1/docks/"+dock, object{"roles": []any{"owner"}}).want(200)
+	refused := s.ask("1", "addTag", object{"tag": "refunded"}).want(200)
+	require.Equal(t, "rejected", refused.string("status"))
+	require.Equal(t, object{
+		"code": "NOT_ALLOWED", "message": "the agent does not see this dock beside this conversation any more",
+	}, refused.body["error"])
+	s.call("GET", s.path+"/context", nil).refused(404, "NOT_FOUND")
+	require.Empty(t, h.call("GET", "/v1/conversations/"+s.conversation, nil).want(200).body["tags"])
+}
+
 func TestTooManyActionsSayWhenToTryAgain(t *testing.T) {
 	h := newHarness(t)
 	s := h.openDock(h.agent("ada", models.RoleAgent), h.newDock(nil).string("id"))

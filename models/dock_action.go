@@ -170,7 +170,7 @@ func newDockAction(tx *gorm.DB, p Principal, session DockSession, in NewDockActi
 	}
 	_, err := dockaction.Parse(in.Action, in.Params)
 	if err == nil {
-		err = mayAct(d, *p.Agent, in.Action)
+		err = mayAct(tx, d, *p.Agent, a)
 	}
 	if refused, ok := errors.AsType[*dockaction.Error](err); ok {
 		a.Params = map[string]any{} // what means nothing is not kept
@@ -180,20 +180,34 @@ func newDockAction(tx *gorm.DB, p Principal, session DockSession, in NewDockActi
 	return a, err
 }
 
-// mayAct tells whether the dock may ask for the action, and whether the agent may do it. Errors: NOT_ALLOWED.
-func mayAct(d Dock, agent Agent, action string) error {
+// mayAct tells whether the dock may ask for the action, whether the agent may do it, and whether he sees the dock beside the
+// conversation. Errors: NOT_ALLOWED.
+func mayAct(tx *gorm.DB, d Dock, agent Agent, a DockAction) error {
 	refuse := func(message string) error {
 		return &dockaction.Error{Code: dockaction.NotAllowed, Message: message}
 	}
 	switch {
 	case !d.IsActive || d.DeletedAt != nil:
 		return refuse("the dock has been switched off")
-	case !d.allows(action):
-		return refuse("this dock may not " + action)
+	case !d.allows(a.Action):
+		return refuse("this dock may not " + a.Action)
 	case !agent.IsActive || !scope.Grants(scope.OfRole(string(agent.Role)), "conversations:write"):
 		return refuse("the agent may not change conversations")
 	}
-	return nil
+	if len(d.Roles)+len(d.Channels)+len(d.TeamIDs) == 0 {
+		return nil
+	}
+	var channel string
+	err := tx.Raw(`SELECT channel FROM conversations WHERE tenant_id = ? AND id = ?`, a.TenantID, a.ConversationID).
+		Scan(&channel).Error
+	if err != nil {
+		return err
+	}
+	teams, err := teamsOf(tx, a.TenantID, agent.ID)
+	if err == nil && !d.isFor(agent.Role, channel, teams) {
+		return refuse("the agent does not see this dock beside this conversation any more")
+	}
+	return err
 }
 
 func (d Dock) allows(action string) bool {

@@ -168,11 +168,14 @@ func TestAnalystOpensNoDock(t *testing.T) {
 // P8.3: the right is looked at again when the action's turn comes.
 func TestRightThatIsLostMeanwhileIsLost(t *testing.T) {
 	for name, loss := range map[string]string{
-		"role":           `UPDATE agents SET role = 'reader'`,
-		"left":           `UPDATE agents SET is_active = false`,
-		"dock off":       `UPDATE docks SET is_active = false`,
-		"dock deleted":   `UPDATE docks SET deleted_at = now()`,
-		"not its action": `UPDATE docks SET actions = '{resolve}'`,
+		"role":            `UPDATE agents SET role = 'reader'`,
+		"left":            `UPDATE agents SET is_active = false`,
+		"dock off":        `UPDATE docks SET is_active = false`,
+		"dock deleted":    `UPDATE docks SET deleted_at = now()`,
+		"not its action":  `UPDATE docks SET actions = '{resolve}'`,
+		"not his role":    `UPDATE docks SET roles = '{owner,lead}'`,
+		"not his team":    `UPDATE docks SET team_ids = ARRAY[gen_random_uuid()]`,
+		"not its channel": `UPDATE docks SET channels = '{sms}'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := setup(t).embed(models.RoleAgent)
@@ -182,6 +185,26 @@ func TestRightThatIsLostMeanwhileIsLost(t *testing.T) {
 			require.Empty(t, e.now().Tags)
 		})
 	}
+}
+
+// A session outlives the agent's place in a team; what is asked for in it then is refused at once.
+func TestDockThatIsNotSeenAnyMoreActsNoMore(t *testing.T) {
+	e := setup(t).embed(models.RoleAgent)
+	team, err := e.CreateTeam(t.Context(), e.tenant.ID, models.NewTeam{Name: "Refunds", MemberIDs: []uuid.UUID{e.agent.ID}})
+	require.NoError(t, err)
+	_, err = e.UpdateDock(t.Context(), e.tenant.ID, e.dock.ID, models.DockUpdate{
+		TeamIDs: &[]uuid.UUID{team.ID}, Roles: &[]string{"agent"}, Channels: &[]string{"email"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, models.DockActionApplied, e.apply(e.ask("addTag", params{"tag": "seen"})).State)
+
+	waiting := e.ask("addTag", params{"tag": "waiting"})
+	e.exec(`DELETE FROM team_members WHERE agent_id = $1`, e.agent.ID)
+	for _, a := range []models.DockAction{e.ask("addTag", params{"tag": "late"}), e.apply(waiting)} {
+		e.rejected("NOT_ALLOWED", a)
+		require.Equal(t, "the agent does not see this dock beside this conversation any more", *a.ErrorMessage)
+	}
+	require.Equal(t, []string{"seen"}, []string(e.now().Tags))
 }
 
 func TestClosedSessionStillGetsWhatItAskedFor(t *testing.T) {

@@ -96,7 +96,7 @@ func (s *Store) decideDockAction(ctx context.Context, tenantID, id uuid.UUID) (*
 // carryOut does what the action asks for, as the agent through the dock, by the one way to change a conversation (P1).
 func (s *Store) carryOut(ctx context.Context, tx *gorm.DB, row *pendingAction) error {
 	a := &row.Action
-	if err := mayAct(row.Dock, row.Agent, a.Action); err != nil {
+	if err := mayAct(tx, row.Dock, row.Agent, *a); err != nil {
 		return err
 	}
 	request, err := dockaction.Parse(a.Action, a.Params)

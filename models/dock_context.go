@@ -57,22 +57,33 @@ func (s *Store) loadDockView(
 	if v.agent, err = findAgent(tx, tenantID, agentID); err != nil {
 		return v, err
 	}
-	var ids []string
-	err = tx.Raw(`SELECT team_id::text FROM team_members WHERE tenant_id = ? AND agent_id = ? ORDER BY team_id`, tenantID, agentID).
-		Scan(&ids).Error
-	v.teams = []uuid.UUID{}
-	for _, id := range ids {
-		v.teams = append(v.teams, uuid.MustParse(id))
-	}
+	v.teams, err = teamsOf(tx, tenantID, agentID)
 	return v, err
+}
+
+// teamsOf are the teams that an agent is in.
+func teamsOf(tx *gorm.DB, tenantID, agentID uuid.UUID) ([]uuid.UUID, error) {
+	var ids []string
+	err := tx.Raw(`SELECT team_id::text FROM team_members WHERE tenant_id = ? AND agent_id = ? ORDER BY team_id`, tenantID, agentID).
+		Scan(&ids).Error
+	teams := []uuid.UUID{}
+	for _, id := range ids {
+		teams = append(teams, uuid.MustParse(id))
+	}
+	return teams, err
 }
 
 // sees tells whether the agent sees the dock beside the conversation.
 func (v dockView) sees(d Dock) bool {
-	return d.IsActive && d.DeletedAt == nil && v.agent.IsActive &&
-		(len(d.Roles) == 0 || slices.Contains(d.Roles, string(v.agent.Role))) &&
-		(len(d.Channels) == 0 || slices.Contains(d.Channels, v.conversation.Channel)) &&
-		(len(d.TeamIDs) == 0 || slices.ContainsFunc(d.TeamIDs, func(id uuid.UUID) bool { return slices.Contains(v.teams, id) }))
+	return d.IsActive && d.DeletedAt == nil && v.agent.IsActive && d.isFor(v.agent.Role, v.conversation.Channel, v.teams)
+}
+
+// isFor tells whether the dock is shown to an agent of this role, who is in these teams, beside a conversation on this
+// channel.
+func (d Dock) isFor(role Role, channel string, teams []uuid.UUID) bool {
+	return (len(d.Roles) == 0 || slices.Contains(d.Roles, string(role))) &&
+		(len(d.Channels) == 0 || slices.Contains(d.Channels, channel)) &&
+		(len(d.TeamIDs) == 0 || slices.ContainsFunc(d.TeamIDs, func(id uuid.UUID) bool { return slices.Contains(teams, id) }))
 }
 
 func (v dockView) show(d Dock) wire.VisibleDock {
