@@ -25,13 +25,16 @@ type liveStream struct {
 }
 
 // openStream connects as the browser does, over a real connection.
-func (b *browser) openStream(t *testing.T, server *httptest.Server, cursor string) liveStream {
+func (b *browser) openStream(t *testing.T, server *httptest.Server, cursor string, headers ...string) liveStream {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/console/events", nil)
 	require.NoError(t, err)
 	r.Header.Set("Cookie", b.cookie)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	if cursor != "" {
 		r.Header.Set("Last-Event-ID", cursor)
 	}

@@ -29,7 +29,12 @@ const (
 // who is signed in, until the session ends, the browser goes, or the server stops.
 func (p pages) events(c *gin.Context) {
 	store := p.handlers.store
-	who, err := identify(c, store, p.handlers.site, &operation{})
+	// Streams are few (models.Store.Listen): no other page, such as a dock on a sibling host, shall use an agent's up.
+	err := p.handlers.site.checkRead(c.Request)
+	var who models.Principal
+	if err == nil {
+		who, err = identify(c, store, p.handlers.site, &operation{})
+	}
 	switch {
 	case err != nil:
 	case who.Agent == nil:

@@ -263,6 +263,24 @@ func TestKeysAreNoAgents(t *testing.T) {
 	h.call("GET", "/console/events", nil).refused(403, "AGENT_REQUIRED")
 }
 
+// A page on a sibling host gets the cookie sent along: the agent's few streams are not for it to use up.
+func TestStreamsAreTheConsolesOwn(t *testing.T) {
+	h := newHarness(t)
+	b := h.newBrowser(models.RoleReader)
+	for _, headers := range [][]string{
+		{"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "none"},
+		{"Origin", "https://docks.example.com"}, {"Origin", "null"},
+		{"Sec-Fetch-Site", "same-origin", "Origin", "https://docks.example.com"},
+	} {
+		send(t, h.server.Handler(), "GET", "/console/events", nil, append(headers, "Cookie", b.cookie)...).
+			refused(403, "ORIGIN_REFUSED")
+	}
+	server := httptest.NewServer(h.server.Handler())
+	t.Cleanup(server.Close)
+	b.openStream(t, server, "", "Sec-Fetch-Site", "same-origin").next("ready")
+	b.openStream(t, server, "").next("ready") // without TLS browsers do not say
+}
+
 func TestASignInLinkIsUsedByItsButton(t *testing.T) {
 	h := newHarness(t)
 	ada := h.person("ada@example.com", models.RoleAgent)

@@ -83,11 +83,28 @@ func (s site) checkWrite(r *http.Request) error {
 	return nil
 }
 
+// checkRead refuses a read that the console's own pages have not made, where reading alone uses something up. A page that
+// does not want to see the answer (Fetch, mode "no-cors") sends no Origin; what tells is Sec-Fetch-Site (Fetch Metadata,
+// section 2.3), which browsers leave out only where the server is reached without TLS. Errors: ORIGIN_REFUSED.
+func (s site) checkRead(r *http.Request) error {
+	if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" {
+		return s.originRefused(r)
+	}
+	if len(r.Header.Values("Origin")) > 0 {
+		return s.checkOrigin(r)
+	}
+	return nil
+}
+
 func (s site) checkOrigin(r *http.Request) error {
 	given := r.Header.Values("Origin")
 	if len(given) == 1 && given[0] == s.origin(r) {
 		return nil
 	}
+	return s.originRefused(r)
+}
+
+func (s site) originRefused(r *http.Request) error {
 	return problem.New(problem.Forbidden, codeOriginRefused,
 		"this is for the console's own pages: send Origin: %s, or an API key instead of the cookie", s.origin(r))
 }
