@@ -77,16 +77,27 @@ export function whyNotFramed(url) {
   return null;
 }
 
-/** One dock's frame within an element. */
+/**
+ * What the agent sees: `failed` covers the frame with its reason, `quiet` says at its foot that nothing has been heard.
+ * @typedef {{name: "loading" | "open" | "quiet" | "failed", reason?: string}} Shown
+ */
+
+/**
+ * One dock's frame within an element. The frame is covered only where there is nothing to see in it: while the dock cannot
+ * be opened, when no page has loaded, and when a page that answered has stopped to. A page that loads and says nothing may
+ * be one to sign in at, or an app that only listens: it stays visible.
+ */
 export class DockFrame {
   /** @type {HTMLIFrameElement | null} */ #frame = null;
   /** @type {HTMLElement} */ #problem;
   /** @type {HTMLElement} */ #hint;
   #url = "";
   #loaded = false;
-  #hasSpoken = false; // ever: such a dock can be expected to speak again
-  #heard = false; // since the latest load
-  #canPong = false;
+  /** @type {Shown} */ #page = { name: "loading" }; // what is to be said of the page in the frame
+  #unavailable = ""; // why the dock cannot be opened, whatever its page does; empty if it can
+  /** @type {Shown | null} */ #said = null;
+  #spoken = false; // since the latest load event the dock has said something, of its own accord
+  #canPong = false; // a page of this address has said that it answers ping
   #hintDeclined = false;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
 
@@ -100,7 +111,7 @@ export class DockFrame {
    * @param {() => void} on.load  a page has loaded; it need not be the dock's
    * @param {() => void} on.reload  somebody wants the dock anew
    * @param {() => void} on.ping  the dock is to be asked whether it is alive
-   * @param {(state: "loading" | "open" | "quiet" | "failed", reason?: string) => void} on.state
+   * @param {(state: Shown["name"], reason?: string) => void} on.state
    */
   constructor(element, on) {
     this.element = element;
@@ -110,8 +121,7 @@ export class DockFrame {
     this.#problem = this.#notice("atender-dock-problem", "alert");
     this.#hint = this.#notice("atender-dock-hint", "status", () => {
       this.#hintDeclined = true;
-      this.#show(this.#hint, null);
-      this.on.state("open");
+      this.#is("open");
     });
     element.replaceChildren(this.#problem, this.#hint);
   }
@@ -134,14 +144,25 @@ export class DockFrame {
   /** Shows a page. Whoever listens to it has to listen by now. @param {string} url */
   navigate(url) {
     this.#url = url;
-    this.#loaded = this.#heard = this.#canPong = false;
+    this.#loaded = this.#spoken = this.#canPong = false;
     this.#stopTimers();
-    this.#show(this.#problem, null);
-    this.#show(this.#hint, null);
-    this.on.state("loading");
-    this.#timer("load", this.on.limits.load, () => this.fail(this.on.texts.notLoaded));
+    this.#is("loading");
+    this.#timer("load", this.on.limits.load, () => this.#is("failed", this.on.texts.notLoaded));
     if (this.#frame) this.#frame.src = url;
     else this.#insert(url);
+  }
+
+  /** The dock cannot be opened: what its page shows is about something else, and is covered. @param {string} why */
+  unavailable(why) {
+    this.#unavailable = why;
+    this.#show();
+  }
+
+  /** The dock is open: its page is about what the agent looks at. */
+  available() {
+    if (!this.#unavailable) return;
+    this.#unavailable = "";
+    this.#show();
   }
 
   /** @param {string} url */
@@ -161,39 +182,35 @@ export class DockFrame {
     this.element.prepend(frame);
   }
 
+  /**
+   * A page has loaded: the one that was asked for, or where that has gone. What has spoken while it was loading may have been
+   * the page before. So it is asked to answer, if one of them has said that it does; until it has, it is asked no more.
+   */
   #onLoad() {
     this.#loaded = true;
-    this.#cancel("load");
-    this.#show(this.#problem, null);
-    this.on.state("open");
-    this.#timer("firstWord", this.on.limits.firstWord, () => this.#onSilence());
+    this.#stopTimers();
+    this.#is("open");
+    if (!this.#spoken || this.#canPong) this.#timer("firstWord", this.on.limits.firstWord, () => this.#onSilence());
+    this.#spoken = false;
     this.on.load();
+    if (this.#canPong) this.on.ping();
   }
 
-  /** An error page loads, too, and many dashboard apps only listen: only a dock that used to speak has failed for sure. */
   #onSilence() {
-    if (this.#heard || this.#hintDeclined) return;
-    if (this.#hasSpoken) return this.fail(this.on.texts.notAnswering);
-    this.#show(this.#hint, this.on.texts.quiet);
-    this.on.state("quiet");
+    if (!this.#hintDeclined) this.#is("quiet");
   }
 
-  /** A message has come from the dock. @param {boolean} canPong  it has said that it answers ping */
-  heard(canPong = false) {
-    const wasFine = this.#heard && this.#problem.hidden;
-    this.#heard = this.#hasSpoken = true;
-    this.#cancel("firstWord");
-    this.#cancel("pong");
-    if (!wasFine) {
-      this.#cancel("load"); // it works already, though something on the page is slow
-      this.#show(this.#problem, null);
-      this.#show(this.#hint, null);
-      this.on.state("open");
-    }
-    if (canPong && !this.#canPong) {
-      this.#canPong = true;
-      this.#pingLater();
-    }
+  /**
+   * A message has come from the dock.
+   * @param {{canPong?: boolean, isPong?: boolean}} [message]  it says that it answers ping; it is such an answer
+   */
+  heard({ canPong = false, isPong = false } = {}) {
+    if (isPong && !this.#loaded) return; // of the page before: nobody has asked this one
+    if (!isPong) this.#spoken = true;
+    if (canPong) this.#canPong = true;
+    for (const name of ["load", "firstWord", "pong"]) this.#cancel(name); // it works, though something on it may be slow
+    this.#is("open");
+    if (this.#loaded && this.#canPong && !this.#timers.has("ping")) this.#pingLater();
   }
 
   #pingLater() {
@@ -201,16 +218,30 @@ export class DockFrame {
       if (!this.element.ownerDocument.hidden) {
         // pages in the background are slowed down
         this.on.ping();
-        if (!this.#timers.has("pong")) this.#timer("pong", this.on.limits.pong, () => this.fail(this.on.texts.notAnswering));
+        if (!this.#timers.has("pong")) this.#timer("pong", this.on.limits.pong, () => this.#onDeath());
       }
       this.#pingLater();
     });
   }
 
-  /** Covers the frame with a sentence and a way to try again. @param {string} sentence */
-  fail(sentence) {
-    this.#show(this.#hint, null);
-    this.on.state("failed", this.#show(this.#problem, sentence));
+  #onDeath() {
+    this.#is("failed", this.on.texts.notAnswering);
+  }
+
+  /** @param {Shown["name"]} name @param {string} [reason] */
+  #is(name, reason) {
+    this.#page = { name, reason };
+    this.#show();
+  }
+
+  /** Shows what is to be said, and says it to others once. */
+  #show() {
+    const { name, reason = "" } = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#page;
+    const problem = this.#say(this.#problem, name === "failed" ? reason : "");
+    this.#say(this.#hint, name === "quiet" ? this.on.texts.quiet : "");
+    if (this.#said?.name === name && this.#said.reason === problem) return;
+    this.#said = { name, reason: problem };
+    this.on.state(name, problem || undefined);
   }
 
   /** @param {unknown} height  in pixels, as the dock asks for it; what is not a number is not heeded */
@@ -253,11 +284,12 @@ export class DockFrame {
     return button;
   }
 
-  /** @param {HTMLElement} box @param {string | null} sentence */
-  #show(box, sentence) {
-    const said = sentence?.replaceAll("{name}", () => this.on.name) ?? "";
+  /** @param {HTMLElement} box @param {string} sentence  none: the box goes */
+  #say(box, sentence) {
+    const said = sentence.replaceAll("{name}", () => this.on.name);
+    const place = /** @type {HTMLElement} */ (box.firstElementChild);
+    if (place.textContent !== said) place.textContent = said; // read out again otherwise
     box.hidden = !said;
-    /** @type {HTMLElement} */ (box.firstElementChild).textContent = said;
     return said;
   }
 

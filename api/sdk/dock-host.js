@@ -201,7 +201,9 @@ export class DockHost {
         this.#takenAt = Date.now();
       } catch (error) {
         this.#stale = true; // nothing has come: the next call tries again
-        if (!this.#closed && !this.contextId) this.#frame.fail(`${this.#text("unavailable")} ${error.message}`);
+        if (this.#closed) return;
+        if (!this.contextId) this.#frame.unavailable(`${this.#text("unavailable")} ${error.message}`);
+        else if (this.#session?.url === this.#frame.url) this.#frame.available(); // back where its page has been all along
         return;
       }
       if (wanted === this.#wanted) this.#show(this.#session);
@@ -221,6 +223,8 @@ export class DockHost {
       return await (same ? transport.getContext(this.#session) : transport.updateContext(this.#session, conversationId));
     } catch (error) {
       if (error.code !== "NOT_FOUND") throw error;
+      // The session is over, or the dock is not beside this conversation: then nobody needs it any more either.
+      void transport.close(this.#session).catch(() => {});
       this.#session = null;
       this.#sessionFor = "";
       return open();
@@ -230,7 +234,8 @@ export class DockHost {
   /** The page is loaded anew only if its address has changed. @param {DockSession} session */
   #show(session) {
     const unfit = whyNotFramed(session.url);
-    if (unfit) return this.#frame.fail(`${this.#text("unavailable")} ${unfit}`);
+    if (unfit) return this.#frame.unavailable(`${this.#text("unavailable")} ${unfit}`);
+    this.#frame.available();
     if (session.url !== this.#frame.url) this.#frame.navigate(session.url);
     else this.#push();
   }
@@ -296,7 +301,11 @@ export class DockHost {
     }
     const read = readMessage(event.data);
     if (read.kind === "other") return this.#seen(event, "ignored", read.reason);
-    this.#frame.heard(read.kind === "native" && read.type === "ready" && read.message.ping === true);
+    const native = read.kind === "native" ? read : null;
+    this.#frame.heard({
+      canPong: native?.type === "ready" && native.message.ping === true,
+      isPong: native?.type === "pong",
+    });
     if (read.kind === "fetchInfo") {
       this.#seen(event, "accepted");
       this.#speaks.strings = true;

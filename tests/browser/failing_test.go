@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"testing"
 
@@ -38,9 +39,79 @@ func TestADockThatStopsAnsweringSaysSo(t *testing.T) {
 	w.open("mute.html", options{"limits": options{"ping": 50, "pong": 300}})
 	w.docks.Await("ping")
 	w.tab.Until(`host.state.name === "open"`)
-	w.tab.Do(`document.querySelector("iframe").src += "#mute"`) // the same document, which stops answering
+	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("mute", "*")`)
 	w.tab.Until(`host.state.name === "failed"`)
 	require.Equal(t, "Refunds has stopped answering.", browser.Get[string](w.tab, "host.state.reason"))
+}
+
+// A dock sends the agent to sign in elsewhere, within its frame. That page says nothing to the host, which it does not know.
+func TestAPageToSignInAtStaysVisible(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open("leave.html?to="+url.QueryEscape(w.thief.Origin+"/silent.html"),
+		options{"limits": options{"firstWord": 200, "ping": 50, "pong": 200}})
+	w.thief.Await("load")
+	w.tab.Until(`host.state.name === "quiet"`)
+	w.tab.Do(`window.pings = seen.filter((m) => m.data.type === "ping").length`)
+	w.tab.Do(`new Promise((done) => setTimeout(done, 600))`) // in which a dock that is asked, and does not answer, is covered
+	require.Equal(t, "quiet", browser.Get[string](w.tab, "host.state.name"))
+	require.True(t, browser.Get[bool](w.tab, `document.querySelector("[role=alert]").hidden`))
+	require.Zero(t, browser.Get[int](w.tab, `seen.filter((m) => m.data.type === "ping").length - pings`), "it is not the dock")
+
+	// Signed in, the agent is sent back: the dock is looked after again.
+	w.tab.Do(`document.querySelector("iframe").contentWindow.location = %q`, w.docks.Origin+"/mute.html")
+	w.docks.Await("ping")
+	w.tab.Until(`host.state.name === "open" && document.querySelector("[role=status]").hidden`)
+	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("mute", "*")`)
+	w.tab.Until(`host.state.name === "failed"`)
+}
+
+// What a dock has said once, because somebody pressed its button, it need not say after every load.
+func TestADashboardAppThatAsksOnDemandStaysVisible(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open("app-button.html?mail={{contact.email}}", options{"limits": options{"firstWord": 200}})
+	w.docks.Await("heard " + first)
+	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("press", "*")`)
+	w.tab.Until(`seen.some((m) => m.direction === "in" && m.verdict === "accepted")`)
+	w.moveOn() // which loads it anew: its address has the customer in it
+	w.docks.Await("heard " + second)
+	w.tab.Until(`host.state.name === "quiet"`)
+	require.NotContains(t, browser.Get[[]string](w.tab, "states"), "failed")
+}
+
+// The server is away just when the agent moves on. What the dock shows is about somebody else then, and is covered until
+// it can be opened again, whatever it says meanwhile.
+func TestADockThatCanBeOpenedAgainIsUncovered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open("app-button.html", nil)
+	w.docks.Await("heard " + first)
+	covered := func() bool {
+		return browser.Get[bool](w.tab, `host.state.name === "failed" && !document.querySelector("[role=alert]").hidden`)
+	}
+	open := func() bool {
+		return browser.Get[bool](w.tab, `host.state.name === "open" && document.querySelector("[role=alert]").hidden`)
+	}
+	goTo := func(i int) { w.tab.Do(`host.setConversation(ids[%d])`, i) }
+	const away = `transport.updateContext = async () => { throw Object.assign(new Error("away"), { code: "UNAVAILABLE" }); }`
+	w.tab.Do(away)
+	goTo(1)
+	require.True(t, covered())
+	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("press", "*")`)
+	w.tab.Until(`seen.some((m) => m.direction === "in" && m.verdict === "accepted")`)
+	require.True(t, covered(), "it speaks, about the first customer")
+	w.tab.Do(`delete transport.updateContext`)
+	goTo(1)
+	require.True(t, open())
+	w.docks.Await("heard " + second)
+
+	w.tab.Do(away)
+	goTo(0)
+	require.True(t, covered())
+	goTo(1)
+	require.True(t, open(), "where its page has been all along")
+	w.docks.Count("load", 1)
 }
 
 func TestADockThatIsNeverHeardIsAskedAboutOnce(t *testing.T) {
