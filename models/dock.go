@@ -115,6 +115,7 @@ func (s *Store) CreateDock(ctx context.Context, tenantID uuid.UUID, in NewDock) 
 	if err != nil {
 		return wire.Dock{}, err
 	}
+	s.mark(ctx, Notice(tenantID, noticeDocks, d.ID, 0))
 	out := d.Wire()
 	out.Secret = &secret
 	return out, nil
@@ -146,6 +147,9 @@ func (s *Store) UpdateDock(ctx context.Context, tenantID, id uuid.UUID, u DockUp
 	d, err := s.changeDock(ctx, tenantID, id, func(tx *gorm.DB, d *Dock) error {
 		return s.applyDock(tx, d, u, time.Now())
 	})
+	if err == nil {
+		s.mark(ctx, Notice(tenantID, noticeDocks, id, 0))
+	}
 	return d.Wire(), err
 }
 
@@ -157,6 +161,9 @@ func (s *Store) DeleteDock(ctx context.Context, tenantID, id uuid.UUID) error {
 		d.DeletedAt, d.IsActive, d.UpdatedAt = &now, false, now
 		return nil
 	})
+	if err == nil {
+		s.mark(ctx, Notice(tenantID, noticeDocks, id, 0))
+	}
 	return err
 }
 

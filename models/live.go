@@ -329,6 +329,10 @@ const noticeWebhook = "webhook"
 // noticeDockAction is the kind of notice about what became of something that a dock asked for.
 const noticeDockAction = "dock_action"
 
+// noticeDocks is the kind of notice about a dock that was made, changed or deleted: what may be framed, and what agents see
+// beside conversations, is another.
+const noticeDocks = "docks"
+
 // DockNews is what consoles are told of a dock's action (P8.3): enough to say who did what, and nothing of what it was done
 // with.
 type DockNews struct {

@@ -83,6 +83,26 @@ func TestConsolesHearOfEveryChange(t *testing.T) {
 	require.Equal(t, models.News{Type: "dock_action", ID: &thing}, n)
 }
 
+func TestConsolesHearOfDocksThatAreMadeChangedAndDeleted(t *testing.T) {
+	b := setup(t)
+	other := b.open() // another process
+	l := b.listen(other, "")
+	d := b.dock()
+	told := func() {
+		t.Helper()
+		n, _ := until(t, l, d.ID, anything)
+		require.Equal(t, models.News{Type: "docks", ID: &d.ID}, n)
+	}
+	told()
+	_, err := b.UpdateDock(t.Context(), b.tenant.ID, d.ID, models.DockUpdate{IsActive: ptr(false)})
+	require.NoError(t, err)
+	told()
+	require.NoError(t, b.DeleteDock(t.Context(), b.tenant.ID, d.ID))
+	told()
+	_, err = b.UpdateDock(t.Context(), b.tenant.ID, d.ID, models.DockUpdate{IsActive: ptr(true)})
+	require.Equal(t, "NOT_FOUND", code(err))
+}
+
 func TestConsolesHearOfTheirOwnTenantOnly(t *testing.T) {
 	b := setup(t)
 	b.sequence(b.Store, models.Sequencer{})

@@ -116,9 +116,9 @@ func (c *console) rows() []string {
 
 // incoming is a conversation to come: who has written, and about what.
 type incoming struct {
-	name, email, subject, text string
-	tags                       []string
-	fields                     map[string]any
+	name, email, subject, text, channel string
+	tags                                []string
+	fields                              map[string]any
 }
 
 // incoming makes one, as a system outside does by REST.
@@ -134,6 +134,9 @@ func (c *console) incoming(in incoming) wire.Conversation {
 	}
 	if in.fields != nil {
 		body["customFields"] = in.fields
+	}
+	if in.channel != "" {
+		body["channel"] = in.channel
 	}
 	var made wire.Conversation
 	c.must(http.MethodPost, "/v1/conversations/outbound", body, &made)

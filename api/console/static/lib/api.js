@@ -67,6 +67,11 @@ export function address(path, query = {}) {
   return text ? `${path}?${text}` : path;
 }
 
+let writes = 0;
+
+/** Whether something is being written: a page that is left now may never hear whether it was. */
+export const writing = () => writes > 0;
+
 /**
  * @param {string} method
  * @param {string} path
@@ -83,13 +88,16 @@ export async function call(method, path, options = {}) {
   }
   if (options.version !== undefined) headers['If-Match'] = `"${options.version}"`;
   if (options.once) headers['Idempotency-Key'] = options.once === true ? newKey() : options.once;
+  if (method !== 'GET') writes++;
   try {
     return await send(address(path, options.query), init);
   } catch (error) {
     // A lost answer says nothing about whether the call was carried out; with its key it can be repeated without harm.
     if (!options.once || !(error instanceof ApiError) || ![0, 502, 503, 504].includes(error.status)) throw error;
     await new Promise((resolve) => setTimeout(resolve, 400));
-    return send(address(path, options.query), init);
+    return await send(address(path, options.query), init);
+  } finally {
+    if (method !== 'GET') writes--;
   }
 }
 

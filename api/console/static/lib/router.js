@@ -3,6 +3,7 @@
  * taken over here, unless it wants a new tab or leads elsewhere.
  */
 import { signal } from './html.js';
+import { writing } from './api.js';
 
 const BASE = '/console';
 
@@ -39,7 +40,7 @@ export function to(...parts) {
  */
 export function go(address, { replace = false } = {}) {
   if (address === location.pathname + location.search) return;
-  if (outdated) {
+  if (outdated && !writing()) {
     location.assign(address);
     return;
   }
@@ -50,8 +51,8 @@ export function go(address, { replace = false } = {}) {
 let outdated = false;
 
 /**
- * Has the next page loaded as a document: which origins may be framed is said once, with the document, and changes with
- * the tenant's docks.
+ * Has the next page loaded as a document, or the first one after what is being written now: which origins may be framed is
+ * said once, with the document, and changes with the tenant's docks.
  */
 export function documentOutdated() {
   outdated = true;
@@ -60,7 +61,8 @@ export function documentOutdated() {
 /** Follows links and the history's buttons from now on. */
 export function startRouter() {
   window.addEventListener('popstate', () => {
-    route.value = read();
+    if (outdated && !writing()) location.reload();
+    else route.value = read();
   });
   document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;

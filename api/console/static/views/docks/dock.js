@@ -8,8 +8,14 @@ import { announce, words } from './notices.js';
 
 const HOST = '/sdk/dock-host.js';
 
-/** @param {{dock: import('./panel.js').VisibleDock, conversationId: string | null, visible: boolean}} props */
-export function Dock({ dock, conversationId, visible }) {
+/**
+ * @param {object} props
+ * @param {import('./panel.js').VisibleDock} props.dock
+ * @param {string | null} props.conversationId null where the dock is not beside what the agent looks at, or nobody knows yet
+ * @param {boolean} props.visible
+ * @param {number} props.changes how often the docks have been changed by somebody since the panel was opened
+ */
+export function Dock({ dock, conversationId, visible, changes }) {
   const element = useRef(/** @type {HTMLDivElement | null} */ (null));
   const [host, setHost] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
@@ -35,7 +41,7 @@ export function Dock({ dock, conversationId, visible }) {
   }, [dock.id, tries]);
 
   useEffect(() => {
-    if (conversationId) host?.setConversation(conversationId);
+    host?.setConversation(conversationId);
     host?.setVisible(visible && !!conversationId);
   }, [host, conversationId, visible]);
 
@@ -47,6 +53,11 @@ export function Dock({ dock, conversationId, visible }) {
     told.current = { [conversationId]: version };
     if (before !== undefined && before !== version) host.refresh();
   }, [host, conversationId, version]);
+  const known = useRef(changes);
+  useEffect(() => {
+    if (known.current !== changes) host?.refresh(); // its address, or what it may do, can be another
+    known.current = changes;
+  }, [host, changes]);
   useEffect(() => {
     host?.setAppearance({ theme: shown.value });
   }, [host, theme.value, shown.value]);

@@ -28,15 +28,26 @@ export function DockPanel({ id, visible, onClose }) {
   const [active, setActive] = useState(/** @type {string | null} */ (recall('docks.active', null)));
   const [opened, setOpened] = useState(/** @type {VisibleDock[]} */ ([]));
   const [shown, setShown] = useState(/** @type {VisibleDock[]} */ ([]));
+  const [changes, setChanges] = useState(0);
   const [width, setWidth] = useWidth();
   useEffect(() => docks.data && setShown(docks.data), [docks.data]); // the old ones stay until the new ones are known
-  useEffect(() => onLive((event) => event.type === 'docks' && docks.reload()), [docks.reload]);
+  useEffect(() => onLive(async ({ type }) => {
+    if (type !== 'docks' && type !== 'resync') return;
+    await docks.reload();
+    if (type === 'docks') setChanges((n) => n + 1);
+  }), [docks.reload]);
+  useEffect(() => {
+    // Those that are gone lose their frames; one that is only not beside this conversation gets its frame back when it is.
+    if (changes && docks.data) setOpened((all) => all.filter((o) => docks.data?.some((d) => d.id === o.id)));
+  }, [changes]);
 
   const current = shown.find((d) => d.id === active) ?? shown[0];
   useEffect(() => {
     if (!visible || !current) return;
-    if (!opened.some((d) => d.id === current.id)) setOpened([...opened, current]);
+    setOpened((all) => (all.some((d) => d.id === current.id) ? all : [...all, current]));
   }, [visible, current?.id]);
+  // A dock goes along to a conversation that it is beside, and not before that is known.
+  const beside = (/** @type {VisibleDock} */ dock) => !!docks.data?.some((d) => d.id === dock.id);
 
   const choose = (/** @type {string} */ dock) => {
     setActive(dock);
@@ -58,10 +69,10 @@ export function DockPanel({ id, visible, onClose }) {
     <div class="docks-body">
       ${docks.error && docks.error.status !== 404
         && html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`}
-      ${docks.waiting && !shown.length && html`<${Skeleton} rows=${3} />`}
+      ${docks.waiting && html`<${Skeleton} rows=${3} />`}
       ${docks.data && !docks.data.length && html`<${None} />`}
-      ${opened.map((d) => html`<${Dock} key=${d.id} dock=${d} conversationId=${id}
-        visible=${visible && current?.id === d.id && !docks.error} />`)}
+      ${opened.map((d) => html`<${Dock} key=${d.id} dock=${d} conversationId=${beside(d) ? id : null} changes=${changes}
+        visible=${visible && current?.id === d.id && !docks.error && !docks.waiting} />`)}
     </div>
   </aside>`;
 }
