@@ -7,9 +7,9 @@ export type DockErrorCode =
   | "INVALID_PARAMS"
   | "INVALID_TRANSITION" // not in the conversation's present status
   | "UNKNOWN_ACTION"
-  | "RATE_LIMITED" // more than 30 actions a minute
+  | "RATE_LIMITED" // more than 30 actions a minute, or 20 that wait for their turn
   | "REJECTED" // the agent was asked and declined
-  | "TIMEOUT" // nobody has answered in time; the action may still be carried out
+  | "TIMEOUT" // nobody has answered in time; the action may still be carried out, within 15 minutes
   | "UNAVAILABLE";
 
 export declare class DockError extends Error {
