@@ -69,6 +69,7 @@ export class DockHost {
   #takenAt = 0; // when the session's context came
   #wanted = ""; // the conversation that the agent looks at
   #stale = false; // the context has changed since it came
+  #missed = false; // there was something to tell while the dock was not visible
   #visible;
   #closed = false;
   /** @type {Promise<void> | null} */ #syncing = null;
@@ -147,10 +148,11 @@ export class DockHost {
   }
 
   /** A dock that is not visible is told what it missed when it is shown. @param {boolean} visible */
-  setVisible(visible) {
-    if (visible === this.#visible) return Promise.resolve();
+  async setVisible(visible) {
+    if (visible === this.#visible) return;
     this.#visible = visible;
-    return this.#sync();
+    await this.#sync();
+    if (this.#visible && this.#missed) this.#push();
   }
 
   /** Loads the page anew; opens the session if there is none. */
@@ -252,6 +254,7 @@ export class DockHost {
   /** Sends the context in the form that the dock speaks; in both while nobody knows. */
   #push() {
     const session = this.#session;
+    this.#missed = !this.#visible;
     if (!session || !this.contextId || !this.#visible || !this.#frame.window) return;
     const { native, strings } = this.#speaks;
     if (strings || !native) this.#post(appContextMessage(session.appContext));

@@ -100,6 +100,10 @@ func TestAHiddenDockIsToldWhenItIsShown(t *testing.T) {
 	w.docks.Count("context "+second, 0)
 	w.tab.Do("host.setVisible(true)")
 	w.docks.Await("context " + second)
+	w.tab.Do(`host.setVisible(false); host.setAppearance({ theme: "dark" })`)
+	w.docks.Count("context "+second+" dark", 0)
+	w.tab.Do("host.setVisible(true)")
+	w.docks.Await("context " + second + " dark")
 	w.docks.Count("load", 1)
 }
 
