@@ -9,6 +9,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/sla"
 )
 
 // listen listens as an agent of the tenant.
@@ -81,6 +82,19 @@ func TestConsolesHearOfEveryChange(t *testing.T) {
 	b.Wakeups().Mark(models.Notice(b.tenant.ID, "dock_action", thing, 0))
 	n, _ := until(t, here, thing, anything)
 	require.Equal(t, models.News{Type: "dock_action", ID: &thing}, n)
+}
+
+// Deadlines that an edit has moved raise no versions; consoles are told when all of the tenant's have moved.
+func TestConsolesHearThatDeadlinesHaveMoved(t *testing.T) {
+	b := setup(t)
+	l := b.listen(b.Store, "")
+	nextBatch(t, l)
+	b.assign(b.policy("P", byMetric{sla.FirstReply: slow}).ID, nil, nil)
+	done, err := b.RecomputeClocks(t.Context(), b.tenant.ID)
+	require.NoError(t, err)
+	require.False(t, done.Left)
+	n, _ := until(t, l, b.tenant.ID, anything)
+	require.Equal(t, "time", n.Type)
 }
 
 func TestConsolesHearOfTheirOwnTenantOnly(t *testing.T) {
