@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -53,6 +54,9 @@ func TestTheAgentIsShownAllThatADockWouldSend(t *testing.T) {
 	page := c.tab.Frame(c.site) // which the server has cleaned, and which has an origin of its own
 	page.Until(`document.body?.innerText.trim() === "Send your card number to us."`)
 	require.Zero(t, browser.Get[int](page, `document.querySelectorAll("body script").length`))
+	axe, err := os.ReadFile("testdata/axe/axe.min.js")
+	require.NoError(t, err)
+	require.Empty(t, c.barriers(axe, "consent"))
 	c.press("Allow")
 	site.Await("result 1 ok")
 	sent := c.messages(at)[1]
@@ -69,6 +73,17 @@ func TestTheAgentIsShownAllThatADockWouldSend(t *testing.T) {
 	require.Eventually(t, func() bool { return len(c.door.Asked("POST /console/preview")) == 3 }, soon, often)
 	c.press("Cancel")
 	site.Await("result 2 REJECTED")
+
+	// However long it is, it is read from its beginning, with the answers in sight.
+	dock.Do(`act("3", "sendMessage", { text: "Line\n".repeat(99), html: "<p>Another line</p>".repeat(99) })`)
+	c.tab.Until(dialogTitle + ` === "Cards asks you" && ` + focused + ` === "Cancel"`)
+	require.Equal(t, []bool{true, true, true}, browser.Get[[]bool](c.tab, `(() => {
+		const body = document.querySelector(".dialog-body");
+		return [body.scrollHeight > body.clientHeight, body.scrollTop === 0,
+			document.activeElement.getBoundingClientRect().bottom <= innerHeight];
+	})()`))
+	c.press("Cancel")
+	site.Await("result 3 REJECTED")
 	require.Len(t, c.messages(at), 2)
 	require.False(t, browser.Get[bool](c.tab, `"pwned" in window`))
 	require.Empty(t, c.tab.Complaints())
@@ -80,10 +95,11 @@ func TestNobodyIsAskedAboutWhatCannotBeDone(t *testing.T) {
 	c, site, dock, at := asking(t)
 	for id, action := range map[string]string{
 		"a": `"snooze", { until: "garbage" }`, "b": `"snooze", {}`, "c": `"sendMessage", { html: "<p>Hi</p>" }`,
-		"d": `"sendMessage", { text: "Hi", html: {} }`, "e": `"sendMessage", { text: { toString: 1 } }`, "f": `"addTag", { tag: 1 }`,
+		"d": `"sendMessage", { text: "Hi", html: {} }`, "e": `"sendMessage", { text: { toString: 1 } }`,
+		"f": `"addTag", { tag: 1 }`,
 		"g": `"assign", {}`, "h": `"assign", { agentId: [] }`, "i": `"sendMessage", { text: "x".repeat(262145) }`,
 	} {
-		dock.Do(`act(%q, ` + strings.ReplaceAll(action, "%", "%%") + `)`, id)
+		dock.Do("act(%q, "+action+")", id)
 		site.Await("result " + id + " INVALID_PARAMS")
 	}
 	require.Zero(t, c.count("dialog"))

@@ -121,7 +121,8 @@ func TestEveryTabIsTheSamePersons(t *testing.T) {
 	three := c.three()
 	c.drafted(c.tab, three[0])
 	c.signIn(c.tab.Beside(), c.ben)
-	c.tab.Until(`!window.same && document.querySelector(".rail [title^='Ben Bitdiddle']") && location.pathname === "/console/inbox"`)
+	c.tab.Until(`!window.same && location.pathname === "/console/inbox"
+		&& document.querySelector(".rail [title^='Ben Bitdiddle']")`)
 	c.open(three[0].ID)
 	require.Empty(t, browser.Get[string](c.tab, `document.querySelector("textarea").value`))
 }

@@ -104,7 +104,7 @@ function QuestionDialog({ of: q }) {
   return html`<${Dialog} title=${q.title} onClose=${() => q.answer(false)}>
     <p>${q.text}</p>
     ${q.content}
-    <footer class="dialog-foot">
+    <footer class="dialog-foot answers">
       <button type="button" autofocus=${q.careful} onClick=${() => q.answer(false)}>Cancel</button>
       <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful} disabled=${!ready}
         onClick=${() => q.answer(true)}>
