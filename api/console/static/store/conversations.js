@@ -48,8 +48,11 @@ export function take(copy, { share = false } = {}) {
   const before = s.value;
   // Not older only: SLA and the like are computed when a copy is read, so that one of the same version can be fresher.
   if (!before || copy.version >= before.version) {
-    s.value = copy;
-    for (const watcher of watchers) watcher(copy, before);
+    // Its contact has no version, and may have been read since.
+    const newer = before && before.contact.id === copy.contact.id && before.contact.updatedAt > copy.contact.updatedAt;
+    const taken = newer ? { ...copy, contact: before.contact } : copy;
+    s.value = taken;
+    for (const watcher of watchers) watcher(taken, before);
   }
   if (share) tell({ type: 'copy', conversation: copy });
 }
