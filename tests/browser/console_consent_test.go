@@ -126,7 +126,7 @@ func TestADocksQuestionWaitsForTheOneThatIsOpen(t *testing.T) {
 	require.Contains(t, browser.Get[string](c.tab, `document.querySelector("dialog").innerText`), "Not by Ada")
 	c.tab.Press(kb.Enter)
 	site.Await("result 1 REJECTED")
-	c.tab.Until(`document.querySelector("dialog")?.innerText.includes("resolve the conversation")`)
+	c.tab.Until(`document.querySelector("dialog[open]")?.innerText.includes("resolve the conversation")`)
 	c.tab.Press(kb.Escape)
 	c.tab.Press(kb.Escape) // one too many does no harm
 	site.Await("result 2 REJECTED")
