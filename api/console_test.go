@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -247,4 +248,38 @@ func TestThePageMayFrameTheTenantsDocks(t *testing.T) {
 	require.Empty(t, origins("atender=none"))
 	h.call("GET", "/console/none.js", nil).refused(404, "NOT_FOUND")
 	h.call("POST", "/console", nil).refused(404, "NOT_FOUND")
+}
+
+// HTML that a dock would send is shown to who is asked as it would be shown afterwards: harmless, and to nobody else's page.
+func TestWhatADockWouldSendIsShownHarmless(t *testing.T) {
+	h := newHarness(t)
+	post := func(cookie, origin string, form url.Values) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", "/console/preview", strings.NewReader(form.Encode()))
+		for name, value := range map[string]string{
+			"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie, "Origin": origin,
+		} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		w := httptest.NewRecorder()
+		h.server.Handler().ServeHTTP(w, r)
+		return w
+	}
+	form := url.Values{"html": {`<p onclick="x()">Hi</p><script>x()</script><img src="https://pixel.example/a.png">`}}
+	b := h.newBrowser(models.RoleAgent)
+	page := post(b.cookie, ownOrigin, form)
+	require.Equal(t, 200, page.Code)
+	require.Contains(t, page.Body.String(), "<p>Hi</p>\n</body>")
+	require.Contains(t, page.Header().Get("Content-Security-Policy"), "sandbox allow-popups allow-popups-to-escape-sandbox;")
+	require.Equal(t, "text/html; charset=utf-8", page.Header().Get("Content-Type"))
+	form.Set("images", "1")
+	require.Contains(t, post(b.cookie, ownOrigin, form).Body.String(), "pixel.example")
+
+	require.Equal(t, 403, post(b.cookie, "https://evil.example", form).Code)
+	require.Equal(t, 403, post(b.cookie, "", form).Code)
+	require.Equal(t, 401, post("", ownOrigin, form).Code)
+	require.Equal(t, 403, post(h.newBrowser(models.RoleAnalytics).cookie, ownOrigin, form).Code)
+	form.Set("html", strings.Repeat("x", 1<<20))
+	require.Equal(t, 413, post(b.cookie, ownOrigin, form).Code)
 }

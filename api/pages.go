@@ -9,6 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/api/safehtml"
+	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -26,6 +29,7 @@ type pages struct {
 
 const (
 	signInPath  = console.Path + "/sign-in"
+	previewPath = console.Path + "/preview"
 	maxSignIn   = 4 << 10 // bytes of the form
 	tokenField  = "token"
 	otherOrigin = "It was opened from another page. Open it in a tab of its own."
@@ -35,6 +39,7 @@ func (p pages) mount(r gin.IRouter) {
 	r.GET(signInPath, p.showSignIn)
 	r.POST(signInPath, p.signIn)
 	r.GET(eventsPath, p.events)
+	r.POST(previewPath, p.preview)
 }
 
 // consoleRoute is what the log and the metrics call the console's files.
@@ -108,4 +113,41 @@ func (p pages) refuse(c *gin.Context, status int, why string) {
 	if err := console.SignInPage(c.Writer, status, "", why); err != nil {
 		p.e.respond(c, err)
 	}
+}
+
+// preview shows HTML that a dock would send as it is shown when it has been sent: cleaned, in a frame of the console. It
+// comes as a form, since what a frame shows has to be the answer to its own request: `html`, and `images=1` to load images
+// from elsewhere. Nothing is stored.
+func (p pages) preview(c *gin.Context) {
+	who, err := p.agent(c)
+	if err != nil {
+		p.e.respond(c, err)
+		return
+	}
+	c.Set(principalKey, who)
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+	if err := c.Request.ParseForm(); err != nil {
+		p.e.respond(c, explainReading(err))
+		return
+	}
+	images := safehtml.Images(c.Request.PostForm.Get("images") == string(contract.AllImages))
+	page := messagePage{safehtml.Page(c.Request.PostForm.Get("html"), images), safehtml.Policy(images)}
+	if err := page.VisitGetMessageHTMLResponse(c.Writer); err != nil {
+		p.e.respond(c, err)
+	}
+}
+
+// agent is who is signed in and may read conversations. A form does not come as JSON, which is what keeps other origins
+// from writing; it has to come from the console's own pages all the same.
+// Errors: UNAUTHORIZED, AGENT_REQUIRED, SCOPE_MISSING, ORIGIN_REFUSED.
+func (p pages) agent(c *gin.Context) (models.Principal, error) {
+	h := p.handlers
+	if err := h.site.checkOrigin(c.Request); err != nil {
+		return models.Principal{}, err
+	}
+	who, err := h.store.AuthenticateSession(c.Request.Context(), h.site.token(c.Request))
+	if err == nil && !who.Can("conversations:read") {
+		err = scopeMissing(who, "conversations:read")
+	}
+	return who, err
 }

@@ -16,7 +16,8 @@ import (
 // browser in to an account that is not its user's.
 func ownPages(site site, e errorResponder) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if !strings.HasPrefix(c.FullPath(), "/console/") || c.FullPath() == signInPath { // which is a form: see there
+		path := c.FullPath()
+		if !strings.HasPrefix(path, "/console/") || path == signInPath || path == previewPath { // which are forms: see there
 			return
 		}
 		if err := site.checkWrite(c.Request); err != nil {

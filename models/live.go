@@ -344,6 +344,10 @@ type DockNews struct {
 	Status         DockActionState `json:"status"`
 }
 
+// noticeTime is the kind of notice that clocks have come to go by an edited time configuration: deadlines have moved, while
+// no version has. Its id is the tenant's.
+const noticeTime = "time"
+
 // dockNotice is the topic to mark after the commit that decided an action.
 func dockNotice(a DockAction, d Dock) string {
 	about, _ := json.Marshal(DockNews{ // ids and text, which cannot fail

@@ -9,6 +9,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/sla"
 )
 
 // listen listens as an agent of the tenant.
@@ -101,6 +102,19 @@ func TestConsolesHearOfDocksThatAreMadeChangedAndDeleted(t *testing.T) {
 	told()
 	_, err = b.UpdateDock(t.Context(), b.tenant.ID, d.ID, models.DockUpdate{IsActive: ptr(true)})
 	require.Equal(t, "NOT_FOUND", code(err))
+}
+
+// Deadlines that an edit has moved raise no versions; consoles are told when all of the tenant's have moved.
+func TestConsolesHearThatDeadlinesHaveMoved(t *testing.T) {
+	b := setup(t)
+	l := b.listen(b.Store, "")
+	nextBatch(t, l)
+	b.assign(b.policy("P", byMetric{sla.FirstReply: slow}).ID, nil, nil)
+	done, err := b.RecomputeClocks(t.Context(), b.tenant.ID)
+	require.NoError(t, err)
+	require.False(t, done.Left)
+	n, _ := until(t, l, b.tenant.ID, anything)
+	require.Equal(t, "time", n.Type)
 }
 
 func TestConsolesHearOfTheirOwnTenantOnly(t *testing.T) {

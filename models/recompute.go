@@ -68,8 +68,13 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 	if done.Fired, err = s.tickEach(ctx, tenantID, due); err != nil {
 		return done, err
 	}
-	done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules)
-	return done, translate(err)
+	if done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules); err != nil {
+		return done, translate(err)
+	}
+	if !done.Left {
+		s.mark(ctx, Notice(tenantID, noticeTime, tenantID, 0))
+	}
+	return done, nil
 }
 
 // tickEach ticks conversations, in no order, and returns what that did.

@@ -43,7 +43,7 @@ func TestEveryPathOfTheFrontEndsOwnIsThePage(t *testing.T) {
 		require.Equal(t, 200, w.Code, path)
 		require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
 		require.Equal(t, "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "+
-			"frame-src 'self' https://docks.example.com; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+			"frame-src 'self' https://docks.example.com; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 			w.Header().Get("Content-Security-Policy"))
 		require.Equal(t, "private, no-cache", w.Header().Get("Cache-Control"))
 		require.Empty(t, w.Header().Get("ETag"))

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -159,6 +160,9 @@ func TestRolesSeeWhatTheyMayDo(t *testing.T) {
 	require.Zero(t, c.count(".composer, [title='Resolve (e)'], .tag button, .head-facts .picker"))
 	c.tab.Press("rezat") // none of which is a reader's
 	require.Zero(t, c.count(".popover, textarea"))
+	c.tab.Press("i") // but this is
+	c.tab.Until(`document.querySelector("dialog[open]")?.getAttribute("aria-label") === "Details"`)
+	c.tab.Press(kb.Escape)
 	for path, body := range map[string]map[string]any{
 		"/messages": {"text": "Hi"}, "/resolve": {}, "/assign": {"assigneeId": c.me.ID}, "/archive": {},
 	} {

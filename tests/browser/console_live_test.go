@@ -1,12 +1,16 @@
 package browser_test
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
 
@@ -24,6 +28,40 @@ func TestWhatHappensElsewhereAppearsWithoutAReload(t *testing.T) {
 	c.tab.Until(`document.querySelectorAll(".list li").length === 2`) // of those that are open
 	c.incoming(incoming{name: "Ida Holm", subject: "New here", text: "Hello"})
 	c.tab.Until(`document.querySelector(".list").textContent.includes("Ida Holm")`)
+	require.True(t, browser.Get[bool](c.tab, "window.same"))
+	require.Empty(t, c.tab.Complaints())
+}
+
+// A contact that changes elsewhere changes wherever it is shown, and docks are told; one whose address has a placeholder is
+// loaded from its new one.
+func TestAContactsChangeIsShownEverywhere(t *testing.T) {
+	t.Parallel()
+	var site *browser.Site
+	var three [3]wire.Conversation
+	c := openConsole(t, models.RoleAgent, func(c *console) {
+		site = c.docksSite()
+		const script = `report("at " + m.data.contact.name + " " + location.search)`
+		c.dock("Orders", strings.Replace(puppet(site, script), "#", "?for={{contact.email}}#", 1), nil)
+		c.dock("Notes", puppet(site, strings.ReplaceAll(script, "at ", "beside ")), nil)
+		three = c.three()
+	})
+	c.open(three[0].ID)
+	c.awake()
+	site.Await("at Noor Haddad ?for=" + url.QueryEscape(*three[0].Contact.Email))
+	c.press("Notes")
+	site.Await("beside Noor Haddad")
+	c.tab.Do(`window.same = true`)
+	c.tab.Press("i")
+	c.tab.Until(`document.querySelector("dialog[open]")`)
+	c.must(http.MethodPatch, "/v1/contacts/"+three[0].Contact.ID.String(),
+		map[string]any{"name": "Noor Lund", "email": "lund@customers.example", "phone": "+4520123456"}, nil)
+	c.shows(c.tab, "+4520123456")
+	c.tab.Until(`document.querySelector(".head-contact").textContent.includes("Noor Lundlund@customers.example")`)
+	c.tab.Until(`[...document.querySelectorAll(".row-name")].some((e) => e.textContent === "Noor Lund")`)
+	site.Await("beside Noor Lund")
+	c.tab.Press(kb.Escape)
+	c.press("Orders") // which was not shown meanwhile
+	site.Await("at Noor Lund ?for=" + url.QueryEscape("lund@customers.example"))
 	require.True(t, browser.Get[bool](c.tab, "window.same"))
 	require.Empty(t, c.tab.Complaints())
 }

@@ -87,6 +87,14 @@ func TestKeysResolveReopenAssignAndTagWithAWayBack(t *testing.T) {
 	c.tab.Press("e")
 	c.becomes(id, func(now wire.Conversation) bool { return now.Status == "active" })
 	c.shows(c.tab, "reopened the conversation")
+
+	// Nothing leads back from the archive: the key says so, and asks the server for nothing.
+	c.must(http.MethodPost, part(id, "/archive"), nil, nil)
+	c.tab.Until(`document.querySelector(".head .badge.status-archived")`)
+	resolved := len(c.door.Asked("POST " + part(id, "/resolve")))
+	c.tab.Press("e")
+	c.shows(c.tab, "It is archived, and nothing leads back.")
+	require.Len(t, c.door.Asked("POST "+part(id, "/resolve")), resolved)
 	require.Empty(t, c.tab.Complaints())
 }
 

@@ -11,6 +11,7 @@
  * @property {string|null} email
  * @property {string|null} phone
  * @property {Record<string, any>} customFields
+ * @property {string} updatedAt
  *
  * @typedef {object} SlaMetric
  * @property {'first_reply'|'all_messages'|'resolution'} metric

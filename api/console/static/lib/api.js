@@ -81,7 +81,10 @@ export const writing = () => writes > 0;
  */
 export async function call(method, path, options = {}) {
   const headers = /** @type {Record<string, string>} */ ({ Accept: 'application/json' });
-  const init = /** @type {RequestInit} */ ({ method, headers, credentials: 'same-origin', signal: options.signal });
+  // What customers wrote does not stay in the browser's cache, and no answer is older than the question.
+  const init = /** @type {RequestInit} */ ({
+    method, headers, credentials: 'same-origin', cache: 'no-store', signal: options.signal,
+  });
   if (method !== 'GET') {
     headers['Content-Type'] = 'application/json'; // without it the server takes no write that a cookie vouches for
     init.body = options.body === undefined ? undefined : JSON.stringify(options.body);

@@ -19,7 +19,8 @@ const channel = new BroadcastChannel('atender.console');
 const listeners = new Set();
 
 /**
- * @param {(event: LiveEvent) => void} listener also hears `{type: 'resync'}` when something may have been missed
+ * @param {(event: LiveEvent) => void} listener also hears `{type: 'resync'}` when something may have been missed, and
+ *   `{type: 'refused'}` when the server has turned the connection down
  * @returns {() => void} stops listening
  */
 export function onLive(listener) {
@@ -111,7 +112,9 @@ function connect(stop, again) {
     };
     source.onerror = () => {
       connection(false);
-      if (source.readyState === EventSource.CLOSED) end();
+      if (source.readyState !== EventSource.CLOSED) return;
+      hear({ type: 'refused' }); // the session may have ended
+      end();
     };
     source.onmessage = (message) => {
       share(JSON.parse(message.data));

@@ -19,11 +19,15 @@ export function recall(key, otherwise) {
   }
 }
 
+/** Nothing is stored any more: the page is about to go. */
+let closed = false;
+
 /**
  * @param {string} key
  * @param {unknown} value undefined forgets it
  */
 export function remember(key, value) {
+  if (closed) return;
   try {
     if (value === undefined) localStorage.removeItem(PREFIX + key);
     else localStorage.setItem(PREFIX + key, JSON.stringify(value));
@@ -52,13 +56,31 @@ export function onRemembered(listener) {
   return () => window.removeEventListener('storage', heard);
 }
 
-/** Forgets everything that belongs to the person who signed in here: drafts and what they had read. */
+/** Stores nothing from now on: what is still under way in a page that is about to go leaves no trace. */
+export function closeStorage() {
+  closed = true;
+}
+
+/** What belongs to the person who is signed in: drafts, messages not sent yet, what was read, which dock was open. */
+const PERSONAL = /^(draft\.|unsent\.|seen$|docks\.active$|person$)/;
+
+/** Forgets everything that belongs to the person who signed in here. */
 export function forgetPerson() {
   try {
     for (const key of Object.keys(localStorage)) {
-      if (/^(draft\.|unsent\.|seen$)/.test(key.slice(PREFIX.length)) && key.startsWith(PREFIX)) localStorage.removeItem(key);
+      if (key.startsWith(PREFIX) && PERSONAL.test(key.slice(PREFIX.length))) localStorage.removeItem(key);
     }
   } catch {
     // Nothing was stored then.
   }
+}
+
+/**
+ * Makes what is stored this person's: what another has left here is forgotten. A session that runs out does not take
+ * along what its agent has written; it waits for the same agent.
+ * @param {string} id the agent's
+ */
+export function storageOf(id) {
+  if (recall('person', null) !== id) forgetPerson();
+  remember('person', id);
 }

@@ -2,10 +2,12 @@
  * The conversations this tab knows, one signal each, so that what shows one re-renders when it changes and nothing
  * else does. The version decides which of two copies is the newer, whoever brought it.
  */
-import { signal } from '../lib/html.js';
+import { computed, effect, signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
 import { onLive, tell } from '../lib/live.js';
 import { recall, onRemembered, remember } from '../lib/storage.js';
+import { now } from '../lib/time.js';
+import { me } from './session.js';
 
 /** @typedef {import('../types.js').Conversation} Conversation */
 /** @typedef {import('../vendor/signals.js').Signal<Conversation | undefined>} Known */
@@ -46,8 +48,11 @@ export function take(copy, { share = false } = {}) {
   const before = s.value;
   // Not older only: SLA and the like are computed when a copy is read, so that one of the same version can be fresher.
   if (!before || copy.version >= before.version) {
-    s.value = copy;
-    for (const watcher of watchers) watcher(copy, before);
+    // Its contact has no version, and may have been read since.
+    const newer = before && before.contact.id === copy.contact.id && before.contact.updatedAt > copy.contact.updatedAt;
+    const taken = newer ? { ...copy, contact: before.contact } : copy;
+    s.value = taken;
+    for (const watcher of watchers) watcher(taken, before);
   }
   if (share) tell({ type: 'copy', conversation: copy });
 }
@@ -78,6 +83,8 @@ export async function read(id, abort) {
 
 /** Ids that changed elsewhere and are about to be read. @type {Set<string>} */
 const stale = new Set();
+/** Contacts that did. @type {Set<string>} */
+const staleContacts = new Set();
 let timer = 0;
 
 /** Changes are gathered for this long before they are read, in ms. */
@@ -95,6 +102,10 @@ export function onBurst(watcher) {
   return () => burstWatchers.delete(watcher);
 }
 
+function gather() {
+  timer ||= window.setTimeout(readStale, GATHER);
+}
+
 function readStale() {
   timer = 0;
   const ids = [...stale];
@@ -102,6 +113,33 @@ function readStale() {
   const burst = ids.length > BURST;
   if (burst) for (const watcher of burstWatchers) watcher(ids);
   for (const id of burst ? ids.filter((i) => open.has(i)) : ids) read(id).catch(() => {});
+  const contacts = byContact(staleContacts);
+  staleContacts.clear();
+  if (contacts.size > BURST) return readAll();
+  for (const [id, theirs] of contacts) readContact(id, theirs).catch(() => {});
+}
+
+/** The conversations of these contacts that are known. @param {Set<string>} ids @returns {Map<string, Known[]>} */
+function byContact(ids) {
+  const found = new Map();
+  if (!ids.size) return found;
+  for (const s of known.values()) {
+    const id = s.peek()?.contact.id;
+    if (id && ids.has(id)) found.set(id, [...found.get(id) ?? [], s]);
+  }
+  return found;
+}
+
+/**
+ * Reads a contact and shows it in its conversations. A conversation's version does not rise with its contact.
+ * @param {string} id @param {Known[]} conversations
+ */
+async function readContact(id, conversations) {
+  const contact = await api.get(`/v1/contacts/${id}`);
+  for (const s of conversations) {
+    const c = s.peek();
+    if (c && c.contact.updatedAt < contact.updatedAt) s.value = { ...c, contact };
+  }
 }
 
 /** Conversations that are open: they are read whatever else happens. @type {Set<string>} */
@@ -113,16 +151,38 @@ export function keepFresh(id) {
   return () => open.delete(id);
 }
 
+/** Reads everything that is shown. */
+function readAll() {
+  for (const watcher of burstWatchers) watcher([]);
+  for (const id of open) read(id).catch(() => {});
+}
+
+/** Every console hears of the same edit: this is within how long they read what it changed, in ms. */
+const SPREAD = 1500;
+
 onLive((event) => {
   if (event.type === 'copy') take(event.conversation);
   if (event.type === 'conversation') {
     if ((known.get(event.id)?.value?.version ?? -1) >= event.version) return;
     stale.add(event.id);
-    timer ||= window.setTimeout(readStale, GATHER);
+    gather();
   }
-  if (event.type === 'resync') {
-    for (const watcher of burstWatchers) watcher([]);
-    for (const id of open) read(id).catch(() => {});
+  if (event.type === 'contact') {
+    staleContacts.add(event.id);
+    gather();
+  }
+  if (event.type === 'resync') readAll();
+  if (event.type === 'time') setTimeout(readAll, Math.random() * SPREAD); // deadlines have moved; versions have not
+});
+
+const loadedAt = now.peek();
+const minutes = computed(() => Math.floor((now.value - loadedAt) / 60_000));
+
+/** What only the passing of time changes, such as whether a clock stands still, no event tells. */
+effect(() => {
+  if (!minutes.value) return;
+  for (const id of open) {
+    if (known.get(id)?.peek()?.sla?.metrics.some((m) => !m.stoppedAt)) read(id).catch(() => {});
   }
 });
 
@@ -130,7 +190,11 @@ onLive((event) => {
  * When the agent last looked at each conversation: its `lastMessageAt` then. Kept by the browser.
  * @type {import('../vendor/signals.js').Signal<Record<string, string>>}
  */
-const seen = signal(recall('seen', {}));
+const seen = signal(/** @type {Record<string, string>} */ ({}));
+
+effect(() => { // once it is known whose it is
+  seen.value = me.value ? recall('seen', {}) : {};
+});
 
 onRemembered((key, value) => {
   if (key === 'seen' && value) seen.value = value;

@@ -1,56 +1,68 @@
 /**
- * When a clock that stands still goes on: at the next opening of the hours that the conversation goes by. The API says
- * of a clock that it is paused; until when follows from the opening hours.
+ * When a clock that stands still goes on: when the snooze is over that it waits for, if its policy waits for that, and
+ * the opening hours that the conversation goes by are open, unless its policy counts day and night. The API says of a
+ * clock that it is paused; until when follows from these.
  */
 import { signal } from '../lib/html.js';
 import { all, api } from '../lib/api.js';
+import { onLive } from '../lib/live.js';
 import { may } from './session.js';
 
-/** @typedef {{opens: string, closes: string}} Window */
+/** @typedef {{hours: any[], assignments: any[], policies: any[]}} Rules */
 
-/** Their next window by the id of opening hours; undefined while it is not known. */
-const next = signal(/** @type {Record<string, Window | null | undefined>} */ ({}));
+/**
+ * When opening hours are open, from a time on: null for never. By their id and the time, which is empty for now; undefined
+ * while it is not known.
+ */
+const openings = signal(/** @type {Record<string, string | null | undefined>} */ ({}));
 
-/** @type {Promise<{hours: any[], assignments: any[]}> | null} */
-let rules = null;
-const known = signal(/** @type {{hours: any[], assignments: any[]} | null} */ (null));
+const known = signal(/** @type {Rules | null} */ (null));
+/** @type {Promise<void> | null} */
+let reading = null;
 
 /** How long the rules are believed before they are read again, in ms. */
 const FRESH = 300_000;
 
 function loadRules() {
-  if (rules || !may('opening-hours:read')) return;
-  rules = Promise.all([all('/v1/opening-hours'), all('/v1/opening-hours-assignments')])
-    .then(([hours, assignments]) => (known.value = { hours, assignments }));
-  rules.catch(() => {});
-  setTimeout(() => {
-    rules = null;
-    next.value = {};
-  }, FRESH);
+  if (reading || !may('opening-hours:read') || !may('sla:read')) return;
+  reading = Promise.all([all('/v1/opening-hours'), all('/v1/opening-hours-assignments'), all('/v1/sla-policies')])
+    .then(([hours, assignments, policies]) => { known.value = { hours, assignments, policies }; })
+    .catch(() => {});
+  setTimeout(forget, FRESH);
+}
+
+/** The rules may be others: they are read again when they are needed. */
+function forget() {
+  reading = null;
+  asked.clear();
+  openings.value = {};
 }
 
 /** @type {Set<string>} */
 const asked = new Set();
 
-/** @param {string} id */
-function loadNext(id) {
-  if (asked.has(id)) return;
-  asked.add(id);
-  api.get(`/v1/opening-hours/${id}/preview`, { n: 1 })
-    .then((preview) => {
-      next.value = { ...next.peek(), [id]: preview.isOpen ? null : preview.windows[0] ?? null };
+/** @param {string} id @param {string} from */
+function loadOpening(id, from) {
+  const key = `${id} ${from}`;
+  if (asked.has(key)) return;
+  asked.add(key);
+  api.get(`/v1/opening-hours/${id}/preview`, { n: 1, at: from })
+    .then(({ isOpen, windows }) => {
+      const opens = isOpen ? from || windows[0]?.opens : windows[0]?.opens;
+      openings.value = { ...openings.peek(), [key]: opens ?? null };
     })
     .catch(() => {})
-    .finally(() => setTimeout(() => asked.delete(id), 10_000));
+    .finally(() => setTimeout(() => asked.delete(key), 10_000));
 }
 
 /**
  * The opening hours of a conversation: those assigned to team and channel, else to the team, else to the channel, else
  * the default.
  * @param {import('../types.js').Conversation} c
+ * @param {Rules} rules
+ * @returns {string | undefined}
  */
-function hoursOf(c) {
-  const { hours, assignments } = /** @type {{hours: any[], assignments: any[]}} */ (known.value);
+function hoursOf(c, { hours, assignments }) {
   let best = { score: 0, id: hours.find((h) => h.isDefault)?.id };
   for (const a of assignments) {
     const applies = (!a.teamId || a.teamId === c.teamId) && (!a.channel || a.channel === c.channel);
@@ -61,21 +73,26 @@ function hoursOf(c) {
 }
 
 /**
- * When the conversation's paused clocks go on; null if nobody knows.
+ * When a clock of a conversation that is paused goes on; null if it never does, or nobody knows.
  * @param {import('../types.js').Conversation} c
+ * @param {import('../types.js').SlaMetric} m
  * @param {number} nowMs
  * @returns {string | null}
  */
-export function resumesAt(c, nowMs) {
+export function resumesAt(c, m, nowMs) {
   loadRules();
-  if (!known.value) return null;
-  const id = hoursOf(c);
-  const window = id ? next.value[id] : null;
-  if (id && window === undefined) {
-    queueMicrotask(() => loadNext(id));
-    return null;
-  }
-  if (window && Date.parse(window.opens) > nowMs) return window.opens;
-  if (id && window) queueMicrotask(() => loadNext(id)); // it has opened since
-  return c.snoozedUntil; // it is open, so it is the snooze that the clocks wait for
+  const policy = known.value?.policies.find((p) => p.id === m.policyId);
+  if (!known.value || !policy) return null;
+  const woken = c.status === 'snoozed' && policy.pauseWhileSnoozed && Date.parse(c.snoozedUntil ?? '') > nowMs
+    ? c.snoozedUntil ?? '' : '';
+  const id = policy.ignoreOfficeHours ? undefined : hoursOf(c, known.value);
+  if (!id) return woken || null;
+  const opens = openings.value[`${id} ${woken}`];
+  // Not known yet, or it has opened since.
+  if (opens === undefined || (opens && Date.parse(opens) <= nowMs)) queueMicrotask(() => loadOpening(id, woken));
+  return opens && Date.parse(opens) > nowMs ? opens : null;
 }
+
+onLive((event) => {
+  if (event.type === 'time' || event.type === 'resync') forget();
+});

@@ -2,8 +2,8 @@
 import { computed, signal } from '../lib/html.js';
 import { api, ApiError, onSignedOut } from '../lib/api.js';
 import { onLive, startLive, stopLive, tell } from '../lib/live.js';
-import { documentOutdated } from '../lib/router.js';
-import { forgetPerson } from '../lib/storage.js';
+import { documentOutdated, to } from '../lib/router.js';
+import { closeStorage, forgetPerson, storageOf } from '../lib/storage.js';
 
 /**
  * @typedef {object} Session
@@ -32,15 +32,31 @@ export function may(scope) {
   return scopes.includes(scope) || scopes.includes('full_access') || scopes.includes(scope.replace(/:read$/, ':write'));
 }
 
-/** Reads the session, at the start and when it may have changed. */
+/** The page belongs to nobody any more, and another is on its way. */
+let gone = false;
+
+/**
+ * Reads the session, at the start and when it may have changed. A page is one person's: what it knows, and the policy it
+ * was served with. For another person, or after nobody, it is loaded anew.
+ */
 export async function loadSession() {
   sessionError.value = null;
   try {
-    session.value = await api.get('/console/session');
+    const found = await api.get('/console/session');
+    const before = session.peek();
+    if (gone) return;
+    if (before === null) return reload();
+    if (before && before.agent.id !== found.agent.id) return leave();
+    if (!before) {
+      storageOf(found.agent.id);
+      tell({ type: 'signed-in', agentId: found.agent.id });
+    }
+    session.value = found;
     if (may('conversations:read')) startLive(); // there is nothing to hear for others
   } catch (error) {
+    if (gone) return;
     if (error instanceof ApiError && error.status === 401) session.value = null;
-    else sessionError.value = error;
+    else if (!session.peek()) sessionError.value = error;
   }
 }
 
@@ -50,28 +66,46 @@ export async function loadSession() {
  */
 export async function signIn(credentials) {
   await api.post('/console/session', credentials, { once: false });
-  await loadSession();
-  tell({ type: 'signed-in' });
+  reload();
 }
 
 export async function signOut() {
   await api.del('/console/session');
-  forgetPerson();
   tell({ type: 'signed-out' });
-  left();
+  forgetPerson();
+  leave();
 }
 
-function left() {
+/** Loads the page for whoever is signed in now; the address stays. */
+function reload() {
+  gone = true;
+  location.reload();
+}
+
+/** Leaves everything of the person who was signed in: what is on the page, what it knows, and where it is. */
+function leave() {
+  gone = true;
   stopLive();
-  session.value = null;
+  closeStorage();
+  session.value = undefined; // which shows nothing
+  location.replace(to());
 }
 
 onSignedOut(() => {
-  if (session.value) left();
+  if (!session.peek()) return;
+  tell({ type: 'refused' }); // the other tabs see for themselves
+  leave();
 });
 
 onLive((event) => {
-  if (event.type === 'signed-out') left();
+  if (event.type === 'signed-out' && session.peek()) {
+    forgetPerson();
+    leave();
+  }
   if (event.type === 'docks') documentOutdated();
-  if (event.type === 'signed-in' || (event.type === 'resync' && session.value)) loadSession();
+  const other = event.type === 'signed-in' && event.agentId !== me.peek()?.id;
+  if (other || (session.peek() && (event.type === 'refused' || event.type === 'resync'))) loadSession();
 });
+
+// The browser may bring back a page that was left, as it was.
+window.addEventListener('pageshow', (event) => event.persisted && location.reload());

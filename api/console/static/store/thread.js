@@ -59,6 +59,8 @@ function tail(path) {
 export function openThread(id) {
   const messages = signal(/** @type {Message[]} */ ([]));
   const timeline = signal(/** @type {TimelineEntry[]} */ ([]));
+  /** What messages were written through, by their ids: the timeline knows. */
+  const vias = signal(/** @type {Map<string, TimelineEntry['actor']['via']>} */ (new Map()));
   // What was not confirmed when the page was left is offered again; its key keeps it from being sent twice.
   const left = new Error('The page was left before it was confirmed.');
   const sending = signal(/** @type {Sending[]} */ (recall(`unsent.${id}`, /** @type {Sending[]} */ ([])).map((s) => ({ ...s, error: left }))));
@@ -87,6 +89,8 @@ export function openThread(id) {
         batch(() => {
           messages.value = m;
           timeline.value = t.filter((entry) => !SAID.has(entry.kind));
+          vias.value = new Map(t.filter(({ kind, actor }) => SAID.has(kind) && actor.via && actor.type !== 'customer')
+            .map((entry) => [entry.data.messageId, entry.actor.via]));
           ready.value = true;
           error.value = null;
         });
@@ -137,7 +141,7 @@ export function openThread(id) {
     id, messages, sending, ready, error, load,
     /** Messages and entries by time. */
     items: computed(() => [
-      ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m })),
+      ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m, via: vias.value.get(m.id) })),
       ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
     ].sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key))),
     /**

@@ -22,7 +22,7 @@ export function Dialog({ title, onClose, children, wide, side }) {
     const before = document.activeElement;
     dialog?.showModal();
     const start = side ? '.dialog-head button' : '.dialog-body :is(input, select, textarea, button, a)'; // one reads from the top
-    const first = dialog?.querySelector(`[autofocus], ${start}`);
+    const first = dialog?.querySelector('[autofocus]') ?? dialog?.querySelector(start);
     if (first instanceof HTMLElement) first.focus();
     return () => {
       dialog?.close();
@@ -34,6 +34,7 @@ export function Dialog({ title, onClose, children, wide, side }) {
       e.preventDefault();
       onClose();
     }}
+    onClose=${() => element.current && onClose() /* a browser may skip asking when Escape is pressed again */}
     onMouseDown=${(/** @type {MouseEvent} */ e) => e.target === element.current && onClose()}>
     <div class="dialog-box">
       <header class="dialog-head">
@@ -50,47 +51,62 @@ export function Dialog({ title, onClose, children, wide, side }) {
  * @typedef {object} Question
  * @property {string} title
  * @property {string} text
- * @property {string} [quote] shown as it is, such as a message that would be sent
+ * @property {any} [content] what it is about, such as a message that would be sent
  * @property {string} confirm what the button says
  * @property {boolean} [danger]
- * @property {boolean} [careful] the focus is on Cancel: it comes unasked, perhaps while the agent types
- * @property {(answer: boolean) => void} answer
+ * @property {boolean} [careful] it comes unasked, perhaps while the agent types or is about to press something: the focus
+ *   is on Cancel, and the other button waits for a moment
  */
 
-/** @type {import('../vendor/signals.js').Signal<Question | null>} */
-const question = signal(null);
+/** @typedef {Question & {id: number, answer: (answer: boolean) => void}} Asked */
+
+/** The questions that are open; the first is shown, and the others wait. */
+const questions = signal(/** @type {Asked[]} */ ([]));
+let last = 0;
+
+/** How long a careful question is there before it can be agreed to, in ms. */
+const CARE = 500;
 
 /**
- * Asks before something that cannot be undone.
- * @param {Omit<Question, 'answer'>} what
+ * Asks before something that cannot be undone. A question that is open stays until it is answered.
+ * @param {Question} what
  * @param {AbortSignal} [signal] takes the question back; the answer is no
  * @returns {Promise<boolean>}
  */
 export function ask(what, signal) {
-  question.peek()?.answer(false);
   return new Promise((resolve) => {
+    if (signal?.aborted) return resolve(false);
     const asked = {
-      ...what,
+      ...what, id: ++last,
       answer: (/** @type {boolean} */ answer) => {
-        if (question.peek() === asked) question.value = null;
+        questions.value = questions.peek().filter((q) => q !== asked);
         resolve(answer);
       },
     };
-    question.value = asked;
+    questions.value = [...questions.peek(), asked];
     signal?.addEventListener('abort', () => asked.answer(false), { once: true });
   });
 }
 
-/** Where {@link ask} appears. */
+/** Where {@link ask} appears: each question in a dialog of its own, so that no key or click is meant for another. */
 export function Questions() {
-  const q = question.value;
-  if (!q) return null;
+  const [q] = questions.value;
+  return q ? html`<${QuestionDialog} key=${q.id} of=${q} />` : null;
+}
+
+/** @param {{of: Asked}} props */
+function QuestionDialog({ of: q }) {
+  const [ready, setReady] = useState(!q.careful);
+  useEffect(() => {
+    const timer = setTimeout(() => setReady(true), CARE);
+    return () => clearTimeout(timer);
+  }, []);
   return html`<${Dialog} title=${q.title} onClose=${() => q.answer(false)}>
     <p>${q.text}</p>
-    ${q.quote && html`<blockquote>${q.quote}</blockquote>`}
-    <footer class="dialog-foot">
+    ${q.content}
+    <footer class="dialog-foot answers">
       <button type="button" autofocus=${q.careful} onClick=${() => q.answer(false)}>Cancel</button>
-      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful}
+      <button type="button" class=${q.danger ? 'danger' : 'primary'} autofocus=${!q.careful} disabled=${!ready}
         onClick=${() => q.answer(true)}>
         ${q.confirm}
       </button>

@@ -8,6 +8,7 @@ import { may } from '../../store/session.js';
 import { openThread } from '../../store/thread.js';
 import { menu } from '../../store/view.js';
 import { Failed, Skeleton } from '../../ui/parts.js';
+import { notify } from '../../ui/toast.js';
 import { filterQuery } from '../inbox/filters.js';
 import { Composer, focusComposer } from './composer.js';
 import { Head } from './head.js';
@@ -28,14 +29,14 @@ export function Conversation({ id }) {
     document.title = `${c.subject || 'Conversation'} · Atender`;
     if (isUnread(c) && document.visibilityState === 'visible') markSeen(c);
   }, [c]);
+  useKeys({ i: () => { menu.value = 'details'; } }, { enabled: !!c });
   useKeys({
     r: () => focusComposer('outbound'),
     n: () => focusComposer('note'),
-    e: () => (c?.status === 'done' ? reopen(id) : resolve(id)),
-    z: () => { menu.value = 'snooze'; },
+    e: () => { if (c) turn(c); },
+    z: () => { if (c && isOpen(c)) menu.value = 'snooze'; },
     a: () => { menu.value = 'assign'; },
     t: () => { menu.value = 'tag'; },
-    i: () => { menu.value = 'details'; },
   }, { enabled: write && !!c });
 
   const error = thread.error.value;
@@ -51,6 +52,16 @@ export function Conversation({ id }) {
     <${Thread} of=${c} thread=${thread} />
     ${write && html`<${Composer} of=${c} thread=${thread} />`}
   </article>`;
+}
+
+/** @param {import('../../types.js').Conversation} c */
+const isOpen = (c) => c.status === 'active' || c.status === 'snoozed';
+
+/** Resolves what is open and reopens what is done. @param {import('../../types.js').Conversation} c */
+function turn(c) {
+  if (isOpen(c)) resolve(c.id);
+  else if (c.status === 'done') reopen(c.id);
+  else notify({ text: 'It is archived, and nothing leads back. If the customer writes again, a new conversation continues it.' });
 }
 
 /** Skeletons, after a moment: CSS brings them in late. */

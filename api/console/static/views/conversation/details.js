@@ -1,8 +1,9 @@
 /** Everything else about a conversation, in a sheet: the contact, its fields, its clocks, its identifiers. */
 import { html } from '../../lib/html.js';
 import { to } from '../../lib/router.js';
-import { exact } from '../../lib/time.js';
+import { exact, now } from '../../lib/time.js';
 import { channelName } from '../../store/directory.js';
+import { resumesAt } from '../../store/hours.js';
 import { session } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
@@ -30,8 +31,7 @@ export function Details({ of: c, onClose }) {
         <tbody>${c.sla.metrics.map((m) => html`<tr key=${m.metric + m.cycle}>
           <td>${METRICS[m.metric]}<span class="muted block">${m.policyName}</span></td>
           <td>${m.state.replace('_', ' ')}${m.outcome && `, ${m.outcome}`}</td>
-          <td>${m.outcome ? '' : m.paused ? 'paused' : nextTripwire(m)
-            && exact(/** @type {any} */ (nextTripwire(m)).at)}</td>
+          <td>${next(m, c)}</td>
         </tr>`)}</tbody></table></section>`}
     <${Facts} title="Custom fields" rows=${Object.entries(c.customFields ?? {})} />
     <${Facts} title="Metadata" rows=${Object.entries(c.metadata
@@ -41,6 +41,21 @@ export function Details({ of: c, onClose }) {
     ${workflowUrl(c.id) && html`<p><a href=${workflowUrl(c.id)} target="_blank" rel="noopener">
       <${Icon} name="link" /> Workflow in Temporal UI</a></p>`}
   <//>`;
+}
+
+/**
+ * What comes next for a clock: nothing if it has stopped, with an outcome or called off without one.
+ * @param {import('../../types.js').SlaMetric} m
+ * @param {import('../../types.js').Conversation} c
+ */
+function next(m, c) {
+  if (m.stoppedAt || m.outcome) return m.outcome ? '' : 'stopped';
+  if (m.paused) {
+    const resumes = resumesAt(c, m, now.value);
+    return resumes ? `paused until ${exact(resumes)}` : 'paused';
+  }
+  const tripwire = nextTripwire(m);
+  return tripwire ? exact(tripwire.at) : '';
 }
 
 /** @param {{title: string, rows: [string, any][], mono?: boolean}} props */

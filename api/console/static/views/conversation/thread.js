@@ -38,8 +38,8 @@ export function Thread({ of: c, thread }) {
       ${thread.error.value && html`<${Failed} error=${thread.error.value} what="The thread could not be read."
         retry=${thread.load} />`}
       ${items.map((item, i) => ('message' in item
-        ? html`<${Message} key=${item.key} of=${item.message} conversation=${c} follows=${follows(items[i - 1], item)}
-          />`
+        ? html`<${Message} key=${item.key} of=${item.message} via=${item.via} conversation=${c}
+            follows=${follows(items[i - 1], item)} />`
         : html`<${Entry} key=${item.key} of=${item.entry} conversation=${c} />`))}
       ${sending.map((s) => html`<${Outgoing} key=${s.key} of=${s} thread=${thread} />`)}
     </div>
@@ -47,7 +47,7 @@ export function Thread({ of: c, thread }) {
 }
 
 /**
- * Whether a message continues the one before it: same author, same kind, within five minutes.
+ * Whether a message continues the one before it: same author by the same means, same kind, within five minutes.
  * @param {any} before
  * @param {any} item
  */
@@ -55,5 +55,5 @@ function follows(before, item) {
   const a = before?.message;
   const b = item.message;
   return !!a && a.direction === b.direction && a.author.id === b.author.id && a.author.name === b.author.name
-    && Date.parse(b.createdAt) - Date.parse(a.createdAt) < 300_000;
+    && before.via?.id === item.via?.id && Date.parse(b.createdAt) - Date.parse(a.createdAt) < 300_000;
 }

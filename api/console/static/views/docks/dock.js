@@ -2,9 +2,9 @@
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { theme, shown } from '../../lib/theme.js';
 import { conversation } from '../../store/conversations.js';
-import { ask } from '../../ui/dialog.js';
 import { Failed } from '../../ui/parts.js';
-import { announce, words } from './notices.js';
+import { consent } from './consent.js';
+import { announce } from './notices.js';
 
 const HOST = '/sdk/dock-host.js';
 
@@ -29,7 +29,7 @@ export function Dock({ dock, conversationId, visible, changes }) {
       if (gone) return;
       made = new DockHost(element.current, {
         dock, transport: restTransport(), theme: shown.peek(), locale: navigator.language, visible: false,
-        confirm: confirmed, notice: announce,
+        confirm: consent, notice: announce,
       });
       setHost(made);
     }).catch((failure) => !gone && setError(failure));
@@ -45,8 +45,10 @@ export function Dock({ dock, conversationId, visible, changes }) {
     host?.setVisible(visible && !!conversationId);
   }, [host, conversationId, visible]);
 
-  const version = conversationId ? conversation(conversationId).value?.version : undefined;
-  const told = useRef(/** @type {Record<string, number | undefined>} */ ({}));
+  // A change of the contact raises no version of the conversation.
+  const c = conversationId ? conversation(conversationId).value : undefined;
+  const version = c && `${c.version} ${c.contact.updatedAt}`;
+  const told = useRef(/** @type {Record<string, string | undefined>} */ ({}));
   useEffect(() => {
     if (!host || !conversationId) return;
     const before = told.current[conversationId];
@@ -69,12 +71,4 @@ export function Dock({ dock, conversationId, visible, changes }) {
       retry=${() => setTries(tries + 1)} />`}
     <div ref=${element}></div>
   </div>`;
-}
-
-/** @param {{dock: any, action: string, params: Record<string, any>, context: any, signal: AbortSignal}} question */
-function confirmed({ dock, action, params, signal }) {
-  return ask({
-    title: `${dock.name} asks you`, confirm: 'Allow', careful: true, text: `It wants to ${words(action, params).todo}`,
-    quote: action === 'sendMessage' ? String(params.text ?? params.html ?? '') : undefined,
-  }, signal);
 }

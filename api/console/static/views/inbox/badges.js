@@ -51,7 +51,7 @@ export function timeLeft(m, c, nowMs) {
   }
   const next = nextTripwire(m);
   if (m.paused) {
-    const resumes = resumesAt(c, nowMs);
+    const resumes = resumesAt(c, m, nowMs);
     return resumes ? `paused until ${moment(resumes, nowMs)}` : 'paused';
   }
   return next ? countdown(Date.parse(next.at) - nowMs) : '';
@@ -63,6 +63,7 @@ export function SlaBadge({ of, long }) {
   const metric = leading(of);
   if (!metric) {
     if (!long) return null;
+    if (!of.sla.metrics.some((m) => m.outcome)) return null; // every clock was called off
     const { word, tone } = STATES[of.sla.state];
     return html`<span class=${`sla ${tone}`}><i class="shape"
       />${of.sla.state === 'ok' ? 'SLA met' : `SLA: ${word}`}</span>`;

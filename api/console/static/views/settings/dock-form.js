@@ -20,7 +20,7 @@ const PERMISSIONS = ['clipboard-read', 'clipboard-write', 'camera', 'microphone'
 
 const ROLES = ['owner', 'lead', 'agent', 'reader'];
 
-const KNOWN = ['name', 'url', 'icon', 'frameOrigins'];
+const KNOWN = ['name', 'url', 'icon', 'position', 'frameOrigins'];
 
 /**
  * @param {object} props
@@ -32,14 +32,16 @@ const KNOWN = ['name', 'url', 'icon', 'frameOrigins'];
  */
 export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
   const before = {
-    name: dock.name ?? '', url: dock.url ?? '', icon: dock.icon ?? '', isActive: dock.isActive ?? true,
+    name: dock.name ?? '', url: dock.url ?? '', icon: dock.icon ?? '', position: dock.position ?? 0,
+    isActive: dock.isActive ?? true,
     actions: dock.actions ?? ACTIONS.map((a) => a.value), confirm: dock.confirm ?? [],
       permissions: dock.permissions ?? [],
     frameOrigins: dock.frameOrigins ?? [], teamIds: dock.teamIds ?? [], channels: dock.channels ?? [],
       roles: dock.roles ?? [],
   };
   const [more, setMore] = useState(false);
-  const form = useForm(before, async (values) => {
+  const form = useForm(before, async (typed) => {
+    const values = { ...typed, position: Number(typed.position) };
     const change = changed(before, values);
     if (!dock.id) onSaved(await api.post('/v1/docks', { ...change, name: values.name, url: values.url }));
     else onSaved(Object.keys(change).length ? await api.patch(`/v1/docks/${dock.id}`, change) : dock);
@@ -59,6 +61,10 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
         <${Field} label="Icon" error=${form.wrong('icon')} hint="An emoji, or a picture as a data: URL."><input
           value=${v.icon}
           onInput=${form.input('icon')} /><//>
+        <${Field} label="Position" error=${form.wrong('position')}
+          hint="Among the tabs: lower comes first, and of equals the older.">
+          <input type="number" required min="0" max="1000000" step="1" value=${v.position}
+            onInput=${form.input('position')} /><//>
         <${Several} legend="It may, as the agent" options=${ACTIONS} chosen=${v.actions}
           onChange=${(/** @type {string[]} */ actions) => put({
           actions, confirm: v.confirm.filter((c) => actions.includes(c)) })} />
