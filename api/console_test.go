@@ -27,10 +27,17 @@ type liveStream struct {
 
 // openStream connects as the browser does, over a real connection.
 func (b *browser) openStream(t *testing.T, server *httptest.Server, cursor string, headers ...string) liveStream {
+	return b.openStreamAfter(t, server, "", cursor, headers...)
+}
+
+// openStreamAfter does so for the first time, when the address says what the page has read already.
+func (b *browser) openStreamAfter(
+	t *testing.T, server *httptest.Server, after, cursor string, headers ...string,
+) liveStream {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/console/events", nil)
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/console/events?after="+url.QueryEscape(after), nil)
 	require.NoError(t, err)
 	r.Header.Set("Cookie", b.cookie)
 	for i := 0; i < len(headers); i += 2 {
@@ -132,9 +139,16 @@ func TestAConsoleIsToldWhatHappensUntilItsSessionEnds(t *testing.T) {
 	h.call("POST", "/v1/conversations/"+id+"/resolve", nil).want(200)
 	require.Contains(t, again.next("conversation")["events"], "conversation.resolved")
 
+	since := b.call("GET", "/console/session", nil).want(200).string("eventsAfter")
+	h.call("POST", "/v1/conversations/"+id+"/reopen", nil).want(200)
+	again.next("conversation")
+	first := b.openStreamAfter(t, server, since, "")
+	require.Equal(t, id, first.next("conversation")["id"], "which was between the two")
+
 	b.call("DELETE", "/console/session", nil).want(204)
 	s.ends()
 	again.ends()
+	first.ends()
 	b.call("GET", "/console/events", nil).refused(401, "UNAUTHORIZED")
 	analyst := h.newBrowser(models.RoleAnalytics)
 	analyst.call("GET", "/console/events", nil).refused(403, "SCOPE_MISSING")

@@ -50,7 +50,11 @@ func (p pages) events(c *gin.Context) {
 	ctx := c.Request.Context()
 	changed, stop := store.PrincipalsChanged()
 	defer stop()
-	live, err := store.Listen(ctx, who, c.GetHeader("Last-Event-ID"))
+	after := c.GetHeader("Last-Event-ID")
+	if after == "" { // a browser that has not been connected yet, however often it has tried
+		after = c.Query("after")
+	}
+	live, err := store.Listen(ctx, who, after)
 	if err != nil {
 		p.e.respond(c, err)
 		return

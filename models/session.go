@@ -170,10 +170,16 @@ func (s *Store) SessionWire(ctx context.Context, a Agent, version, temporalUI st
 	teams := []uuid.UUID{}
 	err = s.db.WithContext(ctx).Raw(`SELECT team_id FROM team_members WHERE tenant_id = ? AND agent_id = ? ORDER BY team_id`,
 		a.TenantID, a.ID).Scan(&teams).Error
+	if err != nil {
+		return wire.Session{}, translate(err)
+	}
+	var last int64
+	err = s.db.WithContext(ctx).Raw(`SELECT last_position FROM feed`).Scan(&last).Error
 	out := wire.Session{
 		Agent:  wire.SessionAgent{ID: a.ID, Number: a.Number, Name: a.Name, Email: a.Email, TeamIDs: teams},
 		Tenant: wire.SessionTenant{ID: t.ID, Number: t.Number, Name: t.Name, Environment: string(t.Environment)},
 		Role:   string(a.Role), Scopes: scope.OfRole(string(a.Role)), Version: version,
+		EventsAfter: feedCursor(last),
 	}
 	if a.Role == RoleOwner && temporalUI != "" {
 		out.TemporalUIURL = &temporalUI

@@ -10,6 +10,7 @@ type Session struct {
 	Scopes        []string      `json:"scopes"`
 	TemporalUIURL *string       `json:"temporalUiUrl"`
 	Version       string        `json:"version"`
+	EventsAfter   string        `json:"eventsAfter"`
 }
 
 // SessionAgent is the agent of a session.

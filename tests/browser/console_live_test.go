@@ -111,10 +111,7 @@ func TestTwoTabsHaveOneStream(t *testing.T) {
 	second.Close()
 	c.door.AwaitHeld()
 	c.customerWrites(three[0].ID, map[string]any{"text": "Between two streams."})
-	require.Eventually(t, func() bool { // whoever listened would have been told by now
-		_, feed := call(t, c.Stack, "GET", "/v1/events?limit=200", nil)
-		return strings.Contains(string(feed), "Between two streams.")
-	}, soon, often)
+	c.told("Between two streams.")
 	letGo()
 	c.shows(c.tab, "Between two streams.")
 	c.customerWrites(three[0].ID, map[string]any{"text": "To the one that is left."})
@@ -142,6 +139,30 @@ func TestDraftsSurviveAReload(t *testing.T) {
 	c.signIn(c.tab, c.ben)
 	c.open(three[0].ID)
 	require.Empty(t, browser.Get[string](c.tab, `document.querySelector("textarea").value`))
+}
+
+// told waits until whoever listens would have been told of something.
+func (c *console) told(text string) {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		_, feed := call(c.t, c.Stack, "GET", "/v1/events?limit=200", nil)
+		return strings.Contains(string(feed), text)
+	}, soon, often)
+}
+
+// A page reads first and hears afterwards. What happens in between it is told, too.
+func TestWhatHappensBeforeThePageHearsIsNotMissed(t *testing.T) {
+	t.Parallel()
+	c := openConsole(t, models.RoleAgent)
+	three := c.three()
+	letGo := c.door.Hold("GET /console/events")
+	c.visit("/inbox/" + three[0].ID.String())
+	c.door.AwaitHeld()
+	c.tab.Until(`document.querySelector(".message .text")`)
+	c.customerWrites(three[0].ID, map[string]any{"text": "Am I early?"})
+	c.told("Am I early?")
+	letGo()
+	c.shows(c.tab, "Am I early?")
 }
 
 func TestWithoutAServerNothingIsLost(t *testing.T) {

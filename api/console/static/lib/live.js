@@ -47,13 +47,16 @@ let leading = false;
 /** @type {AbortController | null} */
 let started = null;
 
-/** Listens until {@link stopLive}. */
-export function startLive() {
+/**
+ * Listens until {@link stopLive}.
+ * @param {string} after where the feed was at before anything that is shown was read
+ */
+export function startLive(after) {
   if (started) return;
   started = new AbortController();
   const { signal: stop } = started;
   tell({ type: 'live?' });
-  navigator.locks.request('atender.live', { signal: stop }, () => lead(stop)).catch((error) => {
+  navigator.locks.request('atender.live', { signal: stop }, () => lead(stop, after)).catch((error) => {
     if (error.name !== 'AbortError') throw error;
   });
 }
@@ -76,12 +79,13 @@ function connection(connected) {
  * Holds the connection until it is told to stop. The browser reconnects by itself and says what it heard last; only
  * when the server refuses outright is a new connection made here, and everybody reads anew what they show.
  * @param {AbortSignal} stop
+ * @param {string} after
  */
-async function lead(stop) {
+async function lead(stop, after) {
   leading = true;
   const follows = live.peek(); // on a tab that has closed: what happened since then nobody has heard
   for (let failures = 0; !stop.aborted; failures++) {
-    const opened = await connect(stop, follows || failures > 0);
+    const opened = await connect(stop, after, follows || failures > 0);
     connection(false);
     if (stop.aborted) break;
     if (opened) failures = 0;
@@ -92,12 +96,14 @@ async function lead(stop) {
 
 /**
  * @param {AbortSignal} stop
+ * @param {string} after
  * @param {boolean} again it is not the browser's first connection
  * @returns {Promise<boolean>} whether it had been open
  */
-function connect(stop, again) {
+function connect(stop, after, again) {
   return new Promise((resolve) => {
-    const source = new EventSource('/console/events');
+    // Where it was cut off the browser says by itself; until it is connected for the first time, the address does.
+    const source = new EventSource(`/console/events${again ? '' : `?after=${encodeURIComponent(after)}`}`);
     let opened = false;
     const end = () => {
       source.close();

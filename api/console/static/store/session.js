@@ -13,6 +13,7 @@ import { closeStorage, forgetPerson, storageOf } from '../lib/storage.js';
  * @property {string[]} scopes
  * @property {string | null} temporalUiUrl for owners
  * @property {string} version
+ * @property {string} eventsAfter
  */
 
 /** Undefined until it is known, null when nobody is signed in. */
@@ -52,7 +53,7 @@ export async function loadSession() {
       tell({ type: 'signed-in', agentId: found.agent.id });
     }
     session.value = found;
-    if (may('conversations:read')) startLive(); // there is nothing to hear for others
+    if (may('conversations:read')) startLive(found.eventsAfter); // there is nothing to hear for others
   } catch (error) {
     if (gone) return;
     if (error instanceof ApiError && error.status === 401) session.value = null;
