@@ -140,6 +140,10 @@ export class DockFrame {
   get loaded() {
     return this.#loaded;
   }
+  /** Whether there is a page in it to speak to; until then it is empty, and the browser complains of whoever does. */
+  get hasPage() {
+    return this.#loaded || this.#spoken;
+  }
 
   /** Shows a page. Whoever listens to it has to listen by now. @param {string} url */
   navigate(url) {

@@ -255,7 +255,7 @@ export class DockHost {
   #push() {
     const session = this.#session;
     this.#missed = !this.#visible;
-    if (!session || !this.contextId || !this.#visible || !this.#frame.window) return;
+    if (!session || !this.contextId || !this.#visible || !this.#frame.hasPage) return;
     const { native, strings } = this.#speaks;
     if (strings || !native) this.#post(appContextMessage(session.appContext));
     if (native || !strings) this.#post(this.#contextMessage(session));
