@@ -10,7 +10,7 @@ import (
 // ApplyDockAction carries out an action of a dock, and those of the same conversation that arrived before it (P8.3).
 // Repeated, it finds them decided. An action that is not there has nothing to be done about it.
 func (a *Activities) ApplyDockAction(ctx context.Context, in durable.DockActionInput) (durable.DockActionResult, error) {
-	state, decided, err := a.Store.ApplyDockAction(ctx, in.TenantID, in.ActionID)
+	action, decided, err := a.Store.ApplyDockAction(ctx, in.TenantID, in.ActionID)
 	a.Metrics.CountDockActions("workflow", decided)
 	if models.IsNotFound(err) {
 		return durable.DockActionResult{}, nil
@@ -18,5 +18,5 @@ func (a *Activities) ApplyDockAction(ctx context.Context, in durable.DockActionI
 	if err != nil {
 		return durable.DockActionResult{}, forTemporal(err)
 	}
-	return durable.DockActionResult{State: string(state)}, nil
+	return durable.DockActionResult{Action: action.Action, State: string(action.State)}, nil
 }

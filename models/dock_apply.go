@@ -22,16 +22,16 @@ type AppliedDockAction struct {
 
 // ApplyDockAction carries an action out (P8.3), after those of the same conversation that arrived before it. It is
 // idempotent: an action that is decided stays so, and each is applied once, however often and by however many this is
-// called. It returns the action's state and what this very call decided. Errors: NOT_FOUND, UNAVAILABLE; with any error
+// called. It returns the action as it is now and what this very call decided. Errors: NOT_FOUND, UNAVAILABLE; with any error
 // the action is still pending.
-func (s *Store) ApplyDockAction(ctx context.Context, tenantID, id uuid.UUID) (DockActionState, []AppliedDockAction, error) {
+func (s *Store) ApplyDockAction(ctx context.Context, tenantID, id uuid.UUID) (DockAction, []AppliedDockAction, error) {
 	var ids []string
 	err := s.db.WithContext(ctx).Raw(`SELECT e.id::text FROM dock_actions a
 		JOIN dock_actions e ON e.tenant_id = a.tenant_id AND e.conversation_id = a.conversation_id AND e.arrival <= a.arrival
 			AND e.state = 'pending'
 		WHERE a.tenant_id = ? AND a.id = ? ORDER BY e.arrival`, tenantID, id).Scan(&ids).Error
 	if err != nil {
-		return "", nil, translate(err)
+		return DockAction{}, nil, translate(err)
 	}
 	var decided []AppliedDockAction
 	for _, next := range ids {
@@ -41,7 +41,7 @@ func (s *Store) ApplyDockAction(ctx context.Context, tenantID, id uuid.UUID) (Do
 			return err
 		})
 		if err != nil {
-			return "", decided, err
+			return DockAction{}, decided, err
 		}
 		if one != nil {
 			decided = append(decided, *one)
@@ -49,7 +49,7 @@ func (s *Store) ApplyDockAction(ctx context.Context, tenantID, id uuid.UUID) (Do
 	}
 	var a DockAction
 	err = s.db.WithContext(ctx).Take(&a, "tenant_id = ? AND id = ?", tenantID, id).Error
-	return a.State, decided, notFound(err, "dock action", id)
+	return a, decided, notFound(err, "dock action", id)
 }
 
 // pendingAction is an action under its lock, with what its right hangs on.

@@ -100,7 +100,8 @@ type DockActionInput struct {
 
 // DockActionResult says what became of an action: applied, rejected, expired; empty when there is no such action.
 type DockActionResult struct {
-	State string `json:"state"`
+	Action string `json:"action,omitempty"` // such as addTag, for whoever reads the history
+	State  string `json:"state"`
 }
 
 // TickInput asks for what is due in a conversation.

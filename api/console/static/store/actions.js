@@ -52,7 +52,7 @@ export async function assign(id, to, { undoable = true } = {}) {
   if (!done || !undoable) return;
   const who = to.assigneeId ? nameOf(to.assigneeId) : to.teamId ? nameOf(to.teamId) : null;
   notify({
-    text: who ? `Assigned to ${who}.` : 'Assignment taken away.',
+    key: `assignment/${id}`, text: who ? `Assigned to ${who}.` : 'Assignment taken away.',
     action: { label: 'Undo', run: () => assign(id, back, { undoable: false }) },
   });
 }
@@ -65,7 +65,7 @@ export async function addTag(id, tag, { undoable = true } = {}) {
     () => api.put(`${path(id)}/tags/${encodeURIComponent(tag)}`), 'The tag was not added.');
   if (done && undoable) {
     notify({
-      text: `Tag “${tag}” added.`,
+      key: `tag/${id}/${tag}`, text: `Tag “${tag}” added.`,
       action: { label: 'Undo', run: () => removeTag(id, tag, { undoable: false }) },
     });
   }
@@ -79,35 +79,39 @@ export async function removeTag(id, tag, { undoable = true } = {}) {
     () => api.del(`${path(id)}/tags/${encodeURIComponent(tag)}`), 'The tag was not removed.');
   if (done && undoable) {
     notify({
-      text: `Tag “${tag}” removed.`,
+      key: `tag/${id}/${tag}`, text: `Tag “${tag}” removed.`,
       action: { label: 'Undo', run: () => addTag(id, tag, { undoable: false }) },
     });
   }
 }
 
-/** @param {string} id */
-export async function resolve(id) {
-  if (await act(id, null, () => api.post(`${path(id)}/resolve`), 'It was not resolved.')) {
-    notify({ text: 'Resolved. Press e to reopen.' });
-  }
+/**
+ * Takes a step in the conversation's life, and says so in place of what was said of the step before.
+ * @param {string} id
+ * @param {string} step of the API
+ * @param {string} text
+ * @param {string} failed
+ * @param {any} [body]
+ */
+async function go(id, step, text, failed, body) {
+  if (await act(id, null, () => api.post(`${path(id)}/${step}`, body), failed)) notify({ key: `status/${id}`, text });
 }
 
 /** @param {string} id */
-export const reopen = (id) => act(id, null, () => api.post(`${path(id)}/reopen`), 'It was not reopened.');
+export const resolve = (id) => go(id, 'resolve', 'Resolved. Press e to reopen.', 'It was not resolved.');
 
 /** @param {string} id */
-export const archive = (id) => act(id, null, () => api.post(`${path(id)}/archive`), 'It was not archived.');
+export const reopen = (id) => go(id, 'reopen', 'Reopened.', 'It was not reopened.');
 
 /** @param {string} id */
-export const unsnooze = (id) => act(id, null, () => api.post(`${path(id)}/unsnooze`), 'It was not woken.');
+export const archive = (id) => go(id, 'archive', 'Archived.', 'It was not archived.');
+
+/** @param {string} id */
+export const unsnooze = (id) => go(id, 'unsnooze', 'Awake again.', 'It was not woken.');
 
 /** @param {string} id @param {Date} until */
-export async function snooze(id, until) {
-  if (await act(id, null, () => api.post(`${path(id)}/snooze`, { until: until.toISOString() }),
-    'It was not snoozed.')) {
-    notify({ text: `Snoozed until ${moment(until)}.` });
-  }
-}
+export const snooze = (id, until) =>
+  go(id, 'snooze', `Snoozed until ${moment(until)}.`, 'It was not snoozed.', { until: until.toISOString() });
 
 /**
  * Posts a reply or a note.
