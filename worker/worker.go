@@ -63,11 +63,6 @@ type Worker struct {
 // is below the 25 s in which the process must be gone.
 const stopTimeout = 20 * time.Second
 
-// workflowCacheSize is how many workflows a process keeps in memory between their tasks, at some 40 kB each. A workflow that
-// is not there is read from Temporal again, which takes one more call: most wait for days, so that few are there anyway.
-// The SDK's own 10,000 made a worker with 100,000 open conversations a gigabyte large.
-const workflowCacheSize = 1000
-
 // New makes a worker. Errors: a dependency or value that is missing.
 func New(cfg Config, deps Deps) (*Worker, error) {
 	if deps.Store == nil || deps.Temporal == nil || deps.Logger == nil {
@@ -102,7 +97,6 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		Log:     deps.Logger,
 	}
 	w.metrics = newMetrics(registry, w.acts.Metrics)
-	sdkworker.SetStickyWorkflowCacheSize(workflowCacheSize)
 	return w, nil
 }
 
