@@ -284,7 +284,7 @@ func (w *world) balanceDeliveries() (duplicates int) {
 		duplicates += times[id] - 1
 		kills := w.ledger.repeatable[id]
 		require.GreaterOrEqual(w.t, len(kills), times[id]-1, "delivery %s came %d times, without that many kills", id, times[id])
-		require.True(w.t, slices.ContainsFunc(kills, func(kill time.Time) bool { // not the first, if it was cut off before it was sent
+		require.True(w.t, slices.ContainsFunc(kills, func(kill time.Time) bool { // perhaps not the first: it was not sent yet
 			return !d.At.Before(kill.Add(-lease)) && !d.At.After(kill)
 		}), "the first arrival, at %s, within a lease that was cut off, at %s", d.At, kills)
 	}
