@@ -27,6 +27,7 @@ import (
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
+	"github.com/atender/atender/deploy/roles"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
@@ -100,7 +101,7 @@ type apiCmd struct{}
 
 func (apiCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "api", func(r role) error {
-		post := sender.New(r.sender())
+		post := sender.New(roles.Sender(r.Config, buildVersion()))
 		defer post.Close()
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
@@ -117,7 +118,8 @@ type workerCmd struct{}
 
 func (workerCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "worker", func(r role) error {
-		w, err := worker.New(r.workerConfig(), worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
+		cfg := roles.Worker(r.Config, r.namespace, buildVersion(), r.registry)
+		w, err := worker.New(cfg, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
 		if err != nil {
 			return err
 		}
@@ -169,19 +171,6 @@ type role struct {
 
 // gcPercent is how far the heap may grow between two collections, unless GOGC says otherwise.
 const gcPercent = 300
-
-// sender is how webhooks are sent, in whichever role.
-func (r role) sender() sender.Config {
-	return sender.Config{Policy: r.WebhookPolicy(), ProxyURL: r.WebhookProxy(), UserAgentVersion: buildVersion()}
-}
-
-// workerConfig is what the configuration says of a worker.
-func (r role) workerConfig() worker.Config {
-	return worker.Config{
-		MetricsAddr: r.WorkerMetricsAddr, TaskQueue: r.TemporalTaskQueue, Namespace: r.namespace,
-		Dispatchers: r.DispatchShards, RetentionDays: r.RetentionDays, Registry: r.registry, Sender: r.sender(),
-	}
-}
 
 // withRole runs f with all that a role needs. Neither the database nor Temporal has to answer yet.
 func withRole(ctx context.Context, name string, f func(role) error) error {

@@ -1,4 +1,4 @@
-package main
+package roles_test
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/deploy/config"
+	"github.com/atender/atender/deploy/roles"
 	"github.com/atender/atender/models/seal"
 )
 
@@ -25,7 +26,7 @@ func TestWorkersAreToldWhatTheOperatorSet(t *testing.T) {
 	})
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
-	worker := role{Config: cfg, registry: registry, namespace: "support"}.workerConfig()
+	worker := roles.Worker(cfg, "support", "1.0.0", registry)
 	require.Equal(t, "127.0.0.1:7001", worker.MetricsAddr)
 	require.Equal(t, "queue", worker.TaskQueue)
 	require.Equal(t, "support", worker.Namespace)
