@@ -99,13 +99,17 @@ type (
 	UUIDs = array[uuid.UUID]
 )
 
-var typeMap = pgtype.NewMap()
+// typeMaps are pgx's type maps, of which each serves one caller at a time: a map remembers the plans it makes, in a
+// Go map without a lock, so two that share one can end the process with "concurrent map writes".
+var typeMaps = sync.Pool{New: func() any { return pgtype.NewMap() }}
 
 // GormDataType implements GORM's interface for column types.
 func (array[T]) GormDataType() string { return "array" }
 
 // Scan implements sql.Scanner.
 func (a *array[T]) Scan(src any) error {
+	typeMap := typeMaps.Get().(*pgtype.Map)
+	defer typeMaps.Put(typeMap)
 	ids, ok := any(a).(*UUIDs)
 	if !ok {
 		return typeMap.SQLScanner((*[]T)(a)).Scan(src)
@@ -137,6 +141,8 @@ func (a array[T]) Value() (driver.Value, error) {
 	default:
 		oid = pgtype.UUIDArrayOID
 	}
+	typeMap := typeMaps.Get().(*pgtype.Map)
+	defer typeMaps.Put(typeMap)
 	b, err := typeMap.Encode(oid, pgtype.TextFormatCode, []T(a), nil)
 	return string(b), err
 }
