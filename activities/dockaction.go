@@ -5,6 +5,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/fault"
 )
 
 // ApplyDockAction carries out an action of a dock, and those of the same conversation that arrived before it (P8.3).
@@ -18,5 +19,6 @@ func (a *Activities) ApplyDockAction(ctx context.Context, in durable.DockActionI
 	if err != nil {
 		return durable.DockActionResult{}, forTemporal(err)
 	}
+	fault.At(fault.AfterActing)
 	return durable.DockActionResult{Action: action.Action, State: string(action.State)}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/wire"
 )
@@ -58,11 +59,16 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 		if marks, err = saveMoved(ctx, tx, moved); err != nil {
 			return err
 		}
-		done.Visited = len(behind)
+		if done.Visited = len(behind); done.Visited > 0 {
+			fault.At(fault.BeforeStep)
+		}
 		return nil
 	})
 	if err != nil {
 		return Recomputed{}, err
+	}
+	if done.Visited > 0 {
+		fault.At(fault.AfterStep)
 	}
 	s.mark(ctx, marks...)
 	if done.Fired, err = s.tickEach(ctx, tenantID, due); err != nil {

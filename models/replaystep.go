@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/ident"
 )
 
@@ -80,9 +81,16 @@ func (s *Store) AdvanceReplay(ctx context.Context, tenantID, id uuid.UUID) (Repl
 		if err != nil {
 			return err
 		}
-		return saveReplay(tx, *r)
+		if err := saveReplay(tx, *r); err != nil {
+			return err
+		}
+		if r.Queued > 0 {
+			fault.At(fault.BeforeReplaying)
+		}
+		return nil
 	})
 	if err == nil && step.Replay.Queued > 0 {
+		fault.At(fault.AfterReplaying)
 		s.mark(ctx, TopicDeliveries(sub.Shard))
 	}
 	return step, err

@@ -29,13 +29,19 @@ const (
 	BeforeForgetting Point = "P10.3-before-commit" // a week is dropped and not committed
 	DockActionStored Point = "P8.1-after-commit"   // an action is stored, nobody woken
 	BeforeDockCommit Point = "P8.3-before-commit"  // an action is applied and not committed
+
+	BeforeStep      Point = "P3.7-before-commit" // a step of the walk over clocks is written and not committed
+	AfterStep       Point = "P3.7-after-commit"  // it is committed; those with something due by it are not ticked
+	BeforeReplaying Point = "P4.9-before-commit" // a step of a replay has queued and is not committed
+	AfterReplaying  Point = "P4.9-after-commit"  // it is committed, nobody woken; the workflow does not know
+	AfterActing     Point = "P8.2-after-acting"  // an action is carried out; the workflow does not know
 )
 
 // Points are all points.
 var Points = []Point{
 	BeforeCommit, AfterCommit, AfterTick, BeforeRecord, AfterTelling, BeforeArming,
 	BeforePoking, BeforePositions, BeforeFirst, AfterFirst, BeforeForgetting,
-	DockActionStored, BeforeDockCommit,
+	DockActionStored, BeforeDockCommit, BeforeStep, AfterStep, BeforeReplaying, AfterReplaying, AfterActing,
 }
 
 // Variable is the environment variable that arms a point: the process kills itself there, once, with SIGKILL.

@@ -149,6 +149,41 @@ func TestCrashBeforeADockActionIsCommitted(t *testing.T) {
 	e.appliedOnce(1)
 }
 
+// ✗ P8.2: the action is carried out, and the workflow does not know, or is told of it a second time. It finds it decided.
+func TestCrashAfterADockActionIsCarriedOut(t *testing.T) {
+	for _, point := range []fault.Point{fault.AfterActing, fault.AfterTelling} {
+		t.Run(string(point), func(t *testing.T) {
+			w := newWorld(t)
+			w.startAPI()
+			worker := w.start("worker")
+			e := w.embed()
+			eventually(t, 20*time.Second, "Temporal knows the conversation", func() bool {
+				return row[int](w, `SELECT count(*) FROM outbox`) == 0
+			})
+			w.killWorker(worker)
+			dying := w.armed("worker", point)
+			_, err := e.ask("one")
+			require.NoError(t, err)
+			w.awaitEnd(dying)
+			if point == fault.AfterTelling {
+				require.Equal(t, 1, row[int](w, `SELECT count(*) FROM outbox WHERE kind = 'dock_action'`), "it will be told again")
+			} else {
+				require.Equal(t, 1, e.sent())
+			}
+
+			w.expireLeases()
+			w.exec(`UPDATE outbox SET available_at = clock_timestamp()`)
+			w.start("worker")
+			e.appliedOnce(1)
+			eventually(t, 30*time.Second, "all is told", func() bool { return row[int](w, `SELECT count(*) FROM outbox`) == 0 })
+			second, err := e.ask("two")
+			require.NoError(t, err)
+			require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, second.status)
+			e.appliedOnce(2)
+		})
+	}
+}
+
 // While Temporal is away docks go on working, a little slower: the guard carries out what they ask for. What was told to
 // Temporal before, or is told when it is back, happens no second time.
 func TestDockActionsWhileTemporalIsAway(t *testing.T) {

@@ -1,0 +1,146 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/sla"
+)
+
+// The ✗ of protocols.md within runs of many steps, each a transaction: what was committed stays, the rest is done by
+// whoever comes next, and nothing twice.
+
+// createMany creates conversations and returns their ids.
+func (w *world) createMany(n int) []uuid.UUID {
+	w.t.Helper()
+	var mu sync.Mutex
+	var ids []uuid.UUID
+	group, ctx := errgroup.WithContext(w.t.Context())
+	group.SetLimit(16)
+	for i := range n {
+		group.Go(func() error {
+			id, err := w.writer(i).create(ctx, fmt.Sprintf("order-%d", i))
+			mu.Lock()
+			defer mu.Unlock()
+			ids = append(ids, id)
+			return err
+		})
+	}
+	require.NoError(w.t, group.Wait())
+	return ids
+}
+
+// ✗ P3.7: who was visited is up to date, who was not is still behind.
+func TestCrashOfTheWalkOverClocks(t *testing.T) {
+	const all, answered, step = 70, 64, 50 // the others miss the promise as edited
+	for _, scenario := range []struct {
+		point   fault.Point
+		visited int
+	}{
+		{fault.BeforeStep, 0},
+		{fault.AfterStep, step},
+	} {
+		t.Run(string(scenario.point), func(t *testing.T) {
+			w := newWorld(t)
+			w.subscribe()
+			policy := w.promise(map[sla.Metric]sla.Targets{
+				sla.FirstReply: soon(3600, 7200, 10800), sla.Resolution: soon(3600, 7200, 10800),
+			})
+			w.startAPI()
+			worker := w.start("worker")
+			for i, id := range w.createMany(all)[:answered] {
+				require.NoError(t, w.writer(i).message(t.Context(), id, "outbound", fmt.Sprintf("reply-%d", i)))
+			}
+			eventually(t, 60*time.Second, "all is told", func() bool {
+				return row[int](w, `SELECT count(*) FROM outbox`) == 0 &&
+					row[int](w, `SELECT count(*) FROM deliveries WHERE state <> 'delivered'`) == 0
+			})
+			w.killWorker(worker)
+
+			edited := map[sla.Metric]sla.Targets{
+				sla.FirstReply: soon(1, 7200, 10800), sla.Resolution: soon(3000, 7200, 10800),
+			}
+			_, err := w.store.UpdateSLAPolicy(t.Context(), w.tenant.ID, policy, models.SLAPolicyUpdate{Targets: &edited})
+			require.NoError(t, err)
+			const behind = `SELECT count(*) FROM conversations c JOIN tenants t ON t.id = c.tenant_id
+				WHERE c.time_version < t.time_version`
+			const versions = `SELECT sum(version)::int FROM conversations`
+			before := row[int](w, versions)
+			w.awaitEnd(w.armed("worker", scenario.point))
+			late := row[int](w, `SELECT count(*) FROM conversations c JOIN tenants t ON t.id = c.tenant_id
+				WHERE c.time_version < t.time_version AND c.first_reply_at IS NULL`)
+			done := all - row[int](w, behind)
+			require.LessOrEqual(t, done, scenario.visited)
+			require.GreaterOrEqual(t, done, scenario.visited-late)
+			require.Equal(t, all-answered, late, "nobody with something due was let through unticked")
+			require.Equal(t, before, row[int](w, versions))
+
+			w.expireLeases()
+			w.start("worker")
+			eventually(t, 40*time.Second, "everybody is up to date", func() bool { return row[int](w, behind) == 0 })
+			eventually(t, 40*time.Second, "all is told", func() bool {
+				return row[int](w, `SELECT count(*) FROM outbox`) == 0 &&
+					row[int](w, `SELECT count(*) FROM deliveries WHERE state <> 'delivered'`) == 0
+			})
+			require.Equal(t, all-answered, row[int](w, `SELECT count(*) FROM sla_crossings`))
+			require.Equal(t, before+all-answered, row[int](w, versions), "a version for each that missed it, and for nobody else")
+			w.balance("a tripwire that was not crossed, or not to be, or not when it was due") // the targets were edited
+		})
+	}
+}
+
+// ✗ P4.9: a step has queued its deliveries and noted where it is, or neither.
+func TestCrashOfAReplay(t *testing.T) {
+	const orders, step = 160, 500
+	for _, scenario := range []struct {
+		point  fault.Point
+		queued int
+	}{
+		{fault.BeforeReplaying, 0},
+		{fault.AfterReplaying, step},
+	} {
+		t.Run(string(scenario.point), func(t *testing.T) {
+			w := newWorld(t)
+			in, sub := w.subscribe()
+			w.startAPI()
+			worker := w.start("worker")
+			w.createMany(orders)
+			w.settle(60 * time.Second)
+			events := row[int](w, `SELECT count(*) FROM events`)
+			require.Greater(t, events, step, "it takes more than one step")
+			w.killWorker(worker)
+
+			replay, err := w.store.StartReplay(t.Context(), w.tenant.ID, sub.ID, models.NewReplay{Since: w.began})
+			require.NoError(t, err)
+			w.awaitEnd(w.armed("worker", scenario.point))
+			require.Equal(t, scenario.queued, row[int](w, `SELECT queued FROM replays`))
+			require.Equal(t, scenario.queued, row[int](w, `SELECT count(*) FROM deliveries WHERE state IN ('pending', 'leased')`)+
+				in.Count()-events, "what is on its way, or was before the worker was gone")
+
+			w.expireLeases()
+			w.start("worker")
+			eventually(t, 60*time.Second, "the replay is through", func() bool {
+				r, err := w.store.Replay(context.WithoutCancel(t.Context()), w.tenant.ID, sub.ID, replay.ID)
+				return err == nil && r.Status == models.ReplayCompleted && r.Queued == int64(events)
+			})
+			w.settle(60 * time.Second)
+			times := map[string]int{}
+			for _, d := range in.Accepted() {
+				times[d.ID]++
+			}
+			require.Len(t, times, events)
+			for id, n := range times {
+				require.Equal(t, 2, n, "%s: once when it happened, once replayed", id)
+			}
+		})
+	}
+}
