@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/google/uuid"
@@ -99,4 +100,84 @@ func (c *console) work(changes int) {
 		others.close();
 	})()`, changes, mark)
 	c.tab.Until(`document.querySelector(".row-subject").textContent === %q + (%d - 1)`, mark, changes)
+}
+
+// Scrolling a list of ten thousand with the wheel while colleagues change it: how long frames and tasks take. Times are for
+// an idle machine: ATENDER_LATENCY=1 asks for them.
+func TestHowSmoothlyALongListScrolls(t *testing.T) {
+	if os.Getenv("ATENDER_LATENCY") != "1" {
+		t.Skip("it measures times, which others would spoil: ATENDER_LATENCY=1 asks for it")
+	}
+	c := openConsole(t, models.RoleAgent, (*console).fill)
+	c.visit("/inbox")
+	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
+	c.tab.Do(watchFrames)
+	quiet := c.scroll(8_000)
+	c.tab.Do(changeEvery, 100)
+	busy := c.scroll(8_000)
+	for what, f := range map[string]frames{"alone": quiet, "with 10 changes a second": busy} {
+		t.Logf("scrolled %s: %d frames, %.1f ms p50, %.1f ms p95, %.1f ms p99, longest %.1f ms; %d tasks over 50 ms, longest %.0f ms; "+
+			"%d blank of %d looks", what, f.Frames, f.P50, f.P95, f.P99, f.Longest, f.LongTasks, f.LongestTask, f.Blank, f.Looks)
+		require.Positive(t, f.Frames)
+		require.LessOrEqual(t, f.P95, 34.0, "two frames of a screen's 60 a second")
+		require.LessOrEqual(t, f.LongestTask, 100.0)
+	}
+}
+
+// frames is what a page did while it was scrolled; times in milliseconds.
+type frames struct {
+	Frames                 int
+	P50, P95, P99, Longest float64
+	LongTasks              int // over 50 ms, as the Long Tasks API counts them
+	LongestTask            float64
+	Blank, Looks           int // frames in which the middle of the list showed no row
+}
+
+// watchFrames makes window.watched, which begins a measurement and returns what ends it.
+const watchFrames = `
+window.watched = () => {
+	const times = [], tasks = [];
+	let blank = 0, looks = 0, on = true;
+	const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration)));
+	observer.observe({ type: "longtask" });
+	const box = document.querySelector(".list").getBoundingClientRect();
+	const frame = (at) => {
+		if (!on) return;
+		times.push(at);
+		looks++;
+		if (!document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.closest("li")) blank++;
+		requestAnimationFrame(frame);
+	};
+	requestAnimationFrame(frame);
+	return () => {
+		on = false;
+		observer.disconnect();
+		const gaps = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
+		const at = (share) => gaps[Math.floor((gaps.length - 1) * share)];
+		return {
+			Frames: gaps.length, P50: at(0.5), P95: at(0.95), P99: at(0.99), Longest: at(1),
+			LongTasks: tasks.length, LongestTask: Math.max(0, ...tasks), Blank: blank, Looks: looks,
+		};
+	};
+}`
+
+// changeEvery has a colleague change a conversation of the first page every so many milliseconds.
+const changeEvery = `(async () => {
+	const { data } = await (await fetch("/v1/conversations?status=active&sort=-updatedAt&limit=100")).json();
+	const others = new BroadcastChannel("atender.console");
+	let i = 0;
+	setInterval(() => {
+		const c = data[i++ %% data.length];
+		const at = new Date(Date.now() + i).toISOString();
+		Object.assign(c, { subject: "Changed " + i, version: c.version + 1, updatedAt: at, lastMessageAt: at });
+		others.postMessage({ type: "copy", conversation: c });
+	}, %d);
+})()`
+
+// scroll turns the wheel over the list for so many pixels, and says how it went.
+func (c *console) scroll(pixels float64) frames {
+	c.t.Helper()
+	c.tab.Do(`void (window.ended = window.watched())`)
+	c.tab.Wheel(".list", pixels)
+	return browser.Get[frames](c.tab, `window.ended()`)
 }

@@ -39,3 +39,16 @@ func (tab *Tab) press(key rune, held chromedp.Modifier) {
 		require.NoError(tab.t, err)
 	}
 }
+
+// Wheel scrolls what a CSS selector finds down by so many pixels, at a pace somebody reads along with, as a mouse wheel does.
+func (tab *Tab) Wheel(selector string, pixels float64) {
+	tab.t.Helper()
+	at := Get[[]float64](tab, `(() => {
+		const box = document.querySelector(%q).getBoundingClientRect();
+		return [box.left + box.width / 2, box.top + box.height / 2];
+	})()`, selector)
+	_, err := chromedp.Call(tab.ctx, input.SynthesizeScrollGesture, input.SynthesizeScrollGestureParams{
+		X: at[0], Y: at[1], YDistance: -pixels, Speed: 2000, GestureSourceType: input.GestureSourceTypeMouse,
+	})
+	require.NoError(tab.t, err)
+}

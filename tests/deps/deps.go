@@ -34,6 +34,7 @@ const (
 	databaseVar  = "ATENDER_TEST_DATABASE_URL"
 	addressVar   = "ATENDER_TEST_TEMPORAL_ADDRESS"
 	namespaceVar = "ATENDER_TEST_TEMPORAL_NAMESPACE"
+	dataVar      = "ATENDER_TEST_DATA" // where services keep their data
 )
 
 // timeout bounds what a test waits for a database or for the services.
@@ -58,12 +59,8 @@ func startServices() (*services, error) {
 	if s.databaseURL != "" && s.address != "" && s.namespace != "" {
 		return s, nil
 	}
-	dir, err := os.MkdirTemp("", "atender-deps-")
+	dir, err := DataDir("atender-deps-")
 	if err != nil {
-		return nil, err
-	}
-	// PostgreSQL runs as another user when root runs the tests, and has to get through.
-	if err := os.Chmod(dir, 0o711); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // the Temporal CLI may have to be built
@@ -79,6 +76,17 @@ func startServices() (*services, error) {
 			_ = os.RemoveAll(dir) // the system clears its directory for temporary files
 		},
 	}, nil
+}
+
+// DataDir makes a directory, whose name begins as given, for the data of services that are started for a test: in memory
+// under `make test` where there is room for it. The caller removes it.
+func DataDir(prefix string) (string, error) {
+	dir, err := os.MkdirTemp(os.Getenv(dataVar), prefix)
+	if err != nil {
+		return "", err
+	}
+	// PostgreSQL runs as another user when root runs the tests, and has to get through.
+	return dir, os.Chmod(dir, 0o711) //nolint:gosec // it may be passed through, not read
 }
 
 // Main runs a package's tests, then stops what was started for them, and returns the exit status.

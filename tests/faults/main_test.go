@@ -26,6 +26,7 @@ import (
 
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/tests/deps"
 )
 
 var (
@@ -73,10 +74,12 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "atender-faults-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }() // the system clears its directory for temporary files
-		err = os.Chmod(dir, 0o711)               // root's PostgreSQL runs as another user, who has to pass through
+		err = build(dir)
 	}
-	if err == nil {
-		err = errors.Join(build(dir), startServices(dir))
+	data, failed := deps.DataDir("atender-faults-")
+	defer func() { _ = os.RemoveAll(data) }()
+	if err = errors.Join(err, failed); err == nil {
+		err = startServices(data)
 	}
 	if services != nil {
 		defer services.Stop()
@@ -110,7 +113,7 @@ const template = "faults_template"
 func startServices(dir string) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // the Temporal CLI may have to be built
 	defer cancel()
-	if services, err = local.StartDeps(ctx, local.Options{Dir: filepath.Join(dir, "stack")}); err != nil {
+	if services, err = local.StartDeps(ctx, local.Options{Dir: dir}); err != nil {
 		return err
 	}
 	if err := admin(ctx, `CREATE DATABASE `+template); err != nil {

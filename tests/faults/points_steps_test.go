@@ -42,6 +42,7 @@ func (w *world) createMany(n int) []uuid.UUID {
 // ✗ P3.7: who was visited is up to date, who was not is still behind.
 func TestCrashOfTheWalkOverClocks(t *testing.T) {
 	const all, answered, step = 70, 64, 50 // the others miss the promise as edited
+	const owing = `SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries WHERE state <> 'delivered')`
 	for _, scenario := range []struct {
 		point   fault.Point
 		visited int
@@ -60,9 +61,8 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 			for i, id := range w.createMany(all)[:answered] {
 				require.NoError(t, w.writer(i).message(t.Context(), id, "outbound", fmt.Sprintf("reply-%d", i)))
 			}
-			eventually(t, 60*time.Second, "all is told", func() bool {
-				return row[int](w, `SELECT count(*) FROM outbox`) == 0 &&
-					row[int](w, `SELECT count(*) FROM deliveries WHERE state <> 'delivered'`) == 0
+			eventually(t, 60*time.Second, "all is told, and every workflow waits", func() bool {
+				return row[int](w, owing) == 0 && row[int](w, `SELECT count(*) FROM conversations WHERE armed_for IS NULL`) == 0
 			})
 			w.killWorker(worker)
 
@@ -87,10 +87,7 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 			w.expireLeases()
 			w.start("worker")
 			eventually(t, 40*time.Second, "everybody is up to date", func() bool { return row[int](w, behind) == 0 })
-			eventually(t, 40*time.Second, "all is told", func() bool {
-				return row[int](w, `SELECT count(*) FROM outbox`) == 0 &&
-					row[int](w, `SELECT count(*) FROM deliveries WHERE state <> 'delivered'`) == 0
-			})
+			eventually(t, 40*time.Second, "all is told", func() bool { return row[int](w, owing) == 0 })
 			require.Equal(t, all-answered, row[int](w, `SELECT count(*) FROM sla_crossings`))
 			require.Equal(t, before+all-answered, row[int](w, versions), "a version for each that missed it, and for nobody else")
 			w.balance("a tripwire that was not crossed, or not to be, or not when it was due") // the targets were edited
