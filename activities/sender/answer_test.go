@@ -3,6 +3,7 @@ package sender_test
 import (
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -209,4 +210,19 @@ func TestACompressedAnswerIsNotUnfolded(t *testing.T) {
 	require.Equal(t, sender.Delivered, out.Result)
 	require.Empty(t, <-accepts)
 	require.Contains(t, out.Excerpt, "not really gzip")
+}
+
+// Regression: after a 101 net/http leaves the connection to its caller, and an endpoint that kept it open was read for ever.
+func TestAProtocolThatNobodyAskedForIsNoAnswer(t *testing.T) {
+	ended := make(chan struct{})
+	url := newRawServer(t, func(conn *net.TCPConn) {
+		defer close(ended)
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn) // until the sender hangs up
+	})
+	out := post(t, newSender(t, patient(local)), url)
+	require.Equal(t, sender.Protocol, out.Class)
+	require.Equal(t, sender.Retry, out.Result)
+	require.Contains(t, out.Error, "answered 101, which is not a final HTTP status")
+	<-ended
 }

@@ -51,6 +51,11 @@ func (s *Sender) post(ctx context.Context, r Request) Outcome {
 		return s.failed(ctx, &seen, err)
 	}
 	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode < http.StatusOK {
+		// After a 101 the body is the connection itself, which net/http leaves to us with no deadline: whoever keeps it open
+		// would be read for ever.
+		return judge(answer, time.Now())
+	}
 	excerpt, err := readAnswer(answer.Body)
 	out := judge(answer, time.Now())
 	out.Excerpt = excerpt

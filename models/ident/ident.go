@@ -33,9 +33,10 @@ func Tick(at time.Time) int64 {
 }
 
 // NewSequence starts a sequence at the given time. Two sequences whose times are further apart than a quarter of a
-// microsecond for each identifier drawn from the first do not overlap.
+// microsecond for each identifier drawn from the first do not overlap. A time before 1970 counts as its beginning: the
+// time in an identifier has no sign (RFC 9562, section 5.7).
 func NewSequence(at time.Time) *Sequence {
-	us := uint64(at.UnixMicro())
+	us := uint64(max(at.UnixMicro(), 0)) //nolint:gosec // not negative
 	return &Sequence{tick: us/1000<<12 | us%1000<<12/1000}
 }
 

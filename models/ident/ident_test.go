@@ -52,3 +52,10 @@ func TestFloorIsTheLowestIdentifierOfItsTime(t *testing.T) {
 		require.Negative(t, bytes.Compare(before[:], floor[:]))
 	})
 }
+
+// Regression: "everything since the year 1" was later than everything there is.
+func TestTimesBeforeTheEpochAreItsBeginning(t *testing.T) {
+	for _, at := range []time.Time{{}, time.Unix(-1, 0), time.Date(1969, 12, 31, 0, 0, 0, 0, time.UTC)} {
+		require.Equal(t, ident.Floor(time.Unix(0, 0)), ident.Floor(at), "%s", at)
+	}
+}
