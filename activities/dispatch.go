@@ -124,12 +124,12 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 		return moreWhenFreed, nil
 	}
 	endpoints, next, err := c.a.Store.FreshEndpoints(ctx, d.in.FromShard, d.in.ToShard, d.next)
-	if err != nil || len(endpoints) == 0 {
+	if err != nil {
 		return nothingMore, err
 	}
 	left := nothingMore
 	if next.Subscription != uuid.Nil {
-		left = moreNow // the round over the subscriptions is not finished
+		left = moreNow // the round over the subscriptions is not finished, though all of these may be left alone
 	}
 	d.next = next
 	quotas := share(endpoints, c.room, free)

@@ -189,6 +189,24 @@ func TestSlowEndpointDoesNotDelayAnother(t *testing.T) {
 	require.Less(t, time.Since(started), 8*time.Second)
 }
 
+// Regression: a dispatcher that met 128 webhooks in trouble, one after the other, never looked at those behind them.
+func TestManyDeadEndpointsDoNotDelayAnother(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	well := inbox.Open(t)
+	const inTrouble = 130 // more than one claim looks at
+	s.Exec(`UPDATE tenants SET max_webhooks = 200`)
+	for range inTrouble {
+		s.Subscribe(well)
+	}
+	s.Exec(`UPDATE subscriptions SET circuit_opened_at = now(), next_probe_at = now() + interval '1 hour', failures = 10, shard = 0`)
+	s.Subscribe(well)
+	s.Exec(`UPDATE subscriptions SET shard = 0`)
+	create(t, s, "order-1")
+	create(t, s, "order-2")
+	well.Await(20*time.Second, "the events of the one that is well", func(ds []inbox.Delivery) bool { return len(ds) >= 5 })
+}
+
 func TestHundredIdenticalCallsMakeOneConversation(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
