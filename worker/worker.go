@@ -101,9 +101,20 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 }
 
 // Run works until ctx ends, then stops taking work and finishes or hands back what runs, within 25 s. Temporal and the
-// database may be away when it starts: it waits for them.
+// database may be away when it starts: it waits for them. Errors: Temporal refuses the worker for good, such as a namespace
+// that is not there two minutes after it was; whoever runs the process starts it anew.
 func (w *Worker) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	defer w.acts.Sender.Close()
+	// The SDK stops a worker for good when Temporal refuses it, and says so nowhere else: the process would look well.
+	refused := make(chan error, 2)
+	fatal := func(err error) {
+		select {
+		case refused <- fmt.Errorf("refused by Temporal: %w", err):
+		default:
+		}
+	}
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() { w.serveMetrics(ctx) })
@@ -120,8 +131,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	if !w.retry(ctx, "prepare the namespace", guard.meetNamespace) {
 		return nil
 	}
-	workers := []sdkworker.Worker{w.workflowWorker(), w.deliveryWorker()}
+	workers := []sdkworker.Worker{w.workflowWorker(fatal), w.deliveryWorker(fatal)}
 	started := 0
+	defer func() {
+		for _, sdk := range workers[:started] {
+			background.Go(sdk.Stop)
+		}
+	}()
 	if !w.retry(ctx, "start", func(context.Context) error {
 		for ; started < len(workers); started++ {
 			if err := workers[started].Start(); err != nil {
@@ -137,16 +153,19 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.keepDispatchers(ctx) })
 	w.deps.Logger.Info("worker is up", "taskQueue", w.cfg.TaskQueue, "dispatchers", w.cfg.Dispatchers)
 
-	<-ctx.Done()
-	w.deps.Logger.Info("worker stops: finishing what runs")
-	for _, sdk := range workers {
-		background.Go(sdk.Stop)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-refused:
+		stop()
 	}
-	return nil
+	w.deps.Logger.Info("worker stops: finishing what runs")
+	return err
 }
 
-func (w *Worker) workflowWorker() sdkworker.Worker {
+func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, w.cfg.TaskQueue, sdkworker.Options{
+		OnFatalError:                fatal,
 		WorkerStopTimeout:           stopTimeout,
 		DisableRegistrationAliasing: true,
 		WorkflowTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
@@ -164,8 +183,9 @@ func (w *Worker) workflowWorker() sdkworker.Worker {
 }
 
 // deliveryWorker sends webhooks, on a queue of its own: its activities are few, long and slow.
-func (w *Worker) deliveryWorker() sdkworker.Worker {
+func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, durable.DeliveriesQueue(w.cfg.TaskQueue), sdkworker.Options{
+		OnFatalError:                       fatal,
 		WorkerStopTimeout:                  stopTimeout,
 		DisableRegistrationAliasing:        true,
 		DisableWorkflowWorker:              true,
