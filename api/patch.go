@@ -71,7 +71,7 @@ func (h *handlers) ChangeConversations(ctx context.Context, r contract.ChangeCon
 		if err == nil {
 			result.Version = &c.Version
 		} else if result.Error = refusal(err); result.Error == nil {
-			return nil, err
+			return nil, partly(ctx, err, results)
 		}
 		results[id] = result
 	}
@@ -83,6 +83,25 @@ func (h *handlers) ChangeConversations(ctx context.Context, r contract.ChangeCon
 		}
 	}
 	return answer, nil
+}
+
+// partly says of a bulk change that the database broke off which conversations it had changed before: they stay changed,
+// unless all of the call is one transaction.
+func partly(ctx context.Context, err error, results map[uuid.UUID]wire.BulkResult) error {
+	var changed []uuid.UUID
+	for id, result := range results {
+		if result.Error == nil {
+			changed = append(changed, id)
+		}
+	}
+	p, ok := problem.As(err)
+	if !ok || len(changed) == 0 || models.IsOneTransaction(ctx) {
+		return err
+	}
+	slices.SortFunc(changed, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	p = p.With("changed", changed)
+	p.Message = "the database broke off: the conversations in details.changed were changed, the others perhaps not"
+	return p
 }
 
 // refusal is what the conversation itself decided. Anything else is no news of the conversation, and the call's own error.

@@ -254,8 +254,11 @@ WITH picked AS MATERIALIZED (
 const othersSQL = `(SELECT count(*) FROM deliveries o WHERE o.subscription_id = t.id AND o.state = 'leased' AND o.lease_owner <> ?)`
 
 // inTurnSQL lets an ordered delivery go only when no earlier one of its conversation is owed (P4.5).
-const inTurnSQL = `(NOT d.ordered OR NOT EXISTS (SELECT FROM deliveries e WHERE e.subscription_id = d.subscription_id
-	AND e.conversation_id = d.conversation_id AND e.ordered AND e.state IN ('pending', 'leased') AND e.seq < d.seq))`
+const inTurnSQL = `(NOT d.ordered OR NOT ` + aheadSQL + `))`
+
+// aheadSQL finds what is owed before an ordered delivery; further conditions on it, and a bracket, end the expression.
+const aheadSQL = `EXISTS (SELECT FROM deliveries e WHERE e.subscription_id = d.subscription_id
+	AND e.conversation_id = d.conversation_id AND e.ordered AND e.state IN ('pending', 'leased') AND e.seq < d.seq`
 
 // ClaimRetries leases further attempts that are due, the longest due first.
 func (s *Store) ClaimRetries(ctx context.Context, owner, subscription uuid.UUID, rows int) ([]Delivery, error) {

@@ -33,8 +33,9 @@ func (s *Store) PokeLateRetries(ctx context.Context, by time.Duration) (int64, e
 		SELECT s.tenant_id, ?, s.id, ?, s.retry_armed_for, clock_timestamp(), clock_timestamp() FROM subscriptions s
 		WHERE (s.retry_armed_for < clock_timestamp() - make_interval(secs => ?)
 			OR s.retry_armed_for IS NULL AND s.circuit_opened_at IS NOT NULL AND s.is_active
-			OR s.retry_armed_for IS NULL AND EXISTS (SELECT FROM deliveries d WHERE d.subscription_id = s.id AND d.state = 'pending'
-				AND d.attempts > 0 AND d.due_at < clock_timestamp() - make_interval(secs => ?)))
+			OR s.circuit_opened_at IS NULL AND EXISTS (SELECT FROM deliveries d WHERE d.subscription_id = s.id
+				AND d.state = 'pending' AND d.attempts > 0 AND d.due_at < clock_timestamp() - make_interval(secs => ?)
+				AND `+inTurnSQL+`))
 			AND NOT EXISTS (SELECT FROM outbox o WHERE o.target_id = s.id)`,
 		outboxRetry, priorityRetry, by.Seconds(), by.Seconds())
 	if r.Error == nil && r.RowsAffected > 0 {

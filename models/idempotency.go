@@ -111,7 +111,7 @@ func (s *Store) idempotentOnce(
 	}
 	fault.At(fault.BeforeFirst)
 	if err := tx.Commit(); err != nil {
-		return Answer{}, false, false, err
+		return Answer{}, false, false, translateCommit(err)
 	}
 	fault.At(fault.AfterFirst)
 	s.wake(u.marks...)
@@ -169,7 +169,9 @@ func (s *Store) storedAnswer(ctx context.Context, tx *sql.Tx, key IdempotencyKey
 	}
 	if expired {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM idempotency_keys WHERE id = $1 AND created_at <= clock_timestamp() - $2::interval`,
-			id[:], IdempotencyTTL); err != nil {
+			id[:], IdempotencyTTL); pgCode(err) == codeLockTimeout { // another deletes it, and has not come to an end
+			return nil, errInProgress
+		} else if err != nil {
 			return nil, err
 		}
 		return nil, sql.ErrNoRows

@@ -44,7 +44,13 @@ func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
 	for _, r := range results {
 		log.Info("migrated", "file", r.Source.Path, "took", r.Duration.Round(time.Millisecond).String())
 	}
-	return ensurePartitions(ctx, db, time.Now())
+	for range partitionTries {
+		if err = ensurePartitions(ctx, db, time.Now()); pgCode(err) != codeLockTimeout {
+			break
+		}
+		log.Warn("partitions not prepared, because somebody reads the tables; trying again")
+	}
+	return err
 }
 
 // latestMigration is the number of the newest migration in this binary.
@@ -60,6 +66,9 @@ func latestMigration() (int64, error) {
 // partitioned are the tables that grow without end (P10).
 var partitioned = []string{"events", "deliveries", "attempts"}
 
+// partitionTries is how often the start of a new version tries to prepare partitions that somebody else's lock is in the way of.
+const partitionTries = 10
+
 // weeksAhead is how many weekly partitions are made beyond the current one. Were the maintenance away for longer, rows
 // would go to the default partitions, and nothing would fail.
 const weeksAhead = 3
@@ -70,25 +79,36 @@ func (s *Store) EnsurePartitions(ctx context.Context) error {
 }
 
 func ensurePartitions(ctx context.Context, db *sql.DB, now time.Time) error {
+	for _, table := range partitioned {
+		if err := ensurePartitionsOf(ctx, db, table, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensurePartitionsOf makes one table's, in a transaction of their own. A new partition locks the table against all who
+// read or write it, so it does not wait for long: a dump or a long report would have everybody else queue behind it.
+func ensurePartitionsOf(ctx context.Context, db *sql.DB, table string, now time.Time) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return translate(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to undo after the commit
 	// Two processes making the same partition would trip over each other in the catalogue.
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('atender partitions'))`); err != nil {
-		return translate(err)
+	for _, prepare := range []string{lockPartitions, `SET LOCAL lock_timeout = '` + partitionTimeout + `'`} {
+		if _, err := tx.ExecContext(ctx, prepare); err != nil {
+			return translate(err)
+		}
 	}
 	for w := range weeksAhead + 1 {
 		from := weekStart(now).AddDate(0, 0, 7*w)
 		year, week := from.ISOWeek()
-		for _, table := range partitioned {
-			_, err := tx.ExecContext(ctx, fmt.Sprintf(
-				`CREATE TABLE IF NOT EXISTS %s_%dw%02d PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')`,
-				table, year, week, table, ident.Floor(from), ident.Floor(from.AddDate(0, 0, 7))))
-			if err != nil {
-				return fmt.Errorf("partition of %s for week %d of %d: %w", table, week, year, err)
-			}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf(
+			`CREATE TABLE IF NOT EXISTS %s_%dw%02d PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')`,
+			table, year, week, table, ident.Floor(from), ident.Floor(from.AddDate(0, 0, 7))))
+		if err != nil {
+			return fmt.Errorf("partition of %s for week %d of %d: %w", table, week, year, err)
 		}
 	}
 	return tx.Commit()

@@ -78,12 +78,23 @@ func translate(err error) error {
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	if (away || worthRetrying(err)) && !errors.Is(err, context.Canceled) {
-		return unavailable(
-			"the database does not answer; nothing was changed unless you are told so, and trying again is safe",
-			err,
-		)
+		return unavailable("the database did not answer: what was asked for was not done, and trying again is safe", err)
 	}
 	return err
+}
+
+// translateCommit is translate for the error of a COMMIT. If the connection broke, the answer may be all that was lost, and
+// the caller must not be told that nothing happened.
+func translateCommit(err error) error {
+	p, known := problem.As(translate(err))
+	if !known || p.Kind != problem.Unavailable || worthRetrying(err) {
+		return translate(err)
+	}
+	return (&problem.Error{
+		Kind: problem.Unavailable, Code: "UNAVAILABLE", Cause: err,
+		Message: "the database went away while the change was being committed: it may have been made, or not. Repeat the call " +
+			"with the Idempotency-Key, externalReference or externalId that it had; without one, look before you repeat it",
+	}).With("outcome", "unknown")
 }
 
 // array is a PostgreSQL array column.

@@ -28,6 +28,8 @@ type Result struct {
 	Disable string        // not empty: disable the subscription at once, for this reason
 	Probe   bool          // of an open circuit
 	Jitter  float64       // in [-1, 1], for the next probe
+
+	attempt uuid.UUID // the attempt's id, from the first try to record it on
 }
 
 func (r Result) failed() bool { return r.Counted && r.State != DeliveryDelivered }
@@ -35,10 +37,19 @@ func (r Result) failed() bool { return r.Counted && r.State != DeliveryDelivered
 // Record writes the outcomes of a claim in one transaction (P4.3): the attempts, the deliveries' new state as far as the
 // owner still holds their leases, the endpoints' health (P5), and, where more attempts are owed sooner than a
 // subscription's retry workflow is armed for, one outbox row for it. A crash before it leaves the leases to run out, and
-// the deliveries are sent again under the same webhook-id.
+// the deliveries are sent again under the same webhook-id. After an error it may be called again with the same slice: if
+// all that was lost is the answer of the commit, nothing is recorded, or held against an endpoint, a second time.
 func (s *Store) Record(ctx context.Context, owner uuid.UUID, results []Result) error {
 	if len(results) == 0 {
 		return nil
+	}
+	if recorded, err := s.isRecorded(ctx, results[0]); recorded || err != nil {
+		return err
+	}
+	for i := range results {
+		if results[i].attempt == uuid.Nil {
+			results[i].attempt = ident.New()
+		}
 	}
 	var marks []string
 	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
@@ -72,6 +83,16 @@ func (s *Store) Record(ctx context.Context, owner uuid.UUID, results []Result) e
 	}
 	s.wakeups.Mark(marks...)
 	return nil
+}
+
+// isRecorded tells whether the batch of a result that somebody tried to record before was recorded: all of it, or nothing.
+func (s *Store) isRecorded(ctx context.Context, r Result) (is bool, err error) {
+	if r.attempt == uuid.Nil {
+		return false, nil // nobody tried
+	}
+	err = s.db.WithContext(ctx).Raw(`SELECT EXISTS (SELECT FROM attempts WHERE id = ? AND tenant_id = ?)`,
+		r.attempt, r.Delivery.TenantID).Scan(&is).Error
+	return is, translate(err)
 }
 
 // troubleNotices tell consoles of webhooks whose circuit has opened, or which were switched off.
@@ -202,7 +223,7 @@ func unnestResults(st *statement, results []Result) string {
 	classes, errs, excerpts := make([]string, n), make([]*string, n), make([]*string, n)
 	for i, r := range results {
 		d := r.Delivery
-		ids[i], subs[i], tenants[i], attempts[i] = d.ID, d.SubscriptionID, d.TenantID, ident.New()
+		ids[i], subs[i], tenants[i], attempts[i] = d.ID, d.SubscriptionID, d.TenantID, r.attempt
 		states[i], failures[i], counted[i] = string(r.State), orNull(r.Failure), r.Counted
 		dues[i], starts[i] = r.DueAt, r.StartedAt
 		numbers[i] = int32(d.Attempts + 1)                            //nolint:gosec // small

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// dropTimeout is how long a drop waits for those who use the table. While it waits, all others wait behind it, so it is
-	// short, and what does not succeed is tried again the next time.
-	dropTimeout = "2s"
+	// partitionTimeout is how long the making or the drop of a partition waits for those who use the table. While it waits,
+	// all others wait behind it, so it is short, and what does not succeed is tried again the next time.
+	partitionTimeout = "2s"
 	// strayRows is how many rows of a default partition one statement deletes.
 	strayRows = 5_000
 )
@@ -126,7 +126,7 @@ func (s *Store) dropPartition(ctx context.Context, p partition) (reason string, 
 			return "", err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `SET LOCAL lock_timeout = '`+dropTimeout+`'`); err != nil {
+	if _, err := tx.ExecContext(ctx, `SET LOCAL lock_timeout = '`+partitionTimeout+`'`); err != nil {
 		return "", err
 	}
 	if p.table == "deliveries" {

@@ -15,7 +15,7 @@ type RetryState struct {
 	Endpoint Endpoint
 	Circuit  circuit.State
 	Owed     int        // deliveries with a failed attempt, waiting or leased; with an open circuit all that wait
-	NextDue  *time.Time // of those waiting, or the end of the earliest lease; with an open circuit the next probe; nil: nothing
+	NextDue  *time.Time // the earliest of those waiting, or end of a lease; with an open circuit the next probe; nil: nothing
 	Failures []Failure  // the last few, newest first
 }
 
@@ -63,9 +63,14 @@ func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetrySt
 	return st, translate(err)
 }
 
+// outOfTurn is how long a retry waits that is due and has a first attempt of the same conversation before it, as a
+// redelivery makes (P4.8): nobody tells its workflow when that has succeeded. Behind another retry it waits for that one.
+const outOfTurn = 10 * time.Second
+
 // countOwed counts what a retry workflow answers for. With an open circuit it is all that is owed, first attempts
 // included, and the next probe is what is due; the workflow stays even if nothing is owed, because nobody else would
-// close the circuit.
+// close the circuit. What is leased counts by the end of its lease, whatever else waits: its owner may be gone, and nobody
+// tells the workflow when the lease has run out (P4.4).
 func countOwed(ctx context.Context, tx *gorm.DB, st *RetryState) error {
 	if st.Circuit.Open() {
 		st.NextDue = st.Circuit.NextProbeAt
@@ -75,6 +80,9 @@ func countOwed(ctx context.Context, tx *gorm.DB, st *RetryState) error {
 			st.Endpoint.ID, st.Endpoint.Shard).Scan(&st.Owed)
 	}
 	return tx.Statement.ConnPool.QueryRowContext(ctx, `
-		SELECT count(*), coalesce(min(due_at) FILTER (WHERE state = 'pending'), min(leased_until)) FROM deliveries
-		WHERE subscription_id = $1 AND attempts > 0 AND state IN ('pending', 'leased')`, st.Endpoint.ID).Scan(&st.Owed, &st.NextDue)
+		SELECT count(*), least(min(leased_until) FILTER (WHERE state = 'leased'), min(due_at) FILTER (WHERE state = 'pending' AND `+inTurnSQL+`),
+			min(greatest(due_at, clock_timestamp() + $2)) FILTER (WHERE state = 'pending' AND d.ordered AND `+aheadSQL+` AND e.attempts = 0)))
+		FROM deliveries d
+		WHERE subscription_id = $1 AND attempts > 0 AND state IN ('pending', 'leased')`, st.Endpoint.ID, outOfTurn).
+		Scan(&st.Owed, &st.NextDue)
 }

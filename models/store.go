@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -78,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = func(t time.Time) time.Time { return t }
 	}
-	neverCompile(cfg)
+	setDefaults(cfg)
 	own := cfg.Copy()
 	wakeups := wakeup.New(own, o.Logger)
 	cfg.Tracer = o.Tracer
@@ -125,13 +126,35 @@ func connections(cfg pgx.ConnConfig, n int, options ...stdlib.OptionOpenDB) *sql
 	return db
 }
 
-// neverCompile has PostgreSQL run statements as they are planned, unless the URL says otherwise. It compiles those that it
-// believes to be expensive, each time anew; with some ten thousand deliveries owed it believes that of a claim, which takes
-// milliseconds, and compiled for seconds (203 functions, for each of the partitions) before it began.
-func neverCompile(cfg *pgx.ConnConfig) {
-	if _, asked := cfg.RuntimeParams["jit"]; !asked {
-		cfg.RuntimeParams["jit"] = "off"
+// parameters are what connections ask of PostgreSQL, unless the URL says otherwise.
+var parameters = map[string]string{
+	// It compiles statements that it believes to be expensive, each time anew; with some ten thousand deliveries owed it
+	// believes that of a claim, which takes milliseconds, and compiled for seconds (203 functions, for each of the
+	// partitions) before it began.
+	"jit": "off",
+	// A process whose machine is gone without a word leaves its connections behind, and PostgreSQL, as it is installed, would
+	// keep them for two hours: the sequencer's lock (P6.1) and whatever rows a transaction has locked.
+	"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "4", // seconds, seconds
+	"tcp_user_timeout":                    "30000", // milliseconds
+	"idle_in_transaction_session_timeout": "60000", // more than any call may take
+}
+
+// deadAfter is how long the database may leave what we have sent unacknowledged: longer, and it is its machine that is
+// gone. Linux itself waits a quarter of an hour, while a new primary would answer.
+const deadAfter = 30 * time.Second
+
+func setDefaults(cfg *pgx.ConnConfig) {
+	for name, value := range parameters {
+		if _, asked := cfg.RuntimeParams[name]; !asked {
+			cfg.RuntimeParams[name] = value
+		}
 	}
+	dialer := net.Dialer{
+		Timeout:         cfg.ConnectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4},
+		Control:         limitSilence,
+	}
+	cfg.DialFunc = dialer.DialContext
 }
 
 // planOnce makes a connection keep the first plan of every statement. Over tables of many partitions planning takes ten
@@ -189,8 +212,14 @@ const maxTries = 5
 // only the locks taken since: once the unit holds others, the whole must be tried again (P7.4).
 func (s *Store) transact(ctx context.Context, f func(tx *gorm.DB) error) error {
 	var err error
+	committing := false
 	for range maxTries {
-		err = s.db.WithContext(ctx).Transaction(f)
+		err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			committing = false
+			err := f(tx)
+			committing = err == nil && unitOf(ctx) == nil
+			return err
+		})
 		if !worthRetrying(err) {
 			break
 		}
@@ -198,6 +227,9 @@ func (s *Store) transact(ctx context.Context, f func(tx *gorm.DB) error) error {
 			u.turnedBack = true
 			break
 		}
+	}
+	if committing {
+		return translateCommit(err)
 	}
 	return translate(err)
 }

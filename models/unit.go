@@ -43,7 +43,9 @@ func (s *Store) togetherOnce(ctx context.Context, f func(context.Context) error)
 	u := &unit{tx: tx}
 	err = f(context.WithValue(ctx, unitKey{}, u))
 	if err == nil && !u.turnedBack {
-		err = tx.Commit()
+		if err = tx.Commit(); err != nil && !worthRetrying(err) {
+			err = translateCommit(err)
+		}
 	}
 	if err != nil || u.turnedBack {
 		return u.turnedBack || worthRetrying(err), err
@@ -58,6 +60,9 @@ func unitOf(ctx context.Context) *unit {
 	u, _ := ctx.Value(unitKey{}).(*unit)
 	return u
 }
+
+// IsOneTransaction tells whether all that is done with ctx commits together, as for a call with an Idempotency-Key (P7.1).
+func IsOneTransaction(ctx context.Context) bool { return unitOf(ctx) != nil }
 
 // mark wakes whom the topics concern (P9): now, or after the commit of the unit that ctx is part of.
 func (s *Store) mark(ctx context.Context, topics ...string) {
