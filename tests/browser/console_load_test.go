@@ -116,8 +116,9 @@ func TestHowSmoothlyALongListScrolls(t *testing.T) {
 	c.tab.Do(changeEvery, 100)
 	busy := c.scroll(8_000)
 	for what, f := range map[string]frames{"alone": quiet, "with 10 changes a second": busy} {
-		t.Logf("scrolled %s: %d frames, %.1f ms p50, %.1f ms p95, %.1f ms p99, longest %.1f ms; %d tasks over 50 ms, "+
-			"longest %.0f ms; %d blank of %d looks", what, f.Frames, f.P50, f.P95, f.P99, f.Longest, f.LongTasks, f.LongestTask, f.Blank, f.Looks)
+		t.Logf("scrolled %s: %d frames, %.1f ms p50, %.1f ms p95, %.1f ms p99, longest %.1f ms; "+
+			"%d tasks over 50 ms, longest %.0f ms; %d blank of %d looks",
+			what, f.Frames, f.P50, f.P95, f.P99, f.Longest, f.LongTasks, f.LongestTask, f.Blank, f.Looks)
 		require.Positive(t, f.Frames)
 		require.LessOrEqual(t, f.P95, 34.0, "two frames of a screen's 60 a second")
 		require.LessOrEqual(t, f.LongestTask, 100.0)
