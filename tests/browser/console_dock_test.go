@@ -156,24 +156,36 @@ func TestTwoDocksActAtOnce(t *testing.T) {
 	require.Equal(t, 2, c.count(".dock iframe"), "each keeps its frame")
 }
 
-// Without a worker an action is taken in, the agent is told so, and it is carried out later, once.
+// Without a worker an action is taken in, the agent is told so, and it is carried out later, once; or it expires, of which
+// dock and agent hear, too.
 func TestAnActionWaitsForTheWorker(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
 	c := openConsole(t, models.RoleAgent, func(c *console) {
 		site = c.docksSite()
-		c.dock("Refunds", puppet(site, `if (contexts.length === 1) act("1", "addTag", { tag: "later" })`), nil)
+		c.dock("Refunds", puppet(site, `const ids = contexts.map((c) => c.contextId);
+			if (ids.indexOf(m.contextId) === ids.length - 1) act(String(new Set(ids).size), "addTag", { tag: "later" })`), nil)
 		three = c.three()
 	})
 	c.StopWorker()
 	c.open(three[0].ID)
 	c.shows(c.tab, "waits for the server")
 	require.Equal(t, []string{"damage"}, c.conversation(three[0].ID).Tags)
-	c.StartWorker()
+	stop := c.StartWorker()
 	site.Await("result 1 ok")
 	c.shows(c.tab, "You, via Refunds: added tag later")
 	require.Equal(t, []string{"damage", "later"}, c.conversation(three[0].ID).Tags)
+
+	stop()
+	c.tab.Until(`!document.body.innerText.includes("waits for the server")`)
+	c.goOn(three[1])
+	c.shows(c.tab, "waits for the server")
+	c.Exec(`UPDATE dock_actions SET created_at = created_at - interval '16 minutes' WHERE state = 'pending'`)
+	c.StartWorker()
+	site.Await("result 2 TIMEOUT")
+	c.shows(c.tab, "What you asked for was not done")
+	require.Equal(t, three[1].Version, c.conversation(three[1].ID).Version)
 }
 
 // From the dock's message to its result, in the browser. Times are for an idle machine: ATENDER_LATENCY=1 demands them.
