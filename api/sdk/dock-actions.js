@@ -1,6 +1,6 @@
 // @ts-check
 // What a host does with a dock's actions: asks the agent where it has to, takes them to the server one after the other,
-// and remembers the results.
+// and remembers the results. The server knows request ids, too: what has failed on the way there can be asked again.
 
 import { DockError, checkAction, staleContext } from "./dock-messages.js";
 
@@ -31,9 +31,21 @@ export const limits = {
  * @property {Promise<object>} result  the fields of the result message; never rejects
  */
 
+/**
+ * An action as it was asked for first.
+ * @typedef {object} Asked
+ * @property {Record<string, any>} message
+ * @property {Promise<object>} result
+ * @property {boolean} sent  the agent has agreed where that was needed, and the server may know of it
+ * @property {boolean} open  it failed for a reason that passes: the same requestId is asked again
+ */
+
+/** Failures that say nothing of what becomes of the action. */
+const passing = new Set(["UNAVAILABLE", "RATE_LIMITED", "TIMEOUT"]);
+
 /** The actions of one dock. */
 export class ActionDesk {
-  /** @type {Map<string, Promise<object>>} */ #results = new Map();
+  /** @type {Map<string, Asked>} */ #asked = new Map();
   /** @type {Promise<unknown>} */ #turn = Promise.resolve();
   #waiting = 0;
   /** @type {AbortController | null} */ #question = null;
@@ -45,7 +57,7 @@ export class ActionDesk {
 
   /** The session is another one: its request ids are new ones. */
   forget() {
-    this.#results.clear();
+    this.#asked.clear();
   }
 
   /** The agent has moved on: the answer to an open question does not matter any more. */
@@ -54,18 +66,27 @@ export class ActionDesk {
   }
 
   /**
-   * Takes an action message whose requestId is one. The same requestId again gets the first result.
+   * Takes an action message whose requestId is one. The same requestId again gets the first result; where that never came,
+   * what was asked for first is asked of the server again, which does it once.
    * @param {Record<string, any>} message
    * @returns {Taken}
    */
   take(message) {
-    const known = this.#results.get(message.requestId);
-    if (known) return { verdict: "accepted", reason: "a repeated requestId: it gets the first result", result: known };
+    const known = this.#asked.get(message.requestId);
+    if (known && !known.open) {
+      return { verdict: "accepted", reason: "a repeated requestId: it gets the first result", result: known.result };
+    }
+    if (known?.sent) {
+      known.open = false;
+      known.result = this.#decide(known, null);
+      return { verdict: "accepted", reason: "a repeated requestId: the server is asked again", result: known.result };
+    }
     const refusal = checkAction(message, this.host.dock().actions, this.#contextId());
-    const result = this.#decide(message, refusal);
-    this.#results.set(message.requestId, result);
-    if (this.#results.size > this.host.limits.remembered) this.#results.delete(this.#results.keys().next().value ?? "");
-    return { verdict: refusal ? "refused" : "accepted", reason: refusal?.message, result };
+    const asked = /** @type {Asked} */ ({ message, sent: false, open: false });
+    asked.result = this.#decide(asked, refusal);
+    this.#asked.set(message.requestId, asked);
+    if (this.#asked.size > this.host.limits.remembered) this.#asked.delete(this.#asked.keys().next().value ?? "");
+    return { verdict: refusal ? "refused" : "accepted", reason: refusal?.message, result: asked.result };
   }
 
   #contextId() {
@@ -73,19 +94,21 @@ export class ActionDesk {
   }
 
   /**
-   * @param {Record<string, any>} message
+   * @param {Asked} asked
    * @param {DockError | null} refusal
    * @returns {Promise<object>}
    */
-  async #decide(message, refusal) {
+  async #decide(asked, refusal) {
     try {
       if (refusal) throw refusal;
-      const { conversation } = await this.#inTurn(() => this.#perform(message));
+      const { conversation } = await this.#inTurn(() => this.#perform(asked));
       return { ok: true, conversation };
     } catch (error) {
       if (error.code === "NOT_FOUND") this.host.refresh(); // the session is over: a new one with a new context
       const known = error instanceof DockError && error.code !== "NOT_FOUND";
-      return { ok: false, error: { code: known ? error.code : "UNAVAILABLE", message: error.message } };
+      const code = known ? error.code : "UNAVAILABLE";
+      asked.open = passing.has(code);
+      return { ok: false, error: { code, message: error.message } };
     }
   }
 
@@ -105,14 +128,19 @@ export class ActionDesk {
     return turn;
   }
 
-  /** @param {Record<string, any>} message */
-  async #perform({ requestId, contextId, action, params }) {
+  /** @param {Asked} asked */
+  async #perform(asked) {
+    const { requestId, contextId, action, params } = asked.message;
     const { limits, transport, notice, refresh } = this.host;
     const dock = this.host.dock();
-    if (contextId !== this.#contextId()) throw staleContext();
-    if (dock.confirm?.includes(action)) await this.#confirm(action, params);
+    if (!asked.sent) {
+      if (contextId !== this.#contextId()) throw staleContext();
+      if (dock.confirm?.includes(action)) await this.#confirm(action, params);
+      if (contextId !== this.#contextId()) throw staleContext();
+    }
     const session = this.host.session();
-    if (!session || contextId !== session.contextId) throw staleContext();
+    if (!session) throw new DockError("UNAVAILABLE", "the agent is moving on: ask again in a moment");
+    asked.sent = true;
     const done = { dock, agent: session.context.agent, action, params };
     const pending = () => notice?.({ type: "pending", ...done });
     const answer = await inTime(transport.act(session, { requestId, contextId, action, params }, pending), limits.action);

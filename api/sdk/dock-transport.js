@@ -44,6 +44,9 @@ const callTime = 15_000; // a call's limit
 const decisionTime = 25_000; // how long an action that the server has accepted is waited for
 const pollTime = 500;
 
+/** Failures of a look that the next one may not have. */
+const passing = new Set(["UNAVAILABLE", "RATE_LIMITED", "TIMEOUT"]);
+
 /**
  * A transport over `/v1/dock-sessions`. In the console the agent's cookie opens the session. Another agent UI has its own
  * back end open it with an API key, and passes that as `openSession`: the answer's sessionToken does the rest.
@@ -118,7 +121,10 @@ export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(glob
           throw new DockError("TIMEOUT", "the server has taken the action, and has not carried it out yet");
         }
         await new Promise((done) => setTimeout(done, pollTime));
-        ({ answer } = await call("GET", sameOrigin(answer.url), tokenOf(session)));
+        ({ answer } = await call("GET", sameOrigin(answer.url), tokenOf(session)).catch((error) => {
+          if (!passing.has(error.code)) throw error;
+          return { answer }; // the server has the action: one look that failed says nothing of it
+        }));
       }
       if (answer.status !== "applied") throw asDockError(answer.error, "UNAVAILABLE");
       return { id: answer.id, conversation: answer.conversation };

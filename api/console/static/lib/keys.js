@@ -1,7 +1,7 @@
 /**
  * Keyboard shortcuts. A view says which keys it knows while it is shown; a key pressed in a field, or with a modifier,
- * belongs to the field or the browser, and so does one that the focused element is used with. While a dialog is open only its
- * own keys count.
+ * belongs to the field or the browser, and so does one that the focused element is used with. Escape leaves the field, and
+ * nothing else; in a menu or dialog it closes that. While a dialog is open only its own keys count.
  */
 import { useLayoutEffect, useRef } from './html.js';
 
@@ -35,13 +35,15 @@ function taken({ target, key }) {
 
 document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.isComposing || event.metaKey || event.ctrlKey || event.altKey) return;
-  if (typing(event.target) && event.key !== 'Escape') return;
+  const inField = typing(event.target);
+  if (inField && event.key !== 'Escape') return;
   if (taken(event)) return;
   const pair = Date.now() - firstAt < PAIR ? `${first} ${event.key}` : '';
   first = event.key;
   firstAt = Date.now();
   for (let i = layers.length - 1; i >= 0; i--) {
     const layer = layers[i];
+    if (inField && !layer.modal) continue;
     const action = (pair && layer.bindings[pair]) || layer.bindings[event.key];
     if (action) {
       event.preventDefault();
@@ -51,6 +53,7 @@ document.addEventListener('keydown', (event) => {
     }
     if (layer.modal) return;
   }
+  if (inField) /** @type {HTMLElement} */ (event.target).blur();
 });
 
 /**

@@ -106,6 +106,7 @@ function connect(stop, after, again) {
     const source = new EventSource(`/console/events${again ? '' : `?after=${encodeURIComponent(after)}`}`);
     let opened = false;
     const end = () => {
+      stop.removeEventListener('abort', end);
       source.close();
       resolve(opened);
     };
@@ -140,6 +141,7 @@ function pause(ms, stop) {
     const done = () => {
       clearTimeout(timer);
       window.removeEventListener('online', done);
+      stop.removeEventListener('abort', done);
       resolve();
     };
     const timer = setTimeout(done, ms);

@@ -5,6 +5,32 @@ import { useCallback, useEffect, useRef, useState } from './html.js';
 const PATIENCE = 150;
 
 /**
+ * Reads again and again while the page is visible: each time so long after the answer, however late that was.
+ * @param {() => Promise<void>} reload
+ * @param {number | null} every ms; null: not now
+ */
+export function usePolling(reload, every) {
+  const latest = useRef(reload);
+  latest.current = reload;
+  useEffect(() => {
+    if (every === null) return undefined;
+    let timer = 0;
+    let over = false;
+    const wait = () => {
+      timer = window.setTimeout(async () => {
+        if (!document.hidden) await latest.current();
+        if (!over) wait();
+      }, every);
+    };
+    wait();
+    return () => {
+      over = true;
+      clearTimeout(timer);
+    };
+  }, [every]);
+}
+
+/**
  * @template T
  * @typedef {object} Resource
  * @property {T | undefined} data what was loaded last; kept while it is loaded again

@@ -1,7 +1,7 @@
 /**
  * Times as people read them, always in the viewer's zone, and the times that "tomorrow 09:00" means there.
  */
-import { signal } from './html.js';
+import { computed, signal } from './html.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -17,6 +17,9 @@ setInterval(() => {
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) now.value = Date.now();
 });
+
+/** The beginning of the minute, for what shows no seconds. */
+export const minute = computed(() => Math.floor(now.value / MINUTE) * MINUTE);
 
 /** The viewer's time zone, such as `Europe/Copenhagen`. */
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

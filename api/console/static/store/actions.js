@@ -5,7 +5,7 @@
 import { signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
 import { conversation, guess, take } from './conversations.js';
-import { nameOf } from './directory.js';
+import { meetTag, nameOf } from './directory.js';
 import { notify } from '../ui/toast.js';
 import { moment } from '../lib/time.js';
 
@@ -19,22 +19,22 @@ const path = (id) => `/v1/conversations/${id}`;
 
 /**
  * @param {string} id
- * @param {Partial<Conversation> | null} expected what it will look like; null to wait and see
+ * @param {((c: Conversation) => Partial<Conversation>) | null} expected what will be different; null to wait and see
  * @param {() => Promise<Conversation>} request
  * @param {string} failed what did not work, for the notice
  * @returns {Promise<boolean>} whether it worked
  */
 async function act(id, expected, request, failed) {
-  const takeBack = expected ? guess(id, expected) : () => {};
+  const known = expected ? guess(id, expected) : () => {};
   if (!expected) busy.value = new Set([...busy.peek(), id]);
   try {
     take(await request(), { share: true });
     return true;
   } catch (error) {
-    takeBack();
     notify({ tone: 'danger', text: `${failed} ${/** @type {Error} */ (error).message}` });
     return false;
   } finally {
+    known();
     if (!expected) busy.value = new Set([...busy.peek()].filter((b) => b !== id));
   }
 }
@@ -48,7 +48,7 @@ export async function assign(id, to, { undoable = true } = {}) {
   const before = conversation(id).peek();
   if (!before || Object.entries(to).every(([k, v]) => before[/** @type {'teamId'} */ (k)] === v)) return;
   const back = Object.fromEntries(Object.keys(to).map((k) => [k, before[/** @type {'teamId'} */ (k)]]));
-  const done = await act(id, to, () => api.post(`${path(id)}/assign`, to), 'It was not assigned.');
+  const done = await act(id, () => to, () => api.post(`${path(id)}/assign`, to), 'It was not assigned.');
   if (!done || !undoable) return;
   const who = to.assigneeId ? nameOf(to.assigneeId) : to.teamId ? nameOf(to.teamId) : null;
   notify({
@@ -61,8 +61,9 @@ export async function assign(id, to, { undoable = true } = {}) {
 export async function addTag(id, tag, { undoable = true } = {}) {
   const before = conversation(id).peek();
   if (!before || before.tags.includes(tag)) return;
-  const done = await act(id, { tags: [...before.tags, tag].sort() },
+  const done = await act(id, ({ tags }) => ({ tags: [...new Set([...tags, tag])].sort() }),
     () => api.put(`${path(id)}/tags/${encodeURIComponent(tag)}`), 'The tag was not added.');
+  if (done) meetTag(tag);
   if (done && undoable) {
     notify({
       key: `tag/${id}/${tag}`, text: `Tag “${tag}” added.`,
@@ -75,7 +76,7 @@ export async function addTag(id, tag, { undoable = true } = {}) {
 export async function removeTag(id, tag, { undoable = true } = {}) {
   const before = conversation(id).peek();
   if (!before?.tags.includes(tag)) return;
-  const done = await act(id, { tags: before.tags.filter((t) => t !== tag) },
+  const done = await act(id, ({ tags }) => ({ tags: tags.filter((t) => t !== tag) }),
     () => api.del(`${path(id)}/tags/${encodeURIComponent(tag)}`), 'The tag was not removed.');
   if (done && undoable) {
     notify({
@@ -91,14 +92,16 @@ export async function removeTag(id, tag, { undoable = true } = {}) {
  * @param {string} step of the API
  * @param {string} text
  * @param {string} failed
- * @param {any} [body]
+ * @param {{body?: any, action?: import('../ui/toast.js').Notice['action']}} [more] action: the way back, if there is one
  */
-async function go(id, step, text, failed, body) {
-  if (await act(id, null, () => api.post(`${path(id)}/${step}`, body), failed)) notify({ key: `status/${id}`, text });
+async function go(id, step, text, failed, { body, action } = {}) {
+  const done = await act(id, null, () => api.post(`${path(id)}/${step}`, body), failed);
+  if (done) notify({ key: `status/${id}`, text, action });
 }
 
 /** @param {string} id */
-export const resolve = (id) => go(id, 'resolve', 'Resolved. Press e to reopen.', 'It was not resolved.');
+export const resolve = (id) => go(id, 'resolve', 'Resolved.', 'It was not resolved.',
+  { action: { label: 'Reopen', run: () => reopen(id) } });
 
 /** @param {string} id */
 export const reopen = (id) => go(id, 'reopen', 'Reopened.', 'It was not reopened.');
@@ -111,7 +114,7 @@ export const unsnooze = (id) => go(id, 'unsnooze', 'Awake again.', 'It was not w
 
 /** @param {string} id @param {Date} until */
 export const snooze = (id, until) =>
-  go(id, 'snooze', `Snoozed until ${moment(until)}.`, 'It was not snoozed.', { until: until.toISOString() });
+  go(id, 'snooze', `Snoozed until ${moment(until)}.`, 'It was not snoozed.', { body: { until: until.toISOString() } });
 
 /**
  * Posts a reply or a note.

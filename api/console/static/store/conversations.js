@@ -12,24 +12,57 @@ import { me } from './session.js';
 /** @typedef {import('../types.js').Conversation} Conversation */
 /** @typedef {import('../vendor/signals.js').Signal<Conversation | undefined>} Known */
 
-/** @type {Map<string, Known>} */
+/** The one that was used longest ago comes first. @type {Map<string, Known>} */
 const known = new Map();
 
 /** @type {Set<(conversation: Conversation, before: Conversation | undefined) => void>} */
 const watchers = new Set();
 
-/** How many conversations are kept that nothing may show any more. */
+/** How many conversations are kept that nothing shows. */
 const KEPT = 5000;
+/** With as many as this it is time to let some go. */
+let most = KEPT;
 
 /** The signal of a conversation; its value is undefined until it has been read. @param {string} id @returns {Known} */
 export function conversation(id) {
   let s = known.get(id);
-  if (!s) {
-    if (known.size > KEPT) for (const old of [...known.keys()].slice(0, KEPT / 5)) known.delete(old);
+  if (s) known.delete(id);
+  else {
+    if (known.size >= most) makeRoom();
     s = signal(undefined);
-    known.set(id, s);
   }
+  known.set(id, s);
   return s;
+}
+
+/** What is known of a conversation now, for those who only compare. @param {string} id */
+export const peek = (id) => known.get(id)?.peek();
+
+/**
+ * Lets those go that were not used for longest. What is shown stays, however much that is: those who show it hold its signals.
+ */
+function makeRoom() {
+  const shown = new Set([...open.keys(), ...guesses.keys(), ...listed()]);
+  let surplus = known.size - shown.size - (KEPT * 4) / 5;
+  for (const id of known.keys()) {
+    if (surplus <= 0) break;
+    if (!shown.has(id) && known.delete(id)) surplus--;
+  }
+  most = known.size + KEPT / 5;
+}
+
+/** The ids that the list shows. @type {() => readonly string[]} */
+let listed = () => [];
+/** Whether the list may come to show a conversation that it does not show now. */
+let listGrows = () => false;
+
+/**
+ * Says what the list shows: it is kept, and it is read again when it changes.
+ * @param {() => readonly string[]} ids @param {() => boolean} grows
+ */
+export function keepListed(ids, grows) {
+  listed = ids;
+  listGrows = grows;
 }
 
 /** @param {(conversation: Conversation, before: Conversation | undefined) => void} watcher */
@@ -45,32 +78,58 @@ export function onConversation(watcher) {
  */
 export function take(copy, { share = false } = {}) {
   const s = conversation(copy.id);
-  const before = s.value;
+  const before = guesses.get(copy.id)?.confirmed ?? s.peek();
   // Not older only: SLA and the like are computed when a copy is read, so that one of the same version can be fresher.
   if (!before || copy.version >= before.version) {
     // Its contact has no version, and may have been read since.
     const newer = before && before.contact.id === copy.contact.id && before.contact.updatedAt > copy.contact.updatedAt;
-    const taken = newer ? { ...copy, contact: before.contact } : copy;
-    s.value = taken;
-    for (const watcher of watchers) watcher(taken, before);
+    show(s, newer ? { ...copy, contact: before.contact } : copy);
   }
   if (share) tell({ type: 'copy', conversation: copy });
 }
 
 /**
+ * Shows what the server has confirmed, with what is guessed on top of it.
+ * @param {Known} s @param {Conversation} confirmed
+ */
+function show(s, confirmed) {
+  const before = s.peek();
+  const guess = guesses.get(confirmed.id);
+  if (guess) guess.confirmed = confirmed;
+  s.value = guess ? guessed(guess) : confirmed;
+  for (const watcher of watchers) watcher(s.value, before);
+}
+
+/** @typedef {(c: Conversation) => Partial<Conversation>} Change */
+
+/**
+ * Changes that are shown before the server has confirmed them, in their order, and what it has confirmed.
+ * @type {Map<string, {confirmed: Conversation, changes: Change[]}>}
+ */
+const guesses = new Map();
+
+/** @param {{confirmed: Conversation, changes: Change[]}} guess @returns {Conversation} */
+const guessed = ({ confirmed, changes }) => changes.reduce((c, change) => ({ ...c, ...change(c) }), confirmed);
+
+/**
  * Shows a change before the server has confirmed it.
  * @param {string} id
- * @param {Partial<Conversation>} change
- * @returns {() => void} shows what was there before, unless something newer has come
+ * @param {Change} change may be asked more than once, and of a conversation that has it already
+ * @returns {() => void} ends the guess, when the answer was taken or there is none: shows what the server has confirmed,
+ *   with the other guesses on top of it
  */
 export function guess(id, change) {
   const s = conversation(id);
-  const before = s.value;
+  const before = s.peek();
   if (!before) return () => {};
-  const guessed = { ...before, ...change };
-  s.value = guessed;
+  const guess = guesses.get(id) ?? { confirmed: before, changes: [] };
+  guesses.set(id, guess);
+  guess.changes.push(change);
+  s.value = guessed(guess);
   return () => {
-    if (s.value === guessed) s.value = before;
+    guess.changes.splice(guess.changes.indexOf(change), 1);
+    if (!guess.changes.length) guesses.delete(id);
+    show(s, guess.confirmed);
   };
 }
 
@@ -110,9 +169,12 @@ function readStale() {
   timer = 0;
   const ids = [...stale];
   stale.clear();
-  const burst = ids.length > BURST;
-  if (burst) for (const watcher of burstWatchers) watcher(ids);
-  for (const id of burst ? ids.filter((i) => open.has(i)) : ids) read(id).catch(() => {});
+  const grows = listGrows();
+  const shown = new Set(grows ? [] : listed()); // what nobody would see is not read
+  const wanted = ids.filter((id) => grows || shown.has(id) || open.has(id));
+  const burst = wanted.length > BURST;
+  if (burst) for (const watcher of burstWatchers) watcher(wanted);
+  for (const id of burst ? wanted.filter((i) => open.has(i)) : wanted) read(id).catch(() => {});
   const contacts = byContact(staleContacts);
   staleContacts.clear();
   if (contacts.size > BURST) return readAll();
@@ -137,13 +199,14 @@ function byContact(ids) {
 async function readContact(id, conversations) {
   const contact = await api.get(`/v1/contacts/${id}`);
   for (const s of conversations) {
-    const c = s.peek();
-    if (c && c.contact.updatedAt < contact.updatedAt) s.value = { ...c, contact };
+    const shown = s.peek();
+    const c = shown && (guesses.get(shown.id)?.confirmed ?? shown);
+    if (c && c.contact.updatedAt < contact.updatedAt) show(s, { ...c, contact });
   }
 }
 
-/** Conversations that are open: they are read whatever else happens. @type {Set<string>} */
-const open = new Set();
+/** Conversations that are open: they are kept, and read whatever else happens. */
+const open = /** @type {Set<string>} */ (new Set());
 
 /** @param {string} id */
 export function keepFresh(id) {
@@ -163,7 +226,7 @@ const SPREAD = 1500;
 onLive((event) => {
   if (event.type === 'copy') take(event.conversation);
   if (event.type === 'conversation') {
-    if ((known.get(event.id)?.value?.version ?? -1) >= event.version) return;
+    if ((peek(event.id)?.version ?? -1) >= event.version) return;
     stale.add(event.id);
     gather();
   }
@@ -176,13 +239,14 @@ onLive((event) => {
 });
 
 const loadedAt = now.peek();
+/** Minutes since the page was loaded: consoles do not all read at once. */
 const minutes = computed(() => Math.floor((now.value - loadedAt) / 60_000));
 
 /** What only the passing of time changes, such as whether a clock stands still, no event tells. */
 effect(() => {
   if (!minutes.value) return;
   for (const id of open) {
-    if (known.get(id)?.peek()?.sla?.metrics.some((m) => !m.stoppedAt)) read(id).catch(() => {});
+    if (peek(id)?.sla?.metrics.some((m) => !m.stoppedAt)) read(id).catch(() => {});
   }
 });
 

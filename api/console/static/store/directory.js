@@ -2,6 +2,7 @@
 import { computed, signal } from '../lib/html.js';
 import { all, api, ApiError } from '../lib/api.js';
 import { onLive } from '../lib/live.js';
+import { onConversation } from './conversations.js';
 import { may } from './session.js';
 
 /** @type {import('../vendor/signals.js').Signal<import('../types.js').Agent[]>} */
@@ -25,7 +26,10 @@ const names = computed(() => new Map([...agents.value, ...teams.value].map((x) =
 /** @param {string|null|undefined} id @param {string} [nobody] */
 export function nameOf(id, nobody = 'Nobody') {
   if (!id) return nobody;
-  return names.value.get(id) ?? (names.value.size ? 'Somebody who left' : '…'); // … until the lists are there
+  const name = names.value.get(id);
+  if (name !== undefined || !ready.value || !names.value.size) return name ?? '…'; // … until it is known
+  queueMicrotask(() => meet(id, loadAgents, loadTeams)); // it may be new
+  return answered.value.has(id) ? 'Somebody who left' : '…';
 }
 
 /** What the tenant calls a channel. @param {string} channel */
@@ -35,16 +39,18 @@ export const channelName = (channel) => channels.value.find((c) => c.channel ===
 /** A list that has one page. @param {string} path */
 const one = async (path) => (await api.get(path)).data;
 
+/** Whether the lists have been read, as far as they could be. */
+const ready = signal(false);
+
 /** Reads the lists that the agent may read. What fails is tried again with the next resync. */
 export async function loadDirectory() {
-  await Promise.all([
-    refresh(agents, '/v1/agents', 'users:read'),
-    refresh(teams, '/v1/teams', 'teams:read'),
-    refresh(tags, '/v1/tags', 'tags:read'),
-    loadChannels(),
-  ]);
+  met.clear();
+  answered.value = new Set();
+  await Promise.all([loadAgents, loadTeams, loadTags, loadChannels].map(quietly));
+  ready.value = true;
 }
 
+/** @throws {ApiError} as the three below do, whose lists stay as they were then */
 export const loadTags = () => refresh(tags, '/v1/tags', 'tags:read');
 export const loadTeams = () => refresh(teams, '/v1/teams', 'teams:read');
 export const loadChannels = () => refresh(channels, '/v1/channels', 'channels:read', one);
@@ -55,15 +61,68 @@ export const loadAgents = () => refresh(agents, '/v1/agents', 'users:read');
  * @param {string} path
  * @param {string} scope
  * @param {(path: string) => Promise<any[]>} [read]
+ * @returns {Promise<any[]>} the list; as it was, if the agent may not read it
  */
 async function refresh(list, path, scope, read = all) {
-  if (!may(scope)) return;
+  if (may(scope)) list.value = await read(path);
+  return list.peek();
+}
+
+/**
+ * Reads a list where a failure is nobody's concern: what is known of it stays.
+ * @param {() => Promise<any[]>} load
+ * @returns {Promise<boolean>} whether it was read
+ */
+export async function quietly(load) {
   try {
-    list.value = await read(path);
+    await load();
+    return true;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    return false;
   }
 }
+
+/** How long after lists were read for what was met they are not read for more of it, in ms. */
+const CALM = 5000;
+
+/** What was met and is in no list: ids of people and teams, and tags. Nothing tells of new ones. @type {Set<string>} */
+const met = new Set();
+/** That of it for which the lists have been read: if it is in none now, it is gone. */
+const answered = signal(/** @type {ReadonlySet<string>} */ (new Set()));
+/** What reads the lists in which it may be. @type {Set<() => Promise<any[]>>} */
+const wanted = new Set();
+let timer = 0;
+let readAt = -CALM;
+
+/** @param {string} what @param {(() => Promise<any[]>)[]} loads */
+function meet(what, ...loads) {
+  if (met.has(what)) return;
+  met.add(what);
+  for (const load of loads) wanted.add(load);
+  timer ||= window.setTimeout(look, Math.max(0, readAt + CALM - performance.now()));
+}
+
+async function look() {
+  readAt = performance.now();
+  timer = 0;
+  const asked = [...met].filter((what) => !answered.peek().has(what));
+  const loads = [...wanted];
+  wanted.clear();
+  const read = await Promise.all(loads.map(quietly));
+  if (read.every(Boolean)) answered.value = new Set([...answered.peek(), ...asked]);
+  else for (const what of asked) met.delete(what); // which may be met again
+}
+
+/** Reads the tags again if this is none of them: somebody has just made it. @param {string} name */
+export async function meetTag(name) {
+  if (!tags.peek().some((t) => t.name === name)) await quietly(loadTags);
+}
+
+onConversation((c, before) => {
+  if (!ready.peek() || c.tags === before?.tags) return;
+  for (const name of c.tags) if (!tags.peek().some((t) => t.name === name)) meet(`tag/${name}`, loadTags);
+});
 
 onLive((event) => {
   if (event.type === 'resync') loadDirectory();

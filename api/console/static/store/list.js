@@ -4,7 +4,7 @@
  */
 import { batch, signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
-import { conversation, onBurst, onConversation, take } from './conversations.js';
+import { keepListed, onBurst, onConversation, peek, take } from './conversations.js';
 import { me } from './session.js';
 
 /** @typedef {import('../types.js').Conversation} Conversation */
@@ -22,8 +22,10 @@ import { me } from './session.js';
  * @property {string} q
  */
 
-/** Rows of one page. */
-const PAGE = 100;
+/** Rows of the first page. */
+const FIRST = 100;
+/** Rows of those that follow, and of a list that is read anew: as many as the server gives. */
+const PAGE = 200;
 
 export const ids = signal(/** @type {string[]} */ ([]));
 export const complete = signal(false);
@@ -36,75 +38,155 @@ export const waiting = signal(0);
 let filter = null;
 /** @type {string | null} */
 let cursor = null;
-/** @type {AbortController | null} */
+/** The last row of the pages that were read, as it was then: what comes after it is on a page that was not. @type {Conversation | null} */
+let edge = null;
+/** What is being read; fresh: from the beginning. @type {{fresh: boolean, abort: AbortController} | null} */
 let running = null;
+/** It has to be read from the beginning once more: so much has changed meanwhile. */
+let again = false;
+/** Whether it was a reading from the beginning that failed. */
+let failedFresh = false;
 let held = false;
 /** So much changed while the order was held that the list must be read anew. */
 let outdated = false;
 let filling = false;
+/** What has changed since a page was asked for, which may not know of it. @type {Set<string>} */
+const arrived = new Set();
 /** @type {Set<string>} */
 const pending = new Set();
+
+keepListed(() => ids.peek(), () => !!filter && !filter.q);
 
 /** @param {Filter} f */
 function query(f) {
   return {
     status: f.status, channel: f.channel, teamId: f.team, tag: f.tag, slaState: f.sla, engagement: f.turn, q: f.q,
-    sort: f.sort, assigneeId: f.assignee === 'me' ? me.peek()?.id : f.assignee, limit: PAGE,
+    sort: f.sort, assigneeId: f.assignee === 'me' ? me.peek()?.id : f.assignee,
   };
 }
 
 /** Reads the list from its beginning. @param {Filter} f */
 export async function show(f) {
+  empty();
   filter = f;
-  outdated = false;
+  await read(true, FIRST);
+}
+
+/** Nobody looks at the list any more, nor keeps it still. */
+export function hide() {
+  empty();
+  held = false;
+}
+
+function empty() {
+  running?.abort.abort();
+  running = null;
+  filter = null;
+  edge = null;
+  cursor = null;
+  again = outdated = false;
   pending.clear();
   batch(() => {
     waiting.value = 0;
     ids.value = [];
     complete.value = false;
+    loading.value = false;
+    listError.value = null;
   });
-  cursor = null;
-  await more(true);
 }
 
-/** Reads the list anew without emptying it first. */
+/** Reads the list anew, as far as it was read, without emptying it first. */
 export async function refresh() {
   if (!filter) return;
-  cursor = null;
   outdated = false;
   pending.clear();
   waiting.value = 0;
-  await more(true);
+  if (running?.fresh) again = true;
+  else await read(true, Math.max(ids.peek().length, FIRST));
 }
 
-/** Reads the next page. @param {boolean} [fresh] what was there is replaced */
-export async function more(fresh = false) {
-  if (!filter || (!fresh && (loading.peek() || complete.peek()))) return;
-  running?.abort();
-  const controller = new AbortController();
-  running = controller;
+/** Reads the next page. */
+export async function more() {
+  if (filter && !loading.peek() && !complete.peek()) await read(false, 1);
+}
+
+/** Reads what could not be read. */
+export const retry = () => (failedFresh ? refresh() : more());
+
+/**
+ * Reads pages.
+ * @param {boolean} fresh from the beginning; what was there is replaced
+ * @param {number} rows at least so many, if there are
+ * @returns {Promise<void>}
+ */
+async function read(fresh, rows) {
+  running?.abort.abort();
+  const abort = new AbortController();
+  running = { fresh, abort };
+  arrived.clear();
   loading.value = true;
   listError.value = null;
+  const limit = fresh && rows <= FIRST ? FIRST : PAGE;
+  const copies = /** @type {Conversation[]} */ ([]);
+  let next = fresh ? null : cursor;
   try {
-    const page = await api.get('/v1/conversations', { ...query(filter), cursor }, controller.signal);
-    if (controller.signal.aborted) return;
-    batch(() => {
-      filling = true; // a page comes in its order
-      for (const c of page.data) take(c);
-      filling = false;
-      const rows = page.data.map((/** @type {Conversation} */ c) => c.id);
-      ids.value = fresh ? rows : [...new Set([...ids.peek(), ...rows])];
-      cursor = page.nextCursor;
-      complete.value = cursor === null;
-      loading.value = false;
-    });
+    do {
+      const page = await api.get('/v1/conversations', { ...query(/** @type {Filter} */ (filter)), limit, cursor: next },
+        abort.signal);
+      if (abort.signal.aborted) return;
+      copies.push(...page.data);
+      next = page.nextCursor;
+    } while (next && copies.length < rows);
   } catch (error) {
-    if (controller.signal.aborted) return;
-    batch(() => {
-      listError.value = error;
-      loading.value = false;
-    });
+    if (!abort.signal.aborted) fail(error, fresh);
+    return;
   }
+  cursor = next;
+  fill(copies, fresh);
+  if (again) {
+    again = false;
+    await refresh();
+  }
+}
+
+/** @param {any} error @param {boolean} fresh */
+function fail(error, fresh) {
+  running = null;
+  failedFresh = fresh;
+  again = false;
+  batch(() => {
+    listError.value = error;
+    loading.value = false;
+  });
+}
+
+/** Shows what was read. @param {Conversation[]} copies @param {boolean} fresh */
+function fill(copies, fresh) {
+  running = null;
+  batch(() => {
+    filling = true; // pages come in their order
+    for (const c of copies) take(c);
+    filling = false;
+    loading.value = false;
+    complete.value = cursor === null;
+    edge = copies.at(-1) ?? (fresh ? null : edge);
+    const rows = copies.map((c) => c.id);
+    ids.value = settled(fresh ? rows : [...new Set([...ids.peek(), ...rows])], new Set(rows), fresh);
+  });
+}
+
+/**
+ * The list with what has changed while it was read where it belongs now. What waits for the pointer to leave goes on
+ * waiting, unless it is in the list no more.
+ * @param {string[]} list @param {Set<string>} rows those just read @param {boolean} fresh
+ */
+function settled(list, rows, fresh) {
+  for (const id of arrived) {
+    if (!fresh && !rows.has(id)) continue;
+    const next = sortIn(list, id);
+    if (fresh || !held || !next.includes(id)) list = next;
+  }
+  return list;
 }
 
 /** Holds the order while the pointer is over the list. @param {boolean} hold */
@@ -127,16 +209,17 @@ export function settle() {
 
 /** @param {string[]} list @param {string} id */
 function sortIn(list, id) {
-  const c = conversation(id).peek();
+  const c = peek(id);
   const rest = list.filter((i) => i !== id);
-  if (!c || !filter || !matches(c, filter)) return rest;
+  if (!c || !filter || !matches(c, filter, list)) return rest;
   const order = orders[filter.sort] ?? orders['-updatedAt'];
   const at = rest.findIndex((i) => {
-    const other = conversation(i).peek();
+    const other = peek(i);
     return other && order(c, other) < 0;
   });
   if (at >= 0) return [...rest.slice(0, at), id, ...rest.slice(at)];
-  return complete.peek() ? [...rest, id] : rest; // it belongs to a page that was not read yet
+  // After the edge it belongs to a page that was not read yet; one before it is on none that is to come.
+  return complete.peek() || (edge && order(c, edge) <= 0) ? [...rest, id] : rest;
 }
 
 /** @type {Record<string, (a: Conversation, b: Conversation) => number>} */
@@ -149,13 +232,16 @@ const orders = {
 /** @param {string} a @param {string} b */
 const cmp = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
+/** Later than every time there is. */
+const NEVER = '9';
+
 /**
- * The next tripwire that no clock of the conversation has passed; far away if there is none.
+ * The next tripwire that no clock of the conversation has passed; never, if there is none.
  * @param {Conversation} c
  */
-export function nextDue(c) {
+function nextDue(c) {
   const passed = { ok: 0, at_risk: 1, urgent: 2, breached: 3 };
-  let next = '9';
+  let next = NEVER;
   for (const m of c.sla?.metrics ?? []) {
     if (m.stoppedAt) continue;
     const due = [m.dueAt.atRisk, m.dueAt.urgent, m.dueAt.breached][passed[m.state]];
@@ -165,21 +251,25 @@ export function nextDue(c) {
 }
 
 /**
- * Whether the conversation is in the list. A search is the server's to judge.
+ * Whether the conversation is in the list. A search is the server's to judge; what is never due is in no list by that time.
  * @param {Conversation} c
  * @param {Filter} f
+ * @param {string[]} list
  */
-function matches(c, f) {
+function matches(c, f, list) {
   const assignee = f.assignee === 'me' ? me.peek()?.id : f.assignee;
   return (!f.status || c.status === f.status) && (!f.channel || c.channel === f.channel)
     && (!assignee || c.assigneeId === assignee) && (!f.team || c.teamId === f.team)
     && (!f.tag || c.tags.includes(f.tag)) && (!f.turn || c.engagement === f.turn)
-    && (!f.sla || c.sla?.state === f.sla) && (!f.q || ids.peek().includes(c.id));
+    && (!f.sla || c.sla?.state === f.sla) && (!f.q || list.includes(c.id))
+    && (f.sort !== 'slaDueAt' || nextDue(c) !== NEVER);
 }
 
 onConversation((c) => {
-  if (!filter || filling || (loading.peek() && !ids.peek().length)) return;
+  if (!filter || filling) return;
+  if (running) arrived.add(c.id);
   const list = ids.peek();
+  if (running && !list.length) return;
   const next = sortIn(list, c.id);
   if (next.length === list.length && next.every((id, i) => id === list[i])) {
     if (pending.delete(c.id)) waiting.value = pending.size;

@@ -5,7 +5,7 @@
 import { batch, computed, effect, signal } from '../lib/html.js';
 import { api, newKey } from '../lib/api.js';
 import { onLive, tell } from '../lib/live.js';
-import { recall, remember } from '../lib/storage.js';
+import { onRemembered, recall, remember } from '../lib/storage.js';
 import { conversation, keepFresh, read } from './conversations.js';
 import { post } from './actions.js';
 
@@ -27,6 +27,39 @@ import { post } from './actions.js';
 const SAID = new Set(['message_received', 'message_sent', 'note_added']);
 
 const PAGE = 200;
+
+/**
+ * Messages on their way, by conversation: they go on when their thread is closed, and are there when it is opened again.
+ * @typedef {object} Outbox
+ * @property {import('../vendor/signals.js').Signal<Sending[]>} sending
+ * @property {() => Promise<void>} [load] reads what is new in the thread, while it is open
+ *
+ * @type {Map<string, Outbox>}
+ */
+const outboxes = new Map();
+
+/** What was not confirmed when the page was left is offered again; for a day its key keeps it from being sent twice. */
+const LEFT = new Error('The page was left before it was confirmed.');
+
+/** @param {string} id @returns {Sending[]} what the browser remembers as not confirmed */
+const unsent = (id) => recall(`unsent.${id}`, []);
+
+/**
+ * Remembers a message until it is forgotten, or forgets it. Other tabs have theirs in the same place.
+ * @param {string} id @param {string} key @param {Sending} [message]
+ */
+function keepUnsent(id, key, message) {
+  const kept = unsent(id).filter((s) => s.key !== key);
+  if (message) kept.push({ ...message, error: null });
+  remember(`unsent.${id}`, kept.length ? kept : undefined);
+}
+
+/** @param {string} id @returns {Outbox} */
+function outboxOf(id) {
+  const outbox = outboxes.get(id) ?? { sending: signal(unsent(id).map((s) => ({ ...s, error: LEFT }))) };
+  outboxes.set(id, outbox);
+  return outbox;
+}
 
 /** @param {string} a @param {string} b */
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
@@ -61,12 +94,9 @@ export function openThread(id) {
   const timeline = signal(/** @type {TimelineEntry[]} */ ([]));
   /** What messages were written through, by their ids: the timeline knows. */
   const vias = signal(/** @type {Map<string, TimelineEntry['actor']['via']>} */ (new Map()));
-  // What was not confirmed when the page was left is offered again; its key keeps it from being sent twice.
-  const left = new Error('The page was left before it was confirmed.');
-  const sending = signal(/** @type {Sending[]} */ (recall(`unsent.${id}`, /** @type {Sending[]} */ ([])).map((s) => ({ ...s, error: left }))));
-  const stopKeeping = effect(() => {
-    remember(`unsent.${id}`, sending.value.length ? sending.value.map((s) => ({ ...s, error: null })) : undefined);
-  });
+  const outbox = outboxOf(id);
+  outbox.load = load;
+  const { sending } = outbox;
   const ready = signal(false);
   const error = signal(/** @type {any} */ (null));
 
@@ -122,14 +152,28 @@ export function openThread(id) {
   const refocused = () => document.visibilityState === 'visible' && load();
   document.addEventListener('visibilitychange', refocused);
 
+  /** What another tab has sent meanwhile is not offered here any more. */
+  const stopRecalling = onRemembered((key) => {
+    if (key !== `unsent.${id}`) return;
+    const kept = new Set(unsent(id).map((s) => s.key));
+    sending.value = sending.peek().filter((s) => s.error !== LEFT || kept.has(s.key));
+  });
+
+  /** Takes a message out of the thread. @param {Sending} message */
+  function forget(message) {
+    sending.value = sending.peek().filter((s) => s.key !== message.key);
+    if (!outbox.load && !sending.peek().length) outboxes.delete(id);
+  }
+
   /** @param {Sending} message */
   async function send(message) {
     try {
       await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
         message.key);
+      keepUnsent(id, message.key);
       if (message.direction === 'note') tell({ type: 'note', id });
-      await load();
-      sending.value = sending.peek().filter((s) => s.key !== message.key);
+      await outbox.load?.(); // of this thread, or of the one that was opened since
+      forget(message);
       return true;
     } catch (e) {
       sending.value = sending.peek().map((s) => (s.key === message.key ? { ...s, error: e } : s));
@@ -151,6 +195,7 @@ export function openThread(id) {
     post(direction, text, resolve) {
       const message = { key: newKey(), direction, text, resolve, error: null, createdAt: new Date().toISOString() };
       sending.value = [...sending.peek(), message];
+      keepUnsent(id, message.key, message);
       return send(message);
     },
     /**
@@ -163,14 +208,17 @@ export function openThread(id) {
     },
     /** Takes a message that did not arrive out of the thread. @param {Sending} message */
     discard(message) {
-      sending.value = sending.peek().filter((s) => s.key !== message.key);
+      keepUnsent(id, message.key);
+      forget(message);
     },
     close() {
       closing.abort();
       release();
       stopWatching();
-      stopKeeping();
       stopHearing();
+      stopRecalling();
+      if (outbox.load === load) outbox.load = undefined;
+      if (!outbox.load && !sending.peek().length) outboxes.delete(id);
       document.removeEventListener('visibilitychange', refocused);
     },
   };

@@ -43,11 +43,14 @@ export function Failed({ error, what, retry }) {
 }
 
 /**
- * What a resource has to show: skeletons, an error, or its content.
+ * What a resource has to show: skeletons, an error, or its content; both, if it could not be read again.
  * @param {{of: import('../lib/resource.js').Resource<any>, what: string, rows?: number, children: (data: any) => any}} props
  */
 export function Loaded({ of, what, rows, children }) {
-  if (of.data !== undefined) return children(of.data);
+  if (of.data !== undefined) {
+    return html`${of.error && html`<p class="callout danger" role="alert">${what} ${of.error.message} Below is what was
+      read before. <button type="button" class="link" onClick=${of.reload}>Try again</button></p>`}${children(of.data)}`;
+  }
   if (of.error) return html`<${Failed} error=${of.error} what=${what} retry=${of.reload} />`;
   return of.waiting ? html`<${Skeleton} rows=${rows} />` : null;
 }

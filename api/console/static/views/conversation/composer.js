@@ -74,7 +74,6 @@ export function Composer({ of: c, thread }) {
       placeholder=${note ? 'Write a note…' : 'Write a reply…'} maxlength="262144"
       onInput=${(/** @type {any} */ e) => setDraft({ text: e.target.value, direction })}
       onKeyDown=${(/** @type {KeyboardEvent} */ e) => {
-        if (e.key === 'Escape') field.current?.blur();
         if (e.key !== 'Enter' || !(e.metaKey || e.ctrlKey)) return;
         e.preventDefault();
         send(e.shiftKey);

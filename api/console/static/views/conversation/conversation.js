@@ -4,6 +4,7 @@ import { useKeys } from '../../lib/keys.js';
 import { go, to } from '../../lib/router.js';
 import { resolve, reopen } from '../../store/actions.js';
 import { conversation, isUnread, markSeen } from '../../store/conversations.js';
+import { loadAgents, loadTags, loadTeams, quietly } from '../../store/directory.js';
 import { may } from '../../store/session.js';
 import { openThread } from '../../store/thread.js';
 import { menu } from '../../store/view.js';
@@ -25,10 +26,17 @@ export function Conversation({ id }) {
   const c = conversation(id).value;
   const write = may('conversations:write');
   useEffect(() => {
-    if (!c) return;
+    if (!c) return undefined;
     document.title = `${c.subject || 'Conversation'} · Atender`;
-    if (isUnread(c) && document.visibilityState === 'visible') markSeen(c);
+    const see = () => document.visibilityState === 'visible' && isUnread(c) && markSeen(c);
+    see();
+    document.addEventListener('visibilitychange', see);
+    return () => document.removeEventListener('visibilitychange', see);
   }, [c]);
+  useEffect(() => { // nothing tells of new ones
+    const load = { assign: loadAgents, team: loadTeams, tag: loadTags }[/** @type {'tag'} */ (menu.value)];
+    if (load) quietly(load);
+  }, [menu.value]);
   useKeys({ i: () => { menu.value = 'details'; } }, { enabled: !!c });
   useKeys({
     r: () => focusComposer('outbound'),

@@ -1,7 +1,7 @@
 /** One line of the timeline: who did what, through what, and why if nobody asked for it. */
 import { html } from '../../lib/html.js';
 import { to } from '../../lib/router.js';
-import { exact, moment, now } from '../../lib/time.js';
+import { exact, minute, moment } from '../../lib/time.js';
 import { nameOf } from '../../store/directory.js';
 import { me } from '../../store/session.js';
 import { Icon } from '../../ui/icons.js';
@@ -77,10 +77,10 @@ export function Entry({ of: e, conversation: c }) {
   return html`<div class=${`entry ${tone}`}>
     <${Icon} name=${dock ? 'dock' : ICONS[e.kind] ?? 'clock'} />
     <span><span class="entry-who">${who(e.actor)}</span>${e.kind.startsWith('sla') ? ': ' : dock ? ': '
-      : ' '}${what(e, now.value)}
+      : ' '}${what(e, minute.value)}
       ${e.kind === 'created' && c.previousConversationId
         && html`, continuing <a href=${to('inbox', c.previousConversationId)}>an
         archived one</a>`}</span>
-    <time datetime=${e.createdAt} title=${exact(e.createdAt)}>${moment(e.createdAt, now.value)}</time>
+    <time datetime=${e.createdAt} title=${exact(e.createdAt)}>${moment(e.createdAt, minute.value)}</time>
   </div>`;
 }

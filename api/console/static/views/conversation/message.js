@@ -1,6 +1,6 @@
 /** One message. Text is shown as text; HTML as the page that the server makes of it. */
 import { cx, html, useMemo, useState } from '../../lib/html.js';
-import { clock, exact, moment, now } from '../../lib/time.js';
+import { clock, exact, minute, moment } from '../../lib/time.js';
 import { me } from '../../store/session.js';
 import { Formatted } from '../../ui/formatted.js';
 import { Icon } from '../../ui/icons.js';
@@ -27,7 +27,7 @@ export function Message({ of: m, via, conversation: c, follows }) {
       ${via && html`<span class="message-via">via ${via.name}</span>`}
       ${m.direction === 'note' && html`<span class="badge warn"><${Icon} name="note" />Internal note</span>`}
       ${m.automated && html`<span class="badge">Automatic</span>`}
-      <time datetime=${m.createdAt} title=${exact(m.createdAt)}>${moment(m.createdAt, now.value)}</time>
+      <time datetime=${m.createdAt} title=${exact(m.createdAt)}>${moment(m.createdAt, minute.value)}</time>
     </div>`}
     <div class="bubble" title=${follows ? clock(m.createdAt) : undefined}>
       ${formatted ? html`<${Formatted} source=${m.html ?? ''} title="Message as it was sent" src=${

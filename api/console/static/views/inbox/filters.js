@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
 import { go, route, to } from '../../lib/router.js';
-import { agents, CHANNELS, tags, teams } from '../../store/directory.js';
+import { agents, CHANNELS, loadAgents, loadTags, loadTeams, quietly, tags, teams } from '../../store/directory.js';
 import { Icon } from '../../ui/icons.js';
 import { Picker } from '../../ui/picker.js';
 
@@ -59,13 +59,13 @@ export function Filters() {
         <${Icon} name="filter" /><//>
     </div>
     <div class="filter-row chips">
-      <${Chip} label="Assignee" value=${filter.assignee} name="assignee" choices=${[
+      <${Chip} label="Assignee" value=${filter.assignee} name="assignee" load=${loadAgents} choices=${[
         { value: 'me', label: 'Me' }, ...agents.value.filter((a) => a.isActive).map((a) =>
           ({ value: a.id, label: a.name })),
       ]} />
-      <${Chip} label="Team" value=${filter.team} name="team"
+      <${Chip} label="Team" value=${filter.team} name="team" load=${loadTeams}
         choices=${teams.value.map((t) => ({ value: t.id, label: t.name }))} />
-      <${Chip} label="Tag" value=${filter.tag} name="tag"
+      <${Chip} label="Tag" value=${filter.tag} name="tag" load=${loadTags}
         choices=${tags.value.map((t) => ({ value: t.name, label: t.name }))} />
       <${Chip} label="SLA" value=${filter.sla} name="sla" choices=${[
         { value: 'breached', label: 'Breached' }, { value: 'urgent', label: 'Urgent' },
@@ -83,11 +83,15 @@ export function Filters() {
   </div>`;
 }
 
-/** @param {{label: string, name: string, value: string, choices: {value: string, label: string}[]}} props */
-function Chip({ label, name, value, choices }) {
+/**
+ * @param {{label: string, name: string, value: string, choices: {value: string, label: string}[], load?: () => Promise<any[]>}} props
+ *   load: reads the choices again, for when it is opened
+ */
+function Chip({ label, name, value, choices, load }) {
   const chosen = choices.find((c) => c.value === value);
   const all = [{ value: '', label: 'Any' }, ...choices].map((c) => ({ ...c, chosen: c.value === value }));
   return html`<${Picker} label=${label} class=${`chip ${value ? 'on' : ''}`} choices=${all}
+    onOpen=${(/** @type {boolean} */ open) => open && load && quietly(load)}
     onChoose=${(/** @type {string} */ v) => choose({ [name]: v })}>
     ${value ? chosen?.label ?? value : html`<span aria-hidden="true">${label}</span>`}<${Icon} name="down" />
   <//>`;
@@ -97,10 +101,18 @@ function Chip({ label, name, value, choices }) {
 function Search({ q }) {
   const [text, setText] = useState(q);
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => setText(q), [q]);
+  const chosen = useRef(q);
+  useEffect(() => { // what came from here is there as it was typed, and perhaps more
+    if (q === chosen.current) return;
+    chosen.current = q;
+    setText(q);
+  }, [q]);
   useEffect(() => {
-    if (text === q) return undefined;
-    const timer = setTimeout(() => choose({ q: text.trim() }), 250);
+    if (text.trim() === q) return undefined;
+    const timer = setTimeout(() => {
+      chosen.current = text.trim();
+      choose({ q: chosen.current });
+    }, 250);
     return () => clearTimeout(timer);
   }, [text]);
   useKeys({ '/': () => field.current?.focus() });
@@ -110,9 +122,7 @@ function Search({ q }) {
       aria-label="Search subject, name, e-mail or number"
       value=${text} onInput=${(/** @type {any} */ e) => setText(e.target.value)}
       onKeyDown=${(/** @type {KeyboardEvent} */ e) => {
-        if (e.key !== 'Escape') return;
-        setText('');
-        field.current?.blur();
+        if (e.key === 'Escape') setText('');
       }} />
     ${!text && html`<kbd aria-hidden="true">/</kbd>`}
   </div>`;

@@ -1,7 +1,7 @@
 /**
  * The list of conversations. Only the rows in sight are in the page, so that thousands scroll as easily as ten.
  */
-import { cx, html, signal, useEffect, useLayoutEffect, useRef, useState } from '../../lib/html.js';
+import { cx, effect, html, signal, useEffect, useLayoutEffect, useRef, useState } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
 import { go, route, to } from '../../lib/router.js';
 import { conversation, isUnread } from '../../store/conversations.js';
@@ -20,12 +20,23 @@ const MARGIN = 6;
 /** The row the keyboard is on. */
 export const cursor = signal(/** @type {string | null} */ (null));
 
+/** Where that row was last: what comes after it takes its place when it goes, such as when it is resolved. */
+let place = { id: '', index: 0 };
+
+effect(() => {
+  const id = cursor.value ?? '';
+  const index = list.ids.value.indexOf(id);
+  if (index >= 0) place = { id, index };
+});
+
 export function List() {
   const filter = currentFilter();
   const [showSkeleton, setShowSkeleton] = useState(false);
   const open = route.value.path[1];
   const name = JSON.stringify(filter);
+  useEffect(() => list.hide, []);
   useEffect(() => {
+    place = { id: '', index: 0 };
     list.show(filter);
     const timer = setTimeout(() => setShowSkeleton(true), 150);
     return () => clearTimeout(timer);
@@ -68,12 +79,14 @@ function Nothing({ filter }) {
     <a class="button" href=${to('inbox', { status: 'any' })}>Show all</a><//>`;
 }
 
-/** @param {number} by */
+/** @param {1 | -1} by */
 function move(by) {
   const ids = list.ids.peek();
   if (!ids.length) return;
-  const at = ids.indexOf(cursor.peek() ?? '');
-  cursor.value = ids[at < 0 ? 0 : Math.min(ids.length - 1, Math.max(0, at + by))];
+  const id = cursor.peek() ?? '';
+  const at = ids.indexOf(id);
+  const gone = id === place.id ? place.index - Number(by < 0) : 0;
+  cursor.value = ids[Math.min(ids.length - 1, Math.max(0, at < 0 ? gone : at + by))];
 }
 
 /** @param {{ids: string[]}} props */
@@ -115,7 +128,7 @@ function Rows({ ids }) {
         <${Row} id=${id} open=${id === open} at=${id === at} />
       </li>`)}
     </ul>
-    ${list.listError.value && html`<button type="button" class="link list-more" onClick=${() => list.more()}>
+    ${list.listError.value && html`<button type="button" class="link list-more" onClick=${list.retry}>
       More could not be read. Try again</button>`}
   </div>`;
 }

@@ -1,12 +1,12 @@
 /** Agents: who may sign in, and as what. */
-import { html, useEffect, useState } from '../../lib/html.js';
+import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { agents, loadAgents, nameOf } from '../../store/directory.js';
 import { may, me, session } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
-import { Avatar, Badge, Check, Code, Field } from '../../ui/parts.js';
-import { Add, Section, Table } from './section.js';
+import { Avatar, Badge, Check, Code, Field, Loaded } from '../../ui/parts.js';
+import { Add, Section, Table, useDirectory } from './section.js';
 
 /** @typedef {import('../../types.js').Agent} Agent */
 
@@ -19,16 +19,17 @@ const ROLES = {
 export function Agents() {
   const [edited, setEdited] = useState(/** @type {Partial<Agent> | null} */ (null));
   const [invited, setInvited] = useState(/** @type {Agent | null} */ (null));
-  useEffect(() => { loadAgents(); }, []);
+  const all = useDirectory(agents, loadAgents);
   const write = may('users:write');
   return html`<${Section} title="Agents" about="The people who work on conversations."
     action=${write && html`<${Add} onClick=${() => setEdited({})}>Add agent<//>`}>
-    <${Table} label="Agents" head=${['Name', 'E-mail', 'Role', 'Teams', '']} rows=${agents.value.map((a) => ({
+    <${Loaded} of=${all} what="The agents could not be read.">${(/** @type {Agent[]} */ list) => html`
+      <${Table} label="Agents" head=${['Name', 'E-mail', 'Role', 'Teams', '']} rows=${list.map((a) => ({
       key: a.id, quiet: !a.isActive, onOpen: write ? () => setEdited(a) : undefined,
       cells: [html`<span class="person"><${Avatar} name=${a.name} kind="ours" />${a.name}</span>`, a.email, a.role,
         a.teamIds.map((t) => nameOf(t)).join(', '), !a.isActive && html`<${Badge}>Inactive<//>`],
-    }))} />
-    ${edited && html`<${AgentDialog} agent=${edited} onClose=${() => setEdited(null)} onMade=${setInvited} />`}
+    }))} />`}<//>
+    ${edited && html`<${AgentDialog} agent=${edited} onChanged=${all.reload} onClose=${() => setEdited(null)} onMade=${setInvited} />`}
     ${invited && html`<${Dialog} title="One more step" onClose=${() => setInvited(null)}>
       <p>${invited.name} signs in for the first time with a link that works once. Whoever runs the server makes it:</p>
       <${Code} text=${`atender agent link --tenant=${session.value?.tenant.id} ${invited.email}`} />
@@ -38,8 +39,8 @@ export function Agents() {
   <//>`;
 }
 
-/** @param {{agent: Partial<Agent>, onClose: () => void, onMade: (agent: Agent) => void}} props */
-function AgentDialog({ agent, onClose, onMade }) {
+/** @param {{agent: Partial<Agent>, onClose: () => void, onChanged: () => Promise<void>, onMade: (agent: Agent) => void}} props */
+function AgentDialog({ agent, onClose, onChanged, onMade }) {
   const before = { name: agent.name ?? '', email: agent.email ?? '', role: agent.role ?? 'agent',
     isActive: agent.isActive ?? true };
   const form = useForm(before, async ({ email, isActive, ...rest }) => {
@@ -47,7 +48,7 @@ function AgentDialog({ agent, onClose, onMade }) {
       const change = changed(before, { ...rest, isActive });
       if (Object.keys(change).length) await api.patch(`/v1/agents/${agent.id}`, change);
     } else onMade(await api.post('/v1/agents', { ...rest, email }));
-    await loadAgents();
+    await onChanged();
     onClose();
   });
   const self = agent.id === me.value?.id;

@@ -2,7 +2,7 @@
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
-import { CHANNELS, channelName, loadChannels, nameOf, teams } from '../../store/directory.js';
+import { CHANNELS, channelName, loadChannels, nameOf, quietly, teams } from '../../store/directory.js';
 import { may } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
@@ -35,7 +35,7 @@ function ChannelDialog({ channel, onClose, onSaved }) {
   const form = useForm(before, async (values) => {
     const change = changed(before, values);
     if (Object.keys(change).length) await api.patch(`/v1/channels/${channel.channel}`, change);
-    loadChannels();
+    quietly(loadChannels);
     onSaved();
     onClose();
   });

@@ -1,5 +1,5 @@
 /** The delivery log of a webhook, and one delivery with all its attempts. */
-import { html, useState } from '../../lib/html.js';
+import { html, useRef, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
 import { to } from '../../lib/router.js';
@@ -34,14 +34,18 @@ export function Deliveries({ id }) {
   const [next, setNext] = useState(/** @type {string | null} */ (null));
   const [opened, setOpened] = useState(/** @type {string | null} */ (null));
   const path = `/v1/webhooks/${id}/deliveries`;
+  const asked = useRef(0); // an answer counts only if nothing was asked for since
   const first = useResource([path, filter], async (signal) => {
+    asked.current++;
     const page = await api.get(path, { ...filter, limit: 25 }, signal);
     setPages([]);
     setNext(page.nextCursor);
     return page.data;
   });
   const more = () => attempt(async () => {
+    const question = ++asked.current;
     const page = await api.get(path, { ...filter, limit: 50, cursor: next });
+    if (question !== asked.current) return;
     setPages([...pages, ...page.data]);
     setNext(page.nextCursor);
   }, '');

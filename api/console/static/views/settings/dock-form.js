@@ -40,8 +40,9 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
       roles: dock.roles ?? [],
   };
   const [more, setMore] = useState(false);
-  const form = useForm(before, async (typed) => {
-    const values = { ...typed, position: Number(typed.position) };
+  const form = useForm({ ...before, frameOrigins: before.frameOrigins.join('\n') }, async (typed) => {
+    const values = { ...typed, position: Number(typed.position),
+      frameOrigins: typed.frameOrigins.split('\n').map((s) => s.trim()).filter(Boolean) };
     const change = changed(before, values);
     if (!dock.id) onSaved(await api.post('/v1/docks', { ...change, name: values.name, url: values.url }));
     else onSaved(Object.keys(change).length ? await api.patch(`/v1/docks/${dock.id}`, change) : dock);
@@ -85,9 +86,7 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
           chosen=${v.permissions} onChange=${(/** @type {string[]} */ permissions) => put({ permissions })} />
         <${Field} label="Further origins it may navigate to" error=${form.wrong('frameOrigins')}
           hint="Such as a sign-in page; one a line.">
-          <textarea rows="2" value=${v.frameOrigins.join('\n')} onInput=${(/** @type {any} */ e) => put({
-            frameOrigins: e.target.value.split('\n').map((/** @type {string} */ s) =>
-              s.trim()).filter(Boolean) })}></textarea><//>`}
+          <textarea rows="2" value=${v.frameOrigins} onInput=${form.input('frameOrigins')}></textarea><//>`}
       ${dock.id && html`<${Check} label="Shown" checked=${v.isActive}
         onChange=${(/** @type {boolean} */ isActive) => put({ isActive })} />`}
       <${FormFoot} form=${form} label=${dock.id ? 'Save' : 'Add'} onCancel=${onClose}

@@ -1,7 +1,7 @@
 /** Replays: past events on their way once more, with how far they have come. */
-import { html, useEffect, useState } from '../../lib/html.js';
+import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
-import { useResource } from '../../lib/resource.js';
+import { usePolling, useResource } from '../../lib/resource.js';
 import { exact, localInput } from '../../lib/time.js';
 import { may } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
@@ -23,7 +23,7 @@ import { attempt, Part, Table } from './section.js';
  * @property {number} queued @property {number} missing @property {string} createdAt @property {string|null} finishedAt
  */
 
-/** How often a running replay is looked at, in ms. */
+/** How long after an answer a running replay is looked at again, in ms. */
 const EVERY = 1500;
 
 /** @param {{id: string, active: boolean}} props */
@@ -32,11 +32,7 @@ export function Replays({ id, active }) {
   const replays = useResource(path, async (signal) => (await api.get(path, { limit: 10 }, signal)).data);
   const [asking, setAsking] = useState(false);
   const running = replays.data?.some((/** @type {Replay} */ r) => r.status === 'running');
-  useEffect(() => {
-    if (!running) return undefined;
-    const timer = setInterval(() => !document.hidden && replays.reload(), EVERY);
-    return () => clearInterval(timer);
-  }, [running]);
+  usePolling(replays.reload, running ? EVERY : null);
   const cancel = async (/** @type {Replay} */ r) => {
     await attempt(() => api.del(`${path}/${r.id}`), 'Replay cancelled.');
     replays.reload();

@@ -1,5 +1,6 @@
 /** What the pages of the settings have in common. */
 import { html } from '../../lib/html.js';
+import { useResource } from '../../lib/resource.js';
 import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { notify } from '../../ui/toast.js';
@@ -16,6 +17,16 @@ export function Section({ title, about, back, action, children }) {
     </header>
     ${children}
   </section>`;
+}
+
+/**
+ * A list of the directory as a resource: what is known of it is there at once, while it is read again.
+ * @param {import('../../vendor/signals.js').Signal<any[]>} list @param {() => Promise<any[]>} load
+ * @returns {import('../../lib/resource.js').Resource<any[]>}
+ */
+export function useDirectory(list, load) {
+  const read = useResource('directory', load);
+  return { ...read, data: read.data || list.value.length ? list.value : undefined };
 }
 
 /** A part of a page with a head of its own. @param {{title: string, about?: any, action?: any, children: any}} props */

@@ -1,5 +1,5 @@
 /** Tags: rename, delete, add. A change reaches the conversations that carry the tag. */
-import { html, useEffect, useState } from '../../lib/html.js';
+import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { to } from '../../lib/router.js';
 import { loadTags, tags } from '../../store/directory.js';
@@ -7,40 +7,43 @@ import { may } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { FormFoot, useForm } from '../../ui/form.js';
 import { Icon } from '../../ui/icons.js';
-import { Empty, Field } from '../../ui/parts.js';
-import { Add, Section, sure, Table } from './section.js';
+import { Empty, Field, Loaded } from '../../ui/parts.js';
+import { Add, Section, sure, Table, useDirectory } from './section.js';
 
 /** @typedef {{id: string, name: string}} Tag */
 
 export function Tags() {
   const [edited, setEdited] = useState(/** @type {Partial<Tag> | null} */ (null));
-  useEffect(() => { loadTags(); }, []);
+  const all = useDirectory(tags, loadTags);
   const write = may('tags:write');
-  const list = [...tags.value].sort((a, b) => a.name.localeCompare(b.name));
   return html`<${Section} title="Tags"
     about="Conversations carry tags by name; renaming and deleting reaches all of them."
     action=${write && html`<${Add} onClick=${() => setEdited({})}>Add tag<//>`}>
-    ${list.length ? html`<${Table} label="Tags" head=${['Name', '']} rows=${list.map((t) => ({
+    <${Loaded} of=${all} what="The tags could not be read.">${(/** @type {Tag[]} */ list) => (list.length ? html`
+      <${Table} label="Tags" head=${['Name', '']} rows=${byName(list).map((t) => ({
       key: t.id, onOpen: write ? () => setEdited(t) : undefined,
       cells: [t.name, html`<a href=${to('inbox', { tag: t.name, status: 'any' })}>Conversations</a>`],
-    }))} />` : html`<${Empty} icon="tag" text="There are no tags yet." />`}
-    ${edited && html`<${TagDialog} tag=${edited} onClose=${() => setEdited(null)} />`}
+    }))} />` : html`<${Empty} icon="tag" text="There are no tags yet." />`)}<//>
+    ${edited && html`<${TagDialog} tag=${edited} onChanged=${all.reload} onClose=${() => setEdited(null)} />`}
   <//>`;
 }
 
-/** @param {{tag: Partial<Tag>, onClose: () => void}} props */
-function TagDialog({ tag, onClose }) {
+/** @param {Tag[]} list */
+const byName = (list) => list.toSorted((a, b) => a.name.localeCompare(b.name));
+
+/** @param {{tag: Partial<Tag>, onClose: () => void, onChanged: () => Promise<void>}} props */
+function TagDialog({ tag, onClose, onChanged }) {
   const form = useForm({ name: tag.name ?? '' }, async (values) => {
     if (tag.id) await api.patch(`/v1/tags/${tag.id}`, values);
     else await api.post('/v1/tags', values);
-    await loadTags();
+    await onChanged();
     onClose();
   });
   const remove = async () => {
     if (await sure({ title: `Delete “${tag.name}”?`, text: 'It is taken off every conversation that carries it.',
       confirm: 'Delete' },
       () => api.del(`/v1/tags/${tag.id}`), 'Tag deleted.')) {
-      await loadTags();
+      await onChanged();
       onClose();
     }
   };

@@ -1,7 +1,8 @@
 /** One webhook: its health, what was delivered, what failed, and how to send it again. */
-import { html, useState } from '../../lib/html.js';
+import { html, useEffect, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
-import { useResource } from '../../lib/resource.js';
+import { onLive } from '../../lib/live.js';
+import { usePolling, useResource } from '../../lib/resource.js';
 import { go, to } from '../../lib/router.js';
 import { exact, moment } from '../../lib/time.js';
 import { may } from '../../store/session.js';
@@ -14,7 +15,7 @@ import { Deliveries } from './deliveries.js';
 import { Replays } from './replays.js';
 import { attempt, Part, Section, sure } from './section.js';
 import { WebhookDialog } from './webhook-form.js';
-import { HealthBadge, percent } from './webhooks.js';
+import { HealthBadge, HEALTH_EVERY, percent } from './webhooks.js';
 
 /** @typedef {import('./webhooks.js').Webhook} WebhookShape */
 
@@ -23,6 +24,9 @@ const REASONS = { FAILING: 'all attempts failed for five days', GONE: 'the endpo
 /** @param {{id: string}} props */
 export function Webhook({ id }) {
   const webhook = useResource(['webhook', id], (signal) => api.get(`/v1/webhooks/${id}`, undefined, signal));
+  usePolling(webhook.reload, webhook.data ? HEALTH_EVERY : null);
+  useEffect(() => onLive((event) => event.type === 'webhook' && event.id === id && webhook.reload()),
+    [webhook.reload]);
   return html`<${Loaded} of=${webhook} what="The webhook could not be read.">${(/** @type {WebhookShape} */ w) => html`
     <${Section} title=${html`${w.name} <${HealthBadge} of=${w} />`} back=${to('settings', 'webhooks')}
       about=${html`<code>${w.url}</code>`}

@@ -1,7 +1,8 @@
 /** Webhooks: the list, with how each endpoint is doing. */
-import { html, useState } from '../../lib/html.js';
+import { html, useEffect, useState } from '../../lib/html.js';
 import { all } from '../../lib/api.js';
-import { useResource } from '../../lib/resource.js';
+import { onLive } from '../../lib/live.js';
+import { usePolling, useResource } from '../../lib/resource.js';
 import { go, to } from '../../lib/router.js';
 import { may } from '../../store/session.js';
 import { SecretDialog } from '../../ui/dialog.js';
@@ -32,6 +33,9 @@ import { WebhookDialog } from './webhook-form.js';
 const STATES = { ok: ['ok', 'Healthy'], failing: ['warn', 'Failing'], open: ['danger', 'Out of reach'],
   disabled: ['plain', 'Off'] };
 
+/** How often the health of webhooks is looked at, in ms: their news says when one fails or recovers, and not how much is owed. */
+export const HEALTH_EVERY = 10_000;
+
 /** @param {{of: Webhook}} props */
 export function HealthBadge({ of: webhook }) {
   const [tone, word] = webhook.isActive ? STATES[webhook.health.state] : STATES.disabled;
@@ -44,6 +48,8 @@ export const percent = (rate) =>
 
 export function Webhooks() {
   const webhooks = useResource('webhooks', () => all('/v1/webhooks'));
+  usePolling(webhooks.reload, webhooks.data ? HEALTH_EVERY : null);
+  useEffect(() => onLive((event) => event.type === 'webhook' && webhooks.reload()), [webhooks.reload]);
   const [making, setMaking] = useState(false);
   const [made, setMade] = useState(/** @type {any} */ (null));
   const add = may('webhooks:write') && html`<${Add} onClick=${() => setMaking(true)}>Add webhook<//>`;
