@@ -113,6 +113,34 @@ func TestARepeatedRequestIdDoesNothingTwice(t *testing.T) {
 	require.Equal(t, []string{"addTag"}, w.posted())
 }
 
+// What failed on the way to the server is asked again, as it was asked first, without another question to the agent, and even
+// if the agent has moved on: the server knows the request id, and says what became of it.
+func TestARepeatedRequestIdAsksAgainForAResultThatNeverCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tab.Do(`Promise.all([import("/docks/local-transport.js"), import("/sdk/dock-messages.js")])
+		.then(([{ LocalTransport }, { DockError }]) => {
+			Object.assign(window, { carried: [], questions: 0 });
+			Object.defineProperty(window, "question", { set: () => questions++ });
+			const failures = ["UNAVAILABLE", "TIMEOUT"];
+			LocalTransport.prototype.act = async (session, { action, params }) => {
+				carried.push(action + " " + params.tag);
+				if (failures.length) throw new DockError(failures.shift(), "away");
+				return { conversation: session.context.conversation };
+			};
+		})`)
+	w.puppet(`if (contexts.length === 1) {
+		act("same", "addTag", { tag: "once" });
+		onNative("result", (r) => r.error?.code === "UNAVAILABLE" && act("same", "resolve", {}));
+	} else if (m.contextId !== contexts[0].contextId) window.again ??= act("same", "addTag", { tag: "x" }, contexts[0].contextId) ?? 1;`,
+		options{"confirm": []string{"addTag"}, "answer": "yes"})
+	w.docks.Await("result same TIMEOUT")
+	w.moveOn()
+	w.docks.Await("result same ok")
+	require.Equal(t, []string{"addTag once", "addTag once", "addTag once"}, browser.Get[[]string](w.tab, "carried"))
+	require.Equal(t, 1, browser.Get[int](w.tab, "questions"))
+}
+
 func TestWhatADockMayNotDoGetsNoFurtherThanTheHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

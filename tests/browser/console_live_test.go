@@ -201,4 +201,21 @@ func TestALostAnswerSendsNothingTwice(t *testing.T) {
 	c.tab.Until(`document.querySelector(".message.ours:not(.outgoing) .text")?.textContent === "Only once"`)
 	require.Len(t, c.door.Asked("POST "+part(three[0].ID, "/messages")), 2)
 	require.Len(t, c.messages(three[0]), 2)
+
+	// Nor is it offered again if its answer comes while another conversation is open.
+	letGo := c.door.Hold("POST " + part(three[0].ID, "/messages"))
+	c.tab.Do(`document.querySelector("textarea").focus()`)
+	c.tab.Press("On its way")
+	c.press("Send")
+	c.door.AwaitHeld()
+	c.goOn(three[1])
+	c.goOn(three[0])
+	c.tab.Until(`document.querySelector(".outgoing")?.textContent.includes("Sending…")`)
+	c.goOn(three[1])
+	letGo()
+	require.Eventually(t, func() bool { return len(c.messages(three[0])) == 3 }, soon, often)
+	c.tab.Until(`!localStorage.getItem(%q)`, "atender.unsent."+three[0].ID.String())
+	c.goOn(three[0])
+	c.tab.Until(`[...document.querySelectorAll(".message.ours:not(.outgoing) .text")].at(-1)?.textContent === "On its way"`)
+	require.Zero(t, c.count(".outgoing"))
 }

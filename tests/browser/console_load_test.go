@@ -33,8 +33,9 @@ func (c *console) fill() {
 func TestAListOfTenThousand(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, models.RoleAgent, (*console).fill)
+	made := c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "Hello"})
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
-	c.visit("/inbox")
+	c.open(made.ID)
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
 	for _, asked := range c.door.Asked("GET /v1/conversations?") { // again, perhaps, once it hears the live stream
 		require.NotContains(t, asked, "cursor=", "one page is enough to begin with")
@@ -53,13 +54,45 @@ func TestAListOfTenThousand(t *testing.T) {
 			most = Math.max(most, document.querySelectorAll(".list li").length);
 			still = box.scrollHeight === height ? still + 1 : 0;
 			height = box.scrollHeight;
-			if (box.scrollHeight > 3000 * 60) break;
+			if (box.scrollHeight > 5200 * 82) break;
 		}
 		return most;
 	})()`)
 	require.Less(t, most, 60, "rows in the page")
-	require.Greater(t, browser.Get[int](c.tab, `document.querySelector(".list").scrollHeight`), 3000*60)
+	require.Greater(t, browser.Get[int](c.tab, `document.querySelector(".list").scrollHeight`), 5200*82)
 	require.Less(t, browser.Get[int](c.tab, `document.querySelectorAll("*").length`), 2000)
+
+	// Somebody works on as many that are in no list here: what is shown is kept all the same.
+	c.tab.Do(`(async () => {
+		const copy = await (await fetch("/v1/conversations/%s")).json();
+		const others = new BroadcastChannel("atender.console");
+		for (let i = 0; i < 5001; i++) others.postMessage({ type: "copy", conversation: { ...copy, id: "done-" + i, status: "done" } });
+		others.close();
+	})()`, made.ID)
+
+	// All that has been read is read again when something may have been missed, and the place is kept.
+	const place = `document.querySelector(".list").scrollTop`
+	const settled = `new Promise((done) => {
+		let last = performance.now();
+		new PerformanceObserver(() => { last = performance.now(); }).observe({ type: "resource" });
+		const timer = setInterval(() => performance.now() - last > 500 && (clearInterval(timer), done()), 50);
+	})`
+	c.tab.Do(settled)
+	before := browser.Get[int](c.tab, place)
+	pages := len(c.door.Asked("GET /v1/conversations?"))
+	c.says(`{ type: "resync" }`)
+	c.tab.Do(settled)
+	require.Greater(t, len(c.door.Asked("GET /v1/conversations?")), pages+25)
+	require.Equal(t, before, browser.Get[int](c.tab, place))
+
+	// And back: the first rows are there, and the open conversation hears what happens.
+	c.tab.Do(`document.querySelector(".list").scrollTop = 0`)
+	c.tab.Until(`document.querySelector(".list li:first-child .row-name")?.textContent === "Noor Haddad"`)
+	require.Equal(t, c.count(".list li"), c.count(".list li .row-name"), "no row is blank")
+	c.customerWrites(made.ID, map[string]any{"text": "Are you still there?"})
+	c.shows(c.tab, "Are you still there?")
+	c.must("POST", part(made.ID, "/resolve"), nil, nil)
+	c.tab.Until(`document.querySelector(".head .badge.status-done")`)
 }
 
 // An hour of somebody else's work, one change a second, leaves the page as heavy as it was. The changes come the way

@@ -59,16 +59,21 @@ func TestDocksAreInTheOrderOfTheirPositions(t *testing.T) {
 	c.tab.Click("dialog[open] button[type=submit]")
 	c.tab.Until(`document.querySelector("dialog :invalid")`) // the browser says it
 	c.write("Position", "3")
+	c.write("Further origins it may navigate to", "https://login.example\r\rhttps://pay.example")
 	c.submit()
 	var list struct {
 		Data []struct {
-			Name     string
-			Position int
+			Name         string
+			Position     int
+			FrameOrigins []string
 		}
 	}
 	c.must(http.MethodGet, "/v1/docks", nil, &list)
 	for _, d := range list.Data {
 		require.Equal(t, map[string]int{"Orders": 7, "Refunds": 3}[d.Name], d.Position)
+		if d.Name == "Refunds" {
+			require.Equal(t, []string{"https://login.example", "https://pay.example"}, d.FrameOrigins)
+		}
 	}
 	c.open(three[0].ID)
 	c.tab.Until(`document.querySelectorAll("[role=tab]").length === 2`)

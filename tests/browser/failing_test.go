@@ -148,3 +148,21 @@ func TestAServerThatIsAwayIsSaidAndTriedAgain(t *testing.T) {
 	require.Equal(t, `[["POST","/v1/dock-sessions",null,"same-origin"],["POST","/v1/dock-sessions",null,"same-origin"]]`,
 		browser.Get[string](w.tab, "JSON.stringify(fetches)"))
 }
+
+// The server has taken an action: a look at it that fails does not end it.
+func TestAnActionThatIsPendingOutlivesALookThatFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.Equal(t, "done after 4", browser.Get[string](w.tab, `import("/sdk/dock-host.js").then(async ({ restTransport }) => {
+		const pending = { status: "pending", url: "/v1/dock-actions/a" };
+		const answers = [[202, pending], null, [503, {}], [200, { status: "applied", id: "done" }]];
+		let asked = 0;
+		const fetch = async () => {
+			const answer = answers[asked++];
+			if (!answer) throw new TypeError("away");
+			return new Response(JSON.stringify(answer[1]), { status: answer[0] });
+		};
+		const { id } = await restTransport({ fetch }).act({ id: "s" }, { requestId: "r" });
+		return id + " after " + asked;
+	})`))
+}

@@ -54,8 +54,10 @@ export function useResource(key, load) {
   loader.current = load;
   const running = useRef(/** @type {AbortController | null} */ (null));
 
+  const nothing = key === null;
   const reload = useCallback(async () => {
     running.current?.abort();
+    if (nothing) return;
     const controller = new AbortController();
     running.current = controller;
     const patience = setTimeout(() => setState((/** @type {any} */ s) => ({ ...s, waiting: s.data === undefined })),
@@ -72,7 +74,7 @@ export function useResource(key, load) {
 
   useEffect(() => {
     setState({ name, data: undefined, error: null, waiting: false });
-    if (key !== null) reload();
+    reload();
     return () => running.current?.abort();
   }, [name]);
 
