@@ -132,7 +132,10 @@ func TestARepeatedRequestIdAsksAgainForAResultThatNeverCame(t *testing.T) {
 	w.puppet(`if (contexts.length === 1) {
 		act("same", "addTag", { tag: "once" });
 		onNative("result", (r) => r.error?.code === "UNAVAILABLE" && act("same", "resolve", {}));
-	} else if (m.contextId !== contexts[0].contextId) window.again ??= act("same", "addTag", { tag: "x" }, contexts[0].contextId) ?? 1;`,
+	} else if (m.contextId !== contexts[0].contextId && !window.again) {
+		window.again = true;
+		act("same", "addTag", { tag: "x" }, contexts[0].contextId);
+	}`,
 		options{"confirm": []string{"addTag"}, "answer": "yes"})
 	w.docks.Await("result same TIMEOUT")
 	w.moveOn()

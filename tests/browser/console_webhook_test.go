@@ -67,7 +67,8 @@ func TestAWebhooksPageKeepsUp(t *testing.T) {
 
 	// What cannot be read again says so, beside what was read before.
 	c.tab.Until("document.querySelectorAll(%q).length === 25", rows)
-	c.tab.Do(`window.fetch = (url, init) => (url.includes("/deliveries") ? Promise.reject(new TypeError()) : real(url, init)); undefined`)
+	c.tab.Do(`window.fetch = (url, init) => (url.includes("/deliveries") ? Promise.reject(new TypeError()) : real(url, init));
+		undefined`)
 	c.tab.Click("button[aria-label='Read again']")
 	c.shows(c.tab, "The log could not be read.")
 	require.Equal(t, 25, c.count(rows))

@@ -42,6 +42,7 @@ func openConsole(t testing.TB, role models.Role, setup ...func(*console)) *conso
 	c := &console{t: t, Stack: stack.Start(t)}
 	c.door = newDoor(t, c.URL)
 	c.site = browser.Serve(t, "127.0.0.1", c.door)
+	t.Cleanup(c.door.Shut) // a test that has failed may leave requests that wait
 	c.me = c.agent("Ada Lovelace", "ada@shop.example", role)
 	c.ben = c.agent("Ben Bitdiddle", "ben@shop.example", models.RoleAgent)
 	var err error

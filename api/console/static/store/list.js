@@ -38,7 +38,10 @@ export const waiting = signal(0);
 let filter = null;
 /** @type {string | null} */
 let cursor = null;
-/** The last row of the pages that were read, as it was then: what comes after it is on a page that was not. @type {Conversation | null} */
+/**
+ * The last row of the pages that were read, as it was then: what comes after it is on a page that was not.
+ * @type {Conversation | null}
+ */
 let edge = null;
 /** What is being read; fresh: from the beginning. @type {{fresh: boolean, abort: AbortController} | null} */
 let running = null;

@@ -84,8 +84,12 @@ export function Filters() {
 }
 
 /**
- * @param {{label: string, name: string, value: string, choices: {value: string, label: string}[], load?: () => Promise<any[]>}} props
- *   load: reads the choices again, for when it is opened
+ * @param {object} props
+ * @param {string} props.label
+ * @param {string} props.name of the filter
+ * @param {string} props.value
+ * @param {{value: string, label: string}[]} props.choices
+ * @param {() => Promise<any[]>} [props.load] reads the choices again, for when it is opened
  */
 function Chip({ label, name, value, choices, load }) {
   const chosen = choices.find((c) => c.value === value);

@@ -29,7 +29,8 @@ export function Agents() {
       cells: [html`<span class="person"><${Avatar} name=${a.name} kind="ours" />${a.name}</span>`, a.email, a.role,
         a.teamIds.map((t) => nameOf(t)).join(', '), !a.isActive && html`<${Badge}>Inactive<//>`],
     }))} />`}<//>
-    ${edited && html`<${AgentDialog} agent=${edited} onChanged=${all.reload} onClose=${() => setEdited(null)} onMade=${setInvited} />`}
+    ${edited && html`<${AgentDialog} agent=${edited} onChanged=${all.reload} onMade=${setInvited}
+      onClose=${() => setEdited(null)} />`}
     ${invited && html`<${Dialog} title="One more step" onClose=${() => setInvited(null)}>
       <p>${invited.name} signs in for the first time with a link that works once. Whoever runs the server makes it:</p>
       <${Code} text=${`atender agent link --tenant=${session.value?.tenant.id} ${invited.email}`} />
