@@ -66,7 +66,9 @@ func TestAListOfTenThousand(t *testing.T) {
 	c.tab.Do(`(async () => {
 		const copy = await (await fetch("/v1/conversations/%s")).json();
 		const others = new BroadcastChannel("atender.console");
-		for (let i = 0; i < 5001; i++) others.postMessage({ type: "copy", conversation: { ...copy, id: "done-" + i, status: "done" } });
+		for (let i = 0; i < 5001; i++) {
+			others.postMessage({ type: "copy", conversation: { ...copy, id: "done-" + i, status: "done" } });
+		}
 		others.close();
 	})()`, made.ID)
 
