@@ -45,8 +45,26 @@ func sized[T any](small, full T) T {
 // random returns a test's own source and prints the seed that repeats it.
 func random(t *testing.T) *rand.Rand {
 	t.Helper()
-	t.Logf("repeat with: go test ./tests/faults -run '^%s$' -seed %d", t.Name(), *seedFlag)
+	t.Logf("repeat with: %s", repeatLine(t.Name(), *seedFlag, *fullFlag, os.Getenv(chaosRounds)))
 	return rand.New(rand.NewPCG(*seedFlag, nameHash(t.Name()))) //nolint:gosec // repeatable, not secret
+}
+
+// repeatLine is the command that repeats a test: with the seed, the sizes and the number of rounds that it had, and as
+// much time as these may take.
+func repeatLine(name string, seed uint64, full bool, rounds string) string {
+	line := fmt.Sprintf("go test ./tests/faults -count=1 -run '^%s$' -seed %d",
+		strings.ReplaceAll(name, "/", "$/^"), seed)
+	if full {
+		line += " -full"
+	}
+	chaos := strings.HasPrefix(name, "TestChaos/")
+	if full || chaos {
+		line += " -timeout 2h"
+	}
+	if chaos {
+		line = chaosRounds + "=" + rounds + " " + line
+	}
+	return line
 }
 
 func nameHash(name string) uint64 {
@@ -119,7 +137,10 @@ func startServices(dir string) (err error) {
 	if err := admin(ctx, `CREATE DATABASE `+template); err != nil {
 		return err
 	}
-	return models.Migrate(ctx, databaseURL(template), slog.New(slog.DiscardHandler))
+	if err := models.Migrate(ctx, databaseURL(template), slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	return execute(ctx, databaseURL(template), watchClaims)
 }
 
 func databaseURL(name string) string {
@@ -127,8 +148,10 @@ func databaseURL(name string) string {
 }
 
 // admin runs a statement outside the scenarios' databases.
-func admin(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, services.DatabaseURL)
+func admin(ctx context.Context, statement string) error { return execute(ctx, services.DatabaseURL, statement) }
+
+func execute(ctx context.Context, url, statement string) error {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
