@@ -229,6 +229,7 @@ func TestDockActionsWhileTemporalIsAway(t *testing.T) {
 	}
 	e.appliedOnce(2)
 	give(t, temporal)
+	w.disturbed(temporal)
 	back, err := e.ask("back")
 	require.NoError(t, err)
 	require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, back.status)

@@ -34,7 +34,7 @@ type feedItem struct {
 }
 
 func (w *world) feed() *feed {
-	return &feed{client: w.writer(-2), seen: map[string]bool{}, latest: map[uuid.UUID]feedItem{}}
+	return &feed{client: w.writer(-1), seen: map[string]bool{}, latest: map[uuid.UUID]feedItem{}}
 }
 
 // page reads on. A patient reader asks until it is answered. The error is what the feed must never do.

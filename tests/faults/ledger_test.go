@@ -24,6 +24,7 @@ type ledger struct {
 	statuses      map[int]int
 	byAPI         map[*process]int
 	silent        int                    // calls without an answer
+	replayed      int                    // answers that were given once before
 	wrong         []string               // answers that the API must never give
 	repeatable    map[string][]time.Time // deliveries that were claimed and not recorded when a worker was killed, and when
 }
@@ -181,6 +182,8 @@ var halves = map[string]string{
 	"a wake without its one event":               that(`wakes <> wakes_told`),
 	"a message that is not in the timeline once": `SELECT m.id::text FROM messages m
 		LEFT JOIN timeline l ON l.data ->> 'messageId' = m.id::text GROUP BY m.id HAVING count(l.id) <> 1`,
+	"a message with a key that is there twice": `SELECT text FROM messages WHERE starts_with(text, '` + onceMark + `')
+		GROUP BY text HAVING count(*) > 1`,
 	"an event that is there twice": `SELECT min(id::text) FROM events
 		GROUP BY coalesce(conversation_id, contact_id), version, type, payload HAVING count(*) > 1`,
 	"an event without its one delivery to a webhook": `SELECT e.id::text FROM events e

@@ -57,6 +57,7 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 	load.halt()
 	answered := w.ledger.seen(http.StatusCreated)
 	give(t, temporal)
+	w.disturbed(temporal)
 	w.logf("Temporal is back after %s and %d answers", time.Since(away).Round(time.Millisecond), answered)
 	for _, late := range w.lateness() {
 		require.Less(t, late, guardMargin.Seconds(), "a snooze that ended while Temporal was away")
@@ -122,6 +123,7 @@ func TestTemporalWiped(t *testing.T) {
 		"wiped before anything was due")
 	in.Answer(nil)
 	give(t, temporal)
+	w.disturbed(temporal)
 	w.logf("Temporal is back, without its data")
 
 	w.settle(2 * time.Minute)
