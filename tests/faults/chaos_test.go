@@ -54,9 +54,9 @@ const faultsARound = 5
 
 // faults are what a round takes away, or has happen.
 var faults = map[string]func(*chaos){
-	"an API is killed":   func(c *chaos) { c.loseAPIs(c.apis[c.rng.IntN(2)]) },
-	"both APIs are killed":   func(c *chaos) { c.loseAPIs(c.apis...) },
-	"a worker is killed": func(c *chaos) { c.loseWorkers(c.workers[c.rng.IntN(2)]) },
+	"an API is killed":     func(c *chaos) { c.loseAPIs(c.apis[c.rng.IntN(2)]) },
+	"both APIs are killed": func(c *chaos) { c.loseAPIs(c.apis...) },
+	"a worker is killed":   func(c *chaos) { c.loseWorkers(c.workers[c.rng.IntN(2)]) },
 	"both workers are killed": func(c *chaos) {
 		c.loseWorkers(c.workers...)
 	},

@@ -93,6 +93,7 @@ func (w *world) crossings() (n int, late float64) {
 
 // The check of clocks finds what it is there for: otherwise it would prove nothing in the other scenarios.
 func TestLedgerOfClocks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.promise(map[sla.Metric]sla.Targets{
 		sla.FirstReply: soon(1, 2, 3), sla.AllMessages: soon(1, 2, 600), sla.Resolution: soon(1, 600, 900),

@@ -105,6 +105,7 @@ func (e *embed) appliedOnce(messages int) {
 
 // ✗ P8.1: the action is stored, and nobody knows. The relay tells its workflow.
 func TestCrashAfterADockActionIsStored(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.startAPI()
 	worker := w.start("worker")
@@ -132,6 +133,7 @@ func TestCrashAfterADockActionIsStored(t *testing.T) {
 
 // ✗ P8.3: the change is made and not committed. It is made again, once.
 func TestCrashBeforeADockActionIsCommitted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.startAPI()
 	worker := w.start("worker")

@@ -13,6 +13,7 @@ import (
 // A lease that runs out while its request is under way costs one more request with the same webhook-id, no more, and the
 // delivery ends as what it is (P4.4). Requests end before leases do; here the lease is cut short.
 func TestLeaseRunsOutUnderSlowReceiver(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	in, _ := w.subscribe()
 	release := make(chan struct{})

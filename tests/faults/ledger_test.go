@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ type ledger struct {
 	conversations map[string]uuid.UUID // by reference: those a 201 or, after a try without an answer, a 409 named
 	created       int                  // of them by 201
 	messages      []uuid.UUID
+	posted        atomic.Int64            // messages that a 201 named, where their ids are not kept
 	snoozes       map[uuid.UUID]time.Time // until when, by conversation
 	resolved      map[uuid.UUID]bool
 	actions       []string // request ids of dock actions that the API has taken in

@@ -73,8 +73,9 @@ func nameHash(name string) uint64 {
 	return h.Sum64()
 }
 
-// services are PostgreSQL and Temporal for the whole package. Scenarios run one after the other, so that the fault of one
-// does not reach another.
+// services are PostgreSQL and Temporal for the whole package. Scenarios that take them away run one after the other, so that
+// the fault of one does not reach another; then the others do, a few at a time, each with a database, a namespace and
+// processes of its own: mostly they wait.
 var services *local.Deps
 
 // binary is the atender under test.
@@ -148,7 +149,9 @@ func databaseURL(name string) string {
 }
 
 // admin runs a statement outside the scenarios' databases.
-func admin(ctx context.Context, statement string) error { return execute(ctx, services.DatabaseURL, statement) }
+func admin(ctx context.Context, statement string) error {
+	return execute(ctx, services.DatabaseURL, statement)
+}
 
 func execute(ctx context.Context, url, statement string) error {
 	conn, err := pgx.Connect(ctx, url)

@@ -41,6 +41,7 @@ func (w *world) createMany(n int) []uuid.UUID {
 
 // ✗ P3.7: who was visited is up to date, who was not is still behind.
 func TestCrashOfTheWalkOverClocks(t *testing.T) {
+	t.Parallel()
 	const all, answered, step = 70, 64, 50 // the others miss the promise as edited
 	const owing = `SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries WHERE state <> 'delivered')`
 	for _, scenario := range []struct {
@@ -51,6 +52,7 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 		{fault.AfterStep, step},
 	} {
 		t.Run(string(scenario.point), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.subscribe()
 			policy := w.promise(map[sla.Metric]sla.Targets{
@@ -101,6 +103,7 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 
 // ✗ P4.9: a step has queued its deliveries and noted where it is, or neither.
 func TestCrashOfAReplay(t *testing.T) {
+	t.Parallel()
 	const orders, step = 160, 500
 	for _, scenario := range []struct {
 		point  fault.Point
@@ -110,6 +113,7 @@ func TestCrashOfAReplay(t *testing.T) {
 		{fault.AfterReplaying, step},
 	} {
 		t.Run(string(scenario.point), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			in, sub := w.subscribe()
 			w.startAPI()

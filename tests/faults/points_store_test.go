@@ -16,6 +16,7 @@ import (
 
 // The sequencer's connection takes its lock and its batch with it; the next one gives the positions.
 func TestCrashBeforePositionsAreGiven(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.subscribe()
 	w.startAPI()
@@ -60,6 +61,7 @@ func (w *world) keyed(key, reference string) (reply, error) {
 }
 
 func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
+	t.Parallel()
 	for _, scenario := range []struct {
 		point    fault.Point
 		there    int    // conversations after the crash
@@ -69,6 +71,7 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 		{fault.AfterFirst, 1, "true"},
 	} {
 		t.Run(string(scenario.point), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.subscribe()
 			api := w.armed("api", scenario.point)
@@ -97,6 +100,7 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 
 // Whoever noticed that Temporal has lost its data is gone before a workflow was poked: the next one notices, too.
 func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.subscribe()
 	w.startAPI()
@@ -125,6 +129,7 @@ func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
 }
 
 func TestCrashBeforeAWeekIsForgotten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	day := func(ago int) string {
 		return ident.Floor(time.Now().Add(-time.Duration(ago) * 24 * time.Hour)).String()

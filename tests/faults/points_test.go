@@ -55,6 +55,7 @@ func (w *world) cutOff(point fault.Point, reference string) {
 }
 
 func TestCrashBeforeTheCommitOfAChange(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.subscribe()
 	w.cutOff(fault.BeforeCommit, "order-1")
@@ -72,6 +73,7 @@ func TestCrashBeforeTheCommitOfAChange(t *testing.T) {
 }
 
 func TestCrashAfterTheCommitOfAChange(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.subscribe()
 	w.cutOff(fault.AfterCommit, "order-1")
@@ -88,6 +90,7 @@ func TestCrashAfterTheCommitOfAChange(t *testing.T) {
 }
 
 func TestCrashAfterTellingTemporal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.subscribe()
 	w.startAPI()
@@ -138,6 +141,7 @@ func TestCrashAfterATick(t *testing.T) {
 }
 
 func TestCrashBeforeTheRecordOfDeliveries(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	in, _ := w.subscribe()
 	w.startAPI()
@@ -156,6 +160,7 @@ func TestCrashBeforeTheRecordOfDeliveries(t *testing.T) {
 }
 
 func TestCrashBeforeRetriesAreArmed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	in, _ := w.subscribe(func(n *models.NewSubscription) { n.Retry = []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1} })
 	in.Answer(func(d inbox.Delivery) int {

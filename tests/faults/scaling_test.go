@@ -60,6 +60,7 @@ func (w *world) held(workers ...*process) []int {
 
 // Two APIs and two workers share the work, and nothing comes twice.
 func TestTwoOfEach(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.spread()
 	w.startAPI()
@@ -104,6 +105,7 @@ func TestTwoOfEach(t *testing.T) {
 // Workers that were told different numbers of dispatchers have dispatchers whose shards overlap. That is a mistake, and
 // costs nothing but waiting for each other: nothing comes twice (P4.1).
 func TestDispatchersOfTheSameShards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.spread()
 	w.startAPI()
