@@ -106,6 +106,63 @@ func TestCrashAfterTellingTemporal(t *testing.T) {
 	w.balance()
 }
 
+// ✗ P1.9 for what is told of deliveries: a webhook's retry is made once, and a replay sends everything once, though their
+// workflows are told of them a second time.
+func TestCrashAfterTellingOfDeliveries(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"retry", "replay"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			in, sub := w.subscribe(func(s *models.NewSubscription) { s.Retry = []int{2, 2, 2} })
+			w.startAPI()
+			worker := w.start("worker")
+			c := w.writer(0)
+			id, err := c.create(t.Context(), "order-1")
+			require.NoError(t, err)
+			w.settle(30 * time.Second)
+			eventually(t, 30*time.Second, "the workflow waits", func() bool { return w.idle(id) })
+			w.killWorker(worker)
+
+			// What is asked for now leads to one row in the outbox.
+			want := 1
+			if kind == "replay" {
+				want = 2
+				_, err = w.store.StartReplay(t.Context(), w.tenant.ID, sub.ID, models.NewReplay{Since: w.began})
+				require.NoError(t, err)
+			} else {
+				refused := false
+				in.Answer(func(inbox.Delivery) int {
+					if !refused {
+						refused = true
+						return http.StatusServiceUnavailable
+					}
+					return http.StatusOK
+				})
+				require.NoError(t, c.message(t.Context(), id, "outbound", "message-1"))
+			}
+			w.awaitEnd(w.armed("worker", fault.AfterTelling))
+			require.Equal(t, []string{kind}, rows[string](w, `SELECT kind FROM outbox`), "it will be told again")
+
+			w.exec(`UPDATE outbox SET available_at = clock_timestamp()`)
+			w.expireLeases()
+			w.start("worker")
+			w.settle(40 * time.Second)
+			times := map[string]int{}
+			for _, d := range in.Accepted() {
+				times[d.ID]++
+			}
+			require.Len(t, times, row[int](w, `SELECT count(*) FROM events`))
+			for event, n := range times {
+				require.Equal(t, want, n, event)
+			}
+			if kind == "retry" {
+				require.Len(t, in.All(), len(times)+1, "the refused one was tried again once")
+			}
+		})
+	}
+}
+
 // The conversation's workflow does not know that its tick was made; it makes it again, and nothing is due. The worker
 // stops only where the workflow's own tick has ended a snooze, not the guard's.
 func TestCrashAfterATick(t *testing.T) {
