@@ -147,6 +147,9 @@ func TestCrashAfterTellingOfDeliveries(t *testing.T) {
 			w.exec(`UPDATE outbox SET available_at = clock_timestamp()`)
 			w.expireLeases()
 			w.start("worker")
+			eventually(t, 40*time.Second, "the replay, if any, is through", func() bool {
+				return row[int](w, `SELECT count(*) FROM replays WHERE status <> 'completed'`) == 0
+			})
 			w.settle(40 * time.Second)
 			times := map[string]int{}
 			for _, d := range in.Accepted() {
