@@ -94,8 +94,9 @@ func (c *writer) insistOnce(ctx context.Context, path string, body any) (r reply
 	if err == nil && c.rng.IntN(20) == 0 { // as if this answer had not come
 		var again reply
 		again, _, err = c.untilAnswered(ctx, func() (reply, error) { return c.send(ctx, header, http.MethodPost, path, body) })
-		if err == nil && (again.status != r.status || !bytes.Equal(again.body, r.body) || again.header.Get("Idempotency-Replayed") == "") {
-			err = fmt.Errorf("POST %s with a key was answered %d %s, then %d %s", path, r.status, r.body, again.status, again.body)
+		same := again.status == r.status && bytes.Equal(again.body, r.body) && again.header.Get("Idempotency-Replayed") != ""
+		if err == nil && !same {
+			err = fmt.Errorf("POST %s with a key: %d %s, and then %d %s", path, r.status, r.body, again.status, again.body)
 		}
 		r = again
 	}

@@ -38,13 +38,12 @@ func compareDeliveries(accepted []inbox.Delivery, owed []string, kills map[strin
 		if !d.Verified {
 			return 0, fmt.Errorf("delivery %s: the signature is wrong", d.Delivery)
 		}
-		if times[d.Delivery]++; times[d.Delivery] == 1 || d.At.Before(first[d.Delivery].At) {
-			if was := first[d.Delivery]; times[d.Delivery] > 1 && was.ID != d.ID {
-				return 0, fmt.Errorf("delivery %s: one attempt has the webhook-id %s, another %s", d.Delivery, was.ID, d.ID)
-			}
+		was, again := first[d.Delivery]
+		if again && was.ID != d.ID {
+			return 0, fmt.Errorf("delivery %s: one attempt has the webhook-id %s, another %s", d.Delivery, was.ID, d.ID)
+		}
+		if times[d.Delivery]++; !again {
 			first[d.Delivery] = d
-		} else if first[d.Delivery].ID != d.ID {
-			return 0, fmt.Errorf("delivery %s: one attempt has the webhook-id %s, another %s", d.Delivery, first[d.Delivery].ID, d.ID)
 		}
 	}
 	known := set(owed)
@@ -101,6 +100,8 @@ func TestCompareDeliveries(t *testing.T) {
 	came := func(delivery, event string, ago time.Duration) inbox.Delivery {
 		return inbox.Delivery{Delivery: delivery, ID: event, At: now.Add(-ago), Verified: true}
 	}
+	type all = []inbox.Delivery
+	d1, both := []string{"d1 e1"}, []string{"d1 e1", "d2 e1"}
 	kill := func(ago ...time.Duration) map[string][]time.Time {
 		var kills []time.Time
 		for _, a := range ago {
@@ -115,26 +116,25 @@ func TestCompareDeliveries(t *testing.T) {
 		duplicates int
 		wrong      string
 	}{
-		"balances":    {accepted: []inbox.Delivery{came("d1", "e1", 0)}, owed: []string{"d1 e1"}},
-		"lost":        {accepted: []inbox.Delivery{came("d1", "e1", 0)}, owed: []string{"d1 e1", "d2 e1"}, wrong: "1 deliveries arrived of 2"},
-		"never owed":  {accepted: []inbox.Delivery{came("d1", "e1", 0)}, wrong: "never owed"},
-		"another id":  {accepted: []inbox.Delivery{came("d1", "e2", 0)}, owed: []string{"d1 e1"}, wrong: "never owed"},
-		"a second id": {accepted: []inbox.Delivery{came("d1", "e1", 2), came("d1", "e2", 1)}, owed: []string{"d1 e1"}, wrong: "another e2"},
-		"not signed":  {accepted: []inbox.Delivery{{Delivery: "d1", ID: "e1"}}, owed: []string{"d1 e1"}, wrong: "signature"},
-		"twice":       {accepted: []inbox.Delivery{came("d1", "e1", 2), came("d1", "e1", 1)}, owed: []string{"d1 e1"}, wrong: "came 2 times"},
+		"balances":    {accepted: all{came("d1", "e1", 0)}, owed: d1},
+		"lost":        {accepted: all{came("d1", "e1", 0)}, owed: both, wrong: "1 deliveries arrived of 2"},
+		"never owed":  {accepted: all{came("d1", "e1", 0)}, wrong: "never owed"},
+		"another id":  {accepted: all{came("d1", "e2", 0)}, owed: d1, wrong: "never owed"},
+		"a second id": {accepted: all{came("d1", "e1", 2), came("d1", "e2", 1)}, owed: d1, wrong: "another e2"},
+		"not signed":  {accepted: all{{Delivery: "d1", ID: "e1"}}, owed: d1, wrong: "signature"},
+		"twice":       {accepted: all{came("d1", "e1", 2), came("d1", "e1", 1)}, owed: d1, wrong: "came 2 times"},
 		"twice, after a kill": {
-			accepted: []inbox.Delivery{came("d1", "e1", 3), came("d1", "e1", 1)}, owed: []string{"d1 e1"}, kills: kill(2), duplicates: 1,
+			accepted: all{came("d1", "e1", 3), came("d1", "e1", 1)}, owed: d1, kills: kill(2), duplicates: 1,
 		},
 		"three times, after a kill": {
-			accepted: []inbox.Delivery{came("d1", "e1", 3), came("d1", "e1", 1), came("d1", "e1", 0)}, owed: []string{"d1 e1"},
-			kills: kill(2), wrong: "came 3 times",
+			accepted: all{came("d1", "e1", 3), came("d1", "e1", 1), came("d1", "e1", 0)}, owed: d1, kills: kill(2),
+			wrong: "came 3 times",
 		},
 		"twice, though the kill came before": {
-			accepted: []inbox.Delivery{came("d1", "e1", 3), came("d1", "e1", 1)}, owed: []string{"d1 e1"}, kills: kill(4), wrong: "no lease",
+			accepted: all{came("d1", "e1", 3), came("d1", "e1", 1)}, owed: d1, kills: kill(4), wrong: "no lease",
 		},
 		"twice, though the lease was over": {
-			accepted: []inbox.Delivery{came("d1", "e1", time.Minute), came("d1", "e1", 1)}, owed: []string{"d1 e1"}, kills: kill(2),
-			wrong: "no lease",
+			accepted: all{came("d1", "e1", time.Minute), came("d1", "e1", 1)}, owed: d1, kills: kill(2), wrong: "no lease",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +157,7 @@ func TestInOrder(t *testing.T) {
 	require.NoError(t, inOrder([]inbox.Delivery{
 		came(one, 1, "a"), came(one, 1, "b"), came(other, 1, "c"), came(one, 1, "b"), came(one, 3, "a"), came(other, 2, "a"),
 	}))
-	require.ErrorContains(t, inOrder([]inbox.Delivery{came(one, 2, "b"), came(other, 1, "a"), came(one, 1, "a")}), "after version 2")
+	back := []inbox.Delivery{came(one, 2, "b"), came(other, 1, "a"), came(one, 1, "a")}
+	require.ErrorContains(t, inOrder(back), "after version 2")
 	require.ErrorContains(t, inOrder([]inbox.Delivery{came(one, 1, "b"), came(one, 1, "a")}), "event a arrived after")
 }

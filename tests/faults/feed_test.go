@@ -145,15 +145,16 @@ func TestFeedReader(t *testing.T) {
 		e.Payload.Data.Conversation.Version = version
 		return e
 	}
+	type all = []feedItem
 	for name, c := range map[string]struct {
-		items []feedItem
+		items all
 		wrong string
 	}{
-		"once, in order":     {items: []feedItem{item("a", 1, 1), item("b", 2, 1), item("a2", 5, 2), {ID: "contact", Position: 6}}},
-		"twice":              {items: []feedItem{item("a", 1, 1), item("a", 2, 1)}, wrong: "twice"},
-		"back":               {items: []feedItem{item("a", 2, 1), item("b", 1, 1)}, wrong: "at 1 came after one at 2"},
-		"an earlier version": {items: []feedItem{item("a", 1, 2), item("b", 2, 1)}, wrong: "version 1, event b came after version 2"},
-		"an earlier event":   {items: []feedItem{item("b", 1, 1), item("a", 2, 1)}, wrong: "event a came after version 1, event b"},
+		"once, in order":     {items: all{item("a", 1, 1), item("b", 2, 1), item("a2", 5, 2), {ID: "x", Position: 6}}},
+		"twice":              {items: all{item("a", 1, 1), item("a", 2, 1)}, wrong: "twice"},
+		"back":               {items: all{item("a", 2, 1), item("b", 1, 1)}, wrong: "at 1 came after one at 2"},
+		"an earlier version": {items: all{item("a", 1, 2), item("b", 2, 1)}, wrong: "version 1, event b came after version 2"},
+		"an earlier event":   {items: all{item("b", 1, 1), item("a", 2, 1)}, wrong: "event a came after version 1, event b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := (&world{t: t}).feed()

@@ -130,8 +130,8 @@ func TestDispatchersOfTheSameShards(t *testing.T) {
 	w.settle(2 * time.Minute)
 	contended := row[int](w, `SELECT count(*) FROM (SELECT FROM claims c JOIN subscriptions s ON s.id = c.subscription_id
 		WHERE s.shard >= 24 GROUP BY s.id HAVING count(DISTINCT c.owner) >= 2) contended`)
-	w.logf("settled; %d and %d by the workers; two dispatchers have claimed of %d subscriptions", one.delivered(), two.delivered(),
-		contended)
+	w.logf("settled; %d and %d by the workers; two dispatchers have claimed of %d subscriptions",
+		one.delivered(), two.delivered(), contended)
 	require.Positive(t, contended, "no subscription had two dispatchers that claimed")
 	w.requireNothingSilent(t)
 	require.Zero(t, w.balance(), "duplicates without a killed worker")

@@ -56,7 +56,7 @@ type Crossing struct {
 	CrossedAt  wire.Time
 }
 
-// Cut, as the status of an answer, breaks the connection off instead.
+// Cut is the status of an answer that is none: the connection is broken off.
 const Cut = 999
 
 // Inbox is a receiver. Its zero answer is 200.
