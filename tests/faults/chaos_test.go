@@ -102,7 +102,7 @@ func chaosRound(t *testing.T, round int, happened map[string]int) {
 	c.workers = []*process{c.start("worker"), c.start("worker")}
 	c.docks = c.embeds(4)
 	reader := c.follow()
-	c.pace = 40 * time.Millisecond
+	c.pace = 80 * time.Millisecond // what is owed in the end is what takes longest
 	c.load = c.drive(8, c.mixed)
 	c.load.await(time.Minute, 100)
 	for _, fault := range c.dealt(round) {

@@ -101,8 +101,10 @@ func (w *world) requireNoneForgotten() {
 		}
 	}
 	if called := w.calledOff(); called > 0 {
-		w.logf("%d claims wait for their lease to run out; %d activities were called off, which Temporal did by itself",
-			len(forgotten), called)
+		if len(forgotten) != w.waiting {
+			w.waiting = len(forgotten)
+			w.logf("%d claims wait for their lease to run out; %d activities were called off by Temporal", w.waiting, called)
+		}
 		return
 	}
 	for i, f := range forgotten {
