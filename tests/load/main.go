@@ -129,7 +129,7 @@ func parse(args []string) (params, error) {
 	f.DurationVar(&p.Lead, "lead", 0, "timers: time to make ready before the first is due (10 s and 1 s for each 100)")
 	f.DurationVar(&p.ReceiverDelay, "receiver-delay", 0, "how long the receiver takes to answer")
 	f.IntVar(&p.VerifyEvery, "verify-every", 1, "verify the signature of every how-manieth delivery")
-	f.IntVar(&p.LimitN, "limit-n", -1, "operations that measure the limit, at most n; 0 for none (drain: n; create, messages: 5000)")
+	f.IntVar(&p.LimitN, "limit-n", -1, "operations that measure the limit, at most n; 0 for none (drain: n, else 5000)")
 	f.DurationVar(&p.Patience, "patience", 45*time.Second, "how long nothing may arrive before what is missing counts as lost")
 	f.BoolVar(&p.Settle, "settle", true, "then wait until Temporal knows everything, and count its history events")
 	f.StringVar(&p.Dir, "dir", "", "directory of the stack to use; a temporary one without it")
