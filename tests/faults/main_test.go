@@ -207,3 +207,18 @@ func restore(t *testing.T, s local.Service) {
 // spawner runs functions on one thread that never ends: on Linux a child's parent, whose death it is told of, is the
 // thread that started it.
 var spawner = sync.OnceValue(newSpawner)
+
+func TestRepeatLine(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{repeatLine("TestX", 7, false, "3"), "go test ./tests/faults -count=1 -run '^TestX$' -seed 7"},
+		{repeatLine("TestX/sub", 7, true, ""), "go test ./tests/faults -count=1 -run '^TestX$/^sub$' -seed 7 -full -timeout 2h"},
+		{
+			repeatLine("TestChaos/round-2", 7, false, "3"),
+			"ATENDER_CHAOS_ROUNDS=3 go test ./tests/faults -count=1 -run '^TestChaos$/^round-2$' -seed 7 -timeout 2h",
+		},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, not %s", c.got, c.want)
+		}
+	}
+}

@@ -148,7 +148,7 @@ func TestCrashAfterTellingOfDeliveries(t *testing.T) {
 			w.expireLeases()
 			w.start("worker")
 			eventually(t, 40*time.Second, "the replay, if any, is through", func() bool {
-				return row[int](w, `SELECT count(*) FROM replays WHERE status <> 'completed'`) == 0
+				return row[int](w, `SELECT count(*) FROM replays WHERE state <> 'completed'`) == 0
 			})
 			w.settle(40 * time.Second)
 			times := map[string]int{}
