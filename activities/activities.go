@@ -47,7 +47,9 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 	if err != nil {
 		return durable.TickResult{}, forTemporal(err)
 	}
-	fault.At(fault.AfterTick)
+	if len(tick.Fired) > 0 {
+		fault.At(fault.AfterTick)
+	}
 	for _, f := range tick.Fired {
 		a.Metrics.TimerLag.WithLabelValues(f.Kind, "workflow").Observe(f.Lag.Seconds())
 	}

@@ -19,6 +19,8 @@ func (a *Activities) ApplyDockAction(ctx context.Context, in durable.DockActionI
 	if err != nil {
 		return durable.DockActionResult{}, forTemporal(err)
 	}
-	fault.At(fault.AfterActing)
+	if len(decided) > 0 { // else the guard was quicker
+		fault.At(fault.AfterActing)
+	}
 	return durable.DockActionResult{Action: action.Action, State: string(action.State)}, nil
 }

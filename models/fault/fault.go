@@ -17,7 +17,7 @@ type Point string
 const (
 	BeforeCommit Point = "P1.7-before-commit" // a change is written and not committed
 	AfterCommit  Point = "P1.7-after-commit"  // committed, nobody woken
-	AfterTick    Point = "P3.3-after-tick"    // what was due is applied, the workflow does not know
+	AfterTick    Point = "P3.3-after-tick"    // something was due and is applied, the workflow does not know
 	BeforeRecord Point = "P4.3-before-record" // the endpoint has answered, nobody knows
 	AfterTelling Point = "P1.9-after-telling" // Temporal was told, the outbox row is still there
 	BeforeArming Point = "P4.7-before-arming" // retries are made, the workflow is not armed for the next
@@ -34,7 +34,7 @@ const (
 	AfterStep       Point = "P3.7-after-commit"  // it is committed; those with something due by it are not ticked
 	BeforeReplaying Point = "P4.9-before-commit" // a step of a replay has queued and is not committed
 	AfterReplaying  Point = "P4.9-after-commit"  // it is committed, nobody woken; the workflow does not know
-	AfterActing     Point = "P8.2-after-acting"  // an action is carried out; the workflow does not know
+	AfterActing     Point = "P8.2-after-acting"  // the activity has carried an action out; the workflow does not know
 )
 
 // Points are all points.

@@ -10,6 +10,7 @@ import (
 
 // An API that is killed under creations has made those it answered, and no half of any other; trying again is safe.
 func TestAPIKilledDuringCreates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	creates, kills := sized(400, 5_000), sized(3, 10)
 	w.subscribe()

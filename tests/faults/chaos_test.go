@@ -3,14 +3,21 @@ package faults
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/deploy/local"
+	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -18,33 +25,91 @@ import (
 const chaosRounds = "ATENDER_CHAOS_ROUNDS"
 
 // Everything at once: rounds of random faults under a mixed load. Each round is an installation of its own, whose faults
-// come from the seed and the round's number; afterwards it settles, and the ledger balances.
+// come from the seed and the round's number; afterwards it settles, and the ledger balances. Over a few rounds every fault
+// has its turn, and all that they are there to bring about is seen to have happened.
 func TestChaos(t *testing.T) {
 	rounds, err := strconv.Atoi(os.Getenv(chaosRounds))
 	if err != nil || rounds < 1 {
 		t.Skipf("%s does not say how many rounds: make chaos does", chaosRounds)
 	}
+	happened := map[string]int{}
+	ran := 0
 	for i := range rounds {
-		t.Run(fmt.Sprintf("round-%d", i+1), chaosRound)
+		t.Run(fmt.Sprintf("round-%d", i+1), func(t *testing.T) {
+			ran++
+			chaosRound(t, i, happened)
+		})
+	}
+	t.Logf("over %d rounds there were %v", ran, happened)
+	if ran*faultsARound < len(faults)+faultsARound || t.Failed() {
+		return // not every fault had its turn
+	}
+	for _, what := range append(slices.Clone(faultNames), effects...) {
+		require.Positive(t, happened[what], "it never happened: %s", what)
 	}
 }
 
-func chaosRound(t *testing.T) {
+// faultsARound is how many different faults a round has.
+const faultsARound = 5
+
+// faults are what a round takes away, or has happen.
+var faults = map[string]func(*chaos){
+	"an API is killed":     func(c *chaos) { c.loseAPIs(c.apis[c.rng.IntN(2)]) },
+	"both APIs are killed": func(c *chaos) { c.loseAPIs(c.apis...) },
+	"a worker is killed":   func(c *chaos) { c.loseWorkers(c.workers[c.rng.IntN(2)]) },
+	"both workers are killed": func(c *chaos) {
+		c.loseWorkers(c.workers...)
+	},
+	"Temporal is stopped": func(c *chaos) { c.loseTemporal(stop) },
+	"Temporal is killed":  func(c *chaos) { c.loseTemporal(kill) },
+	"Temporal is wiped": func(c *chaos) {
+		c.loseTemporal(stop, func() { require.NoError(c.t, services.WipeTemporal()) })
+	},
+	"PostgreSQL is stopped": func(c *chaos) { c.losePostgres(stop) },
+	"PostgreSQL is killed":  func(c *chaos) { c.losePostgres(kill) },
+	"a worker is killed while PostgreSQL is away": func(c *chaos) {
+		c.losePostgres(stop, c.workers[c.rng.IntN(2)])
+	},
+	"a worker is killed while Temporal is away": func(c *chaos) {
+		c.loseTemporal(kill, func() { c.loseWorkers(c.workers[c.rng.IntN(2)]) })
+	},
+	"an endpoint goes down": func(c *chaos) { c.loseEndpoint() },
+	"the policy is edited": func(c *chaos) {
+		require.NoError(c.t, c.writer(-1).touch(c.t.Context(), c.policy, c.rng.IntN(2) == 0))
+	},
+}
+
+var faultNames = slices.Sorted(maps.Keys(faults))
+
+// effects are what must have come of the faults.
+var effects = []string{
+	refuses, cutsOff, dallies, isDown, "calls unanswered", "answers of 503", "answers given again", "deliveries tried again",
+	"circuits opened", "claims cut off", "snoozes ended",
+}
+
+func chaosRound(t *testing.T, round int, happened map[string]int) {
 	c := &chaos{world: newWorldToWipe(t)}
 	c.patient = true
 	c.policy = c.promise(map[sla.Metric]sla.Targets{
 		sla.FirstReply: soon(2, 4, 6), sla.AllMessages: soon(1, 3, 5), sla.Resolution: soon(3, 6, 9),
 	})
 	c.subscribe()
-	c.api = c.startAPI()
+	failing, _ := c.subscribe(retryAtOnce)
+	inTurn, _ := c.subscribe(retryAtOnce, func(s *models.NewSubscription) { s.Ordering = models.OrderingConversation })
+	c.endpoints = []*moody{c.moody(failing), c.moody(inTurn)}
+	c.startAPI()
+	c.startAPI()
 	c.workers = []*process{c.start("worker"), c.start("worker")}
 	c.docks = c.embeds(4)
-	c.pace = 10 * time.Millisecond
+	reader := c.follow()
+	c.pace = 80 * time.Millisecond // what is owed in the end is what takes longest
 	c.load = c.drive(8, c.mixed)
 	c.load.await(time.Minute, 100)
-	for range 4 + c.rng.IntN(3) {
-		c.disturb()
-		c.load.await(2*time.Minute, 50+c.rng.IntN(100))
+	for _, fault := range c.dealt(round) {
+		c.logf("%s", fault)
+		faults[fault](c)
+		happened[fault]++
+		c.load.await(2*time.Minute, 30+c.rng.IntN(50))
 	}
 	c.load.halt()
 	c.logf("all is answered")
@@ -52,29 +117,90 @@ func chaosRound(t *testing.T) {
 	for _, worker := range c.workers {
 		require.True(t, worker.running(), "a worker ended by itself")
 	}
-	c.logf("settled; the latest snooze ended %.1f s late", c.lateness()[0])
+	c.logf("settled; snoozes ended late, by seconds: %v", firstOf(c.lateness(), 3))
 	c.balance()
+	reader().finish()
+	c.tally(happened)
+}
+
+// dealt are the faults of a round. They are dealt in turn, in an order that is the seed's, and come in one that is the
+// round's.
+func (c *chaos) dealt(round int) (hand []string) {
+	deck := slices.Clone(faultNames)
+	dealer := rand.New(rand.NewPCG(*seedFlag, nameHash("faults"))) //nolint:gosec // repeatable
+	dealer.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+	for i := range faultsARound {
+		hand = append(hand, deck[(round*faultsARound+i)%len(deck)])
+	}
+	c.rng.Shuffle(len(hand), func(i, j int) { hand[i], hand[j] = hand[j], hand[i] })
+	return hand
+}
+
+func firstOf(values []float64, n int) []float64 { return values[:min(n, len(values))] }
+
+// tally adds what came of a round's faults.
+func (c *chaos) tally(happened map[string]int) {
+	for _, endpoint := range c.endpoints {
+		for _, what := range []string{refuses, cutsOff, dallies, isDown} {
+			happened[what] += endpoint.count(what)
+		}
+	}
+	c.ledger.do(func() {
+		happened["calls unanswered"] += c.ledger.silent
+		happened["answers of 503"] += c.ledger.statuses[http.StatusServiceUnavailable]
+		happened["answers given again"] += c.ledger.replayed
+		happened["claims cut off"] += len(c.ledger.repeatable)
+	})
+	happened["deliveries tried again"] += row[int](c.world, `SELECT count(*) FROM deliveries WHERE attempts > 1`)
+	happened["circuits opened"] += c.circuits
+	happened["snoozes ended"] += len(c.lateness())
 }
 
 type chaos struct {
 	*world
-	api     *process
-	workers []*process
-	load    *load
-	policy  uuid.UUID
-	docks   []*embed
+	workers   []*process
+	load      *load
+	policy    uuid.UUID
+	docks     []*embed
+	endpoints []*moody
+	circuits  int // that were seen to open
+}
+
+// follow reads the feed while all goes on, until the function that it returns is called.
+func (w *world) follow() (stop func() *feed) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	reader := w.feed()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := reader.follow(ctx); err != nil {
+			w.t.Errorf("%v", err)
+		}
+	}()
+	stop = sync.OnceValue(func() *feed {
+		cancel()
+		<-ended
+		return reader
+	})
+	w.t.Cleanup(func() { stop() })
+	return stop
 }
 
 // mixed makes a conversation and does something with it: messages, a short sleep, a resolution; or it lets it wait, for
-// about as long as tripwires take, and goes on with one that has waited. At times an agent beside another one uses a dock.
+// about as long as tripwires take, and goes on with one that has waited. Half of what is made is kept from being made twice
+// by an Idempotency-Key. At times an agent beside another one uses a dock.
 func (c *chaos) mixed(ctx context.Context, client *writer, i int) (bool, error) {
-	id, err := client.create(ctx, fmt.Sprintf("order-%d", i))
+	create, message := client.create, client.message
+	if client.rng.IntN(2) == 0 {
+		create, message = client.createOnce, client.messageOnce
+	}
+	id, err := create(ctx, fmt.Sprintf("order-%d", i))
 	if err != nil {
 		return false, err
 	}
 	for m := range client.rng.IntN(3) {
 		direction := []string{"inbound", "outbound"}[client.rng.IntN(2)]
-		if err := client.message(ctx, id, direction, fmt.Sprintf("message-%d", m)); err != nil {
+		if err := message(ctx, id, direction, fmt.Sprintf("message-%d-%d", i, m)); err != nil {
 			return false, err
 		}
 	}
@@ -109,65 +235,74 @@ func (c *writer) goOn(ctx context.Context) error {
 	return c.message(ctx, id, "outbound", "reply")
 }
 
-// disturb takes something away, for as long as some answers, or refusals, take.
-func (c *chaos) disturb() {
+func (c *chaos) loseAPIs(apis ...*process) {
 	c.t.Helper()
-	switch fault := c.rng.IntN(9); fault {
-	case 0:
-		c.logf("the API is killed")
-		c.api.kill()
-		c.unanswered(5 + c.rng.IntN(50))
-		c.api.again()
-	case 1, 2:
-		worker := c.workers[c.rng.IntN(len(c.workers))]
-		c.logf("a worker is killed")
-		c.killWorker(worker)
-		c.load.await(time.Minute, c.rng.IntN(200))
-		worker.again()
-	case 3:
-		c.logf("both workers are killed")
-		for _, worker := range c.workers {
-			c.killWorker(worker)
-		}
-		c.load.await(time.Minute, c.rng.IntN(200))
-		for _, worker := range c.workers {
-			worker.again()
-		}
-	case 4, 5, 6:
-		c.disturbTemporal(fault == 4, fault == 6)
-	case 7:
-		c.logf("the policy is edited")
-		require.NoError(c.t, c.writer(-1).touch(c.t.Context(), c.policy, c.rng.IntN(2) == 0))
-	default:
-		c.disturbPostgres(c.rng.IntN(2) == 0)
+	for _, api := range apis {
+		api.kill()
+	}
+	c.unanswered(5 + c.rng.IntN(50))
+	for _, api := range apis {
+		api.again()
 	}
 }
 
-func (c *chaos) disturbTemporal(killed, wiped bool) {
+// loseWorkers kills workers in the middle of their work, and lets the others, if any, go on alone for a while.
+func (c *chaos) loseWorkers(workers ...*process) {
 	c.t.Helper()
-	c.logf("Temporal goes (killed: %t, wiped: %t)", killed, wiped)
-	if killed {
-		kill(c.t, temporal)
-	} else {
-		stop(c.t, temporal)
+	within(5*time.Second, func() bool {
+		return row[int](c.world, `SELECT count(*) FROM deliveries WHERE state = 'leased'`) > 0
+	})
+	for _, worker := range workers {
+		c.killWorker(worker)
 	}
-	c.load.await(time.Minute, 100+c.rng.IntN(400))
-	if wiped {
-		require.NoError(c.t, services.WipeTemporal())
+	c.load.await(time.Minute, c.rng.IntN(100))
+	for _, worker := range workers {
+		worker.again()
+	}
+}
+
+func (c *chaos) loseTemporal(take func(*testing.T, local.Service), meanwhile ...func()) {
+	c.t.Helper()
+	take(c.t, temporal)
+	c.load.await(time.Minute, 50+c.rng.IntN(150))
+	for _, f := range meanwhile {
+		f()
 	}
 	give(c.t, temporal)
+	c.disturbed(temporal)
 }
 
-func (c *chaos) disturbPostgres(killed bool) {
+// losePostgres takes PostgreSQL away, and kills workers meanwhile: what they had claimed can be seen when it is back.
+func (c *chaos) losePostgres(take func(*testing.T, local.Service), workers ...*process) {
 	c.t.Helper()
-	c.logf("PostgreSQL goes (killed: %t)", killed)
-	if killed {
-		kill(c.t, postgres)
-	} else {
-		stop(c.t, postgres)
+	take(c.t, postgres)
+	c.unanswered(20 + c.rng.IntN(150))
+	for _, worker := range workers {
+		worker.kill()
 	}
-	c.unanswered(20 + c.rng.IntN(300))
+	ended := time.Now()
+	c.unanswered(20 + c.rng.IntN(150))
 	give(c.t, postgres)
+	c.disturbed(postgres)
+	for _, worker := range workers {
+		c.bury(worker, ended)
+		worker.again()
+	}
+}
+
+// loseEndpoint has an endpoint refuse everything for long enough for its circuit to open.
+func (c *chaos) loseEndpoint() {
+	c.t.Helper()
+	c.endpoints[c.rng.IntN(len(c.endpoints))].goDown(40)
+	opened := func() bool {
+		return row[int](c.world, `SELECT count(*) FROM subscriptions WHERE circuit_opened_at IS NOT NULL`) > 0
+	}
+	if within(20*time.Second, opened) {
+		c.circuits++
+	}
+	for _, endpoint := range c.endpoints {
+		endpoint.goDown(0)
+	}
 }
 
 // unanswered waits for n more calls that got no answer, or that the API is away.

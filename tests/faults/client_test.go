@@ -78,8 +78,32 @@ func (c *writer) callAs(ctx context.Context, key, method, path string, body any)
 
 // once makes a call with an Idempotency-Key of its own.
 func (c *writer) once(ctx context.Context, method, path string, body any) (reply, error) {
-	header := http.Header{"Authorization": {"Bearer " + c.w.key}, "Idempotency-Key": {uuid.NewString()}}
-	return c.send(ctx, header, method, path, body)
+	return c.send(ctx, c.keyed(), method, path, body)
+}
+
+// keyed are headers with an Idempotency-Key that no other call has.
+func (c *writer) keyed() http.Header {
+	return http.Header{"Authorization": {"Bearer " + c.w.key}, "Idempotency-Key": {uuid.NewString()}}
+}
+
+// insistOnce repeats a POST with one Idempotency-Key until it is answered: it happens once, and the answer is always the
+// first one (P7).
+func (c *writer) insistOnce(ctx context.Context, path string, body any) (r reply, tries int, err error) {
+	header := c.keyed()
+	r, tries, err = c.untilAnswered(ctx, func() (reply, error) { return c.send(ctx, header, http.MethodPost, path, body) })
+	if err == nil && c.rng.IntN(20) == 0 { // as if this answer had not come
+		var again reply
+		again, _, err = c.untilAnswered(ctx, func() (reply, error) { return c.send(ctx, header, http.MethodPost, path, body) })
+		same := again.status == r.status && bytes.Equal(again.body, r.body) && again.header.Get("Idempotency-Replayed") != ""
+		if err == nil && !same {
+			err = fmt.Errorf("POST %s with a key: %d %s, and then %d %s", path, r.status, r.body, again.status, again.body)
+		}
+		r = again
+	}
+	if err == nil && r.header.Get("Idempotency-Replayed") != "" {
+		c.w.ledger.do(func() { c.w.ledger.replayed++ })
+	}
+	return r, tries, err
 }
 
 func (c *writer) send(ctx context.Context, header http.Header, method, path string, body any) (reply, error) {
@@ -126,7 +150,8 @@ func (c *writer) insist(ctx context.Context, method, path string, body any) (r r
 func (c *writer) untilAnswered(ctx context.Context, call func() (reply, error)) (r reply, tries int, err error) {
 	for tries = 1; ; tries++ {
 		r, err = call()
-		if err == nil && r.status != http.StatusServiceUnavailable {
+		inProgress := r.status == http.StatusConflict && r.field("error", "code") == "IDEMPOTENCY_IN_PROGRESS"
+		if err == nil && r.status != http.StatusServiceUnavailable && !inProgress {
 			return r, tries, nil
 		}
 		select {
@@ -168,6 +193,43 @@ func (c *writer) create(ctx context.Context, reference string) (uuid.UUID, error
 	}
 	return id, err
 }
+
+// createOnce makes a conversation with an Idempotency-Key: however often it has to ask, it is told of the creation.
+func (c *writer) createOnce(ctx context.Context, reference string) (uuid.UUID, error) {
+	r, tries, err := c.insistOnce(ctx, "/v1/conversations/outbound", order(reference, c.rng.IntN(100)))
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if r.status != http.StatusCreated {
+		return uuid.Nil, fmt.Errorf("create %s with a key, try %d: %d %s", reference, tries, r.status, r.body)
+	}
+	id, err := uuid.Parse(r.field("id"))
+	if err == nil {
+		c.w.ledger.create(reference, id, true)
+	}
+	return id, err
+}
+
+// messageOnce posts a message that nothing but its Idempotency-Key keeps from being there twice; its text is the only one
+// of its kind.
+func (c *writer) messageOnce(ctx context.Context, conversation uuid.UUID, direction, text string) error {
+	r, tries, err := c.insistOnce(ctx, "/v1/conversations/"+conversation.String()+"/messages",
+		object{"direction": direction, "text": onceMark + text})
+	if err != nil {
+		return err
+	}
+	if r.status != http.StatusCreated {
+		return fmt.Errorf("message %s with a key, try %d: %d %s", text, tries, r.status, r.body)
+	}
+	id, err := uuid.Parse(r.field("id"))
+	if err == nil {
+		c.w.ledger.message(id)
+	}
+	return err
+}
+
+// onceMark begins the texts that must be there once.
+const onceMark = "once: "
 
 // message posts a message, inbound or outbound, that repeating does not double.
 func (c *writer) message(ctx context.Context, conversation uuid.UUID, direction, externalID string) error {

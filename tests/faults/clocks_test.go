@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -89,45 +87,4 @@ func (w *world) crossings() (n int, late float64) {
 	w.t.Helper()
 	return row[int](w, `SELECT count(*) FROM sla_crossings`),
 		row[float64](w, `SELECT coalesce(extract(epoch FROM max(created_at - crossed_at)), 0)::float8 FROM sla_crossings`)
-}
-
-// The check of clocks finds what it is there for: otherwise it would prove nothing in the other scenarios.
-func TestLedgerOfClocks(t *testing.T) {
-	w := newWorld(t)
-	w.promise(map[sla.Metric]sla.Targets{
-		sla.FirstReply: soon(1, 2, 3), sla.AllMessages: soon(1, 2, 600), sla.Resolution: soon(1, 600, 900),
-	})
-	w.subscribe()
-	w.startAPI()
-	w.start("worker")
-	c := w.writer(0)
-	id, err := c.create(t.Context(), "order-1")
-	require.NoError(t, err)
-	eventually(t, 20*time.Second, "the tripwires of three seconds", func() bool {
-		n, _ := w.crossings()
-		return n == 6
-	})
-	require.NoError(t, c.message(t.Context(), id, "outbound", "reply"))
-	require.NoError(t, c.resolve(t.Context(), id))
-	w.settle(20 * time.Second)
-	w.balance()
-
-	for what, damage := range map[string]string{
-		"a tripwire that was not crossed, or not to be, or not when it was due": `UPDATE sla_crossings
-			SET crossed_at = crossed_at + interval '1 millisecond' WHERE metric = 'resolution'`,
-		"a crossing without its one event": `INSERT INTO events (tenant_id, id, type, conversation_id, version, payload, created_at)
-			SELECT tenant_id, gen_random_uuid(), type, conversation_id, version, payload, created_at FROM events
-			WHERE type = 'sla.breached'`,
-		"a crossing that is not in the timeline once": `DELETE FROM timeline
-			WHERE kind = 'sla_warning' AND data ->> 'metric' = 'resolution'`,
-	} {
-		tx, err := w.db.BeginTx(t.Context(), nil)
-		require.NoError(t, err)
-		_, err = tx.ExecContext(t.Context(), damage)
-		require.NoError(t, err)
-		var found int
-		require.NoError(t, tx.QueryRowContext(t.Context(), `SELECT count(*) FROM (`+tripwires[what]+`) found`).Scan(&found))
-		require.Positive(t, found, what)
-		require.NoError(t, tx.Rollback())
-	}
 }

@@ -45,8 +45,26 @@ func sized[T any](small, full T) T {
 // random returns a test's own source and prints the seed that repeats it.
 func random(t *testing.T) *rand.Rand {
 	t.Helper()
-	t.Logf("repeat with: go test ./tests/faults -run '^%s$' -seed %d", t.Name(), *seedFlag)
+	t.Logf("repeat with: %s", repeatLine(t.Name(), *seedFlag, *fullFlag, os.Getenv(chaosRounds)))
 	return rand.New(rand.NewPCG(*seedFlag, nameHash(t.Name()))) //nolint:gosec // repeatable, not secret
+}
+
+// repeatLine is the command that repeats a test: with the seed, the sizes and the number of rounds that it had, and as
+// much time as these may take.
+func repeatLine(name string, seed uint64, full bool, rounds string) string {
+	line := fmt.Sprintf("go test ./tests/faults -count=1 -run '^%s$' -seed %d",
+		strings.ReplaceAll(name, "/", "$/^"), seed)
+	if full {
+		line += " -full"
+	}
+	chaos := strings.HasPrefix(name, "TestChaos/")
+	if full || chaos {
+		line += " -timeout 2h"
+	}
+	if chaos {
+		line = chaosRounds + "=" + rounds + " " + line
+	}
+	return line
 }
 
 func nameHash(name string) uint64 {
@@ -55,8 +73,9 @@ func nameHash(name string) uint64 {
 	return h.Sum64()
 }
 
-// services are PostgreSQL and Temporal for the whole package. Scenarios run one after the other, so that the fault of one
-// does not reach another.
+// services are PostgreSQL and Temporal for the whole package. Scenarios that take them away run one after the other, so that
+// the fault of one does not reach another; then the others do, a few at a time, each with a database, a namespace and
+// processes of its own: mostly they wait.
 var services *local.Deps
 
 // binary is the atender under test.
@@ -119,7 +138,10 @@ func startServices(dir string) (err error) {
 	if err := admin(ctx, `CREATE DATABASE `+template); err != nil {
 		return err
 	}
-	return models.Migrate(ctx, databaseURL(template), slog.New(slog.DiscardHandler))
+	if err := models.Migrate(ctx, databaseURL(template), slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	return execute(ctx, databaseURL(template), watchClaims)
 }
 
 func databaseURL(name string) string {
@@ -128,7 +150,11 @@ func databaseURL(name string) string {
 
 // admin runs a statement outside the scenarios' databases.
 func admin(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, services.DatabaseURL)
+	return execute(ctx, services.DatabaseURL, statement)
+}
+
+func execute(ctx context.Context, url, statement string) error {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
@@ -181,3 +207,18 @@ func restore(t *testing.T, s local.Service) {
 // spawner runs functions on one thread that never ends: on Linux a child's parent, whose death it is told of, is the
 // thread that started it.
 var spawner = sync.OnceValue(newSpawner)
+
+func TestRepeatLine(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{repeatLine("TestX", 7, false, "3"), "go test ./tests/faults -count=1 -run '^TestX$' -seed 7"},
+		{repeatLine("TestX/sub", 7, true, ""), "go test ./tests/faults -count=1 -run '^TestX$/^sub$' -seed 7 -full -timeout 2h"},
+		{
+			repeatLine("TestChaos/round-2", 7, false, "3"),
+			"ATENDER_CHAOS_ROUNDS=3 go test ./tests/faults -count=1 -run '^TestChaos$/^round-2$' -seed 7 -timeout 2h",
+		},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, not %s", c.got, c.want)
+		}
+	}
+}

@@ -41,6 +41,7 @@ func (w *world) createMany(n int) []uuid.UUID {
 
 // ✗ P3.7: who was visited is up to date, who was not is still behind.
 func TestCrashOfTheWalkOverClocks(t *testing.T) {
+	t.Parallel()
 	const all, answered, step = 70, 64, 50 // the others miss the promise as edited
 	const owing = `SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries WHERE state <> 'delivered')`
 	for _, scenario := range []struct {
@@ -51,6 +52,7 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 		{fault.AfterStep, step},
 	} {
 		t.Run(string(scenario.point), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.subscribe()
 			policy := w.promise(map[sla.Metric]sla.Targets{
@@ -58,12 +60,16 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 			})
 			w.startAPI()
 			worker := w.start("worker")
-			for i, id := range w.createMany(all)[:answered] {
+			ids := w.createMany(all)
+			for i, id := range ids[:answered] {
 				require.NoError(t, w.writer(i).message(t.Context(), id, "outbound", fmt.Sprintf("reply-%d", i)))
 			}
-			eventually(t, 60*time.Second, "all is told, and every workflow waits", func() bool {
+			eventually(t, 60*time.Second, "all is told", func() bool {
 				return row[int](w, owing) == 0 && row[int](w, `SELECT count(*) FROM conversations WHERE armed_for IS NULL`) == 0
 			})
+			for _, id := range ids { // else a tick is made again after the edit, because Temporal does not know of it yet
+				eventually(t, 60*time.Second, "the workflow waits", func() bool { return w.idle(id) })
+			}
 			w.killWorker(worker)
 
 			edited := map[sla.Metric]sla.Targets{
@@ -97,6 +103,7 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 
 // ✗ P4.9: a step has queued its deliveries and noted where it is, or neither.
 func TestCrashOfAReplay(t *testing.T) {
+	t.Parallel()
 	const orders, step = 160, 500
 	for _, scenario := range []struct {
 		point  fault.Point
@@ -106,6 +113,7 @@ func TestCrashOfAReplay(t *testing.T) {
 		{fault.AfterReplaying, step},
 	} {
 		t.Run(string(scenario.point), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			in, sub := w.subscribe()
 			w.startAPI()

@@ -16,6 +16,7 @@ import (
 
 // The sequencer's connection takes its lock and its batch with it; the next one gives the positions.
 func TestCrashBeforePositionsAreGiven(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.subscribe()
 	w.startAPI()
@@ -38,14 +39,17 @@ func TestCrashBeforePositionsAreGiven(t *testing.T) {
 	w.balance()
 }
 
-// keyed creates a conversation with an Idempotency-Key, once.
-func (w *world) keyed(key, reference string) (reply, error) {
-	w.t.Helper()
+// keyed creates a conversation with an Idempotency-Key, once, by an API.
+func (w *world) keyed(api *process, key, reference string) (reply, error) {
 	body, err := json.Marshal(order(reference, 1))
-	require.NoError(w.t, err)
+	if err != nil {
+		return reply{}, err
+	}
 	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost,
-		"http://"+w.apis[0].addr+"/v1/conversations/outbound", bytes.NewReader(body))
-	require.NoError(w.t, err)
+		"http://"+api.addr+"/v1/conversations/outbound", bytes.NewReader(body))
+	if err != nil {
+		return reply{}, err
+	}
 	request.Header.Set("Authorization", "Bearer "+w.key)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", key)
@@ -60,6 +64,7 @@ func (w *world) keyed(key, reference string) (reply, error) {
 }
 
 func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
+	t.Parallel()
 	for _, scenario := range []struct {
 		point    fault.Point
 		there    int    // conversations after the crash
@@ -69,21 +74,20 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 		{fault.AfterFirst, 1, "true"},
 	} {
 		t.Run(string(scenario.point), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.subscribe()
 			api := w.armed("api", scenario.point)
 			api.awaitReady()
-			w.apis = append(w.apis, api)
-			_, err := w.keyed("key-1", "order-1")
+			_, err := w.keyed(api, "key-1", "order-1")
 			require.Error(t, err, "no answer")
 			w.awaitEnd(api)
-			w.apis = nil
 			require.Equal(t, scenario.there, row[int](w, `SELECT count(*) FROM conversations`))
 			require.Equal(t, scenario.there, row[int](w, `SELECT count(*) FROM idempotency_keys`))
 
-			w.startAPI()
+			next := w.startAPI()
 			w.start("worker")
-			r, err := w.keyed("key-1", "order-1")
+			r, err := w.keyed(next, "key-1", "order-1")
 			require.NoError(t, err)
 			require.Equal(t, http.StatusCreated, r.status)
 			require.Equal(t, scenario.replayed, r.header.Get("Idempotency-Replayed"))
@@ -95,8 +99,62 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 	}
 }
 
+// ✗ P7.2 while a second call waits, at another API, for the first one: it does the work where the first one's is gone, and
+// has its answer where that was committed.
+func TestSecondCallWaitsForAFirstThatCrashes(t *testing.T) {
+	t.Parallel()
+	for _, scenario := range []struct {
+		point    fault.Point
+		replayed string
+	}{
+		{fault.BeforeFirst, ""},
+		{fault.AfterFirst, "true"},
+	} {
+		t.Run(string(scenario.point), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			one, two := w.armed("api", scenario.point), w.startAPI()
+			one.awaitReady()
+			barrier, err := w.db.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			defer func() { _ = barrier.Rollback() }() // nothing to undo
+			_, err = barrier.ExecContext(t.Context(), `LOCK TABLE conversations IN SHARE MODE`)
+			require.NoError(t, err)
+
+			type outcome struct {
+				reply
+				err error
+			}
+			call := func(api *process) <-chan outcome {
+				done := make(chan outcome, 1)
+				go func() {
+					r, err := w.keyed(api, "key-1", "order-1")
+					done <- outcome{r, err}
+				}()
+				eventually(t, 4*time.Second, api.name()+" waits", func() bool {
+					return row[int](w, `SELECT count(*) FROM pg_stat_activity
+						WHERE application_name = $1 AND wait_event_type = 'Lock'`, api.name()) == 1
+				})
+				return done
+			}
+			first := call(one) // has claimed the key, and cannot make the conversation
+			second := call(two)
+			require.NoError(t, barrier.Rollback())
+			require.Error(t, (<-first).err, "no answer")
+			w.awaitEnd(one)
+			r := <-second
+			require.NoError(t, r.err)
+			require.Equal(t, http.StatusCreated, r.status)
+			require.Equal(t, scenario.replayed, r.header.Get("Idempotency-Replayed"))
+			require.Equal(t, 1, row[int](w, `SELECT count(*) FROM conversations`))
+			require.Equal(t, 1, row[int](w, `SELECT count(*) FROM idempotency_keys`))
+		})
+	}
+}
+
 // Whoever noticed that Temporal has lost its data is gone before a workflow was poked: the next one notices, too.
 func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.subscribe()
 	w.startAPI()
@@ -125,6 +183,7 @@ func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
 }
 
 func TestCrashBeforeAWeekIsForgotten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	day := func(ago int) string {
 		return ident.Floor(time.Now().Add(-time.Duration(ago) * 24 * time.Hour)).String()

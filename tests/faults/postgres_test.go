@@ -35,6 +35,7 @@ func TestPostgresRestartedUnderLoad(t *testing.T) {
 			return w.ledger.seen(http.StatusServiceUnavailable) >= refusals+sized(50, 2_000)
 		})
 		give(t, postgres)
+		w.disturbed(postgres)
 		w.logf("PostgreSQL was %s and is back; %d answers, %d of 503", fault.name, load.made.Load(),
 			w.ledger.seen(http.StatusServiceUnavailable))
 		load.await(30*time.Second, sized(100, 2_000))

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -9,7 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +24,8 @@ import (
 type process struct {
 	t       *testing.T
 	role    string
+	number  int    // among the scenario's processes
+	url     string // of the database
 	addr    string // of the API; empty for a worker
 	metrics string
 	log     string // path
@@ -42,7 +48,7 @@ func (w *world) prepare(role string, vars ...string) *process {
 	w.t.Helper()
 	w.processes++
 	p := &process{
-		t: w.t, role: role, metrics: freeAddress(w.t),
+		t: w.t, role: role, number: w.processes, url: w.url, metrics: freeAddress(w.t),
 		log: filepath.Join(w.dir, fmt.Sprintf("%s-%d.log", role, w.processes)),
 	}
 	env := append([]string{"ATENDER_LOG_LEVEL=warn"}, w.env...)
@@ -69,12 +75,12 @@ func (p *process) launch() {
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(p.t, err)
 	p.cmd = exec.Command(binary, p.role)
-	p.cmd.Env = p.env
+	p.starts++
+	p.cmd.Env = append(slices.Clone(p.env), "ATENDER_DATABASE_URL="+p.url+"&application_name="+p.name())
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = childAttributes()
 	require.NoError(p.t, spawn(p.cmd))
 	require.NoError(p.t, out.Close())
-	p.starts++
 	ended, cmd := make(chan struct{}), p.cmd
 	p.ended = ended
 	go func() {
@@ -82,6 +88,10 @@ func (p *process) launch() {
 		close(ended)
 	}()
 }
+
+// name tells the processes of a scenario apart, those of one role and those before and after a kill. The database knows
+// their connections by it.
+func (p *process) name() string { return fmt.Sprintf("%s-%d.%d", p.role, p.number, p.starts) }
 
 func (p *process) running() bool {
 	if p.cmd == nil {
@@ -137,6 +147,36 @@ func tail(path string) string {
 	return string(content[max(0, len(content)-4000):])
 }
 
+// counted adds up what a process says of itself: the samples of a metric that have all the labels, each name="value".
+func (p *process) counted(metric string, labels ...string) (n int) {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, "http://"+p.metrics+"/metrics", nil)
+	require.NoError(p.t, err)
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(p.t, err)
+	defer func() { _ = answer.Body.Close() }()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), "} ")
+		lacks := func(label string) bool { return !strings.Contains(name, label) }
+		if strings.HasPrefix(name, metric+"{") && !slices.ContainsFunc(labels, lacks) {
+			f, err := strconv.ParseFloat(value, 64)
+			require.NoError(p.t, err)
+			n += int(f)
+		}
+	}
+	return n
+}
+
+// within polls for a condition for a while, and says whether it came to hold.
+func within(while time.Duration, condition func() bool) bool {
+	for deadline := time.Now().Add(while); time.Now().Before(deadline); <-time.After(5 * time.Millisecond) {
+		if condition() {
+			return true
+		}
+	}
+	return condition()
+}
+
 // eventually polls until a condition holds.
 func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
 	t.Helper()
@@ -154,13 +194,16 @@ func eventually(t *testing.T, within time.Duration, what string, condition func(
 
 // nextPort is where the search for free ports goes on. They lie below those that the system gives to connections, which
 // could otherwise take the port of a process while it is down.
-var nextPort = 20_000 + os.Getpid()%8_000
+var nextPort = func() *atomic.Int32 {
+	var n atomic.Int32
+	n.Store(int32(20_000 + os.Getpid()%8_000)) //nolint:gosec // small
+	return &n
+}()
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 1000 {
-		nextPort++
-		addr := net.JoinHostPort("127.0.0.1", fmt.Sprint(nextPort))
+		addr := net.JoinHostPort("127.0.0.1", fmt.Sprint(nextPort.Add(1)))
 		if l, err := net.Listen("tcp", addr); err == nil {
 			require.NoError(t, l.Close())
 			return addr

@@ -1,8 +1,6 @@
 package faults
 
 import (
-	"bufio"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,23 +25,10 @@ func (w *world) spread() {
 	}
 }
 
-// delivered is what a worker says of itself: how many deliveries it has made.
-func (p *process) delivered() (n int) {
+// delivered is how many deliveries a worker has made.
+func (p *process) delivered() int {
 	p.t.Helper()
-	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, "http://"+p.metrics+"/metrics", nil)
-	require.NoError(p.t, err)
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(p.t, err)
-	defer func() { _ = answer.Body.Close() }()
-	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), "} ")
-		if strings.HasPrefix(name, "atender_delivery_attempts_total{") && strings.Contains(name, `state="delivered"`) {
-			f, err := strconv.ParseFloat(value, 64)
-			require.NoError(p.t, err)
-			n += int(f)
-		}
-	}
-	return n
+	return p.counted("atender_delivery_attempts_total", `state="delivered"`)
 }
 
 // held is how many dispatchers run in each of the workers. A worker's identity begins with its process id.
@@ -75,6 +60,7 @@ func (w *world) held(workers ...*process) []int {
 
 // Two APIs and two workers share the work, and nothing comes twice.
 func TestTwoOfEach(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.spread()
 	w.startAPI()
@@ -119,6 +105,7 @@ func TestTwoOfEach(t *testing.T) {
 // Workers that were told different numbers of dispatchers have dispatchers whose shards overlap. That is a mistake, and
 // costs nothing but waiting for each other: nothing comes twice (P4.1).
 func TestDispatchersOfTheSameShards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.spread()
 	w.startAPI()
@@ -128,10 +115,10 @@ func TestDispatchersOfTheSameShards(t *testing.T) {
 			return err == nil && len(d.PendingActivities) > 0 && d.PendingActivities[0].LastStartedTime != nil
 		})
 	}
-	w.start("worker", "ATENDER_DISPATCH_SHARDS=3") // 0 to 20, 21 to 41, 42 to 63
+	one := w.start("worker", "ATENDER_DISPATCH_SHARDS=3") // 0 to 20, 21 to 41, 42 to 63
 	runs(0)
 	runs(2)
-	w.start("worker", "ATENDER_DISPATCH_SHARDS=8") // the first three are there; 24 to 31, 32 to 39, …
+	two := w.start("worker", "ATENDER_DISPATCH_SHARDS=8") // the first three are there; 24 to 31, 32 to 39, …
 	for dispatcher := 3; dispatcher < 8; dispatcher++ {
 		runs(dispatcher)
 	}
@@ -141,7 +128,11 @@ func TestDispatchersOfTheSameShards(t *testing.T) {
 
 	w.creates(8, sized(100, 2_000)).finish(time.Minute)
 	w.settle(2 * time.Minute)
-	w.logf("settled")
+	contended := row[int](w, `SELECT count(*) FROM (SELECT FROM claims c JOIN subscriptions s ON s.id = c.subscription_id
+		WHERE s.shard >= 24 GROUP BY s.id HAVING count(DISTINCT c.owner) >= 2) contended`)
+	w.logf("settled; %d and %d by the workers; two dispatchers have claimed of %d subscriptions",
+		one.delivered(), two.delivered(), contended)
+	require.Positive(t, contended, "no subscription had two dispatchers that claimed")
 	w.requireNothingSilent(t)
 	require.Zero(t, w.balance(), "duplicates without a killed worker")
 }

@@ -34,6 +34,7 @@ type world struct {
 	dir       string     // of logs
 	env       []string   // of every process
 	namespace string
+	url       string // of the database
 	db        *sql.DB
 	store     *models.Store
 	temporal  client.Client
@@ -43,8 +44,11 @@ type world struct {
 	ledger    *ledger
 	apis      []*process
 	inboxes   []*inbox.Inbox
+	ordered   map[string]*inbox.Inbox // of them those of ordered webhooks, by name
 	processes int
 	patient   bool          // claims are left to run out in their own time
+	cut       time.Time     // when claims may have been cut off last: a worker was killed, or the database taken away
+	waiting   int           // claims that are known to wait for their lease to run out
 	pace      time.Duration // which writers keep between two operations; 0 for none
 }
 
@@ -80,6 +84,7 @@ func (w *world) open() {
 	t.Helper()
 	w.began = time.Now()
 	w.rng, w.dir, w.ledger, w.patient = random(t), t.TempDir(), newLedger(), *fullFlag
+	w.ordered = map[string]*inbox.Inbox{}
 	name := "faults_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	require.NoError(t, admin(t.Context(), `CREATE DATABASE `+name+` TEMPLATE `+template))
 	t.Cleanup(func() {
@@ -90,12 +95,13 @@ func (w *world) open() {
 		}
 	})
 	w.env = append(environ(), services.Environment()...)
-	w.env = append(w.env, "ATENDER_DATABASE_URL="+databaseURL(name), "TEMPORAL_NAMESPACE="+w.namespace)
+	w.url = databaseURL(name)
+	w.env = append(w.env, "TEMPORAL_NAMESPACE="+w.namespace)
 	var err error
-	w.db, err = sql.Open("pgx", databaseURL(name))
+	w.db, err = sql.Open("pgx", w.url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.db.Close() }) // only read from
-	w.openStore(databaseURL(name))
+	w.openStore(w.url)
 	w.temporal, err = client.NewLazyClient(client.Options{
 		HostPort: services.TemporalAddress, Namespace: w.namespace, Logger: sdklog.NewStructuredLogger(discard),
 	})
@@ -163,6 +169,9 @@ func (w *world) subscribe(change ...func(*models.NewSubscription)) (*inbox.Inbox
 	require.NoError(w.t, err)
 	in.Expect(*sub.Secret)
 	w.inboxes = append(w.inboxes, in)
+	if wanted.Ordering == models.OrderingConversation {
+		w.ordered[wanted.Name] = in
+	}
 	return in, sub
 }
 
@@ -220,31 +229,6 @@ func (w *world) exec(statement string, args ...any) int64 {
 	require.NoError(w.t, err, statement)
 	n, err := result.RowsAffected()
 	require.NoError(w.t, err)
-	return n
-}
-
-// killWorker kills a worker and notes which deliveries it had claimed and not recorded: they, and no others, may come
-// twice (P4.3).
-func (w *world) killWorker(p *process) {
-	w.t.Helper()
-	p.kill()
-	w.ledger.mayRepeat(rows[string](w, `SELECT id::text FROM deliveries WHERE state = 'leased'`), time.Now())
-}
-
-// expireLeases has the claims of a process that died, of deliveries and outbox rows, run out now instead of in half a
-// minute; those of outbox rows, of which a live relay has some at any time, when they are older than its calls may take.
-// It does nothing while the database is away. It returns how many there were.
-func (w *world) expireLeases() (n int64) {
-	for _, claims := range []string{
-		`UPDATE deliveries SET leased_until = clock_timestamp() WHERE state = 'leased'`,
-		`UPDATE outbox SET available_at = clock_timestamp() WHERE available_at > clock_timestamp() + interval '2 seconds'
-			AND available_at < clock_timestamp() + interval '24 seconds'`,
-	} {
-		if result, err := w.db.ExecContext(w.t.Context(), claims); err == nil {
-			affected, _ := result.RowsAffected() // PostgreSQL tells
-			n += affected
-		}
-	}
 	return n
 }
 

@@ -56,6 +56,9 @@ type Crossing struct {
 	CrossedAt  wire.Time
 }
 
+// Cut is the status of an answer that is none: the connection is broken off.
+const Cut = 999
+
 // Inbox is a receiver. Its zero answer is 200.
 type Inbox struct {
 	t      testing.TB
@@ -158,6 +161,9 @@ func (i *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	i.mu.Unlock()
 	if hold != nil {
 		hold(d)
+	}
+	if d.Status == Cut {
+		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(d.Status)
 }

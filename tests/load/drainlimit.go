@@ -98,8 +98,7 @@ func (d *bareDrain) report(ctx context.Context, want int) error {
 	if len(arrivals) != want || last <= first {
 		return fmt.Errorf("limit: %d of %d arrived", len(arrivals), want)
 	}
-	d.b.report.Limit = round(float64(want) / time.Duration(last-first).Seconds())
-	progress("limit: %.0f a second", d.b.report.Limit)
+	d.b.report.setLimit(float64(want) / time.Duration(last-first).Seconds())
 	return nil
 }
 

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	temporallog "go.temporal.io/sdk/log"
+
+	"github.com/atender/atender/models/durable"
 )
 
 // historian counts history events of a namespace, exactly: closed executions say how many they have where they are
@@ -42,7 +46,19 @@ type lengths map[string]length
 
 type length struct {
 	workflow string
+	id       string // of the workflow
 	events   int64
+}
+
+// conversations is how many of a tenant's have an execution.
+func (l lengths) conversations(tenant uuid.UUID) int {
+	ids, prefix := map[string]bool{}, strings.TrimSuffix(durable.ConversationID(tenant, uuid.Nil), uuid.Nil.String())
+	for _, one := range l {
+		if strings.HasPrefix(one.id, prefix) {
+			ids[one.id] = true
+		}
+	}
+	return len(ids)
 }
 
 // total adds up by workflow type.
@@ -66,7 +82,7 @@ func (h *historian) read(ctx context.Context) (lengths, error) {
 			return nil, err
 		}
 		for _, info := range page.Executions {
-			all[info.Execution.RunId] = length{info.Type.Name, info.HistoryLength}
+			all[info.Execution.RunId] = length{info.Type.Name, info.Execution.WorkflowId, info.HistoryLength}
 			if info.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
 				running = append(running, info)
 			}
@@ -86,30 +102,35 @@ func (h *historian) read(ctx context.Context) (lengths, error) {
 		}
 	})
 	for i, info := range running {
-		all[info.Execution.RunId] = length{info.Type.Name, events[i]}
+		all[info.Execution.RunId] = length{info.Type.Name, info.Execution.WorkflowId, events[i]}
 	}
 	return all, errors.Join(errs...)
 }
 
 // rest reads the lengths once those of conversations do not change any more: after the relay has told Temporal everything,
-// workflows may still be at work, and the list lags behind. Dispatchers go on for ever.
-func (h *historian) rest(ctx context.Context) (map[string]int64, error) {
+// workflows may still be at work, and the list lags behind: it is waited for until it has as many of the tenant's
+// conversations as there are. listed is how many it has. Dispatchers go on for ever.
+func (h *historian) rest(ctx context.Context, tenant uuid.UUID, conversations int) (_ map[string]int64, listed int, _ error) {
 	var last map[string]int64
+	moved := true
 	for range 60 {
 		all, err := h.read(ctx)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		now := all.total()
-		if last != nil && last[conversationWorkflow] == now[conversationWorkflow] {
-			return now, nil
+		moved, listed = last == nil || last[conversationWorkflow] != now[conversationWorkflow], all.conversations(tenant)
+		if last = now; !moved && listed >= conversations {
+			break
 		}
-		last = now
 		if err := pause(ctx, time.Second); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	return nil, errors.New("histories of Temporal do not come to rest")
+	if moved {
+		return nil, 0, errors.New("histories of Temporal do not come to rest")
+	}
+	return last, listed, nil
 }
 
 // cost is what came on top of an earlier reading.

@@ -132,17 +132,22 @@ func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format("15:04:05.000
 // faults says why the ledger does not balance; nothing if it does.
 func (b *balance) faults() []string {
 	var why []string
+	refused := 0 // such calls are in no percentile: the slowest of all may be among them
+	for _, n := range b.Refused {
+		refused += n
+	}
 	for _, f := range []struct {
 		n    int
 		what string
 	}{
-		{b.Losses, "accepted, but never arrived"},
-		{b.Duplicates, "arrived more than once"},
-		{b.SignatureFailures, "with a wrong signature"},
-		{b.Unexpected, "that nobody had sent"},
+		{b.Losses, "events accepted, but never arrived"},
+		{b.Duplicates, "events arrived more than once"},
+		{b.SignatureFailures, "events with a wrong signature"},
+		{b.Unexpected, "events that nobody had sent"},
+		{refused, "calls refused, or without an answer"},
 	} {
 		if f.n > 0 {
-			why = append(why, fmt.Sprintf("%d events %s", f.n, f.what))
+			why = append(why, fmt.Sprintf("%d %s", f.n, f.what))
 		}
 	}
 	if b.Accepted == 0 {

@@ -182,8 +182,7 @@ func (b *bench) measureLimit(ctx context.Context, prepare func(i int) ([]stateme
 	if err := bare(limitWarmup, n); err != nil {
 		return fmt.Errorf("limit: %w", err)
 	}
-	b.report.Limit = round(float64(b.p.LimitN) / time.Since(started).Seconds())
-	progress("limit: %.0f a second", b.report.Limit)
+	b.report.setLimit(float64(b.p.LimitN) / time.Since(started).Seconds())
 	return nil
 }
 

@@ -109,17 +109,19 @@ func TestLedger(t *testing.T) {
 		},
 		"refused, and it did not happen": {
 			ops: []operation{op("a", 201), op("b", 409)}, arrivals: []arrival{got("1", "a", 10)},
-			want: balance{Accepted: 1, Arrived: 1, last: 10, Refused: map[string]int{"409": 1}},
+			want:   balance{Accepted: 1, Arrived: 1, last: 10, Refused: map[string]int{"409": 1}},
+			faults: []string{"1 calls refused, or without an answer"},
 		},
 		"refused, and yet it happened": {
 			ops: []operation{op("a", 201), op("b", 409)}, arrivals: []arrival{got("1", "a", 10), got("2", "b", 20)},
 			want:   balance{Accepted: 1, Arrived: 2, Unexpected: 1, last: 10, Refused: map[string]int{"409": 1}},
-			faults: []string{"1 events that nobody had sent"},
+			faults: []string{"1 events that nobody had sent", "1 calls refused, or without an answer"},
 		},
 		"no answer: it may have happened": {
 			ops:      []operation{op("a", 201), {key: "b", err: errors.New("broken")}, op("c", 503)},
 			arrivals: []arrival{got("1", "a", 10), got("2", "b", 20)},
 			want:     balance{Accepted: 1, Arrived: 2, last: 10, Refused: map[string]int{"no answer: broken": 1, "503": 1}},
+			faults:   []string{"2 calls refused, or without an answer"},
 		},
 		"unknown": {
 			ops: []operation{op("a", 201)}, arrivals: []arrival{got("1", "a", 10), got("2", "x", 20)},
@@ -150,7 +152,8 @@ func TestLedger(t *testing.T) {
 			}
 			c.want.Examples, c.want.first = b.Examples, b.first
 			require.Equal(t, c.want, b)
-			require.Equal(t, c.faults == nil || name == "nothing", len(b.Examples) == 0, "%v", b.Examples)
+			wrong := b.Losses + b.Duplicates + b.SignatureFailures + b.Unexpected
+			require.Equal(t, wrong == 0, len(b.Examples) == 0, "%v", b.Examples)
 		})
 	}
 }
@@ -236,6 +239,43 @@ func TestProcessTimes(t *testing.T) {
 	require.Equal(t, map[string]float64{"api": 1.5, "worker": 0.2}, usage{"api": 250, "worker": 20}.since(usage{"api": 100}))
 }
 
+// A ratio is of the throughput where the loop is closed, of what was offered where it is open; where there is none, the
+// report says why.
+func TestRatioToTheLimit(t *testing.T) {
+	of := func(args ...string) *report {
+		p, err := parse(append(args, "--n", "10"))
+		require.NoError(t, err)
+		r := newReport(p, false)
+		if p.LimitN > 0 {
+			r.setLimit(400)
+		}
+		r.rate(10, 0, int64(time.Second))
+		return r
+	}
+	r := of("--scenario", "create")
+	require.Equal(t, 0.025, *r.Ratio)
+	require.Contains(t, r.RatioNote, "throughput")
+	r = of("--scenario", "create", "--rate", "100")
+	require.Equal(t, 0.25, *r.Ratio)
+	require.Contains(t, r.RatioNote, "offered")
+	for _, args := range [][]string{
+		{"--scenario", "spread"}, {"--scenario", "timers"}, {"--scenario", "drain", "--limit-n", "0"},
+	} {
+		r = of(args...)
+		require.Nil(t, r.Ratio)
+		require.Nil(t, r.Limit)
+		require.NotEmpty(t, r.RatioNote, "%v", args)
+	}
+}
+
+func TestProcessesWithoutFigures(t *testing.T) {
+	all := map[string]float64{"api": 1, "worker": 1, "postgres": 0, "temporal": 1, "receiver": 1, "load": 1}
+	require.Empty(t, missing(all))
+	delete(all, "temporal")
+	require.Equal(t, []string{"temporal"}, missing(all))
+	require.Equal(t, []string{"api", "postgres", "receiver", "temporal", "worker"}, missing(nil))
+}
+
 func TestFiredFromMetrics(t *testing.T) {
 	got, err := parseFired("# HELP x\natender_timer_lag_seconds_bucket{by=\"workflow\",kind=\"wake\",le=\"1\"} 3\n" +
 		"atender_timer_lag_seconds_count{by=\"guard\",kind=\"wake\"} 2\n" +
@@ -316,7 +356,10 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 100.0, p.Rate)
 	require.Equal(t, 1000, p.Subscriptions)
-	require.Zero(t, p.LimitN, "a rate cannot be compared with a throughput")
+	require.Zero(t, p.LimitN, "there is no limit to compare it with")
+	p, err = parse([]string{"--scenario", "messages", "--rate", "100"})
+	require.NoError(t, err)
+	require.Equal(t, 5000, p.LimitN, "the offered rate is compared with it")
 	p, err = parse([]string{"--scenario", "drain", "--n", "9000"})
 	require.NoError(t, err)
 	require.Equal(t, 9000, p.LimitN)

@@ -24,7 +24,8 @@
 // same concurrency. For create and messages it is the very statements of one operation of package models, recorded from
 // a real one and repeated with other ids in bare pgx transactions: same tables, indexes, foreign keys, rows and round
 // trips, without HTTP, routing, rendering or GORM. Only deliveries and outbox rows go to copies of their tables, or
-// the worker would act on them. For drain it is a bare loop over copies of the tables (see drainlimit.go).
+// the worker would act on them. For drain it is a bare loop over copies of the tables (see drainlimit.go). In an open loop
+// the rate that is offered is compared with the limit. Spread and timers have none, and ratioNote says why.
 //
 // CPU seconds and memory are read from /proc, so they are there on Linux only.
 package main
@@ -128,7 +129,7 @@ func parse(args []string) (params, error) {
 	f.DurationVar(&p.Lead, "lead", 0, "timers: time to make ready before the first is due (10 s and 1 s for each 100)")
 	f.DurationVar(&p.ReceiverDelay, "receiver-delay", 0, "how long the receiver takes to answer")
 	f.IntVar(&p.VerifyEvery, "verify-every", 1, "verify the signature of every how-manieth delivery")
-	f.IntVar(&p.LimitN, "limit-n", -1, "operations of the limit's measurement, at most n; 0 for none (drain: n, others: 5000)")
+	f.IntVar(&p.LimitN, "limit-n", -1, "operations that measure the limit, at most n; 0 for none (drain: n, else 5000)")
 	f.DurationVar(&p.Patience, "patience", 45*time.Second, "how long nothing may arrive before what is missing counts as lost")
 	f.BoolVar(&p.Settle, "settle", true, "then wait until Temporal knows everything, and count its history events")
 	f.StringVar(&p.Dir, "dir", "", "directory of the stack to use; a temporary one without it")
@@ -193,7 +194,7 @@ func (p *params) complete(rest []string) error {
 		}
 	}
 	p.LimitN = min(p.LimitN, p.N)
-	if p.Rate > 0 || p.Scenario == "timers" { // a limit is a throughput: there is nothing to compare it with
+	if p.Scenario == "spread" || p.Scenario == "timers" { // there is none (ratioNote)
 		p.LimitN = 0
 	}
 	return nil

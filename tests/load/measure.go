@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/atender/atender/models/durable"
@@ -18,7 +19,7 @@ type interval struct {
 // begin reads what the end is compared with. Everything before must be settled.
 func (b *bench) begin(ctx context.Context) (i interval, err error) {
 	if b.history != nil {
-		if i.history, err = b.history.rest(ctx); err != nil {
+		if i.history, err = b.rest(ctx); err != nil {
 			return i, err
 		}
 	}
@@ -51,6 +52,9 @@ func (b *bench) idle(ctx context.Context) error {
 func (b *bench) end(ctx context.Context, i interval, operations, deliveries int) error {
 	ended := time.Now()
 	b.report.CPU = readUsage(b.roots()).since(i.usage)
+	if b.report.CPUMissing = missing(b.report.CPU); len(b.report.CPUMissing) > 0 {
+		progress("cpuSeconds leave out %v", b.report.CPUMissing)
+	}
 	if err := b.ended(ctx); err != nil {
 		return err
 	}
@@ -69,13 +73,29 @@ func (b *bench) end(ctx context.Context, i interval, operations, deliveries int)
 	b.report.SettledSeconds = round(time.Since(ended).Seconds())
 	b.report.MemoryMB = b.memory()
 	if b.history != nil {
-		after, err := b.history.rest(ctx)
+		after, err := b.rest(ctx)
 		if err != nil {
 			return err
 		}
 		b.report.Temporal = cost(i.history, after, operations, deliveries)
 	}
 	return b.stack.failed()
+}
+
+// rest counts the history events once nothing moves any more. Every conversation has a workflow; if Temporal lists fewer,
+// the figures are short of theirs, and the run is void.
+func (b *bench) rest(ctx context.Context) (map[string]int64, error) {
+	var conversations int
+	err := b.db.QueryRow(ctx, `SELECT count(*) FROM conversations WHERE tenant_id = $1`, b.tenant).Scan(&conversations)
+	if err != nil {
+		return nil, err
+	}
+	events, listed, err := b.history.rest(ctx, b.tenant, conversations)
+	if err == nil && listed < conversations {
+		b.report.void(fmt.Sprintf("Temporal lists the workflows of %d of %d conversations: history events are missing",
+			listed, conversations))
+	}
+	return events, err
 }
 
 // delivered runs requests whose events arrive at the receiver: the warm-up, which is waited for, then what is measured.
@@ -184,14 +204,21 @@ func answered(ops []operation) []time.Duration {
 	return latencies
 }
 
-// rate reports throughput, and its ratio to the limit if that was measured.
+// rate reports throughput, and the ratio to the limit if that was measured: of the throughput, or in an open loop of the
+// rate that was offered.
 func (r *report) rate(n int, first, last int64) {
 	seconds := time.Duration(last - first).Seconds()
 	if n == 0 || seconds <= 0 {
 		return
 	}
 	r.Seconds, r.Throughput = round(seconds), round(float64(n)/seconds)
-	if r.Limit > 0 {
-		r.Ratio = round(r.Throughput / r.Limit)
+	if r.Limit == nil {
+		return
 	}
+	reached := r.Throughput
+	if r.Parameters.Rate > 0 {
+		reached = r.Parameters.Rate
+	}
+	ratio := round(reached / *r.Limit)
+	r.Ratio = &ratio
 }

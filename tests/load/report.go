@@ -27,6 +27,8 @@ type report struct {
 	Ledger balance `json:"ledger"`
 
 	CPU map[string]float64 `json:"cpuSeconds,omitempty"` // over the measured interval
+	// CPUMissing are processes that the figures leave out, because they were not found, or the system does not say.
+	CPUMissing []string `json:"cpuMissing,omitempty"`
 	// CPUSettled is until nothing was left to do: the outbox empty, every delivery ended, worker and Temporal idle.
 	CPUSettled     map[string]float64 `json:"cpuSecondsUntilSettled,omitempty"`
 	SettledSeconds float64            `json:"settledSeconds,omitempty"` // from the end of the interval
@@ -34,9 +36,12 @@ type report struct {
 	Temporal       *historyCost       `json:"temporal,omitempty"`
 
 	// RoundTrips are the database round trips of one operation of package models, BEGIN and COMMIT included.
-	RoundTrips int     `json:"databaseRoundTrips,omitempty"`
-	Limit      float64 `json:"limit,omitempty"` // operations a second
-	Ratio      float64 `json:"ratioToLimit,omitempty"`
+	RoundTrips int `json:"databaseRoundTrips,omitempty"`
+	// Limit is in operations a second. Ratio is what of it the run reached, or, in an open loop, what of it was offered;
+	// both are null where RatioNote says why.
+	Limit     *float64 `json:"limit"`
+	Ratio     *float64 `json:"ratioToLimit"`
+	RatioNote string   `json:"ratioNote"`
 
 	Drain  *drainFigures `json:"drain,omitempty"`
 	Timers *timerFigures `json:"timers,omitempty"`
@@ -93,7 +98,31 @@ func newReport(p params, attached bool) *report {
 	case "create":
 		s.Conversations = 0
 	}
-	return &report{Scenario: p.Scenario, Parameters: s, Machine: thisMachine()}
+	return &report{Scenario: p.Scenario, Parameters: s, Machine: thisMachine(), RatioNote: ratioNote(p)}
+}
+
+// ratioNote says what the ratio to the limit is, or why there is none.
+func ratioNote(p params) string {
+	switch {
+	case p.Scenario == "timers":
+		return "none: what is due comes at its own time, and no throughput is asked for; lagMs says how late it was done"
+	case p.Scenario == "spread":
+		return "none: the bare statements have one subscription, so that they would leave out what this measures, the choice " +
+			"among many"
+	case p.LimitN == 0:
+		return "none: --limit-n 0"
+	case p.Rate > 0:
+		return "the offered rate, by the limit"
+	default:
+		return "the throughput, by the limit"
+	}
+}
+
+// setLimit notes what was measured as the limit, in operations a second.
+func (r *report) setLimit(perSecond float64) {
+	perSecond = round(perSecond)
+	r.Limit = &perSecond
+	progress("limit: %.0f a second", perSecond)
 }
 
 // void makes the run void, for one more reason.

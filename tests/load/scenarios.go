@@ -57,7 +57,7 @@ func runCreate(ctx context.Context, b *bench) error {
 }
 
 // rows holds accepted creations against the database: each is there once and whole, with contact, message and three
-// events.
+// events, the contact's, the conversation's and the message's.
 func (b *bench) rows(ctx context.Context, ops []operation) error {
 	rows, err := b.db.Query(ctx, `
 		SELECT c.external_reference,
@@ -65,6 +65,7 @@ func (b *bench) rows(ctx context.Context, ops []operation) error {
 				AND ct.id = c.contact_id) = 1
 			AND (SELECT count(*) FROM messages m WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.id) = 1
 			AND (SELECT count(*) FROM events e WHERE e.tenant_id = c.tenant_id AND e.conversation_id = c.id) = 2
+			AND (SELECT count(*) FROM events e WHERE e.tenant_id = c.tenant_id AND e.contact_id = c.contact_id) = 1
 		FROM conversations c WHERE c.tenant_id = $1`, b.tenant)
 	if err != nil {
 		return err

@@ -260,7 +260,7 @@ func (s *stack) roots() map[string]int {
 	var children map[string]struct {
 		PID int `json:"pid"`
 	}
-	// Without the list nothing of the stack's is counted, which the report shows.
+	// Without the list nothing of the stack's is counted, which the report says (cpuMissing).
 	if content, err := os.ReadFile(filepath.Join(s.dir, "children.json")); err == nil {
 		_ = json.Unmarshal(content, &children)
 	}

@@ -118,6 +118,16 @@ func (u usage) since(earlier usage) map[string]float64 {
 	return seconds
 }
 
+// missing are the processes that CPU figures leave out.
+func missing(seconds map[string]float64) (roles []string) {
+	for _, role := range []string{"api", "postgres", "receiver", "temporal", "worker"} {
+		if _, there := seconds[role]; !there {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
 // highWater is the largest resident memory a process has had, in MB of 2^20 bytes; 0 where the system does not say.
 func highWater(pid int) float64 {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
