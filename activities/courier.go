@@ -18,8 +18,8 @@ const (
 	// soon, since a crash before it repeats what was sent.
 	recordEvery = 100 * time.Millisecond
 	recordRows  = 200
-	// recordTries bounds how long outcomes are held while the database is away; the leases have run out by then.
-	recordTries = 25
+	// recordAgain is the pause before outcomes are recorded again that could not be.
+	recordAgain = time.Second
 )
 
 // courier posts claimed deliveries and records what came of them, for one run of an activity.
@@ -210,8 +210,9 @@ func (c *courier) record() {
 	}
 }
 
-// flush records a batch, patiently: what is not recorded is sent again.
+// flush records a batch, patiently: what is not recorded before its lease ends is sent again (P4.3).
 func (c *courier) flush(batch []models.Result) {
+	began := time.Now()
 	for try := 1; len(batch) > 0; try++ {
 		fault.At(fault.BeforeRecord)
 		err := c.a.Store.Record(c.ctx, c.owner, batch)
@@ -219,10 +220,11 @@ func (c *courier) flush(batch []models.Result) {
 			break
 		}
 		c.a.Log.Error("outcomes of webhooks not recorded", "deliveries", len(batch), "try", try, "error", err)
-		if try == recordTries {
+		if time.Since(began) > models.LeaseTime {
+			c.a.Log.Error("outcomes of webhooks given up, as their leases have run out", "deliveries", len(batch))
 			return
 		}
-		<-time.After(time.Second)
+		<-time.After(recordAgain)
 	}
 	c.mu.Lock()
 	clear(c.gone)

@@ -139,7 +139,8 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 	if len(quotas) == 0 {
 		return left, nil
 	}
-	claimed, err := c.a.Store.ClaimFresh(ctx, c.owner, quotas)
+	// Not with the activity's context: were it called off just now, the claim would be made and nobody would know.
+	claimed, err := c.a.Store.ClaimFresh(c.ctx, c.owner, quotas) //nolint:contextcheck // see above
 	if err != nil {
 		return nothingMore, err
 	}

@@ -73,10 +73,11 @@ func (a *Activities) makeDue(ctx context.Context, state *models.RetryState, stop
 	var claimed []models.Delivery
 	var err error
 	probe := state.Circuit.Open()
-	if probe {
-		claimed, err = a.Store.ClaimProbe(ctx, c.owner, &state.Endpoint)
+	if probe { // as the dispatcher does: a claim is not called off
+		claimed, err = a.Store.ClaimProbe(c.ctx, c.owner, &state.Endpoint) //nolint:contextcheck // see above
 	} else {
-		claimed, err = a.Store.ClaimRetries(ctx, c.owner, state.Endpoint.ID, min(c.room(&state.Endpoint), c.free()))
+		claimed, err = a.Store.ClaimRetries(c.ctx, c.owner, //nolint:contextcheck // see above
+			state.Endpoint.ID, min(c.room(&state.Endpoint), c.free()))
 	}
 	for _, d := range claimed {
 		c.post(d, &state.Endpoint, probe)

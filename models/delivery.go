@@ -209,13 +209,15 @@ type Quota struct {
 	Rows     int
 }
 
-// leaseSQL leases what was picked, as far as the 16 MiB of a claim reach, and reads the payloads. The lease is longer
-// than a request's limit of 10 s and a margin for waiting and recording.
-const leaseSQL = `, sized AS (
+// LeaseTime is how long a claim holds: longer than a request's limit of 10 s and a margin for waiting and recording (P4.1).
+const LeaseTime = 30 * time.Second
+
+// leaseSQL leases what was picked, as far as the 16 MiB of a claim reach, and reads the payloads.
+var leaseSQL = `, sized AS (
 	SELECT p.id, e.payload, sum(octet_length(e.payload)) OVER (ORDER BY p.id) - octet_length(e.payload) AS before
 	FROM picked p JOIN events e ON e.id = p.event_id
 ), leased AS (
-	UPDATE deliveries d SET state = 'leased', lease_owner = ?, leased_until = clock_timestamp() + interval '30 seconds'
+	UPDATE deliveries d SET state = 'leased', lease_owner = ?, leased_until = clock_timestamp() + interval '` + strconv.Itoa(int(LeaseTime.Seconds())) + ` seconds'
 	FROM sized s WHERE d.id = s.id AND s.before < 16777216
 	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.due_at, d.first_attempt_at, d.shard,
 		d.ordered, s.payload

@@ -65,7 +65,8 @@ func TestATokenIsGoodForItsOwnSessionContextAndActions(t *testing.T) {
 	altered := one.SessionToken[:len(one.SessionToken)-4] + "AAAA"
 	cut := one.SessionToken[:len(one.SessionToken)/2]
 	for _, token := range []string{"", altered, cut, two.SessionToken, d.Key + "x"} {
-		require.Contains(t, []string{"401 UNAUTHORIZED", "404 NOT_FOUND"}, d.ask(one, token, "3", one.ContextID, "addTag", tag), token)
+		told := d.ask(one, token, "3", one.ContextID, "addTag", tag)
+		require.Contains(t, []string{"401 UNAUTHORIZED", "404 NOT_FOUND"}, told, token)
 	}
 	require.Equal(t, "409 STALE_CONTEXT", d.ask(one, one.SessionToken, "4", two.ContextID, "addTag", tag), "of another session")
 	d.Exec(`UPDATE dock_sessions SET expires_at = now() - interval '1 second' WHERE id = $1`, two.ID)
@@ -89,7 +90,8 @@ func TestGuessingInTheFormIsSlowedDown(t *testing.T) {
 		c.tab.Press("ada@shop.example")
 		c.tab.Do(`document.querySelector(".sign-in input[name=password]").select()`)
 		c.tab.Press("wrong wrong wrong" + kb.Enter)
-		c.tab.Until(`document.querySelector(".sign-in [role=alert]") && !document.querySelector(".sign-in button[type=submit]:disabled")`)
+		c.tab.Until(`document.querySelector(".sign-in [role=alert]")
+			&& !document.querySelector(".sign-in button[type=submit]:disabled")`)
 	}
 }
 

@@ -2,8 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -100,34 +98,10 @@ func (w *world) requireNoneForgotten() {
 			arrived[d.Delivery]++
 		}
 	}
-	if called := w.calledOff(); called > 0 {
-		if len(forgotten) != w.waiting {
-			w.waiting = len(forgotten)
-			w.logf("%d claims wait for their lease to run out; %d activities were called off by Temporal", w.waiting, called)
-		}
-		return
-	}
 	for i, f := range forgotten {
 		id, _, _ := strings.Cut(f, " ")
 		forgotten[i] = fmt.Sprintf("%s, %d requests", f, arrived[id])
 	}
 	require.FailNow(w.t, "deliveries that a worker has claimed and forgotten, though nothing was taken away",
 		"%s", strings.Join(forgotten, "\n"))
-}
-
-// calledOff is how many activities the workers' logs say were called off: on a machine that is too busy, Temporal misses
-// their heartbeats. What they were just claiming waits for its lease to run out.
-func (w *world) calledOff() (n int) {
-	logs, err := filepath.Glob(filepath.Join(w.dir, "worker-*.log"))
-	require.NoError(w.t, err)
-	for _, path := range logs {
-		content, err := os.ReadFile(path)
-		require.NoError(w.t, err)
-		for line := range strings.Lines(string(content)) {
-			if strings.Contains(line, "Activity error.") && strings.Contains(line, "context canceled") {
-				n++
-			}
-		}
-	}
-	return n
 }

@@ -85,7 +85,7 @@ func TestDatabaseAwayForALease(t *testing.T) {
 	away := time.Now()
 	in.Hold(nil)
 	let()
-	const givenUp = "try=25"
+	const givenUp = "outcomes of webhooks given up"
 	eventually(t, 90*time.Second, "the worker gives up", func() bool {
 		content, err := os.ReadFile(worker.log)
 		require.NoError(t, err)

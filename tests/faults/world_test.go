@@ -48,7 +48,6 @@ type world struct {
 	processes int
 	patient   bool          // claims are left to run out in their own time
 	cut       time.Time     // when claims may have been cut off last: a worker was killed, or the database taken away
-	waiting   int           // claims that are known to wait for their lease to run out
 	pace      time.Duration // which writers keep between two operations; 0 for none
 }
 
