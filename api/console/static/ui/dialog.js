@@ -61,7 +61,7 @@ export function Dialog({ title, onClose, children, wide, side, keeps }) {
   </dialog>`;
 }
 
-const DISCARD = { title: 'Discard what you typed?', text: 'It has not been saved.', confirm: 'Discard' };
+const DISCARD = { title: 'Discard what you typed?', text: 'It has not been saved.', confirm: 'Discard', danger: true };
 
 /** Whether it is the backdrop that is pressed, which is the dialog's own, as its blank parts are. @param {MouseEvent} e */
 function beside({ target, currentTarget, clientX: x, clientY: y }) {
