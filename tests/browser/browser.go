@@ -236,6 +236,12 @@ func (tab *Tab) Click(selector string) {
 	tab.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
+// ClickAt clicks on whatever is at a point of the visible part of the page.
+func (tab *Tab) ClickAt(x, y float64) {
+	tab.t.Helper()
+	tab.do(chromedp.MouseClickXY(x, y))
+}
+
 // Screenshot is the visible part of the page as PNG.
 func (tab *Tab) Screenshot() []byte {
 	tab.t.Helper()

@@ -47,7 +47,9 @@ export function Dialog({ title, onClose, children, wide, side, keeps }) {
     }}
     onClose=${() => element.current && onClose() /* a browser may skip asking when it is told to go back again */}
     onMouseDown=${(/** @type {MouseEvent} */ e) => {
-      if (beside(e) && !typed.current && !keeps) onClose();
+      if (!beside(e)) return;
+      if (!typed.current && !keeps) onClose();
+      else e.preventDefault(); // the focus stays where one typed
     }}>
     <div class="dialog-box">
       <header class="dialog-head">
