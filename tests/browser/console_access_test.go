@@ -25,13 +25,15 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	c := openConsole(t, models.RoleOwner, func(c *console) {
 		c.Subscribe(inbox.Open(t))
 		var policy struct{ ID string }
-		c.must(http.MethodPost, "/v1/sla-policies", map[string]any{"name": "Soon", "targets": map[string]any{"first_reply": map[string]int{
-			"normalTargetSeconds": 600, "highTargetSeconds": 1200, "urgentTargetSeconds": 1800}}}, &policy)
+		targets := map[string]int{"normalTargetSeconds": 600, "highTargetSeconds": 1200, "urgentTargetSeconds": 1800}
+		c.must(http.MethodPost, "/v1/sla-policies",
+			map[string]any{"name": "Soon", "targets": map[string]any{"first_reply": targets}}, &policy)
 		c.must(http.MethodPost, "/v1/sla-assignments", map[string]any{"policyId": policy.ID}, nil)
 		c.must(http.MethodPost, "/v1/docks", map[string]any{"name": "Refunds", "url": "https://tools.shop.example/"}, nil)
 		three = c.three()
-		c.must(http.MethodPost, part(three[0].ID, "/messages"), map[string]any{"direction": "note", "text": "Ask Ben"}, nil)
-		c.must(http.MethodPost, part(three[0].ID, "/messages"), map[string]any{"direction": "outbound", "text": "A new one comes."}, nil)
+		for direction, text := range map[string]string{"note": "Ask Ben", "outbound": "A new one comes."} {
+			c.must(http.MethodPost, part(three[0].ID, "/messages"), map[string]any{"direction": direction, "text": text}, nil)
+		}
 		handler, err := sampledock.Handler(c.site.Origin)
 		require.NoError(t, err)
 		site = browser.Serve(t, "localhost", handler)
@@ -143,7 +145,8 @@ func (a *audit) look(what string) {
 	} {
 		a.tab.Scheme(as.scheme)
 		a.tab.Size(as.width, as.height)
-		a.found = append(a.found, browser.Get[[]string](a.tab, `Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})))
+		a.found = append(a.found, browser.Get[[]string](a.tab, `Promise
+			.all(document.getAnimations().map((a) => a.finished.catch(() => {})))
 			.then(() => axe.run(document, { iframes: false, resultTypes: ["violations"], %s })).then((r) => r.violations
 				.filter((v) => v.impact === "serious" || v.impact === "critical")
 				.flatMap((v) => v.nodes.map((n) => [%q, v.id, n.html.slice(0, 200), n.any[0]?.message ?? ""].join(": ")))

@@ -151,7 +151,9 @@ func TestTheFocusGoesOnFromWhatHasGone(t *testing.T) {
 	c := openConsole(t, models.RoleOwner, func(c *console) {
 		c.dock("Orders", puppet(c.docksSite(), ""), nil)
 		three = c.three()
-		c.customerWrites(three[0].ID, map[string]any{"text": "See", "html": `<p>See <img src="https://shop.example/lid.png"></p>`})
+		c.customerWrites(three[0].ID, map[string]any{
+			"text": "See", "html": `<p>See <img src="https://shop.example/lid.png"></p>`,
+		})
 	})
 	type step struct{ press, then, at string }
 	for _, page := range []struct {
@@ -172,7 +174,10 @@ func TestTheFocusGoesOnFromWhatHasGone(t *testing.T) {
 		}},
 		{"/settings/hours", []step{
 			{".section-action button", "dialog[open] .slot", "dialog input"},
-			{"dialog [aria-label='Remove hours on friday']", "dialog .day:nth-child(6) .slots:not(:has(.slot))", "[aria-label='Add hours on friday']"},
+			{
+				"dialog [aria-label='Remove hours on friday']", "dialog .day:nth-child(6) .slots:not(:has(.slot))",
+				"[aria-label='Add hours on friday']",
+			},
 		}},
 		{"/settings/general", []step{
 			{".check input", ".form-triple", ".check input"}, {"[type=submit]", ".notice", "[type=submit]"},

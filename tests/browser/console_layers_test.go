@@ -99,7 +99,8 @@ func TestWhatLiesOverThePage(t *testing.T) {
 	c.tab.Click(".docks-toggle")
 	c.tab.Until(`document.activeElement.matches(".docks [role=tab]")`)
 	c.tab.Do(`document.querySelector("a[href*='%s']").click()`, three[1].ID)
-	c.tab.Until(`document.querySelector(".docks.closed") && document.querySelector(".head h1")?.textContent === "Invoice for March"`)
+	c.tab.Until(`document.querySelector(".docks.closed")
+		&& document.querySelector(".head h1")?.textContent === "Invoice for March"`)
 }
 
 // Names and texts are written as they are read, and leave what is around them in its place.
@@ -116,7 +117,9 @@ func TestWritingFromRightToLeft(t *testing.T) {
 	c.tab.Until(`document.activeElement.matches("textarea")`)
 	require.Equal(t, "ltr", direction("textarea"))
 	c.tab.Press("כן")
-	for _, of := range []string{"textarea", ".message .text", ".head h1", ".row-name", ".row-subject", ".message-head bdi", ".tag bdi"} {
+	for _, of := range []string{
+		"textarea", ".message .text", ".head h1", ".row-name", ".row-subject", ".message-head bdi", ".tag bdi",
+	} {
 		require.Equal(t, "rtl", direction(of), of)
 	}
 	c.tab.Until(`document.querySelectorAll(".entry bdi").length > 1`)
@@ -125,6 +128,6 @@ func TestWritingFromRightToLeft(t *testing.T) {
 		.textContent.replace(/^.*?(?=added)/, "").trim()`))
 	c.customerWrites(made.ID, map[string]any{"html": "<p>שלום</p>"})
 	c.tab.Until(`document.querySelector(".formatted iframe")`)
-	require.Contains(t, browser.Get[string](c.tab, `fetch(document.querySelector(".formatted iframe").src).then((r) => r.text())`),
-		`<body dir="auto">`)
+	require.Contains(t, browser.Get[string](c.tab,
+		`fetch(document.querySelector(".formatted iframe").src).then((r) => r.text())`), `<body dir="auto">`)
 }

@@ -81,7 +81,8 @@ export function Composer({ of: c, thread }) {
     <div class="composer-foot">
       <span class="muted small wide-only">${empty ? 'Ctrl+Enter sends' : 'Draft kept'}</span>
       ${canResolve && html`<button type="button" disabled=${empty} aria-disabled=${busy.value.has(c.id)}
-        title="Ctrl+Shift+Enter" onClick=${() => !busy.value.has(c.id) && send(true)}><${Icon} name="check" />Send and resolve</button>`}
+        title="Ctrl+Shift+Enter" onClick=${() => !busy.value.has(c.id) && send(true)}>
+        <${Icon} name="check" />Send and resolve</button>`}
       <button type="submit" class="primary" disabled=${empty} title="Ctrl+Enter">
         <${Icon} name=${note ? 'note' : 'send'} />${note ? 'Add note' : 'Send'}</button>
     </div>

@@ -64,7 +64,8 @@ export function Report() {
             html`<option key=${value} value=${value}>${label}</option>`)}</select>
       </div>
     </header>
-    <${Loaded} of=${{ ...report, data: kept.current }} what="The report could not be read.">${(/** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily }) => (
+    <${Loaded} of=${{ ...report, data: kept.current }} what="The report could not be read.">${(
+      /** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily }) => (
       grouped.total.length ? html`
         <div class="cards">${sorted(grouped.total).map((line) =>
           html`<${Card} key=${line.metric} line=${line} daily=${daily} />`)}</div>
