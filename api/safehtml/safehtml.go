@@ -29,7 +29,7 @@ img { max-width: 100%; height: auto; }
 table { max-width: 100%; }
 pre { white-space: pre-wrap; }
 blockquote { margin: 0 0 0 4px; padding-left: 12px; border-left: 2px solid #c9ccd1; }
-</style></head><body>
+</style></head><body dir="auto">
 `
 
 // Page is a whole page with what is harmless of the HTML.

@@ -13,7 +13,7 @@ import (
 
 // body is what a page shows of the HTML.
 func body(page string) string {
-	_, rest, _ := strings.Cut(page, "<body>\n")
+	_, rest, _ := strings.Cut(page, "<body dir=\"auto\">\n")
 	rest, _, _ = strings.Cut(rest, "\n</body>")
 	return rest
 }

@@ -37,6 +37,8 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		// A desk has a mouse, which a headless browser does not notice: what hovers, and points finely.
+		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium does not start as root otherwise
@@ -232,6 +234,12 @@ func (tab *Tab) Frame(site *Site) *Tab {
 func (tab *Tab) Click(selector string) {
 	tab.t.Helper()
 	tab.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// ClickAt clicks on whatever is at a point of the visible part of the page.
+func (tab *Tab) ClickAt(x, y float64) {
+	tab.t.Helper()
+	tab.do(chromedp.MouseClickXY(x, y))
 }
 
 // Screenshot is the visible part of the page as PNG.

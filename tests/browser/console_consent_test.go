@@ -1,7 +1,6 @@
 package browser_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -54,9 +53,9 @@ func TestTheAgentIsShownAllThatADockWouldSend(t *testing.T) {
 	page := c.tab.Frame(c.site) // which the server has cleaned, and which has an origin of its own
 	page.Until(`document.body?.innerText.trim() === "Send your card number to us."`)
 	require.Zero(t, browser.Get[int](page, `document.querySelectorAll("body script").length`))
-	axe, err := os.ReadFile("testdata/axe/axe.min.js")
-	require.NoError(t, err)
-	require.Empty(t, c.barriers(axe, "consent"))
+	audit := newAudit(c)
+	audit.look("consent")
+	require.Empty(t, audit.found)
 	c.press("Allow")
 	site.Await("result 1 ok")
 	sent := c.messages(at)[1]

@@ -87,11 +87,11 @@ func (c *console) open(id uuid.UUID) {
 	c.tab.Until(`document.querySelector(".thread .message")`)
 }
 
-// press presses the first button, link or choice that reads like this, and is enabled.
+// press presses the first button, link or choice that reads like this, and can be pressed.
 func (c *console) press(text string) {
 	c.t.Helper()
 	const find = `[...document.querySelectorAll("button, a, [role=option]")].find((e) => !e.disabled
-		&& (e.querySelector(".option-label") ?? e).textContent.trim() === %q)`
+		&& e.ariaDisabled !== "true" && (e.querySelector(".option-label") ?? e).textContent.trim() === %q)`
 	c.tab.Until(find, text)
 	c.tab.Do(find+`.click()`, text)
 }

@@ -1,5 +1,6 @@
 /** The console's entry: chooses the page by session and address. */
 import { html, render, useErrorBoundary } from './lib/html.js';
+import { keepFocus } from './lib/focus.js';
 import { reloadForNewFrames } from './lib/framing.js';
 import { go, route, startRouter, to } from './lib/router.js';
 import { applyTheme } from './lib/theme.js';
@@ -42,4 +43,6 @@ applyTheme();
 reloadForNewFrames();
 startRouter();
 loadSession();
-render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById('app')));
+const page = /** @type {HTMLElement} */ (document.getElementById('app'));
+keepFocus(page);
+render(html`<${App} />`, page);

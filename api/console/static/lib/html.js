@@ -4,11 +4,11 @@
  *
  * Text reaches the page only as text nodes and attributes; nothing in the console sets inner HTML.
  */
-import { h, render, Fragment, createRef, createPortal } from '../vendor/preact.js';
+import { h, render, Fragment, cloneElement, createRef, createPortal, toChildArray } from '../vendor/preact.js';
 import htm from '../vendor/htm.js';
 
 export const html = htm.bind(h);
-export { h, render, Fragment, createRef, createPortal };
+export { h, render, Fragment, cloneElement, createRef, createPortal, toChildArray };
 export {
   useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback, useId, useErrorBoundary,
 } from '../vendor/preact-hooks.js';

@@ -1,10 +1,12 @@
 /**
- * Dialogs, on the browser's own `<dialog>`: it keeps the focus inside, makes the rest inert, closes on Escape and gives
- * the focus back to where it was.
+ * Dialogs, on the browser's own `<dialog>`: it keeps the focus inside, makes the rest inert, and gives the focus back to
+ * where it was. What was typed into one, or is shown only there, is not lost by a slip: see {@link Dialog}.
  */
 import { cx, html, signal, useEffect, useRef, useState } from '../lib/html.js';
 import { useKeys } from '../lib/keys.js';
+import { CopyButton } from './copy.js';
 import { Icon } from './icons.js';
+import { Notices } from './toast.js';
 
 /**
  * @param {object} props
@@ -13,10 +15,17 @@ import { Icon } from './icons.js';
  * @param {any} props.children
  * @param {boolean} [props.wide]
  * @param {boolean} [props.side] a sheet at the side of the screen, for what is read beside its list
+ * @param {{title: string, text: string, confirm: string}} [props.keeps] what is asked before it is closed by Escape or the
+ *   cross, where something would be lost; once something was typed it is asked anyhow, and a click beside it does nothing
  */
-export function Dialog({ title, onClose, children, wide, side }) {
+export function Dialog({ title, onClose, children, wide, side, keeps }) {
   const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useKeys({}, { modal: true });
+  const typed = useRef(false);
+  const leave = async () => {
+    const question = keeps ?? (typed.current ? DISCARD : null);
+    if (!question || await ask(question)) onClose();
+  };
+  useKeys({ Escape: leave }, { modal: true });
   useEffect(() => {
     const dialog = element.current;
     const before = document.activeElement;
@@ -30,21 +39,37 @@ export function Dialog({ title, onClose, children, wide, side }) {
     };
   }, []);
   return html`<dialog ref=${element} class=${cx('dialog', wide && 'wide', side && 'side')} aria-label=${title}
+    onInput=${() => { typed.current = true; }}
     onCancel=${(/** @type {Event} */ e) => {
+      if (e.target !== element.current) return; // a chooser of files says so, too
       e.preventDefault();
-      onClose();
+      leave();
     }}
-    onClose=${() => element.current && onClose() /* a browser may skip asking when Escape is pressed again */}
-    onMouseDown=${(/** @type {MouseEvent} */ e) => e.target === element.current && onClose()}>
+    onClose=${() => element.current && onClose() /* a browser may skip asking when it is told to go back again */}
+    onMouseDown=${(/** @type {MouseEvent} */ e) => {
+      if (!beside(e)) return;
+      if (!typed.current && !keeps) onClose();
+      else e.preventDefault(); // the focus stays where one typed
+    }}>
     <div class="dialog-box">
       <header class="dialog-head">
         <h2>${title}</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close"
+        <button type="button" class="icon-button" aria-label="Close" onClick=${leave}><${Icon} name="close"
           /></button>
       </header>
       <div class="dialog-body">${children}</div>
     </div>
+    <${Notices} />
   </dialog>`;
+}
+
+const DISCARD = { title: 'Discard what you typed?', text: 'It has not been saved.', confirm: 'Discard', danger: true };
+
+/** Whether it is the backdrop that is pressed, which is the dialog's own, as its blank parts are. @param {MouseEvent} e */
+function beside({ target, currentTarget, clientX: x, clientY: y }) {
+  if (target !== currentTarget || !(target instanceof HTMLDialogElement)) return false;
+  const { left, right, top, bottom } = target.getBoundingClientRect();
+  return x < left || x > right || y < top || y > bottom;
 }
 
 /**
@@ -119,16 +144,14 @@ function QuestionDialog({ of: q }) {
  * @param {{title: string, secret: string, note: string, onClose: () => void}} props
  */
 export function SecretDialog({ title, secret, note, onClose }) {
-  const [copied, setCopied] = useState(false);
-  return html`<${Dialog} title=${title} onClose=${onClose}>
+  return html`<${Dialog} title=${title} onClose=${onClose} keeps=${KEPT}>
     <p>${note}</p>
     <div class="secret"><code>${secret}</code></div>
     <footer class="dialog-foot">
-      <button type="button" onClick=${async () => {
-        await navigator.clipboard.writeText(secret);
-        setCopied(true);
-      }}><${Icon} name="copy" /> ${copied ? 'Copied' : 'Copy'}</button>
+      <${CopyButton} text=${secret} />
       <button type="button" class="primary" onClick=${onClose}>I have kept it</button>
     </footer>
   <//>`;
 }
+
+const KEPT = { title: 'Have you kept it?', text: 'It cannot be shown again.', confirm: 'I have kept it' };

@@ -1,5 +1,8 @@
 /** Forms: their values, what the server says of them, and that they are sent once. */
-import { html, useState } from '../lib/html.js';
+import { html, useEffect, useId, useRef, useState } from '../lib/html.js';
+
+/** What an error is about: the field, or the first one of several that it is about together. */
+const WRONG = '[aria-invalid="true"], fieldset:has(> .field-error) :is(input, select, textarea, button)';
 
 /**
  * @template {Record<string, any>} T
@@ -10,6 +13,11 @@ export function useForm(initial, save) {
   const [values, setValues] = useState(initial);
   const [error, setError] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  useEffect(() => {
+    const first = error && form.current?.querySelector(WRONG);
+    if (first instanceof HTMLElement) first.focus();
+  }, [error]);
   const put = (/** @type {Partial<T>} */ change) => setValues((v) => ({ ...v, ...change }));
   return {
     values, put, busy,
@@ -28,6 +36,8 @@ export function useForm(initial, save) {
     /** @param {Event} e */
     async submit(e) {
       e.preventDefault();
+      if (busy) return;
+      form.current = /** @type {HTMLFormElement} */ (e.currentTarget);
       setBusy(true);
       setError(null);
       try {
@@ -58,7 +68,7 @@ export function FormFoot({ form, label, onCancel, known = [], children }) {
     <footer class="dialog-foot">
       ${children}<span class="spring" />
       <button type="button" onClick=${onCancel}>Cancel</button>
-      <button type="submit" class="primary" disabled=${form.busy}>${form.busy ? 'Saving…' : label}</button>
+      <button type="submit" class="primary" aria-disabled=${form.busy}>${form.busy ? 'Saving…' : label}</button>
     </footer>`;
 }
 
@@ -67,12 +77,13 @@ export function FormFoot({ form, label, onCancel, known = [], children }) {
  * @param {{legend: string, options: {value: string, label: any}[], chosen: string[], onChange: (chosen: string[]) => void, hint?: string}} props
  */
 export function Several({ legend, options, chosen, onChange, hint }) {
-  return html`<fieldset><legend>${legend}</legend>
+  const id = useId();
+  return html`<fieldset aria-describedby=${hint ? id : undefined}><legend>${legend}</legend>
     <div class="checks">${options.map((o) => html`<label key=${o.value} class="check">
       <input type="checkbox" checked=${chosen.includes(o.value)} onChange=${(/** @type {any} */ e) => onChange(
         e.target.checked ? [...chosen, o.value] : chosen.filter((c) => c !== o.value))} />
       <span>${o.label}</span></label>`)}</div>
-    ${hint && html`<span class="field-hint">${hint}</span>`}
+    ${hint && html`<span id=${id} class="field-hint">${hint}</span>`}
   </fieldset>`;
 }
 

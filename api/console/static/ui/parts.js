@@ -1,6 +1,7 @@
 /** The small parts that every page is made of. */
-import { cx, html, useState } from '../lib/html.js';
+import { cloneElement, cx, html, toChildArray, useId } from '../lib/html.js';
 import { ago, exact, now } from '../lib/time.js';
+import { CopyButton } from './copy.js';
 import { Icon } from './icons.js';
 
 /** How long ago, exact on hover. @param {{at: string, class?: string}} props */
@@ -10,10 +11,15 @@ export function Ago({ at, class: name }) {
 
 /** Initials on a disc. @param {{name: string|null, kind?: string}} props */
 export function Avatar({ name, kind }) {
-  const words = (name ?? '?').trim().split(/\s+/);
-  const initials = (words[0]?.[0] ?? '?') + (words.length > 1 ? words[words.length - 1][0] : '');
+  const words = (name?.trim() || '?').split(/\s+/);
+  const initials = letter(words[0]) + (words.length > 1 ? letter(words[words.length - 1]) : '');
   return html`<span class=${cx('avatar', kind)} aria-hidden="true">${initials.toUpperCase()}</span>`;
 }
+
+const letters = new Intl.Segmenter();
+
+/** What a word begins with, as people see it: an accent or a flag is several characters. @param {string} word */
+const letter = (word) => letters.segment(word)[Symbol.iterator]().next().value?.segment ?? '';
 
 /** @param {{tone?: string, children?: any, title?: string}} props */
 export function Badge({ tone = 'plain', children, title }) {
@@ -57,30 +63,32 @@ export function Loaded({ of, what, rows, children }) {
 
 /** Something as it is, monospace, that can be copied. @param {{text: string, label?: string}} props */
 export function Code({ text, label }) {
-  const [copied, setCopied] = useState(false);
   return html`<div class="code">
     ${label && html`<div class="code-label">${label}</div>`}
     <pre tabindex="0"><code>${text}</code></pre>
-    <button type="button" class="icon-button small" aria-label=${copied ? 'Copied' : 'Copy'} title="Copy"
-      onClick=${async () => {
-        await navigator.clipboard.writeText(text);
-        setCopied(true);
-        setTimeout(() => setCopied(false), 1500);
-      }}><${Icon} name=${copied ? 'check' : 'copy'} /></button>
+    <${CopyButton} text=${text} small />
   </div>`;
 }
 
+const CONTROLS = ['input', 'select', 'textarea'];
+
 /**
- * A labelled field with its error.
- * @param {{label: string, error?: string, hint?: any, children: any, class?: string}} props
+ * A labelled field with its error. What is said of it, right or wrong, is its description, and not part of its name.
+ * @param {{label: string, error?: string, hint?: any, children: any, class?: string}} props children: a control, and
+ *   perhaps what belongs to it
  */
 export function Field({ label, error, hint, children, class: name }) {
-  return html`<label class=${cx('field', error && 'wrong', name)}>
-    <span class="field-label">${label}</span>
-    ${children}
-    ${error ? html`<span class="field-error" role="alert">${error}</span>` : hint
-      && html`<span class="field-hint">${hint}</span>`}
-  </label>`;
+  const id = useId();
+  const said = error || hint;
+  return html`<div class=${cx('field', error && 'wrong', name)}>
+    <label class="field-label" for=${id}>${label}</label>
+    ${toChildArray(children).map((/** @type {any} */ child) => (!CONTROLS.includes(child?.type) ? child
+      : cloneElement(child, {
+        id, 'aria-describedby': said ? `${id}-said` : undefined, 'aria-invalid': error ? 'true' : undefined,
+      })))}
+    ${error ? html`<span id=${`${id}-said`} class="field-error" role="alert">${error}</span>` : hint
+      && html`<span id=${`${id}-said`} class="field-hint">${hint}</span>`}
+  </div>`;
 }
 
 /**

@@ -43,25 +43,35 @@ export function Picker(props) {
   };
   return html`<div class="picker">
     <button ref=${button} type="button" class=${props.class ?? 'quiet'} aria-haspopup="listbox" aria-expanded=${open}
-      title=${label} disabled=${disabled} onClick=${() => setOpen(!open)}>
+      title=${label} aria-disabled=${!!disabled} onClick=${() => !disabled && setOpen(!open)}>
       <span class="hidden">${label} </span>${children}</button>
-    ${open && html`<${Options} ...${props} align=${align} foot=${foot}
+    ${open && html`<${Options} ...${props} align=${align} foot=${foot} button=${button}
       close=${(/** @type {boolean} */ f) => setOpen(false, f)} />`}
   </div>`;
 }
 
 /** @param {any} props */
-function Options({ label, choices, onChoose, onCreate, searchable = choices.length > 7, stay, align, foot, close }) {
+function Options({ label, choices, onChoose, onCreate, searchable = choices.length > 7, stay, align, foot, button,
+  close }) {
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const id = useId();
   useKeys({ Escape: () => close(true) }, { modal: true });
   useOutside(box, () => close(false));
+  const place = () => box.current && beside(box.current, button.current, align);
   useLayoutEffect(() => {
-    keepInside(box.current);
+    box.current?.showPopover(); // above everything, and cut by nothing
+    place();
     /** @type {HTMLElement | null | undefined} */ (box.current?.querySelector('input, [role=listbox]'))?.focus();
+    addEventListener('resize', place);
+    addEventListener('scroll', place, true);
+    return () => {
+      removeEventListener('resize', place);
+      removeEventListener('scroll', place, true);
+    };
   }, []);
+  useLayoutEffect(place); // what is found changes its height, and what was chosen may move its button
 
   const wanted = text.trim().toLowerCase();
   /** @type {Choice[]} */
@@ -77,16 +87,22 @@ function Options({ label, choices, onChoose, onCreate, searchable = choices.leng
     setText('');
   };
   const onKeyDown = (/** @type {KeyboardEvent} */ e) => {
+    if (e.target instanceof Element && e.target.closest('.popover-foot')) return; // keys of its own
     const moves = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: count - 1 };
     if (e.key in moves) {
-      setAt(count ? (moves[/** @type {'Home'} */ (e.key)] + count) % count : 0);
+      const next = count ? (moves[/** @type {'Home'} */ (e.key)] + count) % count : 0;
+      setAt(next);
+      document.getElementById(`${id}-${next}`)?.scrollIntoView({ block: 'nearest' });
     } else if (e.key === 'Enter') choose(at);
-    else if (e.key === 'Tab') return close(false);
-    else return undefined;
-    return e.preventDefault();
+    else return;
+    e.preventDefault();
+  };
+  const onFocusOut = (/** @type {FocusEvent} */ { relatedTarget: next }) => {
+    if (next instanceof Node && !box.current?.parentElement?.contains(next)) close(false);
   };
 
-  return html`<div ref=${box} class=${cx('popover', align)} onKeyDown=${onKeyDown}>
+  return html`<div ref=${box} class="popover" popover="manual" tabindex="-1" onKeyDown=${onKeyDown}
+    onFocusOut=${onFocusOut}>
     ${searchable && html`<input class="popover-search" type="text" role="combobox" aria-expanded="true"
       aria-label=${label}
       aria-controls=${id} aria-activedescendant=${count ? `${id}-${at}` : undefined} placeholder=${label} value=${text}
@@ -136,11 +152,25 @@ export function useOutside(box, outside) {
   }, []);
 }
 
-/** Moves a popover so that it does not leave the window. @param {HTMLElement | null} element */
-function keepInside(element) {
-  if (!element) return;
-  const { left, right, bottom, height, top } = element.getBoundingClientRect();
-  const shift = Math.min(0, innerWidth - 8 - right) + Math.max(0, 8 - left);
-  if (shift) element.style.setProperty('translate', `${shift}px 0`);
-  if (bottom > innerHeight - 8 && top > height) element.classList.add('above');
+/** How near to the window's edge a popover comes, in px. */
+const EDGE = 8;
+
+/** How far it is from its button. */
+const GAP = 4;
+
+/**
+ * Places a popover below its button, or above where there is more room, and within the window.
+ * @param {HTMLElement} popover
+ * @param {HTMLElement} button
+ * @param {'start'|'end'} align which of their edges are in line
+ */
+function beside(popover, button, align) {
+  const at = button.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = popover;
+  const left = align === 'end' ? at.right - width : at.left;
+  const below = innerHeight - EDGE - at.bottom - GAP;
+  const top = height > below && at.top > innerHeight - at.bottom ? at.top - GAP - height : at.bottom + GAP;
+  const within = (/** @type {number} */ x, /** @type {number} */ most) => Math.max(EDGE, Math.min(x, most - EDGE));
+  popover.style.left = `${within(left, innerWidth - width)}px`;
+  popover.style.top = `${within(top, innerHeight - height)}px`;
 }

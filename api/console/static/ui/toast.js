@@ -1,5 +1,8 @@
-/** Notices at the foot of the page: what happened, and a way back where there is one. */
-import { html, signal } from '../lib/html.js';
+/**
+ * Notices at the foot of the page: what happened, and a way back where there is one. While a dialog is open the rest of the
+ * page is inert, so that they are in the dialog then.
+ */
+import { html, signal, useLayoutEffect, useRef } from '../lib/html.js';
 import { Icon } from './icons.js';
 
 /**
@@ -19,31 +22,81 @@ let last = 0;
 /** At most this many are shown; older ones go first. */
 const SHOWN = 4;
 
+/** @type {Map<number, number>} */
+const timers = new Map();
+
+/** Whether somebody is about to read or press one: they stay as long. */
+let held = false;
+
 /** @param {Notice} notice */
 export function notify(notice) {
   const id = ++last;
   const others = notices.peek().filter((n) => !notice.key || n.key !== notice.key);
   notices.value = [...others, { ...notice, id }].slice(-SHOWN);
-  setTimeout(() => dismiss(id), notice.stays ?? (notice.action || notice.tone === 'danger' ? 8000 : 4000));
+  if (!held) passAway({ ...notice, id });
+}
+
+/** @param {Notice & {id: number}} notice */
+function passAway({ id, stays, action, tone }) {
+  timers.set(id, window.setTimeout(() => dismiss(id), stays ?? (action || tone === 'danger' ? 8000 : 4000)));
+}
+
+/** @param {boolean} hold whether they stay; once let go each has all its time again */
+function holdAll(hold) {
+  if (held === hold) return;
+  held = hold;
+  for (const timer of timers.values()) clearTimeout(timer);
+  timers.clear();
+  if (!hold) notices.peek().forEach(passAway);
 }
 
 /** @param {number} id */
 function dismiss(id) {
+  clearTimeout(timers.get(id));
+  timers.delete(id);
   notices.value = notices.peek().filter((n) => n.id !== id);
+  if (!notices.peek().length) holdAll(false);
 }
 
+/** The places where notices can be: the page, and above it the dialogs that are open. */
+const places = signal(/** @type {object[]} */ ([]));
+
+/** A place for notices, which are in the uppermost one. It is there before them: what comes into it is read out. */
 export function Notices() {
-  return html`<div class="notices" role="status" aria-live="polite">
-    ${notices.value.map((n) => html`
+  const place = useRef({}).current;
+  const before = useRef(/** @type {Element | null} */ (null));
+  useLayoutEffect(() => {
+    places.value = [...places.peek(), place];
+    return () => {
+      places.value = places.peek().filter((p) => p !== place);
+      holdAll(false); // what had the pointer has gone
+    };
+  }, []);
+  const shown = places.value.at(-1) === place ? notices.value : [];
+  const away = (/** @type {number} */ id) => {
+    dismiss(id);
+    if (before.current instanceof HTMLElement && before.current.isConnected) before.current.focus();
+  };
+  return html`<div class="notices" role="status" aria-live="polite"
+    onPointerEnter=${() => holdAll(true)} onPointerLeave=${() => holdAll(false)}
+    onFocusIn=${(/** @type {FocusEvent} */ e) => {
+      holdAll(true);
+      if (!within(e)) before.current = /** @type {Element | null} */ (e.relatedTarget);
+    }} onFocusOut=${(/** @type {FocusEvent} */ e) => { if (!within(e)) holdAll(false); }}>
+    ${shown.map((n) => html`
       <div key=${n.id} class=${`notice ${n.tone ?? 'plain'}`}>
-        <div class="notice-text">${n.title && html`<strong>${n.title}</strong> `}${n.text}</div>
+        <div class="notice-text" dir="auto">${n.title && html`<strong><bdi>${n.title}</bdi></strong> `}${n.text}</div>
         ${n.action && html`<button type="button" class="link" onClick=${() => {
-          dismiss(n.id);
+          away(n.id);
           n.action?.run();
         }}>${n.action.label}</button>`}
-        <button type="button" class="icon-button small" aria-label="Dismiss" onClick=${() => dismiss(n.id)}>
+        <button type="button" class="icon-button small" aria-label="Dismiss" onClick=${() => away(n.id)}>
           <${Icon} name="close" />
         </button>
       </div>`)}
   </div>`;
 }
+
+/** Whether the focus only goes from one notice to another. @param {FocusEvent} e */
+const within = ({ currentTarget, relatedTarget }) => currentTarget instanceof Element && relatedTarget instanceof Node
+  && currentTarget.contains(relatedTarget);

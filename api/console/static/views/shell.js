@@ -2,6 +2,7 @@
  * What is around every page: the rail, the bar that says when the server is out of reach, and the keys that work everywhere.
  */
 import { html, signal, useEffect, useState } from '../lib/html.js';
+import { focusOn } from '../lib/focus.js';
 import { online } from '../lib/api.js';
 import { useKeys } from '../lib/keys.js';
 import { live, onLive } from '../lib/live.js';
@@ -14,6 +15,7 @@ import { Avatar } from '../ui/parts.js';
 import { Picker } from '../ui/picker.js';
 import { notify } from '../ui/toast.js';
 import { heard } from './docks/notices.js';
+import { sheet } from './docks/sheet.js';
 import { Help } from './help.js';
 import { PasswordDialog } from './password.js';
 
@@ -33,6 +35,10 @@ export function Shell({ children }) {
     'g s': () => go(to('settings')),
   });
   return html`<div class="shell">
+    <a class="skip" href="#main" onClick=${(/** @type {Event} */ e) => {
+      e.preventDefault();
+      focusOn(document.querySelector('.page main'));
+    }}>Skip to the content</a>
     <${Offline} />
     <${Rail} />
     <div class="page">${children}</div>
@@ -57,7 +63,7 @@ function Rail() {
     { page: 'reports', icon: 'chart', label: 'Reports', shown: may('analytics:read') },
     { page: 'settings', icon: 'settings', label: 'Settings', shown: may('conversations:read') },
   ];
-  return html`<nav class="rail" aria-label="Main">
+  return html`<nav class="rail" aria-label="Main" inert=${sheet.value}>
     <a class="rail-logo" href=${to('inbox')} aria-label="Atender"><img src="/console/icon.svg" alt="" width="26"
       height="26" /></a>
     ${links.filter((l) => l.shown).map((l) => html`<a key=${l.page} class="rail-link" href=${to(l.page)}

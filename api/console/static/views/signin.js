@@ -15,6 +15,7 @@ export function SignIn() {
 
   async function submit(/** @type {Event} */ e) {
     e.preventDefault();
+    if (busy) return;
     setBusy(true);
     setError(null);
     try {
@@ -31,7 +32,7 @@ export function SignIn() {
     }
   }
 
-  return html`<main class="sign-in">
+  return html`<main id="main" class="sign-in">
     <form onSubmit=${submit}>
       <img src="/console/icon.svg" alt="" width="40" height="40" />
       <h1>Sign in to Atender</h1>
@@ -45,7 +46,7 @@ export function SignIn() {
           ${tenants.map((t) => html`<option key=${t.number} value=${String(t.number)}>${t.name}</option>`)}
         </select><//>`}
       ${error && html`<p class="form-error" role="alert">${error.message}</p>`}
-      <button type="submit" class="primary big" disabled=${busy}>${busy ? 'Signing in…' : 'Sign in'}</button>
+      <button type="submit" class="primary big" aria-disabled=${busy}>${busy ? 'Signing in…' : 'Sign in'}</button>
       <p class="muted small">No password yet? Ask an owner for a sign-in link.</p>
     </form>
   </main>`;

@@ -70,7 +70,7 @@ export function Composer({ of: c, thread }) {
       <span class="muted small composer-to">${archived ? 'Archived: only notes can be added'
         : note ? 'Only colleagues see it' : `To ${c.contact.name ?? c.contact.email ?? 'the customer'}`}</span>
     </div>
-    <textarea ref=${field} rows="2" value=${draft.text} aria-label=${note ? 'Internal note' : 'Reply'}
+    <textarea ref=${field} rows="2" dir="auto" value=${draft.text} aria-label=${note ? 'Internal note' : 'Reply'}
       placeholder=${note ? 'Write a note…' : 'Write a reply…'} maxlength="262144"
       onInput=${(/** @type {any} */ e) => setDraft({ text: e.target.value, direction })}
       onKeyDown=${(/** @type {KeyboardEvent} */ e) => {
@@ -80,8 +80,9 @@ export function Composer({ of: c, thread }) {
       }}></textarea>
     <div class="composer-foot">
       <span class="muted small wide-only">${empty ? 'Ctrl+Enter sends' : 'Draft kept'}</span>
-      ${canResolve && html`<button type="button" disabled=${empty || busy.value.has(c.id)} title="Ctrl+Shift+Enter"
-        onClick=${() => send(true)}><${Icon} name="check" />Send and resolve</button>`}
+      ${canResolve && html`<button type="button" disabled=${empty} aria-disabled=${busy.value.has(c.id)}
+        title="Ctrl+Shift+Enter" onClick=${() => !busy.value.has(c.id) && send(true)}>
+        <${Icon} name="check" />Send and resolve</button>`}
       <button type="submit" class="primary" disabled=${empty} title="Ctrl+Enter">
         <${Icon} name=${note ? 'note' : 'send'} />${note ? 'Add note' : 'Send'}</button>
     </div>

@@ -1,5 +1,6 @@
 /** One conversation: head, thread, composer. */
-import { html, useEffect, useMemo } from '../../lib/html.js';
+import { focusOn } from '../../lib/focus.js';
+import { html, useEffect, useLayoutEffect, useMemo } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
 import { go, to } from '../../lib/router.js';
 import { resolve, reopen } from '../../store/actions.js';
@@ -37,6 +38,9 @@ export function Conversation({ id }) {
     const load = { assign: loadAgents, team: loadTeams, tag: loadTags }[/** @type {'tag'} */ (menu.value)];
     if (load) quietly(load);
   }, [menu.value]);
+  useLayoutEffect(() => {
+    if (c && following()) focusOn(document.querySelector('.head h1')); // which says what was opened
+  }, [!c]);
   useKeys({ i: () => { menu.value = 'details'; } }, { enabled: !!c });
   useKeys({
     r: () => focusComposer('outbound'),
@@ -51,7 +55,7 @@ export function Conversation({ id }) {
   if (!c) {
     if (!error) return html`<${Waiting} />`;
     return error.status === 404
-      ? html`<div class="empty"><p>There is no such conversation.</p>
+      ? html`<div class="empty" role="alert"><p>There is no such conversation.</p>
           <button type="button" onClick=${() => go(to('inbox', filterQuery()))}>Back to the list</button></div>`
       : html`<${Failed} error=${error} what="The conversation could not be read." retry=${() => location.reload()} />`;
   }
@@ -60,6 +64,12 @@ export function Conversation({ id }) {
     <${Thread} of=${c} thread=${thread} />
     ${write && html`<${Composer} of=${c} thread=${thread} />`}
   </article>`;
+}
+
+/** Whether the focus comes along from what led here, the list or the conversation before. */
+function following() {
+  const at = document.activeElement;
+  return !at || at === document.body || at.matches('.row.open, .thread-pane');
 }
 
 /** @param {import('../../types.js').Conversation} c */

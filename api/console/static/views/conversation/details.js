@@ -27,7 +27,8 @@ export function Details({ of: c, onClose }) {
     ${c.previousConversationId && html`<p><a
       href=${to('inbox', c.previousConversationId)}>The conversation before this one</a></p>`}
     ${!!c.sla?.metrics.length && html`<section class="facts"><h3>SLA</h3>
-      <table class="table small"><thead><tr><th>Clock</th><th>State</th><th>Next</th></tr></thead>
+      <table class="table small"><thead><tr><th scope="col">Clock</th><th scope="col">State</th>
+        <th scope="col">Next</th></tr></thead>
         <tbody>${c.sla.metrics.map((m) => html`<tr key=${m.metric + m.cycle}>
           <td>${METRICS[m.metric]}<span class="muted block">${m.policyName}</span></td>
           <td>${m.state.replace('_', ' ')}${m.outcome && `, ${m.outcome}`}</td>
@@ -64,7 +65,7 @@ function Facts({ title, rows, mono }) {
   if (!shown.length) return null;
   return html`<section class="facts"><h3>${title}</h3>
     <dl>${shown.map(([name, value]) => html`<div key=${name}><dt>${name}</dt>
-      <dd class=${mono ? 'mono' : ''}>${String(value)}</dd></div>`)}</dl></section>`;
+      <dd class=${mono ? 'mono' : ''} dir="auto">${String(value)}</dd></div>`)}</dl></section>`;
 }
 
 /** Where Temporal UI shows the conversation's workflow; null for who may not look there. @param {string} id */

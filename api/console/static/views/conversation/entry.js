@@ -1,4 +1,7 @@
-/** One line of the timeline: who did what, through what, and why if nobody asked for it. */
+/**
+ * One line of the timeline: who did what, through what, and why if nobody asked for it. Names are set apart, so that one
+ * that is written from right to left leaves the words around it where they are.
+ */
 import { html } from '../../lib/html.js';
 import { to } from '../../lib/router.js';
 import { exact, minute, moment } from '../../lib/time.js';
@@ -17,18 +20,19 @@ const ICONS = {
 };
 
 /** @param {import('../../types.js').Actor} actor */
-export function who(actor) {
+function who(actor) {
   if (actor.type === 'system') return 'Atender';
   const name = actor.id && actor.id === me.value?.id ? 'You' : actor.name
     || { customer: 'The customer', api_key: 'An API key' }[/** @type {'customer'} */ (actor.type)] || 'Somebody';
-  return actor.via && actor.type !== 'customer' ? `${name}, via ${actor.via.name}` : name;
+  return actor.via && actor.type !== 'customer' ? html`<bdi>${name}</bdi>, via <bdi>${actor.via.name}</bdi>`
+    : html`<bdi>${name}</bdi>`;
 }
 
-/** @param {string[]} parts */
-const list = (parts) => (parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`);
+/** @param {any[]} parts */
+const list = (parts) => parts.flatMap((part, i) => [i === 0 ? '' : i < parts.length - 1 ? ', ' : ' and ', part]);
 
-/** What happened, without who. @param {TimelineEntry} e @param {number} nowMs @returns {string} */
-export function what(e, nowMs) {
+/** What happened, without who. @param {TimelineEntry} e @param {number} nowMs @returns {any} */
+function what(e, nowMs) {
   const d = e.data ?? {};
   const byMessage = d.cause === 'customer_message' || d.cause === 'message' ? ' because the customer wrote' : '';
   switch (e.kind) {
@@ -41,10 +45,10 @@ export function what(e, nowMs) {
     case 'archived': return d.cause === 'auto_archive' ? 'archived the conversation: it was done for long enough'
       : 'archived the conversation';
     case 'assigned': return assigned(d);
-    case 'tag_added': return `added tag ${d.tag}`;
-    case 'tag_removed': return `removed tag ${d.tag}`;
-    case 'edited': return `changed ${list((d.fields ?? []).map((/** @type {string} */ f) => FIELDS[f] ?? f))
-      || 'the conversation'}`;
+    case 'tag_added': return html`added tag <bdi>${d.tag}</bdi>`;
+    case 'tag_removed': return html`removed tag <bdi>${d.tag}</bdi>`;
+    case 'edited': return ['changed ', ...(d.fields?.length
+      ? list(d.fields.map((/** @type {string} */ f) => FIELDS[f] ?? f)) : ['the conversation'])];
     default: return e.kind.startsWith('sla') ? sla(e) : e.kind.replaceAll('_', ' ');
   }
 }
@@ -55,10 +59,11 @@ const FIELDS = { subject: 'the subject', customFields: 'custom fields', contact:
 /** @param {Record<string, any>} d */
 function assigned({ from = {}, to: target = {} }) {
   const parts = [];
-  if (from.assigneeId !== target.assigneeId) parts.push(target.assigneeId ? `to ${nameOf(target.assigneeId)}`
-    : 'to nobody');
-  if (from.teamId !== target.teamId) parts.push(target.teamId ? `to the team ${nameOf(target.teamId)}` : 'to no team');
-  return `assigned the conversation ${list(parts)}`;
+  if (from.assigneeId !== target.assigneeId) parts.push(target.assigneeId
+    ? html`to <bdi>${nameOf(target.assigneeId)}</bdi>` : 'to nobody');
+  if (from.teamId !== target.teamId) parts.push(target.teamId
+    ? html`to the team <bdi>${nameOf(target.teamId)}</bdi>` : 'to no team');
+  return ['assigned the conversation ', ...list(parts)];
 }
 
 /** @param {TimelineEntry} e */
@@ -67,7 +72,7 @@ function sla(e) {
   const metric = METRICS[/** @type {'resolution'} */ (d.metric)] ?? 'SLA';
   const state = { at_risk: 'at risk', urgent: 'urgent', breached: 'breached' }[/** @type {'urgent'} */ (d.state)]
     ?? 'changed';
-  return `${metric}${d.policyName ? ` (${d.policyName})` : ''}: ${state}`;
+  return html`${metric}${d.policyName && html` (<bdi>${d.policyName}</bdi>)`}: ${state}`;
 }
 
 /** @param {{of: TimelineEntry, conversation: import('../../types.js').Conversation}} props */

@@ -5,10 +5,12 @@ import { addTag, archive, assign, busy, removeTag, reopen, resolve, unsnooze } f
 import { agents, channelName, nameOf, tags, teams } from '../../store/directory.js';
 import { me } from '../../store/session.js';
 import { docksOpen, menu, toggleDocks } from '../../store/view.js';
+import { copy } from '../../ui/copy.js';
 import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { Avatar } from '../../ui/parts.js';
 import { Picker } from '../../ui/picker.js';
+import { notify } from '../../ui/toast.js';
 import { SlaBadge, StatusBadge } from '../inbox/badges.js';
 import { filterQuery } from '../inbox/filters.js';
 import { Details } from './details.js';
@@ -29,12 +31,12 @@ export function Head({ of: c, write }) {
       <button type="button" class="icon-button back" aria-label="Back to the list"
         onClick=${() => go(to('inbox', filterQuery()))}>
         <${Icon} name="back" /></button>
-      <h1 title=${c.subject}>${c.subject || 'No subject'}</h1>
+      <h1 dir="auto" title=${c.subject}>${c.subject || 'No subject'}</h1>
       <${Verbs} of=${c} write=${write} />
     </div>
     <button type="button" class="head-contact" title="Details (i)" onClick=${() => { menu.value = 'details'; }}>
       <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
-      <span>${c.contact.name ?? c.contact.email ?? 'Somebody'}</span>
+      <bdi>${c.contact.name ?? c.contact.email ?? 'Somebody'}</bdi>
       <span class="muted head-email">${c.contact.name ? c.contact.email : ''}</span>
       <span class="muted head-number">#${c.number} · ${channelName(c.channel)}</span>
     </button>
@@ -52,31 +54,31 @@ export function Head({ of: c, write }) {
 function Verbs({ of: c, write }) {
   const waits = busy.value.has(c.id);
   const open = c.status === 'active' || c.status === 'snoozed';
+  const done = c.status === 'done';
   const more = [
     { value: 'details', label: 'Details', hint: 'i' },
     { value: 'link', label: 'Copy link' },
     ...(write && c.status !== 'archived' ? [{ value: 'archive', label: 'Archive…' }] : []),
   ];
   return html`<div class="verbs">
-    ${write && c.status === 'snoozed' && html`<button type="button" disabled=${waits} onClick=${() => unsnooze(c.id)}>
-      <${Icon} name="play" /><span class="wide-only">Wake</span></button>`}
-    ${write && open && html`<${SnoozePicker} of=${c} disabled=${waits} ...${opened('snooze')} />`}
-    ${write && open && html`<button type="button" disabled=${waits} title="Resolve (e)" onClick=${() => resolve(c.id)}>
-      <${Icon} name="check" /><span class="wide-only">Resolve</span></button>`}
-    ${write && c.status === 'done' && html`<button type="button" disabled=${waits} title="Reopen (e)"
-      onClick=${() => reopen(c.id)}><${Icon} name="reopen" /><span class="wide-only">Reopen</span></button>`}
-    <${Picker} label="More" align="end" class="icon-button" choices=${more}
+    ${write && c.status === 'snoozed' && html`<button key="wake" type="button" aria-disabled=${waits}
+      title="Wake" onClick=${() => !waits && unsnooze(c.id)}><${Icon} name="play" /><span class="wide-only">Wake</span></button>`}
+    ${write && open && html`<${SnoozePicker} key="snooze" of=${c} disabled=${waits} ...${opened('snooze')} />`}
+    ${write && (open || done) && html`<button key="turn" type="button" aria-disabled=${waits}
+      title=${done ? 'Reopen (e)' : 'Resolve (e)'} onClick=${() => !waits && (done ? reopen : resolve)(c.id)}>
+      <${Icon} name=${done ? 'reopen' : 'check'} /><span class="wide-only">${done ? 'Reopen' : 'Resolve'}</span></button>`}
+    <${Picker} key="more" label="More" align="end" class="icon-button" choices=${more}
       onChoose=${(/** @type {string} */ v) => choose(c, v)}
       ...${opened('more')}><${Icon} name="down" /><//>
-    <button type="button" class="icon-button" aria-pressed=${docksOpen.value} aria-label="Docks" title="Docks (d)"
-      onClick=${toggleDocks}><${Icon} name="dock" /></button>
+    <button key="docks" type="button" class="icon-button docks-toggle" aria-pressed=${docksOpen.value}
+      aria-label="Docks" title="Docks (d)" onClick=${toggleDocks}><${Icon} name="dock" /></button>
   </div>`;
 }
 
 /** @param {Conversation} c @param {string} what */
 async function choose(c, what) {
   if (what === 'details') setTimeout(() => { menu.value = 'details'; });
-  if (what === 'link') await navigator.clipboard.writeText(location.origin + to('inbox', c.id));
+  if (what === 'link' && await copy(location.origin + to('inbox', c.id))) notify({ text: 'Link copied.' });
   if (what === 'archive' && await ask({
     title: 'Archive this conversation?', confirm: 'Archive', danger: true,
     text: 'Nothing leads back from the archive. If the customer writes again, a new conversation continues this one.',
@@ -95,18 +97,18 @@ function Assignment({ of: c, write }) {
         chosen: a.id === c.assigneeId })),
       { value: '', label: 'Nobody', chosen: !c.assigneeId },
     ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { assigneeId: v || null })} ...${opened('assign')}>
-      <${Icon} name="user" />${nameOf(c.assigneeId)}<//>
+      <${Icon} name="user" /><bdi class="cut">${nameOf(c.assigneeId)}</bdi><//>
     <${Picker} label="Team" choices=${[
       ...teams.value.map((t) => ({ value: t.id, label: t.name, chosen: t.id === c.teamId })),
       { value: '', label: 'No team', chosen: !c.teamId },
     ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { teamId: v || null })} ...${opened('team')}>
-      <${Icon} name="team" />${nameOf(c.teamId, 'No team')}<//>`;
+      <${Icon} name="team" /><bdi class="cut">${nameOf(c.teamId, 'No team')}</bdi><//>`;
 }
 
 /** @param {{of: Conversation, write: boolean}} props */
 function Tags({ of: c, write }) {
   return html`<span class="tags">
-    ${c.tags.map((tag) => html`<span key=${tag} class="tag">${tag}${write && html`
+    ${c.tags.map((tag) => html`<span key=${tag} class="tag" title=${tag}><bdi class="cut">${tag}</bdi>${write && html`
       <button type="button" aria-label=${`Remove tag ${tag}`} onClick=${() => removeTag(c.id, tag)}><${Icon}
         name="close" /></button>`}
     </span>`)}

@@ -23,8 +23,8 @@ export function Message({ of: m, via, conversation: c, follows }) {
   return html`<div class=${cx('message', KINDS[m.direction], follows && 'follows')}>
     ${!follows && html`<div class="message-head">
       <${Avatar} name=${m.author.name || c.contact.name} kind=${KINDS[m.direction]} />
-      <strong>${name}</strong>
-      ${via && html`<span class="message-via">via ${via.name}</span>`}
+      <strong><bdi>${name}</bdi></strong>
+      ${via && html`<span class="message-via">via <bdi>${via.name}</bdi></span>`}
       ${m.direction === 'note' && html`<span class="badge warn"><${Icon} name="note" />Internal note</span>`}
       ${m.automated && html`<span class="badge">Automatic</span>`}
       <time datetime=${m.createdAt} title=${exact(m.createdAt)}>${moment(m.createdAt, minute.value)}</time>
@@ -41,9 +41,16 @@ export function Message({ of: m, via, conversation: c, follows }) {
 /** Text with its addresses as links. @param {{text: string}} props */
 function Text({ text }) {
   const parts = useMemo(() => text.split(/(https?:\/\/[^\s<>"')\]]+[^\s<>"')\].,;:!?])/g), [text]);
-  return html`<div class="text">${parts.map((part, i) => (i % 2
+  return html`<div class="text" dir="auto">${parts.map((part, i) => (i % 2
     ? html`<a href=${part} target="_blank" rel="noopener noreferrer nofollow">${part}</a>` : part))}</div>`;
 }
+
+/** Does what takes the button away; the focus stays with the messages. @param {() => void} action */
+const after = (action) => (/** @type {MouseEvent} */ e) => {
+  const button = /** @type {HTMLElement} */ (e.currentTarget);
+  /** @type {HTMLElement | null} */ (button.closest('.thread'))?.focus({ preventScroll: true });
+  action();
+};
 
 /**
  * A message on its way.
@@ -53,14 +60,14 @@ export function Outgoing({ of: m, thread }) {
   return html`<div class=${cx('message', KINDS[m.direction], 'outgoing', m.error && 'failed')}>
     <div class="message-head">
       <${Avatar} name=${me.value?.name ?? ''} kind=${KINDS[m.direction]} />
-      <strong>${me.value?.name} (me)</strong>
+      <strong><bdi>${me.value?.name}</bdi> (me)</strong>
       <span class="muted">${m.error ? 'Not sent' : 'Sending…'}</span>
     </div>
     <div class="bubble"><${Text} text=${m.text} /></div>
     ${m.error && html`<div class="message-error" role="alert">
       <span>${m.error.message}</span>
-      <button type="button" class="link" onClick=${() => thread.retry(m)}>Try again</button>
-      <button type="button" class="link" onClick=${() => thread.discard(m)}>Discard</button>
+      <button type="button" class="link" onClick=${after(() => thread.retry(m))}>Try again</button>
+      <button type="button" class="link" onClick=${after(() => thread.discard(m))}>Discard</button>
     </div>`}
   </div>`;
 }

@@ -3,6 +3,7 @@ import { html, useState } from '../../lib/html.js';
 import { localInput, moment, now, snoozePresets, zone } from '../../lib/time.js';
 import { snooze } from '../../store/actions.js';
 import { Icon } from '../../ui/icons.js';
+import { Field } from '../../ui/parts.js';
 import { Picker } from '../../ui/picker.js';
 
 /**
@@ -30,11 +31,9 @@ function Chosen({ id, close }) {
     if (wrong) return;
     close();
     snooze(id, at);
-  }} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key !== 'Escape' && e.stopPropagation()}>
-    <label><span class="field-label">A time of your choice (${zone})</span>
-      <input type="datetime-local" value=${text} min=${localInput(new Date())}
-        onInput=${(/** @type {any} */ e) => setText(e.target.value)} /></label>
-    ${wrong && html`<span class="field-error" role="alert">${wrong}</span>`}
-    <button type="submit" disabled=${!!wrong}>Snooze</button>
+  }}>
+    <${Field} label=${`A time of your choice (${zone})`} error=${wrong}><input type="datetime-local" value=${text}
+      min=${localInput(new Date())} onInput=${(/** @type {any} */ e) => setText(e.target.value)} /><//>
+    <button type="submit" aria-disabled=${!!wrong}>Snooze</button>
   </form>`;
 }

@@ -1,11 +1,14 @@
 /** The thread: messages, and between them quiet lines that say what happened. */
-import { html, useEffect, useLayoutEffect, useRef } from '../../lib/html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../../lib/html.js';
 import { Failed, Skeleton } from '../../ui/parts.js';
 import { Entry } from './entry.js';
 import { Message, Outgoing } from './message.js';
 
 /** Nearer to the end than this, in px, the thread follows what is new. */
 const NEAR = 120;
+
+/** For how long after it has been read the thread is not read out as if it had just been written, in ms. */
+const SETTLES = 500;
 
 /**
  * @param {{of: import('../../types.js').Conversation, thread: ReturnType<typeof import('../../store/thread.js').openThread>}} props
@@ -15,6 +18,13 @@ export function Thread({ of: c, thread }) {
   const atEnd = useRef(true);
   const items = thread.items.value;
   const sending = thread.sending.value;
+  const ready = thread.ready.value;
+  const [settled, setSettled] = useState(false);
+  useEffect(() => {
+    if (!ready) return undefined;
+    const timer = setTimeout(() => setSettled(true), SETTLES);
+    return () => clearTimeout(timer);
+  }, [ready]);
 
   const toEnd = () => {
     if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
@@ -29,12 +39,13 @@ export function Thread({ of: c, thread }) {
     return () => observer.disconnect();
   }, []);
 
-  return html`<div ref=${box} class="thread" tabindex="0" role="log" aria-label="Messages" onScroll=${() => {
+  return html`<div ref=${box} class="thread" tabindex="0" role="log" aria-label="Messages"
+    aria-live=${settled ? 'polite' : 'off'} onScroll=${() => {
     const b = /** @type {HTMLDivElement} */ (box.current);
     atEnd.current = b.scrollHeight - b.scrollTop - b.clientHeight < NEAR;
   }}>
     <div class="thread-items">
-      ${!thread.ready.value && !thread.error.value && html`<div class="late"><${Skeleton} rows=${4} /></div>`}
+      ${!ready && !thread.error.value && html`<div class="late"><${Skeleton} rows=${4} /></div>`}
       ${thread.error.value && html`<${Failed} error=${thread.error.value} what="The thread could not be read."
         retry=${thread.load} />`}
       ${items.map((item, i) => ('message' in item

@@ -68,9 +68,10 @@ function invalidMessage({ text, html: source }) {
  * @param {{text: string, source?: string | null}} props
  */
 function Outgoing({ text, source }) {
-  if (!source) return html`<blockquote class="text">${text}</blockquote>`;
+  if (!source) return html`<blockquote class="text" dir="auto">${text}</blockquote>`;
   return html`<div class="to-send">
-    ${plain(source) !== squeezed(text) && html`<h3>As text</h3><blockquote class="text" tabindex="0">${text}</blockquote>`}
+    ${plain(source) !== squeezed(text) && html`<h3>As text</h3>
+      <blockquote class="text" dir="auto" tabindex="0">${text}</blockquote>`}
     <h3>Formatted</h3>
     <${Formatted} source=${source} title="Message as it would be sent" />
     <h3>The formatted message’s source</h3>

@@ -2,8 +2,10 @@
  * The docks beside a conversation. A dock that was opened keeps its frame while the agent goes through conversations;
  * its host (`/sdk/dock-host.js`) tells it where the agent is and takes its actions to the server.
  */
-import { cx, html, useEffect, useState } from '../../lib/html.js';
+import { focusOn } from '../../lib/focus.js';
+import { cx, html, useEffect, useRef, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
+import { useKeys } from '../../lib/keys.js';
 import { onLive } from '../../lib/live.js';
 import { to } from '../../lib/router.js';
 import { recall, remember } from '../../lib/storage.js';
@@ -12,6 +14,7 @@ import { Icon } from '../../ui/icons.js';
 import { Empty, Failed, Skeleton } from '../../ui/parts.js';
 import { useResource } from '../../lib/resource.js';
 import { Dock } from './dock.js';
+import { sheet } from './sheet.js';
 import { Splitter, useWidth } from './splitter.js';
 
 /**
@@ -53,7 +56,14 @@ export function DockPanel({ id, visible, onClose }) {
     setActive(dock);
     remember('docks.active', dock);
   };
-  return html`<aside class=${cx('docks', !visible && 'closed')} aria-label="Docks"
+  const panel = useRef(/** @type {HTMLElement | null} */ (null));
+  const over = visible && sheet.value;
+  useEffect(() => {
+    if (over) focusOn(panel.current?.querySelector('[role=tab][aria-selected=true], .docks-head .icon-button'));
+  }, [over]);
+  useKeys({ Escape: onClose, d: onClose }, { modal: true, enabled: over });
+  return html`${over && html`<div class="scrim" onClick=${onClose} />`}
+  <aside ref=${panel} class=${cx('docks', !visible && 'closed')} aria-label="Docks"
     style=${{ '--docks-width': `${width}px` }}>
     <${Splitter} width=${width} onWidth=${setWidth} />
     <header class="docks-head">

@@ -17,7 +17,7 @@ const ROW = 82;
 /** Rows beyond the visible ones. */
 const MARGIN = 6;
 
-/** The row the keyboard is on. */
+/** The row the keyboard is on: the one that Tab goes to. */
 export const cursor = signal(/** @type {string | null} */ (null));
 
 /** Where that row was last: what comes after it takes its place when it goes, such as when it is resolved. */
@@ -28,6 +28,14 @@ effect(() => {
   const index = list.ids.value.indexOf(id);
   if (index >= 0) place = { id, index };
 });
+
+/** Whether the focus is to be on that row, once it is on the page. */
+const wanted = signal(false);
+
+/** Gives the focus to the row that the keyboard is on. */
+export function focusRow() {
+  wanted.value = true;
+}
 
 export function List() {
   const filter = currentFilter();
@@ -87,6 +95,7 @@ function move(by) {
   const at = ids.indexOf(id);
   const gone = id === place.id ? place.index - Number(by < 0) : 0;
   cursor.value = ids[Math.min(ids.length - 1, Math.max(0, at < 0 ? gone : at + by))];
+  focusRow();
 }
 
 /** @param {{ids: string[]}} props */
@@ -120,12 +129,16 @@ function Rows({ ids }) {
     }
   }, [at]);
 
+  // What has the focus, or would have it, stays on the page wherever one scrolls.
+  const index = ids.indexOf(at ?? '');
+  const shown = ids.slice(range.from, range.to).map((id, i) => ({ id, i: range.from + i }));
+  if (index >= 0 && (index < range.from || index >= range.to)) shown.push({ id: ids[index], i: index });
+  const stop = index >= 0 ? at : shown[0]?.id;
   return html`<div ref=${box} class="list" onScroll=${measure}>
     <ul style=${{ height: `${ids.length * ROW}px` }} aria-label="Conversations">
-      ${ids.slice(range.from, range.to).map((id, i) =>
-        html`<li key=${id} style=${{ top: `${(range.from + i) * ROW}px` }}
-        aria-setsize=${list.complete.value ? ids.length : -1} aria-posinset=${range.from + i + 1}>
-        <${Row} id=${id} open=${id === open} at=${id === at} />
+      ${shown.map(({ id, i }) => html`<li key=${id} style=${{ top: `${i * ROW}px` }}
+        aria-setsize=${list.complete.value ? ids.length : -1} aria-posinset=${i + 1}>
+        <${Row} id=${id} open=${id === open} at=${id === at} stop=${id === stop} />
       </li>`)}
     </ul>
     ${list.listError.value && html`<button type="button" class="link list-more" onClick=${list.retry}>
@@ -133,24 +146,31 @@ function Rows({ ids }) {
   </div>`;
 }
 
-/** @param {{id: string, open: boolean, at: boolean}} props */
-function Row({ id, open, at }) {
+/** @param {{id: string, open: boolean, at: boolean, stop: boolean}} props stop: Tab goes to it, and to no other row */
+function Row({ id, open, at, stop }) {
   const c = conversation(id).value;
+  const link = useRef(/** @type {HTMLAnchorElement | null} */ (null));
+  const wants = at && wanted.value;
+  useLayoutEffect(() => {
+    if (!wants || !link.current) return;
+    wanted.value = false;
+    if (!document.activeElement?.matches('input, textarea, select, dialog *')) link.current.focus({ preventScroll: true });
+  });
   if (!c) return null;
   const unread = isUnread(c);
-  return html`<a class=${cx('row', open && 'open', at && 'at', unread && 'unread')}
+  return html`<a ref=${link} class=${cx('row', open && 'open', at && 'at', unread && 'unread')}
     href=${to('inbox', id, filterQuery())}
-    aria-current=${open ? 'true' : undefined} onFocus=${() => { cursor.value = id; }}>
+    tabindex=${stop ? undefined : -1} aria-current=${open ? 'true' : undefined} onFocus=${() => { cursor.value = id; }}>
     <span class="row-top">
       ${unread && html`<span class="dot" title="Unread"><span class="hidden">Unread</span></span>`}
-      <span class="row-name">${c.contact.name ?? c.contact.email ?? c.contact.phone ?? 'Somebody'}</span>
+      <span class="row-name" dir="auto">${c.contact.name ?? c.contact.email ?? c.contact.phone ?? 'Somebody'}</span>
       <${Ago} at=${c.lastMessageAt ?? c.updatedAt} class="row-time" />
     </span>
-    <span class="row-subject">${c.subject || 'No subject'}</span>
+    <span class="row-subject" dir="auto">${c.subject || 'No subject'}</span>
     <span class="row-meta">
       ${c.status !== 'active' && html`<${StatusBadge} of=${c} />`}
       <${SlaBadge} of=${c} />
-      <span class="row-rest">${[channelName(c.channel), c.assigneeId && nameOf(c.assigneeId),
+      <span class="row-rest" dir="auto">${[channelName(c.channel), c.assigneeId && nameOf(c.assigneeId),
         !c.assigneeId && c.teamId && nameOf(c.teamId),
         ...c.tags].filter(Boolean).join(' · ')}</span>
     </span>

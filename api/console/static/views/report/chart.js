@@ -1,4 +1,4 @@
-/** Met and breached clocks by day, as stacked bars, drawn by uPlot. The table beside it has the same numbers. */
+/** Met and breached clocks by day, as stacked bars, drawn by uPlot. The table below it has the same numbers. */
 import { html, useEffect, useRef } from '../../lib/html.js';
 import { shown } from '../../lib/theme.js';
 import uPlot from '../../vendor/uplot.js';

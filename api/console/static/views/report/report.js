@@ -1,5 +1,5 @@
 /** The SLA report: how the targets were met. */
-import { html, useEffect, useState } from '../../lib/html.js';
+import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
 import { span } from '../../lib/time.js';
@@ -44,8 +44,11 @@ export function Report() {
     ]);
     return { grouped, daily };
   });
+  // What was shown stays until the next is there, and with it what has the focus.
+  const kept = useRef(/** @type {{grouped: SlaReport, daily: SlaReport} | undefined} */ (undefined));
+  kept.current = report.error ? undefined : report.data ?? kept.current;
   const set = (/** @type {string} */ name) => (/** @type {any} */ e) => setView({ ...view, [name]: e.target.value });
-  return html`<main class="report">
+  return html`<main id="main" class="report">
     <header class="section-head">
       <div class="section-title"><h1>SLA report</h1><p
         class="muted">Clocks that stopped in the period, by what came of them. Days are those of UTC.</p></div>
@@ -61,11 +64,12 @@ export function Report() {
             html`<option key=${value} value=${value}>${label}</option>`)}</select>
       </div>
     </header>
-    <${Loaded} of=${report} what="The report could not be read.">${(/** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily }) => (
+    <${Loaded} of=${{ ...report, data: kept.current }} what="The report could not be read.">${(
+      /** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily }) => (
       grouped.total.length ? html`
         <div class="cards">${sorted(grouped.total).map((line) =>
           html`<${Card} key=${line.metric} line=${line} daily=${daily} />`)}</div>
-        <header class="part-head"><h2>By ${view.groupBy}</h2>
+        <header class="part-head"><h2>By ${grouped.groupBy}</h2>
           <div class="segments" role="group"
             aria-label="Group by">${GROUPINGS.map(([value, label]) => html`<button key=${value} type="button"
             aria-pressed=${view.groupBy === value}
@@ -80,11 +84,9 @@ const sorted = (lines) => [...lines].sort((a, b) => ORDER.indexOf(a.metric) - OR
 
 /** One clock: its rate, its times, and both by day. @param {{line: Line, daily: SlaReport}} props */
 function Card({ line, daily }) {
-  const days = daysOf(daily);
-  const of = (/** @type {(l: Line) => number} */ value) => days.map((day) => {
-    const found = daily.data.find((g) => g.key === day)?.metrics.find((m) => m.metric === line.metric);
-    return found ? value(found) : null;
-  });
+  const days = daysOf(daily).map((day) => ({
+    day, line: daily.data.find((g) => g.key === day)?.metrics.find((m) => m.metric === line.metric),
+  }));
   return html`<section class="card">
     <header><h2>${METRICS[line.metric]}</h2><span
       class="muted">${line.stopped.toLocaleString()} ${line.stopped === 1 ? 'clock' : 'clocks'}</span></header>
@@ -94,8 +96,13 @@ function Card({ line, daily }) {
       <div><dt>Median</dt><dd class="figures">${span(line.medianSeconds * 1000)}</dd></div>
       <div><dt>9 of 10 within</dt><dd class="figures">${span(line.p90Seconds * 1000)}</dd></div>
     </dl>
-    <${Chart} label=${`${METRICS[line.metric]}: met and breached by day`} days=${days} met=${of((l) => l.met)}
-      breached=${of((l) => l.breached)} />
+    <${Chart} label=${`${METRICS[line.metric]}: met and breached by day`} days=${days.map((d) => d.day)}
+      met=${days.map((d) => d.line?.met ?? null)} breached=${days.map((d) => d.line?.breached ?? null)} />
+    <details><summary class="small">Day by day</summary>
+      <${Table} label=${`${METRICS[line.metric]} by day`} head=${['Day', 'Met', 'Breached']}
+        rows=${days.filter((d) => d.line).map((d) => ({ key: d.day, cells: [d.day, d.line?.met, d.line?.breached].map((cell) =>
+          html`<span class="figures">${cell?.toLocaleString()}</span>`) }))} />
+    </details>
   </section>`;
 }
 

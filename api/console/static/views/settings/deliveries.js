@@ -84,7 +84,8 @@ function Status({ of: d }) {
 /** @param {{path: string, onClose: () => void, onChanged: () => void}} props */
 function DeliveryDialog({ path, onClose, onChanged }) {
   const delivery = useResource(path, (signal) => api.get(path, undefined, signal));
-  const redeliver = async () => {
+  const redeliver = async (/** @type {Delivery} */ d) => {
+    if (underWay(d)) return;
     if (!await attempt(() => api.post(`${path}/redeliver`), 'On its way again.')) return;
     await delivery.reload();
     onChanged();
@@ -102,8 +103,8 @@ function DeliveryDialog({ path, onClose, onChanged }) {
       </dl></section>
       <div class="part-tools">
         ${may('webhooks:write') || may('webhooks:redeliver')
-          ? html`<button type="button" disabled=${d.status === 'pending' || d.status === 'sending'}
-          onClick=${redeliver}><${Icon} name="refresh" />Deliver once more</button>` : null}
+          ? html`<button type="button" aria-disabled=${underWay(d)}
+          onClick=${() => redeliver(d)}><${Icon} name="refresh" />Deliver once more</button>` : null}
         <button type="button" onClick=${delivery.reload}>Read again</button>
       </div>
       <section class="facts"><h3>Attempts</h3>
@@ -119,6 +120,9 @@ function DeliveryDialog({ path, onClose, onChanged }) {
         : html`<p class="muted">The event is older than what is kept.</p>`}`}<//>
   <//>`;
 }
+
+/** @param {Delivery} d */
+const underWay = (d) => d.status === 'pending' || d.status === 'sending';
 
 /** @param {Delivery} d */
 function curl(d) {

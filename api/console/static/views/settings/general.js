@@ -12,7 +12,7 @@ export function General() {
   const settings = useResource('settings', () => api.get('/v1/settings'));
   return html`<${Section} title="General">
     <${Loaded} of=${settings} what="The settings could not be read." rows=${2}>${(/** @type {any} */ s) => html`
-      <${Form} key=${JSON.stringify(s)} settings=${s} onSaved=${settings.set} />`}<//>
+      <${Form} settings=${s} onSaved=${settings.set} />`}<//>
   <//>`;
 }
 
@@ -22,7 +22,11 @@ function Form({ settings, onSaved }) {
   const before = { autoArchive: settings.autoArchive, unknownTags: settings.unknownTags };
   const form = useForm(before, async (values) => {
     const change = changed(before, values);
-    if (Object.keys(change).length) onSaved(await api.patch('/v1/settings', change));
+    if (Object.keys(change).length) {
+      const saved = await api.patch('/v1/settings', change);
+      form.put({ autoArchive: saved.autoArchive, unknownTags: saved.unknownTags });
+      onSaved(saved);
+    }
     notify({ text: 'Saved.' });
   });
   const archive = form.values.autoArchive;

@@ -39,7 +39,8 @@ export function Replays({ id, active }) {
   };
   return html`<${Part} title="Replays" about="Send past events once more, under their old ids."
     action=${may('webhooks:write')
-      && html`<button type="button" disabled=${!active || running} onClick=${() => setAsking(true)}>
+      && html`<button type="button" aria-disabled=${!active || !!running}
+      onClick=${() => active && !running && setAsking(true)}>
       <${Icon} name="refresh" />Replay…</button>`}>
     <${Loaded} of=${replays} what="The replays could not be read."
       rows=${1}>${(/** @type {Replay[]} */ list) => (list.length ? html`

@@ -44,18 +44,19 @@ export function Add({ onClick, children }) {
 }
 
 /**
- * A table whose rows open something.
+ * A table whose rows open something. Its parts say what they are: laid out as cards, on a phone, a browser forgets it.
  * @param {{head: any[], rows: {key: string, cells: any[], onOpen?: () => void, quiet?: boolean}[], label: string}} props
  */
 export function Table({ head, rows, label }) {
-  return html`<div class="table-box"><table class="table" aria-label=${label}>
-    <thead><tr>${head.map((h, i) => html`<th key=${i}>${h}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.key}
+  return html`<div class="table-box"><table class="table" role="table" aria-label=${label}>
+    <thead role="rowgroup"><tr role="row">${head.map((h, i) => html`<th key=${i} role="columnheader" scope="col">${h
+      || html`<span class="hidden">More</span>`}</th>`)}</tr></thead>
+    <tbody role="rowgroup">${rows.map((row) => html`<tr key=${row.key} role="row"
       class=${[row.onOpen && 'opens', row.quiet && 'quiet'].filter(Boolean).join(' ')}
       onClick=${(/** @type {MouseEvent} */ e) => {
         if (!(e.target instanceof Element) || e.target.closest('a, button, input')) return;
         row.onOpen?.();
-      }}>${row.cells.map((cell, i) => html`<td key=${i} data-label=${typeof head[i] === 'string' ? head[i] : ''}>${
+      }}>${row.cells.map((cell, i) => html`<td key=${i} role="cell" data-label=${typeof head[i] === 'string' ? head[i] : ''}>${
         i === 0 && row.onOpen ? html`<button type="button" class="link row-open"
           onClick=${row.onOpen}>${cell}</button>` : cell}</td>`)}</tr>`)}
     </tbody>

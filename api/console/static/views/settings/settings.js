@@ -54,7 +54,7 @@ export function Settings() {
           aria-current=${p === current ? 'page' : undefined}>
           <${Icon} name=${p.icon} />${p.label}</a>`)}</section>`)}
     </nav>
-    <main class="settings-page">
+    <main id="main" class="settings-page">
       <a class="settings-back" href=${to('settings')}><${Icon} name="back" />Settings</a>
       ${Page ? html`<${Page} key=${current.path + (id ?? '')} id=${id} />`
         : name && html`<${Empty} text="There is no such page, or it is not for your role." />`}

@@ -60,12 +60,13 @@ function Verbs({ of: w, onChanged }) {
         'Webhook deleted.')) go(to('settings', 'webhooks'));
   };
   const test = async () => {
+    if (testing) return;
     setTesting(true);
     await attempt(async () => setTested(await api.post(`${path}/test`, undefined, { once: false })), '');
     setTesting(false);
   };
   return html`
-    <button type="button" disabled=${testing} onClick=${test}><${Icon} name="send"
+    <button type="button" aria-disabled=${testing} onClick=${test}><${Icon} name="send"
       />${testing ? 'Sending…' : 'Send a test'}</button>
     <${Picker} label="More" align="end" class="" onChoose=${choose} choices=${[
       { value: 'edit', label: 'Change…' }, { value: 'toggle', label: w.isActive ? 'Switch off' : 'Switch on' },
