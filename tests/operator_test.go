@@ -150,7 +150,7 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 	})
 	workflows(t, s.Temporal, s.Namespace, "AtenderWebhook = '"+sub.ID.String()+"'", running(0))
 
-	all := workflows(t, s.Temporal, s.Namespace, "", func(f []*workflow.WorkflowExecutionInfo) bool { return len(f) >= 10 })
+	all := workflows(t, s.Temporal, s.Namespace, "", func(f []*workflow.WorkflowExecutionInfo) bool { return len(f) >= 4 })
 	seen := map[string]bool{}
 	for _, w := range all {
 		seen[w.Type.Name] = true

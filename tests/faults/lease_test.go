@@ -91,7 +91,7 @@ func TestDatabaseAwayForALease(t *testing.T) {
 		require.NoError(t, err)
 		return strings.Contains(string(content), givenUp)
 	})
-	w.ledger.mayRepeat(claimed, time.Now())
+	w.ledger.mayRepeat(claimed, away.Add(lease/2)) // it was sent when the database had gone
 	back()
 	w.disturbed(postgres)
 	w.logf("the database is back after %.1f s", time.Since(away).Seconds())

@@ -133,7 +133,7 @@ func TestSecondCallWaitsForAFirstThatCrashes(t *testing.T) {
 				}()
 				eventually(t, 4*time.Second, api.name()+" waits", func() bool {
 					return row[int](w, `SELECT count(*) FROM pg_stat_activity
-						WHERE application_name = $1 AND wait_event_type = 'Lock'`, api.name()) == 1
+						WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`, api.name()) == 1
 				})
 				return done
 			}

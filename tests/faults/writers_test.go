@@ -121,7 +121,8 @@ func TestNewTagsInOppositeOrders(t *testing.T) {
 	require.Equal(t, 2+10*sized(12, 200), row[int](w, `SELECT count(*) FROM tags`))
 	api.kill() // its connections tell what they have counted when they end
 	eventually(t, 30*time.Second, "its connections have ended", func() bool {
-		return row[int](w, `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, api.name()) == 0
+		return row[int](w, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = $1`, api.name()) == 0
 	})
 	require.Zero(t, row[int](w, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`), "deadlocks")
 }

@@ -151,8 +151,9 @@ func (s *Stack) StartWorker() (stop func()) {
 	registry := prometheus.NewRegistry()
 	w, err := worker.New(worker.Config{
 		TaskQueue: TaskQueue, Namespace: s.Namespace, Registry: registry,
-		Sender:     sender.Config{Policy: Loopback},
-		Activities: activities.Config{RunFor: 5 * time.Second},
+		Dispatchers: 2, // many stacks run beside each other, and most have little to deliver
+		Sender:      sender.Config{Policy: Loopback},
+		Activities:  activities.Config{RunFor: 5 * time.Second},
 	}, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard})
 	require.NoError(s.t, err)
 	s.mu.Lock()
