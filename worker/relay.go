@@ -24,16 +24,22 @@ const (
 	// relayBatch is how many outbox rows one claim takes, besides others for the same workflows: few, so that what comes next
 	// does not wait behind a long batch.
 	relayBatch = 64
-	// urgentCalls and calmCalls bound the calls to Temporal under way. Starting a workflow costs the machine as much as the
-	// conversation itself: a flood of new ones, for which Temporal has nothing to do yet, must not take it from the API.
-	urgentCalls = 8
-	calmCalls   = 2
 	// relayCall bounds one call to Temporal.
 	relayCall = 5 * time.Second
 	// relayPoll is the floor under lost wake-ups (P9).
 	relayPoll = 250 * time.Millisecond
 	// relayAway is the pause after a batch in which Temporal did not answer.
 	relayAway = time.Second
+)
+
+// pace is how hard a relay works: the calls to Temporal under way at once, and the pause after each, in times of what it took.
+type pace struct{ calls, rest int }
+
+// Starting a workflow costs the machine more than the conversation did: a flood of new ones, for which Temporal has nothing
+// to do yet, must not take it from the API. The slower Temporal answers, the longer the calm relay lets it be.
+var (
+	urgentPace = pace{calls: 8}
+	calmPace   = pace{calls: 1, rest: 2}
 )
 
 // relay tells Temporal what the outbox says (P1.9). The calls are idempotent: a poke says only that there is something to
@@ -49,12 +55,12 @@ type relay struct {
 // run works until ctx ends: what is urgent and what is not beside each other.
 func (r *relay) run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { r.drain(ctx, models.Urgent, urgentCalls) })
-	loops.Go(func() { r.drain(ctx, models.Calm, calmCalls) })
+	loops.Go(func() { r.drain(ctx, models.Urgent, urgentPace) })
+	loops.Go(func() { r.drain(ctx, models.Calm, calmPace) })
 	loops.Wait()
 }
 
-func (r *relay) drain(ctx context.Context, which models.Urgency, calls int) {
+func (r *relay) drain(ctx context.Context, which models.Urgency, at pace) {
 	woken, stop := r.store.Wakeups().Listen(models.TopicOutbox)
 	defer stop()
 	for ctx.Err() == nil {
@@ -65,7 +71,7 @@ func (r *relay) drain(ctx context.Context, which models.Urgency, calls int) {
 			r.log.Error("outbox not read", "error", err)
 			wait = time.Second
 		case len(rows) > 0:
-			wait = r.tell(ctx, rows, calls)
+			wait = r.tell(ctx, rows, at)
 		}
 		if len(rows) >= relayBatch && wait == relayPoll {
 			continue
@@ -118,9 +124,9 @@ func coalesce(rows []models.OutboxRow) []*target {
 }
 
 // tell makes the calls and settles the rows. It returns how long to wait before the next claim.
-func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, calls int) time.Duration {
+func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, at pace) time.Duration {
 	targets := coalesce(rows)
-	slots := make(chan struct{}, calls)
+	slots := make(chan struct{}, at.calls)
 	var wg sync.WaitGroup
 	for _, t := range targets {
 		slots <- struct{}{}
@@ -128,7 +134,9 @@ func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, calls int) ti
 			defer func() { <-slots }()
 			call, cancel := context.WithTimeout(ctx, relayCall)
 			defer cancel()
+			began := time.Now()
 			t.err = r.poke(call, t.row)
+			rest(ctx, time.Duration(at.rest)*time.Since(began))
 		})
 	}
 	wg.Wait()
@@ -156,6 +164,17 @@ func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, calls int) ti
 		return relayAway
 	}
 	return relayPoll
+}
+
+// rest waits, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // poke signals the workflow, starting it if it does not run.
