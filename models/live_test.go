@@ -54,6 +54,27 @@ func until(t *testing.T, l *models.Live, id uuid.UUID, want func(models.News) bo
 	}
 }
 
+// hears waits until what this process notices reaches the listener in another one, whose connection may just be made.
+func (b *bench) hears(l *models.Live) {
+	b.t.Helper()
+	probe := ident.New()
+	require.Eventually(b.t, func() bool {
+		b.Wakeups().Mark(models.Notice(b.tenant.ID, "dock_action", probe, 0))
+		for {
+			select {
+			case batch := <-l.C:
+				for _, n := range batch.News {
+					if n.ID != nil && *n.ID == probe {
+						return true
+					}
+				}
+			default:
+				return false
+			}
+		}
+	}, 20*time.Second, 20*time.Millisecond, "the other process hears nothing")
+}
+
 func anything(models.News) bool { return true }
 
 func TestConsolesHearOfEveryChange(t *testing.T) {
@@ -88,6 +109,7 @@ func TestConsolesHearOfDocksThatAreMadeChangedAndDeleted(t *testing.T) {
 	b := setup(t)
 	other := b.open() // another process
 	l := b.listen(other, "")
+	b.hears(l)
 	d := b.dock()
 	told := func() {
 		t.Helper()

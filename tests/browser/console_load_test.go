@@ -131,7 +131,7 @@ func (c *console) workAtOnce(changes int) {
 			const at = new Date(tick).toISOString();
 			Object.assign(c, { subject: %q + i, tags: ["t" + (i %% 7)], version: tick, updatedAt: at, lastMessageAt: at });
 			others.postMessage({ type: "copy", conversation: c });
-			if (i %% 20 === 19) await new Promise((done) => setTimeout(done));
+			if (i %% 50 === 49) await new Promise((done) => setTimeout(done));
 		}
 		others.close();
 	})()`, changes, mark)
