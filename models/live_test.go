@@ -54,8 +54,8 @@ func until(t *testing.T, l *models.Live, id uuid.UUID, want func(models.News) bo
 	}
 }
 
-// hears waits until what this process notices reaches the listener in another one, whose connection may just be made.
-func (b *bench) hears(l *models.Live) {
+// reaches waits until what this process notices reaches the listener in another one, whose connection may just be made.
+func (b *bench) reaches(l *models.Live) {
 	b.t.Helper()
 	probe := ident.New()
 	require.Eventually(b.t, func() bool {
@@ -109,7 +109,7 @@ func TestConsolesHearOfDocksThatAreMadeChangedAndDeleted(t *testing.T) {
 	b := setup(t)
 	other := b.open() // another process
 	l := b.listen(other, "")
-	b.hears(l)
+	b.reaches(l)
 	d := b.dock()
 	told := func() {
 		t.Helper()
