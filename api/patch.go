@@ -65,13 +65,15 @@ func (h *handlers) ChangeConversations(ctx context.Context, r contract.ChangeCon
 	// In one order for everybody (P1.2): of a call with an Idempotency-Key all are one transaction.
 	inOrder := slices.SortedFunc(slices.Values(r.Body.Ids), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	results := map[uuid.UUID]wire.BulkResult{}
+	var changed []uuid.UUID
 	for _, id := range slices.Compact(inOrder) {
 		result := wire.BulkResult{ID: id}
 		c, err := h.store.Change(ctx, p.TenantID, id, p.Actor(), command)
 		if err == nil {
 			result.Version = &c.Version
+			changed = append(changed, id)
 		} else if result.Error = refusal(err); result.Error == nil {
-			return nil, partly(ctx, err, results)
+			return nil, partly(ctx, err, changed)
 		}
 		results[id] = result
 	}
@@ -87,18 +89,11 @@ func (h *handlers) ChangeConversations(ctx context.Context, r contract.ChangeCon
 
 // partly says of a bulk change that the database broke off which conversations it had changed before: they stay changed,
 // unless all of the call is one transaction.
-func partly(ctx context.Context, err error, results map[uuid.UUID]wire.BulkResult) error {
-	var changed []uuid.UUID
-	for id, result := range results {
-		if result.Error == nil {
-			changed = append(changed, id)
-		}
-	}
+func partly(ctx context.Context, err error, changed []uuid.UUID) error {
 	p, ok := problem.As(err)
 	if !ok || len(changed) == 0 || models.IsOneTransaction(ctx) {
 		return err
 	}
-	slices.SortFunc(changed, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	p = p.With("changed", changed)
 	p.Message = "the database broke off: the conversations in details.changed were changed, the others perhaps not"
 	return p

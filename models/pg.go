@@ -86,15 +86,15 @@ func translate(err error) error {
 // translateCommit is translate for the error of a COMMIT. If the connection broke, the answer may be all that was lost, and
 // the caller must not be told that nothing happened.
 func translateCommit(err error) error {
-	p, known := problem.As(translate(err))
+	err = translate(err)
+	p, known := problem.As(err)
 	if !known || p.Kind != problem.Unavailable || worthRetrying(err) {
-		return translate(err)
+		return err
 	}
-	return (&problem.Error{
-		Kind: problem.Unavailable, Code: "UNAVAILABLE", Cause: err,
-		Message: "the database went away while the change was being committed: it may have been made, or not. Repeat the call " +
-			"with the Idempotency-Key, externalReference or externalId that it had; without one, look before you repeat it",
-	}).With("outcome", "unknown")
+	p = p.With("outcome", "unknown")
+	p.Message = "the database went away while the change was being committed: it may have been made, or not. Repeat the call " +
+		"with the Idempotency-Key, externalReference or externalId that it had; without one, look before you repeat it"
+	return p
 }
 
 // array is a PostgreSQL array column.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -134,14 +135,18 @@ var parameters = map[string]string{
 	"jit": "off",
 	// A process whose machine is gone without a word leaves its connections behind, and PostgreSQL, as it is installed, would
 	// keep them for two hours: the sequencer's lock (P6.1) and whatever rows a transaction has locked.
-	"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "4", // seconds, seconds
-	"tcp_user_timeout":                    "30000", // milliseconds
-	"idle_in_transaction_session_timeout": "60000", // more than any call may take
+	"tcp_keepalives_idle":                 strconv.Itoa(int(keepAlive.Idle.Seconds())),
+	"tcp_keepalives_interval":             strconv.Itoa(int(keepAlive.Interval.Seconds())),
+	"tcp_keepalives_count":                strconv.Itoa(keepAlive.Count),
+	"tcp_user_timeout":                    strconv.FormatInt(deadAfter.Milliseconds(), 10),
+	"idle_in_transaction_session_timeout": "60000", // milliseconds: more than any call may take
 }
 
-// deadAfter is how long the database may leave what we have sent unacknowledged: longer, and it is its machine that is
-// gone. Linux itself waits a quarter of an hour, while a new primary would answer.
+// deadAfter is how long either side may leave what the other has sent unacknowledged, and keepAlive how silence is probed
+// meanwhile: longer, and its machine is gone. Linux itself waits a quarter of an hour, while a new primary would answer.
 const deadAfter = 30 * time.Second
+
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4}
 
 func setDefaults(cfg *pgx.ConnConfig) {
 	for name, value := range parameters {
@@ -150,9 +155,7 @@ func setDefaults(cfg *pgx.ConnConfig) {
 		}
 	}
 	dialer := net.Dialer{
-		Timeout:         cfg.ConnectTimeout,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4},
-		Control:         limitSilence,
+		Timeout: cfg.ConnectTimeout, KeepAliveConfig: keepAlive, Control: limitSilence,
 	}
 	cfg.DialFunc = dialer.DialContext
 }

@@ -43,9 +43,7 @@ func (s *Store) togetherOnce(ctx context.Context, f func(context.Context) error)
 	u := &unit{tx: tx}
 	err = f(context.WithValue(ctx, unitKey{}, u))
 	if err == nil && !u.turnedBack {
-		if err = tx.Commit(); err != nil && !worthRetrying(err) {
-			err = translateCommit(err)
-		}
+		err = translateCommit(tx.Commit())
 	}
 	if err != nil || u.turnedBack {
 		return u.turnedBack || worthRetrying(err), err

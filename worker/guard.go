@@ -67,13 +67,8 @@ func (g *guard) run(ctx context.Context) {
 
 // every calls f again and again, with the given pause in between.
 func every(ctx context.Context, pause time.Duration, f func(context.Context)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-			f(ctx)
-		}
+	for sleep(ctx, pause) {
+		f(ctx)
 	}
 }
 

@@ -29,9 +29,7 @@ func (w *Worker) maintain(ctx context.Context) {
 				wait = time.Minute
 			}
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return
 		}
 	}

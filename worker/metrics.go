@@ -50,10 +50,8 @@ func (m *metrics) watch(ctx context.Context, store *models.Store) {
 			m.outboxDepth.Set(float64(depth))
 			m.outboxAge.Set(oldest.Seconds())
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, 5*time.Second) {
 			return
-		case <-time.After(5 * time.Second):
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, at pace) time
 			defer cancel()
 			began := time.Now()
 			t.err = r.poke(call, t.row)
-			rest(ctx, time.Duration(at.rest)*time.Since(began))
+			sleep(ctx, time.Duration(at.rest)*time.Since(began))
 		})
 	}
 	wg.Wait()
@@ -164,17 +164,6 @@ func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, at pace) time
 		return relayAway
 	}
 	return relayPoll
-}
-
-// rest waits, or until ctx ends.
-func rest(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
 }
 
 // poke signals the workflow, starting it if it does not run.

@@ -210,11 +210,19 @@ func (w *Worker) retry(ctx context.Context, what string, f func(context.Context)
 			return false
 		}
 		w.deps.Logger.Warn("Temporal is not ready; trying again", "step", what, "error", err)
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
+		if !sleep(ctx, time.Second) {
 			return false
 		}
+	}
+}
+
+// sleep waits; false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -239,9 +247,7 @@ func (w *Worker) keepDispatchers(ctx context.Context) {
 			w.deps.Logger.Warn("dispatch workflows not ensured", "error", err)
 			wait = time.Second
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return
 		}
 	}
