@@ -17,8 +17,10 @@ TESTFLAGS ?=
 # For `make chaos`: make chaos ROUNDS=3 SEED=42
 ROUNDS ?= 10
 SEED ?= $(shell date +%s)
+# For `make fuzz`: what all fuzz tests take together.
+FUZZ_SECONDS ?= 60
 
-.PHONY: help build run test chaos lint generate clean tools
+.PHONY: help build run test test-long fuzz chaos lint generate clean tools
 
 help: ## List these commands
 	@echo "Atender $(VERSION)"
@@ -31,6 +33,17 @@ test: tools build ## Run every test against a PostgreSQL and a Temporal of its o
 	@$(INSTALL) chromium >/dev/null; \
 	gotestsum=$$($(INSTALL) gotestsum); \
 	deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- -count=1 -timeout=15m $(TESTFLAGS) $(PACKAGES)
+
+test-long: tools build ## Run the long forms of the tests, an hour of fuzzing and chaos; takes about three hours
+	@$(INSTALL) chromium >/dev/null; \
+	gotestsum=$$($(INSTALL) gotestsum); \
+	ATENDER_LONG=1 ATENDER_FAULTS=full deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- \
+		-count=1 -timeout=3h $(TESTFLAGS) $(PACKAGES)
+	@deploy/tools/fuzz.sh 3600
+	@$(MAKE) --no-print-directory chaos
+
+fuzz: ## Run all fuzz tests, FUZZ_SECONDS in all
+	@deploy/tools/fuzz.sh $(FUZZ_SECONDS)
 
 chaos: tools ## Kill and stop everything at random under load, ROUNDS times; SEED repeats a run
 	ATENDER_CHAOS_ROUNDS=$(ROUNDS) go test ./tests/faults -run '^TestChaos$$' -v -count=1 -timeout=2h -seed $(SEED)

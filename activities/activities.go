@@ -50,6 +50,7 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 	if len(tick.Fired) > 0 {
 		fault.At(fault.AfterTick)
 	}
+	a.Metrics.CountSetAside(tick)
 	for _, f := range tick.Fired {
 		a.Metrics.TimerLag.WithLabelValues(f.Kind, "workflow").Observe(f.Lag.Seconds())
 	}

@@ -11,6 +11,7 @@ type Metrics struct {
 	// TimerLag is how late time did what it does to conversations; the guard observes it, too.
 	TimerLag *prometheus.HistogramVec
 
+	setAside    *prometheus.CounterVec
 	dockActions *prometheus.CounterVec
 	dockLag     *prometheus.HistogramVec
 	deliveries  *prometheus.CounterVec
@@ -29,6 +30,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 				"(archive), by who noticed.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 3600},
 		}, []string{"kind", "by"}),
+		setAside: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atender_conversations_set_aside_total",
+			Help: "Times that a conversation was set aside because its tick fails through its own fault, by reason.",
+		}, []string{"reason"}),
 		dockActions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_dock_actions_total", Help: "Actions of docks, by kind and by what became of them.",
 		}, []string{"action", "outcome"}),
@@ -55,8 +60,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
 		}),
 	}
-	r.MustRegister(m.TimerLag, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
+	r.MustRegister(m.TimerLag, m.setAside, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.inFlight, m.expired)
 	return m
+}
+
+// CountSetAside counts a conversation that a tick has set aside (P3.8); most ticks set none aside.
+func (m *Metrics) CountSetAside(tick models.Tick) {
+	if tick.SetAside != "" {
+		m.setAside.WithLabelValues(tick.SetAside).Inc()
+	}
 }
 
 // CountDockActions counts what a workflow, or the guard, has decided.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
+
+	"github.com/atender/atender/models/calendar"
 )
 
 // formatError is what is wrong with a value, said so that it can be put right.
@@ -37,7 +39,7 @@ var formatHints = map[string]string{
 }
 
 const (
-	hintTime  = "must be an RFC 3339 time such as 2026-11-21T09:30:00Z, between the years 1970 and 9998"
+	hintTime  = "must be an RFC 3339 time such as 2026-11-21T09:30:00Z, in the years 1970 to 2199"
 	hintEmail = "must be an e-mail address such as ada@example.com"
 	hintUUID  = "must be an id such as 019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 	hintPhone = "must be an E.164 phone number such as +442079460958"
@@ -45,8 +47,7 @@ const (
 
 func checkTime(s string) error {
 	t, err := time.Parse(time.RFC3339, s)
-	// The years around 0 and 10000 change under UTC, or cannot be written as RFC 3339 any more.
-	if err != nil || t.UTC().Year() < 1970 || t.UTC().Year() > 9998 {
+	if err != nil || !calendar.InYears(t) {
 		return formatError(hintTime)
 	}
 	return nil

@@ -47,15 +47,16 @@ func (h *handlers) CreateOpeningHours(ctx context.Context, r contract.CreateOpen
 }
 
 // PreviewOpeningHours implements POST /v1/opening-hours/preview.
-func (h *handlers) PreviewOpeningHours(_ context.Context, r contract.PreviewOpeningHoursRequestObject) (
+func (h *handlers) PreviewOpeningHours(ctx context.Context, r contract.PreviewOpeningHoursRequestObject) (
 	contract.PreviewOpeningHoursResponseObject, error,
 ) {
+	ctx, _ = caller(ctx)
 	b := r.Body
 	rule := calendar.Rule{
 		Zone: b.TimeZone, Weekly: b.Weekly, Holidays: value(b.Holidays), Overrides: value(b.Overrides),
 	}
 	at, n := previewFrom(r.Params.At, r.Params.N)
-	preview, err := models.PreviewHours(rule, at, n)
+	preview, err := models.PreviewHours(ctx, rule, at, n)
 	return contract.PreviewOpeningHours200JSONResponse(preview), err
 }
 

@@ -16,11 +16,11 @@ import (
 
 // openClocks opens the clocks of a conversation that is being made.
 func (w *write) openClocks(ctx context.Context, s *Store, version int64) error {
-	err := w.readRules(ctx, s, version)
-	if err == nil {
-		w.openBoard()
+	w.computeLeft = s.computeTime
+	if err := w.readRules(ctx, s, version); err != nil {
+		return err
 	}
-	return err
+	return w.compute(ctx, w.openBoard)
 }
 
 // readRules finds what the tenant's time configuration has at the given version, or, if it is newer, at the one that the
@@ -39,11 +39,13 @@ func (w *write) readRules(ctx context.Context, s *Store, version int64) error {
 }
 
 // openBoard brings the clocks up to now, under the terms in force (P1.4).
-func (w *write) openBoard() {
-	if w.rules != nil {
-		c := &w.conversation
-		w.board = sla.Open(c.progress(), c.Clocks, w.timeVersion, w.terms(c.TeamID), w.now)
+func (w *write) openBoard(ctx context.Context) error {
+	if w.rules == nil {
+		return nil
 	}
+	c := &w.conversation
+	w.board = sla.Open(ctx, c.progress(), c.Clocks, w.timeVersion, w.terms(c.TeamID), w.now)
+	return w.board.Err()
 }
 
 // terms resolves what governs the conversation's metrics when it is with the given team.
@@ -66,62 +68,75 @@ func (c *Conversation) progress() sla.Progress {
 
 // settleClocks tells the clocks what happened, in order, and takes over what follows: tripwires that were crossed, the
 // next one, the conversation's state, and when it archives itself. It is done once, after the commands.
-func (w *write) settleClocks() {
+// Errors: COMPUTATION_TOO_LONG; the context's.
+func (w *write) settleClocks(ctx context.Context) error {
 	if w.settled {
-		return
+		return nil
 	}
 	w.settled = true
+	return w.compute(ctx, w.computeClocks)
+}
+
+func (w *write) computeClocks(ctx context.Context) error {
 	after := &w.change.After
 	if w.board != nil {
+		w.board.Within(ctx)
 		for _, f := range w.change.Facts {
 			w.tellClocks(f)
+		}
+		if err := w.board.Err(); err != nil {
+			return err
 		}
 		w.insertCrossings(w.board.Crossings())
 		after.SLAState, after.SLADueAt = string(w.board.Worst()), w.board.NextDue()
 	}
-	w.settleArchive()
+	if err := w.settleArchive(ctx); err != nil {
+		return err
+	}
 	c := &w.conversation
 	w.clocksMoved = c.TimeVersion != w.timeVersion || w.board != nil && len(w.board.Changes()) > 0 ||
-		!equalTimes(c.AutoArchiveAt, after.ArchiveAt)
+		!equalTimes(c.AutoArchiveAt, after.ArchiveAt) || c.SetAside != nil
+	return nil
 }
 
 // settleArchive computes when a conversation archives itself that has become done, or been given to another team.
-func (w *write) settleArchive() {
+func (w *write) settleArchive(ctx context.Context) (err error) {
 	before, after := &w.change.Before, &w.change.After
 	switch {
 	case after.Status != lifecycle.Done:
 		after.ArchiveAt = nil
 	case !equalTimes(before.ResolvedAt, after.ResolvedAt) || !equalIDs(before.TeamID, after.TeamID):
-		after.ArchiveAt = w.archiveIn(*after, w.now)
+		after.ArchiveAt, err = w.archiveIn(ctx, *after, w.now)
 	}
+	return err
 }
 
 // archiveTime is when a conversation that was locked archives itself. If it goes by an older time configuration than the
 // tenant's, what that had due while it was in force is due; all else is as the one in force says, as SLA clocks have it
 // (P1.4). If there were several edits, only the first and the last are known: what was due between them does not count,
 // because archiving cannot be undone.
-func (w *write) archiveTime(s lifecycle.State) *time.Time {
+func (w *write) archiveTime(ctx context.Context, s lifecycle.State) (*time.Time, error) {
 	if s.Status != lifecycle.Done || w.conversation.TimeVersion == w.timeVersion {
-		return s.ArchiveAt
+		return s.ArchiveAt, nil
 	}
 	ended, known := w.rules.ended(w.conversation.TimeVersion)
 	if known && s.ArchiveAt != nil && !s.ArchiveAt.After(ended) {
-		return s.ArchiveAt
+		return s.ArchiveAt, nil
 	}
-	return w.archiveIn(s, w.rules.edited())
+	return w.archiveIn(ctx, s, w.rules.edited())
 }
 
 // archiveIn is when the rules in force archive a done conversation, but not before the given time; nil: never.
-func (w *write) archiveIn(s lifecycle.State, notBefore time.Time) *time.Time {
+func (w *write) archiveIn(ctx context.Context, s lifecycle.State, notBefore time.Time) (*time.Time, error) {
 	if w.rules == nil {
-		return nil
+		return nil, nil
 	}
-	at, ok := w.rules.archiveAt(*s.ResolvedAt, s.TeamID, w.conversation.Channel)
-	if !ok {
-		return nil
+	at, err := w.rules.archiveAt(ctx, *s.ResolvedAt, s.TeamID, w.conversation.Channel)
+	if at == nil || err != nil {
+		return nil, err
 	}
-	at = latest(at, notBefore)
-	return &at
+	later := latest(*at, notBefore)
+	return &later, nil
 }
 
 // tellClocks passes one fact of the change to the clocks, if it concerns them.
@@ -239,8 +254,8 @@ func (w *write) saveClocks(ctx context.Context) error {
 	c.setState(w.change.After)
 	w.keepClocks()
 	var st statement
-	st.with("conversation", `UPDATE conversations SET (clocks, time_version, sla_due_at, auto_archive_at, next_due_at, armed_for)
-		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`)
+	st.with("conversation", `UPDATE conversations SET (clocks, time_version, sla_due_at, auto_archive_at, next_due_at, armed_for, set_aside)
+		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`, NULL)
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
 	w.insertClocks(&st)
 	w.insertPoke(&st)

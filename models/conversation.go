@@ -48,6 +48,7 @@ type Conversation struct {
 	SLAState               *string
 	SLADueAt               *time.Time // the next tripwire
 	AutoArchiveAt          *time.Time
+	SetAside               *setAside `gorm:"serializer:json"` // nil: its ticks do not fail (P3.8)
 
 	Contact Contact   `gorm:"-"` // read with it, by the queries of this package
 	SLA     *wire.SLA `gorm:"-"` // how the clocks stand, filled in by what reads or writes the conversation

@@ -51,7 +51,11 @@ func (r TimeRules) Terms(metric sla.Metric, teamID *uuid.UUID, channel string) (
 
 // ArchiveAt is when a resolved conversation is archived.
 func (r TimeRules) ArchiveAt(resolvedAt time.Time, teamID *uuid.UUID, channel string) (time.Time, bool) {
-	return r.archiveAt(resolvedAt, teamID, channel)
+	at, err := r.archiveAt(context.Background(), resolvedAt, teamID, channel)
+	if at == nil || err != nil {
+		return time.Time{}, false
+	}
+	return *at, true
 }
 
 // SealedColumns are the columns, as table.column, that Reseal renews.
@@ -61,4 +65,19 @@ func SealedColumns() []string {
 		names = append(names, c.table+"."+c.column)
 	}
 	return names
+}
+
+// ComputeIn changes how long the store's computations may take.
+func (s *Store) ComputeIn(d time.Duration) { s.computeTime = d }
+
+// CursorOf is a cursor of a list.
+func CursorOf(at time.Time, name string) string { return position{Time: at, Name: name}.cursor() }
+
+// ReadCursor reads one; nothing of an empty one.
+func ReadCursor(cursor string) (time.Time, string, error) {
+	at, err := Page{Cursor: cursor}.after("")
+	if at == nil {
+		return time.Time{}, "", err
+	}
+	return at.Time, at.Name, err
 }

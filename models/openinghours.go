@@ -231,14 +231,18 @@ func (s *Store) DeleteOpeningHours(ctx context.Context, tenantID, id uuid.UUID) 
 const MaxPreview = 50
 
 // PreviewHours shows what a rule that need not be stored means: whether it is open at a time, and the next n windows.
-// Errors: VALIDATION_FAILED.
-func PreviewHours(rule calendar.Rule, at time.Time, n int) (wire.HoursPreview, error) {
+// Errors: VALIDATION_FAILED; the context's.
+func PreviewHours(ctx context.Context, rule calendar.Rule, at time.Time, n int) (wire.HoursPreview, error) {
 	schedule, err := rule.Compile()
 	if err != nil {
 		return wire.HoursPreview{}, err
 	}
 	preview := wire.HoursPreview{At: wire.At(at), IsOpen: schedule.IsOpen(at), Windows: []wire.Window{}}
-	for _, w := range schedule.Upcoming(at, min(n, MaxPreview)) {
+	windows, err := schedule.Upcoming(ctx, at, min(n, MaxPreview))
+	if err != nil {
+		return wire.HoursPreview{}, err
+	}
+	for _, w := range windows {
 		preview.Windows = append(preview.Windows, wire.Window{Opens: wire.At(w.Opens), Closes: wire.At(w.Closes)})
 	}
 	return preview, nil
@@ -252,5 +256,5 @@ func (s *Store) OpeningHoursPreview(
 	if err != nil {
 		return wire.HoursPreview{}, err
 	}
-	return PreviewHours(o.Rule, at, n)
+	return PreviewHours(ctx, o.Rule, at, n)
 }

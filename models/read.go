@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/calendar"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/sla"
@@ -47,7 +48,7 @@ func (p position) cursor() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// after reads the cursor; nil on the first page. Errors: VALIDATION_FAILED.
+// after reads the cursor, which a caller may have made up; nil on the first page. Errors: VALIDATION_FAILED.
 func (p Page) after(sort string) (*position, error) {
 	if p.Cursor == "" {
 		return nil, nil
@@ -57,7 +58,8 @@ func (p Page) after(sort string) (*position, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &at)
 	}
-	if err != nil || at.Sort != sort {
+	usable := at.Sort == sort && (at.Time.IsZero() || calendar.InYears(at.Time)) && !strings.ContainsRune(at.Name, 0)
+	if err != nil || !usable {
 		return nil, problem.Fields(problem.Field{
 			Field: "cursor", Code: "invalid",
 			Message: "must be the nextCursor of the previous page of the same list with the same sort",

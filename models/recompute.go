@@ -50,7 +50,10 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 		}
 		var moved []*write
 		for _, w := range behind {
-			if w.settleClocks(); w.happened() {
+			if err := w.settleClocks(ctx); err != nil {
+				return err
+			}
+			if w.happened() {
 				due = append(due, w.conversation.ID)
 				continue
 			}
@@ -64,6 +67,9 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 		}
 		return nil
 	})
+	if _, faulty := tickFault(ctx, err); faulty {
+		return s.recomputeEach(ctx, tenantID, rules)
+	}
 	if err != nil {
 		return Recomputed{}, err
 	}
@@ -83,7 +89,34 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 	return done, nil
 }
 
-// tickEach ticks conversations, in no order, and returns what that did.
+// recomputeEach does what a step does one conversation at a time, because one of them makes the step fail: its tick notes
+// that, and the others go on.
+func (s *Store) recomputeEach(ctx context.Context, tenantID uuid.UUID, rules *timeRules) (done Recomputed, err error) {
+	if rules == nil {
+		if rules, err = s.currentTimeRules(ctx, s.db.WithContext(ctx), tenantID); err != nil {
+			return done, translate(err)
+		}
+	}
+	for _, condition := range behindConditions(rules) {
+		var ids []uuid.UUID
+		err := s.db.WithContext(ctx).Raw(`SELECT id FROM conversations WHERE `+condition+` ORDER BY time_version, id LIMIT ?`,
+			tenantID, rules.version, recomputeRows).Scan(&ids).Error
+		if err != nil {
+			return done, translate(err)
+		}
+		done.Visited += len(ids)
+		fired, err := s.tickEach(ctx, tenantID, ids)
+		done.Fired = append(done.Fired, fired...)
+		if err != nil {
+			return done, err
+		}
+	}
+	done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules)
+	return done, translate(err)
+}
+
+// tickEach ticks conversations, in no order, and returns what that did. One whose tick fails through its own fault, which
+// is noted (P3.8), does not hold up the others.
 func (s *Store) tickEach(ctx context.Context, tenantID uuid.UUID, ids []uuid.UUID) ([]Fired, error) {
 	ticks := make([]Tick, len(ids))
 	group, ctx := errgroup.WithContext(ctx)
@@ -91,6 +124,9 @@ func (s *Store) tickEach(ctx context.Context, tenantID uuid.UUID, ids []uuid.UUI
 	for i, id := range ids {
 		group.Go(func() (err error) {
 			ticks[i], err = s.GuardTick(ctx, tenantID, id)
+			if _, faulty := tickFault(ctx, err); faulty {
+				return nil
+			}
 			return err
 		})
 	}
@@ -111,9 +147,9 @@ func (s *Store) PokeLateWalks(ctx context.Context, after time.Duration) (int64, 
 		SELECT t.id, ?, t.id, ?, clock_timestamp(), clock_timestamp() FROM tenants t
 		WHERE t.time_changed_at < clock_timestamp() - make_interval(secs => ?)
 			AND (EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id AND c.time_version < t.time_version
-					AND (c.status IN ('active', 'snoozed') OR c.auto_archive_at IS NOT NULL))
+					AND `+notSetAside+` AND (c.status IN ('active', 'snoozed') OR c.auto_archive_at IS NOT NULL))
 				OR t.auto_archive IS NOT NULL AND EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id
-					AND c.time_version < t.time_version AND c.status = 'done' AND c.auto_archive_at IS NULL))
+					AND c.time_version < t.time_version AND `+notSetAside+` AND c.status = 'done' AND c.auto_archive_at IS NULL))
 			AND NOT EXISTS (SELECT FROM outbox o WHERE o.target_id = t.id)`,
 		outboxRecompute, priorityRecompute, after.Seconds())
 	if r.Error == nil && r.RowsAffected > 0 {
@@ -151,13 +187,17 @@ func (s *Store) currentTimeRules(ctx context.Context, db *gorm.DB, tenantID uuid
 	return s.timeRules(ctx, db, tenantID, tenant.TimeVersion)
 }
 
+// notSetAside leaves out what is set aside: it is not brought up to the time configuration before its time (P3.8).
+const notSetAside = `(set_aside IS NULL OR set_aside->>'until' IS NULL OR (set_aside->>'until')::timestamptz < clock_timestamp())`
+
 // behindConditions are those of the partial indexes that the walk uses.
 func behindConditions(rules *timeRules) []string {
 	conditions := []string{
-		`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL)`,
+		`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL) AND ` + notSetAside,
 	}
 	if rules.autoArchive != nil {
-		conditions = append(conditions, `tenant_id = ? AND time_version < ? AND status = 'done' AND auto_archive_at IS NULL`)
+		conditions = append(conditions, `tenant_id = ? AND time_version < ? AND status = 'done' AND auto_archive_at IS NULL AND `+
+			notSetAside)
 	}
 	return conditions
 }
@@ -230,7 +270,7 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string
 		st.arg(nexts)+`::timestamptz[], `+st.arg(poked)+`::bool[])
 		u (id, clocks, version, due, archive, next, poked)`)
 	st.with("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.version,
-			sla_due_at = m.due, auto_archive_at = m.archive, next_due_at = m.next
+			sla_due_at = m.due, auto_archive_at = m.archive, next_due_at = m.next, set_aside = NULL
 		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.poked`)
 	st.with("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
 		SELECT `+st.list(moved[0].conversation.TenantID, outboxConversation)+`, id, status, `+st.arg(priorityConversation)+`, next_due_at,

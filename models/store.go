@@ -60,8 +60,10 @@ type Store struct {
 	usage   keyUsage
 	hashing chan struct{} // has an element for each password that is being hashed
 	times   timeCache
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	// computeTime is the constant of that name; a test has none to spare.
+	computeTime time.Duration
+	stop        context.CancelFunc
+	done        sync.WaitGroup
 }
 
 // Open connects to the database, which must be migrated (Migrate), and starts the connection that carries wake-ups (P9).
@@ -91,6 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, docks: o.Docks, log: o.Logger, clock: o.Clock,
 		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims},
 		hashing: make(chan struct{}, hashing), live: broadcaster{arrived: make(chan struct{}, 1)},
+		computeTime: computeTime,
 	}
 	if s.db, err = throughGORM(pool{db}); err != nil {
 		return nil, err

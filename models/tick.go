@@ -2,6 +2,9 @@ package models
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +22,7 @@ type Tick struct {
 	MayEnd   bool       // nothing can become due any more (P3.4)
 	SLAState string     // worst state of its SLA clocks, "" without any
 	Fired    []Fired    // what was due
+	SetAside string     // why the conversation was set aside by this tick (P3.8); "" if it was not
 }
 
 // Fired is one thing that time did: a snooze that ended ("wake"), a tripwire that was crossed ("warning", "breach"), a
@@ -41,14 +45,35 @@ func (s *Store) GuardTick(ctx context.Context, tenantID, id uuid.UUID) (Tick, er
 	return s.tick(ctx, tenantID, id, false)
 }
 
+// tick is tryTick for conversations whose tick may fail through their own fault. One whose computation has used up its
+// time gets that time once more, since it may have been the machine that was busy.
 func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow bool) (Tick, error) {
-	var tick Tick
-	_, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
+	tick, err := s.tryTick(ctx, tenantID, id, byWorkflow)
+	if errors.Is(err, errComputeTime) && ctx.Err() == nil {
+		tick, err = s.tryTick(ctx, tenantID, id, byWorkflow)
+	}
+	if reason, faulty := tickFault(ctx, err); faulty {
+		return s.noteTickFailure(ctx, tenantID, id, reason, err)
+	}
+	return tick, err
+}
+
+func (s *Store) tryTick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow bool) (tick Tick, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic in a conversation's tick", "tenant", tenantID, "conversation", id, "panic", p,
+				"stack", string(debug.Stack()))
+			tick, err = Tick{}, fmt.Errorf("tick a conversation: %w", errTickPanic)
+		}
+	}()
+	_, err = s.writing(ctx, func(tx *gorm.DB) (*write, error) {
 		w, _, err := s.lock(ctx, tx, tenantID, id, wire.System, wants{})
 		if err != nil {
 			return nil, err
 		}
-		w.settleClocks()
+		if err := w.settleClocks(ctx); err != nil {
+			return nil, err
+		}
 		after := w.change.After
 		tick = Tick{
 			Status: after.Status, NextDue: after.NextDue(), MayEnd: after.MayEnd(), SLAState: after.SLAState, Fired: w.fired(),

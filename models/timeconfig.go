@@ -71,6 +71,9 @@ func timeChangedAt(tx *gorm.DB, tenantID uuid.UUID, now time.Time, did timeEdit)
 	if err != nil {
 		return err
 	}
+	if err := clearSetAsides(tx, tenantID); err != nil {
+		return err
+	}
 	return tx.Exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
 		VALUES (?, ?, ?, ?, clock_timestamp(), clock_timestamp())`,
 		tenantID, outboxRecompute, tenantID, priorityRecompute).Error

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -73,15 +74,22 @@ func (r *timeRules) schedule(teamID *uuid.UUID, channel string) (*calendar.Sched
 	return nil, time.Time{}
 }
 
-// archiveAt is when a conversation of a team (nil: of none) on a channel that was resolved at a time is archived. False:
-// never, because auto-archive is off, or because it never opens again.
-func (r *timeRules) archiveAt(resolvedAt time.Time, teamID *uuid.UUID, channel string) (time.Time, bool) {
+// archiveAt is when a conversation of a team (nil: of none) on a channel that was resolved at a time is archived; nil:
+// never, because auto-archive is off, or because it never opens again. Errors: the context's.
+func (r *timeRules) archiveAt(
+	ctx context.Context, resolvedAt time.Time, teamID *uuid.UUID, channel string,
+) (*time.Time, error) {
 	a := r.autoArchive
 	if a == nil {
-		return time.Time{}, false
+		return nil, nil
 	}
 	schedule, _ := r.schedule(teamID, channel)
-	return schedule.Advance(resolvedAt, a.Days, time.Duration(a.Hours)*time.Hour+time.Duration(a.Minutes)*time.Minute)
+	rest := time.Duration(a.Hours)*time.Hour + time.Duration(a.Minutes)*time.Minute
+	at, err := schedule.Advance(ctx, resolvedAt, a.Days, rest)
+	if errors.Is(err, calendar.ErrNever) {
+		return nil, nil
+	}
+	return &at, err
 }
 
 // ended is when an older version ceased to be in force. False: that is not known any more.

@@ -86,8 +86,8 @@ func TestTheScheduleIsPickedByAssignmentElseTheDefault(t *testing.T) {
 		t.Helper()
 		terms, governed := b.rules().Terms(sla.FirstReply, nil, channel)
 		require.True(t, governed)
-		at, ok := terms.Schedule.Add(monday, 8*time.Hour)
-		require.True(t, ok)
+		at, err := terms.Schedule.Add(t.Context(), monday, 8*time.Hour)
+		require.NoError(t, err)
 		return at.UTC()
 	}
 	require.Equal(t, hour(8), due("phone"), "no opening hours at all: always open")
@@ -185,7 +185,7 @@ func TestSinceWhenADefaultHolds(t *testing.T) {
 	require.NoError(t, err)
 	terms, _ := b.rules().Terms(sla.FirstReply, nil, "email")
 	require.Equal(t, hour(2), terms.Since.UTC())
-	at, _ := terms.Schedule.Add(monday, 8*time.Hour)
+	at, _ := terms.Schedule.Add(t.Context(), monday, 8*time.Hour)
 	require.Equal(t, hour(8), at.UTC())
 }
 

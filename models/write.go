@@ -35,11 +35,12 @@ type write struct {
 	messages      []Message
 	messageNumber int64 // for the message of this write, if it was asked for
 
-	rules       *timeRules // of the tenant; nil if it has none
-	timeVersion int64      // of them
-	board       *sla.Board // the clocks; nil for a tenant without policies
-	settled     bool       // settleClocks was done
-	clocksMoved bool       // clocks, when it archives itself, or the version they go by are not what the row says
+	rules       *timeRules    // of the tenant; nil if it has none
+	timeVersion int64         // of them
+	board       *sla.Board    // the clocks; nil for a tenant without policies
+	settled     bool          // settleClocks was done
+	computeLeft time.Duration // of what the computation of its clocks may take: see compute
+	clocksMoved bool          // clocks, when it archives itself, or the version they go by are not what the row says
 	crossings   []sla.Crossing
 
 	tags    map[string]uuid.UUID // by name: those that exist, and those that save must make
@@ -113,10 +114,14 @@ func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion
 		return err
 	}
 	state := w.conversation.state()
-	state.ArchiveAt = w.archiveTime(state)
-	w.change = lifecycle.Begin(state, w.now)
-	w.openBoard()
-	return nil
+	w.computeLeft = s.computeTime
+	return w.compute(ctx, func(ctx context.Context) (err error) {
+		if state.ArchiveAt, err = w.archiveTime(ctx, state); err != nil {
+			return err
+		}
+		w.change = lifecycle.Begin(state, w.now)
+		return w.openBoard(ctx)
+	})
 }
 
 // addMessage puts a message into the write and returns its index for the lifecycle's facts.
@@ -139,7 +144,9 @@ func (w *write) happened() bool {
 // save ends the write (P1.5 to P1.7): version, events, timeline, deliveries and outbox row, in one statement. Where
 // nothing happened it does nothing, but for clocks that follow other terms now.
 func (w *write) save(ctx context.Context) error {
-	w.settleClocks()
+	if err := w.settleClocks(ctx); err != nil {
+		return err
+	}
 	switch {
 	case w.happened():
 	case w.clocksMoved:
@@ -264,11 +271,12 @@ func (w *write) updateConversation(st *statement) {
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND conversation_id = `+st.arg(c.ID))
 	st.with("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
 			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at,
-			next_due_at, armed_for, opened_at, waiting_since, clocks, time_version, sla_state, sla_due_at, auto_archive_at)
+			next_due_at, armed_for, opened_at, waiting_since, clocks, time_version, sla_state, sla_due_at, auto_archive_at,
+			set_aside)
 		= (`+st.list(c.Subject, string(c.Status), string(c.Engagement), c.AssigneeID, c.TeamID, texts(c.Tags),
 		jsonArg(orEmptyMap(c.CustomFields)), c.SnoozedUntil, c.Version, c.UpdatedAt, c.FirstReplyAt, c.LastMessageAt,
 		c.ResolvedAt, c.ArchivedAt, c.NextDueAt, c.ArmedFor, c.OpenedAt, c.WaitingSince, jsonArg(clocksArg(c.Clocks)),
-		c.TimeVersion, c.SLAState, c.SLADueAt, c.AutoArchiveAt)+`)
+		c.TimeVersion, c.SLAState, c.SLADueAt, c.AutoArchiveAt)+`, NULL)
 		WHERE tenant_id = `+st.arg(c.TenantID)+` AND id = `+st.arg(c.ID))
 }
 

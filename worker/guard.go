@@ -105,6 +105,8 @@ func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
 	switch {
 	case err != nil && !models.IsNotFound(err):
 		g.complain(ctx, "overdue conversation not ticked", err)
+	case tick.SetAside != "":
+		g.metrics.acts.CountSetAside(tick)
 	case len(tick.Fired) > 0: // else its workflow, or somebody, was quicker
 		g.metrics.guardTicks.Inc()
 		for _, f := range tick.Fired {

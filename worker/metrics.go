@@ -15,6 +15,8 @@ type metrics struct {
 	relayed     *prometheus.CounterVec
 	outboxDepth prometheus.Gauge
 	outboxAge   prometheus.Gauge
+	setAside    prometheus.Gauge
+	stuck       prometheus.Gauge
 	guardTicks  prometheus.Counter
 	guardPokes  prometheus.Counter
 	acts        *activities.Metrics // the guard does what activities do
@@ -38,8 +40,14 @@ func newMetrics(r prometheus.Registerer, acts *activities.Metrics) *metrics {
 		outboxAge: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "atender_outbox_oldest_seconds", Help: "Age of the oldest outbox row.",
 		}),
+		setAside: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "atender_conversations_set_aside", Help: "Conversations that are set aside because their tick fails.",
+		}),
+		stuck: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "atender_activities_stuck", Help: "Activities of this process that have not come back though they were called off.",
+		}),
 	}
-	r.MustRegister(m.relayed, m.outboxDepth, m.outboxAge, m.guardTicks, m.guardPokes)
+	r.MustRegister(m.setAside, m.stuck, m.relayed, m.outboxDepth, m.outboxAge, m.guardTicks, m.guardPokes)
 	return m
 }
 
@@ -49,6 +57,9 @@ func (m *metrics) watch(ctx context.Context, store *models.Store) {
 		if depth, oldest, err := store.OutboxDepth(ctx); err == nil {
 			m.outboxDepth.Set(float64(depth))
 			m.outboxAge.Set(oldest.Seconds())
+		}
+		if n, err := store.CountSetAsides(ctx); err == nil {
+			m.setAside.Set(float64(n))
 		}
 		if !sleep(ctx, 5*time.Second) {
 			return

@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -166,6 +167,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, w.cfg.TaskQueue, sdkworker.Options{
 		OnFatalError:                fatal,
+		Interceptors:                w.interceptors(),
 		WorkerStopTimeout:           stopTimeout,
 		DisableRegistrationAliasing: true,
 		WorkflowTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
@@ -186,6 +188,7 @@ func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, durable.DeliveriesQueue(w.cfg.TaskQueue), sdkworker.Options{
 		OnFatalError:                       fatal,
+		Interceptors:                       w.interceptors(),
 		WorkerStopTimeout:                  stopTimeout,
 		DisableRegistrationAliasing:        true,
 		DisableWorkflowWorker:              true,
@@ -197,6 +200,12 @@ func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	sdk.RegisterActivityWithOptions(w.acts.ReplayDeliveries, activity.RegisterOptions{Name: durable.ReplayActivity})
 	sdk.RegisterActivityWithOptions(w.acts.AbandonReplay, activity.RegisterOptions{Name: durable.AbandonActivity})
 	return sdk
+}
+
+func (w *Worker) interceptors() []interceptor.WorkerInterceptor {
+	return []interceptor.WorkerInterceptor{
+		&watchdog{log: w.deps.Logger, stuck: w.metrics.stuck, after: watchdogAfter, every: watchdogEvery},
+	}
 }
 
 // retry runs f every second until it succeeds; false when ctx ended first.

@@ -241,6 +241,7 @@ const (
 	AGENTREQUIRED                ErrorCode = "AGENT_REQUIRED"
 	BODYTOOLARGE                 ErrorCode = "BODY_TOO_LARGE"
 	CHANNELDISABLED              ErrorCode = "CHANNEL_DISABLED"
+	COMPUTATIONTOOLONG           ErrorCode = "COMPUTATION_TOO_LONG"
 	CONTACTEXISTS                ErrorCode = "CONTACT_EXISTS"
 	CURSOREXPIRED                ErrorCode = "CURSOR_EXPIRED"
 	DEFAULTOPENINGHOURS          ErrorCode = "DEFAULT_OPENING_HOURS"
@@ -293,6 +294,8 @@ func (e ErrorCode) Valid() bool {
 	case BODYTOOLARGE:
 		return true
 	case CHANNELDISABLED:
+		return true
+	case COMPUTATIONTOOLONG:
 		return true
 	case CONTACTEXISTS:
 		return true

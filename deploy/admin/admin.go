@@ -36,6 +36,9 @@ type Commands struct {
 		Password agentPasswordCmd `cmd:"" help:"Set an agent's password, read from standard input, and sign the agent out everywhere."`
 		Link     agentLinkCmd     `cmd:"" help:"Print a link that signs an agent in to the console, once."`
 	} `cmd:"" help:"Manage the people who use the console."`
+	Conversation struct {
+		SetAside setAsideCmd `cmd:"" help:"List conversations that are left alone because what is due in them fails."`
+	} `cmd:"" help:"Look after conversations."`
 	Secret struct {
 		Reseal secretResealCmd `cmd:"" help:"Seal anew, under the first key, what other keys have sealed."`
 	} `cmd:"" help:"Look after the encryption of secrets in the database."`

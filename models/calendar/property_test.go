@@ -130,8 +130,7 @@ func TestScheduleAgreesWithAWalkMinuteByMinute(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin := rapid.SampledFrom(begins).Draw(t, "begin")
 		rule := someRule(begin).Draw(t, "rule")
-		s, err := rule.Compile()
-		require.NoError(t, err)
+		s := compile(t, rule)
 		ref := newReference(t, rule, begin, referenceDays)
 		minute := func(m int) time.Time { return begin.Add(time.Duration(m) * time.Minute) }
 		for range 20 {
@@ -159,8 +158,7 @@ func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin := rapid.SampledFrom(begins).Draw(t, "begin")
 		rule := someRule(begin).Draw(t, "rule")
-		s, err := rule.Compile()
-		require.NoError(t, err)
+		s := compile(t, rule)
 		moment := rapid.Map(rapid.Int64Range(0, int64(400*24*time.Hour)), func(ns int64) time.Time {
 			return begin.Add(time.Duration(ns))
 		})
@@ -201,8 +199,7 @@ func TestLaws(t *testing.T) {
 		more := rule
 		extra := begin.AddDate(0, 0, rapid.IntRange(7, 20).Draw(t, "extra day")).Format(time.DateOnly)
 		more.Overrides = slices.Concat(rule.Overrides, []calendar.Override{{Date: extra, Slots: []calendar.Slot{allDay}}})
-		wider, err := more.Compile()
-		require.NoError(t, err)
+		wider := compile(t, more)
 		sooner, ok := wider.Add(a, x)
 		require.True(t, ok)
 		require.False(t, sooner.After(at), "more slots are never later")
@@ -213,8 +210,7 @@ func TestLaws(t *testing.T) {
 func TestUpcomingWindowsAreTheOpenTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin := rapid.SampledFrom(begins).Draw(t, "begin")
-		s, err := someRule(begin).Draw(t, "rule").Compile()
-		require.NoError(t, err)
+		s := compile(t, someRule(begin).Draw(t, "rule"))
 		var sum time.Duration
 		last := begin
 		for i, w := range s.Upcoming(begin, 30) {

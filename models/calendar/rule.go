@@ -145,8 +145,8 @@ func (c *compiler) overrides(list []Override) map[int32][]span {
 			c.refuse(path+".name", "too_long", "must have at most %d characters", MaxName)
 		}
 		date, err := time.Parse(time.DateOnly, o.Date)
-		if err != nil {
-			c.refuse(path+".date", "invalid", "must be a date, YYYY-MM-DD")
+		if err != nil || !InYears(date) {
+			c.refuse(path+".date", "invalid", "must be a date, YYYY-MM-DD, in the years %d to %d", MinYear, MaxYear)
 			continue
 		}
 		day := dayOf(date.Unix())

@@ -1,9 +1,25 @@
 package calendar
 
 import (
+	"context"
+	"errors"
+	"iter"
 	"sync/atomic"
 	"time"
 )
+
+// The years, of UTC, that a schedule computes with, and that the API takes. Before MinYear and after MaxYear a schedule
+// has no open time.
+const (
+	MinYear = 1970
+	MaxYear = 2199
+)
+
+// InYears tells whether a time is in MinYear to MaxYear.
+func InYears(t time.Time) bool {
+	year := t.UTC().Year()
+	return MinYear <= year && year <= MaxYear
+}
 
 // Horizon is how long a schedule may stay closed: one that does not open within it counts as never opening again.
 const Horizon = 2 * 366 * 24 * time.Hour
@@ -12,13 +28,21 @@ const Horizon = 2 * 366 * 24 * time.Hour
 // schedule opens for a little while.
 const farthest = 50 * 366 * 24 * time.Hour
 
+// ErrNever says that the moment that was asked for does not come: the schedule stays closed for longer than Horizon
+// before it, it is more than 50 years ahead, or it is behind MaxYear.
+var ErrNever = errors.New("the opening hours have no such moment")
+
 // Schedule is a compiled Rule. The nil Schedule is always open. It never changes and is safe for concurrent use.
+//
+// What may look at more than one year takes a context, and ends with its error between two years once it has ended. A
+// year takes at most a few milliseconds, and there are MaxYear-MinYear+1 of them.
 type Schedule struct {
 	zone      *time.Location
 	weekly    [7][]span // by time.Weekday
 	holidays  []*holiday
 	overrides map[int32][]span // by day
 	years     atomic.Pointer[[]*year]
+	summaries [MaxYear - MinYear + 1]atomic.Pointer[summary] // by year
 }
 
 // Window is a stretch of open time within one local day, in the schedule's zone.
@@ -28,54 +52,71 @@ type Window struct {
 }
 
 // Add returns the earliest moment at which the given open time has passed since from: the last instant of a slot belongs
-// to the slot, so a deadline that falls on it does not wait for the next opening. Add(from, 0) is from, open or not. The
-// result is false where that moment never comes: the schedule stays closed for longer than Horizon first, or the moment is
-// more than 50 years ahead. It costs a fraction of a microsecond however long the time, once a year has been computed.
-func (s *Schedule) Add(from time.Time, open time.Duration) (time.Time, bool) {
+// to the slot, so a deadline that falls on it does not wait for the next opening. Add(from, 0) is from, open or not. It
+// costs a fraction of a microsecond however long the time, once the years have been computed.
+// Errors: ErrNever; the context's.
+func (s *Schedule) Add(ctx context.Context, from time.Time, open time.Duration) (time.Time, error) {
 	if open <= 0 {
-		return from, true
+		return from, nil
 	}
 	if s == nil {
-		return from.Add(open), true
+		return within(from.Add(open))
 	}
-	lastOpen := from
+	if from.UTC().Year() > MaxYear {
+		return time.Time{}, ErrNever
+	}
 	y, at := s.locate(from)
 	open += y.openUntil(at)
-	for {
-		if len(y.windows) > 0 {
-			if gap := y.start.Add(max(y.windows[0].opens, 0)).Sub(lastOpen); gap > Horizon {
-				return time.Time{}, false
-			}
-			if open <= y.total {
-				return from.Add(y.reach(open) - at), true
-			}
-			open -= y.total
-			lastOpen = later(lastOpen, y.start.Add(y.windows[len(y.windows)-1].closes))
+	lastOpen := from
+	for number := y.number; number <= MaxYear; number++ {
+		if err := ctx.Err(); err != nil {
+			return time.Time{}, err
 		}
-		end := y.start.Add(y.length)
-		if end.Sub(lastOpen) > Horizon || end.Sub(from) > farthest {
-			return time.Time{}, false
+		sum := s.summary(number)
+		if sum.total > 0 {
+			if sum.opens.Sub(lastOpen) > Horizon {
+				break
+			}
+			if open <= sum.total {
+				y = s.year(number)
+				return within(y.start.Add(y.reach(open)).In(from.Location()))
+			}
+			open -= sum.total
+			lastOpen = later(lastOpen, sum.closes)
 		}
-		at -= y.length // counted from the start of the year looked at
-		y = s.year(y.number + 1)
+		if end := startOf(number + 1); end.Sub(lastOpen) > Horizon || end.Sub(from) > farthest {
+			break
+		}
 	}
+	return time.Time{}, ErrNever
 }
 
-// Between returns the open time from from to to; none if to is not after from.
-func (s *Schedule) Between(from, to time.Time) time.Duration {
+// within is t, or ErrNever if that is in no year that is computed with.
+func within(t time.Time) (time.Time, error) {
+	if !InYears(t) {
+		return time.Time{}, ErrNever
+	}
+	return t, nil
+}
+
+// Between returns the open time from from to to; none if to is not after from. Errors: the context's.
+func (s *Schedule) Between(ctx context.Context, from, to time.Time) (time.Duration, error) {
 	if !to.After(from) {
-		return 0
+		return 0, nil
 	}
 	if s == nil {
-		return to.Sub(from)
+		return to.Sub(from), nil
 	}
 	first, at := s.locate(from)
 	last, end := s.locate(to)
 	open := last.openUntil(end) - first.openUntil(at)
 	for number := first.number; number < last.number; number++ {
-		open += s.year(number).total
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		open += s.summary(number).total
 	}
-	return open
+	return open, nil
 }
 
 // IsOpen tells whether the schedule is open at an instant; it is at the one at which a slot begins, and is not at the one
@@ -84,66 +125,74 @@ func (s *Schedule) IsOpen(at time.Time) bool {
 	if s == nil {
 		return true
 	}
+	if !InYears(at) {
+		return false
+	}
 	y, offset := s.locate(at)
 	i := y.next(offset)
 	return i < len(y.windows) && y.windows[i].opens <= offset
 }
 
-// NextOpening returns at itself if the schedule is open then, or the first moment after it at which it is; false if that
-// is not within Horizon.
-func (s *Schedule) NextOpening(at time.Time) (time.Time, bool) {
+// NextOpening returns at itself if the schedule is open then, or the first moment after it at which it is.
+// Errors: ErrNever if that is not within Horizon; the context's.
+func (s *Schedule) NextOpening(ctx context.Context, at time.Time) (time.Time, error) {
 	if s == nil {
-		return at, true
+		return within(at)
 	}
-	for y, w := range s.windowsFrom(at) {
-		if opens := y.start.Add(w.opens); opens.After(at) {
-			return opens, true
+	for w, err := range s.openings(ctx, at) {
+		if err != nil {
+			return time.Time{}, err
 		}
-		return at, true
+		return within(later(at, w.opens))
 	}
-	return time.Time{}, false
+	return time.Time{}, ErrNever
 }
 
 // Upcoming returns the next n windows, for people to look at. The first may have begun before at. There are fewer where the
-// schedule does not open for longer than Horizon, and none of the nil Schedule, which has no windows.
-func (s *Schedule) Upcoming(at time.Time, n int) []Window {
+// schedule does not open for longer than Horizon, and none of the nil Schedule, which has no windows. Errors: the context's.
+func (s *Schedule) Upcoming(ctx context.Context, at time.Time, n int) ([]Window, error) {
 	if s == nil || n <= 0 {
-		return nil
+		return nil, nil
 	}
 	var list []Window
-	for y, w := range s.windowsFrom(at) {
-		list = append(list, Window{Opens: y.start.Add(w.opens).In(s.zone), Closes: y.start.Add(w.closes).In(s.zone)})
+	for w, err := range s.openings(ctx, at) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Window{Opens: w.opens.In(s.zone), Closes: w.closes.In(s.zone)})
 		if len(list) == n {
 			break
 		}
 	}
-	return list
+	return list, nil
 }
 
 // Advance is the arithmetic of auto-archive: it goes ahead by the given number of days that have any opening time, keeping
 // the local time of day, moves to the next opening if it is closed then, and adds rest of open time. A time of day that
 // a clock change skips is the moment of the change; one that it repeats is the first of the two. Days of the nil Schedule
-// have 24 hours. False as with Add.
-func (s *Schedule) Advance(from time.Time, days int, rest time.Duration) (time.Time, bool) {
+// have 24 hours. Errors: ErrNever; the context's.
+func (s *Schedule) Advance(ctx context.Context, from time.Time, days int, rest time.Duration) (time.Time, error) {
 	if s == nil {
-		return from.Add(time.Duration(days)*24*time.Hour + rest), true
+		return within(from.Add(time.Duration(days)*24*time.Hour + rest))
 	}
 	if days > 0 {
-		var ok bool
-		if from, ok = s.advanceDays(from, days); !ok {
-			return time.Time{}, false
+		var err error
+		if from, err = s.advanceDays(ctx, from, days); err != nil {
+			return time.Time{}, err
 		}
 	}
-	return s.Add(from, rest)
+	return s.Add(ctx, from, rest)
 }
 
-func (s *Schedule) advanceDays(from time.Time, days int) (time.Time, bool) {
-	_, offset := from.In(s.zone).Zone()
-	local := from.Unix() + int64(offset)
+func (s *Schedule) advanceDays(ctx context.Context, from time.Time, days int) (time.Time, error) {
+	local := from.Unix() + offsetAt(s.zone, from.Unix())
 	day := dayOf(local)
 	timeOfDay := local - int64(day)*secondsPerDay
-	for y, w := range s.windowsFrom(from) {
-		if y.start.Add(w.opens).Sub(from) > farthest {
+	for w, err := range s.openings(ctx, from) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		if w.opens.Sub(from) > farthest {
 			break
 		}
 		if w.day <= day {
@@ -154,9 +203,9 @@ func (s *Schedule) advanceDays(from time.Time, days int) (time.Time, bool) {
 			continue
 		}
 		at := s.instant(day, timeOfDay).Add(time.Duration(from.Nanosecond()))
-		return s.NextOpening(at)
+		return s.NextOpening(ctx, at)
 	}
-	return time.Time{}, false
+	return time.Time{}, ErrNever
 }
 
 // instant is the first moment at which a clock in the zone shows the given time of the given day, or one after it.
@@ -172,33 +221,49 @@ func (s *Schedule) instant(day int32, seconds int64) time.Time {
 	return time.Unix(local-last.offset, 0).In(s.zone)
 }
 
-// locate returns the year that t is in, and t counted from its start.
+func startOf(year int) time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// locate returns the year that t is in, and t counted from its start. For times before or behind all years it is the start
+// of the first or the end of the last.
 func (s *Schedule) locate(t time.Time) (*year, time.Duration) {
-	y := s.year(t.UTC().Year())
-	return y, t.Sub(y.start)
+	y := s.year(min(max(t.UTC().Year(), MinYear), MaxYear))
+	return y, min(max(t.Sub(y.start), 0), y.length)
 }
 
-// windowsFrom yields the windows that close after at, each with the year its times are counted from, until the schedule
-// stays closed for longer than Horizon.
-func (s *Schedule) windowsFrom(at time.Time) func(yield func(*year, window) bool) {
-	return func(yield func(*year, window) bool) {
-		y, offset := s.locate(at)
+// opening is a window where it is in time.
+type opening struct {
+	opens, closes time.Time
+	day           int32 // local date
+}
+
+// openings yields the windows that close after at, until the schedule stays closed for longer than Horizon, or the years
+// end. Once the context has ended it yields its error, and no more.
+func (s *Schedule) openings(ctx context.Context, at time.Time) iter.Seq2[opening, error] {
+	return func(yield func(opening, error) bool) {
+		first, offset := s.locate(at)
 		lastOpen := at
-		for i := y.next(offset); ; i = 0 {
-			for ; i < len(y.windows); i++ {
-				w := y.windows[i]
+		for number := first.number; number <= MaxYear; number++ {
+			if err := ctx.Err(); err != nil {
+				yield(opening{}, err)
+				return
+			}
+			y, from := first, first.next(offset)
+			if number > first.number {
+				y, from = s.year(number), 0
+			}
+			for _, w := range y.windows[from:] {
 				if w.opens < 0 && y.start.After(at) {
 					continue // the year before had it
 				}
-				if y.start.Add(w.opens).Sub(lastOpen) > Horizon || !yield(y, w) {
+				o := opening{opens: y.start.Add(w.opens), closes: y.start.Add(w.closes), day: w.day}
+				if o.opens.Sub(lastOpen) > Horizon || !yield(o, nil) {
 					return
 				}
-				lastOpen = later(lastOpen, y.start.Add(w.closes))
+				lastOpen = later(lastOpen, o.closes)
 			}
-			if y.start.Add(y.length).Sub(lastOpen) > Horizon {
+			if startOf(number+1).Sub(lastOpen) > Horizon {
 				return
 			}
-			y = s.year(y.number + 1)
 		}
 	}
 }

@@ -39,28 +39,49 @@ type window struct {
 // segment is a stretch of time in which a zone keeps one offset from UTC, in Unix seconds.
 type segment struct{ start, end, offset int64 }
 
-// segments cuts the time from start to end (Unix seconds) where the zone's offset changes.
+// probeStep is the distance, in seconds, at which segments looks for another offset. A zone that changes its offset and
+// changes it back within one step would be missed: the shortest such time since 1970, in any zone, is 167 hours
+// (America/Recife, October 2000).
+const probeStep = secondsPerDay
+
+// segments cuts the time from start to end (Unix seconds) where the zone's offset changes. It asks the zone for nothing
+// but the offset at an instant: time.Time.ZoneBounds, which has the changes themselves, gives an end that is not after
+// the instant on 31 December of leap years behind the last transition of a zone's table. Each turn of the loop moves on
+// by at least a second, and by a day unless the offset changed.
 func segments(zone *time.Location, start, end int64) []segment {
-	var list []segment
+	list := []segment{{start: start, end: end, offset: offsetAt(zone, start)}}
 	for at := start; at < end; {
-		t := time.Unix(at, 0).In(zone)
-		_, offset := t.Zone()
-		_, changes := t.ZoneBounds()
-		next := end
-		if !changes.IsZero() && changes.Unix() < end {
-			next = changes.Unix()
+		last := &list[len(list)-1]
+		next := min(at+probeStep, end)
+		if offsetAt(zone, next) != last.offset {
+			first := at + 1
+			next = first + int64(sort.Search(int(next-first), func(i int) bool {
+				return offsetAt(zone, first+int64(i)) != last.offset
+			}))
+			if next < end {
+				last.end = next
+				list = append(list, segment{start: next, end: end, offset: offsetAt(zone, next)})
+			}
 		}
-		list = append(list, segment{start: at, end: next, offset: int64(offset)})
 		at = next
 	}
 	return list
 }
 
+// offsetAt is how many seconds a clock in the zone is ahead of UTC at an instant.
+func offsetAt(zone *time.Location, unix int64) int64 {
+	_, offset := time.Unix(unix, 0).In(zone).Zone()
+	return int64(offset)
+}
+
 // compute works out one year.
 func (s *Schedule) compute(number int) *year {
-	start := time.Date(number, 1, 1, 0, 0, 0, 0, time.UTC)
-	end := time.Date(number+1, 1, 1, 0, 0, 0, 0, time.UTC)
-	y := &year{number: number, start: start, length: end.Sub(start)}
+	start, end := startOf(number), startOf(number+1)
+	perWeek := 0
+	for _, slots := range s.weekly {
+		perWeek += len(slots)
+	}
+	y := &year{number: number, start: start, length: end.Sub(start), windows: make([]window, 0, 54*perWeek)}
 	free := holidayDays(s.holidays, number-1, number+1)
 	// Two days more on either side, so that windows across the ends are whole.
 	first, last := start.Unix()-2*secondsPerDay, end.Unix()+2*secondsPerDay
@@ -159,10 +180,34 @@ func (s *Schedule) year(number int) *year {
 		}
 	}
 	y := s.compute(number)
+	s.summaries[number-MinYear].CompareAndSwap(nil, y.summarize())
 	if len(known) >= maxYears {
 		known = known[1:]
 	}
 	grown := append(append(make([]*year, 0, len(known)+1), known...), y)
 	s.years.Store(&grown)
 	return y
+}
+
+// summary is what a year far from now is asked for: how much open time it has, and when it first and last has any. A
+// schedule keeps those of all years, so that a deadline decades ahead computes each year once and not for every clock.
+type summary struct {
+	total         time.Duration
+	opens, closes time.Time // of the first and of the last window; meaningless if total is 0
+}
+
+func (y *year) summarize() *summary {
+	sum := &summary{total: y.total}
+	if n := len(y.windows); n > 0 {
+		sum.opens = y.start.Add(max(y.windows[0].opens, 0))
+		sum.closes = y.start.Add(y.windows[n-1].closes)
+	}
+	return sum
+}
+
+func (s *Schedule) summary(number int) *summary {
+	if sum := s.summaries[number-MinYear].Load(); sum != nil {
+		return sum
+	}
+	return s.year(number).summarize()
 }

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/atender/atender/models/calendar"
 )
 
 // The five actions.
@@ -117,7 +119,7 @@ func parseTag(params map[string]any) (*string, error) {
 func parseUntil(params map[string]any) (*time.Time, error) {
 	text, _ := params["until"].(string)
 	until, err := time.Parse(time.RFC3339, text)
-	if err != nil || until.UTC().Year() < 1970 || until.UTC().Year() > 9998 {
+	if err != nil || !calendar.InYears(until) {
 		return nil, invalid("snooze needs until: an RFC 3339 time such as 2026-11-21T09:30:00Z, in the future")
 	}
 	return &until, nil

@@ -89,6 +89,9 @@ func Verify(token, secret string, dockID uuid.UUID, now time.Time) (Claims, erro
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(Issuer),
 		jwt.WithAudience(dockID.String()), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 		jwt.WithTimeFunc(func() time.Time { return now }))
+	if err == nil && p.IssuedAt == nil { // the library checks it only where it is given
+		err = errors.New("it does not say when it was issued")
+	}
 	if err != nil {
 		return Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

@@ -1,6 +1,7 @@
 package sla
 
 import (
+	"context"
 	"slices"
 	"time"
 )
@@ -41,8 +42,10 @@ func (p *Progress) since(m Metric) **time.Time {
 }
 
 // Board is the clocks of one conversation during one change of it. It is made by Open, told by On, Snooze and Move what
-// happens, in order, and asked at the end for what it did.
+// happens, in order, and asked at the end for what it did, unless Err says that the context ended first.
 type Board struct {
+	ctx       context.Context // of the step of the change that goes on
+	err       error
 	progress  Progress
 	latest    [3]*entry // of each metric, nil if it never had a clock
 	entries   []*entry
@@ -68,9 +71,12 @@ type Change struct {
 // and what is due is crossed. The clocks are the latest cycle of each metric (older ones do no harm); a nil resolver
 // stands for a tenant without policies.
 //
-// Where a snooze ended before now, tell Woken with the time at which it did, first.
-func Open(p Progress, clocks []Clock, version int64, terms Resolver, now time.Time) *Board {
-	b := &Board{progress: p, terms: terms, version: version, now: now}
+// Where a snooze ended before now, tell Woken with the time at which it did, first. The context bounds this and all that
+// the board is told later; see Err.
+func Open(
+	ctx context.Context, p Progress, clocks []Clock, version int64, terms Resolver, now time.Time,
+) *Board {
+	b := &Board{ctx: ctx, progress: p, terms: terms, version: version, now: now}
 	for _, c := range clocks {
 		i := c.Metric.index()
 		if b.latest[i] == nil || b.latest[i].Cycle < c.Cycle {
@@ -89,6 +95,19 @@ func Open(p Progress, clocks []Clock, version int64, terms Resolver, now time.Ti
 	}
 	b.Advance(now)
 	return b
+}
+
+// Within gives the board another context for what it is told from now on.
+func (b *Board) Within(ctx context.Context) { b.ctx = ctx }
+
+// Err is the error of the context, if that ended before the board had computed what it was told. What the board says is
+// then of no use.
+func (b *Board) Err() error { return b.err }
+
+func (b *Board) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
 }
 
 // Advance crosses what is due until now.
@@ -186,7 +205,9 @@ func (b *Board) sleep(until *time.Time, at time.Time) {
 		}
 		e.changed = true
 		if terms, ok := b.resolve(m); ok && terms.PauseWhileSnoozed {
-			e.schedule(terms)
+			if err := e.schedule(b.ctx, terms); err != nil {
+				b.fail(err)
+			}
 		}
 	}
 }
@@ -217,7 +238,9 @@ func (b *Board) stop(m Metric, at time.Time, reached bool) {
 	*b.progress.since(m) = nil
 	if e := b.latest[m.index()]; e != nil && e.Running() {
 		terms, _ := b.resolve(m)
-		e.stop(terms, at, reached)
+		if err := e.stop(b.ctx, terms, at, reached); err != nil {
+			b.fail(err)
+		}
 		e.changed = true
 	}
 }
@@ -266,7 +289,11 @@ func (b *Board) govern(e *entry, terms Terms, now time.Time) {
 		e.pause(later(e.StartedAt, earlier(terms.Since, now)), *until)
 	}
 	e.TermsVersion, e.changed = b.version, true
-	b.note(e, e.Retime(terms, now))
+	crossed, err := e.Retime(b.ctx, terms, now)
+	if err != nil {
+		b.fail(err)
+	}
+	b.note(e, crossed)
 }
 
 func (b *Board) note(e *entry, crossed []Crossing) {

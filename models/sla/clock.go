@@ -1,6 +1,8 @@
 package sla
 
 import (
+	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -117,24 +119,30 @@ func (c *Clock) cross(upTo, since time.Time) []Crossing {
 }
 
 // Retime puts the clock under new terms at now: what passed under the old until those took effect is crossed first, then
-// what has passed under the new. The start is kept and the state is not lowered.
-func (c *Clock) Retime(terms Terms, now time.Time) []Crossing {
+// what has passed under the new. The start is kept and the state is not lowered. Errors: the context's, after which the
+// clock is not to be used.
+func (c *Clock) Retime(ctx context.Context, terms Terms, now time.Time) ([]Crossing, error) {
 	if !c.Running() {
-		return nil
+		return nil, nil
 	}
 	since := earlier(terms.Since, now)
 	crossed := c.Cross(since)
 	c.PolicyID, c.PolicyName = terms.PolicyID, terms.PolicyName
-	c.schedule(terms)
-	return append(crossed, c.cross(now, since)...)
+	if err := c.schedule(ctx, terms); err != nil {
+		return nil, err
+	}
+	return append(crossed, c.cross(now, since)...), nil
 }
 
 // schedule computes Due.
-func (c *Clock) schedule(terms Terms) {
+func (c *Clock) schedule(ctx context.Context, terms Terms) (err error) {
 	t := terms.Targets
 	for i, seconds := range [...]int64{t.Normal, t.High, t.Urgent} {
-		c.Due[i] = terms.due(c.StartedAt, c.Pauses, time.Duration(seconds)*time.Second)
+		if c.Due[i], err = terms.due(ctx, c.StartedAt, c.Pauses, time.Duration(seconds)*time.Second); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // Withdraw stops the clock because, since a moment not after now, no policy governs it: what passed until then is crossed,
@@ -154,15 +162,18 @@ func (c *Clock) Withdraw(since, now time.Time) []Crossing {
 
 // stop ends the clock at a moment until which everything has been crossed. Its goal was reached, or it was given up, in
 // which case it has an outcome only if that was clear already.
-func (c *Clock) stop(terms Terms, at time.Time, reached bool) {
+func (c *Clock) stop(ctx context.Context, terms Terms, at time.Time, reached bool) (err error) {
 	c.halt(at)
-	c.Elapsed = terms.elapsed(c.StartedAt, c.Pauses, at)
+	if c.Elapsed, err = terms.elapsed(ctx, c.StartedAt, c.Pauses, at); err != nil {
+		return err
+	}
 	switch {
 	case c.State == Breached:
 		c.Outcome = OutcomeBreached
 	case reached:
 		c.Outcome = OutcomeMet
 	}
+	return nil
 }
 
 func (c *Clock) halt(at time.Time) {
@@ -180,6 +191,26 @@ func (c *Clock) pause(at, until time.Time) {
 		c.Pauses[n-1].To = &until
 	case until.After(at):
 		c.Pauses = append(c.Pauses, Pause{From: at, To: &until})
+	}
+	c.foldPauses()
+}
+
+// MaxPauses is how many snoozes a clock remembers one by one: they are part of the conversation's row, and every deadline
+// of terms that heed them is computed through all of them.
+const MaxPauses = 100
+
+// foldPauses keeps to MaxPauses: of the snoozes that are over, the two with the least time between them become one, and
+// that time counts as slept.
+func (c *Clock) foldPauses() {
+	for len(c.Pauses) > MaxPauses {
+		at, least := 0, time.Duration(math.MaxInt64)
+		for i := 0; i+2 < len(c.Pauses); i++ {
+			if gap := c.Pauses[i+1].From.Sub(*c.Pauses[i].To); gap < least {
+				at, least = i, gap
+			}
+		}
+		c.Pauses[at].To = c.Pauses[at+1].To
+		c.Pauses = slices.Delete(c.Pauses, at+1, at+2)
 	}
 }
 

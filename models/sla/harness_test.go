@@ -1,6 +1,7 @@
 package sla_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func (c *conversation) change(when time.Time, facts ...sla.Fact) *sla.Board {
 
 // changeBy is change by other means. A snooze that is over by then has woken first, however long nobody looked.
 func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Board {
-	b := sla.Open(c.progress, c.stored(), c.version, c.terms, when)
+	b := sla.Open(context.Background(), c.progress, c.stored(), c.version, c.terms, when)
 	if until := c.progress.SnoozedUntil; until != nil && !until.After(when) {
 		b.On(sla.Woken, *until)
 	}

@@ -2,6 +2,7 @@ package sla_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -372,7 +373,7 @@ func BenchmarkReply(b *testing.B) {
 	clocks := c.stored()
 	b.ReportAllocs()
 	for b.Loop() {
-		board := sla.Open(c.progress, clocks, 0, c.terms, at(0, 30))
+		board := sla.Open(context.Background(), c.progress, clocks, 0, c.terms, at(0, 30))
 		board.On(sla.AgentReply, at(0, 30))
 		if len(board.Changes()) != 2 {
 			b.Fatal("not stopped")
@@ -389,7 +390,7 @@ func BenchmarkRecompute(b *testing.B) {
 	clocks := c.stored()
 	b.ReportAllocs()
 	for b.Loop() {
-		if board := sla.Open(c.progress, clocks, 1, c.terms, at(0, 30)); board.NextDue() == nil {
+		if board := sla.Open(context.Background(), c.progress, clocks, 1, c.terms, at(0, 30)); board.NextDue() == nil {
 			b.Fatal("never due")
 		}
 	}

@@ -7,6 +7,8 @@
 package sla
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -92,42 +94,53 @@ type Terms struct {
 // a meaning: since when none does.
 type Resolver func(Metric) (Terms, bool)
 
-// due is the moment at which a clock has run for a target, nil if never.
-func (t Terms) due(start time.Time, pauses []Pause, target time.Duration) *time.Time {
+// due is the moment at which a clock has run for a target, nil if never. Errors: the context's.
+func (t Terms) due(ctx context.Context, start time.Time, pauses []Pause, target time.Duration) (*time.Time, error) {
 	if t.PauseWhileSnoozed {
 		for _, p := range pauses {
-			ran := t.Schedule.Between(start, p.From)
+			ran, err := t.Schedule.Between(ctx, start, p.From)
+			if err != nil {
+				return nil, err
+			}
 			if ran >= target {
 				break
 			}
 			if p.To == nil {
-				return nil
+				return nil, nil
 			}
 			target -= ran
 			start = later(start, *p.To)
 		}
 	}
-	due, ok := t.Schedule.Add(start, target)
-	if !ok {
-		return nil
+	due, err := t.Schedule.Add(ctx, start, target)
+	if errors.Is(err, calendar.ErrNever) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	due = due.UTC()
-	return &due
+	return &due, nil
 }
 
-// elapsed is how long a clock has run at a moment.
-func (t Terms) elapsed(start time.Time, pauses []Pause, at time.Time) time.Duration {
+// elapsed is how long a clock has run at a moment. Errors: the context's.
+func (t Terms) elapsed(ctx context.Context, start time.Time, pauses []Pause, at time.Time) (time.Duration, error) {
 	var ran time.Duration
 	if t.PauseWhileSnoozed {
 		for _, p := range pauses {
-			ran += t.Schedule.Between(start, p.From)
+			more, err := t.Schedule.Between(ctx, start, p.From)
+			if err != nil {
+				return 0, err
+			}
+			ran += more
 			if p.To == nil {
-				return ran
+				return ran, nil
 			}
 			start = later(start, *p.To)
 		}
 	}
-	return ran + t.Schedule.Between(start, at)
+	more, err := t.Schedule.Between(ctx, start, at)
+	return ran + more, err
 }
 
 func later(a, b time.Time) time.Time {

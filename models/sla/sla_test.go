@@ -1,6 +1,7 @@
 package sla_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -309,7 +310,7 @@ func TestPolicyFoundDuringASnoozePausesFromThen(t *testing.T) {
 }
 
 func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
-	b := sla.Open(sla.Progress{}, nil, 0, only(policy, sla.FirstReply), start)
+	b := sla.Open(context.Background(), sla.Progress{}, nil, 0, only(policy, sla.FirstReply), start)
 	b.On(sla.Created, start)
 	b.On(sla.AgentReply, at(9, 0))
 	require.Len(t, b.Crossings(), 3)
@@ -318,7 +319,7 @@ func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
 
 // A new conversation's row may say already what is waited for when its board is opened.
 func TestCreationThatTheBoardKnowsAlreadyStartsNothingTwice(t *testing.T) {
-	b := sla.Open(sla.Progress{FirstReply: &start, Resolution: &start}, nil, 0, all(policy), start)
+	b := sla.Open(context.Background(), sla.Progress{FirstReply: &start, Resolution: &start}, nil, 0, all(policy), start)
 	b.On(sla.Created, start)
 	require.Len(t, b.Changes(), 2)
 	require.Equal(t, 1, b.Clocks()[0].Cycle)

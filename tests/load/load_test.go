@@ -294,7 +294,7 @@ func TestTimerRowsWaitForOneThing(t *testing.T) {
 	m := timerRowMaker{share: 0.5, policy: &wire.SLAPolicy{ID: uuid.New(), Name: "Load"}, timeVersion: 3, now: now}
 	kinds := map[string]int{}
 	for i := range 100 {
-		r := m.row(i, due, false)
+		r := m.row(t.Context(), i, due, false)
 		kinds[r.kind]++
 		if r.kind == "wake" {
 			require.Equal(t, due, *r.snoozedUntil)

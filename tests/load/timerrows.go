@@ -65,7 +65,7 @@ type timerRowMaker struct {
 
 // row is the i-th conversation, in which something is due at the given time. Of those with clocks, every other one is
 // due for a warning, and in the others what is left is the breach, if they are due in the window.
-func (m *timerRowMaker) row(i int, due time.Time, pending bool) timerRow {
+func (m *timerRowMaker) row(ctx context.Context, i int, due time.Time, pending bool) timerRow {
 	r := timerRow{key: fmt.Sprintf("load-timer-%d", i), due: due, created: m.now}
 	nth := int(float64(i+1) * m.share)
 	if nth == int(float64(i)*m.share) {
@@ -77,7 +77,7 @@ func (m *timerRowMaker) row(i int, due time.Time, pending bool) timerRow {
 	if nth%2 == 0 && !pending {
 		r.kind, r.created = "breach", due.Add(-time.Duration(targets.Urgent)*time.Second)
 	}
-	board := m.clocks(r.created)
+	board := m.clocks(ctx, r.created)
 	r.opened, r.clocks, r.slaDue = &r.created, board.Clocks(), board.NextDue()
 	state := string(board.Worst())
 	r.slaState = &state
@@ -97,12 +97,12 @@ func (r timerRow) operations(made time.Time) []operation {
 }
 
 // clocks are those of a conversation that a customer began at a time.
-func (m *timerRowMaker) clocks(created time.Time) *sla.Board {
+func (m *timerRowMaker) clocks(ctx context.Context, created time.Time) *sla.Board {
 	targets := clockTargets()
 	terms := func(metric sla.Metric) (sla.Terms, bool) {
 		return sla.Terms{PolicyID: m.policy.ID, PolicyName: m.policy.Name, Targets: targets[metric]}, true
 	}
-	board := sla.Open(sla.Progress{}, nil, m.timeVersion, terms, created)
+	board := sla.Open(ctx, sla.Progress{}, nil, m.timeVersion, terms, created)
 	board.On(sla.Created, created)
 	board.On(sla.CustomerMessage, created)
 	board.Advance(m.now)
@@ -138,7 +138,7 @@ func (b *bench) timerRows(ctx context.Context, policy *wire.SLAPolicy) ([]operat
 			if pending {
 				due = m.now.Add(day + time.Duration(i)*10*time.Millisecond)
 			}
-			r := m.row(i, due, pending)
+			r := m.row(ctx, i, due, pending)
 			if !pending {
 				ops = append(ops, r.operations(m.now)...)
 			}
