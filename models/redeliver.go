@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -31,8 +32,11 @@ const revive = `state = 'pending', attempts = 0, due_at = clock_timestamp(), fir
 	failure = NULL, leased_until = NULL, lease_owner = NULL`
 
 // Redeliver puts a finished delivery on its way once more, with the same event and so the same webhook-id (P4.8).
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND, WEBHOOK_INACTIVE, DELIVERY_PENDING, EVENT_EXPIRED.
-func (s *Store) Redeliver(ctx context.Context, tenantID, subscription, id uuid.UUID) (wire.Delivery, error) {
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, WEBHOOK_INACTIVE, DELIVERY_PENDING, EVENT_EXPIRED; those of may, which is asked for
+// the webhook's types and the delivery's own, since the webhook may have had others when it was made.
+func (s *Store) Redeliver(
+	ctx context.Context, tenantID, subscription, id uuid.UUID, may EventCheck,
+) (wire.Delivery, error) {
 	if err := s.WebhooksEnabled(ctx, tenantID); err != nil {
 		return wire.Delivery{}, err
 	}
@@ -48,9 +52,13 @@ func (s *Store) Redeliver(ctx context.Context, tenantID, subscription, id uuid.U
 		}
 		err = tx.Raw(`SELECT * FROM deliveries WHERE id = ? AND tenant_id = ? AND subscription_id = ? FOR NO KEY UPDATE`,
 			id, tenantID, subscription).Take(&d).Error
-		switch {
-		case err != nil:
+		if err != nil {
 			return notFound(err, "delivery", id)
+		}
+		if err := may.check(append(slices.Clone(sub.Events), d.EventType)...); err != nil {
+			return err
+		}
+		switch {
 		case d.State == DeliveryPending || d.State == DeliveryLeased:
 			return errDeliveryPending
 		case !sub.IsActive:

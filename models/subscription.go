@@ -120,6 +120,7 @@ type NewSubscription struct {
 	Filter       *wire.Filter
 	Signing      string // hmac when empty
 	Ordering     string // none when empty
+	May          EventCheck
 }
 
 // SubscriptionUpdate changes a subscription; what is nil or not Set stays.
@@ -133,10 +134,17 @@ type SubscriptionUpdate struct {
 	Retry                  Optional[[]int]
 	Filter                 Optional[wire.Filter]
 	Ordering               *string // of events from now on
+	May                    EventCheck
+}
+
+// exposes tells whether the update can have events sent that were not, or sent elsewhere or with other headers. Switching
+// off, names, limits and the schedule do not.
+func (u SubscriptionUpdate) exposes() bool {
+	return u.URL != nil || u.Events != nil || u.IsActive != nil && *u.IsActive || u.Headers != nil || u.Filter.Set
 }
 
 // CreateSubscription makes a subscription; its secret is in the answer and never readable again.
-// Errors: WEBHOOKS_DISABLED, WEBHOOK_LIMIT_REACHED (inactive ones count), VALIDATION_FAILED.
+// Errors: WEBHOOKS_DISABLED, WEBHOOK_LIMIT_REACHED (inactive ones count), VALIDATION_FAILED, those of May.
 func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in NewSubscription) (wire.Subscription, error) {
 	now := time.Now()
 	sub := Subscription{
@@ -148,6 +156,7 @@ func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in N
 	update := SubscriptionUpdate{
 		Name: &in.Name, URL: &in.URL, Description: &in.Description, Events: &in.Events, IsActive: in.IsActive,
 		Headers: &in.Headers, MaxPerSecond: Optional[int]{Set: true, Value: in.MaxPerSecond}, MaxInFlight: in.MaxInFlight,
+		May: in.May,
 	}
 	if in.Retry != nil {
 		update.Retry = Some(in.Retry)
@@ -287,7 +296,8 @@ func saveSubscription(tx *gorm.DB, sub *Subscription) error {
 // UpdateSubscription changes a subscription. A new URL or header is used from the next claim on (P4.6). Turning one on
 // again clears why it was disabled; what happened meanwhile is not sent. A new URL, and turning on, close the circuit:
 // the endpoint is another, or said to be well.
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED.
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED; those of May, which is asked for the types that the
+// subscription has after the update, if that can have more sent.
 func (s *Store) UpdateSubscription(
 	ctx context.Context, tenantID, id uuid.UUID, u SubscriptionUpdate,
 ) (wire.Subscription, error) {
@@ -338,13 +348,18 @@ func (s *Store) DeleteSubscription(ctx context.Context, tenantID, id uuid.UUID) 
 
 // RotateSecret gives a subscription a new secret and returns it, the only time. During the grace, at most 168 hours,
 // deliveries carry the signatures of both. Rotating again within the grace ends the oldest at once.
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND.
-func (s *Store) RotateSecret(ctx context.Context, tenantID, id uuid.UUID, grace time.Duration) (wire.Subscription, error) {
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, those of may.
+func (s *Store) RotateSecret(
+	ctx context.Context, tenantID, id uuid.UUID, grace time.Duration, may EventCheck,
+) (wire.Subscription, error) {
 	var out wire.Subscription
 	var secret string
 	err := s.transact(ctx, func(tx *gorm.DB) error {
 		sub, err := s.lockSubscription(tx, tenantID, id)
 		if err != nil {
+			return err
+		}
+		if err := may.check(sub.Events...); err != nil {
 			return err
 		}
 		now := time.Now()

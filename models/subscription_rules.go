@@ -66,6 +66,11 @@ func (s *Store) applyUpdate(sub *Subscription, u SubscriptionUpdate, now time.Ti
 	if len(wrong) > 0 {
 		return problem.Fields(wrong...)
 	}
+	if u.exposes() {
+		if err := u.May.check(sub.Events...); err != nil {
+			return err
+		}
+	}
 	sub.UpdatedAt = now
 	if u.Headers != nil {
 		return s.sealHeaders(sub, *u.Headers)
