@@ -122,3 +122,12 @@ func (h *handlers) RotateWebhookSecret(ctx context.Context, r contract.RotateWeb
 	now, err := h.store.RotateSecret(ctx, p.TenantID, r.ID, grace, p.MayReceive)
 	return contract.RotateWebhookSecret200JSONResponse(now), err
 }
+
+// ListWebhookPublicKeys implements GET /v1/webhooks/{id}/public-keys.
+func (h *handlers) ListWebhookPublicKeys(ctx context.Context, r contract.ListWebhookPublicKeysRequestObject) (
+	contract.ListWebhookPublicKeysResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.PublicKeys(ctx, p.TenantID, r.ID)
+	return contract.ListWebhookPublicKeys200JSONResponse{Data: list(found)}, err
+}

@@ -83,7 +83,7 @@ func (s *Store) endpoint(sub Subscription, now time.Time) (Endpoint, error) {
 		e.Schedule = retry.FromSeconds(steps)
 	}
 	sealed := [][]byte{sub.Secret}
-	if sub.PreviousUntil != nil && now.Before(*sub.PreviousUntil) {
+	if sub.inGrace(now) {
 		sealed = append(sealed, sub.PreviousSecret)
 	}
 	for _, box := range sealed {
