@@ -29,7 +29,7 @@ func keepPartitions(tx *gorm.DB) error {
 // revive is what makes a finished delivery a new one under its old id: attempts are counted anew, and with them the
 // waits and the 72 hours. It goes where first attempts go, so that circuit, limits and order hold for it (P4.8).
 const revive = `state = 'pending', attempts = 0, due_at = clock_timestamp(), first_attempt_at = NULL, finished_at = NULL,
-	failure = NULL, leased_until = NULL, lease_owner = NULL`
+	failure = NULL, leased_until = NULL, lease_owner = NULL, queued_at = clock_timestamp()`
 
 // Redeliver puts a finished delivery on its way once more, with the same event and so the same webhook-id (P4.8).
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND, WEBHOOK_INACTIVE, DELIVERY_PENDING, EVENT_EXPIRED; those of may, which is asked for

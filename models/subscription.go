@@ -76,6 +76,12 @@ type Subscription struct {
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 	DeletedAt       *time.Time // a plain column: deliveries still name a deleted subscription
+
+	// CancelBefore is when the tenant's webhooks were last switched on or off: what was owed by then is to be cancelled. nil
+	// when nothing is left of that.
+	CancelBefore *time.Time
+	// TenantOff: the tenant's webhooks are off. Only where it was asked for (withTenantSQL).
+	TenantOff bool `gorm:"->"`
 }
 
 // Wire is the subscription's JSON shape, without secrets.
