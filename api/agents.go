@@ -5,7 +5,6 @@ import (
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/models"
-	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
 )
 
@@ -62,15 +61,8 @@ func (h *handlers) UpdateAgent(ctx context.Context, r contract.UpdateAgentReques
 	return contract.UpdateAgent200JSONResponse(agent), err
 }
 
-// mayGrant refuses roles that may do more than the caller: otherwise who may only write users could make themselves owner.
+// mayGrant refuses roles that may do more than the caller: otherwise who may only write users could make themselves owner,
+// or take an owner's place away.
 func mayGrant(p models.Principal) func(models.Role) error {
-	return func(role models.Role) error {
-		for _, needed := range scope.OfRole(string(role)) {
-			if !p.Can(needed) {
-				return problem.New(problem.Forbidden, codeScopeMissing,
-					"the role %s has the scope %s, which you lack", role, needed).With("requiredScope", needed)
-			}
-		}
-		return nil
-	}
+	return func(role models.Role) error { return p.Require(scope.OfRole(string(role))...) }
 }

@@ -66,7 +66,7 @@ func (h *handlers) RevokeAPIKey(ctx context.Context, r contract.RevokeAPIKeyRequ
 	contract.RevokeAPIKeyResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.RevokeAPIKey204Response{}, h.store.RevokeKey(ctx, p.TenantID, r.ID)
+	return contract.RevokeAPIKey204Response{}, h.store.RevokeKeyBy(ctx, p, r.ID)
 }
 
 // GetAPIKeyUsage implements GET /v1/api-keys/{id}/usage.

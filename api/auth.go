@@ -7,7 +7,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/models"
-	"github.com/atender/atender/models/problem"
 )
 
 const principalKey = "principal"
@@ -34,11 +33,12 @@ func authenticate(doc *document, who authenticator, site site, e errorResponder)
 			return
 		}
 		c.Set(principalKey, p)
-		for _, scope := range op.scopes {
-			if !p.Can(scope) {
-				e.respond(c, scopeMissing(p, scope))
-				return
-			}
+		err = p.Require(op.scopes...)
+		if err == nil && p.Agent == nil {
+			err = p.Require(op.keyScopes...)
+		}
+		if err != nil {
+			e.respond(c, err)
 		}
 	}
 }
@@ -59,14 +59,6 @@ func identify(c *gin.Context, who authenticator, site site, op *operation) (mode
 		return models.Principal{}, err
 	}
 	return who.AuthenticateSession(ctx, token)
-}
-
-func scopeMissing(p models.Principal, scope string) error {
-	who := "this key"
-	if p.Agent != nil {
-		who = "your role"
-	}
-	return problem.New(problem.Forbidden, codeScopeMissing, "%s lacks the scope %s", who, scope).With("requiredScope", scope)
 }
 
 // bearer returns the key of an Authorization header (RFC 6750, section 2.1), empty if it has none. The scheme's case does

@@ -26,7 +26,18 @@ func (h *handlers) ListDeliveries(ctx context.Context, r contract.ListDeliveries
 	if err != nil {
 		return nil, err
 	}
+	hideExcerpts(p, found)
 	return contract.ListDeliveries200JSONResponse{Data: list(found), NextCursor: next(cursor)}, nil
+}
+
+// hideExcerpts leaves out what endpoints have answered to events that the caller may not see: it may repeat them.
+func hideExcerpts(p models.Principal, deliveries []wire.Delivery) {
+	for i := range deliveries {
+		d := &deliveries[i]
+		if d.LastAttempt != nil && p.MayReceive(d.Event) != nil {
+			d.LastAttempt.Excerpt = nil
+		}
+	}
 }
 
 // GetDelivery implements GET /v1/webhooks/{id}/deliveries/{deliveryId}.
@@ -34,7 +45,7 @@ func (h *handlers) GetDelivery(ctx context.Context, r contract.GetDeliveryReques
 	contract.GetDeliveryResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.Delivery(ctx, p.TenantID, r.ID, r.DeliveryID)
+	found, err := h.store.Delivery(ctx, p.TenantID, r.ID, r.DeliveryID, p.MayReceive)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +57,7 @@ func (h *handlers) Redeliver(ctx context.Context, r contract.RedeliverRequestObj
 	contract.RedeliverResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	now, err := h.store.Redeliver(ctx, p.TenantID, r.ID, r.DeliveryID)
+	now, err := h.store.Redeliver(ctx, p.TenantID, r.ID, r.DeliveryID, p.MayReceive)
 	return contract.Redeliver202JSONResponse(now), err
 }
 

@@ -130,5 +130,7 @@ func TestWhoMayDeliverOnceMore(t *testing.T) {
 	lead := h.newBrowser(models.RoleLead)
 	lead.call("POST", path(0), nil).want(202)
 	lead.call("POST", hook+"/replay", object{"since": "2026-01-01T00:00:00Z"}).refused(403, "SCOPE_MISSING")
-	h.call("POST", path(1), nil, "Authorization", "Bearer "+h.newKey(h.live, "webhooks:write")).want(202)
+	h.call("POST", path(1), nil, "Authorization", "Bearer "+h.newKey(h.live, "webhooks:write")).refused(403, "SCOPE_MISSING")
+	may := h.newKey(h.live, "webhooks:write", "conversations:read", "contacts:read")
+	h.call("POST", path(1), nil, "Authorization", "Bearer "+may).want(202)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/scope"
 )
 
 // ListDocks implements GET /v1/docks.
@@ -35,6 +36,7 @@ func (h *handlers) CreateDock(ctx context.Context, r contract.CreateDockRequestO
 		DockUpdate: models.DockUpdate{
 			Icon: b.Icon, Position: b.Position, IsActive: b.IsActive, Actions: b.Actions, Confirm: b.Confirm,
 			Permissions: b.Permissions, FrameOrigins: b.FrameOrigins, TeamIDs: b.TeamIds, Channels: b.Channels, Roles: b.Roles,
+			May: mayDock(p),
 		},
 	})
 	if err != nil {
@@ -62,7 +64,7 @@ func (h *handlers) UpdateDock(ctx context.Context, r contract.UpdateDockRequestO
 	now, err := h.store.UpdateDock(ctx, p.TenantID, r.ID, models.DockUpdate{
 		Name: b.Name, URL: b.URL, Icon: b.Icon, Position: b.Position, IsActive: b.IsActive, Actions: b.Actions,
 		Confirm: b.Confirm, Permissions: b.Permissions, FrameOrigins: b.FrameOrigins, TeamIDs: b.TeamIds,
-		Channels: b.Channels, Roles: b.Roles,
+		Channels: b.Channels, Roles: b.Roles, May: mayDock(p),
 	})
 	return contract.UpdateDock200JSONResponse(now), err
 }
@@ -84,8 +86,13 @@ func (h *handlers) RotateDockSecret(ctx context.Context, r contract.RotateDockSe
 	if r.Body != nil && r.Body.GraceHours != nil {
 		grace = time.Duration(*r.Body.GraceHours) * time.Hour
 	}
-	now, err := h.store.RotateDockSecret(ctx, p.TenantID, r.ID, grace)
+	now, err := h.store.RotateDockSecret(ctx, p.TenantID, r.ID, grace, mayDock(p))
 	return contract.RotateDockSecret200JSONResponse(now), err
+}
+
+// mayDock refuses a dock that is shown, or does, what the caller may not see or do: its page would do it for them.
+func mayDock(p models.Principal) func([]string) error {
+	return func(actions []string) error { return p.Require(scope.ForDock(actions)...) }
 }
 
 // ListConversationDocks implements GET /v1/conversations/{id}/docks.

@@ -29,12 +29,14 @@ type operation struct {
 	id       string
 	endpoint string   // method and path, as the document writes them
 	public   bool     // needs no key
-	scopes   []string // that the key must have, all of them; none when any valid key will do
+	scopes   []string // that the caller must have, all of them; none when any valid key will do
 	path     []*parameter
 	query    []*parameter
 	header   []*parameter
 	takes    *openapi3.Schema // the body; nil for none
 	needBody bool
+	// keyScopes are needed besides by a key, which acts for agents where an agent acts for himself.
+	keyScopes []string
 	// secretAnswer: what it answers must not be kept in plain.
 	secretAnswer bool
 	// dockSession: the token of a dock session opens it, too, also from pages of other origins.
@@ -92,24 +94,19 @@ const noEffect = "x-no-effect"
 // requiredScope is the extension that names what an operation needs: a scope, several, or "none" for any valid key.
 const requiredScope = "x-required-scope"
 
+// requiredKeyScope is the extension that names what an operation needs besides when a key, and not an agent, asks for it.
+const requiredKeyScope = "x-required-key-scope"
+
 func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, error) {
 	op := &operation{id: o.OperationID, public: o.Security != nil && len(*o.Security) == 0}
 	op.secretAnswer, _ = o.Extensions[secretAnswer].(bool)
 	op.dockSession, _ = o.Extensions[dockSessionRoute].(bool)
 	op.noEffect, _ = o.Extensions[noEffect].(bool)
-	switch scope := o.Extensions[requiredScope].(type) {
-	case string:
-		if scope != "none" {
-			op.scopes = []string{scope}
-		}
-	case []any:
-		for _, s := range scope {
-			op.scopes = append(op.scopes, fmt.Sprint(s))
-		}
-	default:
-		if !op.public {
-			return nil, fmt.Errorf("neither public nor with an %s", requiredScope)
-		}
+	named := false
+	op.scopes, named = scopesIn(o.Extensions[requiredScope])
+	op.keyScopes, _ = scopesIn(o.Extensions[requiredKeyScope])
+	if !named && !op.public {
+		return nil, fmt.Errorf("neither public nor with an %s", requiredScope)
 	}
 	for _, ref := range append(append(openapi3.Parameters{}, item.Parameters...), o.Parameters...) {
 		p := &parameter{name: ref.Value.Name, required: ref.Value.Required, schema: ref.Value.Schema.Value}
@@ -129,6 +126,24 @@ func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, e
 		op.needBody = o.RequestBody.Value.Required
 	}
 	return op, nil
+}
+
+// scopesIn reads the value of an extension that names scopes: one, a list of them, or "none". False where there is no value.
+func scopesIn(extension any) (scopes []string, named bool) {
+	switch value := extension.(type) {
+	case string:
+		if value != "none" {
+			scopes = []string{value}
+		}
+		return scopes, true
+	case []any:
+		for _, s := range value {
+			scopes = append(scopes, fmt.Sprint(s))
+		}
+		return scopes, true
+	default:
+		return nil, false
+	}
 }
 
 // operationOf returns what the document says of a request that gin has routed to route; nil for routes that are not in

@@ -91,7 +91,7 @@ func TestEventsAreAsTheDocumentSays(t *testing.T) {
 		Name: "CRM", URL: "https://crm.example.com", Events: []string{"*"},
 	})
 	require.NoError(t, err)
-	test, err := h.store.PrepareTest(t.Context(), h.live.ID, hook.ID)
+	test, err := h.store.PrepareTest(t.Context(), h.live.ID, hook.ID, nil)
 	require.NoError(t, err)
 
 	spec := strictDocument().spec

@@ -146,8 +146,8 @@ func (p pages) agent(c *gin.Context) (models.Principal, error) {
 		return models.Principal{}, err
 	}
 	who, err := h.store.AuthenticateSession(c.Request.Context(), h.site.token(c.Request))
-	if err == nil && !who.Can("conversations:read") {
-		err = scopeMissing(who, "conversations:read")
+	if err == nil {
+		err = who.Require("conversations:read")
 	}
 	return who, err
 }

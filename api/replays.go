@@ -14,7 +14,7 @@ func (h *handlers) StartReplay(ctx context.Context, r contract.StartReplayReques
 	ctx, p := caller(ctx)
 	b := r.Body
 	made, err := h.store.StartReplay(ctx, p.TenantID, r.ID, models.NewReplay{
-		Since: b.Since, Until: b.Until, Events: value(b.Events), OnlyFailed: value(b.OnlyFailed),
+		Since: b.Since, Until: b.Until, Events: value(b.Events), OnlyFailed: value(b.OnlyFailed), May: p.MayReceive,
 	})
 	if err != nil {
 		return nil, err

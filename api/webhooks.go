@@ -59,6 +59,7 @@ func (h *handlers) CreateWebhook(ctx context.Context, r contract.CreateWebhookRe
 		Filter:       b.Filter,
 		Signing:      string(value(b.Signing)),
 		Ordering:     string(value(b.Ordering)),
+		May:          p.MayReceive,
 	})
 	if err != nil {
 		return nil, err
@@ -96,6 +97,7 @@ func (h *handlers) UpdateWebhook(ctx context.Context, r contract.UpdateWebhookRe
 		Retry:        b.Retry,
 		Filter:       b.Filter,
 		Ordering:     (*string)(b.Ordering),
+		May:          p.MayReceive,
 	})
 	return contract.UpdateWebhook200JSONResponse(now), err
 }
@@ -117,6 +119,15 @@ func (h *handlers) RotateWebhookSecret(ctx context.Context, r contract.RotateWeb
 	if r.Body != nil && r.Body.GraceHours != nil {
 		grace = time.Duration(*r.Body.GraceHours) * time.Hour
 	}
-	now, err := h.store.RotateSecret(ctx, p.TenantID, r.ID, grace)
+	now, err := h.store.RotateSecret(ctx, p.TenantID, r.ID, grace, p.MayReceive)
 	return contract.RotateWebhookSecret200JSONResponse(now), err
+}
+
+// ListWebhookPublicKeys implements GET /v1/webhooks/{id}/public-keys.
+func (h *handlers) ListWebhookPublicKeys(ctx context.Context, r contract.ListWebhookPublicKeysRequestObject) (
+	contract.ListWebhookPublicKeysResponseObject, error,
+) {
+	ctx, p := caller(ctx)
+	found, err := h.store.PublicKeys(ctx, p.TenantID, r.ID)
+	return contract.ListWebhookPublicKeys200JSONResponse{Data: list(found)}, err
 }

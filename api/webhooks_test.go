@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/signature"
 )
 
 func TestWebhookFromCradleToGrave(t *testing.T) {
@@ -54,12 +56,89 @@ func TestWebhookFromCradleToGrave(t *testing.T) {
 	h.call("GET", path, nil).refused(404, "NOT_FOUND")
 }
 
-func TestEd25519HasAPublicKey(t *testing.T) {
+// Of a pair of keys the receiver needs the public one: whoever has the private one signs as we do.
+func TestEd25519ShowsPublicKeysOnly(t *testing.T) {
 	h := newHarness(t)
 	made := h.call("POST", "/v1/webhooks", object{
 		"name": "x", "url": "https://example.com", "events": []any{"*"}, "signing": "ed25519",
-	}).want(201)
-	require.True(t, strings.HasPrefix(made.string("publicKey"), "whpk_"))
+	}, "Idempotency-Key", "k").want(201)
+	path := made.header.Get("Location")
+	first := made.string("publicKey")
+	_, err := signature.ParsePublicKey(first)
+	require.NoError(t, err)
+	keys := func() []map[string]any { return h.call("GET", path+"/public-keys", nil).want(200).list() }
+	require.Equal(t, []map[string]any{{"publicKey": first, "signsUntil": nil}}, keys())
+	require.Equal(t, first, h.call("GET", path, nil).want(200).string("publicKey"))
+
+	rotated := h.call("POST", path+"/rotate-secret", object{"graceHours": 1}).want(200)
+	second := rotated.string("publicKey")
+	require.NotEqual(t, first, second)
+	both := keys()
+	require.Len(t, both, 2)
+	require.Equal(t, map[string]any{"publicKey": second, "signsUntil": nil}, both[0])
+	require.Equal(t, first, both[1]["publicKey"])
+	require.NotNil(t, both[1]["signsUntil"])
+	last := h.call("POST", path+"/rotate-secret", object{"graceHours": 0}).want(200)
+	require.Equal(t, []map[string]any{{"publicKey": last.string("publicKey"), "signsUntil": nil}}, keys())
+
+	replayed := h.call("POST", "/v1/webhooks", object{
+		"name": "x", "url": "https://example.com", "events": []any{"*"}, "signing": "ed25519",
+	}, "Idempotency-Key", "k").want(201)
+	for _, a := range []answer{made, rotated, last, replayed, h.call("GET", "/v1/webhooks", nil)} {
+		require.NotContains(t, a.body, "secret")
+		require.NotContains(t, a.text, "whsk_")
+	}
+	require.NotContains(t, h.log.String(), "whsk_")
+
+	shared := h.subscribe()
+	require.Empty(t, h.call("GET", shared+"/public-keys", nil).want(200).list(), "a secret has no public key")
+	h.call("GET", path+"/public-keys", nil, h.elsewhere()...).refused(404, "NOT_FOUND")
+	small := h.newKey(h.live, "webhooks:redeliver")
+	h.call("GET", path+"/public-keys", nil, "Authorization", "Bearer "+small).refused(403, "SCOPE_MISSING")
+}
+
+// A filter by a team that is not there would never be sent anything.
+func TestTeamsOfAFilterExist(t *testing.T) {
+	h := newHarness(t)
+	mine := h.team("Billing")
+	theirs := h.call("POST", "/v1/teams", object{"name": "Theirs", "memberIds": []any{}}, h.elsewhere()...).want(201).string("id")
+	body := func(teams ...any) object {
+		return object{"name": "x", "url": "https://example.com", "events": []any{"message.sent"}, "filter": object{"teamIds": teams}}
+	}
+	require.Equal(t, []string{"filter.teamIds[1]:unknown"}, h.call("POST", "/v1/webhooks", body(mine, theirs)).wrong())
+	never := h.call("POST", "/v1/webhooks", body(uuid.NewString(), mine, uuid.NewString())).wrong()
+	require.Equal(t, []string{"filter.teamIds[0]:unknown", "filter.teamIds[2]:unknown"}, never)
+	path := h.call("POST", "/v1/webhooks", body(mine, mine)).want(201).header.Get("Location")
+	for _, id := range []string{theirs, uuid.NewString()} {
+		change := object{"filter": object{"teamIds": []any{id}}}
+		require.Equal(t, []string{"filter.teamIds[0]:unknown"}, h.call("PATCH", path, change).wrong())
+	}
+	h.call("PATCH", path, object{"filter": nil}).want(200)
+	h.call("PATCH", path, object{"filter": object{"teamIds": []any{mine}}}).want(200)
+}
+
+// The same of every other place that names a team.
+func TestTeamsThatAreNamedExist(t *testing.T) {
+	h := newHarness(t)
+	theirs := h.call("POST", "/v1/teams", object{"name": "Theirs", "memberIds": []any{}}, h.elsewhere()...).want(201).string("id")
+	conversation := "/v1/conversations/" + h.newConversation("1")
+	policy, hours := h.policy("Standard"), h.openingHours("Office").string("id")
+	for _, id := range []string{theirs, uuid.NewString()} {
+		for _, c := range []struct {
+			method, path string
+			body         object
+			field        string
+		}{
+			{"PATCH", "/v1/channels/email", object{"defaultTeamId": id}, "defaultTeamId"},
+			{"PATCH", conversation, object{"teamId": id}, "teamId"},
+			{"POST", conversation + "/assign", object{"teamId": id}, "teamId"},
+			{"POST", "/v1/sla-assignments", object{"policyId": policy, "teamId": id}, "teamId"},
+			{"POST", "/v1/opening-hours-assignments", object{"openingHoursId": hours, "teamId": id}, "teamId"},
+			{"POST", "/v1/docks", object{"name": "x", "url": "https://example.com", "teamIds": []any{id}}, "teamIds"},
+		} {
+			require.Equal(t, []string{c.field + ":unknown"}, h.call(c.method, c.path, c.body).wrong(), c.path)
+		}
+	}
 }
 
 func TestWebhooksThatAreRefused(t *testing.T) {
@@ -154,7 +233,7 @@ func TestScopes(t *testing.T) {
 		details := h.call(method, path, nil, "Authorization", "Bearer "+poor).refused(403, "SCOPE_MISSING")
 		require.Equal(t, missing, details["requiredScope"])
 		surface, access, _ := strings.Cut(missing, ":")
-		with := h.newKey(h.live, append(slices.Clone(op.scopes), surface+":write")...)
+		with := h.newKey(h.live, slices.Concat(op.scopes, op.keyScopes, []string{surface + ":write"})...)
 		require.NotEqual(t, 403, h.call(method, path, nil, "Authorization", "Bearer "+with).status, key)
 		if access == "write" {
 			reader := h.newKey(h.live, surface+":read")

@@ -58,7 +58,7 @@ func (h *handlers) TestWebhook(ctx context.Context, r contract.TestWebhookReques
 	contract.TestWebhookResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	test, err := h.store.PrepareTest(ctx, p.TenantID, r.ID)
+	test, err := h.store.PrepareTest(ctx, p.TenantID, r.ID, p.MayReceive)
 	if err != nil {
 		return nil, err
 	}

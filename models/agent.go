@@ -131,7 +131,8 @@ type AgentUpdate struct {
 	Name     *string
 	Role     *Role
 	IsActive *bool
-	// MayGrant refuses a role that whoever asks may neither give nor take; nil allows all.
+	// MayGrant refuses a role that the caller may neither give nor take; nil allows all. An agent who may do more than the
+	// caller stays as he is, the name included: by it colleagues know whom they talk to.
 	MayGrant func(Role) error
 }
 
@@ -148,7 +149,7 @@ func (s *Store) UpdateAgent(ctx context.Context, tenantID, id uuid.UUID, u Agent
 		set(&a.Name, u.Name)
 		set(&a.Role, u.Role)
 		set(&a.IsActive, u.IsActive)
-		if u.MayGrant != nil && (a.Role != before.Role || a.IsActive != before.IsActive) {
+		if u.MayGrant != nil {
 			if err := errors.Join(u.MayGrant(before.Role), u.MayGrant(a.Role)); err != nil {
 				return err
 			}

@@ -143,13 +143,23 @@ func (s *Store) GrantKey(ctx context.Context, by Principal, in NewKey) (key APIK
 	if err != nil {
 		return key, "", problem.Fields(problem.Field{Field: "scopes", Code: "invalid", Message: err.Error()})
 	}
-	for _, one := range scopes {
-		if !by.Can(one) {
-			return key, "", problem.New(problem.Forbidden, "SCOPE_MISSING",
-				"you cannot grant %s, which you do not have yourself", one).With("requiredScope", one)
-		}
+	if err := by.requireFor(": a key may not be given more than its maker may do", scopes); err != nil {
+		return key, "", err
 	}
 	return s.CreateKey(ctx, by.TenantID, in)
+}
+
+// RevokeKeyBy ends a key on behalf of a principal, who cannot end what may do more than they may.
+// Errors: NOT_FOUND; SCOPE_MISSING, as Principal.Require.
+func (s *Store) RevokeKeyBy(ctx context.Context, by Principal, keyID uuid.UUID) error {
+	key, err := s.Key(ctx, by.TenantID, keyID) // whose scopes never change
+	if err == nil {
+		err = by.requireFor(": a key is revoked only by who may do all that the key may do", key.Scopes)
+	}
+	if err != nil {
+		return err
+	}
+	return s.RevokeKey(ctx, by.TenantID, keyID)
 }
 
 // RevokeKey ends a key for good; every process refuses it within seconds. Errors: NOT_FOUND.

@@ -57,7 +57,7 @@ type Endpoint struct {
 	ID           uuid.UUID
 	TenantID     uuid.UUID
 	Shard        int
-	On           bool // neither disabled nor deleted
+	On           bool // neither disabled nor deleted, and the tenant's webhooks are on
 	URL          string
 	Headers      map[string]string
 	Signers      []signature.Signer // newest first
@@ -71,7 +71,8 @@ type Endpoint struct {
 // endpoint opens a subscription's secrets. Errors: a key that the keyring does not have.
 func (s *Store) endpoint(sub Subscription, now time.Time) (Endpoint, error) {
 	e := Endpoint{
-		ID: sub.ID, TenantID: sub.TenantID, Shard: sub.Shard, On: sub.IsActive && sub.DeletedAt == nil, URL: sub.URL,
+		ID: sub.ID, TenantID: sub.TenantID, Shard: sub.Shard, URL: sub.URL,
+		On:          sub.IsActive && sub.DeletedAt == nil && !sub.TenantOff,
 		MaxInFlight: sub.MaxInFlight, MaxPerSecond: sub.MaxPerSecond,
 		InTrouble: sub.RetryArmedFor != nil,
 	}
@@ -83,7 +84,7 @@ func (s *Store) endpoint(sub Subscription, now time.Time) (Endpoint, error) {
 		e.Schedule = retry.FromSeconds(steps)
 	}
 	sealed := [][]byte{sub.Secret}
-	if sub.PreviousUntil != nil && now.Before(*sub.PreviousUntil) {
+	if sub.inGrace(now) {
 		sealed = append(sealed, sub.PreviousSecret)
 	}
 	for _, box := range sealed {
@@ -142,7 +143,8 @@ WITH RECURSIVE ready AS (
 		WHERE d.state = 'pending' AND d.attempts = 0 AND (d.shard, d.subscription_id) > (r.shard, r.subscription_id) AND d.shard < ?
 		ORDER BY d.shard, d.subscription_id LIMIT 1) n
 )
-SELECT s.* FROM (SELECT * FROM ready LIMIT ?) r JOIN subscriptions s ON s.id = r.subscription_id
+SELECT s.*, NOT t.webhooks_enabled AS tenant_off
+FROM (SELECT * FROM ready LIMIT ?) r JOIN subscriptions s ON s.id = r.subscription_id JOIN tenants t ON t.id = s.tenant_id
 ORDER BY r.shard, r.subscription_id`
 
 // FreshEndpoints lists the subscriptions of the shards [from, to) that have first attempts waiting, beginning behind
@@ -175,10 +177,19 @@ func (s *Store) endpoints(ctx context.Context, subs []Subscription) ([]Endpoint,
 			continue
 		}
 		if !e.On {
-			if err := s.cancelOwed(ctx, sub); err != nil {
+			if _, err := s.cancelOwed(ctx, sub); err != nil {
 				return nil, err
 			}
 			continue
+		}
+		if sub.CancelBefore != nil { // P4.10
+			n, err := s.cancelOwed(ctx, sub)
+			if err != nil {
+				return nil, err
+			}
+			if n >= cancelRows {
+				continue // there is more of it
+			}
 		}
 		if sub.circuit().Open() {
 			continue // its deliveries are the retry workflow's
@@ -186,21 +197,6 @@ func (s *Store) endpoints(ctx context.Context, subs []Subscription) ([]Endpoint,
 		endpoints = append(endpoints, e)
 	}
 	return endpoints, nil
-}
-
-func (s *Store) cancelOwed(ctx context.Context, sub Subscription) error {
-	state, why := DeliveryCancelled, "DISABLED"
-	switch {
-	case sub.DeletedAt != nil:
-		why = "DELETED"
-	case sub.DisabledReason != nil && *sub.DisabledReason == disabledFailing:
-		state, why = DeliveryFailed, "ENDPOINT_DISABLED" // not the tenant's doing: it can be replayed (P5.5)
-	}
-	return translate(s.db.WithContext(ctx).Exec(`
-		UPDATE deliveries SET state = ?, failure = ?, finished_at = clock_timestamp()
-		WHERE id IN (SELECT id FROM deliveries WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0 LIMIT ?)
-			OR id IN (SELECT id FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND attempts > 0 LIMIT ?)`,
-		state, why, sub.Shard, sub.ID, cancelRows, sub.ID, cancelRows).Error)
 }
 
 // Quota is how many deliveries a claim may lease for one endpoint.

@@ -311,7 +311,7 @@ func TestNewAddressAndSecretAreUsedFromTheNextClaim(t *testing.T) {
 	moved := "http://127.0.0.1:9/moved"
 	_, err := b.UpdateSubscription(t.Context(), b.tenant.ID, sub.ID, models.SubscriptionUpdate{URL: &moved})
 	require.NoError(t, err)
-	rotated, err := b.RotateSecret(t.Context(), b.tenant.ID, sub.ID, time.Hour)
+	rotated, err := b.RotateSecret(t.Context(), b.tenant.ID, sub.ID, time.Hour, nil)
 	require.NoError(t, err)
 	e := endpoints()
 	require.Equal(t, moved, e.URL)
@@ -419,7 +419,7 @@ func TestWebhooksCanBeSwitchedOffForATenant(t *testing.T) {
 	requireProblem(t, err, "WEBHOOKS_DISABLED")
 	_, _, err = b.Subscriptions(t.Context(), b.tenant.ID, models.Page{})
 	requireProblem(t, err, "WEBHOOKS_DISABLED")
-	_, err = b.RotateSecret(t.Context(), b.tenant.ID, sub.ID, 0)
+	_, err = b.RotateSecret(t.Context(), b.tenant.ID, sub.ID, 0, nil)
 	requireProblem(t, err, "WEBHOOKS_DISABLED")
 	requireProblem(t, b.DeleteSubscription(t.Context(), b.tenant.ID, sub.ID), "WEBHOOKS_DISABLED")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -216,8 +217,10 @@ func logQuery(sub Subscription, f DeliveryFilter, low, high uuid.UUID, limit int
 }
 
 // Delivery is one delivery with its attempts and its payload.
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND, also for another webhook's.
-func (s *Store) Delivery(ctx context.Context, tenantID, subscription, id uuid.UUID) (wire.DeliveryDetail, error) {
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, also for another webhook's; those of may, as Redeliver.
+func (s *Store) Delivery(
+	ctx context.Context, tenantID, subscription, id uuid.UUID, may EventCheck,
+) (wire.DeliveryDetail, error) {
 	sub, err := s.readSubscription(ctx, tenantID, subscription)
 	if err != nil {
 		return wire.DeliveryDetail{}, err
@@ -227,6 +230,9 @@ func (s *Store) Delivery(ctx context.Context, tenantID, subscription, id uuid.UU
 	err = db.Take(&d, "id = ? AND tenant_id = ? AND subscription_id = ?", id, tenantID, subscription).Error
 	if err != nil {
 		return wire.DeliveryDetail{}, notFound(err, "delivery", id)
+	}
+	if err := may.check(append(slices.Clone(sub.Events), d.EventType)...); err != nil {
+		return wire.DeliveryDetail{}, err
 	}
 	var attempts []attemptRow
 	err = db.Raw(`SELECT * FROM (SELECT * FROM attempts WHERE delivery_id = ? ORDER BY id DESC LIMIT ?) a ORDER BY id`,

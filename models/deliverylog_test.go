@@ -111,7 +111,7 @@ func TestDeliveryIsShownWithItsAttemptsAndPayload(t *testing.T) {
 	require.NoError(t, err)
 	b.record(owner, delivered(again[0]))
 
-	d, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID)
+	d, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, "delivered", d.Status)
 	require.Equal(t, b.events()[0].payload, string(d.Payload))
@@ -130,11 +130,11 @@ func TestDeliveryIsShownWithItsAttemptsAndPayload(t *testing.T) {
 	for _, strange := range [][3]uuid.UUID{
 		{b.tenant.ID, sub.ID, uuid.New()}, {b.tenant.ID, b.subscribe().ID, first.ID}, {uuid.New(), sub.ID, first.ID},
 	} {
-		_, err := b.Delivery(t.Context(), strange[0], strange[1], strange[2])
+		_, err := b.Delivery(t.Context(), strange[0], strange[1], strange[2], nil)
 		refusedWith(t, "NOT_FOUND", err)
 	}
 	b.exec(`DELETE FROM events`)
-	d, err = b.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID)
+	d, err = b.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID, nil)
 	require.NoError(t, err)
 	require.Nil(t, d.Payload, "the delivery outlives the event")
 }
@@ -166,7 +166,7 @@ func TestHealthTellsWhatIsOwedAndHowItHasGone(t *testing.T) {
 	require.Equal(t, 2, h.Backlog)
 	require.InDelta(t, 0.5, *h.SuccessRate24h, 0.001, "of two; our own fault is not the endpoint's")
 	require.WithinDuration(t, time.Now(), h.LastSuccessAt.Time, time.Minute)
-	oldest, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, mine[1].ID)
+	oldest, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, mine[1].ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, oldest.CreatedAt, *h.OldestOwedAt)
 

@@ -77,6 +77,16 @@ type DockUpdate struct {
 	TeamIDs         *[]uuid.UUID
 	Channels        *[]string
 	Roles           *[]string
+	// May refuses a change after which the dock may ask for these actions, if it could show or do more than before; nil
+	// allows all.
+	May func(actions []string) error
+}
+
+// exposes tells whether the update can show conversations to another page, show them to more, or let the page do more.
+// Switching off, and what the dock is called and looks like, does not.
+func (u DockUpdate) exposes() bool {
+	return u.URL != nil || u.IsActive != nil && *u.IsActive || u.Actions != nil || u.Confirm != nil || u.Permissions != nil ||
+		u.FrameOrigins != nil || u.TeamIDs != nil || u.Channels != nil || u.Roles != nil
 }
 
 // CreateDock makes a dock, which may ask for all actions unless told otherwise; its secret is in the answer and never
@@ -171,9 +181,17 @@ func (s *Store) DeleteDock(ctx context.Context, tenantID, id uuid.UUID) error {
 // the one that signs now, so that the dock's back end can learn the new one without refusing anybody; with none the new
 // one signs at once. A rotation within the grace of another keeps that promise, too: what signs now goes on until both are
 // over, and the secret in between never signs. Errors: NOT_FOUND.
-func (s *Store) RotateDockSecret(ctx context.Context, tenantID, id uuid.UUID, grace time.Duration) (wire.Dock, error) {
+// may refuses, by the actions that the dock may ask for; nil allows all.
+func (s *Store) RotateDockSecret(
+	ctx context.Context, tenantID, id uuid.UUID, grace time.Duration, may func(actions []string) error,
+) (wire.Dock, error) {
 	var secret string
 	d, err := s.changeDock(ctx, tenantID, id, func(_ *gorm.DB, d *Dock) (err error) {
+		if may != nil {
+			if err := may(d.Actions); err != nil {
+				return err
+			}
+		}
 		now := time.Now()
 		signing, until := d.Secret, now.Add(grace)
 		if d.inGrace(now) {

@@ -62,6 +62,9 @@ func (s *Store) applyDock(tx *gorm.DB, d *Dock, u DockUpdate, now time.Time) err
 		d.TeamIDs = append(UUIDs{}, *u.TeamIDs...)
 	}
 	d.UpdatedAt = now
+	if len(wrong) == 0 && u.May != nil && u.exposes() {
+		return u.May(d.Actions)
+	}
 	return problem.Fields(wrong...)
 }
 

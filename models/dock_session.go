@@ -50,7 +50,7 @@ type NewDockSession struct {
 
 // OpenDockSession opens a dock beside a conversation: for the agent who asks, or, asked with a key, for the agent it
 // names; then the answer has the token that opens this session and nothing else.
-// Errors: SCOPE_MISSING for a key without docks:write; VALIDATION_FAILED for an agent who is missing, unknown or may not
+// Errors: SCOPE_MISSING for a key without those of scope.DockHost; VALIDATION_FAILED for an agent who is missing, unknown or may not
 // read conversations; NOT_FOUND for a conversation, or a dock that this agent does not see beside it.
 func (s *Store) OpenDockSession(ctx context.Context, p Principal, in NewDockSession) (wire.DockSession, error) {
 	agentID, err := p.dockAgent(in.AgentID)
@@ -91,6 +91,11 @@ func (s *Store) OpenDockSession(ctx context.Context, p Principal, in NewDockSess
 
 // dockAgent is whom a session is opened for.
 func (p Principal) dockAgent(named *uuid.UUID) (uuid.UUID, error) {
+	if p.Agent == nil {
+		if err := p.requireFor(", without which a key can open docks for nobody", scope.DockHost); err != nil {
+			return uuid.Nil, err
+		}
+	}
 	switch {
 	case p.Agent != nil && named != nil && *named != p.Agent.ID:
 		return uuid.Nil, problem.Fields(problem.Field{
@@ -98,9 +103,6 @@ func (p Principal) dockAgent(named *uuid.UUID) (uuid.UUID, error) {
 		})
 	case p.Agent != nil:
 		return p.Agent.ID, nil
-	case !p.Can("docks:write"):
-		return uuid.Nil, problem.New(problem.Forbidden, "SCOPE_MISSING", "this key lacks the scope docks:write").
-			With("requiredScope", "docks:write")
 	case named == nil:
 		return uuid.Nil, problem.Fields(problem.Field{
 			Field: "agentId", Code: "required", Message: "is required with a key: the agent who has the dock open",
@@ -122,15 +124,16 @@ func IsDockToken(plain string) bool { return strings.HasPrefix(plain, dockTokenP
 
 // AuthenticateDock returns the agent whom the token of a dock session speaks for. What the token opens is that session,
 // also when it is over: whoever asks is told so. Errors: UNAUTHORIZED when there is no such session, its agent is not
-// active, or the key that opened it is revoked.
+// active, or the key that opened it is revoked or lacks one of scope.DockHost.
 func (s *Store) AuthenticateDock(ctx context.Context, token string) (Principal, error) {
 	hash := sha256.Sum256([]byte(token))
 	var row struct {
 		Agent       Agent `gorm:"embedded;embeddedPrefix:a_"`
 		SessionID   uuid.UUID
 		Environment Environment
+		KeyScopes   Strings
 	}
-	r := s.db.WithContext(ctx).Raw(`SELECT `+columns[Agent]("a", "a_")+`, s.id AS session_id, t.environment
+	r := s.db.WithContext(ctx).Raw(`SELECT `+columns[Agent]("a", "a_")+`, s.id AS session_id, t.environment, k.scopes AS key_scopes
 		FROM dock_sessions s JOIN tenants t ON t.id = s.tenant_id
 		JOIN agents a ON a.tenant_id = s.tenant_id AND a.id = s.agent_id AND a.is_active
 		JOIN api_keys k ON k.tenant_id = s.tenant_id AND k.id = s.api_key_id AND k.is_active
@@ -138,7 +141,8 @@ func (s *Store) AuthenticateDock(ctx context.Context, token string) (Principal, 
 	if r.Error != nil {
 		return Principal{}, translate(r.Error)
 	}
-	if r.RowsAffected == 0 {
+	// A key may have opened it when less was asked of keys.
+	if r.RowsAffected == 0 || len(scope.Missing(row.KeyScopes, scope.DockHost...)) > 0 {
 		return Principal{}, problem.New(problem.Unauthorized, "UNAUTHORIZED",
 			"the session token is not valid: open the dock again")
 	}

@@ -238,7 +238,7 @@ func TestSessionIsItsAgents(t *testing.T) {
 	c, d := b.conversation("order-1"), b.dock()
 	s := b.openDock(b.as(ada), d.ID, c.ID)
 	for name, who := range map[string]models.Principal{
-		"another agent": b.as(bob), "a key": b.byKey("docks:write"),
+		"another agent": b.as(bob), "a key": b.byKey(scope.DockHost...),
 		"another tenant's agent": {TenantID: uuid.New(), Agent: &ada},
 	} {
 		_, err := b.DockContext(t.Context(), who, s.ID)
@@ -261,16 +261,16 @@ func TestSessionOfAKeyHasATokenOfItsOwn(t *testing.T) {
 	}
 	_, err := open(b.byKey("docks:read"), &ada.ID)
 	require.Equal(t, "SCOPE_MISSING", code(err))
-	_, err = open(b.byKey("docks:write"), nil)
+	_, err = open(b.byKey(scope.DockHost...), nil)
 	require.Equal(t, "VALIDATION_FAILED", code(err), "which agent?")
-	_, err = open(b.byKey("docks:write"), ptr(uuid.New()))
+	_, err = open(b.byKey(scope.DockHost...), ptr(uuid.New()))
 	require.Equal(t, "VALIDATION_FAILED", code(err))
 	_, err = open(b.as(ada), ptr(uuid.New()))
 	require.Equal(t, "VALIDATION_FAILED", code(err), "agents speak for themselves")
 
-	one, err := open(b.byKey("docks:write"), &ada.ID)
+	one, err := open(b.byKey(scope.DockHost...), &ada.ID)
 	require.NoError(t, err)
-	two, err := open(b.byKey("docks:write"), &ada.ID)
+	two, err := open(b.byKey(scope.DockHost...), &ada.ID)
 	require.NoError(t, err)
 	who, err := b.AuthenticateDock(t.Context(), *one.SessionToken)
 	require.NoError(t, err)
@@ -298,14 +298,14 @@ func TestRotatedSecretTakesOverAfterItsGrace(t *testing.T) {
 		_, err = docktoken.Verify(now.Token, secret, d.ID, time.Now())
 		return err == nil
 	}
-	rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, models.DefaultDockGrace)
+	rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, models.DefaultDockGrace, nil)
 	require.NoError(t, err)
 	require.True(t, verifies(*d.Secret), "its back end has a day to learn the new one")
 	b.exec(`UPDATE docks SET previous_until = clock_timestamp() - interval '1 second'`)
 	require.False(t, verifies(*d.Secret))
 	require.True(t, verifies(*rotated.Secret))
 
-	again, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, 0)
+	again, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, 0, nil)
 	require.NoError(t, err)
 	require.True(t, verifies(*again.Secret), "at once, when there is no time to lose")
 	require.Zero(t, b.count(`SELECT count(*) FROM docks WHERE position(convert_to($1, 'UTF8') IN secret) > 0`, *again.Secret), "sealed")
@@ -318,7 +318,7 @@ func TestSecondRotationKeepsTheFirstOnesPromise(t *testing.T) {
 	d := b.dock()
 	s := b.openDock(who, d.ID, b.conversation("order-1").ID)
 	rotate := func(grace time.Duration) string {
-		rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, grace)
+		rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, grace, nil)
 		require.NoError(t, err)
 		return *rotated.Secret
 	}

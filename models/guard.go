@@ -36,6 +36,7 @@ func (s *Store) PokeLateRetries(ctx context.Context, by time.Duration) (int64, e
 			OR s.circuit_opened_at IS NULL AND EXISTS (SELECT FROM deliveries d WHERE d.subscription_id = s.id
 				AND d.state = 'pending' AND d.attempts > 0 AND d.due_at < clock_timestamp() - make_interval(secs => ?)
 				AND `+inTurnSQL+`))
+			AND EXISTS (SELECT FROM tenants t WHERE t.id = s.tenant_id AND t.webhooks_enabled)
 			AND NOT EXISTS (SELECT FROM outbox o WHERE o.target_id = s.id)`,
 		outboxRetry, priorityRetry, by.Seconds(), by.Seconds())
 	if r.Error == nil && r.RowsAffected > 0 {

@@ -1,8 +1,11 @@
 package models
 
 import (
+	"strings"
+
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
 	"github.com/atender/atender/models/wire"
 )
@@ -30,6 +33,45 @@ type Principal struct {
 
 // Can tells whether the principal has the scope; write implies read.
 func (p Principal) Can(need string) bool { return scope.Grants(p.Scopes, need) }
+
+// Require refuses a principal who lacks one of the scopes. Errors: SCOPE_MISSING with details.requiredScope, the first that
+// is missing, and details.missingScopes, all of them.
+func (p Principal) Require(scopes ...string) error {
+	return p.requireFor("", scopes)
+}
+
+// MayReceive refuses types of events, or "*" for all, that the principal may neither be shown nor have sent anywhere.
+// Errors: SCOPE_MISSING, as Require.
+func (p Principal) MayReceive(types ...string) error {
+	return p.requireFor(", without which these events can be neither received nor shown", scope.ForEvents(types...))
+}
+
+// requireFor is Require with an end of the sentence that says what the scopes are for.
+func (p Principal) requireFor(why string, scopes []string) error {
+	missing := scope.Missing(p.Scopes, scopes...)
+	if len(missing) == 0 {
+		return nil
+	}
+	who, noun := "this key", "scope"
+	if p.Agent != nil {
+		who = "your role"
+	}
+	if len(missing) > 1 {
+		noun = "scopes"
+	}
+	return problem.New(problem.Forbidden, "SCOPE_MISSING", "%s lacks the %s %s%s", who, noun, strings.Join(missing, " and "), why).
+		With("requiredScope", missing[0]).With("missingScopes", missing)
+}
+
+// EventCheck refuses types of events that a caller may not receive (Principal.MayReceive). nil, an operator's, allows all.
+type EventCheck func(types ...string) error
+
+func (c EventCheck) check(types ...string) error {
+	if c == nil {
+		return nil
+	}
+	return c(types...)
+}
 
 // ID is the key's id, or the agent's.
 func (p Principal) ID() uuid.UUID {

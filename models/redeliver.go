@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -28,11 +29,14 @@ func keepPartitions(tx *gorm.DB) error {
 // revive is what makes a finished delivery a new one under its old id: attempts are counted anew, and with them the
 // waits and the 72 hours. It goes where first attempts go, so that circuit, limits and order hold for it (P4.8).
 const revive = `state = 'pending', attempts = 0, due_at = clock_timestamp(), first_attempt_at = NULL, finished_at = NULL,
-	failure = NULL, leased_until = NULL, lease_owner = NULL`
+	failure = NULL, leased_until = NULL, lease_owner = NULL, queued_at = clock_timestamp()`
 
 // Redeliver puts a finished delivery on its way once more, with the same event and so the same webhook-id (P4.8).
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND, WEBHOOK_INACTIVE, DELIVERY_PENDING, EVENT_EXPIRED.
-func (s *Store) Redeliver(ctx context.Context, tenantID, subscription, id uuid.UUID) (wire.Delivery, error) {
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, WEBHOOK_INACTIVE, DELIVERY_PENDING, EVENT_EXPIRED; those of may, which is asked for
+// the webhook's types and the delivery's own, since the webhook may have had others when it was made.
+func (s *Store) Redeliver(
+	ctx context.Context, tenantID, subscription, id uuid.UUID, may EventCheck,
+) (wire.Delivery, error) {
 	if err := s.WebhooksEnabled(ctx, tenantID); err != nil {
 		return wire.Delivery{}, err
 	}
@@ -48,9 +52,13 @@ func (s *Store) Redeliver(ctx context.Context, tenantID, subscription, id uuid.U
 		}
 		err = tx.Raw(`SELECT * FROM deliveries WHERE id = ? AND tenant_id = ? AND subscription_id = ? FOR NO KEY UPDATE`,
 			id, tenantID, subscription).Take(&d).Error
-		switch {
-		case err != nil:
+		if err != nil {
 			return notFound(err, "delivery", id)
+		}
+		if err := may.check(append(slices.Clone(sub.Events), d.EventType)...); err != nil {
+			return err
+		}
+		switch {
 		case d.State == DeliveryPending || d.State == DeliveryLeased:
 			return errDeliveryPending
 		case !sub.IsActive:

@@ -79,15 +79,20 @@ type NewReplay struct {
 	Until      *time.Time // not included; now when nil
 	Events     []string   // of the webhook's types; all of them when empty
 	OnlyFailed bool       // only what failed for good or was cancelled
+	May        EventCheck // asked for all types of the webhook
 }
 
 // StartReplay makes a replay, which a workflow of its own then carries out. A webhook has one at a time.
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED, WEBHOOK_INACTIVE, REPLAY_RUNNING with details.replayId.
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED, WEBHOOK_INACTIVE, REPLAY_RUNNING with details.replayId,
+// those of May.
 func (s *Store) StartReplay(ctx context.Context, tenantID, subscription uuid.UUID, in NewReplay) (wire.Replay, error) {
 	var r Replay
 	err := s.transact(ctx, func(tx *gorm.DB) error {
 		sub, err := s.lockSubscription(tx, tenantID, subscription)
 		if err != nil {
+			return err
+		}
+		if err := in.May.check(sub.Events...); err != nil {
 			return err
 		}
 		if r, err = in.replay(sub, time.Now()); err != nil {

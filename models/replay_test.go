@@ -67,11 +67,11 @@ func TestRedeliveryIsTheSameEventWithNewAttempts(t *testing.T) {
 	b.conversation("a")
 	owner := uuid.New()
 	d := b.claim(owner, 100)[0]
-	_, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID)
+	_, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 	refusedWith(t, "DELIVERY_PENDING", err)
 	b.record(owner, lost(d))
 
-	again, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID)
+	again, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, []any{"pending", 0, d.EventID}, []any{again.Status, again.Attempts, again.EventID})
 	require.Nil(t, again.FinishedAt)
@@ -81,7 +81,7 @@ func TestRedeliveryIsTheSameEventWithNewAttempts(t *testing.T) {
 	require.Equal(t, []any{d.ID, d.EventID, d.Payload, 0}, []any{c.ID, c.EventID, c.Payload, c.Attempts})
 	require.Nil(t, c.FirstAttemptAt, "its 72 hours begin anew")
 	b.record(owner, delivered(c))
-	shown, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, d.ID)
+	shown, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 	require.NoError(t, err)
 	require.Len(t, shown.AttemptLog, 2, "what came of it before is kept")
 }
@@ -99,7 +99,7 @@ func TestRedeliveryThatCannotBe(t *testing.T) {
 		}
 	}
 	redeliver := func(tenant, webhook, delivery uuid.UUID) error {
-		_, err := b.Redeliver(t.Context(), tenant, webhook, delivery)
+		_, err := b.Redeliver(t.Context(), tenant, webhook, delivery, nil)
 		return err
 	}
 	refusedWith(t, "NOT_FOUND", redeliver(b.tenant.ID, sub.ID, uuid.New()))
@@ -358,7 +358,7 @@ func TestRetentionAndRedeliveryDoNotMeet(t *testing.T) {
 	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() {
-		_, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID)
+		_, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 		done <- err
 	}()
 	require.Eventually(t, func() bool {

@@ -59,7 +59,8 @@ func (s *Store) AdvanceReplay(ctx context.Context, tenantID, id uuid.UUID) (Repl
 		if *r, err = lockReplay(tx, tenantID, id); err != nil || r.State != ReplayRunning {
 			return err
 		}
-		if err := tx.Take(&sub, "id = ? AND tenant_id = ?", r.SubscriptionID, tenantID).Error; err != nil {
+		err = tx.Raw(withTenantSQL+` WHERE s.id = ? AND s.tenant_id = ?`, r.SubscriptionID, tenantID).Take(&sub).Error
+		if err != nil {
 			return err
 		}
 		now := time.Now()
@@ -69,11 +70,16 @@ func (s *Store) AdvanceReplay(ctx context.Context, tenantID, id uuid.UUID) (Repl
 			r.end(ReplayCancelled, "DELETED", now)
 		case !sub.IsActive:
 			r.end(ReplayCancelled, "DISABLED", now)
+		case sub.TenantOff:
+			r.end(ReplayCancelled, webhooksOff, now)
 		case sub.circuit().Open():
 			later := now.Add(replayPause)
 			r.NextLookAt = &later
 		default:
-			step.Full, err = isFull(tx, sub)
+			// What is still to be cancelled would be left as on its way (P4.10).
+			if step.Full, err = owesFromBefore(tx, sub); err == nil && !step.Full {
+				step.Full, err = isFull(tx, sub)
+			}
 			if err == nil && !step.Full {
 				err = r.advance(ctx, tx, sub, now)
 			}

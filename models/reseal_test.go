@@ -54,12 +54,12 @@ func TestAfterResealTheOldKeyCanGo(t *testing.T) {
 	conversation := b.conversation("order-1")
 
 	hook := b.subscribe(func(s *models.NewSubscription) { s.Headers = map[string]string{"X-Token": "t0psecret"} })
-	rotated, err := b.RotateSecret(t.Context(), b.tenant.ID, hook.ID, time.Hour)
+	rotated, err := b.RotateSecret(t.Context(), b.tenant.ID, hook.ID, time.Hour, nil)
 	require.NoError(t, err)
 	deleted := b.subscribe()
 	require.NoError(t, b.DeleteSubscription(t.Context(), b.tenant.ID, deleted.ID))
 	dock := b.dock()
-	_, err = b.RotateDockSecret(t.Context(), b.tenant.ID, dock.ID, time.Hour)
+	_, err = b.RotateDockSecret(t.Context(), b.tenant.ID, dock.ID, time.Hour, nil)
 	require.NoError(t, err)
 	const answers = 250 // more than are locked at a time
 	for i := range answers {

@@ -32,11 +32,27 @@ type Failure struct {
 // leaves an outbox row (P4.7). A subscription that is off owes nothing: what it owed is cancelled.
 // Errors: NOT_FOUND, UNAVAILABLE.
 func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetryState, error) {
-	var st RetryState
-	var sub Subscription
-	err := s.transact(ctx, func(tx *gorm.DB) error {
-		st = RetryState{}
-		err := tx.Raw(`SELECT * FROM subscriptions WHERE id = ? FOR NO KEY UPDATE`, subscription).Take(&sub).Error
+	st, sub, err := s.armRetries(ctx, subscription)
+	if err == nil && (!st.Endpoint.On || sub.CancelBefore != nil) {
+		var cancelled int64
+		cancelled, err = s.cancelAllOwed(ctx, sub)
+		if err == nil && cancelled > 0 && st.Endpoint.On { // of what was counted
+			st, _, err = s.armRetries(ctx, subscription)
+		}
+	}
+	if err != nil || st.NextDue == nil {
+		return st, err
+	}
+	err = s.db.WithContext(ctx).Raw(`SELECT a.started_at, a.status, a.class, a.error FROM attempts a
+		WHERE a.subscription_id = ? AND a.class <> 'ok' ORDER BY a.id DESC LIMIT 3`, subscription).Scan(&st.Failures).Error
+	return st, translate(err)
+}
+
+// armRetries is the transaction of ArmRetries.
+func (s *Store) armRetries(ctx context.Context, subscription uuid.UUID) (st RetryState, sub Subscription, err error) {
+	err = s.transact(ctx, func(tx *gorm.DB) error {
+		st, sub = RetryState{}, Subscription{}
+		err := tx.Raw(withTenantSQL+` WHERE s.id = ? FOR NO KEY UPDATE OF s`, subscription).Take(&sub).Error
 		if err != nil {
 			return notFound(err, "webhook", subscription)
 		}
@@ -52,15 +68,7 @@ func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetrySt
 		}
 		return tx.Exec(`UPDATE subscriptions SET retry_armed_for = ? WHERE id = ?`, st.NextDue, subscription).Error
 	})
-	if err == nil && !st.Endpoint.On {
-		err = s.cancelOwed(ctx, sub)
-	}
-	if err != nil || st.NextDue == nil {
-		return st, err
-	}
-	err = s.db.WithContext(ctx).Raw(`SELECT a.started_at, a.status, a.class, a.error FROM attempts a
-		WHERE a.subscription_id = ? AND a.class <> 'ok' ORDER BY a.id DESC LIMIT 3`, subscription).Scan(&st.Failures).Error
-	return st, translate(err)
+	return st, sub, err
 }
 
 // outOfTurn is how long a retry waits that is due and has a first attempt of the same conversation before it, as a

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -75,6 +76,12 @@ type Subscription struct {
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 	DeletedAt       *time.Time // a plain column: deliveries still name a deleted subscription
+
+	// CancelBefore is when the tenant's webhooks were last switched on or off: what was owed by then is to be cancelled. nil
+	// when nothing is left of that.
+	CancelBefore *time.Time
+	// TenantOff: the tenant's webhooks are off. Only where it was asked for (withTenantSQL).
+	TenantOff bool `gorm:"->"`
 }
 
 // Wire is the subscription's JSON shape, without secrets.
@@ -120,6 +127,7 @@ type NewSubscription struct {
 	Filter       *wire.Filter
 	Signing      string // hmac when empty
 	Ordering     string // none when empty
+	May          EventCheck
 }
 
 // SubscriptionUpdate changes a subscription; what is nil or not Set stays.
@@ -133,10 +141,18 @@ type SubscriptionUpdate struct {
 	Retry                  Optional[[]int]
 	Filter                 Optional[wire.Filter]
 	Ordering               *string // of events from now on
+	May                    EventCheck
 }
 
-// CreateSubscription makes a subscription; its secret is in the answer and never readable again.
-// Errors: WEBHOOKS_DISABLED, WEBHOOK_LIMIT_REACHED (inactive ones count), VALIDATION_FAILED.
+// exposes tells whether the update can have events sent that were not, or sent elsewhere or with other headers. Switching
+// off, names, limits and the schedule do not.
+func (u SubscriptionUpdate) exposes() bool {
+	return u.URL != nil || u.Events != nil || u.IsActive != nil && *u.IsActive || u.Headers != nil || u.Filter.Set
+}
+
+// CreateSubscription makes a subscription. The secret that a receiver verifies with is in the answer and never readable
+// again; with ed25519 there is none to tell, since the public key does.
+// Errors: WEBHOOKS_DISABLED, WEBHOOK_LIMIT_REACHED (inactive ones count), VALIDATION_FAILED, those of May.
 func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in NewSubscription) (wire.Subscription, error) {
 	now := time.Now()
 	sub := Subscription{
@@ -148,6 +164,7 @@ func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in N
 	update := SubscriptionUpdate{
 		Name: &in.Name, URL: &in.URL, Description: &in.Description, Events: &in.Events, IsActive: in.IsActive,
 		Headers: &in.Headers, MaxPerSecond: Optional[int]{Set: true, Value: in.MaxPerSecond}, MaxInFlight: in.MaxInFlight,
+		May: in.May,
 	}
 	if in.Retry != nil {
 		update.Retry = Some(in.Retry)
@@ -158,16 +175,16 @@ func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in N
 	if in.Filter != nil {
 		update.Filter = Some(*in.Filter)
 	}
-	if err := s.applyUpdate(&sub, update, now); err != nil {
-		return wire.Subscription{}, err
-	}
-	secret, err := s.newSecret(&sub)
-	if err != nil {
-		return wire.Subscription{}, err
-	}
-	err = s.transact(ctx, func(tx *gorm.DB) error {
+	var secret *string
+	err := s.transact(ctx, func(tx *gorm.DB) error {
 		tenant, err := s.webhookTenant(tx, tenantID)
 		if err != nil {
+			return err
+		}
+		if err := s.applyUpdate(tx, &sub, update, now); err != nil {
+			return err
+		}
+		if secret, err = s.newSecret(&sub); err != nil {
 			return err
 		}
 		var count int64
@@ -189,7 +206,7 @@ func (s *Store) CreateSubscription(ctx context.Context, tenantID uuid.UUID, in N
 		return wire.Subscription{}, err
 	}
 	out := sub.Wire()
-	out.Secret = &secret
+	out.Secret = secret
 	return out, nil
 }
 
@@ -287,7 +304,8 @@ func saveSubscription(tx *gorm.DB, sub *Subscription) error {
 // UpdateSubscription changes a subscription. A new URL or header is used from the next claim on (P4.6). Turning one on
 // again clears why it was disabled; what happened meanwhile is not sent. A new URL, and turning on, close the circuit:
 // the endpoint is another, or said to be well.
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED.
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED; those of May, which is asked for the types that the
+// subscription has after the update, if that can have more sent.
 func (s *Store) UpdateSubscription(
 	ctx context.Context, tenantID, id uuid.UUID, u SubscriptionUpdate,
 ) (wire.Subscription, error) {
@@ -299,7 +317,7 @@ func (s *Store) UpdateSubscription(
 			return err
 		}
 		before := sub
-		if err := s.applyUpdate(&sub, u, time.Now()); err != nil {
+		if err := s.applyUpdate(tx, &sub, u, time.Now()); err != nil {
 			return err
 		}
 		marks = nil
@@ -336,15 +354,21 @@ func (s *Store) DeleteSubscription(ctx context.Context, tenantID, id uuid.UUID) 
 	})
 }
 
-// RotateSecret gives a subscription a new secret and returns it, the only time. During the grace, at most 168 hours,
+// RotateSecret gives a subscription a new secret and returns it, the only time; with ed25519 a new pair of keys, of which
+// it returns the public one. During the grace, at most 168 hours,
 // deliveries carry the signatures of both. Rotating again within the grace ends the oldest at once.
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND.
-func (s *Store) RotateSecret(ctx context.Context, tenantID, id uuid.UUID, grace time.Duration) (wire.Subscription, error) {
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, those of may.
+func (s *Store) RotateSecret(
+	ctx context.Context, tenantID, id uuid.UUID, grace time.Duration, may EventCheck,
+) (wire.Subscription, error) {
 	var out wire.Subscription
-	var secret string
+	var secret *string
 	err := s.transact(ctx, func(tx *gorm.DB) error {
 		sub, err := s.lockSubscription(tx, tenantID, id)
 		if err != nil {
+			return err
+		}
+		if err := may.check(sub.Events...); err != nil {
 			return err
 		}
 		now := time.Now()
@@ -365,21 +389,52 @@ func (s *Store) RotateSecret(ctx context.Context, tenantID, id uuid.UUID, grace 
 	if err != nil {
 		return wire.Subscription{}, err
 	}
-	out.Secret = &secret
+	out.Secret = secret
 	return out, nil
 }
 
-// newSecret gives the subscription a signing key and returns it in plain.
-func (s *Store) newSecret(sub *Subscription) (plain string, err error) {
+// newSecret gives the subscription a signing key, and returns what the receiver must be told of it and cannot read
+// elsewhere: a symmetric secret. Of a pair of keys the receiver needs the public one only; the private one is sealed, and
+// leaves the process in no other way.
+func (s *Store) newSecret(sub *Subscription) (told *string, err error) {
 	if sub.Signing == SigningEd25519 {
 		pair := signature.NewKeyPair()
 		public := pair.Public().String()
-		plain, sub.PublicKey = pair.Reveal(), &public
-	} else {
-		plain = signature.NewSecret().Reveal()
+		sub.PublicKey = &public
+		sub.Secret, err = s.keys.Seal([]byte(pair.Reveal()), secretAAD(sub.ID))
+		return nil, err
 	}
+	plain := signature.NewSecret().Reveal()
 	sub.Secret, err = s.keys.Seal([]byte(plain), secretAAD(sub.ID))
-	return plain, err
+	return &plain, err
+}
+
+// PublicKeys are the keys that verify what a subscription sends now, the newest first: one, and after a rotation the one
+// before it for as long as it signs, too. None for a subscription that signs with a secret.
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND; a secret that the keyring cannot open.
+func (s *Store) PublicKeys(ctx context.Context, tenantID, id uuid.UUID) ([]wire.PublicKey, error) {
+	sub, err := s.readSubscription(ctx, tenantID, id)
+	if err != nil || sub.PublicKey == nil {
+		return nil, err
+	}
+	keys := []wire.PublicKey{{PublicKey: *sub.PublicKey}}
+	if !sub.inGrace(time.Now()) {
+		return keys, nil
+	}
+	plain, err := s.keys.Open(sub.PreviousSecret, secretAAD(sub.ID))
+	if err != nil {
+		return nil, fmt.Errorf("previous key of webhook %s: %w", sub.ID, err)
+	}
+	pair, err := signature.ParseKeyPair(string(plain))
+	if err != nil {
+		return nil, fmt.Errorf("previous key of webhook %s: %w", sub.ID, err)
+	}
+	return append(keys, wire.PublicKey{PublicKey: pair.Public().String(), SignsUntil: wire.AtPtr(sub.PreviousUntil)}), nil
+}
+
+// inGrace tells whether the secret from before the last rotation still signs, too.
+func (s Subscription) inGrace(now time.Time) bool {
+	return s.PreviousUntil != nil && now.Before(*s.PreviousUntil)
 }
 
 // What ciphertexts are bound to, with the row's id: one moved to another row does not open.

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/retry"
@@ -15,7 +18,7 @@ import (
 )
 
 // applyUpdate checks an update and applies it. All that is wrong is reported together.
-func (s *Store) applyUpdate(sub *Subscription, u SubscriptionUpdate, now time.Time) error {
+func (s *Store) applyUpdate(tx *gorm.DB, sub *Subscription, u SubscriptionUpdate, now time.Time) error {
 	var wrong []problem.Field
 	refuse := func(field, code, format string, args ...any) {
 		wrong = append(wrong, problem.Field{Field: field, Code: code, Message: fmt.Sprintf(format, args...)})
@@ -58,6 +61,11 @@ func (s *Store) applyUpdate(sub *Subscription, u SubscriptionUpdate, now time.Ti
 		wrong = append(wrong, sub.setRetry(u.Retry.Value)...)
 	}
 	if u.Filter.Set {
+		unknown, err := unknownTeams(tx, sub.TenantID, u.Filter.Value)
+		if err != nil {
+			return err
+		}
+		wrong = append(wrong, unknown...)
 		sub.setFilter(u.Filter.Value)
 	}
 	if u.Headers != nil {
@@ -65,6 +73,11 @@ func (s *Store) applyUpdate(sub *Subscription, u SubscriptionUpdate, now time.Ti
 	}
 	if len(wrong) > 0 {
 		return problem.Fields(wrong...)
+	}
+	if u.exposes() {
+		if err := u.May.check(sub.Events...); err != nil {
+			return err
+		}
 	}
 	sub.UpdatedAt = now
 	if u.Headers != nil {
@@ -136,6 +149,26 @@ func (s *Subscription) setFilter(f *wire.Filter) {
 		s.FilterTags = append(s.FilterTags, f.Tags...)
 		s.FilterTeamIDs = append(s.FilterTeamIDs, f.TeamIDs...)
 	}
+}
+
+// unknownTeams refuses the teams of a filter that the tenant does not have: the subscription would never be sent anything,
+// and nothing would say why. Those that are there stay until the transaction ends.
+func unknownTeams(tx *gorm.DB, tenantID uuid.UUID, f *wire.Filter) ([]problem.Field, error) {
+	if f == nil || len(f.TeamIDs) == 0 {
+		return nil, nil
+	}
+	var known UUIDs
+	err := tx.Raw(`SELECT coalesce(array_agg(id), '{}') FROM (SELECT id FROM teams WHERE tenant_id = ? AND id = ANY (?::uuid[])
+		ORDER BY id FOR KEY SHARE) t`, tenantID, UUIDs(f.TeamIDs)).Row().Scan(&known)
+	var wrong []problem.Field
+	for i, id := range f.TeamIDs {
+		if err == nil && !slices.Contains(known, id) {
+			wrong = append(wrong, problem.Field{
+				Field: fmt.Sprintf("filter.teamIds[%d]", i), Code: "unknown", Message: "there is no team " + id.String(),
+			})
+		}
+	}
+	return wrong, err
 }
 
 func (s *Store) sealHeaders(sub *Subscription, headers map[string]string) (err error) {

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -80,27 +81,47 @@ func (s *Store) Tenant(ctx context.Context, id uuid.UUID) (Tenant, error) {
 	return t, notFound(err, "tenant", id)
 }
 
+// MaxWebhooksOfTenant is how many webhooks an operator can allow a tenant: each event is held against all of them, in the
+// statement that stores it.
+const MaxWebhooksOfTenant = 1_000
+
 // TenantLimits is what the operator sets for a tenant; nil leaves a value as it is.
 type TenantLimits struct {
-	WebhooksEnabled *bool
-	MaxWebhooks     *int
+	WebhooksEnabled *bool // P4.10
+	MaxWebhooks     *int  // for those to come: a tenant that has more keeps them
 }
 
-// SetTenantLimits changes what the operator allows a tenant. Errors: NOT_FOUND.
+// SetTenantLimits changes what the operator allows a tenant, in all processes at once.
+// Errors: NOT_FOUND; VALIDATION_FAILED for a number that is too small or too large.
 func (s *Store) SetTenantLimits(ctx context.Context, id uuid.UUID, l TenantLimits) (Tenant, error) {
-	set := map[string]any{}
-	if l.WebhooksEnabled != nil {
-		set["webhooks_enabled"] = *l.WebhooksEnabled
+	if n := l.MaxWebhooks; n != nil && (*n < 0 || *n > MaxWebhooksOfTenant) {
+		return Tenant{}, problem.Fields(problem.Field{
+			Field: "maxWebhooks", Code: "out_of_range", Message: fmt.Sprintf("must be 0 to %d", MaxWebhooksOfTenant),
+		})
 	}
-	if l.MaxWebhooks != nil {
-		set["max_webhooks"] = *l.MaxWebhooks
-	}
-	if len(set) > 0 {
-		if err := s.db.WithContext(ctx).Model(&Tenant{}).Where("id = ?", id).Updates(set).Error; err != nil {
-			return Tenant{}, translate(err)
+	var t Tenant
+	var marks []string
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		t, marks = Tenant{}, nil
+		err := tx.Raw(`SELECT * FROM tenants WHERE id = ? FOR NO KEY UPDATE`, id).Take(&t).Error
+		if err != nil {
+			return notFound(err, "tenant", id)
 		}
+		set(&t.MaxWebhooks, l.MaxWebhooks)
+		if on := l.WebhooksEnabled; on != nil && *on != t.WebhooksEnabled {
+			t.WebhooksEnabled = *on
+			if marks, err = switchWebhooks(tx, id, *on); err != nil {
+				return err
+			}
+		}
+		return tx.Exec(`UPDATE tenants SET webhooks_enabled = ?, max_webhooks = ? WHERE id = ?`,
+			t.WebhooksEnabled, t.MaxWebhooks, id).Error
+	})
+	if err != nil {
+		return Tenant{}, err
 	}
-	return s.Tenant(ctx, id)
+	s.mark(ctx, marks...)
+	return t, nil
 }
 
 // notFound turns GORM's "no rows" into the 404 that does not tell an unknown id from another tenant's.

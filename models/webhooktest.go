@@ -25,9 +25,12 @@ type WebhookTest struct {
 }
 
 // PrepareTest makes a test of a webhook, whether it is switched on or not.
-// Errors: WEBHOOKS_DISABLED, NOT_FOUND; a secret that the keyring cannot open.
-func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUID) (WebhookTest, error) {
+// Errors: WEBHOOKS_DISABLED, NOT_FOUND, those of may; a secret that the keyring cannot open.
+func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUID, may EventCheck) (WebhookTest, error) {
 	sub, err := s.readSubscription(ctx, tenantID, subscription)
+	if err == nil {
+		err = may.check(sub.Events...)
+	}
 	if err != nil {
 		return WebhookTest{}, err
 	}

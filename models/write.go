@@ -358,7 +358,7 @@ func (w *write) insertEvents(st *statement) (shards string) {
 			`+version+` * `+strconv.Itoa(seqPerVersion)+` + o.ord, s.shard,
 			s.ordering = 'conversation' AND o.conversation_id IS NOT NULL, 'pending', `+now+`, `+now+`
 		FROM owed o JOIN subscriptions s ON s.tenant_id = `+tenant+` AND s.is_active AND s.deleted_at IS NULL
-			AND s.events && ARRAY['*', o.type]
+			AND (SELECT webhooks_enabled FROM tenants WHERE id = `+tenant+`) AND s.events && ARRAY['*', o.type]
 			AND (NOT s.has_filter OR o.conversation_id IS NOT NULL
 				AND (s.filter_channels = '{}' OR `+st.arg(c.Channel)+` = ANY (s.filter_channels))
 				AND (s.filter_tags = '{}' OR s.filter_tags && `+st.arg(texts(c.Tags))+`::text[])

@@ -57,6 +57,7 @@ func (g *guard) run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { every(ctx, guardEvery, g.tickOverdue) })
 	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
+	loops.Go(func() { every(ctx, retriesEvery, g.cancelSwitchedOff) })
 	loops.Go(func() { every(ctx, actionsEvery, g.applyDockActions) })
 	loops.Go(func() { every(ctx, replaysEvery, g.pokeReplays) })
 	loops.Go(func() { every(ctx, walksEvery, g.pokeWalks) })
@@ -122,6 +123,17 @@ func (g *guard) pokeRetries(ctx context.Context) {
 		return
 	}
 	g.metrics.guardPokes.Add(float64(n))
+}
+
+// cancelSwitchedOff cancels what tenants are owed whose webhooks were switched off (P4.10).
+func (g *guard) cancelSwitchedOff(ctx context.Context) {
+	n, err := g.store.CancelSwitchedOff(ctx)
+	if n > 0 {
+		g.log.Info("cancelled what was owed to webhooks that were switched off", "deliveries", n)
+	}
+	if err != nil {
+		g.complain(ctx, "deliveries of webhooks that are off not cancelled", err)
+	}
 }
 
 func (g *guard) pokeReplays(ctx context.Context) {

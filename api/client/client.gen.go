@@ -906,7 +906,7 @@ type DeliveryPage struct {
 }
 
 // DeliveryStatus `pending`: an attempt is due or lies ahead. `sending`: one is being made. `failed`: no more attempts are made.
-// `cancelled`: the subscription was switched off or deleted first.
+// `cancelled`: the subscription was switched off or deleted first, or the tenant's webhooks were.
 type DeliveryStatus string
 
 // Direction defines model for Direction.
@@ -1038,7 +1038,7 @@ type Error struct {
 		Code ErrorCode `json:"code"`
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
-		// `requiredScope`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
+		// `requiredScope`, `missingScopes`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
 		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`. `REPLAY_RUNNING`: `replayId`.
 		Details map[string]interface{} `json:"details,omitempty,omitzero"`
 
@@ -1478,6 +1478,14 @@ type PostedMessage struct {
 	Message `yaml:",inline"`
 	// Embedded fields due to inline allOf schema
 	Conversation Conversation `json:"conversation"`
+}
+
+// PublicKey defines model for PublicKey.
+type PublicKey = wire.PublicKey
+
+// PublicKeyList defines model for PublicKeyList.
+type PublicKeyList struct {
+	Data []PublicKey `json:"data"`
 }
 
 // Readiness defines model for Readiness.
@@ -2386,7 +2394,8 @@ type ClientInterface interface {
 
 	// UpdateAgentWithBody Change an agent
 	//
-	// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 	//
 	// Takes any type of body and a specified content type.
@@ -2396,7 +2405,8 @@ type ClientInterface interface {
 
 	// UpdateAgent Change an agent
 	//
-	// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 	//
 	// Takes a body of the `application/json` content type.
@@ -2433,7 +2443,8 @@ type ClientInterface interface {
 
 	// RevokeAPIKey Revoke an API key
 	//
-	// For good, within seconds. The key stays in the list, with `revokedAt`.
+	// For good, within seconds. The key stays in the list, with `revokedAt`. Only who has every scope of the key may revoke
+	// it: else 403 `SCOPE_MISSING`, with what is lacking in `details.missingScopes`.
 	//
 	// Corresponds with DELETE /v1/api-keys/{id} (the `RevokeAPIKey` operationId).
 	RevokeAPIKey(ctx context.Context, id APIKeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2833,8 +2844,9 @@ type ClientInterface interface {
 	// OpenDockSessionWithBody Open a dock
 	//
 	// Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-	// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-	// browser, that opens this session's routes and nothing else.
+	// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+	// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+	// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2844,8 +2856,9 @@ type ClientInterface interface {
 	// OpenDockSession Open a dock
 	//
 	// Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-	// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-	// browser, that opens this session's routes and nothing else.
+	// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+	// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+	// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2942,6 +2955,11 @@ type ClientInterface interface {
 	// A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 	// this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
 	//
+	// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+	// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+	// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+	// off, and deletion.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/docks (the `CreateDock` operationId).
@@ -2951,6 +2969,11 @@ type ClientInterface interface {
 	//
 	// A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 	// this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
+	//
+	// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+	// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+	// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+	// off, and deletion.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2972,7 +2995,8 @@ type ClientInterface interface {
 	// UpdateDockWithBody Change a dock
 	//
 	// Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-	// to be carried out.
+	// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+	// the `actions` that the dock then has.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2982,7 +3006,8 @@ type ClientInterface interface {
 	// UpdateDock Change a dock
 	//
 	// Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-	// to be carried out.
+	// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+	// the `actions` that the dock then has.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2993,8 +3018,8 @@ type ClientInterface interface {
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-	// may be left out.
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+	// scopes that creation needs. The body may be left out.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3005,8 +3030,8 @@ type ClientInterface interface {
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-	// may be left out.
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+	// scopes that creation needs. The body may be left out.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3418,7 +3443,15 @@ type ClientInterface interface {
 	// CreateWebhookWithBody Subscribe
 	//
 	// The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-	// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+	// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+	//
+	// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+	// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+	// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+	// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+	// replay, redelivery and a delivery's details.
+	//
+	// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 	// `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 	//
 	// Takes any type of body and a specified content type.
@@ -3429,7 +3462,15 @@ type ClientInterface interface {
 	// CreateWebhook Subscribe
 	//
 	// The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-	// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+	// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+	//
+	// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+	// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+	// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+	// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+	// replay, redelivery and a delivery's details.
+	//
+	// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 	// `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3453,7 +3494,8 @@ type ClientInterface interface {
 	//
 	// Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 	// the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-	// deliveries too.
+	// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+	// subscription then has, as creation does; switching off needs none of them.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3464,7 +3506,8 @@ type ClientInterface interface {
 	//
 	// Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 	// the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-	// deliveries too.
+	// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+	// subscription then has, as creation does; switching off needs none of them.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3476,7 +3519,8 @@ type ClientInterface interface {
 	// The subscription's deliveries, newest first, each with its last attempt. They are kept as long as events are.
 	//
 	// With a filter a page can have fewer deliveries than `limit`, or none, and still have a `nextCursor`: a call looks
-	// through 5,000 deliveries at most.
+	// through 5,000 deliveries at most. `lastAttempt.excerpt`, which may repeat what was sent, is null without the scope of
+	// the delivery's event.
 	//
 	// Corresponds with GET /v1/webhooks/{id}/deliveries (the `ListDeliveries` operationId).
 	ListDeliveries(ctx context.Context, id SubscriptionID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3484,7 +3528,7 @@ type ClientInterface interface {
 	// GetDelivery Read a delivery
 	//
 	// The delivery with its attempts, what was sent and what came back. `payload` is, byte for byte, what is sent: so this
-	// needs the scopes that the event feed needs.
+	// needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 	//
 	// Corresponds with GET /v1/webhooks/{id}/deliveries/{deliveryId} (the `GetDelivery` operationId).
 	GetDelivery(ctx context.Context, id SubscriptionID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3493,10 +3537,18 @@ type ClientInterface interface {
 	//
 	// Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 	// `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it
-	// as for any other.
+	// as for any other. Needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 	//
 	// Corresponds with POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver (the `Redeliver` operationId).
 	Redeliver(ctx context.Context, id SubscriptionID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhookPublicKeys Read the keys that verify ed25519 signatures
+	//
+	// The keys that verify what the subscription sends now, the newest first: the current one, and after a rotation the one
+	// before it until `signsUntil`. Empty with `signing: hmac`, where the `secret` verifies.
+	//
+	// Corresponds with GET /v1/webhooks/{id}/public-keys (the `ListWebhookPublicKeys` operationId).
+	ListWebhookPublicKeys(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartReplayWithBody Replay past events
 	//
@@ -3507,7 +3559,7 @@ type ClientInterface interface {
 	//
 	// It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 	// what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-	// retention are gone.
+	// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3523,7 +3575,7 @@ type ClientInterface interface {
 	//
 	// It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 	// what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-	// retention are gone.
+	// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3549,7 +3601,8 @@ type ClientInterface interface {
 
 	// RotateWebhookSecretWithBody Rotate the secret
 	//
-	// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+	// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+	// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 	// a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 	// out.
 	//
@@ -3560,7 +3613,8 @@ type ClientInterface interface {
 
 	// RotateWebhookSecret Rotate the secret
 	//
-	// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+	// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+	// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 	// a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 	// out.
 	//
@@ -3573,7 +3627,8 @@ type ClientInterface interface {
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+	// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
+	// subscription's events, as creation does.
 	//
 	// Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
 	TestWebhook(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3811,7 +3866,8 @@ func (c *HTTPClient) GetAgent(ctx context.Context, id openapi_types.UUID, reqEdi
 
 // UpdateAgentWithBody Change an agent
 //
-// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 // one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 //
 // Takes any type of body and a specified content type.
@@ -3831,7 +3887,8 @@ func (c *HTTPClient) UpdateAgentWithBody(ctx context.Context, id openapi_types.U
 
 // UpdateAgent Change an agent
 //
-// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 // one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 //
 // Takes a body of the `application/json` content type.
@@ -3908,7 +3965,8 @@ func (c *HTTPClient) CreateAPIKey(ctx context.Context, body CreateAPIKeyJSONRequ
 
 // RevokeAPIKey Revoke an API key
 //
-// For good, within seconds. The key stays in the list, with `revokedAt`.
+// For good, within seconds. The key stays in the list, with `revokedAt`. Only who has every scope of the key may revoke
+// it: else 403 `SCOPE_MISSING`, with what is lacking in `details.missingScopes`.
 //
 // Corresponds with DELETE /v1/api-keys/{id} (the `RevokeAPIKey` operationId).
 func (c *HTTPClient) RevokeAPIKey(ctx context.Context, id APIKeyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4708,8 +4766,9 @@ func (c *HTTPClient) GetDockAction(ctx context.Context, id openapi_types.UUID, r
 // OpenDockSessionWithBody Open a dock
 //
 // Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-// browser, that opens this session's routes and nothing else.
+// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4729,8 +4788,9 @@ func (c *HTTPClient) OpenDockSessionWithBody(ctx context.Context, contentType st
 // OpenDockSession Open a dock
 //
 // Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-// browser, that opens this session's routes and nothing else.
+// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4907,6 +4967,11 @@ func (c *HTTPClient) ListDocks(ctx context.Context, params *ListDocksParams, req
 // A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 // this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
 //
+// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+// off, and deletion.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/docks (the `CreateDock` operationId).
@@ -4926,6 +4991,11 @@ func (c *HTTPClient) CreateDockWithBody(ctx context.Context, contentType string,
 //
 // A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 // this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
+//
+// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+// off, and deletion.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4977,7 +5047,8 @@ func (c *HTTPClient) GetDock(ctx context.Context, id DockID, reqEditors ...Reque
 // UpdateDockWithBody Change a dock
 //
 // Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-// to be carried out.
+// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+// the `actions` that the dock then has.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4997,7 +5068,8 @@ func (c *HTTPClient) UpdateDockWithBody(ctx context.Context, id DockID, contentT
 // UpdateDock Change a dock
 //
 // Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-// to be carried out.
+// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+// the `actions` that the dock then has.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5018,8 +5090,8 @@ func (c *HTTPClient) UpdateDock(ctx context.Context, id DockID, body UpdateDockJ
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 // the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-// may be left out.
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+// scopes that creation needs. The body may be left out.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5040,8 +5112,8 @@ func (c *HTTPClient) RotateDockSecretWithBody(ctx context.Context, id DockID, co
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 // the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-// may be left out.
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+// scopes that creation needs. The body may be left out.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5963,7 +6035,15 @@ func (c *HTTPClient) ListWebhooks(ctx context.Context, params *ListWebhooksParam
 // CreateWebhookWithBody Subscribe
 //
 // The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+//
+// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+// replay, redelivery and a delivery's details.
+//
+// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 // `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 //
 // Takes any type of body and a specified content type.
@@ -5984,7 +6064,15 @@ func (c *HTTPClient) CreateWebhookWithBody(ctx context.Context, contentType stri
 // CreateWebhook Subscribe
 //
 // The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+//
+// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+// replay, redelivery and a delivery's details.
+//
+// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 // `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 //
 // Takes a body of the `application/json` content type.
@@ -6038,7 +6126,8 @@ func (c *HTTPClient) GetWebhook(ctx context.Context, id SubscriptionID, reqEdito
 //
 // Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 // the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-// deliveries too.
+// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+// subscription then has, as creation does; switching off needs none of them.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6059,7 +6148,8 @@ func (c *HTTPClient) UpdateWebhookWithBody(ctx context.Context, id SubscriptionI
 //
 // Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 // the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-// deliveries too.
+// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+// subscription then has, as creation does; switching off needs none of them.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6081,7 +6171,8 @@ func (c *HTTPClient) UpdateWebhook(ctx context.Context, id SubscriptionID, body 
 // The subscription's deliveries, newest first, each with its last attempt. They are kept as long as events are.
 //
 // With a filter a page can have fewer deliveries than `limit`, or none, and still have a `nextCursor`: a call looks
-// through 5,000 deliveries at most.
+// through 5,000 deliveries at most. `lastAttempt.excerpt`, which may repeat what was sent, is null without the scope of
+// the delivery's event.
 //
 // Corresponds with GET /v1/webhooks/{id}/deliveries (the `ListDeliveries` operationId).
 func (c *HTTPClient) ListDeliveries(ctx context.Context, id SubscriptionID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6099,7 +6190,7 @@ func (c *HTTPClient) ListDeliveries(ctx context.Context, id SubscriptionID, para
 // GetDelivery Read a delivery
 //
 // The delivery with its attempts, what was sent and what came back. `payload` is, byte for byte, what is sent: so this
-// needs the scopes that the event feed needs.
+// needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 //
 // Corresponds with GET /v1/webhooks/{id}/deliveries/{deliveryId} (the `GetDelivery` operationId).
 func (c *HTTPClient) GetDelivery(ctx context.Context, id SubscriptionID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6118,11 +6209,29 @@ func (c *HTTPClient) GetDelivery(ctx context.Context, id SubscriptionID, deliver
 //
 // Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 // `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it
-// as for any other.
+// as for any other. Needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 //
 // Corresponds with POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver (the `Redeliver` operationId).
 func (c *HTTPClient) Redeliver(ctx context.Context, id SubscriptionID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRedeliverRequest(c.Server, id, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWebhookPublicKeys Read the keys that verify ed25519 signatures
+//
+// The keys that verify what the subscription sends now, the newest first: the current one, and after a rotation the one
+// before it until `signsUntil`. Empty with `signing: hmac`, where the `secret` verifies.
+//
+// Corresponds with GET /v1/webhooks/{id}/public-keys (the `ListWebhookPublicKeys` operationId).
+func (c *HTTPClient) ListWebhookPublicKeys(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhookPublicKeysRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -6142,7 +6251,7 @@ func (c *HTTPClient) Redeliver(ctx context.Context, id SubscriptionID, deliveryI
 //
 // It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 // what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-// retention are gone.
+// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6168,7 +6277,7 @@ func (c *HTTPClient) StartReplayWithBody(ctx context.Context, id SubscriptionID,
 //
 // It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 // what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-// retention are gone.
+// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6234,7 +6343,8 @@ func (c *HTTPClient) GetReplay(ctx context.Context, id SubscriptionID, replayID 
 
 // RotateWebhookSecretWithBody Rotate the secret
 //
-// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 // a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 // out.
 //
@@ -6255,7 +6365,8 @@ func (c *HTTPClient) RotateWebhookSecretWithBody(ctx context.Context, id Subscri
 
 // RotateWebhookSecret Rotate the secret
 //
-// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 // a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 // out.
 //
@@ -6278,7 +6389,8 @@ func (c *HTTPClient) RotateWebhookSecret(ctx context.Context, id SubscriptionID,
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 // answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
+// subscription's events, as creation does.
 //
 // Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
 func (c *HTTPClient) TestWebhook(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11083,6 +11195,40 @@ func NewRedeliverRequest(server string, id SubscriptionID, deliveryID DeliveryID
 	return req, nil
 }
 
+// NewListWebhookPublicKeysRequest constructs an http.Request for the ListWebhookPublicKeys method
+func NewListWebhookPublicKeysRequest(server string, id SubscriptionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/public-keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewStartReplayRequest calls the generic StartReplay builder with application/json body
 func NewStartReplayRequest(server string, id SubscriptionID, body StartReplayJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -11556,7 +11702,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithBodyWithResponse Change an agent
 	//
-	// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11566,7 +11713,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithResponse Change an agent
 	//
-	// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11605,7 +11753,8 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeAPIKeyWithResponse Revoke an API key
 	//
-	// For good, within seconds. The key stays in the list, with `revokedAt`.
+	// For good, within seconds. The key stays in the list, with `revokedAt`. Only who has every scope of the key may revoke
+	// it: else 403 `SCOPE_MISSING`, with what is lacking in `details.missingScopes`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12045,8 +12194,9 @@ type ClientWithResponsesInterface interface {
 	// OpenDockSessionWithBodyWithResponse Open a dock
 	//
 	// Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-	// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-	// browser, that opens this session's routes and nothing else.
+	// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+	// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+	// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12056,8 +12206,9 @@ type ClientWithResponsesInterface interface {
 	// OpenDockSessionWithResponse Open a dock
 	//
 	// Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-	// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-	// browser, that opens this session's routes and nothing else.
+	// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+	// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+	// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12160,6 +12311,11 @@ type ClientWithResponsesInterface interface {
 	// A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 	// this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
 	//
+	// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+	// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+	// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+	// off, and deletion.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/docks (the `CreateDock` operationId).
@@ -12169,6 +12325,11 @@ type ClientWithResponsesInterface interface {
 	//
 	// A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 	// this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
+	//
+	// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+	// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+	// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+	// off, and deletion.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12194,7 +12355,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateDockWithBodyWithResponse Change a dock
 	//
 	// Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-	// to be carried out.
+	// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+	// the `actions` that the dock then has.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12204,7 +12366,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateDockWithResponse Change a dock
 	//
 	// Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-	// to be carried out.
+	// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+	// the `actions` that the dock then has.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12215,8 +12378,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-	// may be left out.
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+	// scopes that creation needs. The body may be left out.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12227,8 +12390,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 	// the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-	// may be left out.
+	// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+	// scopes that creation needs. The body may be left out.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12692,7 +12855,15 @@ type ClientWithResponsesInterface interface {
 	// CreateWebhookWithBodyWithResponse Subscribe
 	//
 	// The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-	// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+	// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+	//
+	// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+	// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+	// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+	// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+	// replay, redelivery and a delivery's details.
+	//
+	// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 	// `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12703,7 +12874,15 @@ type ClientWithResponsesInterface interface {
 	// CreateWebhookWithResponse Subscribe
 	//
 	// The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-	// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+	// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+	//
+	// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+	// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+	// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+	// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+	// replay, redelivery and a delivery's details.
+	//
+	// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 	// `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -12731,7 +12910,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 	// the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-	// deliveries too.
+	// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+	// subscription then has, as creation does; switching off needs none of them.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12742,7 +12922,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 	// the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-	// deliveries too.
+	// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+	// subscription then has, as creation does; switching off needs none of them.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12754,7 +12935,8 @@ type ClientWithResponsesInterface interface {
 	// The subscription's deliveries, newest first, each with its last attempt. They are kept as long as events are.
 	//
 	// With a filter a page can have fewer deliveries than `limit`, or none, and still have a `nextCursor`: a call looks
-	// through 5,000 deliveries at most.
+	// through 5,000 deliveries at most. `lastAttempt.excerpt`, which may repeat what was sent, is null without the scope of
+	// the delivery's event.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12764,7 +12946,7 @@ type ClientWithResponsesInterface interface {
 	// GetDeliveryWithResponse Read a delivery
 	//
 	// The delivery with its attempts, what was sent and what came back. `payload` is, byte for byte, what is sent: so this
-	// needs the scopes that the event feed needs.
+	// needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12775,12 +12957,22 @@ type ClientWithResponsesInterface interface {
 	//
 	// Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 	// `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it
-	// as for any other.
+	// as for any other. Needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver (the `Redeliver` operationId).
 	RedeliverWithResponse(ctx context.Context, id SubscriptionID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RedeliverResponse, error)
+
+	// ListWebhookPublicKeysWithResponse Read the keys that verify ed25519 signatures
+	//
+	// The keys that verify what the subscription sends now, the newest first: the current one, and after a rotation the one
+	// before it until `signsUntil`. Empty with `signing: hmac`, where the `secret` verifies.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks/{id}/public-keys (the `ListWebhookPublicKeys` operationId).
+	ListWebhookPublicKeysWithResponse(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*ListWebhookPublicKeysResponse, error)
 
 	// StartReplayWithBodyWithResponse Replay past events
 	//
@@ -12791,7 +12983,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 	// what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-	// retention are gone.
+	// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12807,7 +12999,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 	// what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-	// retention are gone.
+	// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12839,7 +13031,8 @@ type ClientWithResponsesInterface interface {
 
 	// RotateWebhookSecretWithBodyWithResponse Rotate the secret
 	//
-	// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+	// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+	// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 	// a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 	// out.
 	//
@@ -12850,7 +13043,8 @@ type ClientWithResponsesInterface interface {
 
 	// RotateWebhookSecretWithResponse Rotate the secret
 	//
-	// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+	// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+	// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 	// a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 	// out.
 	//
@@ -12863,7 +13057,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+	// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
+	// subscription's events, as creation does.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -22323,6 +22518,96 @@ func (r RedeliverResponse) ContentType() string {
 	return ""
 }
 
+// ListWebhookPublicKeysResponse401Headers the declared response headers of an HTTP 401 response for ListWebhookPublicKeys
+type ListWebhookPublicKeysResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListWebhookPublicKeysResponse503Headers the declared response headers of an HTTP 503 response for ListWebhookPublicKeys
+type ListWebhookPublicKeysResponse503Headers struct {
+	RetryAfter int
+}
+
+type ListWebhookPublicKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PublicKeyList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListWebhookPublicKeysResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListWebhookPublicKeysResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhookPublicKeysResponse) GetJSON200() *PublicKeyList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListWebhookPublicKeysResponse) GetJSON400() *Invalid {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListWebhookPublicKeysResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListWebhookPublicKeysResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListWebhookPublicKeysResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListWebhookPublicKeysResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhookPublicKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhookPublicKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhookPublicKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhookPublicKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // StartReplayResponse202Headers the declared response headers of an HTTP 202 response for StartReplay
 type StartReplayResponse202Headers struct {
 	Location *string
@@ -23172,7 +23457,8 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, id opena
 
 // UpdateAgentWithBodyWithResponse Change an agent
 //
-// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 // one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -23188,7 +23474,8 @@ func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Contex
 
 // UpdateAgentWithResponse Change an agent
 //
-// Send only what changes. A role is given, and taken, only by who has every scope of it. The last active owner stays
+// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
+// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
 // one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -23251,7 +23538,8 @@ func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, body
 
 // RevokeAPIKeyWithResponse Revoke an API key
 //
-// For good, within seconds. The key stays in the list, with `revokedAt`.
+// For good, within seconds. The key stays in the list, with `revokedAt`. Only who has every scope of the key may revoke
+// it: else 403 `SCOPE_MISSING`, with what is lacking in `details.missingScopes`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -23931,8 +24219,9 @@ func (c *ClientWithResponses) GetDockActionWithResponse(ctx context.Context, id 
 // OpenDockSessionWithBodyWithResponse Open a dock
 //
 // Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-// browser, that opens this session's routes and nothing else.
+// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -23948,8 +24237,9 @@ func (c *ClientWithResponses) OpenDockSessionWithBodyWithResponse(ctx context.Co
 // OpenDockSessionWithResponse Open a dock
 //
 // Begins a session: this dock, beside this conversation, for this agent. Agents who are signed in open their own. Another
-// agent UI opens it with a key that has `docks:write` and names the agent; the answer then has a `sessionToken`, for the
-// browser, that opens this session's routes and nothing else.
+// agent UI opens it with a key, which names the agent; the answer then has a `sessionToken`, for the browser, that opens
+// this session's routes and nothing else. The token acts on conversations as that agent: so the key needs `docks:write`,
+// `conversations:write` and `contacts:read`, and the token is worth nothing once the key is revoked.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24100,6 +24390,11 @@ func (c *ClientWithResponses) ListDocksWithResponse(ctx context.Context, params 
 // A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 // this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
 //
+// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+// off, and deletion.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/docks (the `CreateDock` operationId).
@@ -24115,6 +24410,11 @@ func (c *ClientWithResponses) CreateDockWithBodyWithResponse(ctx context.Context
 //
 // A name and a URL are enough. The answer carries `secret`, with which the tokens of its contexts are signed. It is shown
 // this once: keep it; if it is lost, rotate it. A tenant may have 50 docks: 429 `DOCK_LIMIT_REACHED`.
+//
+// The page is shown the conversations that agents open, and acts on them in their names. So besides `docks:write` this
+// needs `contacts:read` and `conversations:write`, or `conversations:read` for a dock that may ask for no `actions`:
+// else 403 `SCOPE_MISSING`. The same holds for every change of a dock but of `name`, `icon` and `position`, switching
+// off, and deletion.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24158,7 +24458,8 @@ func (c *ClientWithResponses) GetDockWithResponse(ctx context.Context, id DockID
 // UpdateDockWithBodyWithResponse Change a dock
 //
 // Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-// to be carried out.
+// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+// the `actions` that the dock then has.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24174,7 +24475,8 @@ func (c *ClientWithResponses) UpdateDockWithBodyWithResponse(ctx context.Context
 // UpdateDockWithResponse Change a dock
 //
 // Send only what changes; a list replaces the list. What a dock may ask for holds at once, also for actions that wait
-// to be carried out.
+// to be carried out. All but `name`, `icon`, `position` and `isActive: false` needs the scopes that creation needs, by
+// the `actions` that the dock then has.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24191,8 +24493,8 @@ func (c *ClientWithResponses) UpdateDockWithResponse(ctx context.Context, id Doc
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 // the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-// may be left out.
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+// scopes that creation needs. The body may be left out.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24209,8 +24511,8 @@ func (c *ClientWithResponses) RotateDockSecretWithBodyWithResponse(ctx context.C
 //
 // Makes a new secret, shown this once. For `graceHours` tokens are still signed with the old one: teach your back end
 // the new one meanwhile, beside the old; a token's `kid` says which one it needs. With 0 the new one signs at once. A
-// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. The body
-// may be left out.
+// rotation within the `graceHours` of another keeps that promise: what signs now goes on until both are over. Needs the
+// scopes that creation needs. The body may be left out.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24980,7 +25282,15 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 // CreateWebhookWithBodyWithResponse Subscribe
 //
 // The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+//
+// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+// replay, redelivery and a delivery's details.
+//
+// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 // `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -24997,7 +25307,15 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 // CreateWebhookWithResponse Subscribe
 //
 // The answer carries `secret`, with which deliveries are signed. It is shown this once: keep it; if it is lost, rotate
-// it. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
+// it. With `signing: ed25519` there is no secret: `publicKey` verifies, and can be read again at any time.
+//
+// Besides `webhooks:write` it takes the scopes that guard what the events show: `contacts:read` for `contact.*`,
+// `conversations:read` for all others (the contact inside a conversation is covered), both for `*`. Else 403
+// `SCOPE_MISSING`. The same holds, by the subscription's types as they are after the call, for everything that has
+// events sent or shows their payloads: a change of `url`, `events`, `headers` or `filter`, switching on, rotation, test,
+// replay, redelivery and a delivery's details.
+//
+// Teams in the `filter` must exist. Over the tenant's number of subscriptions (10 unless the operator set another; inactive ones count): 429
 // `WEBHOOK_LIMIT_REACHED`, without `Retry-After`, since waiting does not help.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -25043,7 +25361,8 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, id Sub
 //
 // Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 // the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-// deliveries too.
+// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+// subscription then has, as creation does; switching off needs none of them.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25060,7 +25379,8 @@ func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Cont
 //
 // Send only what changes. `isActive: false` stops deliveries from the next one on, `true` resumes them, also after
 // the subscription had been switched off for failing. A new `url` is used from the next attempt on, for waiting
-// deliveries too.
+// deliveries too. `url`, `events`, `headers`, `filter` and switching on need the scopes of the events that the
+// subscription then has, as creation does; switching off needs none of them.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25078,7 +25398,8 @@ func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, id 
 // The subscription's deliveries, newest first, each with its last attempt. They are kept as long as events are.
 //
 // With a filter a page can have fewer deliveries than `limit`, or none, and still have a `nextCursor`: a call looks
-// through 5,000 deliveries at most.
+// through 5,000 deliveries at most. `lastAttempt.excerpt`, which may repeat what was sent, is null without the scope of
+// the delivery's event.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25094,7 +25415,7 @@ func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, id
 // GetDeliveryWithResponse Read a delivery
 //
 // The delivery with its attempts, what was sent and what came back. `payload` is, byte for byte, what is sent: so this
-// needs the scopes that the event feed needs.
+// needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25111,7 +25432,7 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, id Su
 //
 // Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 // `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it
-// as for any other.
+// as for any other. Needs the scopes of the subscription's events and of this one, as creation of a subscription does.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25124,6 +25445,22 @@ func (c *ClientWithResponses) RedeliverWithResponse(ctx context.Context, id Subs
 	return ParseRedeliverResponse(rsp)
 }
 
+// ListWebhookPublicKeysWithResponse Read the keys that verify ed25519 signatures
+//
+// The keys that verify what the subscription sends now, the newest first: the current one, and after a rotation the one
+// before it until `signsUntil`. Empty with `signing: hmac`, where the `secret` verifies.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks/{id}/public-keys (the `ListWebhookPublicKeys` operationId).
+func (c *ClientWithResponses) ListWebhookPublicKeysWithResponse(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*ListWebhookPublicKeysResponse, error) {
+	rsp, err := c.ListWebhookPublicKeys(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhookPublicKeysResponse(rsp)
+}
+
 // StartReplayWithBodyWithResponse Replay past events
 //
 // Puts the events from `since` to `until` on their way to this subscription once more, the oldest first, as far as they
@@ -25133,7 +25470,7 @@ func (c *ClientWithResponses) RedeliverWithResponse(ctx context.Context, id Subs
 //
 // It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 // what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-// retention are gone.
+// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25155,7 +25492,7 @@ func (c *ClientWithResponses) StartReplayWithBodyWithResponse(ctx context.Contex
 //
 // It goes on by itself, in steps, and waits while the subscription owes a thousand deliveries or its circuit is open:
 // what happens now is not held up for long. A subscription has one replay at a time. Events that are older than the
-// retention are gone.
+// retention are gone. Needs the scopes of the subscription's events, all of them, as creation does.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25211,7 +25548,8 @@ func (c *ClientWithResponses) GetReplayWithResponse(ctx context.Context, id Subs
 
 // RotateWebhookSecretWithBodyWithResponse Rotate the secret
 //
-// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 // a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 // out.
 //
@@ -25228,7 +25566,8 @@ func (c *ClientWithResponses) RotateWebhookSecretWithBodyWithResponse(ctx contex
 
 // RotateWebhookSecretWithResponse Rotate the secret
 //
-// Makes a new secret, shown this once. For `graceHours` every delivery carries the signatures of both secrets, so that
+// Makes a new secret, shown this once; with `signing: ed25519` a new pair of keys, whose public one is in the answer as
+// `publicKey`. Needs the scopes of the subscription's events, as creation does. For `graceHours` every delivery carries the signatures of both secrets, so that
 // a receiver can change over without losing one; with 0 the old secret is worthless at once. The body may be left
 // out.
 //
@@ -25247,7 +25586,8 @@ func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Contex
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 // answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
+// subscription's events, as creation does.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -34255,6 +34595,90 @@ func ParseRedeliverResponse(rsp *http.Response) (*RedeliverResponse, error) {
 		response.Headers401 = &headers
 	case rsp.StatusCode == 503:
 		var headers RedeliverResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListWebhookPublicKeysResponse parses an HTTP response from a ListWebhookPublicKeysWithResponse call
+func ParseListWebhookPublicKeysResponse(rsp *http.Response) (*ListWebhookPublicKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhookPublicKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PublicKeyList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListWebhookPublicKeysResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListWebhookPublicKeysResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

@@ -907,7 +907,7 @@ type DeliveryPage struct {
 }
 
 // DeliveryStatus `pending`: an attempt is due or lies ahead. `sending`: one is being made. `failed`: no more attempts are made.
-// `cancelled`: the subscription was switched off or deleted first.
+// `cancelled`: the subscription was switched off or deleted first, or the tenant's webhooks were.
 type DeliveryStatus string
 
 // Direction defines model for Direction.
@@ -1039,7 +1039,7 @@ type Error struct {
 		Code ErrorCode `json:"code"`
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
-		// `requiredScope`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
+		// `requiredScope`, `missingScopes`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
 		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`. `REPLAY_RUNNING`: `replayId`.
 		Details map[string]interface{} `json:"details,omitempty,omitzero"`
 
@@ -1479,6 +1479,14 @@ type PostedMessage struct {
 	Message `yaml:",inline"`
 	// Embedded fields due to inline allOf schema
 	Conversation Conversation `json:"conversation"`
+}
+
+// PublicKey defines model for PublicKey.
+type PublicKey = wire.PublicKey
+
+// PublicKeyList defines model for PublicKeyList.
+type PublicKeyList struct {
+	Data []PublicKey `json:"data"`
 }
 
 // Readiness defines model for Readiness.
@@ -2502,6 +2510,9 @@ type ServerInterface interface {
 	// Redeliver Deliver once more
 	// (POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver)
 	Redeliver(c *gin.Context, id SubscriptionID, deliveryID DeliveryID)
+	// ListWebhookPublicKeys Read the keys that verify ed25519 signatures
+	// (GET /v1/webhooks/{id}/public-keys)
+	ListWebhookPublicKeys(c *gin.Context, id SubscriptionID)
 	// StartReplay Replay past events
 	// (POST /v1/webhooks/{id}/replay)
 	StartReplay(c *gin.Context, id SubscriptionID)
@@ -5294,6 +5305,31 @@ func (siw *ServerInterfaceWrapper) Redeliver(c *gin.Context) {
 	siw.Handler.Redeliver(c, id, deliveryID)
 }
 
+// ListWebhookPublicKeys operation middleware
+func (siw *ServerInterfaceWrapper) ListWebhookPublicKeys(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListWebhookPublicKeys(c, id)
+}
+
 // StartReplay operation middleware
 func (siw *ServerInterfaceWrapper) StartReplay(c *gin.Context) {
 
@@ -5619,6 +5655,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/webhooks/:id/deliveries", wrapper.ListDeliveries)
 	router.GET(options.BaseURL+"/v1/webhooks/:id/deliveries/:deliveryId", wrapper.GetDelivery)
 	router.POST(options.BaseURL+"/v1/webhooks/:id/deliveries/:deliveryId/redeliver", wrapper.Redeliver)
+	router.GET(options.BaseURL+"/v1/webhooks/:id/public-keys", wrapper.ListWebhookPublicKeys)
 	router.POST(options.BaseURL+"/v1/webhooks/:id/replay", wrapper.StartReplay)
 	router.GET(options.BaseURL+"/v1/webhooks/:id/replays", wrapper.ListReplays)
 	router.DELETE(options.BaseURL+"/v1/webhooks/:id/replays/:replayId", wrapper.CancelReplay)
@@ -16266,6 +16303,100 @@ func (response Redeliver503JSONResponse) VisitRedeliverResponse(w http.ResponseW
 	return err
 }
 
+type ListWebhookPublicKeysRequestObject struct {
+	ID SubscriptionID `json:"id"`
+}
+
+type ListWebhookPublicKeysResponseObject interface {
+	VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookPublicKeys200JSONResponse PublicKeyList
+
+func (response ListWebhookPublicKeys200JSONResponse) VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookPublicKeys400JSONResponse struct{ InvalidJSONResponse }
+
+func (response ListWebhookPublicKeys400JSONResponse) VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookPublicKeys401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListWebhookPublicKeys401JSONResponse) VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookPublicKeys403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListWebhookPublicKeys403JSONResponse) VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookPublicKeys404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListWebhookPublicKeys404JSONResponse) VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookPublicKeys503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListWebhookPublicKeys503JSONResponse) VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartReplayRequestObject struct {
 	ID   SubscriptionID `json:"id"`
 	Body *StartReplayJSONRequestBody
@@ -17304,6 +17435,9 @@ type StrictServerInterface interface {
 	// Redeliver Deliver once more
 	// (POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver)
 	Redeliver(ctx context.Context, request RedeliverRequestObject) (RedeliverResponseObject, error)
+	// ListWebhookPublicKeys Read the keys that verify ed25519 signatures
+	// (GET /v1/webhooks/{id}/public-keys)
+	ListWebhookPublicKeys(ctx context.Context, request ListWebhookPublicKeysRequestObject) (ListWebhookPublicKeysResponseObject, error)
 	// StartReplay Replay past events
 	// (POST /v1/webhooks/{id}/replay)
 	StartReplay(ctx context.Context, request StartReplayRequestObject) (StartReplayResponseObject, error)
@@ -20524,6 +20658,32 @@ func (sh *strictHandler) Redeliver(ctx *gin.Context, id SubscriptionID, delivery
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RedeliverResponseObject); ok {
 		if err := validResponse.VisitRedeliverResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListWebhookPublicKeys operation middleware
+func (sh *strictHandler) ListWebhookPublicKeys(ctx *gin.Context, id SubscriptionID) {
+	var request ListWebhookPublicKeysRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookPublicKeys(ctx, request.(ListWebhookPublicKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookPublicKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListWebhookPublicKeysResponseObject); ok {
+		if err := validResponse.VisitListWebhookPublicKeysResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -19,6 +19,7 @@ type Commands struct {
 	Tenant struct {
 		Create tenantCreateCmd `cmd:"" help:"Create a tenant and its sandbox twin."`
 		List   tenantListCmd   `cmd:"" help:"List tenants."`
+		Set    tenantSetCmd    `cmd:"" help:"Switch a tenant's webhooks on or off, or change how many it may have."`
 	} `cmd:"" help:"Manage tenants."`
 	Key struct {
 		Create keyCreateCmd `cmd:"" help:"Create an API key and print it, the only time."`

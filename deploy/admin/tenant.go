@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -43,6 +44,37 @@ func (tenantListCmd) Run(ctx context.Context) error {
 			for _, t := range tenants {
 				row(t.Number, t.Name, t.Environment, t.ID, t.CreatedAt.UTC().Format(time.DateOnly))
 			}
+		})
+	})
+}
+
+type tenantSetCmd struct {
+	Tenant      uuid.UUID `arg:"" help:"The tenant's id. Its sandbox twin has an id and settings of its own."`
+	Webhooks    string    `enum:"on,off,unchanged" default:"unchanged" help:"off: nothing is sent any more, and what is owed is cancelled. on: from now on; what happened meanwhile can be replayed."`
+	MaxWebhooks *int      `help:"How many webhooks it may have, inactive ones included. Those that it has stay."`
+}
+
+// Run carries the command out.
+func (c tenantSetCmd) Run(ctx context.Context) error {
+	limits := models.TenantLimits{MaxWebhooks: c.MaxWebhooks}
+	if c.Webhooks != "unchanged" {
+		on := c.Webhooks == "on"
+		limits.WebhooksEnabled = &on
+	}
+	if limits == (models.TenantLimits{}) {
+		return errors.New("nothing to change: say --webhooks on, --webhooks off or --max-webhooks N")
+	}
+	return withStore(ctx, func(s *models.Store) error {
+		t, err := s.SetTenantLimits(ctx, c.Tenant, limits)
+		if err != nil {
+			return err
+		}
+		return table("TENANT\tWEBHOOKS\tMAX WEBHOOKS", func(row rowFunc) {
+			webhooks := "off"
+			if t.WebhooksEnabled {
+				webhooks = "on"
+			}
+			row(t.Name, webhooks, t.MaxWebhooks)
 		})
 	})
 }

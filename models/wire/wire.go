@@ -168,8 +168,14 @@ type Subscription struct {
 	CreatedAt      Time      `json:"createdAt"`
 	UpdatedAt      Time      `json:"updatedAt"`
 
-	// Secret is set only in the answer that makes it: creation and rotation.
+	// Secret is set only in the answer that makes it: creation and rotation. Not with ed25519: see PublicKey.
 	Secret *string `json:"secret,omitempty"`
+}
+
+// PublicKey is a key that verifies a webhook's ed25519 signatures.
+type PublicKey struct {
+	PublicKey  string `json:"publicKey"`  // whpk_…
+	SignsUntil *Time  `json:"signsUntil"` // of the one before a rotation; nil for the current one
 }
 
 // Health is how an endpoint has been doing.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,24 @@ func TestCommandsInAShell(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// What an operator switches off is off at once in the API, and on again as soon.
+func TestSwitchingWebhooksOffInAShell(t *testing.T) {
+	t.Parallel()
+	made := regexp.MustCompile(`(?m)^production +(\S+)$`).FindStringSubmatch(shared.shell(t, binary, "tenant", "create", "Other shop"))
+	require.Len(t, made, 2)
+	key := strings.TrimSpace(shared.shell(t, binary, "key", "create", "--tenant", made[1], "--name", "shop", "--scope", "full_access"))
+	for _, c := range []struct {
+		webhooks string
+		status   int
+	}{{"off", http.StatusForbidden}, {"on", http.StatusOK}} {
+		told := shared.shell(t, binary, "tenant", "set", made[1], "--webhooks", c.webhooks, "--max-webhooks", "3")
+		require.Regexp(t, `(?m)^Other shop +`+c.webhooks+` +3$`, told)
+		a, err := send(http.MethodGet, shared.APIURL+"/v1/webhooks", key, "")
+		require.NoError(t, err)
+		require.Equal(t, c.status, a.status, "%s", a.body)
+	}
 }
 
 // In Temporal, and in its UI, a conversation's workflow is found by the conversation's id.

@@ -6,6 +6,7 @@ import { usePolling, useResource } from '../../lib/resource.js';
 import { go, to } from '../../lib/router.js';
 import { exact, moment } from '../../lib/time.js';
 import { may } from '../../store/session.js';
+import { CopyButton } from '../../ui/copy.js';
 import { SecretDialog } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { Ago, Loaded } from '../../ui/parts.js';
@@ -51,9 +52,11 @@ function Verbs({ of: w, onChanged }) {
       onChanged();
     }
     if (what === 'rotate') {
-      await sure({ title: 'New signing secret?', confirm: 'Make a new secret',
+      const what = w.signing === 'ed25519' ? 'key' : 'secret';
+      await sure({ title: `New signing ${what}?`, confirm: `Make a new ${what}`,
         text: 'For 24 hours deliveries carry the signatures of both.' },
-        async () => setSecret((await api.post(`${path}/rotate-secret`)).secret), '');
+        async () => setSecret((await api.post(`${path}/rotate-secret`)).secret ?? ''), '');
+      onChanged(); // a public key is read, not shown this once
     }
     if (what === 'delete' && await sure({ title: `Delete ${w.name}?`, confirm: 'Delete',
       text: 'Deliveries that wait are cancelled, and its log is gone.' }, () => api.del(path),
@@ -70,7 +73,7 @@ function Verbs({ of: w, onChanged }) {
       />${testing ? 'Sending…' : 'Send a test'}</button>
     <${Picker} label="More" align="end" class="" onChoose=${choose} choices=${[
       { value: 'edit', label: 'Change…' }, { value: 'toggle', label: w.isActive ? 'Switch off' : 'Switch on' },
-      { value: 'rotate', label: 'New secret…' }, { value: 'delete', label: 'Delete…' },
+      { value: 'rotate', label: w.signing === 'ed25519' ? 'New signing key…' : 'New secret…' }, { value: 'delete', label: 'Delete…' },
     ]}>More<${Icon} name="down" /><//>
     ${editing && html`<${WebhookDialog} webhook=${w} onClose=${() => setEditing(false)} onSaved=${() => {
       setEditing(false);
@@ -102,5 +105,20 @@ function Health({ of: w }) {
     <dl class="figures-row">${facts.map(([name, value]) =>
       html`<div key=${name}><dt>${name}</dt><dd class="figures">${value}</dd></div>`)}</dl>
     <${Part} title="What it gets"><p class="small">${w.events.includes('*') ? 'Every event' : w.events.join(', ')}${
-      w.ordering === 'conversation' && ', in order for each conversation'}.</p><//>`;
+      w.ordering === 'conversation' && ', in order for each conversation'}.</p><//>
+    ${w.publicKey && html`<${PublicKeys} of=${w} />`}`;
+}
+
+/**
+ * The keys that verify its signatures: the current one, and for a while after a rotation the one before it.
+ * @param {{of: WebhookShape}} props
+ */
+function PublicKeys({ of: w }) {
+  const keys = useResource(['webhook-keys', w.id, w.publicKey],
+    (signal) => api.get(`/v1/webhooks/${w.id}/public-keys`, undefined, signal));
+  return html`<${Part} title="Public key"><${Loaded} of=${keys} what="The public keys could not be read.">${
+    (/** @type {{data: {publicKey: string, signsUntil: string|null}[]}} */ { data }) => data.map((key) => html`
+      <div class="secret" key=${key.publicKey}><code>${key.publicKey}</code><${CopyButton} text=${key.publicKey} /></div>
+      ${key.signsUntil && html`<p class="small">The one before, which signs, too,
+        until ${moment(key.signsUntil)}.</p>`}`)}<//><//>`;
 }

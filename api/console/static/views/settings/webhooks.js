@@ -68,8 +68,9 @@ export function Webhooks() {
     ${making && html`<${WebhookDialog} webhook=${{}} onClose=${() => setMaking(false)}
       onSaved=${(/** @type {any} */ webhook) => {
       setMaking(false);
-      setMade(webhook);
       webhooks.reload();
+      if (webhook.secret) setMade(webhook);
+      else go(to('settings', 'webhooks', webhook.id)); // its public key stands there, for good
     }} />`}
     ${made && html`<${SecretDialog} title=${`Signing secret of ${made.name}`} secret=${made.secret}
       note="With it the receiver verifies that a delivery is ours. It is shown this once." onClose=${() => {
