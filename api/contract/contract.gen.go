@@ -240,6 +240,7 @@ func (e Engagement) Valid() bool {
 const (
 	AGENTEXISTS                  ErrorCode = "AGENT_EXISTS"
 	AGENTREQUIRED                ErrorCode = "AGENT_REQUIRED"
+	BODYBUDGET                   ErrorCode = "BODY_BUDGET"
 	BODYTOOLARGE                 ErrorCode = "BODY_TOO_LARGE"
 	CHANNELDISABLED              ErrorCode = "CHANNEL_DISABLED"
 	CONTACTEXISTS                ErrorCode = "CONTACT_EXISTS"
@@ -263,6 +264,7 @@ const (
 	PRECONDITIONFAILED           ErrorCode = "PRECONDITION_FAILED"
 	RATELIMITED                  ErrorCode = "RATE_LIMITED"
 	REPLAYRUNNING                ErrorCode = "REPLAY_RUNNING"
+	REQUESTTIMEOUT               ErrorCode = "REQUEST_TIMEOUT"
 	SCOPEMISSING                 ErrorCode = "SCOPE_MISSING"
 	SIGNINFAILED                 ErrorCode = "SIGN_IN_FAILED"
 	SIGNINTHROTTLED              ErrorCode = "SIGN_IN_THROTTLED"
@@ -290,6 +292,8 @@ func (e ErrorCode) Valid() bool {
 	case AGENTEXISTS:
 		return true
 	case AGENTREQUIRED:
+		return true
+	case BODYBUDGET:
 		return true
 	case BODYTOOLARGE:
 		return true
@@ -336,6 +340,8 @@ func (e ErrorCode) Valid() bool {
 	case RATELIMITED:
 		return true
 	case REPLAYRUNNING:
+		return true
+	case REQUESTTIMEOUT:
 		return true
 	case SCOPEMISSING:
 		return true
@@ -1123,7 +1129,7 @@ type MessagePage struct {
 	NextCursor *string `json:"nextCursor"`
 }
 
-// Metadata What you like, at most 16 KiB as JSON and 32 levels deep. It is kept and given back, never looked into.
+// Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 //
 // Examples: {"source":"shopify"}
 type Metadata = map[string]any
@@ -1233,7 +1239,7 @@ type NewMessage struct {
 	// HTML At most 256 KiB.
 	HTML *string `json:"html,omitempty"`
 
-	// Metadata What you like, at most 16 KiB as JSON and 32 levels deep. It is kept and given back, never looked into.
+	// Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 	//
 	// Examples: {"source":"shopify"}
 	Metadata *Metadata `json:"metadata,omitempty"`
@@ -1446,7 +1452,7 @@ type Ordering string
 
 // OutboundContext What has been said already.
 type OutboundContext struct {
-	// Metadata What you like, at most 16 KiB as JSON and 32 levels deep. It is kept and given back, never looked into.
+	// Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 	//
 	// Examples: {"source":"shopify"}
 	Metadata *Metadata `json:"metadata,omitempty"`
@@ -1787,6 +1793,9 @@ type NotFound = Error
 
 // OriginRefused defines model for OriginRefused.
 type OriginRefused = Error
+
+// RequestTimeout defines model for RequestTimeout.
+type RequestTimeout = Error
 
 // SignInFailed defines model for SignInFailed.
 type SignInFailed = Error
@@ -5639,6 +5648,8 @@ type NotFoundJSONResponse Error
 
 type OriginRefusedJSONResponse Error
 
+type RequestTimeoutJSONResponse Error
+
 type SignInFailedResponseHeaders struct {
 	WWWAuthenticate string
 }
@@ -5742,6 +5753,20 @@ func (response ChangePassword403JSONResponse) VisitChangePasswordResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response ChangePassword408JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6009,6 +6034,20 @@ func (response SignIn403JSONResponse) VisitSignInResponse(w http.ResponseWriter)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response SignIn408JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6298,6 +6337,20 @@ func (response CreateAgent403JSONResponse) VisitCreateAgentResponse(w http.Respo
 	return err
 }
 
+type CreateAgent408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateAgent408JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAgent409JSONResponse Error
 
 func (response CreateAgent409JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
@@ -6531,6 +6584,20 @@ func (response UpdateAgent404JSONResponse) VisitUpdateAgentResponse(w http.Respo
 	return err
 }
 
+type UpdateAgent408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateAgent408JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAgent409JSONResponse Error
 
 func (response UpdateAgent409JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
@@ -6741,6 +6808,20 @@ func (response CreateAPIKey403JSONResponse) VisitCreateAPIKeyResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateAPIKey408JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7336,6 +7417,20 @@ func (response UpdateChannel404JSONResponse) VisitUpdateChannelResponse(w http.R
 	return err
 }
 
+type UpdateChannel408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateChannel408JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateChannel413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateChannel413JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
@@ -7532,6 +7627,20 @@ func (response CreateContact403JSONResponse) VisitCreateContactResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateContact408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateContact408JSONResponse) VisitCreateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7769,6 +7878,20 @@ func (response UpdateContact404JSONResponse) VisitUpdateContactResponse(w http.R
 	return err
 }
 
+type UpdateContact408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateContact408JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateContact409JSONResponse Error
 
 func (response UpdateContact409JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
@@ -7973,6 +8096,20 @@ func (response ChangeConversations403JSONResponse) VisitChangeConversationsRespo
 	return err
 }
 
+type ChangeConversations408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response ChangeConversations408JSONResponse) VisitChangeConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ChangeConversations409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -8137,6 +8274,20 @@ func (response CreateInboundConversation403JSONResponse) VisitCreateInboundConve
 	return err
 }
 
+type CreateInboundConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateInboundConversation408JSONResponse) VisitCreateInboundConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateInboundConversation409JSONResponse Error
 
 func (response CreateInboundConversation409JSONResponse) VisitCreateInboundConversationResponse(w http.ResponseWriter) error {
@@ -8271,6 +8422,20 @@ func (response CreateOutboundConversation403JSONResponse) VisitCreateOutboundCon
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOutboundConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateOutboundConversation408JSONResponse) VisitCreateOutboundConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8542,6 +8707,20 @@ func (response UpdateConversation404JSONResponse) VisitUpdateConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateConversation408JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8823,6 +9002,20 @@ func (response AssignConversation404JSONResponse) VisitAssignConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response AssignConversation408JSONResponse) VisitAssignConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9186,6 +9379,20 @@ func (response PostMessage404JSONResponse) VisitPostMessageResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostMessage408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response PostMessage408JSONResponse) VisitPostMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9679,6 +9886,20 @@ func (response SnoozeConversation404JSONResponse) VisitSnoozeConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SnoozeConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response SnoozeConversation408JSONResponse) VisitSnoozeConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10376,6 +10597,20 @@ func (response OpenDockSession404JSONResponse) VisitOpenDockSessionResponse(w ht
 	return err
 }
 
+type OpenDockSession408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response OpenDockSession408JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenDockSession409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -10615,6 +10850,20 @@ func (response RequestDockAction404JSONResponse) VisitRequestDockActionResponse(
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RequestDockAction408JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10874,6 +11123,20 @@ func (response MoveDockSession404JSONResponse) VisitMoveDockSessionResponse(w ht
 	return err
 }
 
+type MoveDockSession408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response MoveDockSession408JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type MoveDockSession413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response MoveDockSession413JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
@@ -11070,6 +11333,20 @@ func (response CreateDock403JSONResponse) VisitCreateDockResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateDock408JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11411,6 +11688,20 @@ func (response UpdateDock404JSONResponse) VisitUpdateDockResponse(w http.Respons
 	return err
 }
 
+type UpdateDock408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateDock408JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateDock413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateDock413JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
@@ -11532,6 +11823,20 @@ func (response RotateDockSecret404JSONResponse) VisitRotateDockSecretResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RotateDockSecret408JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11897,6 +12202,20 @@ func (response CreateOpeningHours403JSONResponse) VisitCreateOpeningHoursRespons
 	return err
 }
 
+type CreateOpeningHours408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateOpeningHours408JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateOpeningHours409JSONResponse Error
 
 func (response CreateOpeningHours409JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
@@ -12107,6 +12426,20 @@ func (response CreateOpeningHoursAssignment403JSONResponse) VisitCreateOpeningHo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateOpeningHoursAssignment408JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12414,6 +12747,20 @@ func (response PreviewOpeningHours403JSONResponse) VisitPreviewOpeningHoursRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response PreviewOpeningHours408JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12755,6 +13102,20 @@ func (response UpdateOpeningHours404JSONResponse) VisitUpdateOpeningHoursRespons
 	return err
 }
 
+type UpdateOpeningHours408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateOpeningHours408JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateOpeningHours409JSONResponse Error
 
 func (response UpdateOpeningHours409JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
@@ -13053,6 +13414,20 @@ func (response UpdateSettings403JSONResponse) VisitUpdateSettingsResponse(w http
 	return err
 }
 
+type UpdateSettings408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateSettings408JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSettings413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateSettings413JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
@@ -13249,6 +13624,20 @@ func (response CreateSLAAssignment403JSONResponse) VisitCreateSLAAssignmentRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateSLAAssignment408JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13649,6 +14038,20 @@ func (response CreateSLAPolicy403JSONResponse) VisitCreateSLAPolicyResponse(w ht
 	return err
 }
 
+type CreateSLAPolicy408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateSLAPolicy408JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSLAPolicy409JSONResponse Error
 
 func (response CreateSLAPolicy409JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
@@ -13970,6 +14373,20 @@ func (response UpdateSLAPolicy404JSONResponse) VisitUpdateSLAPolicyResponse(w ht
 	return err
 }
 
+type UpdateSLAPolicy408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateSLAPolicy408JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSLAPolicy409JSONResponse Error
 
 func (response UpdateSLAPolicy409JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
@@ -14260,6 +14677,20 @@ func (response CreateTag403JSONResponse) VisitCreateTagResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTag408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateTag408JSONResponse) VisitCreateTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14585,6 +15016,20 @@ func (response RenameTag404JSONResponse) VisitRenameTagResponse(w http.ResponseW
 	return err
 }
 
+type RenameTag408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RenameTag408JSONResponse) VisitRenameTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RenameTag409JSONResponse Error
 
 func (response RenameTag409JSONResponse) VisitRenameTagResponse(w http.ResponseWriter) error {
@@ -14795,6 +15240,20 @@ func (response CreateTeam403JSONResponse) VisitCreateTeamResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTeam408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateTeam408JSONResponse) VisitCreateTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15130,6 +15589,20 @@ func (response UpdateTeam404JSONResponse) VisitUpdateTeamResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTeam408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateTeam408JSONResponse) VisitUpdateTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15538,6 +16011,20 @@ func (response CreateWebhook403JSONResponse) VisitCreateWebhookResponse(w http.R
 	return err
 }
 
+type CreateWebhook408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateWebhook408JSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateWebhook409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -15875,6 +16362,20 @@ func (response UpdateWebhook404JSONResponse) VisitUpdateWebhookResponse(w http.R
 	return err
 }
 
+type UpdateWebhook408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateWebhook408JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateWebhook413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateWebhook413JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
@@ -16190,6 +16691,20 @@ func (response Redeliver404JSONResponse) VisitRedeliverResponse(w http.ResponseW
 	return err
 }
 
+type Redeliver408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response Redeliver408JSONResponse) VisitRedeliverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Redeliver409JSONResponse struct{ CannotSendJSONResponse }
 
 func (response Redeliver409JSONResponse) VisitRedeliverResponse(w http.ResponseWriter) error {
@@ -16349,6 +16864,20 @@ func (response StartReplay404JSONResponse) VisitStartReplayResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReplay408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response StartReplay408JSONResponse) VisitStartReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -16777,6 +17306,20 @@ func (response RotateWebhookSecret404JSONResponse) VisitRotateWebhookSecretRespo
 	return err
 }
 
+type RotateWebhookSecret408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RotateWebhookSecret408JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateWebhookSecret409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -16913,6 +17456,20 @@ func (response TestWebhook404JSONResponse) VisitTestWebhookResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhook408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response TestWebhook408JSONResponse) VisitTestWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
