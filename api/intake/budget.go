@@ -10,11 +10,11 @@ import (
 // megabytes.
 const (
 	// MaxHeld is for all bodies.
-	MaxHeld = 32 << 20
+	MaxHeld = 24 << 20
 	// MaxHeldLarge is of that for bodies over Large, so that the others always find room.
-	MaxHeldLarge = 24 << 20
-	// KeyShare is for one API key, agent or dock session: eight bodies of the greatest length.
-	KeyShare = 8 << 20
+	MaxHeldLarge = 16 << 20
+	// KeyShare is for one API key, agent or dock session: four bodies of the greatest length.
+	KeyShare = 4 << 20
 	// AddressShare is for one address without a key, whose bodies have at most 4 KiB.
 	AddressShare = 256 << 10
 )

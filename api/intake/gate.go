@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxWaiting is how many large bodies wait at the gate, at most; the budget of bytes lets no more than some 370 in.
+	// maxWaiting is how many large bodies wait at the gate, at most; the budget of bytes lets no more than some 250 in.
 	maxWaiting = 64
 	// gatePatience is how long one waits. A body of 1 MiB takes some 50 ms, so that this is many times a full budget.
 	gatePatience = 5 * time.Second
