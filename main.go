@@ -183,6 +183,10 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		// A heap of 20 MB that may only double is collected ten times a second under load, at an eighth of the CPU's time.
 		debug.SetGCPercent(gcPercent)
 	}
+	memory, err := roles.LimitMemory(cfg)
+	if err != nil {
+		r.log.Warn("memory is not limited", "error", err)
+	}
 	keys, err := seal.ParseKeyring(cfg.SecretKeys)
 	if err != nil {
 		return err
@@ -210,6 +214,6 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return fmt.Errorf("configuration of Temporal: %w", err)
 	}
 	defer r.temporal.Close()
-	r.log.Info("starting", "version", buildVersion())
+	r.log.Info("starting", "version", buildVersion(), "memoryLimit", memory.Bytes, "memoryLimitFrom", memory.From)
 	return f(r)
 }

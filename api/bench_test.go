@@ -8,6 +8,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/api/intake"
 )
 
 // BenchmarkMiddlewares is what a request costs before it reaches its handler, without the store: everything (all), and
@@ -21,10 +23,10 @@ func BenchmarkMiddlewares(b *testing.B) {
 	body := `{"direction":"inbound","externalId":"mail-1","sentAt":"2026-11-21T09:30:00Z","metadata":{"n":5},"text":"` +
 		strings.Repeat("All work and no play. ", 46) + `"}`
 	for name, chain := range map[string][]gin.HandlerFunc{
-		"validate": {validate(doc, e)},
+		"validate": {validate(doc, intake.New(), e)},
 		"all": {
 			requestID(), accessLog(e.log), newMetrics(nil).observe(), recovery(e), deadline(requestTime), unescapeParameters(e),
-			standardHeaders, authenticate(doc, anyKey{}, "", e), validate(doc, e),
+			standardHeaders, authenticate(doc, anyKey{}, "", e), validate(doc, intake.New(), e),
 		},
 	} {
 		b.Run(name, func(b *testing.B) {

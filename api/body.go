@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,10 +10,14 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 
+	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/api/intake"
+	"github.com/atender/atender/api/jsonscan"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -20,24 +25,103 @@ const (
 	jsonType = "application/json"
 	// maxBody is how long a request's body may be, in bytes.
 	maxBody = 1 << 20
+	// maxPublicBody is that where no key is needed, and where there is nothing to say: the longest form, that of signing in,
+	// has some 500 bytes.
+	maxPublicBody = 4 << 10
 	// bodyField is the field that is named when the body as a whole is wrong.
 	bodyField = "body"
 )
 
-// readBody reads and decodes the body of a request, and puts it back for the generated code to bind. Numbers come as
-// json.Number, so that what does not fit a double can be seen. given is false when there is none and none is needed.
-// Errors: BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED.
-func readBody(c *gin.Context, op *operation) (value any, given bool, err error) {
+// bodyKey is where a request's body is kept, once it was received.
+const bodyKey = "body"
+
+// bodyOf is the body of the request as it was received, an empty one if none was.
+func bodyOf(c *gin.Context) *intake.Body {
+	if b, ok := c.Get(bodyKey); ok {
+		return b.(*intake.Body)
+	}
+	return &intake.Body{}
+}
+
+// releaseBody lets go of a request's body when the request is done with.
+func releaseBody() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		intake.Await(c.Writer, c.Request)
+		defer func() { bodyOf(c).Release() }()
+		c.Next()
+	}
+}
+
+// receiveBody receives the body of a request, and puts it back for the generated code to bind.
+// Errors: BODY_TOO_LARGE, REQUEST_TIMEOUT, BODY_BUDGET, UNAVAILABLE, VALIDATION_FAILED.
+func receiveBody(c *gin.Context, in *intake.Intake, limit int64) (*intake.Body, error) {
+	began := time.Now()
+	b, err := in.Receive(c.Writer, c.Request, bodyOwner(c), limit)
+	if err != nil {
+		if errors.Is(err, intake.ErrSlow) {
+			c.Header("Connection", "close")
+		}
+		return nil, explainIntake(err, limit)
+	}
+	c.Set(bodyKey, b)
+	c.Request.Body = b.Reader()
+	if time.Since(began) > intake.Grace {
+		restartDeadline(c)
+	}
+	return b, nil
+}
+
+// bodyOwner is whose share of the bytes that are held a request takes: a dock's is not that of the agent who has it open.
+func bodyOwner(c *gin.Context) intake.Owner {
+	p, known := principalOf(c)
+	switch {
+	case !known:
+		return intake.Owner{Name: "address " + c.ClientIP(), Share: intake.AddressShare}
+	case p.DockSessionID != uuid.Nil:
+		return intake.Owner{Name: p.DockSessionID.String(), Share: intake.KeyShare}
+	}
+	return intake.Owner{Name: p.ID().String(), Share: intake.KeyShare}
+}
+
+// heldRetry is after how many seconds a body that found no room may come again; most are gone after one.
+const heldRetry = 1
+
+// explainIntake says why a body was not received, or not let in.
+func explainIntake(err error, limit int64) error {
+	switch {
+	case errors.Is(err, intake.ErrTooLong):
+		return problem.New(problem.TooLarge, codeBodyTooLarge, "the body is longer than %d bytes", limit)
+	case errors.Is(err, intake.ErrSlow):
+		return problem.New(problem.Invalid, codeRequestTimeout,
+			"the body came more slowly than %d bytes a second, after the first %d seconds", intake.MinPace, int(intake.Grace.Seconds()))
+	case errors.Is(err, intake.ErrShare):
+		return problem.New(problem.Limited, codeBodyBudget,
+			"too many bytes of bodies are under way at a time: wait for answers before sending more").With("retryAfter", heldRetry)
+	case errors.Is(err, intake.ErrFull), errors.Is(err, intake.ErrBusy):
+		return problem.New(problem.Unavailable, codeUnavailable,
+			"more bodies come in than can be taken at a time; try again").With("retryAfter", heldRetry)
+	case errors.Is(err, intake.ErrCutOff):
+		return badBody("incomplete", "the body could not be read to its end")
+	}
+	return err // the request's own end
+}
+
+// readBody receives and decodes the body of a request. Numbers come as json.Number, so that what does not fit a double can be
+// seen. given is false when there is none and none is needed. A large body has entered, and must leave.
+// Errors: those of receiveBody, and UNSUPPORTED_MEDIA_TYPE.
+func readBody(c *gin.Context, in *intake.Intake, op *operation) (value any, given bool, err error) {
 	r := c.Request
 	if op.takes == nil && (r.Method == http.MethodGet || r.Method == http.MethodDelete) {
 		return nil, false, nil // a body means nothing here (RFC 9110, sections 9.3.1 and 9.3.5)
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, maxBody))
-	if err != nil {
-		return nil, false, explainReading(err)
+	body, err := receiveBody(c, in, op.maxBody())
+	if p, ok := problem.As(err); ok && op.takes == nil && (p.Code == codeBodyTooLarge || p.Code == codeRequestTimeout) {
+		return nil, false, problem.Fields(noBody)
 	}
-	r.Body = io.NopCloser(bytes.NewReader(raw))
-	if len(raw) == 0 {
+	if err != nil {
+		return nil, false, err
+	}
+	if len(body.Bytes) == 0 {
 		if op.needBody {
 			return nil, false, badBody("required", "a JSON body is required")
 		}
@@ -48,15 +132,31 @@ func readBody(c *gin.Context, op *operation) (value any, given bool, err error) 
 			return nil, false, err
 		}
 	}
-	value, err = decodeJSON(raw)
+	if err := body.Enter(c.Request.Context(), false); err != nil {
+		return nil, false, explainIntake(err, maxBody)
+	}
+	value, err = decodeJSON(body.Bytes)
 	return value, err == nil, err
 }
 
-func explainReading(err error) error {
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return problem.New(problem.TooLarge, codeBodyTooLarge, "the body is longer than %d bytes", maxBody)
+// maxBody is how long the operation's body may be, in bytes.
+func (op *operation) maxBody() int64 {
+	if op.public || op.takes == nil {
+		return maxPublicBody
 	}
-	return badBody("incomplete", "the body could not be read to its end")
+	return maxBody
+}
+
+// leaveAfterBinding lets the next large body in as soon as the generated code has bound this one: what comes then waits for
+// the database. The bytes are needed no longer, unless the handler is run again (see runner, which has them).
+func leaveAfterBinding(f contract.StrictHandlerFunc, _ string) contract.StrictHandlerFunc {
+	return func(c *gin.Context, request any) (any, error) {
+		body := bodyOf(c)
+		body.Leave()
+		body.Drop()
+		c.Request.Body = http.NoBody
+		return f(c, request)
+	}
 }
 
 func checkContentType(h http.Header) error {
@@ -77,9 +177,10 @@ func checkContentType(h http.Header) error {
 	return nil
 }
 
+// decodeJSON builds the value of a JSON text, after one look at the text for what is not to be built.
 func decodeJSON(raw []byte) (any, error) {
-	if !utf8.Valid(raw) {
-		return nil, badBody("malformed_json", "the body is not valid UTF-8")
+	if err := jsonscan.Check(raw); err != nil {
+		return nil, explainScan(err)
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -87,18 +188,15 @@ func decodeJSON(raw []byte) (any, error) {
 	if err := d.Decode(&value); err != nil {
 		return nil, explainDecoding(err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, badBody("malformed_json",
-			fmt.Sprintf("there is more after the JSON value, from byte %d on", d.InputOffset()))
-	}
-	if bytes.Contains(raw, []byte(`\u0000`)) { // the only way to write U+0000 in JSON
-		if where := findNUL("", value); where != "" {
-			return nil, problem.Fields(problem.Field{
-				Field: shorten(where), Code: "invalid_text", Message: "must not contain the character U+0000",
-			})
-		}
-	}
 	return value, nil
+}
+
+func explainScan(err error) error {
+	wrong, ok := errors.AsType[*jsonscan.Error](err)
+	if !ok {
+		return err
+	}
+	return problem.Fields(problem.Field{Field: cmp.Or(wrong.Path, bodyField), Code: wrong.Code, Message: wrong.Message})
 }
 
 // explainDecoding says where JSON, or its conversion into the request's Go type, went wrong.
@@ -117,30 +215,4 @@ func explainDecoding(err error) error {
 
 func badBody(code, message string) error {
 	return problem.Fields(problem.Field{Field: bodyField, Code: code, Message: message})
-}
-
-// findNUL returns the path of a string or key that contains U+0000, empty if there is none.
-func findNUL(path string, value any) string {
-	switch v := value.(type) {
-	case string:
-		if strings.Contains(v, "\x00") {
-			return path
-		}
-	case []any:
-		for i, item := range v {
-			if where := findNUL(fmt.Sprintf("%s[%d]", path, i), item); where != "" {
-				return where
-			}
-		}
-	case map[string]any:
-		for _, key := range sortedKeys(v) {
-			if strings.Contains(key, "\x00") {
-				return join(path, strings.ReplaceAll(key, "\x00", `\u0000`))
-			}
-			if where := findNUL(join(path, key), v[key]); where != "" {
-				return where
-			}
-		}
-	}
-	return ""
 }

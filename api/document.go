@@ -33,7 +33,7 @@ type operation struct {
 	path     []*parameter
 	query    []*parameter
 	header   []*parameter
-	takes    *openapi3.Schema // the body; nil for none
+	takes    *shape // the body; nil for none
 	needBody bool
 	// keyScopes are needed besides by a key, which acts for agents where an agent acts for himself.
 	keyScopes []string
@@ -122,7 +122,7 @@ func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*operation, e
 		}
 	}
 	if o.RequestBody != nil {
-		op.takes = o.RequestBody.Value.Content[jsonType].Schema.Value
+		op.takes = newShape(o.RequestBody.Value.Content[jsonType].Schema.Value)
 		op.needBody = o.RequestBody.Value.Required
 	}
 	return op, nil

@@ -57,7 +57,7 @@ func TestEveryRequestBodyIsClosed(t *testing.T) {
 	require.NoError(t, err)
 	for key, op := range doc.operations {
 		if op.takes != nil {
-			require.False(t, *op.takes.AdditionalProperties.Has, key)
+			require.True(t, op.takes.closed, key)
 		}
 	}
 }

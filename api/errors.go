@@ -24,6 +24,8 @@ const (
 	codeInternal         = "INTERNAL"
 	codeUnavailable      = "UNAVAILABLE"
 	codeRateLimited      = "RATE_LIMITED"
+	codeRequestTimeout   = "REQUEST_TIMEOUT"
+	codeBodyBudget       = "BODY_BUDGET"
 )
 
 // statusOfKind is the HTTP status of each kind of problem.
@@ -45,6 +47,7 @@ var statusOfKind = map[problem.Kind]int{
 var statusOfCode = map[string]int{
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
 	codeUnsupportedMedia: http.StatusUnsupportedMediaType,
+	codeRequestTimeout:   http.StatusRequestTimeout,
 }
 
 // envelope is the shape of every error answer.

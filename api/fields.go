@@ -15,15 +15,15 @@ import (
 )
 
 // fieldsOf turns what the schema validator found into what the caller is told: which field, a code, and a sentence that
-// says what would be right. It never repeats the value.
-func fieldsOf(err error) []problem.Field {
+// says what would be right. It never repeats the value. path is where the value stands in the body.
+func fieldsOf(err error, path []string) []problem.Field {
 	if err == nil {
 		return nil
 	}
 	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
 		var fields []problem.Field
-		for _, e := range many {
-			fields = append(fields, fieldsOf(e)...)
+		for _, e := range many[:min(len(many), maxFields)] {
+			fields = append(fields, fieldsOf(e, path)...)
 		}
 		return fields
 	}
@@ -31,15 +31,12 @@ func fieldsOf(err error) []problem.Field {
 	if !ok {
 		return []problem.Field{{Field: bodyField, Code: "invalid", Message: "does not match the schema"}}
 	}
-	return []problem.Field{describe(e)}
+	return []problem.Field{describe(e, path)}
 }
 
-func describe(e *openapi3.SchemaError) problem.Field {
-	f := problem.Field{Field: pathOf(e.JSONPointer())}
+func describe(e *openapi3.SchemaError, path []string) problem.Field {
+	f := problem.Field{Field: pathOf(slices.Concat(path, e.JSONPointer()))}
 	switch e.SchemaField {
-	case "properties":
-		f.Field = join(unlessBody(f.Field), unknownKey(e.Reason))
-		f.Code, f.Message = "unknown_field", "is not a field of this request"
 	case "required":
 		f.Code, f.Message = "required", "is required"
 	case "type", "nullable":
@@ -100,15 +97,6 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
-}
-
-// unknownKey takes the key out of the validator's sentence, the only place where it says it.
-func unknownKey(reason string) string {
-	var key string
-	if _, err := fmt.Sscanf(reason, "property %q is unsupported", &key); err != nil {
-		return "?"
-	}
-	return key
 }
 
 func typeName(s *openapi3.Schema) string {

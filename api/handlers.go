@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/wire"
 )
@@ -28,6 +29,7 @@ type handlers struct {
 	workflowsURL   string   // where owners find workflows in Temporal UI; empty for nowhere
 	trustedProxies []string // address ranges
 	metrics        *metrics
+	intake         *intake.Intake // of request bodies
 }
 
 var _ contract.StrictServerInterface = (*handlers)(nil)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/problem"
 )
@@ -37,21 +38,18 @@ func idempotent(store *models.Store, doc *document, e errorResponder) gin.Handle
 			e.respond(c, problem.Fields(problem.Field{Field: idempotencyKey, Code: "repeated", Message: "may be given once"}))
 			return
 		}
-		body, err := io.ReadAll(c.Request.Body) // which validate has read, and put back
-		if err != nil {
-			e.respond(c, explainReading(err))
-			return
-		}
+		body := bodyOf(c) // which validate has received
 		key := models.IdempotencyKey{
 			TenantID: p.TenantID, APIKeyID: p.ID(), Method: c.Request.Method, Path: c.Request.URL.EscapedPath(),
-			Key: keys[0], Body: sha256.Sum256(body),
+			Key: keys[0], Body: sha256.Sum256(body.Bytes),
 		}
-		run := runner{c: c, request: c.Request, out: c.Writer, body: body}
+		body.Leave() // the database comes first
+		run := runner{c: c, request: c.Request, out: c.Writer, body: body, bytes: body.Bytes}
 		defer run.restore()
 		answer, replayed, err := store.Idempotent(c.Request.Context(), key, func(ctx context.Context) (models.Answer, error) {
-			answer := run.handle(ctx)
+			answer, err := run.handle(ctx)
 			answer.Secret = op.secretAnswer
-			return answer, nil
+			return answer, err
 		})
 		run.restore()
 		c.Abort() // the handler has run, or must not
@@ -71,15 +69,21 @@ type runner struct {
 	c       *gin.Context
 	request *http.Request
 	out     gin.ResponseWriter
-	body    []byte
+	body    *intake.Body
+	bytes   []byte          // of the body, for every run
 	buffer  *bufferedWriter // of the last run
 }
 
-func (r *runner) handle(ctx context.Context) models.Answer {
+// Errors: UNAVAILABLE, and the context's.
+func (r *runner) handle(ctx context.Context) (models.Answer, error) {
+	if err := r.body.Enter(ctx, true); err != nil {
+		return models.Answer{}, explainIntake(err, maxBody)
+	}
+	defer r.body.Leave() // also of a body that could not be bound
 	r.buffer = &bufferedWriter{ResponseWriter: r.out, header: r.out.Header().Clone(), status: http.StatusOK}
 	r.c.Writer = r.buffer
 	r.c.Request = r.request.WithContext(ctx)
-	r.c.Request.Body = io.NopCloser(bytes.NewReader(r.body))
+	r.c.Request.Body = io.NopCloser(bytes.NewReader(r.bytes))
 	r.c.Handler()(r.c)
 	status := r.buffer.status
 	answer := models.Answer{
@@ -90,7 +94,7 @@ func (r *runner) handle(ctx context.Context) models.Answer {
 			answer.Header[name] = value
 		}
 	}
-	return answer
+	return answer, nil
 }
 
 // restore takes the buffer away again, also when the handler panics: recovery must be able to answer.

@@ -77,7 +77,7 @@ func TestMessagesThatMakeNoSense(t *testing.T) {
 	path := "/v1/conversations/" + h.newConversation("1") + "/messages"
 	deep := `{"text":"x","metadata":{"d":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}}`
 	for body, want := range map[string]string{
-		deep:                                  "metadata.d" + strings.Repeat("[0]", 31) + ":too_deep",
+		deep:                                  "metadata.d" + strings.Repeat("[0]", 30) + ":too_deep",
 		`{}`:                                  "text:required",
 		`{"text":"","html":""}`:               "text:required",
 		`{"text":null,"html":"x"}`:            "text:invalid_type",

@@ -20,6 +20,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/tests/deps"
@@ -46,7 +47,7 @@ func storeless(t testing.TB) (http.Handler, *logBuffer, *metrics) {
 	m := newMetrics(nil)
 	files, err := console.Open()
 	require.NoError(t, err)
-	h := &handlers{log: logger, version: "1.2.3"}
+	h := &handlers{log: logger, version: "1.2.3", intake: intake.New()}
 	return newRouter(doc, h, m, anyKey{}, pages{handlers: h, files: files, e: errorResponder{logger}}), log, m
 }
 

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -30,7 +33,6 @@ type pages struct {
 const (
 	signInPath  = console.Path + "/sign-in"
 	previewPath = console.Path + "/preview"
-	maxSignIn   = 4 << 10 // bytes of the form
 	tokenField  = "token"
 	otherOrigin = "It was opened from another page. Open it in a tab of its own."
 )
@@ -93,8 +95,12 @@ func (p pages) signIn(c *gin.Context) {
 		p.refuse(c, http.StatusForbidden, otherOrigin)
 		return
 	}
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxSignIn)
-	in, err := h.store.SignInByLink(c.Request.Context(), c.PostForm(tokenField))
+	form, err := p.form(c, maxPublicBody)
+	if err != nil {
+		p.e.respond(c, err)
+		return
+	}
+	in, err := h.store.SignInByLink(c.Request.Context(), form.Get(tokenField))
 	if known, ok := problem.As(err); ok && known.Kind == problem.Unauthorized {
 		p.refuse(c, http.StatusUnauthorized, "It has been used, or has run out. Ask for another one.")
 		return
@@ -125,16 +131,45 @@ func (p pages) preview(c *gin.Context) {
 		return
 	}
 	c.Set(principalKey, who)
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
-	if err := c.Request.ParseForm(); err != nil {
-		p.e.respond(c, explainReading(err))
+	form, err := p.form(c, maxBody)
+	if err != nil {
+		p.e.respond(c, err)
 		return
 	}
-	images := safehtml.Images(c.Request.PostForm.Get("images") == string(contract.AllImages))
-	page := messagePage{safehtml.Page(c.Request.PostForm.Get("html"), images), safehtml.Policy(images)}
+	images := safehtml.Images(form.Get("images") == string(contract.AllImages))
+	page := messagePage{safehtml.Page(form.Get("html"), images), safehtml.Policy(images)}
+	bodyOf(c).Leave()
 	if err := page.VisitGetMessageHTMLResponse(c.Writer); err != nil {
 		p.e.respond(c, err)
 	}
+}
+
+// maxFormFields is how many fields a form of the console may have; the largest has two.
+const maxFormFields = 10
+
+// form receives and reads a form (application/x-www-form-urlencoded). A large one has entered, and must leave.
+// Errors: those of receiveBody, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED.
+func (p pages) form(c *gin.Context, limit int64) (url.Values, error) {
+	if c.ContentType() != gin.MIMEPOSTForm {
+		return nil, problem.New(problem.Invalid, codeUnsupportedMedia, "send a form, as %s", gin.MIMEPOSTForm)
+	}
+	body, err := receiveBody(c, p.handlers.intake, limit)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Count(body.Bytes, []byte("&")) >= maxFormFields {
+		return nil, badBody("too_many", fmt.Sprintf("must have at most %d fields", maxFormFields))
+	}
+	if err := body.Enter(c.Request.Context(), false); err != nil {
+		return nil, explainIntake(err, limit)
+	}
+	form, err := url.ParseQuery(string(body.Bytes))
+	body.Drop()
+	if err != nil {
+		body.Leave()
+		return nil, badBody("malformed", "the form is not validly percent-encoded")
+	}
+	return form, nil
 }
 
 // agent is who is signed in and may read conversations. A form does not come as JSON, which is what keeps other origins

@@ -34,6 +34,8 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 		m.observe(),
 		recovery(e),
 		deadline(requestTime),
+		releaseBody(),
+		boundQuery(e),
 		unescapeParameters(e),
 		standardHeaders,
 		countUse(h.store, doc),
@@ -41,7 +43,7 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 		dockCORS(doc),
 		authenticate(doc, who, h.site, e),
 		webhooksEnabled(h.store, e),
-		validate(doc, e),
+		validate(doc, h.intake, e),
 		idempotent(h.store, doc, e),
 	)
 	mountDocs(r, doc)
@@ -49,7 +51,7 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 	pages.mount(r)
 	mountDockPreflight(r, doc)
 	contract.RegisterHandlersWithOptions(r,
-		contract.NewStrictHandlerWithOptions(h, nil, contract.StrictGinServerOptions{
+		contract.NewStrictHandlerWithOptions(h, []contract.StrictMiddlewareFunc{leaveAfterBinding}, contract.StrictGinServerOptions{
 			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },
 			HandlerErrorFunc:         e.respond,
 			ResponseErrorHandlerFunc: e.respond,
@@ -87,11 +89,37 @@ func deadline(d time.Duration) gin.HandlerFunc {
 		if c.FullPath() == eventsPath { // which has no end of its own
 			return
 		}
-		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
-		defer cancel()
+		work := &workTime{connection: c.Request.Context(), d: d}
+		ctx, cancel := context.WithTimeout(work.connection, d)
+		work.cancel = cancel
+		defer func() { work.cancel() }()
+		c.Set(workTimeKey, work)
 		c.Request = c.Request.WithContext(ctx)
 		c.Next()
 	}
+}
+
+const workTimeKey = "workTime"
+
+// workTime is the time that the work for a request may take.
+type workTime struct {
+	connection context.Context //nolint:containedctx // the request's, as it was before
+	d          time.Duration
+	cancel     func()
+}
+
+// restartDeadline gives the work for a request its whole time again: what a slow client took to send a body is none of it.
+func restartDeadline(c *gin.Context) {
+	v, ok := c.Get(workTimeKey)
+	if !ok {
+		return
+	}
+	work := v.(*workTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), work.d)
+	stop := context.AfterFunc(work.connection, cancel) // the client hangs up
+	earlier := work.cancel
+	work.cancel = func() { stop(); cancel(); earlier() }
+	c.Request = c.Request.WithContext(ctx)
 }
 
 // standardHeaders keeps browsers from guessing types and shared caches from keeping customers' data. A client's own

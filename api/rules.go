@@ -11,10 +11,9 @@ import (
 
 // The limits that a schema cannot say.
 const (
-	maxText          = 256 << 10 // bytes of a message's text, and of its HTML
-	maxMetadata      = 16 << 10  // bytes of metadata as JSON
-	maxMetadataDepth = 32        // PostgreSQL's own limit is its stack
-	maxInteger       = 1<<53 - 1 // the largest that every JSON reader keeps exact (RFC 7493, section 2.2)
+	maxText     = 256 << 10 // bytes of a message's text, and of its HTML
+	maxMetadata = 16 << 10  // bytes of metadata as JSON
+	maxInteger  = 1<<53 - 1 // the largest that every JSON reader keeps exact (RFC 7493, section 2.2)
 )
 
 // rules are what an operation asks of its body beyond the schema. They see bodies that may not match the schema, and
@@ -26,7 +25,7 @@ var rules = map[string]func(body map[string]any) []problem.Field{
 	"createContact":              customFieldsOf,
 	"updateContact":              customFieldsOf,
 	"changeConversations":        checkBulk,
-	"requestDockAction":          func(body map[string]any) []problem.Field { return checkTree("params", body["params"], 1) },
+	"requestDockAction":          func(body map[string]any) []problem.Field { return checkTree("params", body["params"]) },
 	"postMessage": func(body map[string]any) []problem.Field {
 		wrong := checkText("text", body["text"])
 		wrong = append(wrong, checkText("html", body["html"])...)
@@ -109,29 +108,37 @@ func checkMetadata(field string, v any) []problem.Field {
 	if text, err := json.Marshal(m); err != nil || len(text) > maxMetadata {
 		return []problem.Field{{Field: field, Code: "too_long", Message: "must have at most 16 KiB as JSON"}}
 	}
-	return checkTree(field, m, 1)
+	return checkTree(field, m)
 }
 
-// checkTree looks at every number of a free-form value, and at how deep it goes.
-func checkTree(field string, v any, depth int) (wrong []problem.Field) {
-	if depth > maxMetadataDepth {
-		return []problem.Field{{
-			Field: shorten(field), Code: "too_deep", Message: fmt.Sprintf("must be at most %d levels deep", maxMetadataDepth),
-		}}
+// checkTree looks at every number of a free-form value.
+func checkTree(field string, v any) []problem.Field {
+	var found findings
+	found.numbers(v, []string{field})
+	return found.fields
+}
+
+// numbers looks for numbers that would be rounded. The path is put together for those alone: it can be long, and there can
+// be many values.
+func (f *findings) numbers(v any, path []string) {
+	if f.full() {
+		return
 	}
 	switch v := v.(type) {
 	case number:
-		return checkNumber(shorten(field), v)
+		if wrong := checkNumber("", v); wrong != nil {
+			wrong[0].Field = shorten(pathOf(path))
+			f.add(wrong...)
+		}
 	case []any:
 		for i, item := range v {
-			wrong = append(wrong, checkTree(fmt.Sprintf("%s[%d]", field, i), item, depth+1)...)
+			f.numbers(item, append(path, strconv.Itoa(i)))
 		}
 	case map[string]any:
 		for _, key := range sortedKeys(v) {
-			wrong = append(wrong, checkTree(join(field, key), v[key], depth+1)...)
+			f.numbers(v[key], append(path, key))
 		}
 	}
-	return wrong
 }
 
 // checkNumber refuses numbers that would not come back as they were sent.

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models"
 )
 
@@ -71,7 +72,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	h := &handlers{
 		store: deps.Store, temporal: deps.Temporal, tests: newTests(deps.Tester), log: deps.Logger, version: config.Version,
 		site: site(config.PublicURL).normal(), workflowsURL: config.WorkflowsURL,
-		trustedProxies: each(config.TrustedProxies, netip.Prefix.String),
+		trustedProxies: each(config.TrustedProxies, netip.Prefix.String), intake: intake.New(),
 	}
 	h.metrics = s.metrics
 	s.handler = newRouter(doc, h, s.metrics, deps.Store, pages{

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gin-gonic/gin"
 
+	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -19,22 +21,22 @@ import (
 // The schemas are visited by kin-openapi's own validator. Its JSON Schema 2020-12 mode, which openapi3filter uses for 3.1
 // documents, compiles the schema again for every request; it is used by the tests, on answers. What the quick one does
 // not know (propertyNames, sizes in bytes, rules between fields) is in rules.go.
-func validate(doc *document, e errorResponder) gin.HandlerFunc {
+func validate(doc *document, in *intake.Intake, e errorResponder) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		op := doc.operationOf(c.Request, c.FullPath())
 		if op == nil {
 			return
 		}
 		wrong := op.checkParameters(c)
-		body, given, err := readBody(c, op)
-		if err != nil {
-			e.respond(c, err)
-			return
-		}
+		body, given, err := readBody(c, in, op)
 		if given {
 			wrong = append(wrong, op.checkBody(body)...)
 		}
-		if err := problem.Fields(distinct(wrong)...); err != nil {
+		if err == nil {
+			err = problem.Fields(distinct(wrong)...)
+		}
+		if err != nil {
+			bodyOf(c).Leave()
 			e.respond(c, err)
 		}
 	}
@@ -46,14 +48,16 @@ var visitOptions = []openapi3.SchemaValidationOption{
 	openapi3.WithStringFormatValidators(formats),
 }
 
+var noBody = problem.Field{Field: bodyField, Code: "not_allowed", Message: "this operation takes no body"}
+
 func (op *operation) checkBody(body any) []problem.Field {
 	if op.takes == nil {
 		if object, ok := body.(map[string]any); ok && len(object) == 0 || body == nil {
 			return nil // {} and null are what some clients send when they have nothing to say
 		}
-		return []problem.Field{{Field: bodyField, Code: "not_allowed", Message: "this operation takes no body"}}
+		return []problem.Field{noBody}
 	}
-	wrong := fieldsOf(op.takes.VisitJSON(body, visitOptions...))
+	wrong := op.takes.check(body)
 	if object, ok := body.(map[string]any); ok {
 		if rule := rules[op.id]; rule != nil {
 			wrong = append(wrong, rule(object)...)
@@ -123,11 +127,35 @@ func (p *parameter) check(text string) []problem.Field {
 		}
 		value = float64(n)
 	}
-	wrong := fieldsOf(p.schema.VisitJSON(value, visitOptions...))
+	wrong := fieldsOf(p.schema.VisitJSON(value, visitOptions...), nil)
 	for i := range wrong {
 		wrong[i].Field = p.name
 	}
 	return wrong
+}
+
+// The bounds of a query. The longest that means something is a search of 200 characters, escaped, with a cursor; the
+// largest has a dozen parameters.
+const (
+	maxQuery      = 16 << 10 // bytes
+	maxParameters = 100
+)
+
+// boundQuery refuses queries that cost much to take apart, on every route: the console's own have some, too.
+func boundQuery(e errorResponder) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		raw := c.Request.URL.RawQuery
+		switch {
+		case len(raw) > maxQuery:
+			e.respond(c, problem.Fields(problem.Field{
+				Field: "query", Code: "too_long", Message: fmt.Sprintf("must have at most %d bytes", maxQuery),
+			}))
+		case strings.Count(raw, "&") >= maxParameters:
+			e.respond(c, problem.Fields(problem.Field{
+				Field: "query", Code: "too_many", Message: fmt.Sprintf("must have at most %d parameters", maxParameters),
+			}))
+		}
+	}
 }
 
 // storable tells whether PostgreSQL can store the text.

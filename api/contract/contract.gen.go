@@ -240,6 +240,7 @@ func (e Engagement) Valid() bool {
 const (
 	AGENTEXISTS                  ErrorCode = "AGENT_EXISTS"
 	AGENTREQUIRED                ErrorCode = "AGENT_REQUIRED"
+	BODYBUDGET                   ErrorCode = "BODY_BUDGET"
 	BODYTOOLARGE                 ErrorCode = "BODY_TOO_LARGE"
 	CHANNELDISABLED              ErrorCode = "CHANNEL_DISABLED"
 	COMPUTATIONTOOLONG           ErrorCode = "COMPUTATION_TOO_LONG"
@@ -264,6 +265,7 @@ const (
 	PRECONDITIONFAILED           ErrorCode = "PRECONDITION_FAILED"
 	RATELIMITED                  ErrorCode = "RATE_LIMITED"
 	REPLAYRUNNING                ErrorCode = "REPLAY_RUNNING"
+	REQUESTTIMEOUT               ErrorCode = "REQUEST_TIMEOUT"
 	SCOPEMISSING                 ErrorCode = "SCOPE_MISSING"
 	SIGNINFAILED                 ErrorCode = "SIGN_IN_FAILED"
 	SIGNINTHROTTLED              ErrorCode = "SIGN_IN_THROTTLED"
@@ -291,6 +293,8 @@ func (e ErrorCode) Valid() bool {
 	case AGENTEXISTS:
 		return true
 	case AGENTREQUIRED:
+		return true
+	case BODYBUDGET:
 		return true
 	case BODYTOOLARGE:
 		return true
@@ -339,6 +343,8 @@ func (e ErrorCode) Valid() bool {
 	case RATELIMITED:
 		return true
 	case REPLAYRUNNING:
+		return true
+	case REQUESTTIMEOUT:
 		return true
 	case SCOPEMISSING:
 		return true
@@ -1126,7 +1132,7 @@ type MessagePage struct {
 	NextCursor *string `json:"nextCursor"`
 }
 
-// Metadata What you like, at most 16 KiB as JSON and 32 levels deep. It is kept and given back, never looked into.
+// Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 //
 // Examples: {"source":"shopify"}
 type Metadata = map[string]any
@@ -1236,7 +1242,7 @@ type NewMessage struct {
 	// HTML At most 256 KiB.
 	HTML *string `json:"html,omitempty"`
 
-	// Metadata What you like, at most 16 KiB as JSON and 32 levels deep. It is kept and given back, never looked into.
+	// Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 	//
 	// Examples: {"source":"shopify"}
 	Metadata *Metadata `json:"metadata,omitempty"`
@@ -1449,7 +1455,7 @@ type Ordering string
 
 // OutboundContext What has been said already.
 type OutboundContext struct {
-	// Metadata What you like, at most 16 KiB as JSON and 32 levels deep. It is kept and given back, never looked into.
+	// Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 	//
 	// Examples: {"source":"shopify"}
 	Metadata *Metadata `json:"metadata,omitempty"`
@@ -1798,6 +1804,9 @@ type NotFound = Error
 
 // OriginRefused defines model for OriginRefused.
 type OriginRefused = Error
+
+// RequestTimeout defines model for RequestTimeout.
+type RequestTimeout = Error
 
 // SignInFailed defines model for SignInFailed.
 type SignInFailed = Error
@@ -5679,6 +5688,8 @@ type NotFoundJSONResponse Error
 
 type OriginRefusedJSONResponse Error
 
+type RequestTimeoutJSONResponse Error
+
 type SignInFailedResponseHeaders struct {
 	WWWAuthenticate string
 }
@@ -5782,6 +5793,20 @@ func (response ChangePassword403JSONResponse) VisitChangePasswordResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response ChangePassword408JSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6049,6 +6074,20 @@ func (response SignIn403JSONResponse) VisitSignInResponse(w http.ResponseWriter)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIn408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response SignIn408JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6338,6 +6377,20 @@ func (response CreateAgent403JSONResponse) VisitCreateAgentResponse(w http.Respo
 	return err
 }
 
+type CreateAgent408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateAgent408JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAgent409JSONResponse Error
 
 func (response CreateAgent409JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
@@ -6571,6 +6624,20 @@ func (response UpdateAgent404JSONResponse) VisitUpdateAgentResponse(w http.Respo
 	return err
 }
 
+type UpdateAgent408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateAgent408JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAgent409JSONResponse Error
 
 func (response UpdateAgent409JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
@@ -6781,6 +6848,20 @@ func (response CreateAPIKey403JSONResponse) VisitCreateAPIKeyResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateAPIKey408JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7376,6 +7457,20 @@ func (response UpdateChannel404JSONResponse) VisitUpdateChannelResponse(w http.R
 	return err
 }
 
+type UpdateChannel408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateChannel408JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateChannel413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateChannel413JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
@@ -7572,6 +7667,20 @@ func (response CreateContact403JSONResponse) VisitCreateContactResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateContact408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateContact408JSONResponse) VisitCreateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7809,6 +7918,20 @@ func (response UpdateContact404JSONResponse) VisitUpdateContactResponse(w http.R
 	return err
 }
 
+type UpdateContact408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateContact408JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateContact409JSONResponse Error
 
 func (response UpdateContact409JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
@@ -8013,6 +8136,20 @@ func (response ChangeConversations403JSONResponse) VisitChangeConversationsRespo
 	return err
 }
 
+type ChangeConversations408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response ChangeConversations408JSONResponse) VisitChangeConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ChangeConversations409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -8177,6 +8314,20 @@ func (response CreateInboundConversation403JSONResponse) VisitCreateInboundConve
 	return err
 }
 
+type CreateInboundConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateInboundConversation408JSONResponse) VisitCreateInboundConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateInboundConversation409JSONResponse Error
 
 func (response CreateInboundConversation409JSONResponse) VisitCreateInboundConversationResponse(w http.ResponseWriter) error {
@@ -8311,6 +8462,20 @@ func (response CreateOutboundConversation403JSONResponse) VisitCreateOutboundCon
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOutboundConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateOutboundConversation408JSONResponse) VisitCreateOutboundConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8582,6 +8747,20 @@ func (response UpdateConversation404JSONResponse) VisitUpdateConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateConversation408JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8863,6 +9042,20 @@ func (response AssignConversation404JSONResponse) VisitAssignConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response AssignConversation408JSONResponse) VisitAssignConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9226,6 +9419,20 @@ func (response PostMessage404JSONResponse) VisitPostMessageResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostMessage408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response PostMessage408JSONResponse) VisitPostMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9719,6 +9926,20 @@ func (response SnoozeConversation404JSONResponse) VisitSnoozeConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SnoozeConversation408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response SnoozeConversation408JSONResponse) VisitSnoozeConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10416,6 +10637,20 @@ func (response OpenDockSession404JSONResponse) VisitOpenDockSessionResponse(w ht
 	return err
 }
 
+type OpenDockSession408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response OpenDockSession408JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenDockSession409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -10655,6 +10890,20 @@ func (response RequestDockAction404JSONResponse) VisitRequestDockActionResponse(
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestDockAction408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RequestDockAction408JSONResponse) VisitRequestDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10914,6 +11163,20 @@ func (response MoveDockSession404JSONResponse) VisitMoveDockSessionResponse(w ht
 	return err
 }
 
+type MoveDockSession408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response MoveDockSession408JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type MoveDockSession413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response MoveDockSession413JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
@@ -11110,6 +11373,20 @@ func (response CreateDock403JSONResponse) VisitCreateDockResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDock408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateDock408JSONResponse) VisitCreateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11451,6 +11728,20 @@ func (response UpdateDock404JSONResponse) VisitUpdateDockResponse(w http.Respons
 	return err
 }
 
+type UpdateDock408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateDock408JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateDock413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateDock413JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
@@ -11572,6 +11863,20 @@ func (response RotateDockSecret404JSONResponse) VisitRotateDockSecretResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateDockSecret408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RotateDockSecret408JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11937,6 +12242,20 @@ func (response CreateOpeningHours403JSONResponse) VisitCreateOpeningHoursRespons
 	return err
 }
 
+type CreateOpeningHours408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateOpeningHours408JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateOpeningHours409JSONResponse Error
 
 func (response CreateOpeningHours409JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
@@ -12147,6 +12466,20 @@ func (response CreateOpeningHoursAssignment403JSONResponse) VisitCreateOpeningHo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpeningHoursAssignment408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateOpeningHoursAssignment408JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12454,6 +12787,20 @@ func (response PreviewOpeningHours403JSONResponse) VisitPreviewOpeningHoursRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewOpeningHours408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response PreviewOpeningHours408JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12795,6 +13142,20 @@ func (response UpdateOpeningHours404JSONResponse) VisitUpdateOpeningHoursRespons
 	return err
 }
 
+type UpdateOpeningHours408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateOpeningHours408JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateOpeningHours409JSONResponse Error
 
 func (response UpdateOpeningHours409JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
@@ -13093,6 +13454,20 @@ func (response UpdateSettings403JSONResponse) VisitUpdateSettingsResponse(w http
 	return err
 }
 
+type UpdateSettings408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateSettings408JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSettings413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateSettings413JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
@@ -13289,6 +13664,20 @@ func (response CreateSLAAssignment403JSONResponse) VisitCreateSLAAssignmentRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSLAAssignment408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateSLAAssignment408JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13689,6 +14078,20 @@ func (response CreateSLAPolicy403JSONResponse) VisitCreateSLAPolicyResponse(w ht
 	return err
 }
 
+type CreateSLAPolicy408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateSLAPolicy408JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSLAPolicy409JSONResponse Error
 
 func (response CreateSLAPolicy409JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
@@ -14010,6 +14413,20 @@ func (response UpdateSLAPolicy404JSONResponse) VisitUpdateSLAPolicyResponse(w ht
 	return err
 }
 
+type UpdateSLAPolicy408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateSLAPolicy408JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSLAPolicy409JSONResponse Error
 
 func (response UpdateSLAPolicy409JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
@@ -14300,6 +14717,20 @@ func (response CreateTag403JSONResponse) VisitCreateTagResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTag408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateTag408JSONResponse) VisitCreateTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14625,6 +15056,20 @@ func (response RenameTag404JSONResponse) VisitRenameTagResponse(w http.ResponseW
 	return err
 }
 
+type RenameTag408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RenameTag408JSONResponse) VisitRenameTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RenameTag409JSONResponse Error
 
 func (response RenameTag409JSONResponse) VisitRenameTagResponse(w http.ResponseWriter) error {
@@ -14835,6 +15280,20 @@ func (response CreateTeam403JSONResponse) VisitCreateTeamResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTeam408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateTeam408JSONResponse) VisitCreateTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15170,6 +15629,20 @@ func (response UpdateTeam404JSONResponse) VisitUpdateTeamResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTeam408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateTeam408JSONResponse) VisitUpdateTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15578,6 +16051,20 @@ func (response CreateWebhook403JSONResponse) VisitCreateWebhookResponse(w http.R
 	return err
 }
 
+type CreateWebhook408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response CreateWebhook408JSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateWebhook409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -15915,6 +16402,20 @@ func (response UpdateWebhook404JSONResponse) VisitUpdateWebhookResponse(w http.R
 	return err
 }
 
+type UpdateWebhook408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response UpdateWebhook408JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateWebhook413JSONResponse struct{ TooLargeJSONResponse }
 
 func (response UpdateWebhook413JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
@@ -16230,6 +16731,20 @@ func (response Redeliver404JSONResponse) VisitRedeliverResponse(w http.ResponseW
 	return err
 }
 
+type Redeliver408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response Redeliver408JSONResponse) VisitRedeliverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Redeliver409JSONResponse struct{ CannotSendJSONResponse }
 
 func (response Redeliver409JSONResponse) VisitRedeliverResponse(w http.ResponseWriter) error {
@@ -16483,6 +16998,20 @@ func (response StartReplay404JSONResponse) VisitStartReplayResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReplay408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response StartReplay408JSONResponse) VisitStartReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -16911,6 +17440,20 @@ func (response RotateWebhookSecret404JSONResponse) VisitRotateWebhookSecretRespo
 	return err
 }
 
+type RotateWebhookSecret408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response RotateWebhookSecret408JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateWebhookSecret409JSONResponse struct {
 	IdempotencyConflictJSONResponse
 }
@@ -17047,6 +17590,20 @@ func (response TestWebhook404JSONResponse) VisitTestWebhookResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhook408JSONResponse struct{ RequestTimeoutJSONResponse }
+
+func (response TestWebhook408JSONResponse) VisitTestWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -66,6 +66,10 @@ type Config struct {
 	// LogLevel is the least level that is logged. At debug, personal data may appear.
 	LogLevel string `env:"LOG_LEVEL" envDefault:"info" enum:"debug,info,warn,error" desc:"least level logged; debug may show personal data"`
 
+	// MemoryLimit is the memory, in MiB, that a process is to keep to: the garbage collector works harder as it comes near.
+	// 0 takes nine tenths of the container's limit, if there is one. Go's own GOMEMLIMIT wins.
+	MemoryLimit int `env:"MEMORY_LIMIT" envDefault:"0" min:"0" max:"1048576" desc:"MiB of memory that a process keeps to; 0 for nine tenths of the container's limit, if it has one; GOMEMLIMIT wins"`
+
 	// WebhookAllowHTTP lets subscriptions have http:// URLs. For development and closed networks.
 	WebhookAllowHTTP bool `env:"WEBHOOK_ALLOW_HTTP" envDefault:"false" desc:"let webhooks have http:// URLs; for development and closed networks"`
 	// WebhookAllowCIDRs are address ranges that deliveries may go to though they are private or otherwise special.
