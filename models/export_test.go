@@ -62,3 +62,6 @@ func SealedColumns() []string {
 	}
 	return names
 }
+
+// ClaimSettings are those of the connections that claim work.
+const ClaimSettings = claimSettings
