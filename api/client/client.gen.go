@@ -3570,7 +3570,7 @@ type ClientInterface interface {
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+	// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 	//
 	// Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
 	TestWebhook(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6275,7 +6275,7 @@ func (c *HTTPClient) RotateWebhookSecret(ctx context.Context, id SubscriptionID,
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 // answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 //
 // Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
 func (c *HTTPClient) TestWebhook(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12860,7 +12860,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+	// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -25244,7 +25244,7 @@ func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Contex
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 // answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second.
+// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 //
 // Returns a wrapper object for the known response body format(s).
 //
