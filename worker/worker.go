@@ -188,10 +188,10 @@ const spareRuns = 56
 // deliveryWorker sends webhooks, on a queue of its own: its activities are few, long and slow.
 func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, durable.DeliveriesQueue(w.cfg.TaskQueue), sdkworker.Options{
-		OnFatalError:                       fatal,
-		WorkerStopTimeout:                  stopTimeout,
-		DisableRegistrationAliasing:        true,
-		DisableWorkflowWorker:              true,
+		OnFatalError:                fatal,
+		WorkerStopTimeout:           stopTimeout,
+		DisableRegistrationAliasing: true,
+		DisableWorkflowWorker:       true,
 		// All dispatchers, the runs of retries and replays, and some that are only told that it is not their tenant's turn.
 		MaxConcurrentActivityExecutionSize: w.cfg.Dispatchers + activities.LongRuns + spareRuns,
 		ActivityTaskPollerBehavior:         sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
