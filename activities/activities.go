@@ -41,8 +41,14 @@ type Activities struct {
 	turns    turns
 }
 
-// TickConversation applies what is due in a conversation (P3.3). A conversation that is not there has nothing due.
+// TickConversation applies what is due in a conversation (P3.3), when it is its tenant's turn. A conversation that is not
+// there has nothing due.
 func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput) (durable.TickResult, error) {
+	ticks := a.turns.of(a).ticks
+	if !ticks.Wait(ctx, in.TenantID) { // the SDK bounds how many wait, and for how long
+		return durable.TickResult{}, ctx.Err()
+	}
+	defer ticks.Leave(in.TenantID)
 	tick, err := a.Store.Tick(ctx, in.TenantID, in.ConversationID)
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 		return durable.TickResult{Status: "archived", MayEnd: true}, nil

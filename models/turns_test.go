@@ -248,3 +248,33 @@ func TestTurnsAreFoundByTheirIndexes(t *testing.T) {
 		require.GreaterOrEqual(t, claims, 3, "the count, the turns, the outbox")
 	}
 }
+
+// P4.1: what is large of one tenant fills a claim's 16 MiB only after what is small of another.
+func TestLargePayloadsLeaveRoomForOtherTenants(t *testing.T) {
+	b := setup(t)
+	other := b.otherTenant("b")
+	b.subscribe()
+	_, err := b.CreateSubscription(t.Context(), other, models.NewSubscription{
+		Name: "receiver", URL: "http://127.0.0.1:9/hook", Events: []string{"*"},
+	})
+	require.NoError(t, err)
+	for i, tenant := range []uuid.UUID{b.tenant.ID, other} {
+		size, n := []int{1 << 20, 100}[i], []int{40, 5}[i]
+		b.exec(`WITH made AS (INSERT INTO events (id, tenant_id, type, payload, created_at)
+				SELECT ('0'||(1 + $4::int)||substr(u::text, 3))::uuid, $1, 'conversation.created', repeat('x', $2), now()
+				FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, $3)) x RETURNING id)
+			INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, seq, shard, state, due_at, created_at)
+			SELECT m.id, $1, s.id, m.id, 'conversation.created', 0, s.shard, 'pending', now(), now()
+			FROM made m, subscriptions s WHERE s.tenant_id = $1`, tenant, size, n, i)
+	}
+	claimed := b.claim(uuid.New(), 100)
+	size := 0
+	for _, d := range claimed {
+		size += len(d.Payload)
+	}
+	require.GreaterOrEqual(t, size, models.ClaimBytes, "a claim that is cut says so by its size")
+	require.Less(t, size, models.ClaimBytes+1<<20)
+	got := tenantsIn(claimed, func(d models.Delivery) uuid.UUID { return d.TenantID })
+	require.Equal(t, 5, got[other], "though they are younger: %v", got)
+	require.Equal(t, 16, got[b.tenant.ID])
+}

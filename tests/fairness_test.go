@@ -162,6 +162,7 @@ func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
 		}
 		in.Await(20*time.Second, "the wake", woken)
 		worst = max(worst, time.Since(due))
+		t.Logf("wake %d was %s late; by whom: %v", i, time.Since(due).Round(time.Millisecond), s.Fired("wake"))
 	}
 	left, err := s.Store.Overdue(t.Context(), 0, 1)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package fair
 
 import (
 	"context"
+	"math"
 	"sync"
 
 	"github.com/google/uuid"
@@ -58,6 +59,15 @@ func (g *Gate) TryEnter(id uuid.UUID) bool {
 // Enter takes a place, which Leave gives back, and waits for one until ctx ends. What a tenant has and waits for together
 // is at most its share, so the number of those who wait is bounded by the number of tenants.
 func (g *Gate) Enter(ctx context.Context, id uuid.UUID) Refusal {
+	return g.enter(ctx, id, g.share)
+}
+
+// Wait is Enter for callers of whom something else bounds the number: a tenant may wait for more than its share.
+func (g *Gate) Wait(ctx context.Context, id uuid.UUID) bool {
+	return g.enter(ctx, id, math.MaxInt) == Entered
+}
+
+func (g *Gate) enter(ctx context.Context, id uuid.UUID, most int) Refusal {
 	g.mu.Lock()
 	t := g.tenant(id)
 	switch {
@@ -65,7 +75,7 @@ func (g *Gate) Enter(ctx context.Context, id uuid.UUID) Refusal {
 		g.admit(t)
 		g.mu.Unlock()
 		return Entered
-	case t.used+len(t.waiting) >= g.share:
+	case t.used+len(t.waiting) >= most:
 		g.forget(id, t)
 		g.mu.Unlock()
 		return Share
