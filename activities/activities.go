@@ -21,13 +21,14 @@ import (
 
 // Config are the values that activities need.
 type Config struct {
-	// InFlight is how many requests one dispatcher has under way at most, over all subscriptions; 256 when 0.
+	// InFlight is how many requests one dispatcher has under way at most, over all subscriptions, and so have all retries of
+	// a process together; 256 when 0.
 	InFlight int
 	// RunFor is how long one run of a dispatcher lasts; 5 minutes when 0.
 	RunFor time.Duration
 }
 
-// Activities are the activities, with what they need. All fields but limiters are set before use.
+// Activities are the activities, with what they need. The exported fields are set before use.
 type Activities struct {
 	Config  Config
 	Store   *models.Store
@@ -36,10 +37,18 @@ type Activities struct {
 	Log     *slog.Logger
 
 	limiters sync.Map // subscription → *rate.Limiter: dispatcher and retries share the endpoint's maxPerSecond
+	paces    paces    // of all endpoints that this process sends to
+	turns    turns
 }
 
-// TickConversation applies what is due in a conversation (P3.3). A conversation that is not there has nothing due.
+// TickConversation applies what is due in a conversation (P3.3), when it is its tenant's turn. A conversation that is not
+// there has nothing due.
 func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput) (durable.TickResult, error) {
+	ticks := a.turns.of(a).ticks
+	if !ticks.Wait(ctx, in.TenantID) { // the SDK bounds how many wait, and for how long
+		return durable.TickResult{}, ctx.Err()
+	}
+	defer ticks.Leave(in.TenantID)
 	tick, err := a.Store.Tick(ctx, in.TenantID, in.ConversationID)
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 		return durable.TickResult{Status: "archived", MayEnd: true}, nil

@@ -27,12 +27,11 @@ type courier struct {
 	a     *Activities
 	owner uuid.UUID // of this run's leases
 	ctx   context.Context
-	freed chan struct{} // somebody's slots are half empty again
+	freed chan struct{} // there are slots again that are worth a claim
+	slots *slots
 
-	mu       sync.Mutex
-	inFlight map[uuid.UUID]int
-	total    int
-	gone     map[uuid.UUID]bool // answered 410; not yet recorded
+	mu   sync.Mutex
+	gone map[uuid.UUID]bool // answered 410; not yet recorded
 
 	posting          sync.WaitGroup
 	results          chan models.Result
@@ -40,15 +39,15 @@ type courier struct {
 	delivered, other int64 // written by the recorder
 }
 
-// newCourier starts a courier and its heartbeat. Requests outlive the activity's cancellation, so that a shutdown does
-// not cut them off: close waits for them.
-func (a *Activities) newCourier(ctx context.Context) *courier {
+// newCourier starts a courier that posts within the given slots. Requests outlive the activity's cancellation, so that a
+// shutdown does not cut them off: close waits for them.
+func (a *Activities) newCourier(ctx context.Context, s *slots) *courier {
 	c := &courier{
 		a:        a,
 		owner:    uuid.New(),
 		ctx:      context.WithoutCancel(ctx),
 		freed:    make(chan struct{}, 1),
-		inFlight: map[uuid.UUID]int{},
+		slots:    s,
 		gone:     map[uuid.UUID]bool{},
 		results:  make(chan models.Result, recordRows),
 		recorded: make(chan struct{}),
@@ -82,25 +81,26 @@ func beat(ctx context.Context) (stop func()) {
 	})
 }
 
-// room is how many more requests the endpoint may have, by its own limits; its share of the whole is another matter.
+// room is how many more requests the endpoint may have for now, besides what slots leave it.
 func (c *courier) room(e *models.Endpoint) int {
 	c.mu.Lock()
-	rows := e.MaxInFlight - c.inFlight[e.ID]
-	if c.gone[e.ID] {
-		rows = 0
-	}
+	gone := c.gone[e.ID]
 	c.mu.Unlock()
+	if gone {
+		return 0
+	}
+	rows := models.ClaimRows
 	if l := c.a.limiter(e); l != nil {
 		rows = min(rows, int(l.Tokens()))
 	}
 	return max(rows, 0)
 }
 
-// free is how many more requests this run may have.
-func (c *courier) free() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.a.inFlightLimit() - c.total
+// giveUnused gives back the slots of a claim that came back with fewer rows than it might have.
+func (c *courier) giveUnused(quotas []models.Quota, claimed map[uuid.UUID]int) {
+	for _, q := range quotas {
+		c.slots.give(q.Endpoint, q.Rows-claimed[q.Endpoint.ID])
+	}
 }
 
 func (a *Activities) inFlightLimit() int {
@@ -110,24 +110,22 @@ func (a *Activities) inFlightLimit() int {
 	return 256
 }
 
-// post sends one delivery in the background; probe tells that it is to find out whether the endpoint is well again.
+// post sends one delivery in the background, in a slot that was reserved for it; probe tells that it is to find out
+// whether the endpoint is well again.
 func (c *courier) post(d models.Delivery, e *models.Endpoint, probe bool) {
 	if l := c.a.limiter(e); l != nil {
 		l.AllowN(time.Now(), 1) // the claim kept within the tokens
 	}
-	c.mu.Lock()
-	c.inFlight[e.ID]++
-	c.total++
-	c.mu.Unlock()
+	startedAt := time.Now()
+	c.slots.begin(e, startedAt)
 	c.a.Metrics.inFlight.Inc()
 	c.posting.Go(func() {
-		startedAt := time.Now()
 		request := c.a.Sender.Build(sender.Delivery{
 			URL: e.URL, Body: []byte(d.Payload), EventID: d.EventID.String(), Event: d.EventType, DeliveryID: d.ID.String(),
 			Attempt: d.Attempts + 1, Signers: e.Signers, Secrets: e.Secrets, Custom: e.Headers,
 		}, startedAt)
 		outcome := c.a.Sender.Post(c.ctx, request)
-		c.finish(e, outcome)
+		c.finish(e, startedAt, outcome)
 		result := settle(d, e, outcome, startedAt, jitter())
 		result.Probe = probe
 		c.results <- result
@@ -135,22 +133,17 @@ func (c *courier) post(d models.Delivery, e *models.Endpoint, probe bool) {
 	})
 }
 
-// finish gives the slot back, and asks for more work once half of the endpoint's slots are free: a claim for each single
-// slot would cost more than it gains.
-func (c *courier) finish(e *models.Endpoint, o sender.Outcome) {
-	c.mu.Lock()
+// finish gives the slot back, and asks for more work once there is room for some.
+func (c *courier) finish(e *models.Endpoint, startedAt time.Time, o sender.Outcome) {
 	if o.Result == sender.Gone {
+		c.mu.Lock()
 		c.gone[e.ID] = true
+		c.mu.Unlock()
 	}
-	c.inFlight[e.ID]--
-	c.total--
-	half := c.inFlight[e.ID] <= e.MaxInFlight/2
-	if c.inFlight[e.ID] == 0 {
-		delete(c.inFlight, e.ID)
-	}
-	c.mu.Unlock()
+	c.a.paces.answered(e.ID, o, time.Now())
+	isWorthAClaim := c.slots.end(e, startedAt)
 	c.a.Metrics.inFlight.Dec()
-	if half {
+	if isWorthAClaim {
 		select {
 		case c.freed <- struct{}{}:
 		default:

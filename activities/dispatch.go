@@ -34,7 +34,7 @@ func (a *Activities) DispatchDeliveries(ctx context.Context, in durable.Dispatch
 	}
 	defer beat(ctx)()
 
-	d := &dispatch{courier: a.newCourier(ctx), in: in}
+	d := &dispatch{courier: a.newCourier(ctx, newSlots(a.inFlightLimit(), &a.paces)), in: in}
 	end := time.After(runFor)
 	stop := activity.GetWorkerStopChannel(ctx)
 	for running := true; running; {
@@ -105,7 +105,7 @@ type found int
 const (
 	nothingMore   found = iota // all that is ready was claimed: wait for a wake-up
 	moreNow                    // there is, or may be, more, and room for it
-	moreWhenFreed              // there may be more, but some endpoint, or this run, has all slots in use
+	moreWhenFreed              // there may be more, but some endpoint, tenant or this run has all its slots in use
 )
 
 // round claims once and posts what it got.
@@ -119,8 +119,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 		}
 		c.a.Metrics.expired.Add(float64(expired))
 	}
-	free := c.free()
-	if free <= 0 {
+	if c.slots.free() <= 0 {
 		return moreWhenFreed, nil
 	}
 	endpoints, next, err := c.a.Store.FreshEndpoints(ctx, d.in.FromShard, d.in.ToShard, d.next)
@@ -132,7 +131,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 		left = moreNow // the round over the subscriptions is not finished, though all of these may be left alone
 	}
 	d.next = next
-	quotas := share(endpoints, c.room, free)
+	quotas := c.slots.divide(endpoints, c.room, models.ClaimRows)
 	if len(quotas) < len(endpoints) && left == nothingMore {
 		left = moreWhenFreed
 	}
@@ -141,73 +140,45 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 	}
 	// Not with the activity's context: were it called off just now, the claim would be made and nobody would know.
 	claimed, err := c.a.Store.ClaimFresh(c.ctx, c.owner, quotas) //nolint:contextcheck // see above
+	got, size := map[uuid.UUID]int{}, 0
+	for _, delivery := range claimed {
+		got[delivery.SubscriptionID]++
+		size += len(delivery.Payload)
+	}
+	c.giveUnused(quotas, got)
 	if err != nil {
 		return nothingMore, err
 	}
-	got := map[uuid.UUID]int{}
-	for _, delivery := range claimed {
-		got[delivery.SubscriptionID]++
+	d.post(claimed, quotas)
+	if size >= models.ClaimBytes {
+		return moreNow, nil // what was not claimed may have been too much for one claim
 	}
+	return d.left(quotas, got, left), nil
+}
+
+func (d *dispatch) post(claimed []models.Delivery, quotas []models.Quota) {
 	byID := make(map[uuid.UUID]*models.Endpoint, len(quotas))
 	for _, q := range quotas {
 		byID[q.Endpoint.ID] = q.Endpoint
 	}
 	for _, delivery := range claimed {
-		c.post(delivery, byID[delivery.SubscriptionID], false)
+		d.courier.post(delivery, byID[delivery.SubscriptionID], false)
 	}
+}
+
+// left says what a claim left behind, given what was known before it.
+func (d *dispatch) left(quotas []models.Quota, got map[uuid.UUID]int, left found) found {
+	c := d.courier
 	for _, q := range quotas {
 		if got[q.Endpoint.ID] < q.Rows {
 			continue // it has no more, or another worker has the rest
 		}
-		if c.room(q.Endpoint) > 0 {
-			return moreNow, nil // only its share of this claim was used up
+		if c.room(q.Endpoint) > 0 && c.slots.hasRoom(q.Endpoint) {
+			return moreNow // only its share of this claim was used up
 		}
 		if left == nothingMore {
 			left = moreWhenFreed
 		}
 	}
-	return left, nil
-}
-
-// share divides the free slots among the endpoints that have work: each gets what its own limits leave it, but while
-// others wait no more than an equal share, and what one does not use goes to the rest.
-func share(endpoints []models.Endpoint, room func(*models.Endpoint) int, free int) []models.Quota {
-	free = min(free, models.ClaimRows)
-	quotas := make([]models.Quota, 0, len(endpoints))
-	for i := range endpoints {
-		if rows := room(&endpoints[i]); rows > 0 {
-			quotas = append(quotas, models.Quota{Endpoint: &endpoints[i], Rows: rows})
-		}
-	}
-	fair := fairLimit(quotas, free)
-	kept := quotas[:0]
-	for _, q := range quotas {
-		q.Rows = min(q.Rows, fair)
-		if q.Rows > free {
-			q.Rows = free
-		}
-		if q.Rows > 0 {
-			free -= q.Rows
-			kept = append(kept, q)
-		}
-	}
-	return kept
-}
-
-// fairLimit is the largest limit such that all quotas, cut to it, fit into free; at least 1.
-func fairLimit(quotas []models.Quota, free int) int {
-	low, high := 1, max(free, 1)
-	for low < high {
-		mid := (low + high + 1) / 2
-		sum := 0
-		for _, q := range quotas {
-			sum += min(q.Rows, mid)
-		}
-		if sum <= free {
-			low = mid
-		} else {
-			high = mid - 1
-		}
-	}
-	return low
+	return left
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/fair"
 )
 
 const (
@@ -21,10 +22,15 @@ const (
 // early when the replay has to wait longer, and when the worker stops. A replay that is not there has ended.
 func (a *Activities) ReplayDeliveries(ctx context.Context, in durable.ReplayInput) (durable.ReplayResult, error) {
 	defer beat(ctx)()
+	turn := a.turns.of(a).runs
+	if !turn.TryEnter(in.TenantID) {
+		return a.replayLater(ctx, in)
+	}
+	defer turn.Leave(in.TenantID)
 	end := time.After(replayRun)
 	stop := activity.GetWorkerStopChannel(ctx)
 	for {
-		step, err := a.Store.AdvanceReplay(ctx, in.TenantID, in.ReplayID)
+		step, made, err := a.replayStep(ctx, in)
 		if models.IsNotFound(err) {
 			return durable.ReplayResult{Status: models.ReplayCancelled}, nil
 		}
@@ -32,17 +38,47 @@ func (a *Activities) ReplayDeliveries(ctx context.Context, in durable.ReplayInpu
 			return durable.ReplayResult{}, forTemporal(err)
 		}
 		result := replayResult(step.Replay)
-		if result.NextLook == nil || result.NextLook.After(time.Now()) {
+		if result.NextLook == nil || made && result.NextLook.After(time.Now()) {
 			return result, nil
 		}
 		wait := time.Duration(0)
-		if step.Full {
+		if step.Full || !made {
 			wait = replayWait
 		}
 		if !pause(ctx, wait, nil, nil, end, stop) {
 			return result, ctx.Err()
 		}
 	}
+}
+
+// replayStep makes one step when it is the tenant's turn; made is false when that did not come within replayWait.
+func (a *Activities) replayStep(ctx context.Context, in durable.ReplayInput) (step models.ReplayStep, made bool, err error) {
+	steps := a.turns.of(a).steps
+	wait, cancel := context.WithTimeout(ctx, replayWait)
+	defer cancel()
+	if steps.Enter(wait, in.TenantID) != fair.Entered {
+		step.Replay, err = a.Store.ReadReplay(ctx, in.TenantID, in.ReplayID)
+		return step, false, err
+	}
+	defer steps.Leave(in.TenantID)
+	step, err = a.Store.AdvanceReplay(ctx, in.TenantID, in.ReplayID)
+	return step, true, err
+}
+
+// replayLater says how far a replay is whose tenant has its share of the runs, and when it is to ask again.
+func (a *Activities) replayLater(ctx context.Context, in durable.ReplayInput) (durable.ReplayResult, error) {
+	r, err := a.Store.ReadReplay(ctx, in.TenantID, in.ReplayID)
+	if models.IsNotFound(err) {
+		return durable.ReplayResult{Status: models.ReplayCancelled}, nil
+	}
+	if err != nil {
+		return durable.ReplayResult{}, forTemporal(err)
+	}
+	result := replayResult(r)
+	if next := time.Now().Add(turnAgain()); result.NextLook != nil && result.NextLook.Before(next) {
+		result.NextLook = &next
+	}
+	return result, nil
 }
 
 func replayResult(r models.Replay) durable.ReplayResult {

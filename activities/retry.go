@@ -29,6 +29,11 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 	var made int64
 	end := time.Now().Add(retryRun)
 	stop := activity.GetWorkerStopChannel(ctx)
+	turn := a.turns.of(a).runs
+	isItsTurn := turn.TryEnter(in.TenantID)
+	if isItsTurn {
+		defer turn.Leave(in.TenantID)
+	}
 	for {
 		state, err := a.Store.ArmRetries(ctx, in.SubscriptionID)
 		if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
@@ -36,6 +41,9 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 		}
 		if err != nil {
 			return durable.RetryResult{}, forTemporal(err)
+		}
+		if !isItsTurn {
+			return retryResult(state, 0, time.Now().Add(turnAgain())), nil
 		}
 		n, err := a.makeDue(ctx, &state, stop)
 		if err != nil {
@@ -69,16 +77,26 @@ func (a *Activities) makeDue(ctx context.Context, state *models.RetryState, stop
 		return 0, nil
 	default:
 	}
-	c := a.newCourier(ctx)
+	c := a.newCourier(ctx, a.turns.of(a).retries)
 	var claimed []models.Delivery
 	var err error
 	probe := state.Circuit.Open()
+	most := c.room(&state.Endpoint)
+	if probe {
+		most = 1
+	}
+	slots := c.slots.take(&state.Endpoint, most)
+	if slots == 0 {
+		c.close()
+		return 0, nil // it comes again in retryPause
+	}
 	if probe { // as the dispatcher does: a claim is not called off
 		claimed, err = a.Store.ClaimProbe(c.ctx, c.owner, &state.Endpoint) //nolint:contextcheck // see above
 	} else {
 		claimed, err = a.Store.ClaimRetries(c.ctx, c.owner, //nolint:contextcheck // see above
-			state.Endpoint.ID, min(c.room(&state.Endpoint), c.free()))
+			state.Endpoint.ID, slots)
 	}
+	c.slots.give(&state.Endpoint, slots-len(claimed))
 	for _, d := range claimed {
 		c.post(d, &state.Endpoint, probe)
 	}

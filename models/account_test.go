@@ -145,16 +145,12 @@ func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
 		{late, "conversation", -time.Minute},
 		{other, "conversation", -30 * time.Second},
 		{late, "conversation", time.Hour},
-		{late, "dock_action", 0},
+		{late, "dock_action", 10 * time.Second}, // so that it is not first by itself
 		{late, "conversation", 2 * time.Hour},
 		{late, "conversation", -time.Hour},
 	} {
-		priority := 2
-		if row.kind == "dock_action" {
-			priority = 3 // so that it is not first by itself
-		}
 		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
-			VALUES ($1, $2, $3, $4, $5, now(), now())`, b.tenant.ID, row.kind, row.target, priority, time.Now().Add(row.due))
+			VALUES ($1, $2, $3, 2, $4, now(), now())`, b.tenant.ID, row.kind, row.target, time.Now().Add(row.due))
 	}
 	b.exec(`UPDATE outbox SET available_at = now() + interval '30 seconds' WHERE id = 6`) // another relay's
 	ids := func(which models.Urgency, limit int) (ids []int64) {

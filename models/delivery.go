@@ -29,6 +29,8 @@ const (
 const (
 	// ClaimRows is how many deliveries one claim leases at most.
 	ClaimRows = 500
+	// ClaimBytes is how much of their payload: what is over it is left for the next claim.
+	ClaimBytes = 16 << 20
 	// claimSubscriptions bounds how many subscriptions one claim looks at. The next claim goes on where it ended, so
 	// that all have their turn.
 	claimSubscriptions = 128
@@ -208,13 +210,16 @@ type Quota struct {
 // LeaseTime is how long a claim holds: longer than a request's limit of 10 s and a margin for waiting and recording (P4.1).
 const LeaseTime = 30 * time.Second
 
-// leaseSQL leases what was picked, as far as the 16 MiB of a claim reach, and reads the payloads.
+// leaseSQL leases what was picked, as far as ClaimBytes reach, and reads the payloads. Tenants take turns by the byte: what
+// is large of one tenant does not keep what is small of another out.
 var leaseSQL = `, sized AS (
-	SELECT p.id, e.payload, sum(octet_length(e.payload)) OVER (ORDER BY p.id) - octet_length(e.payload) AS before
-	FROM picked p JOIN events e ON e.id = p.event_id
+	SELECT id, payload, sum(size) OVER (ORDER BY own, id) - size AS before FROM (
+		SELECT p.id, e.payload, octet_length(e.payload) AS size,
+			sum(octet_length(e.payload)) OVER (PARTITION BY e.tenant_id ORDER BY p.id) AS own
+		FROM picked p JOIN events e ON e.id = p.event_id) s
 ), leased AS (
 	UPDATE deliveries d SET state = 'leased', lease_owner = ?, leased_until = clock_timestamp() + interval '` + strconv.Itoa(int(LeaseTime.Seconds())) + ` seconds'
-	FROM sized s WHERE d.id = s.id AND s.before < 16777216
+	FROM sized s WHERE d.id = s.id AND s.before < ` + strconv.Itoa(ClaimBytes) + `
 	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.due_at, d.first_attempt_at, d.shard,
 		d.ordered, s.payload
 )

@@ -188,12 +188,20 @@ func refusal(err error) *dockaction.Error {
 // DockActionRef names an action.
 type DockActionRef struct{ TenantID, ID uuid.UUID }
 
-// LateDockActions lists actions that have been pending for longer than the given time, in the order of their arrival:
-// their workflow is late, or was lost (P8.5).
+// lateSeen is how many late actions are looked at, the oldest first, to let tenants take turns. A session makes 30 a
+// minute, so one tenant alone hardly gets beyond it.
+const lateSeen = "5000" // a literal: see claimLimit
+
+// LateDockActions lists actions that have been pending for longer than the given time, because their workflow is late, or
+// was lost: tenants take turns, and of each they come in the order of their arrival (P8.5).
 func (s *Store) LateDockActions(ctx context.Context, by time.Duration, limit int) ([]DockActionRef, error) {
 	var refs []DockActionRef
-	err := s.db.WithContext(ctx).Raw(`SELECT tenant_id, id FROM dock_actions
-		WHERE state = 'pending' AND created_at < clock_timestamp() - make_interval(secs => ?) ORDER BY created_at, arrival LIMIT ?`,
+	err := s.db.WithContext(ctx).Raw(`SELECT tenant_id, id FROM (
+			SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY created_at, arrival) AS turn FROM (
+				SELECT tenant_id, id, created_at, arrival FROM dock_actions
+				WHERE state = 'pending' AND created_at < statement_timestamp() - make_interval(secs => ?)
+				ORDER BY created_at, arrival LIMIT `+lateSeen+`) x) y
+		ORDER BY turn, created_at, arrival LIMIT ?`,
 		by.Seconds(), limit).Scan(&refs).Error
 	return refs, translate(err)
 }

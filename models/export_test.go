@@ -81,3 +81,6 @@ func ReadCursor(cursor string) (time.Time, string, error) {
 	}
 	return at.Time, at.Name, err
 }
+
+// ClaimSettings are those of the connections that claim work.
+const ClaimSettings = claimSettings

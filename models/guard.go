@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,14 +16,78 @@ import (
 // ConversationRef names a conversation.
 type ConversationRef struct{ TenantID, ID uuid.UUID }
 
-// Overdue lists conversations in which something has been due for longer than the given time, the longest first (P3.5).
-// Those that somebody is changing at the moment are left out: that somebody applies what is due.
+// isOverdue is the condition of a conversation that the guard ticks. The time is that of the statement, by which an index
+// can be asked.
+const isOverdue = `next_due_at < statement_timestamp() - make_interval(secs => @by)`
+
+// isTenants is the condition of what a tenant has overdue, and turnDue its order. It is an expression, so that only the index
+// of turns has it: the one of all that is due would lead through what is due of other tenants.
+const (
+	turnDue   = `coalesce(next_due_at, 'infinity'::timestamptz)`
+	isTenants = `x.tenant_id = t.tenant_id AND ` + turnDue + ` < statement_timestamp() - make_interval(secs => @by)`
+)
+
+// overdueSeen is how many overdue conversations are looked at, the longest overdue first, before tenants are looked at one
+// by one. If there are fewer, no tenant needs to be visited that has nothing overdue.
+const overdueSeen = 1_000
+
+// Overdue lists conversations in which something has been due for longer than the given time: tenants take turns, and of
+// each the longest overdue comes first (P3.5). Those that somebody is changing at the moment are left out: that somebody
+// applies what is due. Errors: UNAVAILABLE.
 func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]ConversationRef, error) {
-	var refs []ConversationRef
-	err := s.db.WithContext(ctx).Raw(`SELECT tenant_id, id FROM conversations
-		WHERE next_due_at < clock_timestamp() - make_interval(secs => ?) ORDER BY next_due_at LIMIT ? FOR NO KEY UPDATE SKIP LOCKED`,
-		by.Seconds(), limit).Scan(&refs).Error
-	return refs, translate(err)
+	args := map[string]any{"by": by.Seconds()}
+	var n int
+	err := s.claims.WithContext(ctx).Raw(`SELECT count(*) FROM (SELECT FROM conversations WHERE `+isOverdue+
+		` ORDER BY next_due_at LIMIT `+strconv.Itoa(overdueSeen)+`) x`, args).Scan(&n).Error
+	switch {
+	case err != nil || n == 0:
+		return nil, translate(err)
+	case n < overdueSeen:
+		few := `WITH work AS MATERIALIZED (SELECT tenant_id, id, next_due_at FROM conversations WHERE ` + isOverdue + `
+			ORDER BY next_due_at LIMIT ` + strconv.Itoa(overdueSeen) + `), working AS (SELECT NULL::uuid AS tenant_id)`
+		found, err := s.overdue(ctx, few, args, limit)
+		return refsOf(found), translate(err)
+	}
+	many := workOf("conversations", "next_due_at IS NOT NULL", isTenants+" AND "+isOverdue, "tenant_id, id, next_due_at", turnDue, 2*limit)
+	var found []overdueRow
+	err = s.turns.from("overdue", func(behind uuid.UUID) (int, int, uuid.UUID, error) {
+		args["behind"] = behind
+		var err error
+		if found, err = s.overdue(ctx, many, args, limit); err != nil || len(found) == 0 {
+			return 0, 0, uuid.Nil, err
+		}
+		return len(found), found[0].Tenants, found[0].Last, nil
+	})
+	return refsOf(found), translate(err)
+}
+
+// overdueRow is an overdue conversation, with what the query says of all tenants that have some.
+type overdueRow struct {
+	TenantID, ID uuid.UUID
+	Tenants      int
+	Last         uuid.UUID
+}
+
+func refsOf(rows []overdueRow) []ConversationRef {
+	refs := make([]ConversationRef, len(rows))
+	for i, r := range rows {
+		refs[i] = ConversationRef{r.TenantID, r.ID}
+	}
+	return refs
+}
+
+// overdue picks conversations from work, in turns, that nobody is changing. It looks at twice as many as it is to pick, for
+// those that are being changed.
+func (s *Store) overdue(ctx context.Context, work string, args map[string]any, limit int) ([]overdueRow, error) {
+	var rows []overdueRow
+	err := s.claims.WithContext(ctx).Raw(work+`, turns AS MATERIALIZED (
+	SELECT tenant_id, id, next_due_at, row_number() OVER (PARTITION BY tenant_id ORDER BY next_due_at) AS turn FROM work
+	ORDER BY turn, next_due_at LIMIT `+strconv.Itoa(2*limit)+`
+)
+SELECT c.tenant_id, c.id, `+workSeen+` FROM turns t JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.id
+WHERE c.`+isOverdue+` ORDER BY t.turn, t.next_due_at LIMIT `+strconv.Itoa(limit)+` FOR NO KEY UPDATE OF c SKIP LOCKED`, args).
+		Scan(&rows).Error
+	return rows, err
 }
 
 // PokeLateRetries makes outbox rows for the subscriptions that have had something due for longer than the given time

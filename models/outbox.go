@@ -63,31 +63,58 @@ type Urgency string
 // Urgent is what somebody waits for: everything but conversations in which nothing is due within a minute, and walks.
 // Those are Calm: a flood of new conversations is one.
 const (
-	Urgent Urgency = `(priority < 2 OR due_at < clock_timestamp() + interval '1 minute')`
-	Calm   Urgency = `(priority >= 2 AND coalesce(due_at >= clock_timestamp() + interval '1 minute', true))`
+	Urgent Urgency = outboxOrder + ` < (2, statement_timestamp() + interval '1 minute')`
+	Calm   Urgency = outboxOrder + ` >= (2, statement_timestamp() + interval '1 minute')`
 )
+
+// outboxOrder is that of a tenant's rows, as its index has it; what is due at no time comes last in its priority.
+const outboxOrder = `(priority, coalesce(due_at, 'infinity'::timestamptz))`
 
 // outboxAlong bounds how many more rows of one workflow a claim takes along.
 const outboxAlong = 100
 
-// ClaimOutbox takes up to limit rows, the most urgent first, and leaves them to the caller for 30 s. Others for the same
-// workflows come along, wherever in the order they stand, because one call serves them all: of a conversation that time
-// goes on in while Temporal is away or behind, there are many. Several relays share the work: none sees a row that another
-// has.
+// ClaimOutbox takes up to limit rows, and leaves them to the caller for 30 s: tenants take turns, and of each the most
+// urgent comes first (P1.9). Others for the same workflows come along, wherever in the order they stand, because one call
+// serves them all: of a conversation that time goes on in while Temporal is away or behind, there are many. Several relays
+// share the work: none sees a row that another has.
 func (s *Store) ClaimOutbox(ctx context.Context, which Urgency, limit int) ([]OutboxRow, error) {
-	var rows []OutboxRow
-	err := s.db.WithContext(ctx).Raw(`
-		UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
-		WHERE id IN (
-			WITH next AS MATERIALIZED (SELECT id, kind, target_id FROM outbox WHERE available_at <= clock_timestamp() AND `+string(which)+`
-				ORDER BY priority, due_at NULLS LAST, id LIMIT ? FOR UPDATE SKIP LOCKED)
-			SELECT id FROM next
-			UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox
-				WHERE target_id = n.target_id AND kind = n.kind AND kind <> ? AND available_at <= clock_timestamp()
-				LIMIT ? FOR UPDATE SKIP LOCKED) o)
-		RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id`,
-		limit, outboxDockAction, outboxAlong).Scan(&rows).Error
-	return rows, translate(err)
+	const order = `priority, coalesce(due_at, 'infinity'::timestamptz), id`
+	claim := workOf("outbox", "true", "x.tenant_id = t.tenant_id AND "+string(which)+" AND available_at <= clock_timestamp()",
+		"tenant_id, id, priority, coalesce(due_at, 'infinity'::timestamptz) AS due", order, 2*limit) + `, turns AS MATERIALIZED (
+	SELECT id, priority, due, row_number() OVER (PARTITION BY tenant_id ORDER BY priority, due, id) AS turn FROM work
+	ORDER BY turn, priority, due, id LIMIT ` + strconv.Itoa(2*limit) + `
+), next AS MATERIALIZED (
+	SELECT o.id, o.kind, o.target_id FROM turns t JOIN outbox o ON o.id = t.id WHERE o.available_at <= clock_timestamp()
+	ORDER BY t.turn, t.priority, t.due, t.id LIMIT ` + strconv.Itoa(limit) + ` FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
+WHERE id IN (SELECT id FROM next UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox
+	WHERE target_id = n.target_id AND kind = n.kind AND kind <> @single AND available_at <= clock_timestamp()
+	LIMIT @along FOR UPDATE SKIP LOCKED) o)
+RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id, ` + workSeen
+	var rows []claimedOutboxRow
+	err := s.turns.from(string(which), func(behind uuid.UUID) (int, int, uuid.UUID, error) {
+		rows = nil
+		err := s.claims.WithContext(ctx).Raw(claim, map[string]any{
+			"behind": behind, "single": outboxDockAction, "along": outboxAlong,
+		}).Scan(&rows).Error
+		if err != nil || len(rows) == 0 {
+			return 0, 0, uuid.Nil, err
+		}
+		return len(rows), rows[0].Tenants, rows[0].Last, nil
+	})
+	out := make([]OutboxRow, len(rows))
+	for i, r := range rows {
+		out[i] = r.OutboxRow
+	}
+	return out, translate(err)
+}
+
+// claimedOutboxRow is a row with what the claim says of all tenants that have some.
+type claimedOutboxRow struct {
+	OutboxRow `gorm:"embedded"`
+	Tenants   int
+	Last      uuid.UUID
 }
 
 // DeleteOutbox ends rows whose message was delivered.

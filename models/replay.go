@@ -215,6 +215,12 @@ func (s *Store) Replay(ctx context.Context, tenantID, subscription, id uuid.UUID
 	return r.Wire(), notFound(err, "replay", id)
 }
 
+// ReadReplay is a replay as it stands, for its workflow. Errors: NOT_FOUND, UNAVAILABLE.
+func (s *Store) ReadReplay(ctx context.Context, tenantID, id uuid.UUID) (r Replay, err error) {
+	err = s.db.WithContext(ctx).Take(&r, "id = ? AND tenant_id = ?", id, tenantID).Error
+	return r, notFound(err, "replay", id)
+}
+
 // CancelReplay ends a running replay; what it has put on its way stays on its way. One that has ended stays as it is.
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND.
 func (s *Store) CancelReplay(ctx context.Context, tenantID, subscription, id uuid.UUID) (wire.Replay, error) {

@@ -18,7 +18,9 @@ const (
 	// guardEvery and guardAfter are P3.5's: how often the guard looks, and how long it leaves to Temporal.
 	guardEvery = 250 * time.Millisecond
 	guardAfter = 1200 * time.Millisecond
-	guardBatch = 500
+	// guardBatch is how many it ticks before it looks again: few, so that what another tenant has due meanwhile does not wait
+	// behind one tenant's hundred thousand.
+	guardBatch = 64
 	// guardWorkers is how many conversations it ticks at a time: few, since Temporal, which is behind, needs the machine.
 	guardWorkers = 4
 	// retriesEvery and retriesAfter are the same for retry workflows, whose waits are longer.
@@ -27,6 +29,7 @@ const (
 	// actionsEvery and actionsAfter are the same for actions of docks (P8.5): the API has stopped waiting by then.
 	actionsEvery = time.Second
 	actionsAfter = 5 * time.Second
+	actionsBatch = 500
 	// replaysEvery and replaysAfter are the same for replays, whose steps may have to wait for Temporal.
 	replaysEvery = 15 * time.Second
 	replaysAfter = 30 * time.Second
@@ -153,7 +156,7 @@ func (g *guard) pokeWalks(ctx context.Context) {
 
 // applyDockActions carries out the actions of docks that their workflows are late for, in the order of arrival.
 func (g *guard) applyDockActions(ctx context.Context) {
-	late, err := g.store.LateDockActions(ctx, actionsAfter, guardBatch)
+	late, err := g.store.LateDockActions(ctx, actionsAfter, actionsBatch)
 	if err != nil {
 		g.complain(ctx, "late dock actions not read", err)
 		return

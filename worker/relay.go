@@ -73,8 +73,8 @@ func (r *relay) drain(ctx context.Context, which models.Urgency, at pace) {
 		case len(rows) > 0:
 			wait = r.tell(ctx, rows, at)
 		}
-		if len(rows) >= relayBatch && wait == relayPoll {
-			continue
+		if len(rows) > 0 && wait == relayPoll {
+			continue // there may be more: a claim takes of each tenant only its turn
 		}
 		timer := time.NewTimer(wait)
 		select {

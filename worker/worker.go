@@ -184,15 +184,19 @@ func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 	return sdk
 }
 
+// spareRuns are the places for runs of a tenant that has its share of activities.LongRuns: each takes milliseconds.
+const spareRuns = 56
+
 // deliveryWorker sends webhooks, on a queue of its own: its activities are few, long and slow.
 func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, durable.DeliveriesQueue(w.cfg.TaskQueue), sdkworker.Options{
-		OnFatalError:                       fatal,
-		Interceptors:                       w.interceptors(),
-		WorkerStopTimeout:                  stopTimeout,
-		DisableRegistrationAliasing:        true,
-		DisableWorkflowWorker:              true,
-		MaxConcurrentActivityExecutionSize: w.cfg.Dispatchers + 200, // all dispatchers, and endpoints in trouble
+		OnFatalError:                fatal,
+		Interceptors:                w.interceptors(),
+		WorkerStopTimeout:           stopTimeout,
+		DisableRegistrationAliasing: true,
+		DisableWorkflowWorker:       true,
+		// All dispatchers, the runs of retries and replays, and some that are only told that it is not their tenant's turn.
+		MaxConcurrentActivityExecutionSize: w.cfg.Dispatchers + activities.LongRuns + spareRuns,
 		ActivityTaskPollerBehavior:         sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
 	})
 	sdk.RegisterActivityWithOptions(w.acts.DispatchDeliveries, activity.RegisterOptions{Name: durable.DispatchActivity})

@@ -3636,8 +3636,8 @@ type ClientInterface interface {
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
-	// subscription's events, as creation does.
+	// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+	// Needs the scopes of the subscription's events, as creation does.
 	//
 	// Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
 	TestWebhook(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6398,8 +6398,8 @@ func (c *HTTPClient) RotateWebhookSecret(ctx context.Context, id SubscriptionID,
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 // answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
-// subscription's events, as creation does.
+// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+// Needs the scopes of the subscription's events, as creation does.
 //
 // Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
 func (c *HTTPClient) TestWebhook(ctx context.Context, id SubscriptionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13066,8 +13066,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
-	// subscription's events, as creation does.
+	// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+	// Needs the scopes of the subscription's events, as creation does.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -25868,8 +25868,8 @@ func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Contex
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
 // answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second. Needs the scopes of the
-// subscription's events, as creation does.
+// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+// Needs the scopes of the subscription's events, as creation does.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -9,6 +9,7 @@
 //	go run ./tests/load --scenario messages --n 6000 --rate 100      # latency at 100 a second
 //	go run ./tests/load --scenario drain    --n 50000                # a backlog to one healthy endpoint
 //	go run ./tests/load --scenario spread   --n 6000 --rate 100      # 1,000 subscriptions
+//	go run ./tests/load --scenario slow     --n 1000                 # others' webhooks answer after 9 s: none, one tenant's, twenty's
 //	go run ./tests/load --scenario timers   --n 15000 --pending 85000                        # snoozes
 //	go run ./tests/load --scenario timers   --n 5000 --pending 95000 --sla 0.5 --recompute later # and SLA clocks
 //	go run ./tests/load --scenario timers   --n 5000 --pending 95000 --sla 0.5 --lead 30s --settle=false # Temporal is behind
@@ -25,7 +26,7 @@
 // a real one and repeated with other ids in bare pgx transactions: same tables, indexes, foreign keys, rows and round
 // trips, without HTTP, routing, rendering or GORM. Only deliveries and outbox rows go to copies of their tables, or
 // the worker would act on them. For drain it is a bare loop over copies of the tables (see drainlimit.go). In an open loop
-// the rate that is offered is compared with the limit. Spread and timers have none, and ratioNote says why.
+// the rate that is offered is compared with the limit. Spread, slow and timers have none, and ratioNote says why.
 //
 // CPU seconds and memory are read from /proc, so they are there on Linux only.
 package main
@@ -74,6 +75,7 @@ var scenarios = map[string]func(context.Context, *bench) error{
 	"create":   runCreate,
 	"messages": runMessages,
 	"drain":    runDrain,
+	"slow":     runSlow,
 	"spread":   runSpread,
 	"timers":   runTimers,
 }
@@ -115,12 +117,12 @@ func exitOn(err error) {
 func parse(args []string) (params, error) {
 	var p params
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
-	f.StringVar(&p.Scenario, "scenario", "", "create, messages, drain, spread or timers")
-	f.IntVar(&p.N, "n", 5000, "operations that are measured; for timers: conversations with something due")
+	f.StringVar(&p.Scenario, "scenario", "", "create, messages, drain, spread, slow or timers")
+	f.IntVar(&p.N, "n", 5000, "operations that are measured; for timers: conversations with something due; for slow: each of three times")
 	f.IntVar(&p.Concurrency, "concurrency", 16, "publishers of the closed loop")
-	f.Float64Var(&p.Rate, "rate", 0, "requests a second of the open loop; 0 for the closed one (spread: 100)")
+	f.Float64Var(&p.Rate, "rate", 0, "requests a second of the open loop; 0 for the closed one (spread: 100, slow: 50)")
 	f.IntVar(&p.Warmup, "warmup", 200, "operations before those that are measured; they are in the ledger, too")
-	f.IntVar(&p.Subscriptions, "subscriptions", -1, "webhook subscriptions (spread: 1000, create: 0, others: 1)")
+	f.IntVar(&p.Subscriptions, "subscriptions", -1, "webhook subscriptions (spread: 1000, slow: 16, create: 0, others: 1)")
 	f.IntVar(&p.Conversations, "conversations", 200, "conversations that messages go to (messages, drain)")
 	f.IntVar(&p.Pending, "pending", 0, "timers: further conversations, with nothing due for a day")
 	f.Float64Var(&p.SLA, "sla", 0, "timers: share, 0 to 1, of conversations with SLA clocks instead of snoozes, due or pending")
@@ -168,21 +170,22 @@ func (p *params) complete(rest []string) error {
 		return errors.New("--recompute is earlier or later, and needs --sla")
 	}
 	if p.Subscriptions < 0 {
-		p.Subscriptions = map[string]int{"create": 0, "spread": 1000}[p.Scenario]
-		if p.Scenario != "create" && p.Scenario != "spread" {
-			p.Subscriptions = 1
+		p.Subscriptions = 1
+		if n, own := map[string]int{"create": 0, "spread": 1000, "slow": 16}[p.Scenario]; own {
+			p.Subscriptions = n
 		}
 	}
-	if p.Scenario != "spread" && p.Subscriptions > 1 {
+	rate, isSpread := map[string]float64{"spread": 100, "slow": 50}[p.Scenario]
+	if !isSpread && p.Subscriptions > 1 {
 		return fmt.Errorf("--subscriptions: %s takes at most 1", p.Scenario)
 	}
 	if p.Subscriptions < 1 && p.Scenario != "create" {
 		return errors.New("--subscriptions must be at least 1")
 	}
-	if p.Scenario == "spread" {
+	if isSpread {
 		p.Conversations = p.Subscriptions
 		if p.Rate == 0 {
-			p.Rate = 100
+			p.Rate = rate
 		}
 	}
 	if p.Lead == 0 {
@@ -194,7 +197,7 @@ func (p *params) complete(rest []string) error {
 		}
 	}
 	p.LimitN = min(p.LimitN, p.N)
-	if p.Scenario == "spread" || p.Scenario == "timers" { // there is none (ratioNote)
+	if isSpread || p.Scenario == "timers" { // there is none (ratioNote)
 		p.LimitN = 0
 	}
 	return nil

@@ -45,6 +45,7 @@ type report struct {
 
 	Drain  *drainFigures `json:"drain,omitempty"`
 	Timers *timerFigures `json:"timers,omitempty"`
+	Slow   *slowFigures  `json:"slow,omitempty"`
 }
 
 type settings struct {
@@ -106,6 +107,8 @@ func ratioNote(p params) string {
 	switch {
 	case p.Scenario == "timers":
 		return "none: what is due comes at its own time, and no throughput is asked for; lagMs says how late it was done"
+	case p.Scenario == "slow":
+		return "none: what is asked for is how little an attack changes the latencies of others"
 	case p.Scenario == "spread":
 		return "none: the bare statements have one subscription, so that they would leave out what this measures, the choice " +
 			"among many"

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/atender/atender/models"
-	"github.com/atender/atender/models/wire"
 )
 
 // runCreate: POST /v1/conversations/outbound, distinct references and contacts, one message each. Without a subscription
@@ -102,7 +99,7 @@ func runMessages(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	requests, err := b.messages(ctx, noTags)
+	requests, err := b.messages(ctx, b.p.N, noTags)
 	if err != nil {
 		return err
 	}
@@ -112,16 +109,16 @@ func runMessages(ctx context.Context, b *bench) error {
 	return b.delivered(ctx, requests)
 }
 
-// messages are the requests of a run: to each of the conversations in turn. The warm-up reaches each of them, so that
+// messages are the requests of a run, n besides the warm-up: to each of the conversations in turn. The warm-up reaches each of them, so that
 // none of the measured messages is a first reply, which does more than others.
-func (b *bench) messages(ctx context.Context, tags func(i int) []string) ([]request, error) {
+func (b *bench) messages(ctx context.Context, n int, tags func(i int) []string) ([]request, error) {
 	b.p.Warmup = max(b.p.Warmup, b.p.Conversations)
 	b.report.Parameters.Warmup = b.p.Warmup
 	ids, err := b.conversations(ctx, b.p.Conversations, tags)
 	if err != nil {
 		return nil, err
 	}
-	requests := make([]request, b.p.Warmup+b.p.N)
+	requests := make([]request, b.p.Warmup+n)
 	for i := range requests {
 		if requests[i], err = message(reference("message", i), ids[i%len(ids)]); err != nil {
 			return nil, err
@@ -133,23 +130,10 @@ func (b *bench) messages(ctx context.Context, tags func(i int) []string) ([]requ
 // runSpread: many subscriptions of one tenant, each filtered to a tag of its own, and one conversation with each tag. A
 // message thus owes exactly one delivery, and consecutive ones go to different subscriptions.
 func runSpread(ctx context.Context, b *bench) error {
-	most := b.p.Subscriptions
-	if _, err := b.store.SetTenantLimits(ctx, b.tenant, models.TenantLimits{MaxWebhooks: &most}); err != nil {
-		return err
-	}
-	tag := func(i int) []string { return []string{fmt.Sprintf("spread-%d", i)} }
-	requests, err := b.messages(ctx, tag)
+	requests, err := b.spreadRequests(ctx, b.p.N)
 	if err != nil {
 		return err
 	}
-	progress("making %d subscriptions", most)
-	for i := range most {
-		if err := b.subscribe(ctx, b.tenant, runScope, i, &wire.Filter{Tags: tag(i)}, "message.sent"); err != nil {
-			return err
-		}
-	}
-	b.report.Parameters.Note = "subscriptions of one tenant, each with a filter for a tag of its own; message i goes to " +
-		"the conversation, and so to the subscription, i mod subscriptions; all have the one receiver with a path each"
 	return b.delivered(ctx, requests)
 }
 
@@ -167,7 +151,7 @@ func runDrain(ctx context.Context, b *bench) error {
 		return fmt.Errorf("drain stops the worker, which it can only do with a stack of its own: leave --dir away, or " +
 			"name one that does not run")
 	}
-	requests, err := b.messages(ctx, noTags)
+	requests, err := b.messages(ctx, b.p.N, noTags)
 	if err != nil {
 		return err
 	}

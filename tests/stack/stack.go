@@ -59,8 +59,8 @@ type Stack struct {
 	registries []*prometheus.Registry // of the workers
 }
 
-// Start starts a stack, which is stopped when the test ends.
-func Start(t testing.TB) *Stack {
+// Start starts a stack, which is stopped when the test ends. Its worker's configuration may be changed.
+func Start(t testing.TB, change ...func(*worker.Config)) *Stack {
 	t.Helper()
 	s := &Stack{t: t, databaseURL: deps.Database(t)}
 	var err error
@@ -78,7 +78,7 @@ func Start(t testing.TB) *Stack {
 	require.NoError(t, err)
 	s.Key, s.Actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
 	s.serve()
-	s.StopWorker = s.StartWorker()
+	s.StopWorker = s.StartWorker(change...)
 	return s
 }
 
@@ -146,15 +146,19 @@ func (s *Stack) serve() {
 }
 
 // StartWorker starts one more worker. The function it returns stops it and waits for its end.
-func (s *Stack) StartWorker() (stop func()) {
+func (s *Stack) StartWorker(change ...func(*worker.Config)) (stop func()) {
 	s.t.Helper()
 	registry := prometheus.NewRegistry()
-	w, err := worker.New(worker.Config{
+	config := worker.Config{
 		TaskQueue: TaskQueue, Namespace: s.Namespace, Registry: registry,
 		Dispatchers: 2, // many stacks run beside each other, and most have little to deliver
 		Sender:      sender.Config{Policy: Loopback},
 		Activities:  activities.Config{RunFor: 5 * time.Second},
-	}, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	w, err := worker.New(config, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard})
 	require.NoError(s.t, err)
 	s.mu.Lock()
 	s.registries = append(s.registries, registry)
@@ -203,15 +207,22 @@ func (s *Stack) Fired(kind string) map[string]int {
 	return fired
 }
 
-// Subscribe makes a webhook that points at the inbox, which then verifies with its secret.
-func (s *Stack) Subscribe(i *inbox.Inbox, change ...func(*models.NewSubscription)) wire.Subscription {
+// SubscribeAs makes a webhook of another tenant.
+func (s *Stack) SubscribeAs(tenant uuid.UUID, url string, change ...func(*models.NewSubscription)) wire.Subscription {
 	s.t.Helper()
-	in := models.NewSubscription{Name: "receiver", URL: i.URL(), Events: []string{"*"}}
+	in := models.NewSubscription{Name: "receiver", URL: url, Events: []string{"*"}}
 	for _, f := range change {
 		f(&in)
 	}
-	sub, err := s.Store.CreateSubscription(s.t.Context(), s.Tenant.ID, in)
+	sub, err := s.Store.CreateSubscription(s.t.Context(), tenant, in)
 	require.NoError(s.t, err)
+	return sub
+}
+
+// Subscribe makes a webhook that points at the inbox, which then verifies with its secret.
+func (s *Stack) Subscribe(i *inbox.Inbox, change ...func(*models.NewSubscription)) wire.Subscription {
+	s.t.Helper()
+	sub := s.SubscribeAs(s.Tenant.ID, i.URL(), change...)
 	i.Expect(*sub.Secret)
 	return sub
 }

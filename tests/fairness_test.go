@@ -1,0 +1,212 @@
+package tests
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/tests/inbox"
+	"github.com/atender/atender/tests/stack"
+	"github.com/atender/atender/worker"
+)
+
+// otherTenant makes one more tenant.
+func otherTenant(t *testing.T, s *stack.Stack, name string) uuid.UUID {
+	t.Helper()
+	tenant, _, err := s.Store.CreateTenant(t.Context(), models.NewTenant{Name: name})
+	require.NoError(t, err)
+	return tenant.ID
+}
+
+// owe puts n events of a tenant on their way to each of its webhooks.
+func owe(s *stack.Stack, tenant uuid.UUID, n int) {
+	s.Exec(`WITH made AS (INSERT INTO events (id, tenant_id, type, payload, created_at)
+			SELECT uuidv, $1, 'conversation.created', '{}', now() FROM (SELECT gen_random_uuid() AS uuidv FROM generate_series(1, $2)) x
+			RETURNING id)
+		INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, seq, shard, state, due_at, created_at)
+		SELECT gen_random_uuid(), $1, s.id, m.id, 'conversation.created', 0, s.shard, 'pending', now(), now()
+		FROM made m, subscriptions s WHERE s.tenant_id = $1`, tenant, n)
+}
+
+// slowReceiver answers late, and remembers how many requests of each path it had at once.
+type slowReceiver struct {
+	*httptest.Server
+	mu        sync.Mutex
+	now, most map[string]int
+	all, peak int
+}
+
+func newSlowReceiver(t *testing.T, late time.Duration) *slowReceiver {
+	r := &slowReceiver{now: map[string]int{}, most: map[string]int{}}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.count(req.URL.Path, 1)
+		defer r.count(req.URL.Path, -1)
+		select {
+		case <-time.After(late):
+		case <-req.Context().Done():
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *slowReceiver) count(path string, by int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now[path] += by
+	r.all += by
+	r.most[path], r.peak = max(r.most[path], r.now[path]), max(r.peak, r.all)
+}
+
+// P4.2: a tenant whose webhooks answer late, with more owed than a dispatcher has slots, holds a quarter of them, each
+// webhook an eighth; many such tenants hold half. What another tenant is owed arrives meanwhile.
+func TestSlowTenantsHoldOnlyTheirSlots(t *testing.T) {
+	t.Parallel()
+	const slots, late = 32, 1500 * time.Millisecond
+	for name, x := range map[string]struct{ tenants, most int }{"one tenant": {1, slots / 4}, "six tenants": {6, slots / 2}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stack.Start(t, func(c *worker.Config) { c.Dispatchers, c.Activities.InFlight = 1, slots })
+			receiver := newSlowReceiver(t, late)
+			paths := map[string]uuid.UUID{}
+			for i := range x.tenants {
+				tenant := otherTenant(t, s, "slow "+strconv.Itoa(i))
+				for j := range 5 {
+					path := "/" + strconv.Itoa(i) + "/" + strconv.Itoa(j)
+					paths[path] = tenant
+					s.SubscribeAs(tenant, receiver.URL+path, func(n *models.NewSubscription) { n.MaxInFlight = ptr(models.MaxInFlight) })
+				}
+				owe(s, tenant, 2*slots)
+			}
+			well := inbox.Open(t)
+			s.Subscribe(well, func(n *models.NewSubscription) { n.Events = []string{"conversation.created"} })
+			require.Eventually(t, func() bool {
+				receiver.mu.Lock()
+				defer receiver.mu.Unlock()
+				return receiver.all > 0
+			}, 30*time.Second, 10*time.Millisecond)
+			for i := range 12 {
+				began := time.Now()
+				create(t, s, "order-"+strconv.Itoa(i))
+				well.Await(5*time.Second, "the event", func(ds []inbox.Delivery) bool { return len(ds) >= i+1 })
+				require.Less(t, time.Since(began), late, "nothing waits for a slow endpoint to answer")
+			}
+			require.Eventually(t, func() bool { // it has gone on for some rounds
+				receiver.mu.Lock()
+				defer receiver.mu.Unlock()
+				return receiver.peak >= x.most/2
+			}, 20*time.Second, 10*time.Millisecond)
+			receiver.mu.Lock()
+			defer receiver.mu.Unlock()
+			require.LessOrEqual(t, receiver.peak, x.most)
+			byTenant := map[uuid.UUID]int{}
+			for path, n := range receiver.most {
+				require.LessOrEqual(t, n, slots/8, path)
+				byTenant[paths[path]] += receiver.now[path]
+			}
+			for _, n := range byTenant {
+				require.LessOrEqual(t, n, slots/4)
+			}
+		})
+	}
+}
+
+// floodDue makes conversations of a tenant that wake at a time.
+func floodDue(s *stack.Stack, tenant uuid.UUID, n int, due time.Time) {
+	contact := ident.New()
+	s.Exec(`INSERT INTO contacts (tenant_id, id, name, created_at, updated_at) VALUES ($1, $2, 'Ada', now(), now())`, tenant, contact)
+	s.Exec(`WITH made AS (INSERT INTO conversations (tenant_id, id, chain_id, number, external_reference, subject, channel, status,
+			engagement, contact_id, snoozed_until, next_due_at, version, created_at, updated_at)
+		SELECT $1, u, u, 1000000 + i, 'due-' || i, 'Where is my order?', 'email', 'snoozed', 'pending', $2, $4, $4, 1, now(), now()
+		FROM generate_series(1, $3) i, LATERAL (SELECT gen_random_uuid() AS u WHERE i > 0) x
+		RETURNING tenant_id, id, status, next_due_at),
+		recency AS (INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at)
+			SELECT tenant_id, id, status, now() FROM made)
+		INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
+		SELECT tenant_id, 'conversation', id, status, 2, next_due_at, now(), now() FROM made`, tenant, contact, n, due)
+}
+
+// P3.5, P1.9: what one tenant has due at once, all of it known to Temporal or not, makes another's wake at most 5 s late.
+func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
+	t.Parallel()
+	flood, window := 3_000, 4*time.Second
+	if os.Getenv("ATENDER_LONG") == "1" {
+		flood, window = 100_000, 20*time.Second
+	}
+	s := stack.Start(t)
+	in := inbox.Open(t)
+	s.Subscribe(in, func(n *models.NewSubscription) { n.Events = []string{"conversation.updated"} })
+	floodDue(s, otherTenant(t, s, "flood"), flood, time.Now().Add(time.Second))
+	began, worst := time.Now(), time.Duration(0)
+	for i := 0; time.Since(began) < window; i++ {
+		c := create(t, s, "wakes-"+strconv.Itoa(i))
+		due := time.Now().Add(2 * time.Second).Truncate(time.Millisecond)
+		snooze(t, s, c.ID, due)
+		woken := func(ds []inbox.Delivery) bool {
+			for _, d := range ds {
+				if d.Data.Conversation.ID == c.ID && d.Data.Conversation.Status == "active" && d.Data.Conversation.Version > c.Version+1 {
+					return true
+				}
+			}
+			return false
+		}
+		in.Await(20*time.Second, "the wake", woken)
+		worst = max(worst, time.Since(due))
+		t.Logf("wake %d was %s late; by whom: %v", i, time.Since(due).Round(time.Millisecond), s.Fired("wake"))
+	}
+	left, err := s.Store.Overdue(t.Context(), 0, 1)
+	require.NoError(t, err)
+	t.Logf("the latest wake was %s late; of %d others some are left: %v", worst.Round(time.Millisecond), flood, len(left) > 0)
+	require.Less(t, worst, 5*time.Second)
+}
+
+// Two tenants whose tests of webhooks hang do not starve a third.
+func TestHangingTestsOfTwoTenantsDoNotStarveAThird(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	hang := newSlowReceiver(t, 8*time.Second)
+	well := inbox.Open(t)
+	call := func(key string, webhook uuid.UUID) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/webhooks/"+webhook.String()+"/test", nil)
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+key)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0
+		}
+		defer func() { _ = res.Body.Close() }()
+		if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
+			require.NotEmpty(t, res.Header.Get("Retry-After"))
+		}
+		return res.StatusCode
+	}
+	var calls sync.WaitGroup
+	t.Cleanup(calls.Wait)
+	for i := range 2 {
+		tenant := otherTenant(t, s, "hangs "+strconv.Itoa(i))
+		_, key, err := s.Store.CreateKey(t.Context(), tenant, models.NewKey{Name: "k", Scopes: []string{"full_access"}, Tier: "custom"})
+		require.NoError(t, err)
+		sub := s.SubscribeAs(tenant, hang.URL, func(n *models.NewSubscription) { n.IsActive = ptr(false) })
+		for range 4 {
+			calls.Go(func() { call(key, sub.ID) })
+		}
+		require.Eventually(t, func() bool {
+			hang.mu.Lock()
+			defer hang.mu.Unlock()
+			return hang.all == 4*(i+1)
+		}, 7*time.Second, 10*time.Millisecond, "a tenant has a quarter of the places")
+		require.Equal(t, http.StatusTooManyRequests, call(key, sub.ID), "and no more")
+	}
+	sub := s.Subscribe(well, func(n *models.NewSubscription) { n.IsActive = ptr(false) })
+	require.Equal(t, http.StatusOK, call(s.Key, sub.ID))
+}
