@@ -102,31 +102,15 @@ func (s *Store) CreateKey(ctx context.Context, tenantID uuid.UUID, in NewKey) (k
 // Keys lists a tenant's keys, oldest first.
 func (s *Store) Keys(ctx context.Context, tenantID uuid.UUID) ([]APIKey, error) {
 	var keys []APIKey
-	err := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("id").Find(&keys).Error
-	return keys, translate(err)
+	err := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("id").Find(&keys).Error
+	return keys, listError(ctx, err)
 }
 
 // KeyPage lists a tenant's keys, oldest first and revoked ones included, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
 func (s *Store) KeyPage(ctx context.Context, tenantID uuid.UUID, page Page) ([]APIKey, string, error) {
-	at, err := page.after("")
-	if err != nil {
-		return nil, "", err
-	}
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
-	if at != nil {
-		q = q.Where("id > ?", at.ID)
-	}
-	var keys []APIKey
-	if err := q.Order("id").Limit(page.limit() + 1).Find(&keys).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	next := ""
-	if len(keys) > page.limit() {
-		keys = keys[:page.limit()]
-		next = position{ID: keys[len(keys)-1].ID}.cursor()
-	}
-	return keys, next, nil
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	return listed(q, page, func(k APIKey) uuid.UUID { return k.ID })
 }
 
 // Key returns one key. Errors: NOT_FOUND.

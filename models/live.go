@@ -84,7 +84,7 @@ func (s *Store) Listen(ctx context.Context, p Principal, after string) (*Live, e
 		return nil, err
 	}
 	var last int64
-	if err := s.sql.QueryRowContext(ctx, `SELECT last_position FROM feed`).Scan(&last); err != nil {
+	if err := s.lists.Statement.ConnPool.QueryRowContext(ctx, `SELECT last_position FROM feed`).Scan(&last); err != nil {
 		return nil, translate(err)
 	}
 	l := &liveListener{tenantID: p.TenantID, agentID: p.ID(), news: make(chan NewsBatch, liveBuffer)}
@@ -272,7 +272,7 @@ func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest
 	batch := NewsBatch{News: []News{{Type: NewsReady}}, Cursor: feedCursor(to)}
 	var floor int64
 	var rows []feedRow
-	db := s.db.WithContext(ctx)
+	db := s.lists.WithContext(ctx)
 	err := db.Raw(`SELECT coalesce((SELECT position FROM feed_floors WHERE tenant_id = ?), 0)`, tenantID).Scan(&floor).Error
 	if err == nil {
 		err = db.Raw(`SELECT tenant_id, position, type, conversation_id, contact_id, version FROM events
@@ -280,7 +280,7 @@ func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest
 			tenantID, from, to, liveCatchUp+1).Scan(&rows).Error
 	}
 	if err != nil {
-		return batch, translate(err)
+		return batch, listError(ctx, err)
 	}
 	if from < floor || from > newest || len(rows) > liveCatchUp {
 		batch.News = append(batch.News, News{Type: NewsResync})
