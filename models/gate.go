@@ -166,7 +166,7 @@ func (g *gate) giveUp(tenant uuid.UUID, turn chan struct{}) {
 
 func (g *gate) busy() error {
 	return problem.New(problem.Unavailable, codeTenantBusy,
-		"%d calls of this tenant are at work in the database, and as many wait for their turn as may: "+
+		"%d calls of this tenant use the database now, which is as many as may, and others wait for their turn: "+
 			"make fewer at the same time, and this one again after Retry-After seconds", g.share).
 		With("atOnce", g.share).With("retryAfter", busyRetry)
 }

@@ -62,6 +62,7 @@ type Store struct {
 	gates   map[string]*gate
 	flights flights
 	auth    authCache
+	guesses guesses
 	live    broadcaster
 	usage   keyUsage
 	hashing chan struct{} // has an element for each password that is being hashed

@@ -77,6 +77,9 @@ func (s *Store) wake(topics ...string) {
 	if slices.Contains(topics, topicKeys) {
 		s.auth.forget()
 	}
+	if slices.Contains(topics, topicNewKey) {
+		s.auth.forgetRefused()
+	}
 	s.wakeups.Mark(topics...)
 }
 
