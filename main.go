@@ -193,7 +193,7 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 	r.store, err = models.Open(ctx, models.Options{
 		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns, Keys: keys, Targets: cfg.WebhookPolicy(), Logger: r.log,
 		Serving: name == roleAPI,
-		Docks: dockurl.Policy{AllowLoopbackHTTP: cfg.DockAllowLoopbackHTTP, Host: cfg.PublicURL},
+		Docks:   dockurl.Policy{AllowLoopbackHTTP: cfg.DockAllowLoopbackHTTP, Host: cfg.PublicURL},
 	})
 	if err != nil {
 		return err
