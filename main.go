@@ -100,7 +100,7 @@ func (c devCmd) Run() error {
 type apiCmd struct{}
 
 func (apiCmd) Run(ctx context.Context) error {
-	return withRole(ctx, "api", func(r role) error {
+	return withRole(ctx, roleAPI, func(r role) error {
 		post := sender.New(roles.Sender(r.Config, buildVersion()))
 		defer post.Close()
 		server, err := api.New(api.Config{
@@ -172,6 +172,9 @@ type role struct {
 // gcPercent is how far the heap may grow between two collections, unless GOGC says otherwise.
 const gcPercent = 300
 
+// roleAPI is the name of the role that serves calls.
+const roleAPI = "api"
+
 // withRole runs f with all that a role needs. Neither the database nor Temporal has to answer yet.
 func withRole(ctx context.Context, name string, f func(role) error) error {
 	cfg, err := config.Load()
@@ -193,7 +196,8 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 	}
 	r.store, err = models.Open(ctx, models.Options{
 		URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns, Keys: keys, Targets: cfg.WebhookPolicy(), Logger: r.log,
-		Docks: dockurl.Policy{AllowLoopbackHTTP: cfg.DockAllowLoopbackHTTP, Host: cfg.PublicURL},
+		Serving: name == roleAPI,
+		Docks:   dockurl.Policy{AllowLoopbackHTTP: cfg.DockAllowLoopbackHTTP, Host: cfg.PublicURL},
 	})
 	if err != nil {
 		return err

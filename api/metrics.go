@@ -70,6 +70,22 @@ func (m *metrics) registerPool(pool func() sql.DBStats) {
 	}, func() float64 { return pool().WaitDuration.Seconds() }))
 }
 
+// registerGates shows the calls that wait for other calls of their tenant: many, all the time, are one tenant that asks for too much.
+func (m *metrics) registerGates(stats func() map[string]models.GateStats) {
+	for pool := range stats() {
+		labels := prometheus.Labels{"pool": pool}
+		m.registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "atender_db_tenant_waiting", ConstLabels: labels,
+				Help: "Calls that wait because their tenant uses its share of the connections, by pool.",
+			}, func() float64 { return float64(stats()[pool].Waiting) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "atender_db_tenant_refused_total", ConstLabels: labels,
+				Help: "Calls refused with TENANT_BUSY because too many of their tenant waited, by pool.",
+			}, func() float64 { return float64(stats()[pool].Refused) }))
+	}
+}
+
 // handler serves the figures.
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})

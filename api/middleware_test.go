@@ -176,7 +176,7 @@ func TestWithoutADatabase(t *testing.T) {
 	s, err := New(Config{Version: "1.2.3"}, Deps{Store: store, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 
-	a := send(t, s.Handler(), "GET", "/v1/conversations", nil, "Authorization", "Bearer sa_live_x")
+	a := send(t, s.Handler(), "GET", "/v1/conversations", nil, "Authorization", "Bearer sa_live_"+strings.Repeat("0", 64))
 	a.refused(503, "UNAVAILABLE")
 	require.Equal(t, "1", a.header.Get("Retry-After"))
 	send(t, s.Handler(), "GET", "/healthz", nil).want(200)

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/contract"
+	"github.com/atender/atender/models"
 )
 
 // requestTime is how long a request may take before its work is called off and it is answered with 503.
@@ -36,6 +37,7 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 		deadline(requestTime),
 		releaseBody(),
 		boundQuery(e),
+		takeTurns,
 		unescapeParameters(e),
 		standardHeaders,
 		countUse(h.store, doc),
@@ -120,6 +122,12 @@ func restartDeadline(c *gin.Context) {
 	earlier := work.cancel
 	work.cancel = func() { stop(); cancel(); earlier() }
 	c.Request = c.Request.WithContext(ctx)
+}
+
+// takeTurns makes what a request does with the store take its turn with the other calls of its tenant, which
+// authentication tells (models.SetTenant).
+func takeTurns(c *gin.Context) {
+	c.Request = c.Request.WithContext(models.WithCaller(c.Request.Context(), c.ClientIP()))
 }
 
 // standardHeaders keeps browsers from guessing types and shared caches from keeping customers' data. A client's own

@@ -68,6 +68,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("reading the console: %w", err)
 	}
 	s := &Server{config: config, log: deps.Logger, metrics: newMetrics(deps.Store.PoolStats), closing: make(chan struct{})}
+	s.metrics.registerGates(deps.Store.GateStats)
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	h := &handlers{
 		store: deps.Store, temporal: deps.Temporal, tests: newTests(deps.Tester), log: deps.Logger, version: config.Version,

@@ -93,7 +93,7 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 // Agents lists a tenant's agents with their teams, oldest first, those with the e-mail address if one is given, and
 // returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor that is not of this list.
 func (s *Store) Agents(ctx context.Context, tenantID uuid.UUID, email string, page Page) ([]wire.Agent, string, error) {
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if email != "" {
 		q = q.Where("lower(email) = lower(?)", email)
 	}

@@ -6,11 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"maps"
 	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -85,7 +81,7 @@ func (s *Store) CreateKey(ctx context.Context, tenantID uuid.UUID, in NewKey) (k
 	if err != nil {
 		return key, "", err
 	}
-	random := make([]byte, 32)
+	random := make([]byte, tokenBytes)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
 	plain = livePrefix + hex.EncodeToString(random)
 	if tenant.Environment == Sandbox {
@@ -96,37 +92,23 @@ func (s *Store) CreateKey(ctx context.Context, tenantID uuid.UUID, in NewKey) (k
 		TenantID: tenantID, ID: ident.New(), Name: in.Name, Description: in.Description, Prefix: plain[:len(livePrefix)+6],
 		Hash: hash[:], Scopes: scopes, Tier: in.Tier, IsActive: true, CreatedAt: time.Now(),
 	}
-	return key, plain, translate(s.db.WithContext(ctx).Create(&key).Error)
+	err = translate(s.db.WithContext(ctx).Create(&key).Error)
+	s.mark(ctx, topicNewKey)
+	return key, plain, err
 }
 
 // Keys lists a tenant's keys, oldest first.
 func (s *Store) Keys(ctx context.Context, tenantID uuid.UUID) ([]APIKey, error) {
 	var keys []APIKey
-	err := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("id").Find(&keys).Error
-	return keys, translate(err)
+	err := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("id").Find(&keys).Error
+	return keys, listError(ctx, err)
 }
 
 // KeyPage lists a tenant's keys, oldest first and revoked ones included, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
 func (s *Store) KeyPage(ctx context.Context, tenantID uuid.UUID, page Page) ([]APIKey, string, error) {
-	at, err := page.after("")
-	if err != nil {
-		return nil, "", err
-	}
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
-	if at != nil {
-		q = q.Where("id > ?", at.ID)
-	}
-	var keys []APIKey
-	if err := q.Order("id").Limit(page.limit() + 1).Find(&keys).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	next := ""
-	if len(keys) > page.limit() {
-		keys = keys[:page.limit()]
-		next = position{ID: keys[len(keys)-1].ID}.cursor()
-	}
-	return keys, next, nil
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	return listed(q, page, func(k APIKey) uuid.UUID { return k.ID })
 }
 
 // Key returns one key. Errors: NOT_FOUND.
@@ -173,63 +155,13 @@ func (s *Store) RevokeKey(ctx context.Context, tenantID, keyID uuid.UUID) error 
 	return translate(r.Error)
 }
 
-const (
-	// topicKeys is marked when a key or session changed: every process forgets what it knew of them.
-	topicKeys = "keys"
-	// authTTL is how long a process believes what it knows of a key or session, should the wake-up be lost.
-	authTTL = 5 * time.Second
-	// authCacheSize bounds what is remembered, so that guessing does not fill the memory.
-	authCacheSize = 10_000
-)
-
-// authCache remembers keys and sessions by their hash, so that a request costs no query, and which of them were used.
-type authCache struct {
-	// generation rises whenever all is forgotten: what was looked up before that is not remembered after it.
-	generation atomic.Int64
-
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]authEntry
-	used  used
-}
-
-// used are the ids of keys and of sessions that were used since that was last written.
-type used struct{ keys, sessions map[uuid.UUID]struct{} }
-
-type authEntry struct {
-	principal *Principal // nil: no such key or session, or not active
-	until     time.Time
-}
-
 // Authenticate returns who a key belongs to. Errors: UNAUTHORIZED, the same for a malformed, unknown, disabled and
-// revoked key.
+// revoked key; RATE_LIMITED for an address that has presented too many that are not valid.
 func (s *Store) Authenticate(ctx context.Context, plain string) (Principal, error) {
 	refused := problem.New(problem.Unauthorized, "UNAUTHORIZED",
 		"the API key is not valid: send an active key as \"Authorization: Bearer sa_live_…\" or \"sa_test_…\"")
-	if !strings.HasPrefix(plain, livePrefix) && !strings.HasPrefix(plain, testPrefix) {
-		return Principal{}, refused
-	}
-	return s.authenticate(ctx, sha256.Sum256([]byte(plain)), s.findKey, refused)
-}
-
-// authenticate looks up who a hash belongs to, in memory or with find.
-func (s *Store) authenticate(
-	ctx context.Context, hash [sha256.Size]byte,
-	find func(context.Context, [sha256.Size]byte) (*Principal, error), refused error,
-) (Principal, error) {
-	entry, ok := s.auth.get(hash, time.Now())
-	if !ok {
-		generation := s.auth.generation.Load()
-		p, err := find(ctx, hash)
-		if err != nil {
-			return Principal{}, err
-		}
-		entry = authEntry{p, time.Now().Add(authTTL)}
-		s.auth.put(hash, entry, generation)
-	}
-	if entry.principal == nil {
-		return Principal{}, refused
-	}
-	return *entry.principal, nil
+	wellFormed := isToken(plain, livePrefix) || isToken(plain, testPrefix)
+	return s.authenticate(ctx, plain, wellFormed, s.findKey, refused)
 }
 
 func (s *Store) findKey(ctx context.Context, hash [sha256.Size]byte) (*Principal, error) {
@@ -249,98 +181,4 @@ func (s *Store) findKey(ctx context.Context, hash [sha256.Size]byte) (*Principal
 		TenantID: row.TenantID, KeyID: row.ID, KeyName: row.Name, Environment: row.Environment,
 		Scopes: row.Scopes, Tier: row.Tier,
 	}, nil
-}
-
-func (c *authCache) get(hash [sha256.Size]byte, now time.Time) (authEntry, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.known[hash]
-	if !ok || now.After(e.until) {
-		return authEntry{}, false
-	}
-	c.markUsed(e.principal)
-	return e, true
-}
-
-func (c *authCache) put(hash [sha256.Size]byte, e authEntry, generation int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.markUsed(e.principal)
-	if generation != c.generation.Load() {
-		return
-	}
-	if c.known == nil || len(c.known) >= authCacheSize {
-		c.known = map[[sha256.Size]byte]authEntry{}
-	}
-	c.known[hash] = e
-}
-
-func (c *authCache) markUsed(p *Principal) {
-	switch {
-	case p == nil:
-	case p.Agent != nil:
-		mark(&c.used.sessions, p.SessionID)
-	default:
-		mark(&c.used.keys, p.KeyID)
-	}
-}
-
-func mark(set *map[uuid.UUID]struct{}, id uuid.UUID) {
-	if *set == nil {
-		*set = map[uuid.UUID]struct{}{}
-	}
-	(*set)[id] = struct{}{}
-}
-
-func (c *authCache) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.generation.Add(1)
-	c.known = nil
-}
-
-func (c *authCache) takeUsed() used {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	taken := c.used
-	c.used = used{}
-	return taken
-}
-
-// runAuthCache forgets keys and sessions when one changed, and writes every few seconds when they were last used, for all
-// at once.
-func (s *Store) runAuthCache(ctx context.Context) {
-	changed, stop := s.wakeups.Listen(topicKeys)
-	defer stop()
-	write := time.NewTicker(authTTL)
-	defer write.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-			s.auth.forget()
-		case <-write.C:
-			s.writeUsed(ctx)
-		}
-	}
-}
-
-func (s *Store) writeUsed(ctx context.Context) {
-	taken := s.auth.takeUsed()
-	for _, one := range []struct {
-		ids   map[uuid.UUID]struct{}
-		query string
-	}{
-		{taken.keys, `UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = ANY($1)`},
-		{taken.sessions, `UPDATE sessions SET last_seen_at = clock_timestamp() WHERE id = ANY($1)`},
-	} {
-		if len(one.ids) == 0 {
-			continue
-		}
-		_, err := s.sql.ExecContext(ctx, one.query, slices.Collect(maps.Keys(one.ids)))
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("last use of API keys and sessions not recorded", "error", err)
-		}
-	}
 }

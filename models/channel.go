@@ -42,8 +42,8 @@ func seedChannels(tx *gorm.DB, tenantID uuid.UUID) error {
 // ChannelSettings lists a tenant's channels in the order of their numbers.
 func (s *Store) ChannelSettings(ctx context.Context, tenantID uuid.UUID) ([]Channel, error) {
 	var channels []Channel
-	err := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("number").Find(&channels).Error
-	return channels, translate(err)
+	err := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("number").Find(&channels).Error
+	return channels, listError(ctx, err)
 }
 
 // ChannelSetting returns one channel. Errors: NOT_FOUND.

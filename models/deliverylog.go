@@ -122,8 +122,8 @@ func (s *Store) Deliveries(
 	}
 	var rows []loggedRow
 	query, args := logQuery(sub, f, low, high, page.limit()+1)
-	if err := s.db.WithContext(ctx).Raw(query, args...).Scan(&rows).Error; err != nil {
-		return nil, "", translate(err)
+	if err := s.lists.WithContext(ctx).Raw(query, args...).Scan(&rows).Error; err != nil {
+		return nil, "", listError(ctx, err, "since", "status", "conversationId")
 	}
 	var end *uuid.UUID
 	if rows[0].Seen == logWindow { // there is always a row, if only to say how far the call has looked
@@ -225,7 +225,7 @@ func (s *Store) Delivery(
 	if err != nil {
 		return wire.DeliveryDetail{}, err
 	}
-	db := s.db.WithContext(ctx)
+	db := s.lists.WithContext(ctx)
 	var d deliveryRow
 	err = db.Take(&d, "id = ? AND tenant_id = ? AND subscription_id = ?", id, tenantID, subscription).Error
 	if err != nil {

@@ -133,7 +133,7 @@ func (s *Store) CreateDock(ctx context.Context, tenantID uuid.UUID, in NewDock) 
 
 // Docks lists a tenant's docks, oldest first, and returns the cursor of the next page. Errors: VALIDATION_FAILED.
 func (s *Store) Docks(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.Dock, string, error) {
-	rows, next, err := listed(live(s.db.WithContext(ctx), tenantID), page, func(d Dock) uuid.UUID { return d.ID })
+	rows, next, err := listed(live(s.lists.WithContext(ctx), tenantID), page, func(d Dock) uuid.UUID { return d.ID })
 	if err != nil {
 		return nil, "", err
 	}
@@ -261,8 +261,8 @@ func (s *Store) signingSecret(d Dock, now time.Time) (string, error) {
 // Content-Security-Policy lists as frame-src. Sorted, each once.
 func (s *Store) DockOrigins(ctx context.Context, tenantID uuid.UUID) ([]string, error) {
 	var docks []Dock
-	if err := live(s.db.WithContext(ctx), tenantID).Where("is_active").Find(&docks).Error; err != nil {
-		return nil, translate(err)
+	if err := live(s.lists.WithContext(ctx), tenantID).Where("is_active").Find(&docks).Error; err != nil {
+		return nil, listError(ctx, err)
 	}
 	var origins []string
 	for _, d := range docks {

@@ -112,7 +112,7 @@ func (p Principal) dockAgent(named *uuid.UUID) (uuid.UUID, error) {
 }
 
 func newDockToken() (plain string, hash []byte) {
-	random := make([]byte, 32)
+	random := make([]byte, tokenBytes)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
 	plain = dockTokenPrefix + hex.EncodeToString(random)
 	sum := sha256.Sum256([]byte(plain))
@@ -124,9 +124,14 @@ func IsDockToken(plain string) bool { return strings.HasPrefix(plain, dockTokenP
 
 // AuthenticateDock returns the agent whom the token of a dock session speaks for. What the token opens is that session,
 // also when it is over: whoever asks is told so. Errors: UNAUTHORIZED when there is no such session, its agent is not
-// active, or the key that opened it is revoked or lacks one of scope.DockHost.
+// active, or the key that opened it is revoked or lacks one of scope.DockHost; RATE_LIMITED as of Authenticate.
 func (s *Store) AuthenticateDock(ctx context.Context, token string) (Principal, error) {
-	hash := sha256.Sum256([]byte(token))
+	return s.authenticate(ctx, token, isToken(token, dockTokenPrefix), s.findDockSession, errNoDockSession)
+}
+
+var errNoDockSession = problem.New(problem.Unauthorized, "UNAUTHORIZED", "the session token is not valid: open the dock again")
+
+func (s *Store) findDockSession(ctx context.Context, hash tokenHash) (*Principal, error) {
 	var row struct {
 		Agent       Agent `gorm:"embedded;embeddedPrefix:a_"`
 		SessionID   uuid.UUID
@@ -139,14 +144,13 @@ func (s *Store) AuthenticateDock(ctx context.Context, token string) (Principal, 
 		JOIN api_keys k ON k.tenant_id = s.tenant_id AND k.id = s.api_key_id AND k.is_active
 		WHERE s.token_hash = ?`, hash[:]).Scan(&row)
 	if r.Error != nil {
-		return Principal{}, translate(r.Error)
+		return nil, translate(r.Error)
 	}
 	// A key may have opened it when less was asked of keys.
 	if r.RowsAffected == 0 || len(scope.Missing(row.KeyScopes, scope.DockHost...)) > 0 {
-		return Principal{}, problem.New(problem.Unauthorized, "UNAUTHORIZED",
-			"the session token is not valid: open the dock again")
+		return nil, nil
 	}
-	return Principal{
+	return &Principal{
 		TenantID: row.Agent.TenantID, Environment: row.Environment, Scopes: scope.OfRole(string(row.Agent.Role)),
 		Agent: &row.Agent, Role: row.Agent.Role, DockSessionID: row.SessionID,
 	}, nil

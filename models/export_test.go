@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -84,3 +85,31 @@ func ReadCursor(cursor string) (time.Time, string, error) {
 
 // ClaimSettings are those of the connections that claim work.
 const ClaimSettings = claimSettings
+
+// AuthCache is what a process knows of keys and sessions, here named by a text.
+type AuthCache struct{ c *authCache }
+
+// NewAuthCache makes an empty one.
+func NewAuthCache() AuthCache { return AuthCache{&authCache{}} }
+
+// Put remembers a valid key of a tenant.
+func (a AuthCache) Put(name string, tenantID uuid.UUID) {
+	a.c.put(sha256.Sum256([]byte(name)), &Principal{TenantID: tenantID}, time.Now().Add(time.Hour), a.c.now())
+}
+
+// Refuse remembers one that is not valid.
+func (a AuthCache) Refuse(name string) {
+	a.c.put(sha256.Sum256([]byte(name)), nil, time.Now().Add(time.Hour), a.c.now())
+}
+
+// Knows tells whether a key is remembered as valid.
+func (a AuthCache) Knows(name string) bool {
+	_, known := a.c.get(sha256.Sum256([]byte(name)), time.Now())
+	return known == isGood
+}
+
+// Len is how many valid ones are remembered, and Refused how many others.
+func (a AuthCache) Len() int { return len(a.c.good) }
+
+// Refused is how many are remembered that are not valid.
+func (a AuthCache) Refused() int { return len(a.c.bad) }

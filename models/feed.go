@@ -77,9 +77,9 @@ func (s *Store) Feed(ctx context.Context, tenantID uuid.UUID, q FeedQuery) (Feed
 	if q.filters() {
 		window = feedWindow
 	}
-	rows, err := s.sql.QueryContext(ctx, feedSQL, tenantID, after, window, q.Types, q.ConversationID, limit+1)
+	rows, err := s.lists.Statement.ConnPool.QueryContext(ctx, feedSQL, tenantID, after, window, q.Types, q.ConversationID, limit+1)
 	if err != nil {
-		return FeedPage{}, translate(err)
+		return FeedPage{}, listError(ctx, err, "limit", "types")
 	}
 	defer func() { _ = rows.Close() }()
 	var page FeedPage
@@ -103,7 +103,7 @@ func (s *Store) Feed(ctx context.Context, tenantID uuid.UUID, q FeedQuery) (Feed
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return FeedPage{}, translate(err)
+		return FeedPage{}, listError(ctx, err, "limit", "types")
 	}
 	at := floor
 	if after != nil {

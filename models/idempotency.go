@@ -87,11 +87,11 @@ func (s *Store) idempotentOnce(
 	patience time.Time,
 	f func(context.Context) (Answer, error),
 ) (answer Answer, replayed, again bool, err error) {
-	tx, err := s.sql.BeginTx(ctx, nil)
+	tx, end, err := s.begin(ctx)
 	if err != nil {
 		return Answer{}, false, false, err
 	}
-	defer func() { _ = tx.Rollback() }() // after the commit, nothing
+	defer end()
 	if stored, err := s.claimKey(ctx, tx, key, patience); stored != nil || err != nil {
 		if err != nil {
 			return Answer{}, false, worthRetrying(err), err

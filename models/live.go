@@ -29,8 +29,10 @@ const (
 	liveBuffer = 32
 	// liveCatchUp is how many events somebody who comes back is told of; with more, reading everything again is cheaper.
 	liveCatchUp = 1_000
-	// liveConsoles is how many may listen in one process, and liveOfAgent how many of those may be one agent's.
+	// liveConsoles is how many may listen in one process, liveOfTenant how many of those may be one tenant's, and liveOfAgent
+	// how many one agent's: a hundred agents with all of theirs would leave none to anybody else.
 	liveConsoles = 2_000
+	liveOfTenant = 500
 	liveOfAgent  = 20
 )
 
@@ -84,7 +86,7 @@ func (s *Store) Listen(ctx context.Context, p Principal, after string) (*Live, e
 		return nil, err
 	}
 	var last int64
-	if err := s.sql.QueryRowContext(ctx, `SELECT last_position FROM feed`).Scan(&last); err != nil {
+	if err := s.lists.Statement.ConnPool.QueryRowContext(ctx, `SELECT last_position FROM feed`).Scan(&last); err != nil {
 		return nil, translate(err)
 	}
 	l := &liveListener{tenantID: p.TenantID, agentID: p.ID(), news: make(chan NewsBatch, liveBuffer)}
@@ -121,16 +123,19 @@ func (s *Store) Listen(ctx context.Context, p Principal, after string) (*Live, e
 func (l *broadcaster) add(listener *liveListener, last int64) (start int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	own := 0
+	own, tenants := 0, 0
 	for other := range l.listeners {
+		if other.tenantID == listener.tenantID {
+			tenants++
+		}
 		if other.agentID == listener.agentID {
 			own++
 		}
 	}
-	if own >= liveOfAgent || len(l.listeners) >= liveConsoles {
+	if own >= liveOfAgent || tenants >= liveOfTenant || len(l.listeners) >= liveConsoles {
 		return 0, problem.New(problem.Limited, "TOO_MANY_CONSOLES",
-			"at most %d consoles of one agent and %d in all can be open on this server: close some, or try again later",
-			liveOfAgent, liveConsoles).With("retryAfter", 30)
+			"at most %d consoles of one agent, %d of one tenant and %d in all can be open on this server: "+
+				"close some, or try again later", liveOfAgent, liveOfTenant, liveConsoles).With("retryAfter", 30)
 	}
 	if len(l.listeners) == 0 {
 		l.told = last
@@ -272,7 +277,7 @@ func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest
 	batch := NewsBatch{News: []News{{Type: NewsReady}}, Cursor: feedCursor(to)}
 	var floor int64
 	var rows []feedRow
-	db := s.db.WithContext(ctx)
+	db := s.lists.WithContext(ctx)
 	err := db.Raw(`SELECT coalesce((SELECT position FROM feed_floors WHERE tenant_id = ?), 0)`, tenantID).Scan(&floor).Error
 	if err == nil {
 		err = db.Raw(`SELECT tenant_id, position, type, conversation_id, contact_id, version FROM events
@@ -280,7 +285,7 @@ func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest
 			tenantID, from, to, liveCatchUp+1).Scan(&rows).Error
 	}
 	if err != nil {
-		return batch, translate(err)
+		return batch, listError(ctx, err)
 	}
 	if from < floor || from > newest || len(rows) > liveCatchUp {
 		batch.News = append(batch.News, News{Type: NewsResync})

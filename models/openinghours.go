@@ -156,7 +156,7 @@ func demote(tx *gorm.DB, o *OpeningHours, now time.Time) error {
 // ListOpeningHours lists a tenant's opening hours, oldest first, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED.
 func (s *Store) ListOpeningHours(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.OpeningHours, string, error) {
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	rows, next, err := listed(q, page, func(o OpeningHours) uuid.UUID { return o.ID })
 	return wired(rows, OpeningHours.Wire), next, err
 }

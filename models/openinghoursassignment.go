@@ -78,7 +78,7 @@ func (s *Store) CreateOpeningHoursAssignment(
 func (s *Store) OpeningHoursAssignments(
 	ctx context.Context, tenantID uuid.UUID, hoursID *uuid.UUID, page Page,
 ) ([]wire.OpeningHoursAssignment, string, error) {
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if hoursID != nil {
 		q = q.Where("opening_hours_id = ?", *hoursID)
 	}

@@ -33,6 +33,7 @@ const (
 	codeUndefinedTable  = "42P01"
 	codeLockTimeout     = "55P03"
 	codeTooManyConns    = "53300"
+	codeQueryCanceled   = "57014"
 	classShutdown       = "57P" // admin_shutdown, crash_shutdown, cannot_connect_now
 	classConnection     = "08"
 )
@@ -77,6 +78,13 @@ func translate(err error) error {
 		strings.HasPrefix(code, classShutdown) || strings.HasPrefix(code, classConnection) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	switch code {
+	case codeQueryCanceled:
+		return unavailable("the database took too long over this: it was called off, nothing was done, and trying again is safe", err)
+	case codeLockTimeout:
+		return unavailable("other calls are changing the same thing, and this one has waited for them long enough: nothing was done, "+
+			"and trying again is safe", err)
+	}
 	if (away || worthRetrying(err)) && !errors.Is(err, context.Canceled) {
 		return unavailable("the database did not answer: what was asked for was not done, and trying again is safe", err)
 	}

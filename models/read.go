@@ -111,7 +111,7 @@ func (s *Store) Conversation(ctx context.Context, tenantID, id uuid.UUID) (Conve
 type ConversationFilter struct {
 	Status, Channel, Tag, ExternalReference, Engagement string
 	SLAState                                            string // worst state of the latest cycles
-	Query                                               string // beginnings of words, see conversationSearch; or the number
+	Query                                               string // beginnings of words, see searchConversations; or the number
 	AssigneeID, TeamID, ContactID                       *uuid.UUID
 	UpdatedSince, CreatedSince                          *time.Time
 	Sort                                                string // one of the orders below; SortUpdated when empty
@@ -148,9 +148,15 @@ var listOrders = map[string]listOrder{
 	},
 }
 
+// conversationNarrow are the parameters that make a list of conversations cheaper.
+var conversationNarrow = []string{
+	"q (more or longer words)", "status", "assigneeId", "teamId", "contactId", "tag", "updatedSince", "createdSince",
+}
+
 // Conversations lists conversations and returns the cursor of the next page, empty at the end. Rows that do not change
 // during a walk appear exactly once; in the order of creation none is ever skipped.
-// Errors: VALIDATION_FAILED for an order that there is not, and for a cursor that is not of this list.
+// Errors: VALIDATION_FAILED for an order that there is not, and for a cursor that is not of this list;
+// QUERY_TOO_EXPENSIVE.
 func (s *Store) Conversations(
 	ctx context.Context,
 	tenantID uuid.UUID,
@@ -169,23 +175,24 @@ func (s *Store) Conversations(
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := f.conditions(tenantID, order.alias)
-	if at != nil {
-		where += ` AND ` + order.after
-		args = append(args, at.Time, at.ID)
-	}
+	where, args, text := f.conditions(order.alias)
 	var rows []conversationRow
-	err = s.db.WithContext(ctx).Raw(conversationColumns+order.from+where+` ORDER BY `+order.by+` LIMIT ?`,
-		append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
+	if text != "" {
+		rows, err = s.searchConversations(ctx, tenantID, order, where, args, text, at, page.limit()+1)
+	} else {
+		if at != nil {
+			where += ` AND ` + order.after
+			args = append(args, at.Time, at.ID)
+		}
+		err = s.lists.WithContext(ctx).Raw(conversationColumns+order.from+where+` ORDER BY `+order.by+` LIMIT ?`,
+			append(append([]any{tenantID}, args...), page.limit()+1)...).Scan(&rows).Error
+	}
 	if err != nil {
-		return nil, "", translate(err)
+		return nil, "", listError(ctx, err, conversationNarrow...)
 	}
-	next := ""
-	if len(rows) > page.limit() {
-		rows = rows[:page.limit()]
-		last := rows[len(rows)-1].Conversation
-		next = position{Time: order.key(last), ID: last.ID, Sort: sort}.cursor()
-	}
+	rows, next := cut(rows, page, func(r conversationRow) position {
+		return position{Time: order.key(r.Conversation), ID: r.Conversation.ID, Sort: sort}
+	})
 	conversations, shown := make([]Conversation, len(rows)), make([]*Conversation, len(rows))
 	for i, r := range rows {
 		conversations[i], shown[i] = r.whole(), &conversations[i]
@@ -193,11 +200,10 @@ func (s *Store) Conversations(
 	return conversations, next, s.showClocks(ctx, s.db.WithContext(ctx), tenantID, shown...)
 }
 
-// conditions are the filter as SQL, in the terms of the indexes that serve it. The alias is that of the table that has
-// status, assignee, team and the time of the latest change.
-func (f ConversationFilter) conditions(tenantID uuid.UUID, alias string) (string, []any) {
+// conditions are the filter as SQL, in the terms of the indexes that serve it, and the text that is to be searched for
+// besides. The alias is that of the table that has status, assignee, team and the time of the latest change.
+func (f ConversationFilter) conditions(alias string) (condition string, args []any, query string) {
 	var where strings.Builder
-	var args []any
 	add := func(condition string, values ...any) {
 		where.WriteString(" AND " + condition)
 		args = append(args, values...)
@@ -245,11 +251,10 @@ func (f ConversationFilter) conditions(tenantID uuid.UUID, alias string) (string
 		if isNumber && err == nil {
 			add("c.number = ?", number)
 		} else {
-			query := searchQuery(f.Query)
-			add(conversationSearch, tenantID, query, tenantID, query, tenantID, number)
+			query = f.Query
 		}
 	}
-	return where.String(), args
+	return where.String(), args, query
 }
 
 // Messages lists a conversation's messages, oldest first, and returns the cursor of the next page.
@@ -261,10 +266,10 @@ func (s *Store) Messages(ctx context.Context, tenantID, conversationID uuid.UUID
 // LatestMessages are the last of a conversation's messages, at most so many, oldest first.
 func (s *Store) LatestMessages(ctx context.Context, tenantID, conversationID uuid.UUID, most int) ([]Message, error) {
 	var messages []Message
-	err := s.db.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID).
+	err := s.lists.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID).
 		Order("id DESC").Limit(most).Find(&messages).Error
 	slices.Reverse(messages)
-	return messages, translate(err)
+	return messages, listError(ctx, err)
 }
 
 // TimelineEntry is a row of the timeline.
@@ -310,7 +315,7 @@ func byID[T any](
 	if _, err := s.Conversation(ctx, tenantID, conversationID); err != nil {
 		return nil, "", err
 	}
-	q := s.db.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
 	return listed(q, page, id)
 }
 

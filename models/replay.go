@@ -184,19 +184,15 @@ func (s *Store) Replays(ctx context.Context, tenantID, subscription uuid.UUID, p
 	if _, err := s.readSubscription(ctx, tenantID, subscription); err != nil {
 		return nil, "", err
 	}
-	q := s.db.WithContext(ctx).Where("tenant_id = ? AND subscription_id = ?", tenantID, subscription)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ? AND subscription_id = ?", tenantID, subscription)
 	if at != nil {
 		q = q.Where("id < ?", at.ID)
 	}
 	var rows []Replay
 	if err := q.Order("id DESC").Limit(page.limit() + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
+		return nil, "", listError(ctx, err)
 	}
-	next := ""
-	if len(rows) > page.limit() {
-		rows = rows[:page.limit()]
-		next = position{ID: rows[len(rows)-1].ID, Sort: sort}.cursor()
-	}
+	rows, next := cut(rows, page, func(r Replay) position { return position{ID: r.ID, Sort: sort} })
 	out := make([]wire.Replay, len(rows))
 	for i, r := range rows {
 		out[i] = r.Wire()

@@ -43,7 +43,7 @@ type SignedIn struct {
 
 // token makes 32 random bytes as text, and the SHA-256 that is stored of them.
 func token() (plain string, hash []byte) {
-	random := make([]byte, 32)
+	random := make([]byte, tokenBytes)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
 	plain = base64.RawURLEncoding.EncodeToString(random)
 	sum := sha256.Sum256([]byte(plain))
@@ -63,12 +63,10 @@ var errNotSignedIn = problem.New(problem.Unauthorized, "UNAUTHORIZED",
 	"you are not signed in, or the session has ended: sign in again")
 
 // AuthenticateSession returns who a session's token belongs to. Errors: UNAUTHORIZED, the same for an unknown token, a
-// session that has ended or was idle for too long, and an agent who is not active.
+// session that has ended or was idle for too long, and an agent who is not active; RATE_LIMITED as of Authenticate.
 func (s *Store) AuthenticateSession(ctx context.Context, plain string) (Principal, error) {
-	if len(plain) != base64.RawURLEncoding.EncodedLen(sha256.Size) {
-		return Principal{}, errNotSignedIn
-	}
-	return s.authenticate(ctx, sha256.Sum256([]byte(plain)), s.findSession, errNotSignedIn)
+	random, err := base64.RawURLEncoding.DecodeString(plain)
+	return s.authenticate(ctx, plain, err == nil && len(random) == tokenBytes, s.findSession, errNotSignedIn)
 }
 
 // liveSession is the condition under which a session s of agent a holds.

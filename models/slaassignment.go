@@ -85,7 +85,7 @@ func checkAssignment(tx *gorm.DB, tenantID uuid.UUID, model any, field string, i
 func (s *Store) SLAAssignments(
 	ctx context.Context, tenantID uuid.UUID, policyID *uuid.UUID, page Page,
 ) ([]wire.SLAAssignment, string, error) {
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if policyID != nil {
 		q = q.Where("policy_id = ?", *policyID)
 	}

@@ -122,7 +122,7 @@ func policyExists(err error, name string) error {
 // SLAPolicies lists a tenant's policies, oldest first, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED.
 func (s *Store) SLAPolicies(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.SLAPolicy, string, error) {
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	rows, next, err := listed(q, page, func(p SLAPolicy) uuid.UUID { return p.ID })
 	return wired(rows, SLAPolicy.Wire), next, err
 }

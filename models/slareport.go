@@ -78,7 +78,7 @@ func (r reportRow) line() wire.SLAReportLine {
 }
 
 // SLAReport counts the outcomes of clocks that stopped in a time of at most a year; clocks that run, or were called off,
-// are not in it. The groups come in the order of their names, days in their own. Errors: VALIDATION_FAILED.
+// are not in it. The groups come in the order of their names, days in their own. Errors: VALIDATION_FAILED; QUERY_TOO_EXPENSIVE; TENANT_BUSY.
 func (s *Store) SLAReport(ctx context.Context, tenantID uuid.UUID, q SLAReportQuery) (wire.SLAReport, error) {
 	q.GroupBy = orDefault(q.GroupBy, ByPolicy)
 	if err := q.check(); err != nil {
@@ -87,7 +87,7 @@ func (s *Store) SLAReport(ctx context.Context, tenantID uuid.UUID, q SLAReportQu
 	key, name := reportKeys[q.GroupBy][0], reportKeys[q.GroupBy][1]
 	where, args := q.conditions(tenantID)
 	var rows []reportRow
-	err := s.db.WithContext(ctx).Raw(fmt.Sprintf(`
+	err := s.reports.WithContext(ctx).Raw(fmt.Sprintf(`
 		SELECT grouping(%[1]s) = 1 AS total, %[1]s AS key, %[2]s AS name, c.metric, count(*) AS stopped,
 			count(*) FILTER (WHERE c.outcome = 'met') AS met, count(*) FILTER (WHERE c.outcome = 'breached') AS breached,
 			percentile_disc(0.5) WITHIN GROUP (ORDER BY c.elapsed_ms) AS median_ms,
@@ -99,7 +99,7 @@ func (s *Store) SLAReport(ctx context.Context, tenantID uuid.UUID, q SLAReportQu
 		GROUP BY GROUPING SETS ((%[1]s, c.metric), (c.metric))
 		ORDER BY total DESC, name, key, c.metric`, key, name, where), args...).Scan(&rows).Error
 	if err != nil {
-		return wire.SLAReport{}, translate(err)
+		return wire.SLAReport{}, tooExpensive(ctx, err, reportTime, "from and to", "policyId", "teamId", "channel")
 	}
 	return assemble(q, rows), nil
 }

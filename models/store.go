@@ -27,12 +27,15 @@ import (
 
 // Options say how a Store is opened.
 type Options struct {
-	URL      string         // postgres://… of the database
-	MaxConns int            // connections at most; 20 when 0
-	Keys     *seal.Keyring  // seals webhook secrets and headers; required for whoever touches subscriptions
-	Targets  target.Policy  // which URLs a subscription may have
-	Docks    dockurl.Policy // which URLs a dock may have
-	Logger   *slog.Logger   // slog.Default() when nil
+	URL      string // postgres://… of the database
+	MaxConns int    // connections at most, besides those for lists, reports and special purposes; 20 when 0
+	// Serving says that the store serves calls of the API, which have an end: what the database has not done for a call by
+	// then, it need not go on with.
+	Serving bool
+	Keys    *seal.Keyring  // seals webhook secrets and headers; required for whoever touches subscriptions
+	Targets target.Policy  // which URLs a subscription may have
+	Docks   dockurl.Policy // which URLs a dock may have
+	Logger  *slog.Logger   // slog.Default() when nil
 	// Tracer sees every statement, BEGIN and COMMIT included; nil for none.
 	Tracer pgx.QueryTracer
 	// Clock turns the database's time, read after the locks (P1.3), into the transaction's; nil leaves it as it is.
@@ -53,9 +56,13 @@ type Store struct {
 	wakeups *wakeup.Hub
 	numbers numberBlocks
 	claims  *gorm.DB // over connections of their own, that plan a statement once (planOnce)
+	lists   *gorm.DB // over connections of their own: reads whose size a caller chooses (reads.go)
+	reports *gorm.DB // the same, for reports
 	pools   []*sql.DB
+	gates   map[string]*gate
 	flights flights
 	auth    authCache
+	guesses guesses
 	live    broadcaster
 	usage   keyUsage
 	hashing chan struct{} // has an element for each password that is being hashed
@@ -87,20 +94,30 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	own := cfg.Copy()
 	wakeups := wakeup.New(own, o.Logger)
 	cfg.Tracer = o.Tracer
+	lists, reports := boundedReads(cfg, listTime, listConns(o.MaxConns)), boundedReads(cfg, reportTime, reportConns)
+	boundStatements(cfg, o.Serving)
 	db := connections(*cfg, o.MaxConns)
 	numbers := connections(*cfg, numberConns)
 	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(planOnce))
 	s := &Store{
 		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, docks: o.Docks, log: o.Logger, clock: o.Clock,
-		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims},
+		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims, lists, reports},
+		gates: map[string]*gate{
+			poolCalls: half(o.MaxConns), poolLists: half(listConns(o.MaxConns)), poolReports: shareOf(reportsAtOnce),
+		},
 		hashing: make(chan struct{}, hashing), live: broadcaster{arrived: make(chan struct{}, 1)},
 		computeTime: computeTime,
 	}
-	if s.db, err = throughGORM(pool{db}); err != nil {
-		return nil, err
-	}
-	if s.claims, err = throughGORM(pool{claims}); err != nil {
-		return nil, err
+	for _, p := range []struct {
+		to   **gorm.DB
+		pool pool
+	}{
+		{&s.db, pool{db, s.gates[poolCalls]}}, {&s.claims, pool{db: claims}},
+		{&s.lists, pool{lists, s.gates[poolLists]}}, {&s.reports, pool{reports, s.gates[poolReports]}},
+	} {
+		if *p.to, err = throughGORM(p.pool); err != nil {
+			return nil, err
+		}
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() { s.wakeups.Run(ctx) })

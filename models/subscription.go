@@ -239,28 +239,16 @@ func live(db *gorm.DB, tenantID uuid.UUID) *gorm.DB {
 // Subscriptions lists a tenant's subscriptions, oldest first, and returns the cursor of the next page.
 // Errors: WEBHOOKS_DISABLED, VALIDATION_FAILED.
 func (s *Store) Subscriptions(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.Subscription, string, error) {
-	at, err := page.after("")
-	if err != nil {
-		return nil, "", err
-	}
 	if err := s.WebhooksEnabled(ctx, tenantID); err != nil {
 		return nil, "", err
 	}
-	q := live(s.db.WithContext(ctx), tenantID)
-	if at != nil {
-		q = q.Where("id > ?", at.ID)
+	db := s.lists.WithContext(ctx)
+	rows, next, err := listed(live(db, tenantID), page, func(s Subscription) uuid.UUID { return s.ID })
+	if err != nil {
+		return nil, "", err
 	}
-	var rows []Subscription
-	if err := q.Order("id").Limit(page.limit() + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	next := ""
-	if len(rows) > page.limit() {
-		rows = rows[:page.limit()]
-		next = position{ID: rows[len(rows)-1].ID}.cursor()
-	}
-	out, err := shown(s.db.WithContext(ctx), rows...)
-	return out, next, err
+	out, err := shown(db, rows...)
+	return out, next, listError(ctx, err)
 }
 
 // Subscription returns one subscription. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
@@ -269,7 +257,8 @@ func (s *Store) Subscription(ctx context.Context, tenantID, id uuid.UUID) (wire.
 	if err != nil {
 		return wire.Subscription{}, err
 	}
-	return show(s.db.WithContext(ctx), sub)
+	out, err := show(s.lists.WithContext(ctx), sub)
+	return out, listError(ctx, err)
 }
 
 // readSubscription reads one subscription's row. Errors: WEBHOOKS_DISABLED, NOT_FOUND.

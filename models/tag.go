@@ -39,19 +39,15 @@ func (s *Store) Tags(ctx context.Context, tenantID uuid.UUID, page Page) ([]Tag,
 	if err != nil {
 		return nil, "", err
 	}
-	q := s.db.WithContext(ctx).Where("tenant_id = ? AND leaving_at IS NULL", tenantID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ? AND leaving_at IS NULL", tenantID)
 	if at != nil {
 		q = q.Where("name > ?", at.Name)
 	}
 	var tags []Tag
 	if err := q.Order("name").Limit(page.limit() + 1).Find(&tags).Error; err != nil {
-		return nil, "", translate(err)
+		return nil, "", listError(ctx, err)
 	}
-	next := ""
-	if len(tags) > page.limit() {
-		tags = tags[:page.limit()]
-		next = position{Name: tags[len(tags)-1].Name, Sort: sort}.cursor()
-	}
+	tags, next := cut(tags, page, func(t Tag) position { return position{Name: t.Name, Sort: sort} })
 	return tags, next, nil
 }
 

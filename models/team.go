@@ -83,7 +83,7 @@ func addMembers(tx *gorm.DB, tenantID, teamID uuid.UUID, agentIDs []uuid.UUID) e
 // Teams lists a tenant's teams with their members, oldest first, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
 func (s *Store) Teams(ctx context.Context, tenantID uuid.UUID, page Page) ([]wire.Team, string, error) {
-	q := s.db.WithContext(ctx).Where("tenant_id = ?", tenantID)
+	q := s.lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	teams, next, err := listed(q, page, func(t Team) uuid.UUID { return t.ID })
 	if err != nil {
 		return nil, "", err

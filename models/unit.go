@@ -35,11 +35,11 @@ func (s *Store) together(ctx context.Context, f func(context.Context) error) err
 }
 
 func (s *Store) togetherOnce(ctx context.Context, f func(context.Context) error) (again bool, err error) {
-	tx, err := s.sql.BeginTx(ctx, nil)
+	tx, end, err := s.begin(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = tx.Rollback() }() // after the commit, nothing
+	defer end()
 	u := &unit{tx: tx}
 	err = f(context.WithValue(ctx, unitKey{}, u))
 	if err == nil && !u.turnedBack {
@@ -77,50 +77,10 @@ func (s *Store) wake(topics ...string) {
 	if slices.Contains(topics, topicKeys) {
 		s.auth.forget()
 	}
+	if slices.Contains(topics, topicNewKey) {
+		s.auth.forgetRefused()
+	}
 	s.wakeups.Mark(topics...)
-}
-
-// pool is what GORM speaks to: the connections, or the transaction of the context's unit.
-type pool struct{ db *sql.DB }
-
-func (p pool) of(ctx context.Context) gorm.ConnPool {
-	if u := unitOf(ctx); u != nil {
-		return u.tx
-	}
-	return p.db
-}
-
-// PrepareContext implements gorm.ConnPool.
-func (p pool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return p.of(ctx).PrepareContext(ctx, query)
-}
-
-// ExecContext implements gorm.ConnPool.
-func (p pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return p.of(ctx).ExecContext(ctx, query, args...)
-}
-
-// QueryContext implements gorm.ConnPool.
-func (p pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return p.of(ctx).QueryContext(ctx, query, args...)
-}
-
-// QueryRowContext implements gorm.ConnPool.
-func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return p.of(ctx).QueryRowContext(ctx, query, args...)
-}
-
-// BeginTx implements gorm.ConnPoolBeginner. Within a unit a transaction is a savepoint: what is refused is rolled back,
-// and the unit goes on.
-func (p pool) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.ConnPool, error) {
-	if u := unitOf(ctx); u != nil {
-		return u.savepoint(ctx)
-	}
-	tx, err := p.db.BeginTx(ctx, options)
-	if err != nil {
-		return nil, err
-	}
-	return tx, nil
 }
 
 func (u *unit) savepoint(ctx context.Context) (gorm.ConnPool, error) {

@@ -118,14 +118,14 @@ func (s *Store) KeyUsage(ctx context.Context, tenantID, keyID uuid.UUID, days in
 		Requests      int64
 	}
 	since := time.Now().UTC().AddDate(0, 0, 1-days).Format(time.DateOnly)
-	err := s.db.WithContext(ctx).Raw(`SELECT day::text, endpoint, status, requests FROM api_key_usage
+	err := s.lists.WithContext(ctx).Raw(`SELECT day::text, endpoint, status, requests FROM api_key_usage
 		WHERE tenant_id = ? AND key_id = ? AND day >= ?::date ORDER BY day DESC, endpoint, status`,
 		tenantID, keyID, since).Scan(&rows).Error
 	out := make([]wire.KeyUse, len(rows))
 	for i, r := range rows {
 		out[i] = wire.KeyUse{Day: r.Day, Endpoint: r.Endpoint, Status: strconv.Itoa(r.Status) + "xx", Requests: r.Requests}
 	}
-	return out, translate(err)
+	return out, listError(ctx, err, "days")
 }
 
 // PurgeUsage deletes counts older than 400 days.

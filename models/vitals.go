@@ -57,7 +57,7 @@ func shown(db *gorm.DB, subs ...Subscription) ([]wire.Subscription, error) {
 	var rows []vitals
 	since := ident.Floor(time.Now().Add(-ratedPeriod))
 	if err := db.Raw(vitalsSQL, ids, shards, since).Scan(&rows).Error; err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	byID := make(map[uuid.UUID]vitals, len(rows))
 	for _, v := range rows {

@@ -262,6 +262,7 @@ const (
 	OPENINGHOURSEXISTS           ErrorCode = "OPENING_HOURS_EXISTS"
 	ORIGINREFUSED                ErrorCode = "ORIGIN_REFUSED"
 	PRECONDITIONFAILED           ErrorCode = "PRECONDITION_FAILED"
+	QUERYTOOEXPENSIVE            ErrorCode = "QUERY_TOO_EXPENSIVE"
 	RATELIMITED                  ErrorCode = "RATE_LIMITED"
 	REPLAYRUNNING                ErrorCode = "REPLAY_RUNNING"
 	REQUESTTIMEOUT               ErrorCode = "REQUEST_TIMEOUT"
@@ -275,6 +276,7 @@ const (
 	TAGEXISTS                    ErrorCode = "TAG_EXISTS"
 	TEAMEXISTS                   ErrorCode = "TEAM_EXISTS"
 	TEAMINUSE                    ErrorCode = "TEAM_IN_USE"
+	TENANTBUSY                   ErrorCode = "TENANT_BUSY"
 	TENANTREQUIRED               ErrorCode = "TENANT_REQUIRED"
 	TOOMANYCONSOLES              ErrorCode = "TOO_MANY_CONSOLES"
 	UNAUTHORIZED                 ErrorCode = "UNAUTHORIZED"
@@ -339,6 +341,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case PRECONDITIONFAILED:
 		return true
+	case QUERYTOOEXPENSIVE:
+		return true
 	case RATELIMITED:
 		return true
 	case REPLAYRUNNING:
@@ -364,6 +368,8 @@ func (e ErrorCode) Valid() bool {
 	case TEAMEXISTS:
 		return true
 	case TEAMINUSE:
+		return true
+	case TENANTBUSY:
 		return true
 	case TENANTREQUIRED:
 		return true
