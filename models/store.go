@@ -60,8 +60,12 @@ type Store struct {
 	usage   keyUsage
 	hashing chan struct{} // has an element for each password that is being hashed
 	times   timeCache
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	rates   rateLimiter
+	leases  *sql.DB // for nothing but rate limits
+	// background ends with the store.
+	background context.Context
+	stop       context.CancelFunc
+	done       sync.WaitGroup
 }
 
 // Open connects to the database, which must be migrated (Migrate), and starts the connection that carries wake-ups (P9).
@@ -87,9 +91,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	db := connections(*cfg, o.MaxConns)
 	numbers := connections(*cfg, numberConns)
 	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(planOnce))
+	leases := connections(*withoutSync(cfg), rateConns)
 	s := &Store{
 		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, docks: o.Docks, log: o.Logger, clock: o.Clock,
-		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims},
+		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims, leases},
+		leases:  leases,
 		hashing: make(chan struct{}, hashing), live: broadcaster{arrived: make(chan struct{}, 1)},
 	}
 	if s.db, err = throughGORM(pool{db}); err != nil {
@@ -99,6 +105,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.background = ctx
 	s.done.Go(func() { s.wakeups.Run(ctx) })
 	s.done.Go(func() { s.runAuthCache(ctx) })
 	s.done.Go(func() { s.runUsage(ctx) })
@@ -168,8 +175,17 @@ func planOnce(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
+// withoutSync is a configuration whose commits do not wait for the disk: for what may lose its last second with a
+// PostgreSQL that crashes, but waits for nothing else. Rate limits are so.
+func withoutSync(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+	c := cfg.Copy()
+	c.RuntimeParams["synchronous_commit"] = "off"
+	return c
+}
+
 // Close ends the wake-up connection and closes the pool, waiting for what runs.
 func (s *Store) Close() {
+	s.rates.close()
 	s.stop()
 	s.done.Wait()
 	for _, pool := range s.pools {
