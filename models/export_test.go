@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/atender/atender/models/ratelimit"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -61,4 +62,9 @@ func SealedColumns() []string {
 		names = append(names, c.table+"."+c.column)
 	}
 	return names
+}
+
+// LeaseTokens makes a request of the database for a rate limit.
+func LeaseTokens(ctx context.Context, s *Store, subject RateSubject, r ratelimit.Request) (ratelimit.Answer, error) {
+	return s.leaseTokens(ctx, subject, r)
 }
