@@ -21,9 +21,10 @@ const (
 	rateResetHeader     = "X-RateLimit-Reset"
 )
 
-// limitRate counts the calls of each key and session to /v1, refused ones (403, 404 and the like) included, and answers
-// 429 when there are too many (P11). It comes right after authentication, so that every later answer has the headers.
-// Keys without limits pass untouched. The console's pages and its stream of events are not in the document, and not counted.
+// limitRate counts the calls of each key and session to /v1, refused ones (403, 404 and the like) included, and
+// answers 429 when there are too many (P11). It comes right after authentication, so that every later answer has
+// the headers. Keys without limits pass untouched. The console's pages and its stream of events are not in the
+// document, and not counted.
 func limitRate(store *models.Store, doc *document, m *metrics, e errorResponder) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		op := doc.operationOf(c.Request, c.FullPath())

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
@@ -102,12 +104,18 @@ func TestADayCapIsSaidToBeOne(t *testing.T) {
 	require.Equal(t, "day", h.call("GET", "/v1/me", nil).refused(429, "RATE_LIMITED")["window"])
 }
 
-func TestKeysWithoutLimitsHaveNoHeaders(t *testing.T) {
+func TestKeysWithoutLimitsHaveNoHeadersAndNoLeases(t *testing.T) {
 	h, _ := limited(t, models.NewKey{Tier: "custom"})
 	a := h.call("GET", "/v1/me", nil).want(200)
 	for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} {
 		require.Empty(t, a.header.Values(name))
 	}
+	conn, err := pgx.Connect(t.Context(), h.url)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	var rows int
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM rate_windows`).Scan(&rows))
+	require.Zero(t, rows, "nothing is leased for them")
 }
 
 func TestThreeAPIProcessesHoldAStarterKeyToItsLimit(t *testing.T) {

@@ -46,13 +46,13 @@ func (p Principal) RateSubject(asksDock bool) RateSubject {
 	return subject
 }
 
-// rateConns is how many connections there are for leases. They are nobody else's: what limits callers must not wait behind
-// the calls that it lets in.
+// rateConns is how many connections there are for leases. They are nobody else's: what limits callers must not wait
+// behind the calls that it lets in.
 const rateConns = 2
 
-// rateLeaseSQL takes tokens and gives others back (P11.2): ratelimit.Window.Take, decided by the database's clock, which is
-// read once, after the row is locked. $4 shifts that clock (Options.Clock). $6 and $7 are null for no limit: least ignores
-// null.
+// rateLeaseSQL takes tokens and gives others back (P11.2): ratelimit.Window.Take, decided by the database's clock,
+// which is read once, after the row is locked. $4 shifts that clock (Options.Clock). $6 and $7 are null for no
+// limit: least ignores null.
 var rateLeaseSQL = `
 INSERT INTO rate_windows AS w (tenant_id, subject, kind, slot, counts, day, in_day, granted, leased_at)
 SELECT $1, $2, $3, t.slot, array_fill(0, ARRAY[` + olderSlots + `]) || t.granted, t.slot / ` + slotsInDay + `,

@@ -19,8 +19,8 @@ const (
 	bucketKept = 2 * time.Minute
 )
 
-// rateLimiter holds this process's buckets (P11). A subject has one lease under way at most, which serves all calls that
-// wait.
+// rateLimiter holds this process's buckets (P11). A subject has one lease under way at most, which serves all calls
+// that wait.
 type rateLimiter struct {
 	mu      sync.Mutex
 	buckets map[rateID]*rateBucket
@@ -51,9 +51,9 @@ type rateWaiter struct {
 	err     error
 }
 
-// LimitRate counts a call of the subject, whose limits are not all unlimited, and tells how many it has left. Only a call
-// for which this process holds no token waits, for a lease that serves all that wait (P11.1).
-// Errors: RATE_LIMITED with details.window and details.retryAfter; UNAVAILABLE when no token is held and the database is
+// LimitRate counts a call of the subject, whose limits are not all unlimited, and tells how many it has left. Only
+// a call for which this process holds no token waits, for a lease that serves all that wait (P11.1). Errors:
+// RATE_LIMITED with details.window and details.retryAfter; UNAVAILABLE when no token is held and the database is
 // away. The state is good with an error, too.
 func (s *Store) LimitRate(ctx context.Context, subject RateSubject) (ratelimit.State, error) {
 	l := &s.rates
@@ -111,7 +111,8 @@ func rateError(v ratelimit.Verdict, state ratelimit.State) error {
 		return nil
 	}
 	wait := max(int(math.Ceil(state.RetryAfter.Seconds())), 1)
-	return problem.New(problem.Limited, "RATE_LIMITED", "too many calls in this %s: the next may be made in %d s", state.Window, wait).
+	return problem.New(problem.Limited, "RATE_LIMITED",
+		"too many calls in this %s: the next may be made in %d s", state.Window, wait).
 		With("window", state.Window).With("retryAfter", wait)
 }
 
@@ -145,8 +146,8 @@ func (l *rateLimiter) sweep(now time.Time) {
 	}
 }
 
-// leaseAhead starts a lease if one is due and none is under way: for calls that wait, for those to come, or to give back
-// what was not used.
+// leaseAhead starts a lease if one is due and none is under way: for calls that wait, for those to come, or to give
+// back what was not used.
 func (s *Store) leaseAhead(b *rateBucket, now time.Time) {
 	if b.leasing || s.rates.closed {
 		return
@@ -217,8 +218,9 @@ func (s *Store) lease(b *rateBucket, r ratelimit.Request, served int) {
 	})
 }
 
-// leaseFailed refuses the calls for which a lease was made, which would wait for ever. Whether the database has counted
-// what was asked for, or taken back what was given, is not known: neither is tried again, so that nothing is used twice.
+// leaseFailed refuses the calls for which a lease was made, which would wait for ever. Whether the database has
+// counted what was asked for, or taken back what was given, is not known: neither is tried again, so that nothing
+// is used twice.
 func (s *Store) leaseFailed(b *rateBucket, now time.Time, served int, err error) {
 	s.log.Warn("no lease for a rate limit", "error", err)
 	if _, known := problem.As(err); !known {

@@ -108,7 +108,7 @@ func TestAStarterKeyHasSeventyCallsInAMinute(t *testing.T) {
 func TestTheDayOfAKey(t *testing.T) {
 	r := setupRates(t, models.NewKey{Tier: "custom", Limits: ratelimit.Limits{PerMinute: 60, PerDay: 90}})
 	// The clock is moved to noon, so that the minutes of this test are of one day.
-	r.pass(time.Until(time.Now().UTC().Truncate(24*time.Hour).Add(36 * time.Hour)))
+	r.pass(time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(36 * time.Hour)))
 	require.Equal(t, 60, r.calls(r.Store, 65))
 	r.pass(61 * time.Second)
 	require.Equal(t, 30, r.calls(r.Store, 65))
@@ -120,13 +120,6 @@ func TestTheDayOfAKey(t *testing.T) {
 	require.Zero(t, state.Reset.UTC().Truncate(time.Second).Sub(state.Reset.UTC().Truncate(24*time.Hour)), "midnight in UTC")
 	r.pass(12 * time.Hour)
 	require.Equal(t, 60, r.calls(r.Store, 65))
-}
-
-func TestKeysWithoutLimitsCostNothing(t *testing.T) {
-	seen := &leases{}
-	r := setupRates(t, models.NewKey{Tier: "custom"}, func(o *models.Options) { o.Tracer = seen })
-	require.True(t, r.subject.Limits.Unlimited())
-	require.Zero(t, seen.n.Load())
 }
 
 func TestThreeProcessesHoldAKeyToItsLimit(t *testing.T) {

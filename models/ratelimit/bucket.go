@@ -12,8 +12,8 @@ const (
 	aheadShare = 10
 )
 
-// Bucket is what one process holds and knows of one subject. Its times are the process's; what the database's clock says
-// beside them is remembered with each answer. It is not safe for concurrent use.
+// Bucket is what one process holds and knows of one subject. Its times are the process's; what the database's clock
+// says beside them is remembered with each answer. It is not safe for concurrent use.
 type Bucket struct {
 	limits Limits
 	held   []holding // oldest first
@@ -62,8 +62,8 @@ func (b *Bucket) SetLimits(limits Limits) {
 	b.expire(time.Time{})
 }
 
-// expire takes away what is held for too long, or all if now is zero. It is gone before anything is told to give it back,
-// so it cannot be used twice.
+// expire takes away what is held for too long, or all if now is zero. It is gone before anything is told to give it
+// back, so it cannot be used twice.
 func (b *Bucket) expire(now time.Time) {
 	b.held = slices.DeleteFunc(b.held, func(h holding) bool {
 		if !now.IsZero() && now.Before(h.until) {
@@ -116,9 +116,9 @@ type Request struct {
 	Limits Limits
 }
 
-// Ask returns the next request for as many calls as wait, and whether there is one to make now. While calls are refused
-// the database is asked again once in LeaseLife: another process may have given something back. Where there are no calls
-// nothing is fetched ahead: an idle process holds nothing.
+// Ask returns the next request for as many calls as wait, and whether there is one to make now. While calls are
+// refused the database is asked again once in LeaseLife: another process may have given something back. Where there
+// are no calls nothing is fetched ahead: an idle process holds nothing.
 func (b *Bucket) Ask(now time.Time, waiting int) (Request, bool) {
 	b.expire(now)
 	held, block := b.Held(), b.limits.Block()
@@ -175,8 +175,8 @@ func (b *Bucket) Leased(sent, now time.Time, r Request, a Answer) {
 	}
 }
 
-// TakeWaiting takes a token for a call that has waited for the answer: also one that came so late that its tokens are to
-// be given back.
+// TakeWaiting takes a token for a call that has waited for the answer: also one that came so late that its tokens
+// are to be given back.
 func (b *Bucket) TakeWaiting(now time.Time) Verdict {
 	if len(b.held) > 0 && !now.Before(b.held[0].until) {
 		b.held[0].until = now.Add(time.Nanosecond)

@@ -1,6 +1,6 @@
-// Package ratelimit has the rules of rate limits (P11): the limits of tiers, the trailing minute and the day as they are
-// counted in the database (Window), and what one process holds of them (Bucket). All of it is plain computation with the
-// time passed in; package models carries it to the database.
+// Package ratelimit has the rules of rate limits (P11): the limits of tiers, the trailing minute and the day as
+// they are counted in the database (Window), and what one process holds of them (Bucket). All of it is plain
+// computation with the time passed in; package models carries it to the database.
 package ratelimit
 
 import "fmt"
@@ -70,8 +70,8 @@ func (l Limits) smaller() int {
 }
 
 const (
-	// blockShare is which part of the limit a process may hold unused: a thirtieth, so that three processes are off by a
-	// tenth at most.
+	// blockShare is which part of the limit a process may hold unused: a thirtieth, so that three processes are off
+	// by a tenth at most.
 	blockShare = 30
 	// maxBlock bounds what a process holds where only the day is limited.
 	maxBlock = 40_000

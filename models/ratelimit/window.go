@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A window counts by slots of half a second. What was taken in a slot counts until the slot has left the trailing minute
-// as a whole: 60 s at least, 60.5 s at most.
+// A window counts by slots of half a second. What was taken in a slot counts until the slot has left the trailing
+// minute as a whole: 60 s at least, 60.5 s at most.
 const (
 	Slot  = 500 * time.Millisecond
 	Slots = int(time.Minute/Slot) + 1 // the one that is running, and a minute
@@ -119,8 +119,8 @@ func (w Window) Free(now time.Time, limits Limits) (at time.Time, window string)
 	return at, window
 }
 
-// Next is when there is more to take than now: when the oldest slot that counts leaves the minute, or else at the end of
-// the day.
+// Next is when there is more to take than now: when the oldest slot that counts leaves the minute, or else at the
+// end of the day.
 func (w Window) Next(now time.Time, limits Limits) time.Time {
 	w = w.at(now)
 	if w.left(limits) <= 0 {
