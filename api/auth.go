@@ -20,7 +20,7 @@ type authenticator interface {
 }
 
 // authenticate lets a request through to a documented operation if it comes from a valid key, or else an agent who is
-// signed in, with the scopes which the document asks for.
+// signed in.
 func authenticate(doc *document, who authenticator, site site, e errorResponder) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		op := doc.operationOf(c.Request, c.FullPath())
@@ -33,7 +33,19 @@ func authenticate(doc *document, who authenticator, site site, e errorResponder)
 			return
 		}
 		c.Set(principalKey, p)
-		err = p.Require(op.scopes...)
+	}
+}
+
+// authorize lets a request through if who makes it has the scopes which the document asks for. The rate limit comes
+// before it: calls that are refused here count.
+func authorize(doc *document, e errorResponder) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		op := doc.operationOf(c.Request, c.FullPath())
+		p, known := principalOf(c)
+		if op == nil || !known {
+			return
+		}
+		err := p.Require(op.scopes...)
 		if err == nil && p.Agent == nil {
 			err = p.Require(op.keyScopes...)
 		}

@@ -15,7 +15,8 @@ func dockCORS(doc *document) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if op := doc.operationOf(c.Request, c.FullPath()); op != nil && op.dockSession {
 			c.Header("Access-Control-Allow-Origin", "*")
-			c.Header("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, "+idempotencyReplayed)
+			c.Header("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, "+idempotencyReplayed+
+				", "+rateLimitHeader+", "+rateRemainingHeader+", "+rateResetHeader)
 		}
 	}
 }

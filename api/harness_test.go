@@ -62,7 +62,7 @@ func newHarness(t testing.TB) *harness {
 
 func (h *harness) newKey(tenant models.Tenant, scopes ...string) string {
 	h.t.Helper()
-	_, plain, err := h.store.CreateKey(h.t.Context(), tenant.ID, models.NewKey{Name: "test key", Scopes: scopes})
+	_, plain, err := h.store.CreateKey(h.t.Context(), tenant.ID, models.NewKey{Name: "test key", Scopes: scopes, Tier: "custom"})
 	require.NoError(h.t, err)
 	return plain
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockaction"
+	"github.com/atender/atender/models/ratelimit"
 )
 
 // metrics are the figures of the API process. All labels have few values: route patterns, never paths.
@@ -23,6 +24,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	docks    *prometheus.CounterVec
+	limited  *prometheus.CounterVec
 }
 
 func newMetrics(pool func() sql.DBStats) *metrics {
@@ -46,7 +48,14 @@ func newMetrics(pool func() sql.DBStats) *metrics {
 		Name: "atender_dock_actions_total",
 		Help: "Actions of docks, by kind and by what became of them at once; the workers count what they carry out.",
 	}, []string{"action", "outcome"})
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.docks,
+	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "atender_rate_limited_total",
+		Help: "Calls that were refused because their key or session had made too many, by what was used up: minute or day.",
+	}, []string{"window"})
+	for _, window := range []string{ratelimit.ForMinute, ratelimit.ForDay} {
+		m.limited.WithLabelValues(window) // zero is worth showing
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.docks, m.limited,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if pool != nil {
 		m.registerPool(pool)

@@ -44,6 +44,8 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 		ownPages(h.site, e),
 		dockCORS(doc),
 		authenticate(doc, who, h.site, e),
+		limitRate(h.store, doc, m, e),
+		authorize(doc, e),
 		webhooksEnabled(h.store, e),
 		validate(doc, h.intake, e),
 		idempotent(h.store, doc, e),

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/ratelimit"
 	"github.com/atender/atender/models/scope"
 	"github.com/atender/atender/models/wire"
 )
@@ -29,6 +29,9 @@ type APIKey struct {
 	Hash        []byte
 	Scopes      Strings
 	Tier        string
+	PerMinute   *int // of tier custom; nil for no limit
+	Burst       *int
+	PerDay      *int
 	IsActive    bool
 	CreatedAt   time.Time
 	LastUsedAt  *time.Time // to within a few seconds
@@ -42,7 +45,7 @@ func (APIKey) TableName() string { return "api_keys" }
 func (k APIKey) Wire() wire.APIKey {
 	return wire.APIKey{
 		ID: k.ID, Name: k.Name, Description: k.Description, Prefix: k.Prefix, Scopes: k.Scopes, Tier: k.Tier,
-		IsActive:  k.IsActive,
+		Limits: limitsWire(k.Limits()), IsActive: k.IsActive,
 		CreatedAt: wire.At(k.CreatedAt), LastUsedAt: wire.AtPtr(k.LastUsedAt), RevokedAt: wire.AtPtr(k.RevokedAt),
 	}
 }
@@ -53,29 +56,28 @@ const (
 	testPrefix = "sa_test_"
 )
 
-// NewKey is what an API key is made from. Scopes may name bundles; Tier, a label by which nothing is limited, is
-// starter, professional, enterprise or custom; starter when empty.
+// NewKey is what an API key is made from. Scopes may name bundles; Tier is one of ratelimit.Tiers, starter when empty;
+// Limits are for tier custom alone, and zero for none.
 type NewKey struct {
 	Name, Description string
 	Scopes            []string
 	Tier              string
+	Limits            ratelimit.Limits
 }
 
 // CreateKey makes a key for the tenant and returns it in plain, the only time. Keys never expire; several can live side
-// by side. Errors: VALIDATION_FAILED for scopes or a tier that do not exist, NOT_FOUND for the tenant.
+// by side. Errors: VALIDATION_FAILED for scopes or a tier that do not exist, and for limits that are out of bounds or
+// not of tier custom; NOT_FOUND for the tenant.
 func (s *Store) CreateKey(ctx context.Context, tenantID uuid.UUID, in NewKey) (key APIKey, plain string, err error) {
 	scopes, err := scope.Expand(in.Scopes)
 	if err != nil {
 		return key, "", problem.Fields(problem.Field{Field: "scopes", Code: "invalid", Message: err.Error()})
 	}
 	if in.Tier == "" {
-		in.Tier = "starter"
+		in.Tier = ratelimit.Starter
 	}
-	if !slices.Contains([]string{"starter", "professional", "enterprise", "custom"}, in.Tier) {
-		return key, "", problem.Fields(problem.Field{
-			Field: "tier", Code: "invalid",
-			Message: "must be starter, professional, enterprise or custom",
-		})
+	if err := checkTier(in.Tier, in.Limits); err != nil {
+		return key, "", err
 	}
 	tenant, err := s.Tenant(ctx, tenantID)
 	if err != nil {
@@ -92,6 +94,7 @@ func (s *Store) CreateKey(ctx context.Context, tenantID uuid.UUID, in NewKey) (k
 		TenantID: tenantID, ID: ident.New(), Name: in.Name, Description: in.Description, Prefix: plain[:len(livePrefix)+6],
 		Hash: hash[:], Scopes: scopes, Tier: in.Tier, IsActive: true, CreatedAt: time.Now(),
 	}
+	key.setLimits(in.Limits)
 	err = translate(s.db.WithContext(ctx).Create(&key).Error)
 	s.mark(ctx, topicNewKey)
 	return key, plain, err
@@ -152,7 +155,10 @@ func (s *Store) RevokeKey(ctx context.Context, tenantID, keyID uuid.UUID) error 
 		return notFound(gorm.ErrRecordNotFound, "API key", keyID)
 	}
 	s.mark(ctx, topicKeys)
-	return translate(r.Error)
+	if r.Error != nil {
+		return translate(r.Error)
+	}
+	return s.forgetRateWindow(ctx, tenantID, keyID)
 }
 
 // Authenticate returns who a key belongs to. Errors: UNAUTHORIZED, the same for a malformed, unknown, disabled and
@@ -179,6 +185,6 @@ func (s *Store) findKey(ctx context.Context, hash [sha256.Size]byte) (*Principal
 	}
 	return &Principal{
 		TenantID: row.TenantID, KeyID: row.ID, KeyName: row.Name, Environment: row.Environment,
-		Scopes: row.Scopes, Tier: row.Tier,
+		Scopes: row.Scopes, Limits: row.Limits(),
 	}, nil
 }

@@ -127,11 +127,11 @@ func scalar(v any) string {
 	}
 }
 
-func deref(s *string) string {
-	if s == nil {
-		return ""
+func deref[T any](v *T) T {
+	if v == nil {
+		return *new(T)
 	}
-	return *s
+	return *v
 }
 
 // dockAnswer is a session with its context and a new token.

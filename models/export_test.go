@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/atender/atender/models/ratelimit"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -113,3 +114,8 @@ func (a AuthCache) Len() int { return len(a.c.good) }
 
 // Refused is how many are remembered that are not valid.
 func (a AuthCache) Refused() int { return len(a.c.bad) }
+
+// LeaseTokens makes a request of the database for a rate limit.
+func LeaseTokens(ctx context.Context, s *Store, subject RateSubject, r ratelimit.Request) (ratelimit.Answer, error) {
+	return s.leaseTokens(ctx, subject, r)
+}

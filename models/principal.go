@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/ratelimit"
 	"github.com/atender/atender/models/scope"
 	"github.com/atender/atender/models/wire"
 )
@@ -20,7 +21,7 @@ type Principal struct {
 	// Of a key.
 	KeyID   uuid.UUID
 	KeyName string
-	Tier    string
+	Limits  ratelimit.Limits
 
 	// Of an agent.
 	Agent     *Agent // nil for a key

@@ -68,10 +68,14 @@ type Store struct {
 	hashing chan struct{} // has an element for each password that is being hashed
 	times   timeCache
 	turns   turnPositions
+	rates   rateLimiter
+	leases  *sql.DB // for nothing but rate limits
 	// computeTime is the constant of that name; a test has none to spare.
 	computeTime time.Duration
-	stop        context.CancelFunc
-	done        sync.WaitGroup
+	// background ends with the store.
+	background context.Context
+	stop       context.CancelFunc
+	done       sync.WaitGroup
 }
 
 // Open connects to the database, which must be migrated (Migrate), and starts the connection that carries wake-ups (P9).
@@ -99,9 +103,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	db := connections(*cfg, o.MaxConns)
 	numbers := connections(*cfg, numberConns)
 	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(planOnce))
+	leases := connections(*withoutSync(cfg), rateConns)
 	s := &Store{
 		sql: db, cfg: own, keys: o.Keys, targets: o.Targets, docks: o.Docks, log: o.Logger, clock: o.Clock,
-		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, pools: []*sql.DB{db, numbers, claims, lists, reports},
+		wakeups: wakeups, numbers: numberBlocks{pool: numbers}, leases: leases,
+		pools: []*sql.DB{db, numbers, claims, lists, reports, leases},
 		gates: map[string]*gate{
 			poolCalls: half(o.MaxConns), poolLists: half(listConns(o.MaxConns)), poolReports: shareOf(reportsAtOnce),
 		},
@@ -120,6 +126,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		}
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.background = ctx
 	s.done.Go(func() { s.wakeups.Run(ctx) })
 	s.done.Go(func() { s.runAuthCache(ctx) })
 	s.done.Go(func() { s.runUsage(ctx) })
@@ -193,8 +200,17 @@ func planOnce(ctx context.Context, conn *pgx.Conn) error {
 // where PostgreSQL expects few of a tenant that has many, it would read and sort them all.
 const claimSettings = `SET plan_cache_mode = force_generic_plan; SET enable_bitmapscan = off; SET enable_seqscan = off`
 
+// withoutSync is a configuration whose commits do not wait for the disk: for what may lose its last second with a
+// PostgreSQL that crashes, but waits for nothing else. Rate limits are so.
+func withoutSync(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+	c := cfg.Copy()
+	c.RuntimeParams["synchronous_commit"] = "off"
+	return c
+}
+
 // Close ends the wake-up connection and closes the pool, waiting for what runs.
 func (s *Store) Close() {
+	s.rates.close()
 	s.stop()
 	s.done.Wait()
 	for _, pool := range s.pools {

@@ -21,6 +21,7 @@ func (w *Worker) maintain(ctx context.Context) {
 			{"old partitions dropped", w.retain},
 			{"expired answers deleted", w.purgeAnswers},
 			{"ended sessions deleted", w.deps.Store.PurgeSignIns},
+			{"old rate windows deleted", w.deps.Store.PurgeRateWindows},
 			{"old counts of use deleted", w.deps.Store.PurgeUsage},
 			{"old dock sessions deleted", w.purgeDockSessions},
 		} {

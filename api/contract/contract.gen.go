@@ -1052,7 +1052,8 @@ type Error struct {
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
 		// `requiredScope`, `missingScopes`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
-		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`. `REPLAY_RUNNING`: `replayId`.
+		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`. `REPLAY_RUNNING`: `replayId`. `RATE_LIMITED`: `window`,
+		// `retryAfter`.
 		Details map[string]interface{} `json:"details,omitempty,omitzero"`
 
 		// Message One sentence for people.
@@ -1106,6 +1107,9 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// KeyLimits How many calls the key may make (*Rate limits*); `null` for no limit.
+type KeyLimits = wire.KeyLimits
 
 // Me defines model for Me.
 type Me struct {
@@ -1810,6 +1814,9 @@ type NotFound = Error
 
 // OriginRefused defines model for OriginRefused.
 type OriginRefused = Error
+
+// RateLimited defines model for RateLimited.
+type RateLimited = Error
 
 // RequestTimeout defines model for RequestTimeout.
 type RequestTimeout = Error
@@ -5694,6 +5701,15 @@ type NotFoundJSONResponse Error
 
 type OriginRefusedJSONResponse Error
 
+type RateLimitedResponseHeaders struct {
+	RetryAfter int
+}
+type RateLimitedJSONResponse struct {
+	Body Error
+
+	Headers RateLimitedResponseHeaders
+}
+
 type RequestTimeoutJSONResponse Error
 
 type SignInFailedResponseHeaders struct {
@@ -6293,6 +6309,21 @@ func (response ListAgents403JSONResponse) VisitListAgentsResponse(w http.Respons
 	return err
 }
 
+type ListAgents429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListAgents429JSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAgents503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ListAgents503JSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
@@ -6441,6 +6472,21 @@ func (response CreateAgent415JSONResponse) VisitCreateAgentResponse(w http.Respo
 	return err
 }
 
+type CreateAgent429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateAgent429JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAgent503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateAgent503JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
@@ -6531,6 +6577,21 @@ func (response GetAgent404JSONResponse) VisitGetAgentResponse(w http.ResponseWri
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetAgent429JSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6688,6 +6749,21 @@ func (response UpdateAgent415JSONResponse) VisitUpdateAgentResponse(w http.Respo
 	return err
 }
 
+type UpdateAgent429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateAgent429JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAgent503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateAgent503JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
@@ -6764,6 +6840,21 @@ func (response ListAPIKeys403JSONResponse) VisitListAPIKeysResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListAPIKeys429JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6918,6 +7009,21 @@ func (response CreateAPIKey415JSONResponse) VisitCreateAPIKeyResponse(w http.Res
 	return err
 }
 
+type CreateAPIKey429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateAPIKey429JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateAPIKey503JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
@@ -7002,6 +7108,21 @@ func (response RevokeAPIKey404JSONResponse) VisitRevokeAPIKeyResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RevokeAPIKey429JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7096,6 +7217,21 @@ func (response GetAPIKey404JSONResponse) VisitGetAPIKeyResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetAPIKey429JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7195,6 +7331,21 @@ func (response GetAPIKeyUsage404JSONResponse) VisitGetAPIKeyUsageResponse(w http
 	return err
 }
 
+type GetAPIKeyUsage429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetAPIKeyUsage429JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetAPIKeyUsage503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response GetAPIKeyUsage503JSONResponse) VisitGetAPIKeyUsageResponse(w http.ResponseWriter) error {
@@ -7270,6 +7421,21 @@ func (response ListChannels403JSONResponse) VisitListChannelsResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListChannels429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListChannels429JSONResponse) VisitListChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7364,6 +7530,21 @@ func (response GetChannel404JSONResponse) VisitGetChannelResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChannel429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetChannel429JSONResponse) VisitGetChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7507,6 +7688,21 @@ func (response UpdateChannel415JSONResponse) VisitUpdateChannelResponse(w http.R
 	return err
 }
 
+type UpdateChannel429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateChannel429JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateChannel503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateChannel503JSONResponse) VisitUpdateChannelResponse(w http.ResponseWriter) error {
@@ -7583,6 +7779,21 @@ func (response ListContacts403JSONResponse) VisitListContactsResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContacts429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListContacts429JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7735,6 +7946,21 @@ func (response CreateContact415JSONResponse) VisitCreateContactResponse(w http.R
 	return err
 }
 
+type CreateContact429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateContact429JSONResponse) VisitCreateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateContact503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateContact503JSONResponse) VisitCreateContactResponse(w http.ResponseWriter) error {
@@ -7825,6 +8051,21 @@ func (response GetContact404JSONResponse) VisitGetContactResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetContact429JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7982,6 +8223,21 @@ func (response UpdateContact415JSONResponse) VisitUpdateContactResponse(w http.R
 	return err
 }
 
+type UpdateContact429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateContact429JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateContact503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateContact503JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
@@ -8058,6 +8314,21 @@ func (response ListConversations403JSONResponse) VisitListConversationsResponse(
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConversations429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListConversations429JSONResponse) VisitListConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8198,6 +8469,21 @@ func (response ChangeConversations415JSONResponse) VisitChangeConversationsRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConversations429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ChangeConversations429JSONResponse) VisitChangeConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8378,6 +8664,21 @@ func (response CreateInboundConversation415JSONResponse) VisitCreateInboundConve
 	return err
 }
 
+type CreateInboundConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateInboundConversation429JSONResponse) VisitCreateInboundConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateInboundConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateInboundConversation503JSONResponse) VisitCreateInboundConversationResponse(w http.ResponseWriter) error {
@@ -8530,6 +8831,21 @@ func (response CreateOutboundConversation415JSONResponse) VisitCreateOutboundCon
 	return err
 }
 
+type CreateOutboundConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateOutboundConversation429JSONResponse) VisitCreateOutboundConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateOutboundConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateOutboundConversation503JSONResponse) VisitCreateOutboundConversationResponse(w http.ResponseWriter) error {
@@ -8647,6 +8963,21 @@ func (response GetConversation404JSONResponse) VisitGetConversationResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetConversation429JSONResponse) VisitGetConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8829,6 +9160,21 @@ func (response UpdateConversation415JSONResponse) VisitUpdateConversationRespons
 	return err
 }
 
+type UpdateConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateConversation429JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateConversation503JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
@@ -8943,6 +9289,21 @@ func (response ArchiveConversation409JSONResponse) VisitArchiveConversationRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ArchiveConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ArchiveConversation429JSONResponse) VisitArchiveConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9110,6 +9471,21 @@ func (response AssignConversation415JSONResponse) VisitAssignConversationRespons
 	return err
 }
 
+type AssignConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response AssignConversation429JSONResponse) VisitAssignConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AssignConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response AssignConversation503JSONResponse) VisitAssignConversationResponse(w http.ResponseWriter) error {
@@ -9205,6 +9581,21 @@ func (response ListConversationDocks404JSONResponse) VisitListConversationDocksR
 	return err
 }
 
+type ListConversationDocks429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListConversationDocks429JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListConversationDocks503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ListConversationDocks503JSONResponse) VisitListConversationDocksResponse(w http.ResponseWriter) error {
@@ -9296,6 +9687,21 @@ func (response ListMessages404JSONResponse) VisitListMessagesResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMessages429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListMessages429JSONResponse) VisitListMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9487,6 +9893,21 @@ func (response PostMessage415JSONResponse) VisitPostMessageResponse(w http.Respo
 	return err
 }
 
+type PostMessage429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response PostMessage429JSONResponse) VisitPostMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PostMessage503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response PostMessage503JSONResponse) VisitPostMessageResponse(w http.ResponseWriter) error {
@@ -9591,6 +10012,21 @@ func (response GetMessageHTML404JSONResponse) VisitGetMessageHTMLResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessageHTML429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetMessageHTML429JSONResponse) VisitGetMessageHTMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9713,6 +10149,21 @@ func (response ReopenConversation409JSONResponse) VisitReopenConversationRespons
 	return err
 }
 
+type ReopenConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ReopenConversation429JSONResponse) VisitReopenConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReopenConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ReopenConversation503JSONResponse) VisitReopenConversationResponse(w http.ResponseWriter) error {
@@ -9827,6 +10278,21 @@ func (response ResolveConversation409JSONResponse) VisitResolveConversationRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ResolveConversation429JSONResponse) VisitResolveConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9994,6 +10460,21 @@ func (response SnoozeConversation415JSONResponse) VisitSnoozeConversationRespons
 	return err
 }
 
+type SnoozeConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response SnoozeConversation429JSONResponse) VisitSnoozeConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SnoozeConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response SnoozeConversation503JSONResponse) VisitSnoozeConversationResponse(w http.ResponseWriter) error {
@@ -10109,6 +10590,21 @@ func (response RemoveTag409JSONResponse) VisitRemoveTagResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveTag429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RemoveTag429JSONResponse) VisitRemoveTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10232,6 +10728,21 @@ func (response AddTag409JSONResponse) VisitAddTagResponse(w http.ResponseWriter)
 	return err
 }
 
+type AddTag429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response AddTag429JSONResponse) VisitAddTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AddTag503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response AddTag503JSONResponse) VisitAddTagResponse(w http.ResponseWriter) error {
@@ -10323,6 +10834,21 @@ func (response ListTimeline404JSONResponse) VisitListTimelineResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeline429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListTimeline429JSONResponse) VisitListTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10445,6 +10971,21 @@ func (response UnsnoozeConversation409JSONResponse) VisitUnsnoozeConversationRes
 	return err
 }
 
+type UnsnoozeConversation429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UnsnoozeConversation429JSONResponse) VisitUnsnoozeConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UnsnoozeConversation503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UnsnoozeConversation503JSONResponse) VisitUnsnoozeConversationResponse(w http.ResponseWriter) error {
@@ -10535,6 +11076,21 @@ func (response GetDockAction404JSONResponse) VisitGetDockActionResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDockAction429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetDockAction429JSONResponse) VisitGetDockActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10703,6 +11259,21 @@ func (response OpenDockSession415JSONResponse) VisitOpenDockSessionResponse(w ht
 	return err
 }
 
+type OpenDockSession429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response OpenDockSession429JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenDockSession503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response OpenDockSession503JSONResponse) VisitOpenDockSessionResponse(w http.ResponseWriter) error {
@@ -10787,6 +11358,21 @@ func (response CloseDockSession404JSONResponse) VisitCloseDockSessionResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDockSession429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CloseDockSession429JSONResponse) VisitCloseDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11074,6 +11660,21 @@ func (response GetDockContext404JSONResponse) VisitGetDockContextResponse(w http
 	return err
 }
 
+type GetDockContext429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetDockContext429JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDockContext503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response GetDockContext503JSONResponse) VisitGetDockContextResponse(w http.ResponseWriter) error {
@@ -11213,6 +11814,21 @@ func (response MoveDockSession415JSONResponse) VisitMoveDockSessionResponse(w ht
 	return err
 }
 
+type MoveDockSession429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response MoveDockSession429JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type MoveDockSession503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response MoveDockSession503JSONResponse) VisitMoveDockSessionResponse(w http.ResponseWriter) error {
@@ -11289,6 +11905,21 @@ func (response ListDocks403JSONResponse) VisitListDocksResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocks429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListDocks429JSONResponse) VisitListDocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11545,6 +12176,21 @@ func (response DeleteDock404JSONResponse) VisitDeleteDockResponse(w http.Respons
 	return err
 }
 
+type DeleteDock429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteDock429JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteDock503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response DeleteDock503JSONResponse) VisitDeleteDockResponse(w http.ResponseWriter) error {
@@ -11635,6 +12281,21 @@ func (response GetDock404JSONResponse) VisitGetDockResponse(w http.ResponseWrite
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDock429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetDock429JSONResponse) VisitGetDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11774,6 +12435,21 @@ func (response UpdateDock415JSONResponse) VisitUpdateDockResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDock429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateDock429JSONResponse) VisitUpdateDockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11933,6 +12609,21 @@ func (response RotateDockSecret415JSONResponse) VisitRotateDockSecretResponse(w 
 	return err
 }
 
+type RotateDockSecret429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RotateDockSecret429JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateDockSecret503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response RotateDockSecret503JSONResponse) VisitRotateDockSecretResponse(w http.ResponseWriter) error {
@@ -12027,6 +12718,21 @@ func (response ListEvents410JSONResponse) VisitListEventsResponse(w http.Respons
 	return err
 }
 
+type ListEvents429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListEvents429JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEvents503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ListEvents503JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
@@ -12074,6 +12780,21 @@ func (response GetMe401JSONResponse) VisitGetMeResponse(w http.ResponseWriter) e
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetMe429JSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12154,6 +12875,21 @@ func (response ListOpeningHours403JSONResponse) VisitListOpeningHoursResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHours429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListOpeningHours429JSONResponse) VisitListOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12306,6 +13042,21 @@ func (response CreateOpeningHours415JSONResponse) VisitCreateOpeningHoursRespons
 	return err
 }
 
+type CreateOpeningHours429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateOpeningHours429JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateOpeningHours503JSONResponse) VisitCreateOpeningHoursResponse(w http.ResponseWriter) error {
@@ -12382,6 +13133,21 @@ func (response ListOpeningHoursAssignments403JSONResponse) VisitListOpeningHours
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpeningHoursAssignments429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListOpeningHoursAssignments429JSONResponse) VisitListOpeningHoursAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12534,6 +13300,21 @@ func (response CreateOpeningHoursAssignment415JSONResponse) VisitCreateOpeningHo
 	return err
 }
 
+type CreateOpeningHoursAssignment429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateOpeningHoursAssignment429JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateOpeningHoursAssignment503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateOpeningHoursAssignment503JSONResponse) VisitCreateOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
@@ -12618,6 +13399,21 @@ func (response DeleteOpeningHoursAssignment404JSONResponse) VisitDeleteOpeningHo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOpeningHoursAssignment429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteOpeningHoursAssignment429JSONResponse) VisitDeleteOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12712,6 +13508,21 @@ func (response GetOpeningHoursAssignment404JSONResponse) VisitGetOpeningHoursAss
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHoursAssignment429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetOpeningHoursAssignment429JSONResponse) VisitGetOpeningHoursAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12857,6 +13668,21 @@ func (response PreviewOpeningHours415JSONResponse) VisitPreviewOpeningHoursRespo
 	return err
 }
 
+type PreviewOpeningHours429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response PreviewOpeningHours429JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PreviewOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response PreviewOpeningHours503JSONResponse) VisitPreviewOpeningHoursResponse(w http.ResponseWriter) error {
@@ -12959,6 +13785,21 @@ func (response DeleteOpeningHours409JSONResponse) VisitDeleteOpeningHoursRespons
 	return err
 }
 
+type DeleteOpeningHours429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteOpeningHours429JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response DeleteOpeningHours503JSONResponse) VisitDeleteOpeningHoursResponse(w http.ResponseWriter) error {
@@ -13049,6 +13890,21 @@ func (response GetOpeningHours404JSONResponse) VisitGetOpeningHoursResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpeningHours429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetOpeningHours429JSONResponse) VisitGetOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13206,6 +14062,21 @@ func (response UpdateOpeningHours415JSONResponse) VisitUpdateOpeningHoursRespons
 	return err
 }
 
+type UpdateOpeningHours429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateOpeningHours429JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateOpeningHours503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateOpeningHours503JSONResponse) VisitUpdateOpeningHoursResponse(w http.ResponseWriter) error {
@@ -13301,6 +14172,21 @@ func (response GetOpeningHoursPreview404JSONResponse) VisitGetOpeningHoursPrevie
 	return err
 }
 
+type GetOpeningHoursPreview429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetOpeningHoursPreview429JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOpeningHoursPreview503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response GetOpeningHoursPreview503JSONResponse) VisitGetOpeningHoursPreviewResponse(w http.ResponseWriter) error {
@@ -13376,6 +14262,21 @@ func (response GetSettings403JSONResponse) VisitGetSettingsResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettings429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetSettings429JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13504,6 +14405,21 @@ func (response UpdateSettings415JSONResponse) VisitUpdateSettingsResponse(w http
 	return err
 }
 
+type UpdateSettings429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateSettings429JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSettings503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateSettings503JSONResponse) VisitUpdateSettingsResponse(w http.ResponseWriter) error {
@@ -13580,6 +14496,21 @@ func (response ListSLAAssignments403JSONResponse) VisitListSLAAssignmentsRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAAssignments429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListSLAAssignments429JSONResponse) VisitListSLAAssignmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13732,6 +14663,21 @@ func (response CreateSLAAssignment415JSONResponse) VisitCreateSLAAssignmentRespo
 	return err
 }
 
+type CreateSLAAssignment429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateSLAAssignment429JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSLAAssignment503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateSLAAssignment503JSONResponse) VisitCreateSLAAssignmentResponse(w http.ResponseWriter) error {
@@ -13816,6 +14762,21 @@ func (response DeleteSLAAssignment404JSONResponse) VisitDeleteSLAAssignmentRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAAssignment429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteSLAAssignment429JSONResponse) VisitDeleteSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13914,6 +14875,21 @@ func (response GetSLAAssignment404JSONResponse) VisitGetSLAAssignmentResponse(w 
 	return err
 }
 
+type GetSLAAssignment429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetSLAAssignment429JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSLAAssignment503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response GetSLAAssignment503JSONResponse) VisitGetSLAAssignmentResponse(w http.ResponseWriter) error {
@@ -13990,6 +14966,21 @@ func (response ListSLAPolicies403JSONResponse) VisitListSLAPoliciesResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSLAPolicies429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListSLAPolicies429JSONResponse) VisitListSLAPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14142,6 +15133,21 @@ func (response CreateSLAPolicy415JSONResponse) VisitCreateSLAPolicyResponse(w ht
 	return err
 }
 
+type CreateSLAPolicy429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateSLAPolicy429JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSLAPolicy503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateSLAPolicy503JSONResponse) VisitCreateSLAPolicyResponse(w http.ResponseWriter) error {
@@ -14226,6 +15232,21 @@ func (response DeleteSLAPolicy404JSONResponse) VisitDeleteSLAPolicyResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSLAPolicy429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteSLAPolicy429JSONResponse) VisitDeleteSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14320,6 +15341,21 @@ func (response GetSLAPolicy404JSONResponse) VisitGetSLAPolicyResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSLAPolicy429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetSLAPolicy429JSONResponse) VisitGetSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14477,6 +15513,21 @@ func (response UpdateSLAPolicy415JSONResponse) VisitUpdateSLAPolicyResponse(w ht
 	return err
 }
 
+type UpdateSLAPolicy429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateSLAPolicy429JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateSLAPolicy503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateSLAPolicy503JSONResponse) VisitUpdateSLAPolicyResponse(w http.ResponseWriter) error {
@@ -14557,6 +15608,21 @@ func (response GetSLAReport403JSONResponse) VisitGetSLAReportResponse(w http.Res
 	return err
 }
 
+type GetSLAReport429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetSLAReport429JSONResponse) VisitGetSLAReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSLAReport503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response GetSLAReport503JSONResponse) VisitGetSLAReportResponse(w http.ResponseWriter) error {
@@ -14633,6 +15699,21 @@ func (response ListTags403JSONResponse) VisitListTagsResponse(w http.ResponseWri
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTags429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListTags429JSONResponse) VisitListTagsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14785,6 +15866,21 @@ func (response CreateTag415JSONResponse) VisitCreateTagResponse(w http.ResponseW
 	return err
 }
 
+type CreateTag429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateTag429JSONResponse) VisitCreateTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateTag503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateTag503JSONResponse) VisitCreateTagResponse(w http.ResponseWriter) error {
@@ -14869,6 +15965,21 @@ func (response DeleteTag404JSONResponse) VisitDeleteTagResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTag429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteTag429JSONResponse) VisitDeleteTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14963,6 +16074,21 @@ func (response GetTag404JSONResponse) VisitGetTagResponse(w http.ResponseWriter)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTag429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetTag429JSONResponse) VisitGetTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15120,6 +16246,21 @@ func (response RenameTag415JSONResponse) VisitRenameTagResponse(w http.ResponseW
 	return err
 }
 
+type RenameTag429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RenameTag429JSONResponse) VisitRenameTagResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RenameTag503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response RenameTag503JSONResponse) VisitRenameTagResponse(w http.ResponseWriter) error {
@@ -15196,6 +16337,21 @@ func (response ListTeams403JSONResponse) VisitListTeamsResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTeams429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListTeams429JSONResponse) VisitListTeamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15348,6 +16504,21 @@ func (response CreateTeam415JSONResponse) VisitCreateTeamResponse(w http.Respons
 	return err
 }
 
+type CreateTeam429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CreateTeam429JSONResponse) VisitCreateTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateTeam503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CreateTeam503JSONResponse) VisitCreateTeamResponse(w http.ResponseWriter) error {
@@ -15450,6 +16621,21 @@ func (response DeleteTeam409JSONResponse) VisitDeleteTeamResponse(w http.Respons
 	return err
 }
 
+type DeleteTeam429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteTeam429JSONResponse) VisitDeleteTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteTeam503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response DeleteTeam503JSONResponse) VisitDeleteTeamResponse(w http.ResponseWriter) error {
@@ -15540,6 +16726,21 @@ func (response GetTeam404JSONResponse) VisitGetTeamResponse(w http.ResponseWrite
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTeam429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetTeam429JSONResponse) VisitGetTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15697,6 +16898,21 @@ func (response UpdateTeam415JSONResponse) VisitUpdateTeamResponse(w http.Respons
 	return err
 }
 
+type UpdateTeam429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateTeam429JSONResponse) VisitUpdateTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateTeam503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateTeam503JSONResponse) VisitUpdateTeamResponse(w http.ResponseWriter) error {
@@ -15788,6 +17004,21 @@ func (response RemoveTeamMember404JSONResponse) VisitRemoveTeamMemberResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveTeamMember429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RemoveTeamMember429JSONResponse) VisitRemoveTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15887,6 +17118,21 @@ func (response AddTeamMember404JSONResponse) VisitAddTeamMemberResponse(w http.R
 	return err
 }
 
+type AddTeamMember429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response AddTeamMember429JSONResponse) VisitAddTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AddTeamMember503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response AddTeamMember503JSONResponse) VisitAddTeamMemberResponse(w http.ResponseWriter) error {
@@ -15963,6 +17209,21 @@ func (response ListWebhooks403JSONResponse) VisitListWebhooksResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListWebhooks429JSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -16219,6 +17480,21 @@ func (response DeleteWebhook404JSONResponse) VisitDeleteWebhookResponse(w http.R
 	return err
 }
 
+type DeleteWebhook429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response DeleteWebhook429JSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteWebhook503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response DeleteWebhook503JSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
@@ -16309,6 +17585,21 @@ func (response GetWebhook404JSONResponse) VisitGetWebhookResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetWebhook429JSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -16452,6 +17743,21 @@ func (response UpdateWebhook415JSONResponse) VisitUpdateWebhookResponse(w http.R
 	return err
 }
 
+type UpdateWebhook429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response UpdateWebhook429JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateWebhook503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateWebhook503JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
@@ -16547,6 +17853,21 @@ func (response ListDeliveries404JSONResponse) VisitListDeliveriesResponse(w http
 	return err
 }
 
+type ListDeliveries429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListDeliveries429JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDeliveries503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ListDeliveries503JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
@@ -16638,6 +17959,21 @@ func (response GetDelivery404JSONResponse) VisitGetDeliveryResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetDelivery429JSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -16809,6 +18145,21 @@ func (response Redeliver415JSONResponse) VisitRedeliverResponse(w http.ResponseW
 	return err
 }
 
+type Redeliver429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response Redeliver429JSONResponse) VisitRedeliverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Redeliver503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response Redeliver503JSONResponse) VisitRedeliverResponse(w http.ResponseWriter) error {
@@ -16899,6 +18250,21 @@ func (response ListWebhookPublicKeys404JSONResponse) VisitListWebhookPublicKeysR
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookPublicKeys429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListWebhookPublicKeys429JSONResponse) VisitListWebhookPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -17066,6 +18432,21 @@ func (response StartReplay415JSONResponse) VisitStartReplayResponse(w http.Respo
 	return err
 }
 
+type StartReplay429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response StartReplay429JSONResponse) VisitStartReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartReplay503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response StartReplay503JSONResponse) VisitStartReplayResponse(w http.ResponseWriter) error {
@@ -17157,6 +18538,21 @@ func (response ListReplays404JSONResponse) VisitListReplaysResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReplays429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListReplays429JSONResponse) VisitListReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -17256,6 +18652,21 @@ func (response CancelReplay404JSONResponse) VisitCancelReplayResponse(w http.Res
 	return err
 }
 
+type CancelReplay429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response CancelReplay429JSONResponse) VisitCancelReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CancelReplay503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response CancelReplay503JSONResponse) VisitCancelReplayResponse(w http.ResponseWriter) error {
@@ -17347,6 +18758,21 @@ func (response GetReplay404JSONResponse) VisitGetReplayResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplay429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetReplay429JSONResponse) VisitGetReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -17502,6 +18928,21 @@ func (response RotateWebhookSecret415JSONResponse) VisitRotateWebhookSecretRespo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecret429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RotateWebhookSecret429JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -24,6 +24,7 @@ type Commands struct {
 	Key struct {
 		Create keyCreateCmd `cmd:"" help:"Create an API key and print it, the only time."`
 		List   keyListCmd   `cmd:"" help:"List a tenant's API keys."`
+		Set    keySetCmd    `cmd:"" help:"Change the tier and the rate limits of an API key. Running processes go by them at once."`
 		Revoke keyRevokeCmd `cmd:"" help:"Revoke an API key for good."`
 	} `cmd:"" help:"Manage API keys."`
 	Webhook struct {

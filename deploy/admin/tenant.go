@@ -3,12 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/atender/atender/models"
 )
@@ -77,57 +72,4 @@ func (c tenantSetCmd) Run(ctx context.Context) error {
 			row(t.Name, webhooks, t.MaxWebhooks)
 		})
 	})
-}
-
-type keyCreateCmd struct {
-	Tenant uuid.UUID `required:"" help:"The tenant's id; that of the sandbox twin for a test key."`
-	Name   string    `required:"" help:"What the key is for."`
-	Scope  []string  `required:"" help:"What it may do: <surface>:read or :write, or basic, integration, read_all, full_access. Repeatable."`
-	Tier   string    `default:"starter" enum:"starter,professional,enterprise,custom" help:"A label of the key, by which nothing is limited: ${enum}."`
-}
-
-// Run carries the command out.
-func (c keyCreateCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error {
-		key, plain, err := s.CreateKey(ctx, c.Tenant, models.NewKey{Name: c.Name, Scopes: c.Scope, Tier: c.Tier})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(os.Stderr, "Key %s. It is shown this once:\n", key.ID)
-		_, err = fmt.Println(plain)
-		return err
-	})
-}
-
-type keyListCmd struct {
-	Tenant uuid.UUID `required:"" help:"The tenant's id."`
-}
-
-// Run carries the command out.
-func (c keyListCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error {
-		keys, err := s.Keys(ctx, c.Tenant)
-		if err != nil {
-			return err
-		}
-		return table("ID\tNAME\tBEGINS\tTIER\tACTIVE\tLAST USED\tSCOPES", func(row rowFunc) {
-			for _, k := range keys {
-				used := "never"
-				if k.LastUsedAt != nil {
-					used = k.LastUsedAt.UTC().Format(time.RFC3339)
-				}
-				row(k.ID, k.Name, k.Prefix, k.Tier, k.IsActive, used, strings.Join(k.Scopes, " "))
-			}
-		})
-	})
-}
-
-type keyRevokeCmd struct {
-	Tenant uuid.UUID `required:"" help:"The tenant's id."`
-	Key    uuid.UUID `arg:"" help:"The key's id."`
-}
-
-// Run carries the command out.
-func (c keyRevokeCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error { return s.RevokeKey(ctx, c.Tenant, c.Key) })
 }

@@ -38,11 +38,19 @@ type APIKey struct {
 	Prefix      string    `json:"prefix"`
 	Scopes      []string  `json:"scopes"`
 	Tier        string    `json:"tier"`
+	Limits      KeyLimits `json:"limits"`
 	IsActive    bool      `json:"isActive"`
 	CreatedAt   Time      `json:"createdAt"`
 	LastUsedAt  *Time     `json:"lastUsedAt"`
 	RevokedAt   *Time     `json:"revokedAt"`
 	Key         *string   `json:"key,omitempty"`
+}
+
+// KeyLimits are how many calls a key may make: PerMinute and Burst in any 60 s, PerDay in a day (UTC); null for no limit.
+type KeyLimits struct {
+	PerMinute *int `json:"perMinute"`
+	Burst     *int `json:"burst"`
+	PerDay    *int `json:"perDay"`
 }
 
 // KeyUse is how often a key was used on a day (UTC) for an endpoint, with answers of a class of status, such as 2xx.

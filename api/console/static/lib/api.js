@@ -67,6 +67,20 @@ export function address(path, query = {}) {
   return text ? `${path}?${text}` : path;
 }
 
+/** For how long a call waits by itself when there were too many; longer, and people had better know. */
+const MAX_PATIENCE_SECONDS = 3;
+
+/**
+ * @param {number} ms
+ * @param {AbortSignal} [signal] ends the wait, too
+ */
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(undefined); }, { once: true });
+  });
+}
+
 let writes = 0;
 
 /** Whether something is being written: a page that is left now may never hear whether it was. */
@@ -95,9 +109,16 @@ export async function call(method, path, options = {}) {
   try {
     return await send(address(path, options.query), init);
   } catch (error) {
+    // A call that came too early was not carried out, whatever it is: it is made again when the server says so, if that is
+    // soon. Otherwise the message says when.
+    if (error instanceof ApiError && error.code === 'RATE_LIMITED' && error.details.window
+      && error.details.retryAfter <= MAX_PATIENCE_SECONDS) {
+      await pause(error.details.retryAfter * 1_000, options.signal);
+      return await send(address(path, options.query), init);
+    }
     // A lost answer says nothing about whether the call was carried out; with its key it can be repeated without harm.
     if (!options.once || !(error instanceof ApiError) || ![0, 502, 503, 504].includes(error.status)) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await pause(400);
     return await send(address(path, options.query), init);
   } finally {
     if (method !== 'GET') writes--;

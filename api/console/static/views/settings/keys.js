@@ -14,6 +14,7 @@ import { Usage } from './usage.js';
  * @property {string} id @property {string} name @property {string} description @property {string} prefix
  * @property {string[]} scopes @property {string} tier @property {boolean} isActive @property {string} createdAt
  * @property {string|null} lastUsedAt @property {string|null} revokedAt
+ * @property {{perMinute: number|null, burst: number|null, perDay: number|null}} limits
  */
 
 const BUNDLES = [
@@ -79,6 +80,16 @@ function NewKey({ onClose, onMade }) {
   <//>`;
 }
 
+/** What a key's limits come to, in words. @param {ApiKey['limits']} limits */
+function limitsText({ perMinute, burst, perDay }) {
+  const number = (/** @type {number} */ n) => n.toLocaleString('en');
+  const parts = [
+    perMinute !== null && `${number(perMinute)} calls a minute${burst ? ` and ${number(burst)} on top` : ''}`,
+    perDay !== null && `${number(perDay)} calls a day (UTC)`,
+  ].filter(Boolean);
+  return parts.join(', ') || 'None';
+}
+
 /** @param {{of: ApiKey, onClose: () => void, onChanged: () => void}} props */
 function Key({ of: key, onClose, onChanged }) {
   const usage = useResource(['usage', key.id],
@@ -96,6 +107,7 @@ function Key({ of: key, onClose, onChanged }) {
       <div><dt>Begins with</dt><dd><code>${key.prefix}…</code></dd></div>
       <div><dt>Scopes</dt><dd>${key.scopes.join(', ')}</dd></div>
       <div><dt>Tier</dt><dd>${key.tier}</dd></div>
+      <div><dt>Limits</dt><dd>${limitsText(key.limits)}</dd></div>
       <div><dt>Created</dt><dd><${Ago} at=${key.createdAt} /></dd></div>
       ${key.revokedAt && html`<div><dt>Revoked</dt><dd><${Ago} at=${key.revokedAt} /></dd></div>`}
     </dl></section>

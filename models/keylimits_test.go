@@ -1,0 +1,49 @@
+package models_test
+
+import (
+	"crypto/sha256"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/migrations"
+)
+
+// beforeRateLimits is the last migration without rate limits.
+const beforeRateLimits = 14
+
+func TestKeysFromBeforeTheLimitsHaveNone(t *testing.T) {
+	b := setup(t)
+	b.exec(`DROP SCHEMA public CASCADE`)
+	b.exec(`CREATE SCHEMA public`)
+	provider, err := goose.NewProvider(goose.DialectPostgres, b.db, migrations.FS)
+	require.NoError(t, err)
+	_, err = provider.UpTo(t.Context(), beforeRateLimits)
+	require.NoError(t, err)
+	tenant := uuid.New()
+	b.exec(`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Old', 'production', now())`, tenant)
+	plain := map[string]string{}
+	for _, tier := range []string{"starter", "professional", "enterprise", "custom"} {
+		plain[tier] = "sa_live_" + strings.Repeat(tier[:1], 64)
+		hash := sha256.Sum256([]byte(plain[tier]))
+		b.exec(`INSERT INTO api_keys (tenant_id, id, name, prefix, hash, scopes, tier, created_at)
+			VALUES ($1, $2, 'old', 'sa_live_', $3, '{conversations:read}', $4, now())`, tenant, uuid.New(), hash[:], tier)
+	}
+	require.NoError(t, models.Migrate(t.Context(), b.url, slog.New(slog.DiscardHandler)))
+	s := b.open()
+	for tier, key := range plain {
+		p, err := s.Authenticate(t.Context(), key)
+		require.NoError(t, err)
+		require.True(t, p.RateSubject(false).Limits.Unlimited(), tier)
+	}
+	keys, err := s.Keys(t.Context(), tenant)
+	require.NoError(t, err)
+	for _, key := range keys {
+		require.Equal(t, "custom", key.Tier)
+	}
+}
