@@ -161,7 +161,7 @@ func TestDocksThatOthersChange(t *testing.T) {
 	site.Await("heard Noor Haddad")
 	c.tab.Do(`window.same = true`)
 	c.must(http.MethodDelete, "/v1/docks/"+gone.ID.String(), nil, nil)
-	c.tab.Until(`!`+frameCalled("Gone")+` && document.querySelectorAll("[role=tab]").length === 1`)
+	c.tab.Until(`!` + frameCalled("Gone") + ` && document.querySelectorAll("[role=tab]").length === 1`)
 	c.tab.Until(frameCalled("Moved")) // it takes the place
 	c.must(http.MethodPatch, "/v1/docks/"+moved.ID.String(), map[string]any{"name": "Orders", "actions": []string{}}, nil)
 	c.tab.Until(`document.querySelector("[role=tab]").textContent.trim() === "Orders"`)
@@ -169,7 +169,7 @@ func TestDocksThatOthersChange(t *testing.T) {
 
 	streams := len(c.door.Asked("GET /console/events"))
 	c.goOn(three[1])
-	c.tab.Until(`!window.same && `+frameCalled("Orders"))
+	c.tab.Until(`!window.same && ` + frameCalled("Orders"))
 	require.Equal(t, 1, c.documents(three[1].ID))
 
 	// The only one moves to another origin: it is there at once, if it is being looked at.
