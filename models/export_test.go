@@ -62,3 +62,9 @@ func SealedColumns() []string {
 	}
 	return names
 }
+
+// HeldAgainst are the hashes that an attempt's password would be held against.
+func HeldAgainst(ctx context.Context, s *Store, in SignIn) ([]string, error) {
+	candidates, err := s.candidates(ctx, in)
+	return heldAgainst(in, candidates), err
+}
