@@ -89,12 +89,10 @@ func (s *Store) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 		return SignedIn{}, err
 	case len(right) == 0:
 		return SignedIn{}, errSignIn
-	case len(right) > 1:
-		return SignedIn{}, errWhichTenant(right)
 	}
 	var session SignedIn
 	err = s.transact(ctx, func(tx *gorm.DB) (err error) {
-		if err := giveBack(tx, counts); err != nil {
+		if err := giveBack(tx, counts); err != nil || len(right) > 1 {
 			return err
 		}
 		if err := rememberPlace(tx, in, right[0].Agent); err != nil {
@@ -103,6 +101,9 @@ func (s *Store) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 		session, err = startSession(tx, right[0].Agent, false)
 		return err
 	})
+	if err == nil && len(right) > 1 {
+		err = errWhichTenant(right)
+	}
 	return session, err
 }
 

@@ -318,8 +318,10 @@ func TestOneEMailInSeveralTenants(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, mine.ID, in.Agent.ID)
 	require.NoError(t, b.SetPassword(t.Context(), second.ID, mine.ID, secret))
-	_, err = b.signIn("ada@example.com", secret)
-	requireProblem(t, err, "TENANT_REQUIRED")
+	for range 11 { // each of them is right, and given back
+		_, err = b.signIn("ada@example.com", secret)
+		requireProblem(t, err, "TENANT_REQUIRED")
+	}
 	p, _ := problem.As(err)
 	require.Len(t, p.Details["tenants"], 2)
 	in, err = b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: secret, Tenant: &second.Number})
