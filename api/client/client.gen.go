@@ -2285,7 +2285,8 @@ type ClientInterface interface {
 	// ChangePasswordWithBody Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2295,7 +2296,8 @@ type ClientInterface interface {
 	// ChangePassword Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2320,8 +2322,9 @@ type ClientInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2334,8 +2337,9 @@ type ClientInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3590,7 +3594,8 @@ type ClientInterface interface {
 // ChangePasswordWithBody Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3610,7 +3615,8 @@ func (c *HTTPClient) ChangePasswordWithBody(ctx context.Context, contentType str
 // ChangePassword Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3665,8 +3671,9 @@ func (c *HTTPClient) GetSession(ctx context.Context, reqEditors ...RequestEditor
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3689,8 +3696,9 @@ func (c *HTTPClient) SignInWithBody(ctx context.Context, contentType string, bod
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11443,7 +11451,8 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithBodyWithResponse Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11453,7 +11462,8 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithResponse Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11482,8 +11492,9 @@ type ClientWithResponsesInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11496,8 +11507,9 @@ type ClientWithResponsesInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -22987,7 +22999,8 @@ func (r GetVersionResponse) ContentType() string {
 // ChangePasswordWithBodyWithResponse Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -23003,7 +23016,8 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // ChangePasswordWithResponse Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -23050,8 +23064,9 @@ func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, reqEdi
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -23070,8 +23085,9 @@ func (c *ClientWithResponses) SignInWithBodyWithResponse(ctx context.Context, co
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
