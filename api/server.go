@@ -76,9 +76,9 @@ func New(config Config, deps Deps) (*Server, error) {
 		trustedProxies: each(config.TrustedProxies, netip.Prefix.String), intake: intake.New(),
 	}
 	h.metrics = s.metrics
-	s.handler = newRouter(doc, h, s.metrics, deps.Store, pages{
+	s.handler = h.site.secured(newRouter(doc, h, s.metrics, deps.Store, pages{
 		handlers: h, files: files, frames: deps.Store.DockOrigins, closing: s.closing, e: errorResponder{deps.Logger},
-	})
+	}))
 	return s, nil
 }
 

@@ -21,6 +21,23 @@ const (
 	cookieNameWithHTTP = "atender"
 )
 
+// strictTransport is the value of Strict-Transport-Security (RFC 6797) where users reach the server by https: for a year
+// browsers do not try http. Not for subdomains, nor for a browser's built-in list: other services on names below may have
+// no TLS, and are not this server's to speak for.
+const strictTransport = "max-age=31536000"
+
+// secured puts Strict-Transport-Security on all answers, if the site is reached by https, whoever ends the TLS. Browsers
+// heed it only where they came by https (RFC 6797, section 8.1), so a plain way in from within is not disturbed.
+func (s site) secured(next http.Handler) http.Handler {
+	if !strings.HasPrefix(string(s), "https://") {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", strictTransport)
+		next.ServeHTTP(w, r)
+	})
+}
+
 // origin is the console's own origin (RFC 6454), as browsers write it.
 func (s site) origin(r *http.Request) string {
 	if s != "" {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -82,8 +84,23 @@ type attemptRow struct {
 	Excerpt    *string
 }
 
+// classNoAddress is the class of attempts without an address to send to (package sender).
+const classNoAddress = "dns"
+
+// alike makes an attempt without an address look as it does since unknown names and addresses inside are one outcome:
+// attempts stored before that told them apart, by class, text and duration.
+func (a attemptRow) alike() attemptRow {
+	blocked := a.Class == "blocked" && a.Error != nil && !strings.HasPrefix(*a.Error, "the URL")
+	if a.Class == classNoAddress || blocked {
+		text := target.NoAddress
+		a.Class, a.Error, a.DurationMs = classNoAddress, &text, (a.DurationMs+999)/1000*1000
+	}
+	return a
+}
+
 // Wire is the attempt's JSON shape, without the headers.
 func (a attemptRow) Wire() wire.Attempt {
+	a = a.alike()
 	return wire.Attempt{
 		Number: a.Number, StartedAt: wire.At(a.StartedAt), DurationMs: a.DurationMs, Status: a.Status, Class: a.Class,
 		Error: a.Error, Excerpt: a.Excerpt,
@@ -264,10 +281,11 @@ const hidden = "[hidden]"
 func requestHeaders(
 	sub Subscription, eventID uuid.UUID, event string, delivery uuid.UUID, number int, at time.Time,
 ) map[string]string {
-	h := make(map[string]string, 8+len(sub.HeaderNames))
+	custom := make(map[string]string, len(sub.HeaderNames))
 	for _, name := range sub.HeaderNames {
-		h[name] = hidden
+		custom[name] = hidden
 	}
+	h := target.Sendable(custom) // as the sender leaves out what is refused by now
 	maps.Copy(h, map[string]string{
 		"Content-Type":            "application/json",
 		signature.HeaderID:        eventID.String(),

@@ -2,6 +2,8 @@ package models_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -137,6 +140,40 @@ func TestDeliveryIsShownWithItsAttemptsAndPayload(t *testing.T) {
 	d, err = b.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID, nil)
 	require.NoError(t, err)
 	require.Nil(t, d.Payload, "the delivery outlives the event")
+}
+
+// Attempts of a time when an unknown name, name servers that fail and an address inside were told apart are shown alike.
+func TestStoredAttemptsDoNotTellWhichNamesExistInside(t *testing.T) {
+	b := setup(t)
+	sub := b.subscribe()
+	b.conversation("a")
+	shown := map[string]int{}
+	owner := uuid.New()
+	for i, old := range []models.Result{
+		{Class: "dns", Error: "the endpoint's host name does not exist or has no address", Duration: 35 * time.Millisecond},
+		{Class: "dns", Error: "the name servers of the endpoint's domain do not answer", Duration: 900 * time.Millisecond},
+		{Class: "blocked", Error: "the endpoint's address is not allowed: webhooks go to public addresses only",
+			Duration: time.Millisecond},
+		{Class: "dns", Error: target.NoAddress, Duration: time.Second},
+	} {
+		var d models.Delivery
+		if i == 0 {
+			d = b.claim(owner, 1)[0]
+		} else {
+			again, err := b.ClaimRetries(t.Context(), owner, sub.ID, 1)
+			require.NoError(t, err)
+			d = again[0]
+		}
+		r := failed(d, time.Now().Add(-time.Second))
+		r.Class, r.Error, r.Status, r.Duration = old.Class, old.Error, 0, old.Duration
+		b.record(owner, r)
+		log, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
+		require.NoError(t, err)
+		for _, a := range append(log.AttemptLog, *log.LastAttempt) {
+			shown[fmt.Sprint(a.Class, " ", *a.Error, " ", a.DurationMs)]++
+		}
+	}
+	require.Equal(t, []string{"dns " + target.NoAddress + " 1000"}, slices.Collect(maps.Keys(shown)))
 }
 
 func TestHealthTellsWhatIsOwedAndHowItHasGone(t *testing.T) {

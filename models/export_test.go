@@ -119,3 +119,9 @@ func (a AuthCache) Refused() int { return len(a.c.bad) }
 func LeaseTokens(ctx context.Context, s *Store, subject RateSubject, r ratelimit.Request) (ratelimit.Answer, error) {
 	return s.leaseTokens(ctx, subject, r)
 }
+
+// HeldAgainst are the hashes that an attempt's password would be held against.
+func HeldAgainst(ctx context.Context, s *Store, in SignIn) ([]string, error) {
+	candidates, err := s.candidates(ctx, in)
+	return heldAgainst(in, candidates), err
+}

@@ -149,7 +149,10 @@ func (s *Store) PurgeSignIns(ctx context.Context) error {
 		db.Exec(`DELETE FROM sessions WHERE created_at <= clock_timestamp() - ?::interval
 			OR last_seen_at <= clock_timestamp() - ?::interval`, SessionLife, SessionIdle),
 		db.Exec(`DELETE FROM sign_in_links WHERE expires_at <= clock_timestamp()`),
-		db.Exec(`DELETE FROM sign_in_attempts WHERE started_at <= clock_timestamp() - ?::interval`, attemptWindow),
+		db.Exec(`DELETE FROM sign_in_attempts WHERE started_at <= clock_timestamp() - ?::interval`, perAccount.window),
+		db.Exec(`DELETE FROM sign_in_attempts WHERE started_at <= clock_timestamp() - ?::interval
+			AND get_byte(subject, 0) NOT IN (?, ?)`, perPair.window, perPairDaily.kind, perAccount.kind),
+		db.Exec(`DELETE FROM sign_in_places WHERE seen_at <= clock_timestamp() - ?::interval`, placeLife),
 	} {
 		if r.Error != nil {
 			return translate(r.Error)

@@ -2,7 +2,9 @@ package models
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +23,10 @@ const SignInLinkLife = 15 * time.Minute
 const (
 	// freshLink is how long after signing in by link an agent may choose a password without knowing the old one.
 	freshLink = time.Hour
-	// maxCandidates bounds the tenants that one attempt to sign in is for, since each costs a hash.
+	// maxCandidates bounds the tenants that one attempt to sign in without a tenant is for, since each costs a hash; the
+	// attempt makes as many hashes in any case.
 	maxCandidates = 5
-	// hashing bounds the passwords that a process hashes at once: each takes 19 MiB.
+	// hashing bounds the attempts whose passwords a process hashes at once: each takes 19 MiB.
 	hashing = 4
 )
 
@@ -34,8 +37,26 @@ type SignIn struct {
 	Address         string // where the attempt comes from, as an IP address
 }
 
-// nobody is what the password of an unknown e-mail is held against, so that the answer takes as long as for a known one.
-var nobody = sync.OnceValue(func() string { return password.Hash("nobody has this password") })
+func (in SignIn) email() string { return strings.ToLower(in.Email) }
+
+// account is what an attempt is for, as it says itself.
+func (in SignIn) account() string {
+	if in.Tenant != nil {
+		return in.email() + "\n" + strconv.FormatInt(*in.Tenant, 10)
+	}
+	return in.email()
+}
+
+// hashes is how many passwords an attempt is held against, whatever is known of its e-mail.
+func (in SignIn) hashes() int {
+	if in.Tenant != nil {
+		return 1 // an e-mail is one agent's within a tenant
+	}
+	return maxCandidates
+}
+
+// dummyHash is what a password is held against in place of the agents that there are not.
+var dummyHash = sync.OnceValue(func() string { return password.Hash(rand.Text()) })
 
 var errSignIn = problem.New(problem.Unauthorized, "SIGN_IN_FAILED", "the e-mail or the password is not right")
 
@@ -47,17 +68,18 @@ type candidate struct {
 	Password     string
 }
 
-// SignIn starts a session for the agent with that e-mail and password. Attempts are counted per agent and per address,
-// whichever process they come to; a throttled one is refused though its password were right.
+// SignIn starts a session for the agent with that e-mail and password. Attempts are counted per address, per address and
+// e-mail, and per e-mail (throttle.go), whichever process they come to; a throttled one is refused though its password
+// were right. How long it takes depends on the request alone: it makes the same number of hashes whether the e-mail is an
+// agent's in no tenant, in one or in several.
 // Errors: SIGN_IN_FAILED, the same whatever is wrong; SIGN_IN_THROTTLED with details.retryAfter; TENANT_REQUIRED with
 // details.tenants if e-mail and password are good for several tenants.
 func (s *Store) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
-	nobody() // made once, and not by the first who is nobody
-	address := addressSubject(in.Address)
-	if _, err := s.countAttempt(ctx, maxPerAddress, address); err != nil {
+	candidates, err := s.candidates(ctx, in)
+	if err != nil {
 		return SignedIn{}, err
 	}
-	candidates, err := s.candidates(ctx, in)
+	counts, err := s.countSignIn(ctx, in, candidates)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -67,17 +89,21 @@ func (s *Store) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 		return SignedIn{}, err
 	case len(right) == 0:
 		return SignedIn{}, errSignIn
-	case len(right) > 1:
-		return SignedIn{}, errWhichTenant(right)
 	}
 	var session SignedIn
 	err = s.transact(ctx, func(tx *gorm.DB) (err error) {
-		if err := forgiveAttempts(tx, agentSubject(right[0].Agent), address); err != nil {
+		if err := giveBack(tx, counts); err != nil || len(right) > 1 {
+			return err
+		}
+		if err := rememberPlace(tx, in, right[0].Agent); err != nil {
 			return err
 		}
 		session, err = startSession(tx, right[0].Agent, false)
 		return err
 	})
+	if err == nil && len(right) > 1 {
+		err = errWhichTenant(right)
+	}
 	return session, err
 }
 
@@ -88,57 +114,54 @@ func (s *Store) candidates(ctx context.Context, in SignIn) (found []candidate, e
 		FROM agents a JOIN tenants t ON t.id = a.tenant_id
 			JOIN agent_credentials c ON c.tenant_id = a.tenant_id AND c.agent_id = a.id
 		WHERE lower(a.email) = lower(?) AND a.is_active`
-	args := []any{in.Email}
+	args := []any{in.email()}
 	if in.Tenant != nil {
 		query, args = query+` AND t.number = ?`, append(args, *in.Tenant)
 	}
-	err = s.db.WithContext(ctx).Raw(query+` ORDER BY a.id LIMIT ?`, append(args, maxCandidates)...).Scan(&found).Error
+	err = s.db.WithContext(ctx).Raw(query+` ORDER BY a.id LIMIT ?`, append(args, in.hashes())...).Scan(&found).Error
 	return found, translate(err)
 }
 
-// tryPassword returns the candidates whose password it is. One whose attempts are used up is left out; if none is right,
-// that is the error. An e-mail that is nobody's is counted and hashed like another.
+// tryPassword returns the candidates whose password it is.
 func (s *Store) tryPassword(ctx context.Context, in SignIn, candidates []candidate) (right []candidate, err error) {
-	if len(candidates) == 0 {
-		if _, err := s.countAttempt(ctx, maxPerAgent, emailSubject(in.Email)); err != nil {
-			return nil, err
-		}
-		_, err := s.matches(ctx, nobody(), in.Password)
+	matches, err := s.matches(ctx, in.Password, heldAgainst(in, candidates))
+	if err != nil {
 		return nil, err
 	}
-	var throttled error
-	for _, c := range candidates {
-		throttling, err := s.countAttempt(ctx, maxPerAgent, agentSubject(c.Agent))
-		if throttling {
-			throttled = err
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		ok, err := s.matches(ctx, c.Password, in.Password)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+	for i, c := range candidates {
+		if matches[i] {
 			right = append(right, c)
 		}
-	}
-	if len(right) == 0 {
-		return nil, throttled
 	}
 	return right, nil
 }
 
-// matches is password.Matches, for a few at a time.
-func (s *Store) matches(ctx context.Context, hash, plain string) (bool, error) {
+// heldAgainst are the hashes that an attempt's password is held against: the candidates', and others up to the number
+// that any such attempt makes.
+func heldAgainst(in SignIn, candidates []candidate) []string {
+	hashes := make([]string, in.hashes())
+	for i := range hashes {
+		hashes[i] = dummyHash()
+		if i < len(candidates) {
+			hashes[i] = candidates[i].Password
+		}
+	}
+	return hashes
+}
+
+// matches holds a password against hashes, one after the other, for a few callers at a time.
+func (s *Store) matches(ctx context.Context, plain string, hashes []string) ([]bool, error) {
 	select {
 	case s.hashing <- struct{}{}:
 		defer func() { <-s.hashing }()
-		return password.Matches(hash, plain), nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return nil, ctx.Err()
 	}
+	matches := make([]bool, len(hashes))
+	for i, hash := range hashes {
+		matches[i] = password.Matches(hash, plain)
+	}
+	return matches, nil
 }
 
 func errWhichTenant(right []candidate) error {
@@ -194,12 +217,16 @@ func (s *Store) SignInByLink(ctx context.Context, plain string) (SignedIn, error
 }
 
 // SetPassword gives an agent a password, whatever it was, and signs the agent out everywhere. Errors: NOT_FOUND,
-// VALIDATION_FAILED for a password that is too short or too long.
+// VALIDATION_FAILED for a password that is too short or too long, common, or the agent's own e-mail or name.
 func (s *Store) SetPassword(ctx context.Context, tenantID, agentID uuid.UUID, plain string) error {
-	if wrong := password.Check(plain); wrong != "" {
+	own, err := s.ownNames(ctx, tenantID, agentID)
+	if err != nil {
+		return err
+	}
+	if wrong := password.Check(plain, own...); wrong != "" {
 		return problem.Fields(problem.Field{Field: "password", Code: "invalid", Message: wrong})
 	}
-	err := s.transact(ctx, func(tx *gorm.DB) error {
+	err = s.transact(ctx, func(tx *gorm.DB) error {
 		if err := setPassword(tx, tenantID, agentID, password.Hash(plain)); err != nil {
 			return err
 		}
@@ -213,6 +240,19 @@ func (s *Store) SetPassword(ctx context.Context, tenantID, agentID uuid.UUID, pl
 	return err
 }
 
+// ownNames are what a guesser knows of an agent: e-mail, its parts, name, organisation, and what this product is called.
+// Errors: NOT_FOUND.
+func (s *Store) ownNames(ctx context.Context, tenantID, agentID uuid.UUID) ([]string, error) {
+	var of struct{ Email, Name, Tenant string }
+	r := s.db.WithContext(ctx).Raw(`SELECT a.email, a.name, t.name AS tenant FROM agents a JOIN tenants t ON t.id = a.tenant_id
+		WHERE a.tenant_id = ? AND a.id = ?`, tenantID, agentID).Scan(&of)
+	if r.Error == nil && r.RowsAffected == 0 {
+		return nil, notFound(gorm.ErrRecordNotFound, "agent", agentID)
+	}
+	local, domain, _ := strings.Cut(of.Email, "@")
+	return []string{of.Email, local, domain, of.Name, of.Tenant, "Atender"}, translate(r.Error)
+}
+
 func setPassword(tx *gorm.DB, tenantID, agentID uuid.UUID, hash string) error {
 	return tx.Exec(`INSERT INTO agent_credentials (tenant_id, agent_id, password, updated_at) VALUES (?, ?, ?, clock_timestamp())
 		ON CONFLICT (agent_id, tenant_id) DO UPDATE SET password = excluded.password, updated_at = excluded.updated_at`,
@@ -223,7 +263,11 @@ func setPassword(tx *gorm.DB, tenantID, agentID uuid.UUID, hash string) error {
 // is replaced by the new one in the answer. Who has signed in by link within the last hour need not know the old password.
 // Errors: VALIDATION_FAILED for a current password that is not right and a new one that will not do; SIGN_IN_THROTTLED.
 func (s *Store) ChangePassword(ctx context.Context, p Principal, current, next string) (SignedIn, error) {
-	if wrong := password.Check(next); wrong != "" {
+	own, err := s.ownNames(ctx, p.TenantID, p.Agent.ID)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if wrong := password.Check(next, own...); wrong != "" {
 		return SignedIn{}, problem.Fields(problem.Field{Field: "newPassword", Code: "invalid", Message: wrong})
 	}
 	if err := s.checkCurrent(ctx, p, current); err != nil {
@@ -231,8 +275,8 @@ func (s *Store) ChangePassword(ctx context.Context, p Principal, current, next s
 	}
 	hash := password.Hash(next)
 	var in SignedIn
-	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
-		if err := forgiveAttempts(tx, agentSubject(*p.Agent)); err != nil {
+	err = s.transact(ctx, func(tx *gorm.DB) (err error) {
+		if err := giveBack(tx, []count{currentOf(p)}); err != nil {
 			return err
 		}
 		if err := setPassword(tx, p.TenantID, p.Agent.ID, hash); err != nil {
@@ -249,6 +293,9 @@ func (s *Store) ChangePassword(ctx context.Context, p Principal, current, next s
 	return in, err
 }
 
+// currentOf is the count of attempts at the current password of an agent who is signed in.
+func currentOf(p Principal) count { return perCurrent.of(p.TenantID.String(), p.Agent.ID.String()) }
+
 func (s *Store) checkCurrent(ctx context.Context, p Principal, current string) error {
 	var known struct {
 		Password string
@@ -262,11 +309,11 @@ func (s *Store) checkCurrent(ctx context.Context, p Principal, current string) e
 	if err != nil || known.Fresh {
 		return translate(err)
 	}
-	if _, err := s.countAttempt(ctx, maxPerAgent, agentSubject(*p.Agent)); err != nil {
+	if err := s.countAttempt(ctx, currentOf(p)); err != nil {
 		return err
 	}
-	ok, err := s.matches(ctx, known.Password, current)
-	if err == nil && !ok {
+	ok, err := s.matches(ctx, current, []string{known.Password})
+	if err == nil && !ok[0] {
 		err = problem.Fields(problem.Field{Field: "currentPassword", Code: "wrong", Message: "is not the agent's password"})
 	}
 	return err

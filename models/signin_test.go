@@ -119,7 +119,7 @@ func TestGuessingIsThrottledAcrossProcesses(t *testing.T) {
 	for i := range 24 {
 		wait.Go(func() {
 			_, err := processes[i%2].SignIn(t.Context(), models.SignIn{
-				Email: "ada@example.com", Password: "wrong wrong wrong", Address: fmt.Sprintf("192.0.2.%d", i),
+				Email: "ada@example.com", Password: "wrong wrong wrong", Address: fmt.Sprintf("2001:db8::%d", i),
 			})
 			p, _ := problem.As(err)
 			mu.Lock()
@@ -129,14 +129,148 @@ func TestGuessingIsThrottledAcrossProcesses(t *testing.T) {
 	}
 	wait.Wait()
 	require.Equal(t, map[string]int{"SIGN_IN_FAILED": 10, "SIGN_IN_THROTTLED": 14}, refused)
-	_, err := b.signIn("ada@example.com", secret)
+	there := models.SignIn{Email: "ada@example.com", Password: secret, Address: "2001:db8::ffff"}
+	_, err := b.SignIn(t.Context(), there)
 	requireProblem(t, err, "SIGN_IN_THROTTLED")
 	p, _ := problem.As(err)
-	require.InDelta(t, 900, p.Details["retryAfter"], 30)
+	require.InDelta(t, 900, p.Details["retryAfter"], 60)
+	_, err = b.signIn("ada@example.com", secret)
+	require.NoError(t, err, "from elsewhere the agent gets in")
 
 	b.exec(`UPDATE sign_in_attempts SET started_at = started_at - interval '15 minutes'`)
-	_, err = b.signIn("ada@example.com", secret)
+	_, err = b.SignIn(t.Context(), there)
 	require.NoError(t, err, "the window is over")
+}
+
+// attempts puts counts in place of attempts, each of which would take a hash: all of a kind, or of those that a failed
+// attempt makes.
+func (b *bench) attempts(kind, n int) {
+	b.t.Helper()
+	b.exec(`UPDATE sign_in_attempts SET attempts = $2 WHERE get_byte(subject, 0) = $1`, kind, n)
+}
+
+// An address that guesses all day keeps the agent out from nowhere else: it comes to its own bound long before it brings
+// the account to its own.
+func TestOneAddressDoesNotKeepAnAgentOut(t *testing.T) {
+	b := setup(t)
+	b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	guess := models.SignIn{Email: "ada@example.com", Password: "wrong wrong wrong", Address: "198.51.100.7"}
+	codes := map[string]int{}
+	for range 5 {
+		for range 11 {
+			_, err := b.SignIn(t.Context(), guess)
+			p, _ := problem.As(err)
+			codes[p.Code]++
+		}
+		b.exec(`UPDATE sign_in_attempts SET started_at = started_at - interval '15 minutes'`)
+	}
+	require.Equal(t, 30, codes["SIGN_IN_FAILED"], "a day's guesses of one address")
+	require.Equal(t, 30, b.count(`SELECT attempts FROM sign_in_attempts WHERE get_byte(subject, 0) = 4`))
+	_, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+}
+
+// Guesses from everywhere come to an end, for known and unknown e-mails alike; the agent gets in from where the agent has
+// signed in before, and by link.
+func TestGuessingFromEverywhereIsBoundedAndDoesNotKeepAnAgentOut(t *testing.T) {
+	b := setup(t)
+	ada := b.person(b.tenant, "ada@example.com", models.RoleAgent, secret)
+	_, err := b.signIn("ada@example.com", secret)
+	require.NoError(t, err)
+	for _, email := range []string{"ada@example.com", "nobody@example.com"} {
+		from := func(address string) string {
+			_, err := b.SignIn(t.Context(), models.SignIn{Email: email, Password: "wrong wrong wrong", Address: address})
+			p, _ := problem.As(err)
+			return p.Code
+		}
+		require.Equal(t, "SIGN_IN_FAILED", from("198.51.100.1"))
+		b.attempts(4, 300)
+		require.Equal(t, "SIGN_IN_THROTTLED", from("198.51.100.2"))
+	}
+	_, err = b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: secret, Address: "198.51.100.3"})
+	requireProblem(t, err, "SIGN_IN_THROTTLED")
+	_, err = b.signIn("ada@example.com", secret)
+	require.NoError(t, err, "from where she has signed in before")
+	link, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)
+	require.NoError(t, err)
+	_, err = b.SignInByLink(t.Context(), link)
+	require.NoError(t, err)
+
+	// Who has the e-mail in a tenant of their own and signs in there does not make the place known for hers.
+	second, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Second"})
+	require.NoError(t, err)
+	b.person(second, "ada@example.com", models.RoleOwner, "known to the attacker")
+	b.exec(`DELETE FROM sign_in_attempts`)
+	at := models.SignIn{Email: "ada@example.com", Password: "known to the attacker", Address: "198.51.100.4"}
+	_, err = b.SignIn(t.Context(), at)
+	require.NoError(t, err)
+	b.attempts(4, 300)
+	_, err = b.SignIn(t.Context(), at)
+	requireProblem(t, err, "SIGN_IN_THROTTLED")
+}
+
+// An attempt costs the same number of hashes whatever is known of its e-mail, so its time says nothing.
+func TestAnAttemptMakesAsManyHashesForEveryEMail(t *testing.T) {
+	b := setup(t)
+	number := int64(1)
+	b.person(b.tenant, "one@example.com", models.RoleAgent, secret)
+	b.person(b.tenant, "two@example.com", models.RoleAgent, secret)
+	for i := range 6 {
+		made, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: fmt.Sprint("Another ", i)})
+		require.NoError(t, err)
+		b.person(made, "many@example.com", models.RoleAgent, secret)
+		if i == 0 {
+			b.person(made, "two@example.com", models.RoleAgent, secret)
+		}
+	}
+	for _, email := range []string{"nobody@example.com", "one@example.com", "two@example.com", "many@example.com"} {
+		for tenant, want := range map[*int64]int{nil: 5, &number: 1} {
+			hashes, err := models.HeldAgainst(t.Context(), b.Store, models.SignIn{Email: email, Tenant: tenant})
+			require.NoError(t, err)
+			require.Len(t, hashes, want, email)
+			for _, hash := range hashes {
+				require.Contains(t, hash, "$argon2id$v=19$m=19456,t=2,p=1$", "of the same cost")
+			}
+		}
+	}
+}
+
+// The table of attempts has a bound: there are only so many rows for each kind of subject, and old ones go.
+func TestAttemptsHaveABoundedNumberOfRows(t *testing.T) {
+	b := setup(t)
+	for i := range 3 {
+		email := fmt.Sprintf("%d@example.com", i)
+		_, err := b.SignIn(t.Context(), models.SignIn{Email: email, Password: secret, Address: "192.0.2.1"})
+		requireProblem(t, err, "SIGN_IN_FAILED")
+	}
+	require.Equal(t, 1+3*3, b.count(`SELECT count(*) FROM sign_in_attempts`))
+	require.Zero(t, b.count(`SELECT count(*) FROM sign_in_attempts WHERE length(subject) <> 4 OR get_byte(subject, 1) >= 16`),
+		"a kind and 20 bits")
+	b.exec(`UPDATE sign_in_attempts SET started_at = now() - interval '15 minutes'`)
+	require.NoError(t, b.PurgeSignIns(t.Context()))
+	require.Equal(t, 2*3, b.count(`SELECT count(*) FROM sign_in_attempts`), "those of a day")
+	b.exec(`UPDATE sign_in_attempts SET started_at = now() - interval '1 day'`)
+	require.NoError(t, b.PurgeSignIns(t.Context()))
+	require.Zero(t, b.count(`SELECT count(*) FROM sign_in_attempts`))
+}
+
+func TestAPasswordThatGuessersTryFirstIsNotTaken(t *testing.T) {
+	b := setup(t)
+	b.exec(`UPDATE tenants SET name = 'Nordic Chairs'`)
+	ada := b.person(b.tenant, "ada.lovelace@example.com", models.RoleAgent, "")
+	for _, guess := range []string{"password1234", "ada.lovelace@example.com", "Ada.Lovelace1", "Nordic-Chairs!", "atender123456"} {
+		err := b.SetPassword(t.Context(), b.tenant.ID, ada.ID, guess)
+		requireField(t, err, "password")
+	}
+	link, err := b.CreateSignInLink(t.Context(), b.tenant.ID, ada.ID, time.Minute)
+	require.NoError(t, err)
+	in, err := b.SignInByLink(t.Context(), link)
+	require.NoError(t, err)
+	p, err := b.AuthenticateSession(t.Context(), in.Token)
+	require.NoError(t, err)
+	_, err = b.ChangePassword(t.Context(), p, "", "nordicchairs2024")
+	requireField(t, err, "newPassword")
+	require.NoError(t, b.SetPassword(t.Context(), b.tenant.ID, ada.ID, secret))
 }
 
 func TestUnknownEMailsAreThrottledLikeKnownOnes(t *testing.T) {
@@ -184,8 +318,10 @@ func TestOneEMailInSeveralTenants(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, mine.ID, in.Agent.ID)
 	require.NoError(t, b.SetPassword(t.Context(), second.ID, mine.ID, secret))
-	_, err = b.signIn("ada@example.com", secret)
-	requireProblem(t, err, "TENANT_REQUIRED")
+	for range 11 { // each of them is right, and given back
+		_, err = b.signIn("ada@example.com", secret)
+		requireProblem(t, err, "TENANT_REQUIRED")
+	}
 	p, _ := problem.As(err)
 	require.Len(t, p.Details["tenants"], 2)
 	in, err = b.SignIn(t.Context(), models.SignIn{Email: "ada@example.com", Password: secret, Tenant: &second.Number})
@@ -274,13 +410,14 @@ func TestWhatHasRunOutIsDeleted(t *testing.T) {
 	require.NoError(t, err)
 	rows := func() int {
 		return b.count(`SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM sign_in_links)
-			+ (SELECT count(*) FROM sign_in_attempts)`)
+			+ (SELECT count(*) FROM sign_in_attempts) + (SELECT count(*) FROM sign_in_places)`)
 	}
 	require.NoError(t, b.PurgeSignIns(t.Context()))
-	require.Equal(t, 3, rows())
+	require.Equal(t, 7, rows())
 	b.exec(`UPDATE sessions SET last_seen_at = now() - interval '1 day'`)
 	b.exec(`UPDATE sign_in_links SET expires_at = now()`)
 	b.exec(`UPDATE sign_in_attempts SET started_at = now() - interval '1 day'`)
+	b.exec(`UPDATE sign_in_places SET seen_at = now() - interval '30 days'`)
 	require.NoError(t, b.PurgeSignIns(t.Context()))
 	require.Zero(t, rows())
 }

@@ -122,6 +122,8 @@ func TestTheRequestIsThatOfTheDocumentation(t *testing.T) {
 		"User-Agent": "evil", "webhook-id": "evil", "Webhook-Signature": "evil", "webhook-timestamp": "1",
 		"X-Atender-Event": "evil", "x-atender-signature": "evil", "X-Atender-Attempt": "99", "Connection": "close",
 		"Metadata-Flavor": "Google", "X-Bad": "a\r\nX-Injected: 1", "X-Idempotency-Key": "1", "Accept-Encoding": "gzip",
+		// What was stored before it was refused: words of a proxy or gateway.
+		"True-Client-IP": "10.0.0.1", "X_Remote_User": "root", "CF-Connecting-IP": "10.0.0.1", "X-Original-URL": "/admin",
 	}
 	at := time.Now()
 	out := s.Post(t.Context(), s.Build(d, at))

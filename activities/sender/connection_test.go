@@ -198,8 +198,8 @@ func TestProxy(t *testing.T) {
 		"tunnels":             {200, nil, e.URL, sender.OK, sender.Delivered},
 		"endpoint is away":    {200, nil, closed, sender.Connect, sender.Retry},
 		"gateway timeout":     {504, nil, e.URL, sender.Connect, sender.Retry},
-		"forbids":             {403, nil, e.URL, sender.Blocked, sender.Retry},
-		"smokescreen forbids": {407, smokescreen, e.URL, sender.Blocked, sender.Retry},
+		"forbids":             {403, nil, e.URL, sender.Connect, sender.Retry},
+		"smokescreen forbids": {407, smokescreen, e.URL, sender.Connect, sender.Retry},
 		"wants a password":    {407, nil, e.URL, sender.OwnFault, sender.OurFault},
 		"has an error":        {500, nil, e.URL, sender.OwnFault, sender.OurFault},
 		"is overloaded":       {503, nil, e.URL, sender.OwnFault, sender.OurFault},
@@ -212,6 +212,10 @@ func TestProxy(t *testing.T) {
 			out := post(t, s, c.url)
 			require.Equal(t, c.class, out.Class, "%+v", out)
 			require.Equal(t, c.result, out.Result)
+			if c.class == sender.Connect { // an unknown name, an address refused and an endpoint that is down
+				require.Contains(t, out.Error, "the endpoint could not be reached: check its host name")
+				require.Equal(t, time.Second, out.Duration)
+			}
 			require.Positive(t, used.Load())
 			s.Close() // ends the tunnels
 		})

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/atender/atender/models/target"
 )
@@ -66,7 +67,7 @@ func (s *Sender) failed(ctx context.Context, seen *progress, err error) Outcome 
 	var unresolved *net.DNSError
 	switch {
 	case errors.As(err, &blocked):
-		return charged(Blocked, "the endpoint's address is not allowed: webhooks go to public addresses only", err)
+		return noAddress(err)
 	case errors.As(err, &unresolved):
 		return s.dnsFailure(ctx, unresolved, err)
 	case exhausted(err):
@@ -91,6 +92,31 @@ func charged(class Class, text string, err error) Outcome {
 	return Outcome{Class: class, Result: Retry, Error: text, Cause: err}
 }
 
+// noAddress is the one outcome of a host that has no address to send to, whether its name is unknown, its name servers
+// fail or the address is not public. Told apart, they would tell a tenant which names exist inside. The operator finds
+// the cause in the log.
+func noAddress(err error) Outcome { return charged(DNS, target.NoAddress, err) }
+
+// addressStep is what the time of an attempt without an address is rounded up to. A name that is answered from inside is
+// answered within milliseconds, and one that has to be asked for abroad takes longer; in steps of a second they are alike.
+const addressStep = time.Second
+
+// withoutAddress reports whether an attempt may have failed for want of an address to send to.
+func withoutAddress(out Outcome) bool {
+	var proxy *proxyError
+	return out.Class == DNS || out.Class == Connect && errors.As(out.Cause, &proxy)
+}
+
+// alike waits until an attempt without an address has taken a whole number of steps, and says that it took that long.
+func alike(ctx context.Context, out *Outcome) {
+	steps := (out.Duration + addressStep - 1).Truncate(addressStep)
+	select {
+	case <-time.After(steps - out.Duration):
+	case <-ctx.Done(): // the process ends: the outcome stays what it is
+	}
+	out.Duration = steps
+}
+
 func ourFault(text string, err error) Outcome {
 	return Outcome{Class: OwnFault, Result: OurFault, Error: text, Cause: err}
 }
@@ -101,10 +127,12 @@ func proxyFailure(err error) (Outcome, bool) {
 	var proxy *proxyError
 	var op *net.OpError
 	switch {
-	case errors.As(err, &proxy) && proxy.denied:
-		return charged(Blocked, "the endpoint's address is not allowed: webhooks go to public addresses only", err), true
-	case proxy != nil && (proxy.status == http.StatusBadGateway || proxy.status == http.StatusGatewayTimeout):
-		return charged(Connect, "the endpoint could not be reached", err), true
+	case errors.As(err, &proxy) && (proxy.denied || proxy.status == http.StatusBadGateway ||
+		proxy.status == http.StatusGatewayTimeout):
+		// Proxies answer 502 for a name that they cannot resolve as well as for an endpoint that is down, and some for an
+		// address that they refuse: these are one outcome, as without a proxy noAddress is.
+		return charged(Connect, "the endpoint could not be reached: check its host name, that its address is public, "+
+			"and that it is up", err), true
 	case proxy != nil, errors.As(err, &op) && op.Op == "proxyconnect":
 		return ourFault("our proxy for outgoing requests failed", err), true
 	}
@@ -115,11 +143,8 @@ func proxyFailure(err error) (Outcome, bool) {
 // endpoint's. No answer, or one that the resolver failed, is either's: it is ours only if the resolver cannot answer
 // anything else. Otherwise a domain with broken name servers would never use up its retries.
 func (s *Sender) dnsFailure(ctx context.Context, unresolved *net.DNSError, err error) Outcome {
-	switch {
-	case unresolved.IsNotFound:
-		return charged(DNS, "the endpoint's host name does not exist or has no address", err)
-	case s.resolver.works(ctx):
-		return charged(DNS, "the name servers of the endpoint's domain do not answer", err)
+	if unresolved.IsNotFound || s.resolver.works(ctx) {
+		return noAddress(err)
 	}
 	return ourFault("our name resolution failed", err)
 }

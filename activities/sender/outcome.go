@@ -13,9 +13,9 @@ const (
 	HTTP5xx  Class = "http_5xx"  // a failure of the endpoint's own
 	Timeout  Class = "timeout"   // connecting or the whole exchange took too long
 	Connect  Class = "connect"   // refused, unreachable
-	DNS      Class = "dns"       // the host's name cannot be resolved
+	DNS      Class = "dns"       // the host has no address that may be dialled, or none at all
 	TLS      Class = "tls"       // handshake or certificate
-	Blocked  Class = "blocked"   // the URL or the address is not allowed
+	Blocked  Class = "blocked"   // the URL's text is not allowed
 	Reset    Class = "reset"     // the connection broke before there was an answer
 	Protocol Class = "protocol"  // the answer is not HTTP as it should be
 	OwnFault Class = "own_fault" // on our side: proxy, resolver, shutdown, no sockets left

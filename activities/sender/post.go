@@ -18,12 +18,15 @@ import (
 )
 
 // Post sends the request once and says what came of it. Only 2xx is success; redirects are not followed. It returns
-// within Config.Timeout, plus at most two seconds if the resolver has to be checked, or as soon as ctx ends: that is
+// within Config.Timeout, plus at most three seconds if there is no address to send to, or as soon as ctx ends: that is
 // our own doing and never charged to the endpoint, unless the answer was there already.
 func (s *Sender) Post(ctx context.Context, r Request) Outcome {
 	start := time.Now()
 	out := s.post(ctx, r)
 	out.Duration = time.Since(start)
+	if withoutAddress(out) {
+		alike(ctx, &out)
+	}
 	return out
 }
 

@@ -36,13 +36,11 @@ var ownHeaders = map[string]bool{
 }
 
 // Build makes the request of one attempt at the given time. Custom headers are added, but cannot
-// take the place of ours; one that the rules forbid (target.HeaderOK) is left out rather than failing the delivery.
+// take the place of ours; one that the rules forbid (target.Sendable) is left out rather than failing the delivery.
 func (s *Sender) Build(d Delivery, at time.Time) Request {
 	h := make(http.Header, len(ownHeaders)+len(d.Custom))
-	for name, value := range d.Custom {
-		if target.HeaderOK(name, value) {
-			h.Set(name, value)
-		}
+	for name, value := range target.Sendable(d.Custom) {
+		h.Set(name, value)
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("User-Agent", "Atender-Webhooks/"+s.config.UserAgentVersion)

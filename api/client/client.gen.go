@@ -896,8 +896,10 @@ type ConversationStatus string
 // Examples: {"amount":49.9,"order_id":"4521"}
 type CustomFields = map[string]any
 
-// CustomHeaders Headers to send along, by name. Values are written, never read back. Names that mean something to HTTP or to the
-// signature are refused.
+// CustomHeaders Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
+// or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
+// as `X-Forwarded-For`, `CF-Connecting-IP`, `X-Remote-User`, `X-SSL-Client-Verify` and `X-Original-URL`; `_` counts as
+// `-`. One that was stored before it was refused is left out when sending.
 type CustomHeaders = map[string]string
 
 // Delivery defines model for Delivery.
@@ -1365,8 +1367,10 @@ type NewSubscription struct {
 	// do not match any filter.
 	Filter *Filter `json:"filter,omitempty"`
 
-	// Headers Headers to send along, by name. Values are written, never read back. Names that mean something to HTTP or to the
-	// signature are refused.
+	// Headers Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
+	// or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
+	// as `X-Forwarded-For`, `CF-Connecting-IP`, `X-Remote-User`, `X-SSL-Client-Verify` and `X-Original-URL`; `_` counts as
+	// `-`. One that was stored before it was refused is left out when sending.
 	Headers     *CustomHeaders `json:"headers,omitempty"`
 	IsActive    *bool          `json:"isActive,omitempty"`
 	MaxInFlight *int           `json:"maxInFlight,omitempty"`
@@ -1659,8 +1663,10 @@ type SubscriptionChange struct {
 	// Filter Null for none.
 	Filter models.Optional[wire.Filter] `json:"filter,omitempty,omitzero"`
 
-	// Headers Headers to send along, by name. Values are written, never read back. Names that mean something to HTTP or to the
-	// signature are refused.
+	// Headers Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
+	// or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
+	// as `X-Forwarded-For`, `CF-Connecting-IP`, `X-Remote-User`, `X-SSL-Client-Verify` and `X-Original-URL`; `_` counts as
+	// `-`. One that was stored before it was refused is left out when sending.
 	Headers     *CustomHeaders `json:"headers,omitempty"`
 	IsActive    *bool          `json:"isActive,omitempty"`
 	MaxInFlight *int           `json:"maxInFlight,omitempty"`
@@ -2312,7 +2318,8 @@ type ClientInterface interface {
 	// ChangePasswordWithBody Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2322,7 +2329,8 @@ type ClientInterface interface {
 	// ChangePassword Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2347,8 +2355,9 @@ type ClientInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2361,8 +2370,9 @@ type ClientInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3666,7 +3676,8 @@ type ClientInterface interface {
 // ChangePasswordWithBody Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3686,7 +3697,8 @@ func (c *HTTPClient) ChangePasswordWithBody(ctx context.Context, contentType str
 // ChangePassword Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3741,8 +3753,9 @@ func (c *HTTPClient) GetSession(ctx context.Context, reqEditors ...RequestEditor
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3765,8 +3778,9 @@ func (c *HTTPClient) SignInWithBody(ctx context.Context, contentType string, bod
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11612,7 +11626,8 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithBodyWithResponse Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11622,7 +11637,8 @@ type ClientWithResponsesInterface interface {
 	// ChangePasswordWithResponse Choose another password
 	//
 	// Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-	// not send `currentPassword`.
+	// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+	// the agent's e-mail or name or the organisation's name.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11651,8 +11667,9 @@ type ClientWithResponsesInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11665,8 +11682,9 @@ type ClientWithResponsesInterface interface {
 	// after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 	// before ends.
 	//
-	// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-	// for 15 minutes.
+	// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+	// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+	// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -24900,7 +24918,8 @@ func (r GetVersionResponse) ContentType() string {
 // ChangePasswordWithBodyWithResponse Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24916,7 +24935,8 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // ChangePasswordWithResponse Choose another password
 //
 // Ends all sessions of the agent and gives this browser a new one. Who has signed in by link within the last hour need
-// not send `currentPassword`.
+// not send `currentPassword`. Common passwords are refused, also with digits or signs around them, and those made of
+// the agent's e-mail or name or the organisation's name.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24963,8 +24983,9 @@ func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, reqEdi
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -24983,8 +25004,9 @@ func (c *ClientWithResponses) SignInWithBodyWithResponse(ctx context.Context, co
 // after 14 days, with a change of the password, and when the agent is deactivated. A session that the browser had
 // before ends.
 //
-// The answer is the same for an unknown e-mail and a wrong password. Attempts are counted per agent and per address,
-// for 15 minutes.
+// The answer is the same for an unknown e-mail and a wrong password, and takes as long. Attempts are counted per
+// address, 60 in 15 minutes; per address and e-mail, 10 in 15 minutes and 30 a day; and per e-mail, 300 a day, which
+// does not hold where the agent has signed in from within the last 30 days. IPv6 addresses count by their /64.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

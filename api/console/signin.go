@@ -33,6 +33,7 @@ func SignInPage(w http.ResponseWriter, status int, token, wrong string) error {
 	// The address has the token in it. No policy stricter than this one: with it a browser would send the form without
 	// its Origin (Fetch, "append a request Origin header"), which is what shows that the form is ours.
 	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin") // no page that has opened this one keeps a hold on its window
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

@@ -897,8 +897,10 @@ type ConversationStatus string
 // Examples: {"amount":49.9,"order_id":"4521"}
 type CustomFields = map[string]any
 
-// CustomHeaders Headers to send along, by name. Values are written, never read back. Names that mean something to HTTP or to the
-// signature are refused.
+// CustomHeaders Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
+// or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
+// as `X-Forwarded-For`, `CF-Connecting-IP`, `X-Remote-User`, `X-SSL-Client-Verify` and `X-Original-URL`; `_` counts as
+// `-`. One that was stored before it was refused is left out when sending.
 type CustomHeaders = map[string]string
 
 // Delivery defines model for Delivery.
@@ -1366,8 +1368,10 @@ type NewSubscription struct {
 	// do not match any filter.
 	Filter *Filter `json:"filter,omitempty"`
 
-	// Headers Headers to send along, by name. Values are written, never read back. Names that mean something to HTTP or to the
-	// signature are refused.
+	// Headers Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
+	// or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
+	// as `X-Forwarded-For`, `CF-Connecting-IP`, `X-Remote-User`, `X-SSL-Client-Verify` and `X-Original-URL`; `_` counts as
+	// `-`. One that was stored before it was refused is left out when sending.
 	Headers     *CustomHeaders `json:"headers,omitempty"`
 	IsActive    *bool          `json:"isActive,omitempty"`
 	MaxInFlight *int           `json:"maxInFlight,omitempty"`
@@ -1660,8 +1664,10 @@ type SubscriptionChange struct {
 	// Filter Null for none.
 	Filter models.Optional[wire.Filter] `json:"filter,omitempty,omitzero"`
 
-	// Headers Headers to send along, by name. Values are written, never read back. Names that mean something to HTTP or to the
-	// signature are refused.
+	// Headers Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
+	// or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
+	// as `X-Forwarded-For`, `CF-Connecting-IP`, `X-Remote-User`, `X-SSL-Client-Verify` and `X-Original-URL`; `_` counts as
+	// `-`. One that was stored before it was refused is left out when sending.
 	Headers     *CustomHeaders `json:"headers,omitempty"`
 	IsActive    *bool          `json:"isActive,omitempty"`
 	MaxInFlight *int           `json:"maxInFlight,omitempty"`

@@ -34,7 +34,7 @@ export const limits = {
 
 const style = `
 .atender-dock { position: relative; display: flex; flex-direction: column; min-height: 120px; }
-.atender-dock-frame { flex: 1 0 auto; width: 100%; min-height: 80px; border: 0; display: block; background: transparent; }
+.atender-dock-page { flex: 1 0 auto; display: flex; flex-direction: column; width: 100%; }
 .atender-dock-problem { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 12px; align-items: center;
   justify-content: center; padding: 16px; text-align: center; font: 14px/1.45 system-ui, sans-serif;
   color: var(--text-normal, CanvasText); background: var(--surface-1, Canvas); }
@@ -46,16 +46,20 @@ const style = `
 .atender-dock button:focus-visible { outline: 2px solid var(--accent, Highlight); outline-offset: 2px; }
 .atender-dock [hidden] { display: none; }`;
 
-/** @type {WeakSet<Document>} */
+/** Within the shadow root, where the document's style does not reach. */
+const frameStyle = `
+iframe { flex: 1 0 auto; width: 100%; min-height: 80px; border: 0; display: block; background: transparent; }`;
+
+/** @type {WeakSet<Document | ShadowRoot>} */
 const styled = new WeakSet();
 
-/** @param {Document} document */
-function addStyle(document) {
-  if (styled.has(document)) return;
-  styled.add(document);
+/** @param {Document | ShadowRoot} root @param {string} text */
+function addStyle(root, text) {
+  if (styled.has(root)) return;
+  styled.add(root);
   const sheet = new CSSStyleSheet(); // which a strict Content-Security-Policy lets through
-  sheet.replaceSync(style);
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  sheet.replaceSync(text);
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }
 
 /**
@@ -116,7 +120,7 @@ export class DockFrame {
   constructor(element, on) {
     this.element = element;
     this.on = on;
-    addStyle(element.ownerDocument);
+    addStyle(element.ownerDocument, style);
     element.classList.add("atender-dock");
     this.#problem = this.#notice("atender-dock-problem", "alert");
     this.#hint = this.#notice("atender-dock-hint", "status", () => {
@@ -169,10 +173,20 @@ export class DockFrame {
     this.#show();
   }
 
-  /** @param {string} url */
+  /**
+   * The frame lives in a shadow root of an element of its own. Frames in a document are its window's items
+   * (`parent[0]`, `parent.length`, `parent["name"]`) for every page that has the window, so a bad dock could find the
+   * others and post them a context that is not the host's; frames in a shadow root are none of them (HTML Standard,
+   * "document-tree child navigables"). For the same reason the frame has no name.
+   * @param {string} url
+   */
   #insert(url) {
-    const frame = this.element.ownerDocument.createElement("iframe");
-    frame.className = "atender-dock-frame";
+    const document = this.element.ownerDocument;
+    const page = document.createElement("div");
+    page.className = "atender-dock-page";
+    const root = page.attachShadow({ mode: "open" });
+    addStyle(root, frameStyle);
+    const frame = document.createElement("iframe");
     frame.title = this.on.name;
     frame.setAttribute("sandbox", sandbox);
     frame.referrerPolicy = "strict-origin";
@@ -183,7 +197,8 @@ export class DockFrame {
     frame.addEventListener("load", () => this.#onLoad());
     frame.src = url;
     this.#frame = frame;
-    this.element.prepend(frame);
+    root.append(frame);
+    this.element.prepend(page);
   }
 
   /**

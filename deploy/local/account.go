@@ -106,19 +106,46 @@ func (a *account) reachable(dir string) bool {
 	}
 }
 
+// letThrough lets the account, and no other user, get through a directory to what is its own there; not even the account
+// may list it.
+func (a *account) letThrough(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if a == nil || ok && int(stat.Uid) == a.uid {
+		return os.Chmod(dir, dirMode)
+	}
+	if err := os.Chown(dir, -1, a.gid); err != nil {
+		return fmt.Errorf("let the user %s, whom PostgreSQL runs as, get through %s: %w", a.name, dir, err)
+	}
+	return os.Chmod(dir, dirModeRoot)
+}
+
 // clusterHome is the directory that holds the cluster: the stack's own, or, when the account cannot get there (a home
 // directory of root, say), one under /var/tmp, which is kept over a restart of the machine, named after the stack's.
 func clusterHome(dir string, as *account) (string, error) {
-	if as.reachable(dir) {
-		return dir, nil
-	}
 	base := "/var/tmp"
 	if !as.reachable(base) {
 		base = os.TempDir()
 	}
 	name := fmt.Sprintf("atender-dev-%.8x", sha256.Sum256([]byte(dir)))
 	home := filepath.Join(base, name)
-	if err := ownDir(home, 0o711); err != nil {
+	// A cluster that was made there while the directory was closed to the account stays there.
+	if exists(filepath.Join(dir, clusterDir)) || !exists(filepath.Join(home, clusterDir)) {
+		if err := as.letThrough(dir); err != nil {
+			return "", err
+		}
+		if as.reachable(dir) {
+			return dir, nil
+		}
+	}
+	err := ownDir(home, dirMode)
+	if err == nil {
+		err = as.letThrough(home)
+	}
+	if err != nil {
 		return "", fmt.Errorf("the user %s, whom PostgreSQL runs as, cannot reach %s, and there is no other place: %w",
 			as.name, dir, err)
 	}

@@ -27,9 +27,17 @@ const (
 // private is the mode of files that hold secrets.
 const private = 0o600
 
-// makeDir makes the stack's directory and returns its absolute path without symbolic links. A new one is open to be
-// passed through, but not to be listed: as root PostgreSQL runs as somebody else, whose cluster lies in it. The files
-// with secrets have modes of their own.
+// Modes of the stack's directory. It has the keys of a whole installation in it, so others may not even list it. Only
+// where root runs the stack somebody else has to get through: PostgreSQL, which refuses to run as root, whose cluster
+// lies in it. Then the group of the directory is that account's, and may pass, but not list (account.letThrough).
+const (
+	dirMode     fs.FileMode = 0o700
+	dirModeRoot fs.FileMode = 0o710
+)
+
+// makeDir makes the stack's directory and returns its absolute path without symbolic links. One that is there and open to
+// others is tightened, if it is a stack's or empty. What the group may, as long as root runs this, stays until PostgreSQL
+// is started: another stack may be running in the directory.
 func makeDir(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -38,16 +46,40 @@ func makeDir(dir string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", fmt.Errorf("directory of the local stack: %w", err)
 	}
-	switch err := os.Mkdir(dir, 0o711); {
-	case err == nil:
-		err = os.Chmod(dir, 0o711) // whatever the umask has taken away
-		if err != nil {
-			return "", fmt.Errorf("directory of the local stack: %w", err)
-		}
-	case !errors.Is(err, fs.ErrExist):
+	if err := os.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("directory of the local stack: %w", err)
 	}
-	return filepath.EvalSymlinks(dir)
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", err
+	}
+	return dir, tighten(dir)
+}
+
+// tighten takes from a stack's directory what others may do in it.
+func tighten(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	mode := dirMode
+	if os.Geteuid() == 0 {
+		mode = dirModeRoot
+	}
+	if info.IsDir() && info.Mode().Perm()&^mode == 0 && info.Mode()&fs.ModeSticky == 0 {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("directory of the local stack: %w", err)
+	}
+	if info.Mode()&fs.ModeSticky != 0 || len(entries) > 0 && !exists(filepath.Join(dir, lockFile)) {
+		return fmt.Errorf("%s is open to other users (mode %s) and has other things in it than a local stack: give the stack "+
+			"a directory of its own with --dir, or close this one with chmod 700", dir, info.Mode())
+	}
+	if err := os.Chmod(dir, info.Mode().Perm()&mode); err != nil {
+		return fmt.Errorf("close the directory of the local stack to other users: %w", err)
+	}
+	return nil
 }
 
 // lockDir makes sure that one stack at a time works in a directory. The system unlocks when the process ends, however.

@@ -199,13 +199,22 @@ func TestRootKeepsTheClusterWherePostgresCanReachIt(t *testing.T) {
 	as, err := unprivileged()
 	require.NoError(t, err)
 	require.NotZero(t, as.uid)
-	open := stackDir(t)
-	home, err := clusterHome(open, as)
+	within := stackDir(t)
+	require.NoError(t, os.Chmod(within, 0o700))
+	home, err := clusterHome(within, as)
 	require.NoError(t, err)
-	require.Equal(t, open, home)
+	require.Equal(t, within, home)
+	info, err := os.Stat(within)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o710), info.Mode().Perm(), "its group may pass, and nothing else")
+	require.EqualValues(t, as.gid, info.Sys().(*syscall.Stat_t).Gid)
+	require.True(t, as.reachable(within))
+	require.False(t, (&account{"other", as.uid + 1000, as.gid + 1000}).reachable(within))
 
-	closed := stackDir(t)
-	require.NoError(t, os.Chmod(closed, 0o700))
+	root := stackDir(t) // root's home, say
+	require.NoError(t, os.Chmod(root, 0o700))
+	closed := filepath.Join(root, "stack")
+	require.NoError(t, os.Mkdir(closed, 0o700))
 	home, err = clusterHome(closed, as)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(home)) })
@@ -219,7 +228,43 @@ func TestRootKeepsTheClusterWherePostgresCanReachIt(t *testing.T) {
 	defer deps.Stop()
 	require.DirExists(t, filepath.Join(home, clusterDir))
 
+	require.NoError(t, os.Chmod(root, 0o711))
+	moved, err := clusterHome(closed, as)
+	require.NoError(t, err)
+	require.Equal(t, home, moved, "the data that is there is found, although the directory could be reached now")
 	require.NoError(t, os.Chmod(home, 0o777))
 	_, err = clusterHome(closed, as)
 	require.ErrorContains(t, err, "does not belong to this user alone")
+}
+
+func TestADirectoryOfAStackIsClosedToOthers(t *testing.T) {
+	parent := stackDir(t)
+	mode := func(dir string) os.FileMode {
+		info, err := os.Stat(dir)
+		require.NoError(t, err)
+		return info.Mode().Perm()
+	}
+	made, err := makeDir(filepath.Join(parent, "new"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), mode(made))
+
+	loose := filepath.Join(parent, "loose") // as earlier versions made it, and looser
+	require.NoError(t, os.Mkdir(loose, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(loose, lockFile), nil, 0o600))
+	for _, was := range []os.FileMode{0o711, 0o755, 0o777} {
+		require.NoError(t, os.Chmod(loose, was))
+		_, err = makeDir(loose)
+		require.NoError(t, err)
+		require.Zero(t, mode(loose)&0o067, "%o", was)
+	}
+
+	strange := filepath.Join(parent, "strange") // it is not for a stack to close what is not its own
+	require.NoError(t, os.Mkdir(strange, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(strange, "thesis.txt"), nil, 0o600))
+	require.NoError(t, os.Chmod(strange, 0o755))
+	_, err = makeDir(strange)
+	require.ErrorContains(t, err, "a directory of its own with --dir")
+	require.Equal(t, os.FileMode(0o755), mode(strange))
+	_, err = makeDir(os.TempDir())
+	require.Error(t, err)
 }

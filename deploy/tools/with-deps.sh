@@ -27,8 +27,6 @@ else
 fi
 export ATENDER_TEST_DATA=$data # for tests that start services of their own
 dir=$(mktemp -d "$data/atender-test.XXXXXX")
-# PostgreSQL refuses to run as root: started by root, it runs as another user, who has to get through to its files.
-chmod 711 "$dir"
 stack=
 command=
 

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Limits of a password. The upper one, in bytes, keeps nobody from a passphrase and bounds what hashing reads.
+// Limits of a password. The upper one, in bytes, lets every passphrase through and bounds what hashing reads.
 const (
 	MinLength = 12 // characters
 	MaxLength = 512
@@ -37,8 +37,9 @@ const (
 // format is the PHC string format of argon2id.
 const format = "$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s"
 
-// Check says what is wrong with a password that somebody wants to have; empty when nothing is.
-func Check(plain string) string {
+// Check says what is wrong with a password that an agent wants to have; empty when nothing is. own are names that a
+// guesser knows of the agent: e-mail, name, organisation.
+func Check(plain string, own ...string) string {
 	switch {
 	case !utf8.ValidString(plain):
 		return "must be UTF-8"
@@ -47,7 +48,7 @@ func Check(plain string) string {
 	case len(plain) > MaxLength:
 		return fmt.Sprintf("must have at most %d bytes", MaxLength)
 	}
-	return ""
+	return guessable(plain, own)
 }
 
 // Hash makes a hash with a salt of its own. It takes 19 MiB of memory and some 20 ms.

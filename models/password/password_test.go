@@ -3,6 +3,7 @@ package password_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,8 +44,43 @@ func TestWhatIsNoHashMatchesNothing(t *testing.T) {
 func TestCheckSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, password.Check("correct horse battery"))
-	require.Empty(t, password.Check("ääääääääääää"), "characters, not bytes")
+	require.Empty(t, password.Check("äöüäåøœßñçéè"), "characters, not bytes")
 	require.Contains(t, password.Check("short"), "at least 12")
 	require.Contains(t, password.Check(strings.Repeat("x", 513)), "at most 512")
 	require.Contains(t, password.Check("\xff"+strings.Repeat("x", 20)), "UTF-8")
+}
+
+func TestPasswordsThatGuessersTryFirstAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, common := range []string{
+		"password1234", "Password123!", "P@ssw0rd2024!!", "passwordpassword", "123456789012", "1234567890123456", "qwertyuiop123",
+		"qwertyuiopas", "1q2w3e4r5t6y", "zaq12wsxcde3", "aaaaaaaaaaaa", "abcabcabcabc", "abcdefghijkl", "098765432109",
+		"Dragon-Monkey!", "iloveyou123456", "letmeinletmein", "Welcome2024!!", "Summer2025!!!!", "administrator1",
+		"correct horse battery staple", "!!!!!!!!!!!!!!", "12 34 56 78 90 12", "qwerty-123456",
+	} {
+		require.Contains(t, password.Check(common), "is a common password", common)
+	}
+	own := []string{"ada.lovelace@example.com", "ada.lovelace", "Ada Lovelace", "Babbage & Sons Ltd", "Atender"}
+	for _, guess := range []string{
+		"ada.lovelace@example.com", "ADA.LOVELACE@EXAMPLE.COM", "ada.lovelace1", "AdaLovelace2024", "lovelace-1815", "Babbage&Sons1!",
+		"babbage123456", "atenderatender", "Atender-2024!!", "B@bbage2024!", "adalovelace!!!!",
+	} {
+		require.Contains(t, password.Check(guess, own...), "consists of", guess)
+	}
+	for _, good := range []string{
+		"correct horse battery", "a new long password", "another long password", "known to the attacker", "lovelace likes analytical tea",
+		"kx7#pQ2m!vRt9", "7394 spoons under", "blå himmel over Aarhus", "482910573829x", "正しい馬の電池のホチキス留め",
+	} {
+		require.Empty(t, password.Check(good, own...), good)
+	}
+}
+
+// The longest password takes no longer than a hash does.
+func TestTheLongestPasswordIsLookedAtInBoundedTime(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	for _, long := range []string{strings.Repeat("1", 511) + "x", strings.Repeat("pass", 127) + "x", strings.Repeat("äb", 170)} {
+		password.Check(long, strings.Repeat("ada ", 64), long)
+	}
+	require.Less(t, time.Since(began), 5*time.Second)
 }

@@ -28,6 +28,11 @@ type BlockedError struct{}
 // Error implements error.
 func (*BlockedError) Error() string { return "address not allowed" }
 
+// NoAddress is what a tenant is told of an endpoint whose host has no address to send to. Why not, it does not say: a
+// name that exists only inside must not be told from one that does not exist.
+const NoAddress = "the endpoint's host has no address that webhooks may be sent to: check its name, " +
+	"and that it is public"
+
 // Guard returns the check to hang into net.Dialer.Control, where the address is the one really dialled: after name
 // resolution, whatever the spelling. Any port is allowed. Its only error is *BlockedError.
 //

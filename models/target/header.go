@@ -16,29 +16,9 @@ const (
 	MaxHeaderValue = 4096 // bytes
 )
 
-// reservedHeaders may not be custom: they would break the framing of the request, contradict what Atender says in its
-// own headers, or be taken for the word of a proxy or of a cloud's own agent by whatever is at the other end.
-var reservedHeaders = map[string]bool{
-	// Connection management and framing (RFC 9110, section 7.6.1; RFC 9112; RFC 9113).
-	"connection": true, "keep-alive": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
-	"http2-settings": true, "expect": true, "host": true,
-	// Ours to say. Accept-Encoding, because the answer is read as it comes, within limits that compression would defeat.
-	"user-agent": true, "accept-encoding": true, "x-idempotency-key": true,
-	// Claims about who is asking, and overrides of the method, that inner servers may believe.
-	"forwarded": true, "via": true, "x-real-ip": true, "x-http-method": true, "x-http-method-override": true,
-	"x-method-override": true, "x-original-url": true, "x-rewrite-url": true,
-	// Passwords to the metadata services of clouds: Google and IBM, Azure.
-	"metadata-flavor": true, "metadata": true,
-}
-
-var reservedPrefixes = []string{
-	"content-", "proxy-", "webhook-", "x-atender-", "x-forwarded-", "sec-",
-	"x-aws-ec2-metadata-", "x-aliyun-ecs-metadata-", "x-google-metadata-",
-}
-
 // CheckHeaders returns what is wrong with the custom headers of a subscription, in the order of their names: at most
-// 20, names that are tokens (RFC 9110, section 5.6.2) and not reserved, values of 1 to 4096 visible ASCII characters
-// , with spaces and tabs only inside. Values are secrets, so the messages never show them.
+// 20, names that are tokens (RFC 9110, section 5.6.2) and in none of headerFamilies, values of 1 to 4096 visible ASCII
+// characters, with spaces and tabs only inside. Values are secrets, so the messages never show them.
 func CheckHeaders(headers map[string]string) []problem.Field {
 	var wrong []problem.Field
 	if n := len(headers); n > MaxHeaders {
@@ -48,10 +28,10 @@ func CheckHeaders(headers map[string]string) []problem.Field {
 	seen := make(map[string]bool, len(headers))
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		code, message := checkHeader(name, headers[name])
-		if lower := strings.ToLower(name); code == "" && seen[lower] {
-			code, message = "duplicate", "is there twice in different case"
+		if same := sameHeader(name); code == "" && seen[same] {
+			code, message = "duplicate", "is there twice in different spelling: case, - and _ make no difference to servers"
 		} else {
-			seen[lower] = true
+			seen[same] = true
 		}
 		if code != "" {
 			wrong = append(wrong, problem.Field{Field: "headers." + shown(name), Code: code, Message: message})
@@ -60,19 +40,31 @@ func CheckHeaders(headers map[string]string) []problem.Field {
 	return wrong
 }
 
-// HeaderOK reports whether one custom header may be sent. The sender asks it again, because a header may have been
-// stored before a rule was made.
-func HeaderOK(name, value string) bool {
-	code, _ := checkHeader(name, value)
-	return code == ""
+// Sendable returns those of a subscription's stored headers that may be sent, at most MaxHeaders. The sender asks again
+// what CheckHeaders has checked, because a header may have been stored before a rule was made. Of names that are the
+// same to servers the first in the order of bytes is taken.
+func Sendable(headers map[string]string) map[string]string {
+	sendable := make(map[string]string, min(len(headers), MaxHeaders))
+	seen := make(map[string]bool, len(headers))
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		same := sameHeader(name)
+		if code, _ := checkHeader(name, headers[name]); code != "" || seen[same] || len(sendable) == MaxHeaders {
+			continue
+		}
+		seen[same] = true
+		sendable[name] = headers[name]
+	}
+	return sendable
 }
 
 func checkHeader(name, value string) (code, message string) {
+	family := familyOf(name)
 	switch {
 	case !validToken(name) || len(name) > MaxHeaderName:
 		return "invalid_name", fmt.Sprintf("must be a header name of 1 to %d letters, digits and -", MaxHeaderName)
-	case reserved(name):
-		return "reserved", "is a header that Atender or the connection itself sets, or that other servers trust"
+	case family != nil:
+		return "reserved", fmt.Sprintf("is one of the headers %s, and %s: choose a name of your own, such as X-Shop-Token",
+			family.what, family.why)
 	case value == "":
 		return "required", "must have a value"
 	case len(value) > MaxHeaderValue:
@@ -81,15 +73,6 @@ func checkHeader(name, value string) (code, message string) {
 		return "invalid_value", "must have a value of visible ASCII characters, without line breaks or spaces at its ends"
 	}
 	return "", ""
-}
-
-// reserved reports whether a custom header may not have this name, in whatever case. Underscores count as hyphens, as
-// servers that hand headers on as environment variables (RFC 3875, section 4.1.18) cannot tell them apart.
-func reserved(name string) bool {
-	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	return reservedHeaders[name] || slices.ContainsFunc(reservedPrefixes, func(prefix string) bool {
-		return strings.HasPrefix(name, prefix)
-	})
 }
 
 // validToken reports whether name is a token of RFC 9110, section 5.6.2.

@@ -67,7 +67,7 @@ func TestAPageOfTheHostsOwnOriginIsNotFramed(t *testing.T) {
 	} {
 		w.openURL(url, nil)
 		require.Equal(t, "failed", browser.Get[string](w.tab, "host.state.name"), url)
-		require.Zero(t, browser.Get[int](w.tab, `document.querySelectorAll("iframe").length`), url)
+		require.Zero(t, browser.Get[int](w.tab, `document.querySelectorAll(".atender-dock-page, iframe").length`), url)
 		w.tab.Do("host.close()")
 	}
 }
@@ -91,10 +91,11 @@ func TestAnActionIsRefusedWhileTheServerIsStillAskedForTheNextContext(t *testing
 	})`, nil)
 	w.docks.Await("context")
 	w.tab.Do(`(() => {
+		const frame = ` + dockFrame + `;
 		const slow = transport.updateContext.bind(transport);
 		transport.updateContext = (...args) => new Promise((done) => { window.goOn = () => done(slow(...args)); });
 		host.setConversation(ids[1]);
-		document.querySelector("iframe").contentWindow.postMessage("now", "*");
+		frame.contentWindow.postMessage("now", "*");
 	})()`)
 	w.docks.Await("result between STALE_CONTEXT")
 	w.tab.Do("goOn()")
@@ -169,7 +170,7 @@ func TestWhatADockMayNotDoGetsNoFurtherThanTheHost(t *testing.T) {
 	}
 	w.docks.Count("result", 8)
 	require.Equal(t, 0, browser.Get[int](w.tab, `notices.filter((n) => n.type === "text").length`))
-	require.Empty(t, browser.Get[string](w.tab, `document.querySelector("iframe").style.height`))
+	require.Empty(t, browser.Get[string](w.tab, dockFrame+`.style.height`))
 	require.Contains(t, w.ignored(), "version 2 is not spoken here")
 }
 

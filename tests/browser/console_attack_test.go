@@ -112,7 +112,7 @@ func TestACustomersHTMLIsPicturesAndWords(t *testing.T) {
 		c.customerWrites(id, map[string]any{"html": page})
 	})
 	c.open(id)
-	const frame = `document.querySelector(".formatted iframe")`
+	const frame = formattedFrame
 	c.tab.Until(frame)
 	require.Empty(t, browser.Get[[]string](c.tab, `[...`+frame+`.sandbox].filter((may) => !may.startsWith("allow-popups"))`),
 		"no scripts, no origin")

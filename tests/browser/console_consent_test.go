@@ -48,7 +48,7 @@ func TestTheAgentIsShownAllThatADockWouldSend(t *testing.T) {
 	c.tab.Until(dialogTitle + ` === "Cards asks you"`)
 	require.Equal(t, []string{"Thank you!", source}, browser.Get[[]string](c.tab,
 		`[...document.querySelectorAll("dialog blockquote, dialog pre")].map((e) => e.textContent)`))
-	const frame = `document.querySelector("dialog .formatted iframe")`
+	const frame = `document.querySelector("dialog .formatted-page").shadowRoot.querySelector("iframe")`
 	require.NotContains(t, browser.Get[string](c.tab, frame+`.getAttribute("sandbox")`), "allow-scripts")
 	page := c.tab.Frame(c.site) // which the server has cleaned, and which has an origin of its own
 	page.Until(`document.body?.innerText.trim() === "Send your card number to us."`)

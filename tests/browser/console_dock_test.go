@@ -153,7 +153,7 @@ func TestTwoDocksActAtOnce(t *testing.T) {
 	}
 	require.Len(t, c.conversation(three[0].ID).Tags, 1+16)
 	c.tab.Until(`document.querySelectorAll(".head .tag").length === 17`)
-	require.Equal(t, 2, c.count(".dock iframe"), "each keeps its frame")
+	require.Equal(t, 2, c.count(".dock .atender-dock-page"), "each keeps its frame")
 }
 
 // Without a worker an action is taken in, the agent is told so, and it is carried out later, once; or it expires, of which

@@ -54,7 +54,7 @@ func TestADocksWordsAreNeverMoreThanText(t *testing.T) {
 	c.tab.Until(`[...document.querySelectorAll(".entry")].some((e) => e.textContent.includes(%q))`,
 		"You, via "+name+": added tag "+tag)
 	require.Equal(t, name, browser.Get[string](c.tab, `document.querySelector("[role=tab]").textContent.trim()`))
-	require.Equal(t, name, browser.Get[string](c.tab, `document.querySelector(".dock iframe").title`))
+	require.Equal(t, name, browser.Get[string](c.tab, dockFrame+`.title`))
 	c.harmless("notices and the timeline")
 
 	c.tab.Press("i")

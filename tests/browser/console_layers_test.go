@@ -127,7 +127,7 @@ func TestWritingFromRightToLeft(t *testing.T) {
 	require.Equal(t, "added tag החזרה 1", browser.Get[string](c.tab, `[...document.querySelectorAll(".entry > span")].at(-1)
 		.textContent.replace(/^.*?(?=added)/, "").trim()`))
 	c.customerWrites(made.ID, map[string]any{"html": "<p>שלום</p>"})
-	c.tab.Until(`document.querySelector(".formatted iframe")`)
+	c.tab.Until(formattedFrame)
 	require.Contains(t, browser.Get[string](c.tab,
-		`fetch(document.querySelector(".formatted iframe").src).then((r) => r.text())`), `<body dir="auto">`)
+		`fetch(`+formattedFrame+`.src).then((r) => r.text())`), `<body dir="auto">`)
 }

@@ -23,7 +23,7 @@ func TestADockIsToldItsContextAndUsesAllFiveActions(t *testing.T) {
 	require.Equal(t, "Ava Agent via Refunds: addTag", browser.Get[string](w.tab,
 		"`${notices[0].agent.name} via ${notices[0].dock.name}: ${notices[0].action}`"))
 	require.Equal(t, "<b>All</b> done", browser.Get[string](w.tab, `notices.find((n) => n.type === "text").text`))
-	require.Equal(t, "4000px", browser.Get[string](w.tab, `document.querySelector("iframe").style.height`))
+	require.Equal(t, "4000px", browser.Get[string](w.tab, dockFrame+`.style.height`))
 	require.Empty(t, w.tab.Complaints())
 }
 
@@ -52,7 +52,7 @@ func TestTheFrameIsAsTightAsItCanBe(t *testing.T) {
 	require.Equal(t, w.agent.Origin+"/ ?passive", w.docks.Await("load "), "the referrer is the origin and no more")
 	require.Equal(t, "allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-downloads "+
 		"allow-storage-access-by-user-activation|strict-origin|clipboard-write|Refunds",
-		browser.Get[string](w.tab, `(() => { const f = document.querySelector("iframe");
+		browser.Get[string](w.tab, `(() => { const f = `+dockFrame+`;
 			return [f.getAttribute("sandbox"), f.referrerPolicy, f.allow, f.title].join("|") })()`))
 }
 
@@ -114,7 +114,7 @@ func TestAClosedDockIsGone(t *testing.T) {
 	w.docks.Await("context " + first)
 	w.tab.Do("host.close()")
 	require.Equal(t, "0 closed DELETE", browser.Get[string](w.tab,
-		"`${document.querySelectorAll('iframe').length} ${host.state.name} ${requests.at(-1).method}`"))
+		"`${document.querySelectorAll('.atender-dock-page, iframe').length} ${host.state.name} ${requests.at(-1).method}`"))
 	w.tab.Do("host.refresh()")
 	w.moveOn()
 	w.docks.Count("load", 1)

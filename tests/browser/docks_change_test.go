@@ -81,7 +81,7 @@ func TestADockStaysWhereItIsShown(t *testing.T) {
 	letGo()
 	c.shows(c.tab, "There is none for this one.")
 	c.goOn(mail)
-	c.tab.Until(`document.querySelector(".dock:not([hidden]) iframe") && document.querySelector(".atender-dock-problem").hidden`)
+	c.tab.Until(`document.querySelector(".dock:not([hidden]) .atender-dock-page") && document.querySelector(".atender-dock-problem").hidden`)
 	require.Empty(t, c.door.Asked("PUT /v1/dock-sessions/"))
 	require.Len(t, c.door.Asked("POST /v1/dock-sessions"), 1)
 	site.Count("load", 1)
@@ -161,15 +161,15 @@ func TestDocksThatOthersChange(t *testing.T) {
 	site.Await("heard Noor Haddad")
 	c.tab.Do(`window.same = true`)
 	c.must(http.MethodDelete, "/v1/docks/"+gone.ID.String(), nil, nil)
-	c.tab.Until(`!document.querySelector("iframe[title=Gone]") && document.querySelectorAll("[role=tab]").length === 1`)
-	c.tab.Until(`document.querySelector("iframe[title=Moved]")`) // it takes the place
+	c.tab.Until(`!` + frameCalled("Gone") + ` && document.querySelectorAll("[role=tab]").length === 1`)
+	c.tab.Until(frameCalled("Moved")) // it takes the place
 	c.must(http.MethodPatch, "/v1/docks/"+moved.ID.String(), map[string]any{"name": "Orders", "actions": []string{}}, nil)
 	c.tab.Until(`document.querySelector("[role=tab]").textContent.trim() === "Orders"`)
 	require.True(t, browser.Get[bool](c.tab, "window.same"), "nobody loses what he was about to do")
 
 	streams := len(c.door.Asked("GET /console/events"))
 	c.goOn(three[1])
-	c.tab.Until(`!window.same && document.querySelector("iframe[title=Orders]")`)
+	c.tab.Until(`!window.same && ` + frameCalled("Orders"))
 	require.Equal(t, 1, c.documents(three[1].ID))
 
 	// The only one moves to another origin: it is there at once, if it is being looked at.

@@ -39,7 +39,7 @@ func TestADockThatStopsAnsweringSaysSo(t *testing.T) {
 	w.open("mute.html", options{"limits": options{"ping": 50, "pong": 300}})
 	w.docks.Await("ping")
 	w.tab.Until(`host.state.name === "open"`)
-	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("mute", "*")`)
+	w.tab.Do(dockFrame + `.contentWindow.postMessage("mute", "*")`)
 	w.tab.Until(`host.state.name === "failed"`)
 	require.Equal(t, "Refunds has stopped answering.", browser.Get[string](w.tab, "host.state.reason"))
 }
@@ -59,10 +59,10 @@ func TestAPageToSignInAtStaysVisible(t *testing.T) {
 	require.Zero(t, browser.Get[int](w.tab, `seen.filter((m) => m.data.type === "ping").length - pings`), "it is not the dock")
 
 	// Signed in, the agent is sent back: the dock is looked after again.
-	w.tab.Do(`document.querySelector("iframe").contentWindow.location = %q`, w.docks.Origin+"/mute.html")
+	w.tab.Do(dockFrame+`.contentWindow.location = %q`, w.docks.Origin+"/mute.html")
 	w.docks.Await("ping")
 	w.tab.Until(`host.state.name === "open" && document.querySelector("[role=status]").hidden`)
-	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("mute", "*")`)
+	w.tab.Do(dockFrame + `.contentWindow.postMessage("mute", "*")`)
 	w.tab.Until(`host.state.name === "failed"`)
 }
 
@@ -72,7 +72,7 @@ func TestADashboardAppThatAsksOnDemandStaysVisible(t *testing.T) {
 	w := newWorld(t)
 	w.open("app-button.html?mail={{contact.email}}", options{"limits": options{"firstWord": 200}})
 	w.docks.Await("heard " + first)
-	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("press", "*")`)
+	w.tab.Do(dockFrame + `.contentWindow.postMessage("press", "*")`)
 	w.tab.Until(`seen.some((m) => m.direction === "in" && m.verdict === "accepted")`)
 	w.moveOn() // which loads it anew: its address has the customer in it
 	w.docks.Await("heard " + second)
@@ -98,7 +98,7 @@ func TestADockThatCanBeOpenedAgainIsUncovered(t *testing.T) {
 	w.tab.Do(away)
 	goTo(1)
 	require.True(t, covered())
-	w.tab.Do(`document.querySelector("iframe").contentWindow.postMessage("press", "*")`)
+	w.tab.Do(dockFrame + `.contentWindow.postMessage("press", "*")`)
 	w.tab.Until(`seen.some((m) => m.direction === "in" && m.verdict === "accepted")`)
 	require.True(t, covered(), "it speaks, about the first customer")
 	w.tab.Do(`delete transport.updateContext`)

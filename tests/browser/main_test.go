@@ -55,6 +55,18 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// In shadow roots, where other pages do not find them: the frame of a dock, and that of a formatted message or preview.
+const (
+	dockFrame      = `document.querySelector(".atender-dock-page").shadowRoot.querySelector("iframe")`
+	formattedFrame = `document.querySelector(".formatted-page")?.shadowRoot?.querySelector("iframe")`
+)
+
+// frameCalled is the dock's frame with the title, undefined without one.
+func frameCalled(title string) string {
+	return `[...document.querySelectorAll(".atender-dock-page")].map((p) => p.shadowRoot.querySelector("iframe"))
+		.find((f) => f.title === "` + title + `")`
+}
+
 // product is the API with its pages.
 func product(t testing.TB) http.Handler {
 	t.Helper()

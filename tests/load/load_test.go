@@ -306,7 +306,7 @@ func TestTimerRowsWaitForOneThing(t *testing.T) {
 		require.Equal(t, map[string]string{"warning": "ok", "breach": "urgent"}[r.kind], *r.slaState)
 		require.Len(t, r.clocks, 3)
 		require.EqualValues(t, 3, r.clocks[0].TermsVersion)
-		require.Equal(t, "warning", m.row(i, due, true).kind, "what is pending has not been late before")
+		require.Equal(t, "warning", m.row(t.Context(), i, due, true).kind, "what is pending has not been late before")
 	}
 	require.Equal(t, map[string]int{"wake": 50, "warning": 25, "breach": 25}, kinds)
 }

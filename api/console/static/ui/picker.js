@@ -129,6 +129,13 @@ function Options({ label, choices, onChoose, onCreate, searchable = choices.leng
   </div>`;
 }
 
+/** What has the focus, within shadow roots as well: the console's frames are in some. */
+function focused() {
+  let at = document.activeElement;
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  return at;
+}
+
 /**
  * Calls back when something outside is pressed, a frame included.
  * @param {{current: HTMLElement | null}} box
@@ -142,7 +149,7 @@ export function useOutside(box, outside) {
       const around = box.current?.parentElement ?? box.current;
       if (e.target instanceof Node && !around?.contains(e.target)) callback.current();
     };
-    const left = () => document.activeElement instanceof HTMLIFrameElement && callback.current();
+    const left = () => focused() instanceof HTMLIFrameElement && callback.current();
     document.addEventListener('pointerdown', pressed, true);
     window.addEventListener('blur', left);
     return () => {

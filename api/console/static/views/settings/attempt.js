@@ -14,7 +14,7 @@ import { Badge, Code } from '../../ui/parts.js';
 const CLASSES = {
   ok: 'Delivered', http_3xx: 'Redirected', http_4xx: 'Refused', http_5xx: 'Failed', timeout: 'Timed out',
     connect: 'No connection',
-  dns: 'Unknown host', tls: 'TLS failed', blocked: 'Address not allowed', reset: 'Broken off', protocol: 'Not HTTP',
+  dns: 'No usable address', tls: 'TLS failed', blocked: 'URL not allowed', reset: 'Broken off', protocol: 'Not HTTP',
     own_fault: 'Our fault',
 };
 
