@@ -63,6 +63,13 @@ func newMetrics(pool func() sql.DBStats) *metrics {
 	return m
 }
 
+// showHeld shows the bytes of request bodies that are held: near the limit (api/intake), large bodies are refused.
+func (m *metrics) showHeld(held func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "atender_http_body_bytes", Help: "Bytes of request bodies that are held now.",
+	}, func() float64 { return float64(held()) }))
+}
+
 // registerPool shows the database connections: all in use and rising waits mean that the pool is the bottleneck.
 func (m *metrics) registerPool(pool func() sql.DBStats) {
 	gauge := func(name, help string, value func(sql.DBStats) float64) {

@@ -53,6 +53,7 @@ type Server struct {
 	log     *slog.Logger
 	handler http.Handler
 	metrics *metrics
+	intake  *intake.Intake
 	closing chan struct{}
 	close   func() // closes closing
 }
@@ -76,6 +77,8 @@ func New(config Config, deps Deps) (*Server, error) {
 		trustedProxies: each(config.TrustedProxies, netip.Prefix.String), intake: intake.New(),
 	}
 	h.metrics = s.metrics
+	s.intake = h.intake
+	s.metrics.showHeld(h.intake.Held)
 	s.handler = h.site.secured(newRouter(doc, h, s.metrics, deps.Store, pages{
 		handlers: h, files: files, frames: deps.Store.DockOrigins, closing: s.closing, e: errorResponder{deps.Logger},
 	}))

@@ -3,6 +3,7 @@ package models_test
 import (
 	"crypto/sha256"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,8 +29,8 @@ func TestKeysFromBeforeTheLimitsHaveNone(t *testing.T) {
 	tenant := uuid.New()
 	b.exec(`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Old', 'production', now())`, tenant)
 	plain := map[string]string{}
-	for _, tier := range []string{"starter", "professional", "enterprise", "custom"} {
-		plain[tier] = "sa_live_" + strings.Repeat(tier[:1], 64)
+	for i, tier := range []string{"starter", "professional", "enterprise", "custom"} {
+		plain[tier] = "sa_live_" + strings.Repeat(strconv.Itoa(i), 64)
 		hash := sha256.Sum256([]byte(plain[tier]))
 		b.exec(`INSERT INTO api_keys (tenant_id, id, name, prefix, hash, scopes, tier, created_at)
 			VALUES ($1, $2, 'old', 'sa_live_', $3, '{conversations:read}', $4, now())`, tenant, uuid.New(), hash[:], tier)

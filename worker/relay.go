@@ -21,9 +21,6 @@ import (
 )
 
 const (
-	// relayBatch is how many outbox rows one claim takes, besides others for the same workflows: few, so that what comes next
-	// does not wait behind a long batch.
-	relayBatch = 64
 	// relayCall bounds one call to Temporal.
 	relayCall = 5 * time.Second
 	// relayPoll is the floor under lost wake-ups (P9).
@@ -32,14 +29,17 @@ const (
 	relayAway = time.Second
 )
 
-// pace is how hard a relay works: the calls to Temporal under way at once, and the pause after each, in times of what it took.
-type pace struct{ calls, rest int }
+// pace is how hard a relay works: the calls to Temporal under way at once, the pause after each, in times of what it took,
+// and how many outbox rows one claim takes, besides others for the same workflows. They are few, so that what comes next does
+// not wait behind a long batch, and so that all are told within the 30 s that they are claimed for, also where a call takes
+// half a second.
+type pace struct{ calls, rest, batch int }
 
 // Starting a workflow costs the machine more than the conversation did: a flood of new ones, for which Temporal has nothing
 // to do yet, must not take it from the API. The slower Temporal answers, the longer the calm relay lets it be.
 var (
-	urgentPace = pace{calls: 8}
-	calmPace   = pace{calls: 1, rest: 2}
+	urgentPace = pace{calls: 8, batch: 64}
+	calmPace   = pace{calls: 1, rest: 2, batch: 16}
 )
 
 // relay tells Temporal what the outbox says (P1.9). The calls are idempotent: a poke says only that there is something to
@@ -64,7 +64,7 @@ func (r *relay) drain(ctx context.Context, which models.Urgency, at pace) {
 	woken, stop := r.store.Wakeups().Listen(models.TopicOutbox)
 	defer stop()
 	for ctx.Err() == nil {
-		rows, err := r.store.ClaimOutbox(ctx, which, relayBatch)
+		rows, err := r.store.ClaimOutbox(ctx, which, at.batch)
 		wait := relayPoll
 		switch {
 		case err != nil && ctx.Err() == nil:

@@ -29,6 +29,7 @@ var (
 type budget struct {
 	mu     sync.Mutex
 	held   int64
+	large  int64 // of that for bodies over Large
 	owners map[string]int64 // of those who hold any
 }
 
@@ -41,22 +42,30 @@ func (b *budget) take(owner Owner, n, already int64) error {
 	if b.owners[owner.Name]+n > owner.Share {
 		return ErrShare
 	}
-	most := int64(MaxHeld)
-	if already+n > Large {
-		most = MaxHeldLarge
-	}
-	if b.held+n > most {
+	large := largePart(already+n) - largePart(already)
+	if b.held+n > MaxHeld || large > 0 && b.large+large > MaxHeldLarge {
 		return ErrFull
 	}
 	b.held += n
+	b.large += large
 	b.owners[owner.Name] += n
 	return nil
 }
 
-func (b *budget) giveBack(owner Owner, n int64) {
+// largePart is what of n bytes, which one body holds, counts as those of a large body.
+func largePart(n int64) int64 {
+	if n > Large {
+		return n
+	}
+	return 0
+}
+
+// giveBack ends the counting of n bytes of a body for which the owner has so many.
+func (b *budget) giveBack(owner Owner, n, had int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.held -= n
+	b.large -= largePart(had) - largePart(had-n)
 	if b.owners[owner.Name] -= n; b.owners[owner.Name] <= 0 {
 		delete(b.owners, owner.Name)
 	}
@@ -88,7 +97,7 @@ func (h *holding) take(n int64) error {
 
 func (h *holding) giveBack(n int64) {
 	if n > 0 {
-		h.budget.giveBack(h.owner, n)
+		h.budget.giveBack(h.owner, n, h.n)
 		h.n -= n
 	}
 }
