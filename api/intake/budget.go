@@ -29,7 +29,7 @@ var (
 type budget struct {
 	mu     sync.Mutex
 	held   int64
-	large  int64 // of that for bodies over Large
+	large  int64            // of that for bodies over Large
 	owners map[string]int64 // of those who hold any
 }
 
