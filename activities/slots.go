@@ -71,8 +71,8 @@ func (s *slots) held(id uuid.UUID) held {
 	return held{}
 }
 
-// divide reserves slots, up to most, for endpoints, of which want says how many more each is to have at most: one after the other to
-// the tenant that holds the fewest, of its endpoints to the one that does, and among equals to the one that was served
+// divide reserves slots, up to most, for endpoints, of which want says how many more each is to have at most: one
+// after the other to the tenant that holds the fewest, of its endpoints to the one that does, and among equals to the one that was served
 // longest ago. What is reserved is given back by free slots (give) or by the end of a request (end).
 func (s *slots) divide(endpoints []models.Endpoint, want func(*models.Endpoint) int, most int) []models.Quota {
 	s.mu.Lock()
@@ -129,7 +129,9 @@ func (s *slots) begin(e *models.Endpoint, at time.Time) {
 }
 
 // end gives the slot of a request back. It tells whether a claim is worth while: half of the endpoint's slots are free
-// again, and an eighth of its tenant's. A claim for each single slot would cost more than it gains.
+// again, and an eighth of its tenant's. A claim for each single slot would cost more than it gains. Nor is one for an
+// endpoint that is slow: the next poll, a fraction of its answer's time later, serves all of them. With twenty tenants of
+// slow endpoints a claim for each answer took the database from everyone else.
 func (s *slots) end(e *models.Endpoint, began time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,6 +143,9 @@ func (s *slots) end(e *models.Endpoint, began time.Time) bool {
 		}
 	}
 	s.remove(e, 1)
+	if s.tempo(e.ID, time.Now()) != prompt {
+		return false
+	}
 	tenant := s.part(tenantPart)
 	return 2*h.n <= min(e.MaxInFlight, s.part(subscriptionPart)) && s.tenants[e.TenantID] <= tenant-max(tenant/8, 1)
 }

@@ -246,7 +246,8 @@ func TestDivisionsKeepToTheirBounds(t *testing.T) {
 func TestFloodedEndpointDoesNotCrowdOutTheOthers(t *testing.T) {
 	d := newDispatcher(256)
 	tenant := uuid.New()
-	endpoints := []models.Endpoint{d.endpoint(tenant, quick), d.endpoint(tenant, quick), d.endpoint(tenant, quick), d.endpoint(tenant, quick)}
+	endpoints := []models.Endpoint{d.endpoint(tenant, quick), d.endpoint(tenant, quick), d.endpoint(tenant, quick),
+		d.endpoint(tenant, quick)}
 	wants := map[uuid.UUID]int{endpoints[0].ID: 250, endpoints[1].ID: 5, endpoints[2].ID: 250}
 	var rows []int
 	for _, q := range d.divide(endpoints, func(e *models.Endpoint) int { return wants[e.ID] }, 45) {

@@ -45,18 +45,25 @@ func (s *sender) begin(method, path, key string, length int, body string) {
 	require.NoError(s.t, err)
 }
 
+// reply is an answer that was read to its end.
+type reply struct {
+	StatusCode int
+	Close      bool
+	Header     http.Header
+}
+
 // answer reads an answer, and the text of its body.
-func (s *sender) answer() (*http.Response, string) {
+func (s *sender) answer() (reply, string) {
 	s.t.Helper()
 	a, err := http.ReadResponse(s.in, nil)
 	require.NoError(s.t, err)
 	defer func() { _ = a.Body.Close() }()
 	text, err := io.ReadAll(a.Body)
 	require.NoError(s.t, err)
-	return a, string(text)
+	return reply{a.StatusCode, a.Close, a.Header}, string(text)
 }
 
-func (s *sender) refused(status int, code string) *http.Response {
+func (s *sender) refused(status int, code string) reply {
 	s.t.Helper()
 	a, text := s.answer()
 	require.Equal(s.t, status, a.StatusCode, text)
@@ -190,7 +197,8 @@ func TestBodiesWithoutAKeyAreShort(t *testing.T) {
 func TestQueriesAreBounded(t *testing.T) {
 	h := newHarness(t)
 	for _, path := range []string{"/v1/conversations", "/v1/me", "/console/sign-in", "/console", "/healthz", "/nowhere"} {
-		require.Equal(t, []string{"query:too_many"}, h.call("GET", path+"?a"+strings.Repeat("&a", maxParameters), nil).wrong(), path)
+		require.Equal(t, []string{"query:too_many"},
+			h.call("GET", path+"?a"+strings.Repeat("&a", maxParameters), nil).wrong(), path)
 		require.Equal(t, []string{"query:too_long"}, h.call("GET", path+"?a="+strings.Repeat("x", maxQuery), nil).wrong(), path)
 	}
 }

@@ -93,10 +93,12 @@ func explainIntake(err error, limit int64) error {
 		return problem.New(problem.TooLarge, codeBodyTooLarge, "the body is longer than %d bytes", limit)
 	case errors.Is(err, intake.ErrSlow):
 		return problem.New(problem.Invalid, codeRequestTimeout,
-			"the body came more slowly than %d bytes a second, after the first %d seconds", intake.MinPace, int(intake.Grace.Seconds()))
+			"the body came more slowly than %d bytes a second, after the first %d seconds",
+			intake.MinPace, int(intake.Grace.Seconds()))
 	case errors.Is(err, intake.ErrShare):
 		return problem.New(problem.Limited, codeBodyBudget,
-			"too many bytes of bodies are under way at a time: wait for answers before sending more").With("retryAfter", heldRetry)
+			"too many bytes of bodies are under way at a time: wait for answers before sending more").
+			With("retryAfter", heldRetry)
 	case errors.Is(err, intake.ErrFull), errors.Is(err, intake.ErrBusy):
 		return problem.New(problem.Unavailable, codeUnavailable,
 			"more bodies come in than can be taken at a time; try again").With("retryAfter", heldRetry)

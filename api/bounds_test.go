@@ -34,12 +34,14 @@ func TestADeadlineDecadesAheadIsComputed(t *testing.T) {
 	hours := onMondays()
 	hours["name"], hours["isDefault"] = "Mondays", true
 	h.call("POST", "/v1/opening-hours", hours).want(201)
-	policy := h.call("POST", "/v1/sla-policies", object{"name": "Slow", "targets": object{"first_reply": targets(3600, 7200, 31536000)}}).
+	policy := h.call("POST", "/v1/sla-policies", object{"name": "Slow",
+		"targets": object{"first_reply": targets(3600, 7200, 31536000)}}).
 		want(201).string("id")
 	h.call("POST", "/v1/sla-assignments", object{"policyId": policy}).want(201)
 	h.call("PATCH", "/v1/settings", object{"autoArchive": object{"days": 365}}).want(200)
 	c := h.call("POST", "/v1/conversations/outbound", least("far")).want(201)
-	due, err := time.Parse(time.RFC3339, c.body["sla"].(map[string]any)["metrics"].([]any)[0].(map[string]any)["dueAt"].(map[string]any)["breached"].(string))
+	due, err := time.Parse(time.RFC3339,
+		c.body["sla"].(map[string]any)["metrics"].([]any)[0].(map[string]any)["dueAt"].(map[string]any)["breached"].(string))
 	require.NoError(t, err)
 	require.InDelta(t, time.Now().Year()+21, due.Year(), 1)
 	h.call("POST", "/v1/conversations/"+c.string("id")+"/resolve", nil).want(200)

@@ -86,7 +86,8 @@ func (m *metrics) registerPool(pool func() sql.DBStats) {
 	}, func() float64 { return pool().WaitDuration.Seconds() }))
 }
 
-// registerGates shows the calls that wait for other calls of their tenant: many, all the time, are one tenant that asks for too much.
+// registerGates shows the calls that wait for other calls of their tenant: many, all the time, are one tenant that
+// asks for too much.
 func (m *metrics) registerGates(stats func() map[string]models.GateStats) {
 	for pool := range stats() {
 		labels := prometheus.Labels{"pool": pool}

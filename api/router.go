@@ -55,11 +55,12 @@ func newRouter(doc *document, h *handlers, m *metrics, who authenticator, pages 
 	pages.mount(r)
 	mountDockPreflight(r, doc)
 	contract.RegisterHandlersWithOptions(r,
-		contract.NewStrictHandlerWithOptions(h, []contract.StrictMiddlewareFunc{leaveAfterBinding}, contract.StrictGinServerOptions{
-			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },
-			HandlerErrorFunc:         e.respond,
-			ResponseErrorHandlerFunc: e.respond,
-		}),
+		contract.NewStrictHandlerWithOptions(h, []contract.StrictMiddlewareFunc{leaveAfterBinding},
+			contract.StrictGinServerOptions{
+				RequestErrorHandlerFunc:  func(c *gin.Context, err error) { e.respond(c, explainDecoding(err)) },
+				HandlerErrorFunc:         e.respond,
+				ResponseErrorHandlerFunc: e.respond,
+			}),
 		contract.GinServerOptions{
 			ErrorHandler: func(c *gin.Context, err error, _ int) { e.respond(c, explainBinding(err)) },
 		})

@@ -213,7 +213,8 @@ func TestChangingADockNeedsWhatItIsShownAndDoes(t *testing.T) {
 // A key that may more than the caller is not the caller's to end.
 func TestRevokingAKeyNeedsItsScopes(t *testing.T) {
 	h := newHarness(t)
-	made := h.call("POST", "/v1/api-keys", object{"name": "Shop", "scopes": []any{"settings:write", "conversations:write", "tags:read"}})
+	made := h.call("POST", "/v1/api-keys", object{"name": "Shop",
+		"scopes": []any{"settings:write", "conversations:write", "tags:read"}})
 	strong := made.want(201).header.Get("Location")
 	details := h.with("settings:write", "conversations:read")("DELETE", strong, nil).refused(403, "SCOPE_MISSING")
 	require.Equal(t, "conversations:write", details["requiredScope"])

@@ -87,7 +87,8 @@ func (f *findings) visit(s *shape, value any, path []string) {
 				f.visit(known, value[key], append(path, key))
 			case s.closed:
 				f.add(problem.Field{
-					Field: shorten(join(unlessBody(pathOf(path)), key)), Code: "unknown_field", Message: "is not a field of this request",
+					Field: shorten(join(unlessBody(pathOf(path)), key)),
+					Code:  "unknown_field", Message: "is not a field of this request",
 				})
 			case s.others != nil && !tooMany:
 				f.visit(s.others, value[key], append(path, key))

@@ -18,9 +18,11 @@ func TestEveryAnswerSaysStrictTransportWhereUsersComeByHTTPS(t *testing.T) {
 		server, err := New(Config{PublicURL: public}, Deps{Store: h.store, Logger: h.server.log})
 		require.NoError(t, err)
 		for _, ask := range [][2]string{
-			{"GET", "/healthz"}, {"GET", "/v1/conversations"}, {"GET", "/nothing/here"}, {"DELETE", "/healthz"}, {"GET", "/console"},
+			{"GET", "/healthz"}, {"GET", "/v1/conversations"}, {"GET", "/nothing/here"},
+			{"DELETE", "/healthz"}, {"GET", "/console"},
 			{"GET", "/console/inbox"}, {"GET", "/console/app.js"}, {"POST", "/console/sign-in"},
-			{"POST", "/console/session"}, {"GET", "/docs"}, {"GET", "/docks"}, {"GET", "/docks/playground"}, {"GET", "/sdk/dock.js"},
+			{"POST", "/console/session"}, {"GET", "/docs"}, {"GET", "/docks"}, {"GET", "/docks/playground"},
+			{"GET", "/sdk/dock.js"},
 			{"HEAD", "/sdk/dock.js"}, {"GET", "/openapi.json"},
 		} {
 			r := httptest.NewRequest(ask[0], "http://support.example.com/", http.NoBody)

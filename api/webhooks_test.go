@@ -103,7 +103,8 @@ func TestTeamsOfAFilterExist(t *testing.T) {
 	mine := h.team("Billing")
 	theirs := h.call("POST", "/v1/teams", object{"name": "Theirs", "memberIds": []any{}}, h.elsewhere()...).want(201).string("id")
 	body := func(teams ...any) object {
-		return object{"name": "x", "url": "https://example.com", "events": []any{"message.sent"}, "filter": object{"teamIds": teams}}
+		return object{"name": "x", "url": "https://example.com", "events": []any{"message.sent"},
+			"filter": object{"teamIds": teams}}
 	}
 	require.Equal(t, []string{"filter.teamIds[1]:unknown"}, h.call("POST", "/v1/webhooks", body(mine, theirs)).wrong())
 	never := h.call("POST", "/v1/webhooks", body(uuid.NewString(), mine, uuid.NewString())).wrong()

@@ -44,7 +44,8 @@ func TestWhatIsNoKeyIsLookedUpOnceOrNever(t *testing.T) {
 	ctx := t.Context()
 	for _, malformed := range []string{
 		"", "sa_live_", "sa_live_x", "sa_live_" + strings.Repeat("0", 63), "sa_test_" + strings.Repeat("0", 65),
-		"sa_live_" + strings.Repeat("G", 64), "sa_live_" + strings.Repeat("A", 64), strings.Repeat("0", 72), "sa_live_" + strings.Repeat("é", 32),
+		"sa_live_" + strings.Repeat("G", 64), "sa_live_" + strings.Repeat("A", 64),
+		strings.Repeat("0", 72), "sa_live_" + strings.Repeat("é", 32),
 	} {
 		_, err := b.Authenticate(ctx, malformed)
 		require.ErrorIs(t, err, errUnauthorized, malformed)

@@ -50,8 +50,8 @@ type NewDockSession struct {
 
 // OpenDockSession opens a dock beside a conversation: for the agent who asks, or, asked with a key, for the agent it
 // names; then the answer has the token that opens this session and nothing else.
-// Errors: SCOPE_MISSING for a key without those of scope.DockHost; VALIDATION_FAILED for an agent who is missing, unknown or may not
-// read conversations; NOT_FOUND for a conversation, or a dock that this agent does not see beside it.
+// Errors: SCOPE_MISSING for a key without those of scope.DockHost; VALIDATION_FAILED for an agent who is missing,
+// unknown or may not read conversations; NOT_FOUND for a conversation, or a dock that this agent does not see beside it.
 func (s *Store) OpenDockSession(ctx context.Context, p Principal, in NewDockSession) (wire.DockSession, error) {
 	agentID, err := p.dockAgent(in.AgentID)
 	if err != nil {

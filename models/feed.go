@@ -77,7 +77,8 @@ func (s *Store) Feed(ctx context.Context, tenantID uuid.UUID, q FeedQuery) (Feed
 	if q.filters() {
 		window = feedWindow
 	}
-	rows, err := s.lists.Statement.ConnPool.QueryContext(ctx, feedSQL, tenantID, after, window, q.Types, q.ConversationID, limit+1)
+	rows, err := s.lists.Statement.ConnPool.QueryContext(ctx, feedSQL, tenantID, after, window, q.Types,
+		q.ConversationID, limit+1)
 	if err != nil {
 		return FeedPage{}, listError(ctx, err, "limit", "types")
 	}

@@ -48,7 +48,8 @@ func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]Con
 		found, err := s.overdue(ctx, few, args, limit)
 		return refsOf(found), translate(err)
 	}
-	many := workOf("conversations", "next_due_at IS NOT NULL", isTenants+" AND "+isOverdue, "tenant_id, id, next_due_at", turnDue, 2*limit)
+	many := workOf("conversations", "next_due_at IS NOT NULL", isTenants+" AND "+isOverdue,
+		"tenant_id, id, next_due_at", turnDue, 2*limit)
 	var found []overdueRow
 	err = s.turns.from("overdue", func(behind uuid.UUID) (int, int, uuid.UUID, error) {
 		args["behind"] = behind

@@ -80,9 +80,11 @@ func translate(err error) error {
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	switch code {
 	case codeQueryCanceled:
-		return unavailable("the database took too long over this: it was called off, nothing was done, and trying again is safe", err)
+		return unavailable("the database took too long over this: it was called off, "+
+			" nothing was done, and trying again is safe", err)
 	case codeLockTimeout:
-		return unavailable("other calls are changing the same thing, and this one has waited for them long enough: nothing was done, "+
+		return unavailable("other calls are changing the same thing, and this one has "+
+			"waited for them long enough: nothing was done, "+
 			"and trying again is safe", err)
 	}
 	if (away || worthRetrying(err)) && !errors.Is(err, context.Canceled) {

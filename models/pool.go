@@ -40,13 +40,13 @@ func (p pool) ExecContext(ctx context.Context, query string, args ...any) (resul
 // QueryContext implements gorm.ConnPool.
 func (p pool) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
 	if u := unitOf(ctx); u != nil {
-		return u.tx.QueryContext(ctx, query, args...)
+		return u.tx.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes them
 	}
 	if p.gate == nil || callerOf(ctx) == nil {
-		return p.db.QueryContext(ctx, query, args...)
+		return p.db.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes them
 	}
 	err = p.reading(ctx, func(conn *sql.Conn) (err error) {
-		rows, err = conn.QueryContext(ctx, query, args...)
+		rows, err = conn.QueryContext(ctx, query, args...) //nolint:rowserrcheck // the caller looks
 		return err
 	})
 	return rows, err

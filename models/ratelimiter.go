@@ -70,14 +70,14 @@ func (s *Store) LimitRate(ctx context.Context, subject RateSubject) (ratelimit.S
 		verdict = b.Take(now)
 	}
 	if verdict != ratelimit.Wait {
-		s.leaseAhead(b, now)
+		s.leaseAhead(b, now) //nolint:contextcheck // the lease serves all calls of the subject, and outlives this one
 		state := b.State(now)
 		l.mu.Unlock()
 		return state, rateError(verdict, state)
 	}
 	w := &rateWaiter{done: make(chan struct{})}
 	b.waiting = append(b.waiting, w)
-	s.leaseAhead(b, now)
+	s.leaseAhead(b, now) //nolint:contextcheck // see above
 	l.mu.Unlock()
 	select {
 	case <-w.done:
@@ -214,7 +214,7 @@ func (s *Store) lease(b *rateBucket, r ratelimit.Request, served int) {
 			close(w.done)
 			b.waiting = b.waiting[1:]
 		}
-		s.leaseAhead(b, now)
+		s.leaseAhead(b, now) //nolint:contextcheck // the lease serves all calls of the subject, and outlives this one
 	})
 }
 
@@ -232,7 +232,7 @@ func (s *Store) leaseFailed(b *rateBucket, now time.Time, served int, err error)
 	}
 	b.waiting = b.waiting[min(served, len(b.waiting)):]
 	if len(b.waiting) > 0 {
-		s.leaseAhead(b, now)
+		s.leaseAhead(b, now) //nolint:contextcheck // the lease serves all calls of the subject, and outlives this one
 	}
 }
 

@@ -130,7 +130,7 @@ func TestThreeProcessesHoldAKeyToItsLimit(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range n {
 			all.Go(func() {
-				time.Sleep(time.Duration(i%100) * time.Millisecond) // spread over 100 ms, as the demand is
+				<-time.After(time.Duration(i%100) * time.Millisecond) // spread over 100 ms, as the demand is
 				if state, err := stores[i%3].LimitRate(t.Context(), r.subject); err == nil {
 					sum.Add(1)
 				} else if p, _ := problem.As(err); p == nil || p.Code != "RATE_LIMITED" || state.Remaining != 0 {
@@ -291,7 +291,8 @@ func TestTheLeaseIsTheWindowInSQL(t *testing.T) {
 			r.pass(time.Duration(rapid.SampledFrom([]int{0, 600, 5_000, 59_000, 61_000, 40_000_000, -30_000, -3_600_000}).
 				Draw(rt, "ms")) * time.Millisecond)
 			ask := rapid.IntRange(0, 60).Draw(rt, "ask")
-			a, err := models.LeaseTokens(t.Context(), r.Store, subject, ratelimit.Request{Tokens: ask, Limits: limits, Back: back})
+			a, err := models.LeaseTokens(t.Context(), r.Store, subject, ratelimit.Request{Tokens: ask, Limits: limits,
+				Back: back})
 			require.NoError(rt, err)
 			var n int
 			w, n = w.Take(a.Now, limits, ask, back)

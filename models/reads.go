@@ -92,7 +92,8 @@ func tooExpensive(ctx context.Context, err error, limit time.Duration, narrow ..
 	}
 	return &problem.Error{
 		Kind: problem.Unavailable, Code: codeTooExpensive,
-		Message: fmt.Sprintf("the database was not done with this after %d s, which is all that one call may take of it: narrow it by %s",
+		Message: fmt.Sprintf(
+			"the database was not done with this after %d s, which is all that one call may take of it: narrow it by %s",
 			int(limit.Seconds()), strings.Join(narrow, ", ")),
 		Details: map[string]any{"narrow": narrow, "limitSeconds": int(limit.Seconds()), "retryAfter": int(limit.Seconds())},
 		Cause:   err,

@@ -87,7 +87,8 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 			return err
 		},
 	}
-	release := b.blocked(`conversation_recency, messages, timeline, events, tags, agents, teams, api_key_usage, deliveries, replays,
+	release := b.blocked(`conversation_recency, messages, timeline, events, tags, agents, teams,
+		api_key_usage, deliveries, replays,
 		docks, channels, sla_policies, opening_hours, sla_clocks`)
 	// api_keys and subscriptions are looked at one by one before their own lists: those go on without the lock.
 	delete(lists, "keys")

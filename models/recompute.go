@@ -193,7 +193,8 @@ const notSetAside = `(set_aside IS NULL OR set_aside->>'until' IS NULL OR (set_a
 // behindConditions are those of the partial indexes that the walk uses.
 func behindConditions(rules *timeRules) []string {
 	conditions := []string{
-		`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL) AND ` + notSetAside,
+		`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL)
+			AND ` + notSetAside,
 	}
 	if rules.autoArchive != nil {
 		conditions = append(conditions, `tenant_id = ? AND time_version < ? AND status = 'done' AND auto_archive_at IS NULL AND `+

@@ -120,8 +120,9 @@ func TestResealLeavesAndCountsWhatItCannotOpen(t *testing.T) {
 func TestEverySealedColumnIsResealed(t *testing.T) {
 	b := setup(t)
 	digests := map[string]bool{ // of what nobody has to read again
-		"api_keys.hash": true, "sessions.hash": true, "sign_in_links.hash": true, "sign_in_attempts.subject": true, "sign_in_places.place": true,
-		"idempotency_keys.id": true, "idempotency_keys.request": true, "dock_sessions.token_hash": true,
+		"api_keys.hash": true, "sessions.hash": true, "sign_in_links.hash": true, "sign_in_attempts.subject": true,
+		"sign_in_places.place": true,
+		"idempotency_keys.id":  true, "idempotency_keys.request": true, "dock_sessions.token_hash": true,
 	}
 	rows, err := b.db.QueryContext(t.Context(), `SELECT table_name || '.' || column_name FROM information_schema.columns
 		WHERE table_schema = 'public' AND data_type = 'bytea'`)

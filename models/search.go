@@ -213,7 +213,8 @@ func searchContacts(db *gorm.DB, tenantID uuid.UUID, list func() *gorm.DB, text 
 				inner = inner.Where("id > ?", at.ID)
 			}
 			var rows []row
-			err := db.Table("(?) w", inner.Order("id").Limit(searchWindow)).Where("matches OR nth = ?", searchWindow).Find(&rows).Error
+			err := db.Table("(?) w", inner.Order("id").Limit(searchWindow)).
+				Where("matches OR nth = ?", searchWindow).Find(&rows).Error
 			found, last := windowOf(rows, func(r row) (Contact, looked) { return r.Contact, r.Looked })
 			return found, last, err
 		},

@@ -258,7 +258,8 @@ func TestAPasswordThatGuessersTryFirstIsNotTaken(t *testing.T) {
 	b := setup(t)
 	b.exec(`UPDATE tenants SET name = 'Nordic Chairs'`)
 	ada := b.person(b.tenant, "ada.lovelace@example.com", models.RoleAgent, "")
-	for _, guess := range []string{"password1234", "ada.lovelace@example.com", "Ada.Lovelace1", "Nordic-Chairs!", "atender123456"} {
+	for _, guess := range []string{"password1234", "ada.lovelace@example.com", "Ada.Lovelace1", "Nordic-Chairs!",
+		"atender123456"} {
 		err := b.SetPassword(t.Context(), b.tenant.ID, ada.ID, guess)
 		requireField(t, err, "password")
 	}

@@ -78,7 +78,8 @@ func (r reportRow) line() wire.SLAReportLine {
 }
 
 // SLAReport counts the outcomes of clocks that stopped in a time of at most a year; clocks that run, or were called off,
-// are not in it. The groups come in the order of their names, days in their own. Errors: VALIDATION_FAILED; QUERY_TOO_EXPENSIVE; TENANT_BUSY.
+// are not in it. The groups come in the order of their names, days in their own. Errors: VALIDATION_FAILED;
+// QUERY_TOO_EXPENSIVE; TENANT_BUSY.
 func (s *Store) SLAReport(ctx context.Context, tenantID uuid.UUID, q SLAReportQuery) (wire.SLAReport, error) {
 	q.GroupBy = orDefault(q.GroupBy, ByPolicy)
 	if err := q.check(); err != nil {

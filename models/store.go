@@ -196,9 +196,12 @@ func planOnce(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// claimSettings are those of the connections that claim work. A claim takes the first few rows in the order of an index;
-// where PostgreSQL expects few of a tenant that has many, it would read and sort them all.
-const claimSettings = `SET plan_cache_mode = force_generic_plan; SET enable_bitmapscan = off; SET enable_seqscan = off`
+// claimSettings are those of the connections that claim work. A claim takes the first few rows in the order of an index, and
+// looks the rest up by their keys; where PostgreSQL expects few of a tenant that has many, it would read and sort them all,
+// and where it expects few rows at all, as when it planned the statement over a young table, it would go through the whole
+// of deliveries to join some dozens: half a second, with 100,000 owed.
+const claimSettings = `SET plan_cache_mode = force_generic_plan; SET enable_bitmapscan = off; SET enable_seqscan = off;
+	SET enable_mergejoin = off; SET enable_hashjoin = off`
 
 // withoutSync is a configuration whose commits do not wait for the disk: for what may lose its last second with a
 // PostgreSQL that crashes, but waits for nothing else. Rate limits are so.

@@ -84,13 +84,14 @@ func TestEveryTenantHasItsTurn(t *testing.T) {
 		WHERE id = $2`, tenants, b.tenant.ID)
 	rows, err := b.db.QueryContext(t.Context(), `SELECT id FROM tenants`)
 	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
 	var ids []uuid.UUID
 	for rows.Next() {
 		var id uuid.UUID
 		require.NoError(t, rows.Scan(&id))
 		ids = append(ids, id)
 	}
-	require.NoError(t, rows.Close())
+	require.NoError(t, rows.Err())
 	for _, id := range ids {
 		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
 			SELECT $1, 'conversation', gen_random_uuid(), 2, now(), now(), now() FROM generate_series(1, 20)`, id)

@@ -34,7 +34,8 @@ const withTenantSQL = `SELECT s.*, NOT t.webhooks_enabled AS tenant_off FROM sub
 func switchWebhooks(tx *gorm.DB, tenantID uuid.UUID, on bool) (marks []string, err error) {
 	change := `cancel_before = clock_timestamp()`
 	if on { // as when a subscription is switched on: the endpoint is said to be well
-		change += `, failures = 0, failing = '{}', failing_since = NULL, circuit_opened_at = NULL, probes = 0, next_probe_at = NULL,
+		change += `, failures = 0, failing = '{}', failing_since = NULL, circuit_opened_at = NULL, probes = 0,
+			next_probe_at = NULL,
 			last_probe = NULL`
 	}
 	var shards []int

@@ -84,7 +84,8 @@ func TestSlowTenantsHoldOnlyTheirSlots(t *testing.T) {
 				for j := range 5 {
 					path := "/" + strconv.Itoa(i) + "/" + strconv.Itoa(j)
 					paths[path] = tenant
-					s.SubscribeAs(tenant, receiver.URL+path, func(n *models.NewSubscription) { n.MaxInFlight = ptr(models.MaxInFlight) })
+					s.SubscribeAs(tenant, receiver.URL+path,
+						func(n *models.NewSubscription) { n.MaxInFlight = ptr(models.MaxInFlight) })
 				}
 				owe(s, tenant, 2*slots)
 			}
@@ -154,7 +155,8 @@ func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
 		snooze(t, s, c.ID, due)
 		woken := func(ds []inbox.Delivery) bool {
 			for _, d := range ds {
-				if d.Data.Conversation.ID == c.ID && d.Data.Conversation.Status == "active" && d.Data.Conversation.Version > c.Version+1 {
+				if d.Data.Conversation.ID == c.ID && d.Data.Conversation.Status == "active" &&
+					d.Data.Conversation.Version > c.Version+1 {
 					return true
 				}
 			}
@@ -194,7 +196,8 @@ func TestHangingTestsOfTwoTenantsDoNotStarveAThird(t *testing.T) {
 	t.Cleanup(calls.Wait)
 	for i := range 2 {
 		tenant := otherTenant(t, s, "hangs "+strconv.Itoa(i))
-		_, key, err := s.Store.CreateKey(t.Context(), tenant, models.NewKey{Name: "k", Scopes: []string{"full_access"}, Tier: "custom"})
+		_, key, err := s.Store.CreateKey(t.Context(), tenant, models.NewKey{Name: "k",
+			Scopes: []string{"full_access"}, Tier: "custom"})
 		require.NoError(t, err)
 		sub := s.SubscribeAs(tenant, hang.URL, func(n *models.NewSubscription) { n.IsActive = ptr(false) })
 		for range 4 {

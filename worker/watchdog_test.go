@@ -61,13 +61,14 @@ func TestAnActivityThatDoesNotComeBackIsReported(t *testing.T) {
 	require.Eventually(t, func() bool { return bytes.Contains([]byte(log.String()), []byte("does not come back")) },
 		10*time.Second, time.Millisecond)
 	close(release)
-	<-returned
+	require.NoError(t, <-returned)
 	require.Eventually(t, func() bool { return testutil.ToFloat64(stuck) == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestAnActivityThatComesBackIsNotReported(t *testing.T) {
 	var log buffer
-	w := &watchdog{log: slog.New(slog.NewTextHandler(&log, nil)), stuck: prometheus.NewGauge(prometheus.GaugeOpts{}), after: time.Hour}
+	w := &watchdog{log: slog.New(slog.NewTextHandler(&log, nil)), stuck: prometheus.NewGauge(prometheus.GaugeOpts{}),
+		after: time.Hour}
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{w}})

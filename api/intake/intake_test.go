@@ -127,7 +127,8 @@ func TestWhoWaitsAtTheGate(t *testing.T) {
 func TestSmallBodiesDoNotWait(t *testing.T) {
 	in := &Intake{budget: newBudget(), gate: newGate(1, 0)}
 	receive := func(n int) *Body {
-		b, err := in.Receive(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("x", n))), key, 1<<20)
+		b, err := in.Receive(httptest.NewRecorder(), httptest.NewRequest("POST", "/",
+			strings.NewReader(strings.Repeat("x", n))), key, 1<<20)
 		require.NoError(t, err)
 		return b
 	}

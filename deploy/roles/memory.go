@@ -44,7 +44,8 @@ func memoryLimit(cfg config.Config, own string, container func() (uint64, error)
 	}
 	limit, err := container()
 	switch {
-	case errors.Is(err, memlimit.ErrNoLimit), errors.Is(err, memlimit.ErrNoCgroup), errors.Is(err, memlimit.ErrCgroupsNotSupported):
+	case errors.Is(err, memlimit.ErrNoLimit), errors.Is(err, memlimit.ErrNoCgroup),
+		errors.Is(err, memlimit.ErrCgroupsNotSupported):
 		return MemoryLimit{From: "none"}, nil
 	case err != nil:
 		return MemoryLimit{From: "none"}, fmt.Errorf("reading the container's limit of memory: %w", err)

@@ -57,7 +57,8 @@ func FuzzRule(f *testing.F) {
 func FuzzOpen(f *testing.F) {
 	f.Add(uint16(0), int64(1711843200))
 	f.Add(uint16(300), int64(4102444799))
-	names := []string{"Europe/Copenhagen", "America/Nuuk", "Asia/Gaza", "Africa/Casablanca", "Australia/Lord_Howe", "Antarctica/Troll",
+	names := []string{"Europe/Copenhagen", "America/Nuuk", "Asia/Gaza", "Africa/Casablanca", "Australia/Lord_Howe",
+		"Antarctica/Troll",
 		"Pacific/Apia", "Asia/Tehran", "America/Sao_Paulo", "Europe/Dublin", "Africa/Cairo", "UTC"}
 	slot := calendar.Slot{From: "01:30", To: "13:15"}
 	f.Fuzz(func(t *testing.T, zone uint16, unix int64) {

@@ -18,8 +18,8 @@ import (
 	"github.com/atender/atender/models/calendar"
 )
 
-// everyZone is all zones that there are, one for each table, with the file that package time reads for each: that of the zip which ZONEINFO
-// names, or else the system's, which lists all transitions until 2037, or else Go's own.
+// everyZone is all zones that there are, one for each table, with the file that package time reads for each: that of
+// the zip which ZONEINFO names, or else the system's, which lists all transitions until 2037, or else Go's own.
 func everyZone(t *testing.T) map[string][]byte {
 	t.Helper()
 	archive, err := zip.OpenReader(zoneArchive(t))

@@ -33,7 +33,8 @@ const (
 )
 
 // rows are what fingers walk along: alphabet, digits, and the rows and columns of keyboards.
-var rows = both("abcdefghijklmnopqrstuvwxyz", "1234567890", "0123456789", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm",
+var rows = both("abcdefghijklmnopqrstuvwxyz", "1234567890", "0123456789", "qwertyuiopasdfghjklzxcvbnm",
+	"qwertzuiopasdfghjklyxcvbnm",
 	"azertyuiopqsdfghjklmwxcvbn", "asdfghjkl", "zxcvbnm", "qwertyuiop", "1q2w3e4r5t6y7u8i9o0p", "q1w2e3r4t5y6u7i8o9p0",
 	"1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p", "qazwsxedcrfvtgbyhnujmikolp", "zaq12wsxcde34rfvbgt56yhn")
 
@@ -85,7 +86,7 @@ func commonForm(form string) bool {
 			continue
 		}
 		a, b := form[:i], form[i:]
-		if (piece(a) || digits(a)) && (piece(b) || digits(b)) && !(digits(a) && digits(b) && !(piece(a) && piece(b))) {
+		if (piece(a) || digits(a)) && (piece(b) || digits(b)) && (!digits(a) || !digits(b) || piece(a) && piece(b)) {
 			return true
 		}
 	}

@@ -19,8 +19,9 @@ var (
 
 func TestTiersHaveTheirLimits(t *testing.T) {
 	for tier, want := range map[string][4]int{ // minute with burst, day, block, of three processes' unused tokens a tenth
-		ratelimit.Starter: {70, 10_000, 2}, ratelimit.Professional: {350, 100_000, 11}, ratelimit.Enterprise: {1_200, 1_000_000, 40},
-		ratelimit.Custom: {0, 0, 0},
+		ratelimit.Starter: {70, 10_000, 2}, ratelimit.Professional: {350, 100_000, 11},
+		ratelimit.Enterprise: {1_200, 1_000_000, 40},
+		ratelimit.Custom:     {0, 0, 0},
 	} {
 		l := ratelimit.OfTier(tier, ratelimit.Limits{})
 		require.Equal(t, want, [4]int{l.Minute(), l.PerDay, l.Block()}, tier)
@@ -241,7 +242,8 @@ func (w *world) most() (most int) {
 func TestThreeProcessesKeepALimitTogether(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limits := rapid.SampledFrom([]ratelimit.Limits{
-			starter, ratelimit.OfTier(ratelimit.Professional, ratelimit.Limits{}), {PerMinute: 20}, {PerMinute: 30}, {PerMinute: 1},
+			starter, ratelimit.OfTier(ratelimit.Professional, ratelimit.Limits{}),
+			{PerMinute: 20}, {PerMinute: 30}, {PerMinute: 1},
 		}).Draw(t, "limits")
 		latency := time.Duration(rapid.IntRange(1, 200).Draw(t, "latency")) * time.Millisecond
 		w := newWorld(limits, 3, latency)
@@ -251,7 +253,8 @@ func TestThreeProcessesKeepALimitTogether(t *testing.T) {
 					w.call(i)
 				}
 			}
-			w.pass(time.Duration(rapid.SampledFrom([]int{1, 10, 100, 1_000, 2_100, 10_000, 30_000}).Draw(t, "ms")) * time.Millisecond)
+			w.pass(time.Duration(rapid.SampledFrom([]int{1, 10, 100, 1_000, 2_100, 10_000, 30_000}).
+				Draw(t, "ms")) * time.Millisecond)
 		}
 		require.LessOrEqual(t, w.most(), limits.Minute()+limits.Minute()/10)
 	})

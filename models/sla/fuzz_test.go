@@ -28,7 +28,8 @@ func FuzzBoard(f *testing.F) {
 		}
 		normal := 1 + (target&0x7fffffff)%(365*24*3600-2)
 		terms := sla.Terms{
-			Targets: sla.Targets{Normal: normal, High: normal + 1, Urgent: normal + 2}, Schedule: hours, PauseWhileSnoozed: pauses,
+			Targets: sla.Targets{Normal: normal, High: normal + 1, Urgent: normal + 2}, Schedule: hours,
+			PauseWhileSnoozed: pauses,
 		}
 		resolver := func(sla.Metric) (sla.Terms, bool) { return terms, true }
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -49,7 +49,8 @@ var headerFamilies = []headerFamily{
 			// Cloudflare, Fastly, Akamai, CloudFront, Azure Front Door and Application Gateway, IIS, AWS, Google, Fly,
 			// Vercel, Netlify, DigitalOcean, Imperva, Sucuri: each documents its own family.
 			"cf-*", "fastly-*", "x-fastly-*", "akamai-*", "x-akamai-*", "cloudfront-*", "x-amz-*", "x-amzn-*", "x-azure-*",
-			"x-fd-*", "x-appgw-*", "x-arr-*", "x-goog-*", "x-google-*", "x-appengine-*", "x-gclb-*", "fly-*", "x-vercel-*", "x-nf-*",
+			"x-fd-*", "x-appgw-*", "x-arr-*", "x-goog-*", "x-google-*", "x-appengine-*", "x-gclb-*",
+			"fly-*", "x-vercel-*", "x-nf-*",
 			"do-connecting-ip", "incap-*", "x-sucuri-*",
 			// Envoy (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers), and Istio.
 			"x-envoy-*", "x-istio-*",

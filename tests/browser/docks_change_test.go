@@ -81,7 +81,8 @@ func TestADockStaysWhereItIsShown(t *testing.T) {
 	letGo()
 	c.shows(c.tab, "There is none for this one.")
 	c.goOn(mail)
-	c.tab.Until(`document.querySelector(".dock:not([hidden]) .atender-dock-page") && document.querySelector(".atender-dock-problem").hidden`)
+	c.tab.Until(`document.querySelector(".dock:not([hidden]) .atender-dock-page") &&
+		document.querySelector(".atender-dock-problem").hidden`)
 	require.Empty(t, c.door.Asked("PUT /v1/dock-sessions/"))
 	require.Len(t, c.door.Asked("POST /v1/dock-sessions"), 1)
 	site.Count("load", 1)

@@ -109,9 +109,11 @@ func TestCommandsInAShell(t *testing.T) {
 // What an operator switches off is off at once in the API, and on again as soon.
 func TestSwitchingWebhooksOffInAShell(t *testing.T) {
 	t.Parallel()
-	made := regexp.MustCompile(`(?m)^production +(\S+)$`).FindStringSubmatch(shared.shell(t, binary, "tenant", "create", "Other shop"))
+	made := regexp.MustCompile(`(?m)^production +(\S+)$`).
+		FindStringSubmatch(shared.shell(t, binary, "tenant", "create", "Other shop"))
 	require.Len(t, made, 2)
-	key := strings.TrimSpace(shared.shell(t, binary, "key", "create", "--tenant", made[1], "--name", "shop", "--scope", "full_access"))
+	key := strings.TrimSpace(shared.shell(t, binary, "key", "create", "--tenant", made[1], "--name", "shop",
+		"--scope", "full_access"))
 	for _, c := range []struct {
 		webhooks string
 		status   int

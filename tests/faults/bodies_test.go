@@ -185,7 +185,8 @@ func (w *world) smallRequests(api *process, conversation string) (stop func() []
 			if i%2 == 1 {
 				method, path, body = http.MethodGet, conversation, ""
 			}
-			r, _ := http.NewRequestWithContext(w.t.Context(), method, "http://"+api.addr+path, strings.NewReader(body)) // well formed
+			// well formed
+			r, _ := http.NewRequestWithContext(w.t.Context(), method, "http://"+api.addr+path, strings.NewReader(body))
 			r.Header.Set("Authorization", "Bearer "+w.key)
 			r.Header.Set("Content-Type", "application/json")
 			began := time.Now()

@@ -9,7 +9,7 @@
 //	go run ./tests/load --scenario messages --n 6000 --rate 100      # latency at 100 a second
 //	go run ./tests/load --scenario drain    --n 50000                # a backlog to one healthy endpoint
 //	go run ./tests/load --scenario spread   --n 6000 --rate 100      # 1,000 subscriptions
-//	go run ./tests/load --scenario slow     --n 1000                 # others' webhooks answer after 9 s: none, one tenant's, twenty's
+//	go run ./tests/load --scenario slow     --n 1000                 # others' webhooks answer after 9 s: 0, 1, 20 tenants
 //	go run ./tests/load --scenario timers   --n 15000 --pending 85000                        # snoozes
 //	go run ./tests/load --scenario timers   --n 5000 --pending 95000 --sla 0.5 --recompute later # and SLA clocks
 //	go run ./tests/load --scenario timers   --n 5000 --pending 95000 --sla 0.5 --lead 30s --settle=false # Temporal is behind
@@ -118,7 +118,8 @@ func parse(args []string) (params, error) {
 	var p params
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
 	f.StringVar(&p.Scenario, "scenario", "", "create, messages, drain, spread, slow or timers")
-	f.IntVar(&p.N, "n", 5000, "operations that are measured; for timers: conversations with something due; for slow: each of three times")
+	f.IntVar(&p.N, "n", 5000,
+		"operations that are measured; for timers: conversations with something due; for slow: each of three times")
 	f.IntVar(&p.Concurrency, "concurrency", 16, "publishers of the closed loop")
 	f.Float64Var(&p.Rate, "rate", 0, "requests a second of the open loop; 0 for the closed one (spread: 100, slow: 50)")
 	f.IntVar(&p.Warmup, "warmup", 200, "operations before those that are measured; they are in the ledger, too")

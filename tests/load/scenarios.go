@@ -109,8 +109,8 @@ func runMessages(ctx context.Context, b *bench) error {
 	return b.delivered(ctx, requests)
 }
 
-// messages are the requests of a run, n besides the warm-up: to each of the conversations in turn. The warm-up reaches each of them, so that
-// none of the measured messages is a first reply, which does more than others.
+// messages are the requests of a run, n besides the warm-up: to each of the conversations in turn. The warm-up
+// reaches each of them, so that none of the measured messages is a first reply, which does more than others.
 func (b *bench) messages(ctx context.Context, n int, tags func(i int) []string) ([]request, error) {
 	b.p.Warmup = max(b.p.Warmup, b.p.Conversations)
 	b.report.Parameters.Warmup = b.p.Warmup
