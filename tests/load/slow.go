@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -121,8 +122,8 @@ func (b *bench) attack(ctx context.Context, url string, tenants int) error {
 			INSERT INTO events (id, tenant_id, type, payload, created_at)
 			SELECT gen_random_uuid(), t, 'conversation.created', '{}', now() FROM unnest($1::uuid[]) t RETURNING id, tenant_id)
 		INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, seq, shard, state, due_at, created_at)
-		SELECT gen_random_uuid(), s.tenant_id, s.id, m.id, 'conversation.created', 0, s.shard, 'pending', now(), now()
-		FROM made m JOIN subscriptions s USING (tenant_id), generate_series(1, $2)`, ids, slowOwed)
+		SELECT `+ident.SQL(`$3::bigint`, `row_number() OVER ()`)+`, s.tenant_id, s.id, m.id, 'conversation.created', 0, s.shard, 'pending', now(), now()
+		FROM made m JOIN subscriptions s USING (tenant_id), generate_series(1, $2)`, ids, slowOwed, ident.Tick(time.Now()))
 	if err != nil {
 		return fmt.Errorf("make a backlog: %w", err)
 	}
