@@ -71,9 +71,9 @@ func (s *slots) held(id uuid.UUID) held {
 	return held{}
 }
 
-// divide reserves slots, up to most, for endpoints, of which want says how many more each is to have at most: one
-// after the other to the tenant that holds the fewest, of its endpoints to the one that does, and among equals to the one that was served
-// longest ago. What is reserved is given back by free slots (give) or by the end of a request (end).
+// divide reserves slots, up to most, for endpoints, of which want says how many more each is to have at most: one after the
+// other to the tenant that holds the fewest, of its endpoints to the one that does, and among equals to the one that was
+// served longest ago. What is reserved is given back by free slots (give) or by the end of a request (end).
 func (s *slots) divide(endpoints []models.Endpoint, want func(*models.Endpoint) int, most int) []models.Quota {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,7 +46,7 @@ func (p pool) QueryContext(ctx context.Context, query string, args ...any) (rows
 		return p.db.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes them
 	}
 	err = p.reading(ctx, func(conn *sql.Conn) (err error) {
-		rows, err = conn.QueryContext(ctx, query, args...) //nolint:rowserrcheck // the caller looks
+		rows, err = conn.QueryContext(ctx, query, args...) //nolint:rowserrcheck,sqlclosecheck // the caller does both
 		return err
 	})
 	return rows, err

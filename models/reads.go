@@ -52,7 +52,7 @@ const (
 
 // listConns is how many connections lists have, beside the n of everything else: reads can use up theirs, and no write
 // waits for it.
-func listConns(n int) int { return max(2, n/2) }
+func listConns(n int) int { return max(2, n/3) }
 
 // boundedReads are n connections for reads that a caller chooses the size of. PostgreSQL ends a statement after limit, by
 // itself; a statement whose caller has gone is called off at once, and its connection kept. One statement uses one core.
