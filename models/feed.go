@@ -87,7 +87,8 @@ func (s *Store) Feed(ctx context.Context, tenantID uuid.UUID, q FeedQuery) (Feed
 	var floor, last int64
 	var seen int
 	var furthest *int64
-	for rows.Next() {
+	size, full := 0, false
+	for !full && rows.Next() {
 		var e FeedEvent
 		var id *uuid.UUID
 		var kind, payload *string
@@ -100,6 +101,10 @@ func (s *Store) Feed(ctx context.Context, tenantID uuid.UUID, q FeedQuery) (Feed
 		}
 		if id != nil {
 			e.ID, e.Type, e.Position, e.CreatedAt, e.Payload = *id, *kind, *position, wire.At(created.Time), []byte(*payload)
+			if size += len(e.Payload); size > pageBytes && len(page.Events) > 0 {
+				full = true
+				continue
+			}
 			page.Events = append(page.Events, e)
 		}
 	}
@@ -117,6 +122,8 @@ func (s *Store) Feed(ctx context.Context, tenantID uuid.UUID, q FeedQuery) (Feed
 		}
 	}
 	switch {
+	case full:
+		at, page.HasMore = page.Events[len(page.Events)-1].Position, true
 	case len(page.Events) > limit:
 		page.Events, page.HasMore = page.Events[:limit], true
 		at = page.Events[limit-1].Position

@@ -260,13 +260,45 @@ func (f ConversationFilter) conditions(alias string) (condition string, args []a
 // Messages lists a conversation's messages, oldest first, and returns the cursor of the next page.
 // Errors: NOT_FOUND, VALIDATION_FAILED.
 func (s *Store) Messages(ctx context.Context, tenantID, conversationID uuid.UUID, page Page) ([]Message, string, error) {
+	at, err := page.after("")
+	if err != nil {
+		return nil, "", err
+	}
+	after := uuid.Nil
+	if at != nil {
+		after = at.ID
+	}
+	if page.Limit, err = s.messagesThatFit(ctx, tenantID, conversationID, `id > ?`, `id`, after, page.limit()); err != nil {
+		return nil, "", err
+	}
 	return byID(ctx, s, tenantID, conversationID, page, func(m Message) uuid.UUID { return m.ID })
 }
 
-// LatestMessages are the last of a conversation's messages, at most so many, oldest first.
+// pageBytes is about how many bytes of messages' text and HTML, or of events' payloads, one page has: a page ends before
+// its limit where those are large. A message may have half a MiB, so that 200 of them would be a hundred.
+const pageBytes = 4 << 20
+
+// messagesThatFit is how many of the next messages in an order a page has room for: 1 at least, most at most.
+func (s *Store) messagesThatFit(
+	ctx context.Context, tenantID, conversationID uuid.UUID, behind, order string, id uuid.UUID, most int,
+) (int, error) {
+	var n int
+	err := s.lists.WithContext(ctx).Raw(`SELECT count(*) FROM (
+			SELECT sum(size) OVER (ORDER BY `+order+`) AS total FROM (
+				SELECT id, coalesce(octet_length(text), 0) + coalesce(octet_length(html), 0) AS size FROM messages
+				WHERE tenant_id = ? AND conversation_id = ? AND `+behind+` ORDER BY `+order+` LIMIT ?) m) t WHERE total <= ?`,
+		tenantID, conversationID, id, most, pageBytes).Scan(&n).Error
+	return max(n, 1), listError(ctx, err)
+}
+
+// LatestMessages are the last of a conversation's messages, at most so many and as many as fit a page, oldest first.
 func (s *Store) LatestMessages(ctx context.Context, tenantID, conversationID uuid.UUID, most int) ([]Message, error) {
+	most, err := s.messagesThatFit(ctx, tenantID, conversationID, `id <> ?`, `id DESC`, uuid.Nil, most)
+	if err != nil {
+		return nil, err
+	}
 	var messages []Message
-	err := s.lists.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID).
+	err = s.lists.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID).
 		Order("id DESC").Limit(most).Find(&messages).Error
 	slices.Reverse(messages)
 	return messages, listError(ctx, err)
