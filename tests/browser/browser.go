@@ -22,7 +22,7 @@ import (
 
 const (
 	// patience is how long a test waits for something to happen in a page.
-	patience = 20 * time.Second
+	patience = time.Minute
 	// pollEvery is how often it looks.
 	pollEvery = 20 * time.Millisecond
 )
