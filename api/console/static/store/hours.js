@@ -75,7 +75,7 @@ function hoursOf(c, { hours, assignments }) {
 /**
  * When a clock of a conversation that is paused goes on; null if it never does, or nobody knows.
  * @param {import('../types.js').Conversation} c
- * @param {import('../types.js').SlaMetric} m
+ * @param {import('../types.js').SLAMetric} m
  * @param {number} nowMs
  * @returns {string | null}
  */

@@ -46,7 +46,7 @@ export function Details({ of: c, onClose }) {
 
 /**
  * What comes next for a clock: nothing if it has stopped, with an outcome or called off without one.
- * @param {import('../../types.js').SlaMetric} m
+ * @param {import('../../types.js').SLAMetric} m
  * @param {import('../../types.js').Conversation} c
  */
 function next(m, c) {
