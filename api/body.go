@@ -117,7 +117,8 @@ func readBody(c *gin.Context, in *intake.Intake, op *operation) (value any, give
 		return nil, false, nil // a body means nothing here (RFC 9110, sections 9.3.1 and 9.3.5)
 	}
 	body, err := receiveBody(c, in, op.maxBody())
-	if p, ok := problem.As(err); ok && op.takes == nil && (p.Code == problem.CodeBodyTooLarge || p.Code == problem.CodeRequestTimeout) {
+	if p, ok := problem.As(err); ok && op.takes == nil &&
+		(p.Code == problem.CodeBodyTooLarge || p.Code == problem.CodeRequestTimeout) {
 		return nil, false, problem.Fields(noBody)
 	}
 	if err != nil {

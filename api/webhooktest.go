@@ -59,7 +59,8 @@ func (t *tests) enter(ctx context.Context, tenant uuid.UUID) error {
 		return problem.New(problem.Limited, problem.CodeRateLimited,
 			"%d tests of your webhooks are under way: wait until one has been answered", testsPerTenant)
 	default:
-		return problem.New(problem.Unavailable, problem.CodeUnavailable, "too many tests of webhooks are under way here; try again")
+		return problem.New(problem.Unavailable, problem.CodeUnavailable,
+			"too many tests of webhooks are under way here; try again")
 	}
 }
 
