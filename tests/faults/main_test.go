@@ -15,8 +15,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -93,7 +91,7 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "atender-faults-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }() // the system clears its directory for temporary files
-		err = build(dir)
+		binary, err = deps.Binary(dir)
 	}
 	data, failed := deps.DataDir("atender-faults-")
 	defer func() { _ = os.RemoveAll(data) }()
@@ -108,22 +106,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// build makes the binary as a release is made.
-func build(dir string) error {
-	module, err := exec.Command("go", "env", "GOMOD").Output()
-	if err != nil {
-		return fmt.Errorf("find the module: %w", err)
-	}
-	binary = filepath.Join(dir, "atender")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
-	cmd.Dir = filepath.Dir(strings.TrimSpace(string(module)))
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, said)
-	}
-	return nil
 }
 
 // template is the database that those of the scenarios are copied from.
