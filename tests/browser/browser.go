@@ -23,8 +23,9 @@ import (
 const (
 	// patience is how long a test waits for something to happen in a page.
 	patience = time.Minute
-	// pollEvery is how often it looks.
-	pollEvery = 20 * time.Millisecond
+	// pollEvery is how often it looks, and pollSeldom how often after a while: looking costs the browser more than a page
+	// that waits does.
+	pollEvery, pollSeldom = 20 * time.Millisecond, 100 * time.Millisecond
 )
 
 // unused are features of Chromium's own window, which no test looks at. Each tab with a browser context of its own has a
@@ -204,15 +205,15 @@ func fill(script string, args []any) string {
 // Until waits until a JavaScript expression is true.
 func (tab *Tab) Until(expression string, args ...any) {
 	tab.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(pollEvery)
-	defer tick.Stop()
+	deadline, pause := time.After(patience), pollEvery/2
 	for {
 		is, err := run(tab, evaluate[bool]("Boolean("+expression+")", args))
 		if err == nil && is {
 			return
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
+			pause = min(2*pause, pollSeldom)
 		case <-deadline:
 			require.FailNow(tab.t, "never true: "+fill(expression, args), "%v\n%s", err, strings.Join(tab.Complaints(), "\n"))
 		}

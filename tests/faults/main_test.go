@@ -84,7 +84,17 @@ func TestMain(m *testing.M) {
 	if *seedFlag == 0 {
 		*seedFlag = rand.Uint64N(1 << 32) //nolint:gosec // not secret
 	}
+	moreAtOnce()
 	os.Exit(run(m))
+}
+
+// moreAtOnce has four scenarios run beside each other, unless -parallel says otherwise: mostly they wait.
+func moreAtOnce() {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "4") // a number, which the flag takes
+	}
 }
 
 func run(m *testing.M) int {
