@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// patience is how long a test waits for something to happen in a page.
-	patience = time.Minute
+	// patience is how long a test waits for something to happen in a page: longer than the minute after which a page reads
+	// an open conversation again, for where a busy worker is later than the news.
+	patience = 100 * time.Second
 	// pollEvery is how often it looks, and pollSeldom how often after a while: looking costs the browser more than a page
 	// that waits does.
 	pollEvery, pollSeldom = 20 * time.Millisecond, 100 * time.Millisecond
