@@ -2,13 +2,13 @@ package api
 
 import (
 	"bytes"
-	"context"
 	_ "embed" // the document is part of the binary
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -52,19 +52,34 @@ type parameter struct {
 	schema   *openapi3.Schema
 }
 
-// openDocument reads, checks and indexes the document. publicURL, where the API is reached from outside, becomes its
+// openDocument returns the document, read and indexed. publicURL, where the API is reached from outside, becomes its
 // server; empty leaves the relative one.
 func openDocument(publicURL string) (*document, error) {
-	d := &document{yaml: documentSource, operations: map[string]*operation{}}
-	if publicURL != "" {
-		d.yaml = bytes.Replace(d.yaml, []byte("\n  - url: /\n"), []byte("\n  - url: "+strconv.Quote(publicURL)+"\n"), 1)
+	read, err := readDocument()
+	if err != nil || publicURL == "" {
+		return read, err
 	}
+	d, spec, server := *read, *read.spec, *read.spec.Servers[0]
+	server.URL = publicURL
+	spec.Servers = openapi3.Servers{&server}
+	d.spec = &spec
+	d.yaml = bytes.Replace(read.yaml, []byte("\n  - url: /\n"), []byte("\n  - url: "+strconv.Quote(publicURL)+"\n"), 1)
+	if d.json, err = json.Marshal(d.spec); err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document as JSON: %w", err)
+	}
+	return &d, nil
+}
+
+// readDocument is parseDocument, once: it takes a few tenths of a second.
+var readDocument = sync.OnceValues(parseDocument)
+
+// parseDocument reads and indexes the document. A test checks that it is valid, examples and all, which takes as long again
+// and cannot come out differently when the binary starts.
+func parseDocument() (*document, error) {
+	d := &document{yaml: documentSource, operations: map[string]*operation{}}
 	var err error
 	if d.spec, err = openapi3.NewLoader().LoadFromData(d.yaml); err != nil {
 		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
-	}
-	if err := d.spec.Validate(context.Background()); err != nil {
-		return nil, fmt.Errorf("the OpenAPI document is not valid: %w", err)
 	}
 	if d.json, err = json.Marshal(d.spec); err != nil {
 		return nil, fmt.Errorf("writing the OpenAPI document as JSON: %w", err)

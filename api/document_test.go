@@ -43,6 +43,13 @@ func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
 	}
 }
 
+// The server trusts the document it is built with, so that it is checked here, examples and all.
+func TestTheDocumentIsValid(t *testing.T) {
+	doc, err := parseDocument()
+	require.NoError(t, err)
+	require.NoError(t, doc.spec.Validate(t.Context()))
+}
+
 func TestEveryErrorCodeIsExplained(t *testing.T) {
 	about := strictDocument().spec.Info.Description
 	_, table, found := strings.Cut(about, "## Errors")
@@ -75,6 +82,10 @@ func TestThePublicURLIsTheDocumentsServer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "https://support.example.com", doc.spec.Servers[0].URL)
 	require.Contains(t, string(doc.json), `"url":"https://support.example.com"`)
+	require.Contains(t, string(doc.yaml), "\n  - url: \"https://support.example.com\"\n")
+	plain, err := openDocument("")
+	require.NoError(t, err)
+	require.Equal(t, "/", plain.spec.Servers[0].URL, "another server's document is its own")
 }
 
 // TestEventsAreAsTheDocumentSays makes every kind of event happen and holds what was rendered against the document.

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/tests/deps"
@@ -47,7 +48,7 @@ func newHarness(t testing.TB) *harness {
 	h := &harness{t: t, log: &logBuffer{}, url: deps.Database(t)}
 	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.store, err = models.Open(t.Context(), models.Options{
-		URL: h.url, Keys: keys, Logger: logger,
+		URL: h.url, Keys: keys, Logger: logger, HashPassword: password.HashCheaply,
 		Targets: target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	})
 	require.NoError(t, err)
@@ -163,7 +164,7 @@ func (a answer) list() []map[string]any {
 
 // strictDocument is the document with every object closed, so that an answer with a field it does not describe fails.
 var strictDocument = sync.OnceValue(func() *document {
-	doc, err := openDocument("")
+	doc, err := parseDocument() // one to be changed
 	if err != nil {
 		panic(err)
 	}

@@ -123,5 +123,5 @@ func LeaseTokens(ctx context.Context, s *Store, subject RateSubject, r ratelimit
 // HeldAgainst are the hashes that an attempt's password would be held against.
 func HeldAgainst(ctx context.Context, s *Store, in SignIn) ([]string, error) {
 	candidates, err := s.candidates(ctx, in)
-	return heldAgainst(in, candidates), err
+	return s.heldAgainst(in, candidates), err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
@@ -57,7 +58,7 @@ func setup(t *testing.T, options ...func(*models.Options)) *bench {
 func (b *bench) open(options ...func(*models.Options)) *models.Store {
 	b.t.Helper()
 	o := models.Options{
-		URL: b.url, Keys: b.keys, Logger: slog.New(slog.DiscardHandler),
+		URL: b.url, Keys: b.keys, Logger: slog.New(slog.DiscardHandler), HashPassword: password.HashCheaply,
 		Targets: target.Policy{AllowHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	}
 	for _, option := range options {

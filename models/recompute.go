@@ -80,13 +80,8 @@ func (s *Store) RecomputeClocks(ctx context.Context, tenantID uuid.UUID) (Recomp
 	if done.Fired, err = s.tickEach(ctx, tenantID, due); err != nil {
 		return done, err
 	}
-	if done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules); err != nil {
-		return done, translate(err)
-	}
-	if !done.Left {
-		s.mark(ctx, Notice(tenantID, noticeTime, tenantID, 0))
-	}
-	return done, nil
+	err = s.finishStep(ctx, tenantID, rules, &done)
+	return done, err
 }
 
 // recomputeEach does what a step does one conversation at a time, because one of them makes the step fail: its tick notes
@@ -111,8 +106,19 @@ func (s *Store) recomputeEach(ctx context.Context, tenantID uuid.UUID, rules *ti
 			return done, err
 		}
 	}
-	done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules)
-	return done, translate(err)
+	err = s.finishStep(ctx, tenantID, rules, &done)
+	return done, err
+}
+
+// finishStep finds out whether a step has left any, and tells consoles when it has not.
+func (s *Store) finishStep(ctx context.Context, tenantID uuid.UUID, rules *timeRules, done *Recomputed) (err error) {
+	if done.Left, err = anyBehind(s.db.WithContext(ctx), tenantID, rules); err != nil {
+		return translate(err)
+	}
+	if !done.Left {
+		s.mark(ctx, Notice(tenantID, noticeTime, tenantID, 0))
+	}
+	return nil
 }
 
 // tickEach ticks conversations, in no order, and returns what that did. One whose tick fails through its own fault, which

@@ -2,11 +2,9 @@ package models
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,9 +52,6 @@ func (in SignIn) hashes() int {
 	}
 	return maxCandidates
 }
-
-// dummyHash is what a password is held against in place of the agents that there are not.
-var dummyHash = sync.OnceValue(func() string { return password.Hash(rand.Text()) })
 
 var errSignIn = problem.New(problem.Unauthorized, "SIGN_IN_FAILED", "the e-mail or the password is not right")
 
@@ -124,7 +119,7 @@ func (s *Store) candidates(ctx context.Context, in SignIn) (found []candidate, e
 
 // tryPassword returns the candidates whose password it is.
 func (s *Store) tryPassword(ctx context.Context, in SignIn, candidates []candidate) (right []candidate, err error) {
-	matches, err := s.matches(ctx, in.Password, heldAgainst(in, candidates))
+	matches, err := s.matches(ctx, in.Password, s.heldAgainst(in, candidates))
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +133,10 @@ func (s *Store) tryPassword(ctx context.Context, in SignIn, candidates []candida
 
 // heldAgainst are the hashes that an attempt's password is held against: the candidates', and others up to the number
 // that any such attempt makes.
-func heldAgainst(in SignIn, candidates []candidate) []string {
+func (s *Store) heldAgainst(in SignIn, candidates []candidate) []string {
 	hashes := make([]string, in.hashes())
 	for i := range hashes {
-		hashes[i] = dummyHash()
+		hashes[i] = s.dummy()
 		if i < len(candidates) {
 			hashes[i] = candidates[i].Password
 		}
@@ -227,7 +222,7 @@ func (s *Store) SetPassword(ctx context.Context, tenantID, agentID uuid.UUID, pl
 		return problem.Fields(problem.Field{Field: "password", Code: "invalid", Message: wrong})
 	}
 	err = s.transact(ctx, func(tx *gorm.DB) error {
-		if err := setPassword(tx, tenantID, agentID, password.Hash(plain)); err != nil {
+		if err := setPassword(tx, tenantID, agentID, s.hash(plain)); err != nil {
 			return err
 		}
 		return endSessions(tx, tenantID, agentID)
@@ -273,7 +268,7 @@ func (s *Store) ChangePassword(ctx context.Context, p Principal, current, next s
 	if err := s.checkCurrent(ctx, p, current); err != nil {
 		return SignedIn{}, err
 	}
-	hash := password.Hash(next)
+	hash := s.hash(next)
 	var in SignedIn
 	err = s.transact(ctx, func(tx *gorm.DB) (err error) {
 		if err := giveBack(tx, []count{currentOf(p)}); err != nil {

@@ -5,6 +5,7 @@ package models
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/atender/atender/models/dockurl"
+	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wakeup"
@@ -41,6 +43,9 @@ type Options struct {
 	// Clock turns the database's time, read after the locks (P1.3), into the transaction's; nil leaves it as it is.
 	// Tests of what time does inject one.
 	Clock func(database time.Time) time.Time
+	// HashPassword makes the hashes that passwords are kept as: password.Hash when nil. Tests that sign in many times give
+	// password.HashCheaply.
+	HashPassword func(plain string) string
 }
 
 // Store is the door to the database. It is safe for concurrent use; one per process.
@@ -66,6 +71,8 @@ type Store struct {
 	live    broadcaster
 	usage   keyUsage
 	hashing chan struct{} // has an element for each password that is being hashed
+	hash    func(plain string) string
+	dummy   func() string // the hash that a password is held against in place of the agents that there are not
 	times   timeCache
 	turns   turnPositions
 	rates   rateLimiter
@@ -94,6 +101,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = func(t time.Time) time.Time { return t }
 	}
+	if o.HashPassword == nil {
+		o.HashPassword = password.Hash
+	}
 	setDefaults(cfg)
 	own := cfg.Copy()
 	wakeups := wakeup.New(own, o.Logger)
@@ -113,6 +123,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		},
 		hashing: make(chan struct{}, hashing), live: broadcaster{arrived: make(chan struct{}, 1)},
 		computeTime: computeTime,
+		hash:        o.HashPassword, dummy: sync.OnceValue(func() string { return o.HashPassword(rand.Text()) }),
 	}
 	for _, p := range []struct {
 		to   **gorm.DB

@@ -45,12 +45,16 @@ func (s *Store) GuardTick(ctx context.Context, tenantID, id uuid.UUID) (Tick, er
 	return s.tick(ctx, tenantID, id, false)
 }
 
+// busyMachine is how many times as long a computation may take at its second try. Its time is the wall clock's, which a
+// busy machine takes from it: a conversation that is set aside for that would wait for a minute. No caller waits for a tick.
+const busyMachine = 10
+
 // tick is tryTick for conversations whose tick may fail through their own fault. One whose computation has used up its
-// time gets that time once more, since it may have been the machine that was busy.
+// time is tried once more, with more of it.
 func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow bool) (Tick, error) {
-	tick, err := s.tryTick(ctx, tenantID, id, byWorkflow)
+	tick, err := s.tryTick(ctx, tenantID, id, byWorkflow, s.computeTime)
 	if errors.Is(err, errComputeTime) && ctx.Err() == nil {
-		tick, err = s.tryTick(ctx, tenantID, id, byWorkflow)
+		tick, err = s.tryTick(ctx, tenantID, id, byWorkflow, busyMachine*s.computeTime)
 	}
 	if reason, faulty := tickFault(ctx, err); faulty {
 		return s.noteTickFailure(ctx, tenantID, id, reason, err)
@@ -58,7 +62,9 @@ func (s *Store) tick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow boo
 	return tick, err
 }
 
-func (s *Store) tryTick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow bool) (tick Tick, err error) {
+func (s *Store) tryTick(
+	ctx context.Context, tenantID, id uuid.UUID, byWorkflow bool, computeIn time.Duration,
+) (tick Tick, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("panic in a conversation's tick", "tenant", tenantID, "conversation", id, "panic", p,
@@ -67,7 +73,7 @@ func (s *Store) tryTick(ctx context.Context, tenantID, id uuid.UUID, byWorkflow 
 		}
 	}()
 	_, err = s.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, _, err := s.lock(ctx, tx, tenantID, id, wire.System, wants{})
+		w, _, err := s.lock(ctx, tx, tenantID, id, wire.System, wants{computeIn: computeIn})
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -74,9 +75,10 @@ FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.conta
 
 // wants says what lock should bring along, to save round trips.
 type wants struct {
-	message    bool     // a number for a message
-	externalID *string  // whether a message with it is in the conversation's line already
-	tags       []string // ids of these tags
+	message    bool          // a number for a message
+	externalID *string       // whether a message with it is in the conversation's line already
+	tags       []string      // ids of these tags
+	computeIn  time.Duration // how long its computation may take; computeTime when 0
 }
 
 // lock begins a change of an existing conversation (P1.2 to P1.4). The second result is the message that is there
@@ -88,7 +90,7 @@ func (s *Store) lock(
 	actor wire.Actor,
 	want wants,
 ) (*write, *uuid.UUID, error) {
-	w := &write{tx: tx, actor: actor}
+	w := &write{tx: tx, actor: actor, computeLeft: want.computeIn}
 	var now time.Time
 	var replayOf *uuid.UUID
 	var timeVersion int64
@@ -114,7 +116,7 @@ func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion
 		return err
 	}
 	state := w.conversation.state()
-	w.computeLeft = s.computeTime
+	w.computeLeft = cmp.Or(w.computeLeft, s.computeTime)
 	return w.compute(ctx, func(ctx context.Context) (err error) {
 		if state.ArchiveAt, err = w.archiveTime(ctx, state); err != nil {
 			return err

@@ -85,7 +85,7 @@ func (e *embed) await(id uuid.UUID) (a wire.DockAction) {
 		}
 		a = *answer.JSON200
 		return a.Status != "pending"
-	}, 30*time.Second, 20*time.Millisecond, "the action is decided")
+	}, time.Minute, 20*time.Millisecond, "the action is decided")
 	return a
 }
 
@@ -108,7 +108,7 @@ func TestDockActsForItsAgent(t *testing.T) {
 	status, again := e.ask("again", "resolve", nil)
 	require.Equal(t, []any{http.StatusOK, "rejected", "INVALID_TRANSITION"}, []any{status, again.Status, again.Error.Code})
 
-	got := in.AwaitEvents(20*time.Second, "tag.added", "message.sent", "conversation.resolved")
+	got := in.AwaitEvents(time.Minute, "tag.added", "message.sent", "conversation.resolved")
 	require.NotEmpty(t, got)
 	for _, d := range got {
 		if d.Event == "tag.added" || d.Event == "message.sent" || d.Event == "conversation.resolved" {

@@ -139,7 +139,7 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 	)
 	require.NoError(t, err)
 	snooze(t, s, c.ID, time.Now().Add(1500*time.Millisecond))
-	in.Await(30*time.Second, "the wake, after its retries", func(ds []inbox.Delivery) bool {
+	in.Await(time.Minute, "the wake, after its retries", func(ds []inbox.Delivery) bool {
 		n := 0
 		for _, d := range ds {
 			if d.Event == "conversation.updated" {

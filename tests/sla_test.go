@@ -3,6 +3,7 @@ package tests
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/deps"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/tests/stack"
 )
@@ -87,7 +89,7 @@ func TestWarningsAndBreachArriveOnTime(t *testing.T) {
 	s.Subscribe(in, slaOnly)
 	policy := firstReply(t, s, 2, 3, 4)
 	c := create(t, s, "order-1")
-	got := in.Await(20*time.Second, "two warnings and a breach", func(ds []inbox.Delivery) bool { return len(ds) >= 3 })
+	got := in.Await(time.Minute, "two warnings and a breach", func(ds []inbox.Delivery) bool { return len(ds) >= 3 })
 	require.Equal(t, []string{"sla.warning", "sla.warning", "sla.breached"}, inbox.Events(got))
 	for i, state := range []sla.State{sla.AtRisk, sla.Urgent, sla.Breached} {
 		x, due := got[i].Data.SLA, c.CreatedAt.Add(time.Duration(2+i)*time.Second)
@@ -98,7 +100,7 @@ func TestWarningsAndBreachArriveOnTime(t *testing.T) {
 			Metric: sla.FirstReply, PolicyID: policy.ID, PolicyName: "Standard", State: state, Cycle: 1,
 			StartedAt: x.StartedAt, DueAt: x.DueAt, CrossedAt: x.CrossedAt,
 		}, x)
-		require.WithinRange(t, got[i].At, due.Add(-time.Millisecond), due.Add(2*time.Second), "it arrives in time")
+		require.WithinRange(t, got[i].At, due.Add(-time.Millisecond), due.Add(inTime), "it arrives in time")
 		require.False(t, sla.Worse(state, got[i].Data.Conversation.SLA.State), "or worse, if two were noticed together")
 		require.True(t, got[i].Verified)
 	}
@@ -119,13 +121,13 @@ func TestEditedPolicyReachesEveryRunningClock(t *testing.T) {
 	in := inbox.Open(t)
 	s.Subscribe(in, slaOnly)
 	policy := firstReply(t, s, 3600, 7200, 10800)
-	const n = 300
+	n := deps.Sized(60, 300) // more than a step of the recompute takes
 	createMany(t, s, n)
 	require.Eventually(t, func() bool {
 		answer, err := s.Temporal.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 			Namespace: s.Namespace, Query: "AtenderSlaState = 'ok'",
 		})
-		return err == nil && answer.Count == n
+		return err == nil && answer.Count == int64(n)
 	}, 60*time.Second, 100*time.Millisecond, "every workflow is armed for the first of the old targets")
 
 	edited, err := s.API.UpdateSLAPolicyWithResponse(t.Context(), policy.ID, apiclient.UpdateSLAPolicyJSONRequestBody{
@@ -148,12 +150,12 @@ func TestEditedPolicyReachesEveryRunningClock(t *testing.T) {
 	}
 	require.Len(t, warned, n)
 	require.Len(t, got, n, "each once")
-	require.Eventually(t, func() bool { return s.Fired("warning")["recompute"] == n }, 20*time.Second, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return s.Fired("warning")["recompute"] == n }, time.Minute, 50*time.Millisecond,
 		"by the walk alone, which counts them when its step has ended")
 	require.Eventually(t, func() bool {
 		details, err := currentDetails(t, s, durable.RecomputeID(s.Tenant.ID))
-		return err == nil && strings.HasPrefix(details, "300 conversations brought up to the policies and hours in force, 0 left")
-	}, 20*time.Second, 50*time.Millisecond)
+		return err == nil && strings.HasPrefix(details, strconv.Itoa(n)+" conversations brought up to the policies and hours in force, 0 left")
+	}, time.Minute, 50*time.Millisecond)
 	behind, err := s.Store.ClocksBehind(t.Context(), s.Tenant.ID)
 	require.NoError(t, err)
 	require.Zero(t, behind)
@@ -181,7 +183,7 @@ func TestALostWalkIsMadeUpFor(t *testing.T) {
 	}, 60*time.Second, 100*time.Millisecond)
 }
 
-// Nobody is there while a thousand tripwires pass. On return all of them are crossed at once, as of when they were due.
+// No worker runs while a thousand tripwires pass, or in the short form some hundred. On return all of them are crossed at once, as of when they were due.
 func TestTripwiresThatPassWhileTheWorkerIsAwayAllFireOnReturn(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -189,7 +191,7 @@ func TestTripwiresThatPassWhileTheWorkerIsAwayAllFireOnReturn(t *testing.T) {
 	s.Subscribe(in, slaOnly)
 	policy := firstReply(t, s, 1, 2, 3)
 	s.StopWorker()
-	const n = 334
+	n := deps.Sized(80, 334)
 	createMany(t, s, n)
 	back := time.Now().Add(4 * time.Second)
 	require.Eventually(t, func() bool { return time.Now().After(back) }, 10*time.Second, 50*time.Millisecond)
@@ -247,14 +249,14 @@ func TestDoneConversationArchivesItself(t *testing.T) {
 	require.NoError(t, err)
 	due := *done.AutoArchiveAt
 	require.WithinDuration(t, done.ResolvedAt.Add(time.Minute), due, 0)
-	got := in.Await(20*time.Second, "that it is archived", func(ds []inbox.Delivery) bool {
+	got := in.Await(time.Minute, "that it is archived", func(ds []inbox.Delivery) bool {
 		return len(ds) > 0 && ds[len(ds)-1].Data.Conversation.Status == "archived"
 	})
 	last := got[len(got)-1]
-	require.WithinRange(t, last.At, due, due.Add(2*time.Second))
+	require.WithinRange(t, last.At, due, due.Add(inTime))
 	require.Equal(t, wire.System, last.Data.Actor)
 	require.Equal(t, map[string]any{"from": "done", "to": "archived"}, last.Data.Changes["status"])
-	require.Equal(t, map[string]int{"workflow": 1}, s.Fired("archive"))
+	require.Equal(t, 1, s.Fired("archive")["workflow"]+s.Fired("archive")["guard"], "once; the guard is for when Temporal is late")
 	workflows(t, s.Temporal, s.Namespace, "AtenderConversation = '"+c.ID.String()+"' AND ExecutionStatus = 'Completed'",
 		func(found []*workflow.WorkflowExecutionInfo) bool { return len(found) > 0 })
 }

@@ -49,7 +49,7 @@ func replayEnds(t *testing.T, s *stack.Stack, r wire.Replay) wire.Replay {
 		}
 		now = *answer.JSON200
 		return now.Status != models.ReplayRunning
-	}, 30*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return now
 }
 
@@ -87,7 +87,7 @@ func TestIntegratorRepairsAnEndpoint(t *testing.T) {
 	failed := apiclient.DeliveryStatusFailed
 	require.Eventually(t, func() bool {
 		return len(deliveryLog(t, s, sub.ID, &apiclient.ListDeliveriesParams{Status: &failed})) == owed
-	}, 30*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	broken.Store(false)
 	all := deliveryLog(t, s, sub.ID, nil)
 	require.Len(t, all, owed, "the test is not among them")
@@ -100,18 +100,18 @@ func TestIntegratorRepairsAnEndpoint(t *testing.T) {
 	again, err := s.API.RedeliverWithResponse(t.Context(), sub.ID, one.ID)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusAccepted, again.StatusCode(), "%s", again.Body)
-	got := in.Await(20*time.Second, "the redelivery", func(ds []inbox.Delivery) bool { return len(ds) == 1 })
+	got := in.Await(time.Minute, "the redelivery", func(ds []inbox.Delivery) bool { return len(ds) == 1 })
 	require.Equal(t, one.EventID.String(), got[0].ID, "under the old webhook-id")
 	require.Equal(t, string(detail.JSON200.Payload), got[0].Body)
 
 	whatFailed := apiclient.NewReplay{Since: time.Now().Add(-time.Hour), OnlyFailed: ptr(true)}
 	r := replayEnds(t, s, startReplay(t, s, sub.ID, whatFailed))
 	require.Equal(t, []any{models.ReplayCompleted, int64(owed - 1)}, []any{r.Status, r.Queued})
-	in.Await(20*time.Second, "the rest", func(ds []inbox.Delivery) bool { return len(ds) == owed })
+	in.Await(time.Minute, "the rest", func(ds []inbox.Delivery) bool { return len(ds) == owed })
 	require.Eventually(t, func() bool {
 		answer, err := s.API.GetWebhookWithResponse(t.Context(), sub.ID)
 		return err == nil && answer.JSON200 != nil && answer.JSON200.Health.State == "ok" && answer.JSON200.Health.Backlog == 0
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // A receiver that was not there yet gets everything that it would have got, each event once, and an operator can read of it.
@@ -126,7 +126,7 @@ func TestNewReceiverCatchesUpByReplay(t *testing.T) {
 	sub := s.Subscribe(in)
 	r := replayEnds(t, s, startReplay(t, s, sub.ID, apiclient.NewReplay{Since: time.Now().Add(-time.Hour)}))
 	require.EqualValues(t, 1+2*n, r.Queued)
-	got := in.Await(30*time.Second, "all of them", func(ds []inbox.Delivery) bool { return len(ds) >= 1+2*n })
+	got := in.Await(time.Minute, "all of them", func(ds []inbox.Delivery) bool { return len(ds) >= 1+2*n })
 	seen := map[string]bool{}
 	for _, d := range got {
 		require.True(t, d.Verified)
@@ -158,7 +158,7 @@ func TestReplayIsCancelled(t *testing.T) {
 	require.Eventually(t, func() bool { // with an open circuit a replay waits
 		answer, err := s.API.GetWebhookWithResponse(t.Context(), sub.ID)
 		return err == nil && answer.JSON200 != nil && answer.JSON200.Health.State == "open"
-	}, 30*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	for _, cancel := range []func(r wire.Replay){
 		func(r wire.Replay) {
 			answer, err := s.API.CancelReplayWithResponse(t.Context(), sub.ID, r.ID)
@@ -177,7 +177,7 @@ func TestReplayIsCancelled(t *testing.T) {
 		require.Eventually(t, func() bool {
 			d, err := s.Temporal.DescribeWorkflowExecution(t.Context(), id, "")
 			return err == nil && d.WorkflowExecutionInfo.Status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
-		}, 20*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 	}
 }
 

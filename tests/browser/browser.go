@@ -21,11 +21,21 @@ import (
 )
 
 const (
-	// patience is how long a test waits for something to happen in a page.
-	patience = time.Minute
-	// pollEvery is how often it looks.
-	pollEvery = 20 * time.Millisecond
+	// patience is how long a test waits for something to happen in a page: longer than the minute after which a page reads
+	// an open conversation again, for where a busy worker is later than the news.
+	patience = 100 * time.Second
+	// pollEvery is how often it looks, and pollSeldom how often after a while: looking costs the browser more than a page
+	// that waits does.
+	pollEvery, pollSeldom = 20 * time.Millisecond, 100 * time.Millisecond
 )
+
+// unused are features of Chromium's own window, which no test looks at. Each tab with a browser context of its own has a
+// window, and Chromium prepares the address bar's menus and the toolbar of each as pages of their own, and a process for
+// the page that may come next: without them a tab takes half a second of computing instead of one and a half. The first
+// two are those that chromedp turns off.
+const unused = "Translate,BlinkGenPropertyTrees," +
+	"WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,PreloadTopChromeWebUI,InitialWebUI,WebUIReloadButton," +
+	"WebUIToolbar,SpareRendererForSitePerProcess"
 
 // chromium is the one browser of a test process, started when the first test asks.
 var chromium = sync.OnceValues(func() (context.Context, error) {
@@ -37,6 +47,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-features", unused),
 		// A desk has a mouse, which a headless browser does not notice: what hovers, and points finely.
 		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
 	)
@@ -195,15 +206,15 @@ func fill(script string, args []any) string {
 // Until waits until a JavaScript expression is true.
 func (tab *Tab) Until(expression string, args ...any) {
 	tab.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(pollEvery)
-	defer tick.Stop()
+	deadline, pause := time.After(patience), pollEvery/2
 	for {
 		is, err := run(tab, evaluate[bool]("Boolean("+expression+")", args))
 		if err == nil && is {
 			return
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
+			pause = min(2*pause, pollSeldom)
 		case <-deadline:
 			require.FailNow(tab.t, "never true: "+fill(expression, args), "%v\n%s", err, strings.Join(tab.Complaints(), "\n"))
 		}

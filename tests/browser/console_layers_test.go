@@ -84,6 +84,7 @@ func TestWhatLiesOverThePage(t *testing.T) {
 	// Docks that are a sheet: nothing below is reached, Escape closes them and nothing else, and so does the next conversation.
 	c.tab.Size(1000, 720)
 	c.open(three[0].ID)
+	c.tab.Until(`document.querySelector(".docks [role=tab]")`) // the docks are there, to be focused when they are shown
 	for _, leave := range []func(){
 		func() { c.tab.Press(kb.Escape) },
 		func() { c.pressAt(`[100, 300]`) },

@@ -86,9 +86,9 @@ func TestNothingOfAPersonIsLeftForTheNext(t *testing.T) {
 // nobody else.
 func TestASessionThatHasEndedLeavesThePage(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
-	require.NoError(t, c.Store.SetPassword(t.Context(), c.Tenant.ID, c.me.ID, passphrase)) // which ends sessions
-	c.signIn(c.tab, c.me)
+	c := openConsole(t, models.RoleAgent, func(c *console) { // before she is there: it ends sessions
+		require.NoError(t, c.Store.SetPassword(t.Context(), c.Tenant.ID, c.me.ID, passphrase))
+	})
 	three := c.three()
 	second := c.tab.Beside()
 	c.drafted(c.tab, three[0])

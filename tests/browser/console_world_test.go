@@ -19,9 +19,9 @@ import (
 
 const (
 	// soon is how long a test waits for what happens by itself.
-	soon = 20 * time.Second
+	soon = time.Minute
 	// often is how often it looks.
-	often = 20 * time.Millisecond
+	often = 50 * time.Millisecond
 )
 
 // console is the agent console of a running product, with somebody signed in.

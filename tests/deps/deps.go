@@ -175,21 +175,21 @@ func ensureTemplate(ctx context.Context, conn *pgx.Conn, server string) (string,
 	}
 	if !there {
 		unfinished := name + "_new"
-		err := exec(ctx, conn, `DROP DATABASE IF EXISTS `+unfinished+` WITH (FORCE)`, `CREATE DATABASE `+unfinished)
+		err := execute(ctx, conn, `DROP DATABASE IF EXISTS `+unfinished+` WITH (FORCE)`, `CREATE DATABASE `+unfinished)
 		if err != nil {
 			return "", err
 		}
 		if err := models.Migrate(ctx, withDatabase(server, unfinished), slog.New(slog.DiscardHandler)); err != nil {
 			return "", err
 		}
-		if err := exec(ctx, conn, `ALTER DATABASE `+unfinished+` RENAME TO `+name); err != nil {
+		if err := execute(ctx, conn, `ALTER DATABASE `+unfinished+` RENAME TO `+name); err != nil {
 			return "", err
 		}
 	}
-	return name, exec(ctx, conn, `SELECT pg_advisory_unlock(hashtext('atender test template'))`)
+	return name, execute(ctx, conn, `SELECT pg_advisory_unlock(hashtext('atender test template'))`)
 }
 
-func exec(ctx context.Context, conn *pgx.Conn, statements ...string) error {
+func execute(ctx context.Context, conn *pgx.Conn, statements ...string) error {
 	for _, s := range statements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s, err)
@@ -221,7 +221,7 @@ func dropDatabase(ctx context.Context, server, name string) error {
 	}
 	defer func() { _ = conn.Close(ctx) }() // nothing is lost with it
 	// By force: a test that failed may have left connections.
-	return exec(ctx, conn, `DROP DATABASE `+name+` WITH (FORCE)`)
+	return execute(ctx, conn, `DROP DATABASE `+name+` WITH (FORCE)`)
 }
 
 func withDatabase(server, name string) string {

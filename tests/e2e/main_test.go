@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/atender/atender/tests/deps"
 )
 
 // binary is the atender that all stacks run.
@@ -23,7 +24,8 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "atender-e2e-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }() // the system clears its directory for temporary files
-		err = errors.Join(os.Chmod(dir, 0o711), build(dir))
+		binary, err = deps.Binary(dir)
+		err = errors.Join(err, os.Chmod(dir, 0o711))
 	}
 	if err == nil {
 		shared, err = start(filepath.Join(dir, "shared"))
@@ -41,16 +43,4 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "e2e: the end of what the shared stack has said:\n%s\n", shared.out.tail())
 	}
 	return status
-}
-
-// build makes the binary as a release does.
-func build(dir string) error {
-	binary = filepath.Join(dir, "atender")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version=e2e", "-o", binary, ".")
-	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
 }

@@ -12,7 +12,7 @@ import (
 func TestAPIKilledDuringCreates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	creates, kills := sized(160, 5_000), sized(3, 10)
+	creates, kills := sized(96, 5_000), sized(2, 10)
 	w.subscribe()
 	api := w.startAPI()
 	w.start("worker")

@@ -48,9 +48,10 @@ func (r reply) ok() bool { return r.status/100 == 2 }
 
 // writer is one client of the API, with randomness of its own.
 type writer struct {
-	w   *world
-	rng *rand.Rand
-	n   int // calls made
+	tags []string // of what it creates, besides those of an order
+	w    *world
+	rng  *rand.Rand
+	n    int // calls made
 
 	aside []aside // conversations to go on with, those put aside first at the front
 }
@@ -177,7 +178,9 @@ func order(reference string, customer int) object {
 // create makes a conversation as a careful client does: it asks until it has an answer. That the conversation exists is
 // as good an answer after a try that got none.
 func (c *writer) create(ctx context.Context, reference string) (uuid.UUID, error) {
-	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/outbound", order(reference, c.rng.IntN(100)))
+	body := order(reference, c.rng.IntN(100))
+	body["tags"] = append(body["tags"].([]string), c.tags...)
+	r, tries, err := c.insist(ctx, http.MethodPost, "/v1/conversations/outbound", body)
 	if err != nil {
 		return uuid.Nil, err
 	}

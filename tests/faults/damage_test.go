@@ -70,7 +70,7 @@ func TestLedgerFindsDamage(t *testing.T) {
 	id, err := c.create(t.Context(), "order-1")
 	require.NoError(t, err)
 	require.NoError(t, c.snooze(t.Context(), id, time.Second))
-	eventually(t, 20*time.Second, "the snooze, and the tripwires of three seconds", func() bool {
+	eventually(t, time.Minute, "the snooze, and the tripwires of three seconds", func() bool {
 		return row[int](w, `SELECT count(*) FROM sla_crossings WHERE conversation_id = $1`, id) == 6 &&
 			row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`) == 1
 	})
@@ -78,7 +78,7 @@ func TestLedgerFindsDamage(t *testing.T) {
 	for _, done := range []uuid.UUID{id, e.conversation} {
 		require.NoError(t, c.resolve(t.Context(), done))
 	}
-	w.settle(20 * time.Second)
+	w.settle(time.Minute)
 	w.balance()
 
 	checks := queries(nil)

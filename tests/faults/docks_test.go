@@ -96,7 +96,7 @@ func (e *embed) sent() int {
 // appliedOnce waits until everything asked for is decided, and checks that the customer got each message once.
 func (e *embed) appliedOnce(messages int) {
 	e.w.t.Helper()
-	eventually(e.w.t, 40*time.Second, "the actions are carried out", func() bool {
+	eventually(e.w.t, time.Minute, "the actions are carried out", func() bool {
 		return row[int](e.w, `SELECT count(*) FROM dock_actions WHERE state = 'applied'`) == messages
 	})
 	require.Equal(e.w.t, messages, e.sent())
@@ -172,7 +172,7 @@ func TestCrashAfterADockActionIsCarriedOut(t *testing.T) {
 	w.expireLeases()
 	w.exec(`UPDATE outbox SET available_at = clock_timestamp()`)
 	worker := w.start("worker")
-	eventually(t, 40*time.Second, "the workflow asks again, and waits", func() bool { return w.idle(e.conversation) })
+	eventually(t, time.Minute, "the workflow asks again, and waits", func() bool { return w.idle(e.conversation) })
 	require.Zero(t, worker.counted("atender_dock_actions_total"), "it was decided")
 	e.goesOn(asked)
 }
@@ -184,7 +184,7 @@ func TestCrashAfterADockActionIsTold(t *testing.T) {
 	w.startAPI()
 	worker := w.start("worker")
 	e := w.embed()
-	eventually(t, 20*time.Second, "Temporal knows the conversation", func() bool {
+	eventually(t, time.Minute, "Temporal knows the conversation", func() bool {
 		return row[int](w, `SELECT count(*) FROM outbox`) == 0 && w.idle(e.conversation)
 	})
 	w.killWorker(worker)
@@ -205,7 +205,7 @@ func (e *embed) goesOn(asked int) {
 	t := e.w.t
 	t.Helper()
 	e.appliedOnce(asked)
-	eventually(t, 30*time.Second, "all is told", func() bool { return row[int](e.w, `SELECT count(*) FROM outbox`) == 0 })
+	eventually(t, time.Minute, "all is told", func() bool { return row[int](e.w, `SELECT count(*) FROM outbox`) == 0 })
 	next, err := e.ask("the next")
 	require.NoError(t, err)
 	require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, next.status)

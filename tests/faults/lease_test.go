@@ -39,17 +39,17 @@ func TestLeaseRunsOutUnderSlowReceiver(t *testing.T) {
 		}
 		return of
 	}
-	eventually(t, 30*time.Second, "the request is under way", func() bool { return len(requests()) == 1 })
+	eventually(t, time.Minute, "the request is under way", func() bool { return len(requests()) == 1 })
 	first := requests()[0]
 	require.Equal(t, "leased", row[string](w, `SELECT state FROM deliveries WHERE id = $1`, first.Delivery))
 	cut := time.Now()
 	require.EqualValues(t, 1, w.exec(`UPDATE deliveries SET leased_until = clock_timestamp() - interval '1 second'
 		WHERE id = $1 AND state = 'leased'`, first.Delivery))
 	w.ledger.mayRepeat([]string{first.Delivery}, cut)
-	eventually(t, 5*time.Second, "it is sent again", func() bool { return len(requests()) == 2 })
+	eventually(t, time.Minute, "it is sent again", func() bool { return len(requests()) == 2 })
 	let()
 
-	w.settle(30 * time.Second)
+	w.settle(time.Minute)
 	require.Equal(t, 1, w.balance())
 	require.Len(t, requests(), 2)
 	require.Equal(t, first.ID, requests()[1].ID, "the same webhook-id")
@@ -76,7 +76,7 @@ func TestDatabaseAwayForALease(t *testing.T) {
 	})
 	w.creates(1, 1).finish(time.Minute)
 	<-under
-	eventually(t, 10*time.Second, "all is claimed", func() bool {
+	eventually(t, time.Minute, "all is claimed", func() bool {
 		return row[int](w, `SELECT count(*) FROM deliveries WHERE state = 'leased'`) == row[int](w, `SELECT count(*) FROM deliveries`)
 	})
 	claimed := rows[string](w, `SELECT id::text FROM deliveries`)

@@ -15,8 +15,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -86,14 +84,24 @@ func TestMain(m *testing.M) {
 	if *seedFlag == 0 {
 		*seedFlag = rand.Uint64N(1 << 32) //nolint:gosec // not secret
 	}
+	moreAtOnce()
 	os.Exit(run(m))
+}
+
+// moreAtOnce has four scenarios run beside each other, unless -parallel says otherwise: mostly they wait.
+func moreAtOnce() {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "4") // a number, which the flag takes
+	}
 }
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "atender-faults-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }() // the system clears its directory for temporary files
-		err = build(dir)
+		binary, err = deps.Binary(dir)
 	}
 	data, failed := deps.DataDir("atender-faults-")
 	defer func() { _ = os.RemoveAll(data) }()
@@ -108,22 +116,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// build makes the binary as a release is made.
-func build(dir string) error {
-	module, err := exec.Command("go", "env", "GOMOD").Output()
-	if err != nil {
-		return fmt.Errorf("find the module: %w", err)
-	}
-	binary = filepath.Join(dir, "atender")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
-	cmd.Dir = filepath.Dir(strings.TrimSpace(string(module)))
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, said)
-	}
-	return nil
 }
 
 // template is the database that those of the scenarios are copied from.

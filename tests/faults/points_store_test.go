@@ -29,8 +29,8 @@ func TestCrashBeforePositionsAreGiven(t *testing.T) {
 	require.Zero(t, row[int](w, `SELECT count(*) FROM events WHERE position IS NOT NULL`), "nothing was given")
 	w.expireLeases()
 	w.start("worker")
-	w.settle(30 * time.Second)
-	eventually(t, 10*time.Second, "every event has a position", func() bool {
+	w.settle(time.Minute)
+	eventually(t, time.Minute, "every event has a position", func() bool {
 		return row[bool](w, `SELECT bool_and(position IS NOT NULL) FROM events`)
 	})
 	require.Equal(t, row[int](w, `SELECT count(*) FROM events`), row[int](w, `SELECT count(DISTINCT position) FROM events`))
@@ -92,7 +92,7 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 			require.Equal(t, http.StatusCreated, r.status)
 			require.Equal(t, scenario.replayed, r.header.Get("Idempotency-Replayed"))
 			require.Equal(t, 1, row[int](w, `SELECT count(*) FROM conversations`))
-			eventually(t, 30*time.Second, "every event has arrived", func() bool {
+			eventually(t, time.Minute, "every event has arrived", func() bool {
 				return w.arrived() == row[int](w, `SELECT count(*) FROM events`)
 			})
 		})
@@ -163,7 +163,7 @@ func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
 	id, err := c.create(t.Context(), "order-1")
 	require.NoError(t, err)
 	require.NoError(t, c.snooze(t.Context(), id, time.Hour))
-	eventually(t, 15*time.Second, "the namespace is remembered and the workflow armed", func() bool {
+	eventually(t, time.Minute, "the namespace is remembered and the workflow armed", func() bool {
 		return row[int](w, `SELECT count(*) FROM installation WHERE key LIKE 'temporal%'`) == 1 &&
 			row[int](w, `SELECT count(*) FROM outbox`) == 0 && row[int](w, `SELECT count(armed_for) FROM conversations`) == 1
 	})
@@ -174,10 +174,10 @@ func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
 	require.Equal(t, "another", row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`))
 	require.Zero(t, row[int](w, `SELECT count(*) FROM outbox`), "nothing was poked")
 	w.start("worker")
-	eventually(t, 30*time.Second, "it is noticed again", func() bool {
+	eventually(t, time.Minute, "it is noticed again", func() bool {
 		return row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`) == known
 	})
-	eventually(t, 30*time.Second, "and everything is poked", func() bool {
+	eventually(t, time.Minute, "and everything is poked", func() bool {
 		return row[int](w, `SELECT count(*) FROM outbox`) == 0
 	})
 }
@@ -195,7 +195,7 @@ func TestCrashBeforeAWeekIsForgotten(t *testing.T) {
 	require.Equal(t, 1, row[int](w, `SELECT count(*) FROM events_old`), "the week is there")
 	require.Zero(t, row[int](w, `SELECT count(*) FROM feed_floors`), "and nobody is told otherwise")
 	w.start("worker")
-	eventually(t, 30*time.Second, "the week is dropped", func() bool {
+	eventually(t, time.Minute, "the week is dropped", func() bool {
 		return row[bool](w, `SELECT to_regclass('events_old') IS NULL`)
 	})
 	require.Equal(t, 7, row[int](w, `SELECT position FROM feed_floors`))

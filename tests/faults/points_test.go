@@ -30,7 +30,7 @@ func (w *world) armed(role string, point fault.Point) *process {
 // awaitEnd waits for a process to stop itself.
 func (w *world) awaitEnd(p *process) {
 	w.t.Helper()
-	eventually(w.t, 40*time.Second, "the "+p.role+" stops itself", func() bool { return !p.running() })
+	eventually(w.t, time.Minute, "the "+p.role+" stops itself", func() bool { return !p.running() })
 	w.bury(p, time.Now())
 }
 
@@ -68,7 +68,7 @@ func TestCrashBeforeTheCommitOfAChange(t *testing.T) {
 	w.start("worker")
 	_, err := w.writer(1).create(t.Context(), "order-1")
 	require.NoError(t, err)
-	w.settle(30 * time.Second)
+	w.settle(time.Minute)
 	require.Zero(t, w.balance())
 }
 
@@ -78,7 +78,7 @@ func TestCrashAfterTheCommitOfAChange(t *testing.T) {
 	w.subscribe()
 	w.cutOff(fault.AfterCommit, "order-1")
 	w.start("worker") // which nobody woke
-	w.settle(30 * time.Second)
+	w.settle(time.Minute)
 	w.startAPI()
 	r, err := w.writer(1).call(t.Context(), http.MethodPost, "/v1/conversations/outbound", order("order-1", 1))
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestCrashAfterTellingTemporal(t *testing.T) {
 	w.exec(`UPDATE outbox SET available_at = clock_timestamp()`) // the claim runs out now instead of in 30 s
 	w.expireLeases()
 	w.start("worker")
-	w.settle(30 * time.Second)
+	w.settle(time.Minute)
 	w.balance()
 }
 
@@ -120,8 +120,8 @@ func TestCrashAfterTellingOfDeliveries(t *testing.T) {
 			c := w.writer(0)
 			id, err := c.create(t.Context(), "order-1")
 			require.NoError(t, err)
-			w.settle(30 * time.Second)
-			eventually(t, 30*time.Second, "the workflow waits", func() bool { return w.idle(id) })
+			w.settle(time.Minute)
+			eventually(t, time.Minute, "the workflow waits", func() bool { return w.idle(id) })
 			w.killWorker(worker)
 
 			// What is asked for now leads to one row in the outbox.
@@ -147,10 +147,10 @@ func TestCrashAfterTellingOfDeliveries(t *testing.T) {
 			w.exec(`UPDATE outbox SET available_at = clock_timestamp()`)
 			w.expireLeases()
 			w.start("worker")
-			eventually(t, 40*time.Second, "the replay, if any, is through", func() bool {
+			eventually(t, time.Minute, "the replay, if any, is through", func() bool {
 				return row[int](w, `SELECT count(*) FROM replays WHERE state <> 'completed'`) == 0
 			})
-			w.settle(40 * time.Second)
+			w.settle(time.Minute)
 			times := map[string]int{}
 			for _, d := range in.Accepted() {
 				times[d.ID]++
@@ -181,7 +181,7 @@ func TestCrashAfterATick(t *testing.T) {
 	for woken := 0; dying.running() && snoozes < 5; { // on a busy machine the guard may have been quicker
 		snoozes++
 		require.NoError(t, c.snooze(t.Context(), id, time.Second))
-		eventually(t, 20*time.Second, "the snooze ends", func() bool {
+		eventually(t, time.Minute, "the snooze ends", func() bool {
 			woken = row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`)
 			return woken == snoozes
 		})
@@ -192,8 +192,8 @@ func TestCrashAfterATick(t *testing.T) {
 	versions := row[int](w, `SELECT version FROM conversations`)
 	w.expireLeases()
 	worker := w.start("worker")
-	eventually(t, 40*time.Second, "the workflow makes its tick again, and waits", func() bool { return w.idle(id) })
-	w.settle(30 * time.Second)
+	eventually(t, time.Minute, "the workflow makes its tick again, and waits", func() bool { return w.idle(id) })
+	w.settle(time.Minute)
 	require.Zero(t, worker.counted("atender_timer_lag_seconds_count"), "nothing was due any more")
 	require.Equal(t, versions, row[int](w, `SELECT version FROM conversations`))
 	require.Equal(t, snoozes, row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`))
@@ -215,7 +215,7 @@ func TestCrashBeforeTheRecordOfDeliveries(t *testing.T) {
 	require.Zero(t, row[int](w, `SELECT count(*) FROM attempts`), "and nothing recorded")
 	w.expireLeases()
 	w.start("worker")
-	w.settle(30 * time.Second)
+	w.settle(time.Minute)
 	require.Positive(t, w.balance(), "it is sent again, under the same webhook-id")
 }
 
@@ -236,6 +236,6 @@ func TestCrashBeforeRetriesAreArmed(t *testing.T) {
 	w.awaitEnd(worker)
 	require.Positive(t, row[int](w, `SELECT count(*) FROM deliveries WHERE attempts = 2 AND state = 'pending'`), "a retry was made")
 	w.start("worker")
-	w.settle(60 * time.Second)
+	w.settle(time.Minute)
 	w.balance()
 }

@@ -17,7 +17,7 @@ func TestPostgresRestartedUnderLoad(t *testing.T) {
 	w.start("worker")
 	w.logf("ready")
 
-	w.pace = sized(40*time.Millisecond, 0) // each conversation is a workflow to start afterwards
+	w.pace = sized(120*time.Millisecond, 0) // each conversation is a workflow to start afterwards
 	load := w.creates(8, 0)
 	for _, fault := range []struct {
 		name string
@@ -26,19 +26,19 @@ func TestPostgresRestartedUnderLoad(t *testing.T) {
 		{"stopped", func() { stop(t, postgres) }},
 		{"killed", func() { kill(t, postgres) }},
 	} {
-		load.await(time.Minute, sized(100, 2_000)+w.rng.IntN(50))
+		load.await(time.Minute, sized(40, 2_000)+w.rng.IntN(20))
 		before := w.arrived()
 		eventually(t, time.Minute, "deliveries flow", func() bool { return w.arrived() > before+50 })
 		refusals := w.ledger.seen(http.StatusServiceUnavailable)
 		fault.take()
 		eventually(t, time.Minute, "answers of 503", func() bool {
-			return w.ledger.seen(http.StatusServiceUnavailable) >= refusals+sized(50, 2_000)
+			return w.ledger.seen(http.StatusServiceUnavailable) >= refusals+sized(30, 2_000)
 		})
 		give(t, postgres)
 		w.disturbed(postgres)
 		w.logf("PostgreSQL was %s and is back; %d answers, %d of 503", fault.name, load.made.Load(),
 			w.ledger.seen(http.StatusServiceUnavailable))
-		load.await(30*time.Second, sized(100, 2_000))
+		load.await(time.Minute, sized(40, 2_000))
 	}
 	load.halt()
 	w.logf("all is answered")

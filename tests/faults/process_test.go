@@ -127,7 +127,7 @@ func (p *process) awaitReady() {
 	if p.addr != "" {
 		addr = p.addr
 	}
-	eventually(p.t, 20*time.Second, p.role+" answers", func() bool {
+	eventually(p.t, time.Minute, p.role+" answers", func() bool {
 		require.True(p.t, p.running(), "the %s ended: %s", p.role, tail(p.log))
 		ctx, cancel := context.WithTimeout(p.t.Context(), time.Second)
 		defer cancel()
@@ -169,7 +169,7 @@ func (p *process) counted(metric string, labels ...string) (n int) {
 
 // within polls for a condition for a while, and says whether it came to hold.
 func within(while time.Duration, condition func() bool) bool {
-	for deadline := time.Now().Add(while); time.Now().Before(deadline); <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(while); time.Now().Before(deadline); <-time.After(pollEvery) {
 		if condition() {
 			return true
 		}
@@ -188,9 +188,12 @@ func eventually(t *testing.T, within time.Duration, what string, condition func(
 		if time.Now().After(deadline) {
 			require.FailNow(t, "not in time: "+what, "waited %s", within)
 		}
-		<-time.After(5 * time.Millisecond)
+		<-time.After(pollEvery)
 	}
 }
+
+// pollEvery is how often a condition is asked for, most of which the database or Temporal are.
+const pollEvery = 15 * time.Millisecond
 
 // nextPort is where the search for free ports goes on. They lie below those that the system gives to connections, which
 // could otherwise take the port of a process while it is down.

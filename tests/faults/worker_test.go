@@ -15,7 +15,7 @@ import (
 func TestWorkerKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	deliveries, kills := sized(900, 20_000), sized(3, 10)
+	deliveries, kills := sized(490, 20_000), sized(2, 10)
 	w.promise(map[sla.Metric]sla.Targets{sla.Resolution: soon(1, 3, 5)})
 	in, _ := w.subscribe()
 	w.startAPI()

@@ -44,7 +44,7 @@ func TestManyWritersOnFewConversations(t *testing.T) {
 	}
 	w.logf("ready")
 
-	rounds := sized(3, 20)
+	rounds := sized(2, 20)
 	w.drive(50, func(ctx context.Context, c *writer, i int) (bool, error) {
 		if i >= 50*rounds {
 			return false, nil
@@ -120,7 +120,7 @@ func TestNewTagsInOppositeOrders(t *testing.T) {
 	}
 	require.Equal(t, 2+10*sized(12, 200), row[int](w, `SELECT count(*) FROM tags`))
 	api.kill() // its connections tell what they have counted when they end
-	eventually(t, 30*time.Second, "its connections have ended", func() bool {
+	eventually(t, time.Minute, "its connections have ended", func() bool {
 		return row[int](w, `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = $1`, api.name()) == 0
 	})

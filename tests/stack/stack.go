@@ -26,6 +26,7 @@ import (
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
+	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
@@ -89,6 +90,7 @@ func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 	s.t.Helper()
 	o := models.Options{
 		URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
+		HashPassword: password.HashCheaply,
 	}
 	for _, option := range options {
 		option(&o)

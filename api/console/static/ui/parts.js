@@ -28,7 +28,7 @@ export function Badge({ tone = 'plain', children, title }) {
 
 /** Grey shapes where lines will be. @param {{rows?: number, class?: string}} props */
 export function Skeleton({ rows = 6, class: name = '' }) {
-  return html`<div class=${`skeletons ${name}`} aria-busy="true" aria-label="Loading">
+  return html`<div class=${`skeletons ${name}`} role="group" aria-busy="true" aria-label="Loading">
     ${Array.from({ length: rows }, (_, i) => html`<div key=${i} class="skeleton"><i /><i /></div>`)}
   </div>`;
 }
