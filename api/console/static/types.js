@@ -23,6 +23,7 @@
  * @property {string} startedAt
  * @property {string|null} stoppedAt
  * @property {boolean} paused
+ * @property {string|null} resumesAt
  * @property {{atRisk: string|null, urgent: string|null, breached: string|null}} dueAt
  *
  * @typedef {object} Conversation

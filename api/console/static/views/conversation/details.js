@@ -3,11 +3,10 @@ import { html } from '../../lib/html.js';
 import { to } from '../../lib/router.js';
 import { exact, now } from '../../lib/time.js';
 import { channelName } from '../../store/directory.js';
-import { resumesAt } from '../../store/hours.js';
 import { session } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
-import { METRICS, nextTripwire } from '../inbox/badges.js';
+import { METRICS, nextTripwire, standsStill } from '../inbox/badges.js';
 
 /** @param {{of: import('../../types.js').Conversation, onClose: () => void}} props */
 export function Details({ of: c, onClose }) {
@@ -32,7 +31,7 @@ export function Details({ of: c, onClose }) {
         <tbody>${c.sla.metrics.map((m) => html`<tr key=${m.metric + m.cycle}>
           <td>${METRICS[m.metric]}<span class="muted block">${m.policyName}</span></td>
           <td>${m.state.replace('_', ' ')}${m.outcome && `, ${m.outcome}`}</td>
-          <td>${next(m, c)}</td>
+          <td>${next(m)}</td>
         </tr>`)}</tbody></table></section>`}
     <${Facts} title="Custom fields" rows=${Object.entries(c.customFields ?? {})} />
     <${Facts} title="Metadata" rows=${Object.entries(c.metadata
@@ -47,14 +46,10 @@ export function Details({ of: c, onClose }) {
 /**
  * What comes next for a clock: nothing if it has stopped, with an outcome or called off without one.
  * @param {import('../../types.js').SlaMetric} m
- * @param {import('../../types.js').Conversation} c
  */
-function next(m, c) {
+function next(m) {
   if (m.stoppedAt || m.outcome) return m.outcome ? '' : 'stopped';
-  if (m.paused) {
-    const resumes = resumesAt(c, m, now.value);
-    return resumes ? `paused until ${exact(resumes)}` : 'paused';
-  }
+  if (standsStill(m, now.value)) return m.resumesAt ? `paused until ${exact(m.resumesAt)}` : 'paused';
   const tripwire = nextTripwire(m);
   return tripwire ? exact(tripwire.at) : '';
 }

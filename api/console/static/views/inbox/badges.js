@@ -1,7 +1,6 @@
 /** What a conversation's state looks like: its status, its SLA with the time left, its snooze. */
 import { html } from '../../lib/html.js';
 import { countdown, exact, moment, now } from '../../lib/time.js';
-import { resumesAt } from '../../store/hours.js';
 import { Icon } from '../../ui/icons.js';
 
 /** @typedef {import('../../types.js').Conversation} Conversation */
@@ -40,20 +39,24 @@ export function nextTripwire(m) {
 }
 
 /**
- * Time left to the next tripwire, time since a breach, or until when the clock stands still.
+ * Whether a clock is paused at this time. What was read of it ends with `resumesAt`; the server says no more until the
+ * conversation is read again.
  * @param {SlaMetric} m
- * @param {Conversation} c
  * @param {number} nowMs
  */
-export function timeLeft(m, c, nowMs) {
+export const standsStill = (m, nowMs) => m.paused && !(m.resumesAt && Date.parse(m.resumesAt) <= nowMs);
+
+/**
+ * Time left to the next tripwire, time since a breach, or until when the clock stands still.
+ * @param {SlaMetric} m
+ * @param {number} nowMs
+ */
+export function timeLeft(m, nowMs) {
   if (m.state === 'breached') {
     return m.dueAt.breached ? `+${countdown(nowMs - Date.parse(m.dueAt.breached))}` : '';
   }
   const next = nextTripwire(m);
-  if (m.paused) {
-    const resumes = resumesAt(c, m, nowMs);
-    return resumes ? `paused until ${moment(resumes, nowMs)}` : 'paused';
-  }
+  if (standsStill(m, nowMs)) return m.resumesAt ? `paused until ${moment(m.resumesAt, nowMs)}` : 'paused';
   return next ? countdown(Date.parse(next.at) - nowMs) : '';
 }
 
@@ -73,9 +76,9 @@ export function SlaBadge({ of, long }) {
   const title = `${METRICS[metric.metric]}, ${metric.policyName}: ${word}`
     + (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '')
     + (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
-  return html`<span class=${`sla ${metric.paused ? 'plain' : tone} ${metric.state}`} title=${title}>
+  return html`<span class=${`sla ${standsStill(metric, now.value) ? 'plain' : tone} ${metric.state}`} title=${title}>
     <i class="shape" /><span>${long ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
-    <span class="figures">${timeLeft(metric, of, now.value)}</span>
+    <span class="figures">${timeLeft(metric, now.value)}</span>
   </span>`;
 }
 
