@@ -2,7 +2,7 @@
 // A dock host's way to a server that is not needed: actions are checked and carried out on a context in this page, and
 // what would have been sent is told.
 
-import { DockError, staleContext } from "/sdk/dock-messages.js";
+import { DockError, codeOf, messageOf, staleContext } from "/sdk/dock-messages.js";
 import { appContextOf } from "./sample.js";
 import { signToken } from "./token.js";
 
@@ -80,8 +80,9 @@ export class LocalTransport {
       this.#tell("POST", path, action, 200, { requestId: action.requestId, status: "applied", conversation: changed });
       return { conversation: changed };
     } catch (error) {
-      const status = error.code === "STALE_CONTEXT" ? 409 : error.code === "RATE_LIMITED" ? 429 : 200;
-      const answer = { error: { code: error.code, message: error.message } };
+      const code = codeOf(error);
+      const status = code === "STALE_CONTEXT" ? 409 : code === "RATE_LIMITED" ? 429 : 200;
+      const answer = { error: { code, message: messageOf(error) } };
       this.#tell(
         "POST",
         path,

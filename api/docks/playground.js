@@ -2,7 +2,7 @@
 // The playground: a real dock host whose server is this page.
 
 import { DockHost } from "/sdk/dock-host.js";
-import { ACTIONS } from "/sdk/dock-messages.js";
+import { ACTIONS, messageOf } from "/sdk/dock-messages.js";
 import { LocalTransport, unknownPlaceholder } from "./local-transport.js";
 import { Log, make } from "./log.js";
 import { samples } from "./sample.js";
@@ -124,7 +124,7 @@ function editContext() {
   try {
     edited = JSON.parse($("context").value);
   } catch (error) {
-    return problem("context-problem", `Not JSON yet: ${error.message}`);
+    return problem("context-problem", `Not JSON yet: ${messageOf(error)}`);
   }
   const missing = ["conversation", "contact", "agent"].find(
     (key) => typeof edited?.[key] !== "object" || edited[key] === null,

@@ -2,7 +2,7 @@
 // What a host does with a dock's actions: asks the agent where it has to, takes them to the server one after the other,
 // and remembers the results. The server knows request ids, too: what has failed on the way there can be asked again.
 
-import { DockError, checkAction, staleContext } from "./dock-messages.js";
+import { DockError, checkAction, codeOf, messageOf, staleContext } from "./dock-messages.js";
 
 /** Times in milliseconds. */
 export const limits = {
@@ -104,11 +104,11 @@ export class ActionDesk {
       const { conversation } = await this.#inTurn(() => this.#perform(asked));
       return { ok: true, conversation };
     } catch (error) {
-      if (error.code === "NOT_FOUND") this.host.refresh(); // the session is over: a new one with a new context
+      if (codeOf(error) === "NOT_FOUND") this.host.refresh(); // the session is over: a new one with a new context
       const known = error instanceof DockError && error.code !== "NOT_FOUND";
       const code = known ? error.code : "UNAVAILABLE";
       asked.open = passing.has(code);
-      return { ok: false, error: { code, message: error.message } };
+      return { ok: false, error: { code, message: messageOf(error) } };
     }
   }
 

@@ -255,7 +255,9 @@ export class DockFrame {
 
   /** Shows what is to be said, and says it to others once. */
   #show() {
-    const { name, reason = "" } = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#page;
+    /** @type {Shown} */
+    const shown = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#page;
+    const { name, reason = "" } = shown;
     const problem = this.#say(this.#problem, name === "failed" ? reason : "");
     this.#say(this.#hint, name === "quiet" ? this.on.texts.quiet : "");
     if (this.#said?.name === name && this.#said.reason === problem) return;

@@ -11,7 +11,7 @@
 // only with the contextId of the conversation that the agent looks at now.
 
 import { ActionDesk, limits as actionLimits } from "./dock-actions.js";
-import { appContextMessage, isRequestId, nativeMessage, readMessage } from "./dock-messages.js";
+import { appContextMessage, codeOf, isRequestId, messageOf, nativeMessage, readMessage } from "./dock-messages.js";
 import { DockFrame, limits as frameLimits, texts as frameTexts, whyNotFramed } from "./dock-frame.js";
 
 export { DockError } from "./dock-messages.js";
@@ -204,7 +204,7 @@ export class DockHost {
       } catch (error) {
         this.#stale = true; // nothing has come: the next call tries again
         if (this.#closed) return;
-        if (!this.contextId) this.#frame.unavailable(`${this.#text("unavailable")} ${error.message}`);
+        if (!this.contextId) this.#frame.unavailable(`${this.#text("unavailable")} ${messageOf(error)}`);
         else if (this.#session?.url === this.#frame.url) this.#frame.available(); // back where its page has been all along
         return;
       }
@@ -224,7 +224,7 @@ export class DockHost {
     try {
       return await (same ? transport.getContext(this.#session) : transport.updateContext(this.#session, conversationId));
     } catch (error) {
-      if (error.code !== "NOT_FOUND") throw error;
+      if (codeOf(error) !== "NOT_FOUND") throw error;
       // The session is over, or the dock is not beside this conversation: then nobody needs it any more either.
       void transport.close(this.#session).catch(() => {});
       this.#session = null;

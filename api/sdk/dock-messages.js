@@ -29,6 +29,12 @@ export class DockError extends Error {
   }
 }
 
+/** The code of what was thrown, if it has one. @param {unknown} error */
+export const codeOf = (error) => (isObject(error) ? error.code : undefined);
+
+/** What was thrown, in words. @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
 const spoken = new Set(["ready", "getContext", "action", "resize", "notify", "pong"]);
 const maxFetchInfo = 1000; // characters of a string in which the word is looked for
 

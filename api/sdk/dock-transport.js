@@ -52,7 +52,7 @@ const passing = new Set(["UNAVAILABLE", "RATE_LIMITED", "TIMEOUT"]);
  * back end open it with an API key, and passes that as `openSession`: the answer's sessionToken does the rest.
  * @param {object} [options]
  * @param {string} [options.baseUrl]  of the API, without a path; this page's origin if empty
- * @param {typeof fetch} [options.fetch]
+ * @param {typeof globalThis.fetch} [options.fetch]
  * @param {string} [options.sessionToken]  of a session that is open already, to be sent instead of the cookie
  * @param {Transport["openSession"]} [options.openSession]  instead of POST /v1/dock-sessions
  * @returns {Transport}

@@ -116,5 +116,5 @@ export default dock;
 
 declare global {
   /** What dock.js makes when it is loaded with a script element. */
-  const AtenderDock: AtenderDock;
+  var AtenderDock: AtenderDock;
 }

@@ -29,11 +29,14 @@ const SAID = new Set(['message_received', 'message_sent', 'note_added']);
 const PAGE = 200;
 
 /**
- * Messages on their way, by conversation: they go on when their thread is closed, and are there when it is opened again.
+ * The messages of one conversation that are on their way.
  * @typedef {object} Outbox
  * @property {import('../vendor/signals.js').Signal<Sending[]>} sending
  * @property {() => Promise<void>} [load] reads what is new in the thread, while it is open
- *
+ */
+
+/**
+ * By conversation: messages go on when their thread is closed, and are there when it is opened again.
  * @type {Map<string, Outbox>}
  */
 const outboxes = new Map();
@@ -64,8 +67,17 @@ function outboxOf(id) {
 /** @param {string} a @param {string} b */
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The beginning comes before the message that began it, at the same time. @param {{entry?: TimelineEntry}} item */
-const first = (item) => Number(item.entry?.kind === 'created');
+/**
+ * What a thread shows: a message, or an entry of the timeline.
+ * @typedef {{at: string, key: string, message: Message, via: Via | undefined}} MessageItem
+ * @typedef {{at: string, key: string, entry: TimelineEntry}} EntryItem
+ * @typedef {MessageItem | EntryItem} Item
+ * @typedef {TimelineEntry['actor']['via']} Via what it was written through
+ * @typedef {ReturnType<typeof openThread>} Thread
+ */
+
+/** The beginning comes before the message that began it, at the same time. @param {Item} item */
+const first = (item) => Number('entry' in item && item.entry.kind === 'created');
 
 /** A list of the API that grows at its end. @param {string} path */
 function tail(path) {
@@ -93,7 +105,7 @@ export function openThread(id) {
   const messages = signal(/** @type {Message[]} */ ([]));
   const timeline = signal(/** @type {TimelineEntry[]} */ ([]));
   /** What messages were written through, by their ids: the timeline knows. */
-  const vias = signal(/** @type {Map<string, TimelineEntry['actor']['via']>} */ (new Map()));
+  const vias = signal(/** @type {Map<string, Via>} */ (new Map()));
   const outbox = outboxOf(id);
   outbox.load = load;
   const { sending } = outbox;
@@ -184,10 +196,10 @@ export function openThread(id) {
   return {
     id, messages, sending, ready, error, load,
     /** Messages and entries by time. */
-    items: computed(() => [
+    items: computed(() => /** @type {Item[]} */ ([
       ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m, via: vias.value.get(m.id) })),
       ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
-    ].sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key))),
+    ]).sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key))),
     /**
      * Shows the message at once and sends it.
      * @param {'outbound'|'note'} direction @param {string} text @param {boolean} resolve

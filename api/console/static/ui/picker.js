@@ -59,7 +59,9 @@ function Options({ label, choices, onChoose, onCreate, searchable = choices.leng
   const id = useId();
   useKeys({ Escape: () => close(true) }, { modal: true });
   useOutside(box, () => close(false));
-  const place = () => box.current && beside(box.current, button.current, align);
+  const place = () => {
+    if (box.current && button.current) beside(box.current, button.current, align);
+  };
   useLayoutEffect(() => {
     box.current?.showPopover(); // above everything, and cut by nothing
     place();

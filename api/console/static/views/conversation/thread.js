@@ -59,12 +59,13 @@ export function Thread({ of: c, thread }) {
 
 /**
  * Whether a message continues the one before it: same author by the same means, same kind, within five minutes.
- * @param {any} before
- * @param {any} item
+ * @param {import('../../store/thread.js').Item | undefined} before
+ * @param {import('../../store/thread.js').MessageItem} item
  */
 function follows(before, item) {
-  const a = before?.message;
+  if (!before || !('message' in before)) return false;
+  const a = before.message;
   const b = item.message;
-  return !!a && a.direction === b.direction && a.author.id === b.author.id && a.author.name === b.author.name
+  return a.direction === b.direction && a.author.id === b.author.id && a.author.name === b.author.name
     && before.via?.id === item.via?.id && Date.parse(b.createdAt) - Date.parse(a.createdAt) < 300_000;
 }
