@@ -156,7 +156,8 @@ export class ActionDesk {
    */
   async #confirm(action, params) {
     const { limits, confirm } = this.host;
-    const question = (this.#question = new AbortController());
+    const question = new AbortController();
+    this.#question = question;
     const { signal } = question;
     const dropped = new Promise((_, reject) =>
       signal.addEventListener("abort", () => reject(staleContext()), { once: true }),

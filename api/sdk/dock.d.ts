@@ -55,7 +55,9 @@ export interface Agent {
 export type Action = "addTag" | "assign" | "resolve" | "snooze" | "sendMessage";
 
 /** An agent, a team, or both. */
-export type Assignee = ({ agentId: string } | { agentEmail: string } | {}) & ({ teamId: string } | { teamName: string } | {});
+export type Assignee = OfAgent | OfTeam | (OfAgent & OfTeam);
+type OfAgent = { agentId: string } | { agentEmail: string };
+type OfTeam = { teamId: string } | { teamName: string };
 
 /** Each resolves to the conversation as it is then, and rejects with a DockError. */
 export interface Actions {

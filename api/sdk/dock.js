@@ -13,7 +13,8 @@
 //
 // The host is the Atender that this script was loaded from. Where it is served from elsewhere, or the dock is shown in
 // another agent UI, data-host names the host's origin, or several with spaces between.
-(function () {
+(() => {
+  // biome-ignore lint/suspicious/noRedundantUseStrict: pages load it as a classic script, too, which is not strict by itself
   "use strict";
 
   const PROTOCOL = "atender.dock";

@@ -109,7 +109,11 @@ function show(s, confirmed) {
 const guesses = new Map();
 
 /** @param {{confirmed: Conversation, changes: Change[]}} guess @returns {Conversation} */
-const guessed = ({ confirmed, changes }) => changes.reduce((c, change) => ({ ...c, ...change(c) }), confirmed);
+function guessed({ confirmed, changes }) {
+  const shown = { ...confirmed };
+  for (const change of changes) Object.assign(shown, change(shown));
+  return shown;
+}
 
 /**
  * Shows a change before the server has confirmed it.
@@ -162,7 +166,7 @@ export function onBurst(watcher) {
 }
 
 function gather() {
-  timer ||= window.setTimeout(readStale, GATHER);
+  if (!timer) timer = window.setTimeout(readStale, GATHER);
 }
 
 function readStale() {

@@ -100,7 +100,7 @@ function meet(what, ...loads) {
   if (met.has(what)) return;
   met.add(what);
   for (const load of loads) wanted.add(load);
-  timer ||= window.setTimeout(look, Math.max(0, readAt + CALM - performance.now()));
+  if (!timer) timer = window.setTimeout(look, Math.max(0, readAt + CALM - performance.now()));
 }
 
 async function look() {

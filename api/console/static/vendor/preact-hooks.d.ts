@@ -8,7 +8,7 @@ export interface Ref<T> {
 export type Inputs = readonly unknown[];
 
 /** Runs after the rendering; what it returns runs before the next time and when the component goes. */
-export type Effect = () => (() => unknown) | void;
+export type Effect = (() => void) | (() => () => unknown);
 
 export function useState<T>(initial: T | (() => T)): [T, (next: T | ((before: T) => T)) => void];
 export function useRef<T>(initial: T): Ref<T>;

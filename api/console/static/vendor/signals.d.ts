@@ -14,5 +14,5 @@ export interface Signal<T> extends ReadonlySignal<T> {
 export function signal<T>(initial: T): Signal<T>;
 export function computed<T>(compute: () => T): ReadonlySignal<T>;
 /** Runs at once and whenever a signal that it has read changes, until the function it returns is called. */
-export function effect(run: () => void | (() => void)): () => void;
+export function effect(run: (() => void) | (() => () => void)): () => void;
 export function batch<T>(work: () => T): T;
