@@ -57,7 +57,7 @@ build: ## Build bin/atender
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/atender .
 
-generate: ## Regenerate the code made from the OpenAPI document
+generate: ## Regenerate what follows from the OpenAPI document, in Go and JavaScript
 	@generator=$$($(INSTALL) oapi-codegen); \
 	PATH="$$(dirname "$$generator"):$$PATH" go generate ./...
 

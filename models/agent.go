@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,17 +15,14 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// Role is what an agent may do.
-type Role string
-
-// The five standard roles.
-const (
-	RoleOwner     Role = "owner"
-	RoleLead      Role = "lead"
-	RoleAgent     Role = "agent"
-	RoleReader    Role = "reader"
-	RoleAnalytics Role = "analytics"
-)
+// roleNames are the roles as text.
+func roleNames() []string {
+	names := make([]string, len(Roles))
+	for i, role := range Roles {
+		names[i] = string(role)
+	}
+	return names
+}
 
 // Agent is a person who works on conversations.
 type Agent struct {
@@ -61,12 +59,9 @@ type NewAgent struct {
 
 // CreateAgent adds an agent. Errors: VALIDATION_FAILED, AGENT_EXISTS when the tenant has one with that e-mail.
 func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent) (Agent, error) {
-	switch in.Role {
-	case RoleOwner, RoleLead, RoleAgent, RoleReader, RoleAnalytics:
-	default:
+	if !slices.Contains(Roles, in.Role) {
 		return Agent{}, problem.Fields(problem.Field{
-			Field: "role", Code: "invalid",
-			Message: "must be owner, lead, agent, reader or analytics",
+			Field: "role", Code: "invalid", Message: "must be one of " + strings.Join(roleNames(), ", "),
 		})
 	}
 	if in.Name == "" || !strings.Contains(in.Email, "@") {

@@ -27,14 +27,11 @@ func (c Channel) Wire() wire.Channel {
 	}
 }
 
-// channelNames are what the channels are called until a tenant calls them otherwise, in the order of Channels.
-var channelNames = []string{"E-mail", "Messenger", "SMS", "Phone", "Voice", "WhatsApp", "Web chat", "Amazon"}
-
 // seedChannels gives a new tenant its channels.
 func seedChannels(tx *gorm.DB, tenantID uuid.UUID) error {
 	channels := make([]Channel, len(Channels))
 	for i, name := range Channels {
-		channels[i] = Channel{TenantID: tenantID, Channel: name, Number: i + 1, DisplayName: channelNames[i], Enabled: true}
+		channels[i] = Channel{TenantID: tenantID, Channel: name, Number: i + 1, DisplayName: channelNames[name], Enabled: true}
 	}
 	return tx.Create(channels).Error
 }

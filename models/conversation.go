@@ -10,9 +10,6 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// Channels are the standard channels a conversation can be on.
-var Channels = []string{"email", "messenger", "sms", "phone", "voice", "whatsapp", "webchat", "amazon"}
-
 // Conversation is a row of the conversations table. Its state changes only through the write path (P1).
 type Conversation struct {
 	TenantID               uuid.UUID

@@ -104,10 +104,8 @@ func (s *Store) carryOut(ctx context.Context, tx *gorm.DB, row *pendingAction) e
 		return err
 	}
 	actor := row.Agent.Actor(row.Dock.via())
-	if m := request.Message; m != nil {
-		posted, err := s.PostMessage(ctx, a.TenantID, a.ConversationID, actor, NewMessage{
-			Direction: Outbound, Text: &m.Text, HTML: m.HTML,
-		})
+	if message := dockMessage(request); message != nil {
+		posted, err := s.PostMessage(ctx, a.TenantID, a.ConversationID, actor, *message)
 		a.Version = &posted.Conversation.Version
 		return err
 	}
@@ -120,21 +118,34 @@ func (s *Store) carryOut(ctx context.Context, tx *gorm.DB, row *pendingAction) e
 	return err
 }
 
+// dockMessage is the message that an action writes; nil for one that writes none.
+func dockMessage(r dockaction.Request) *NewMessage {
+	if r.Kind != dockaction.SendMessage {
+		return nil
+	}
+	text, m := r.Text("text"), NewMessage{Direction: Outbound}
+	m.Text = &text
+	if html := r.Text("html"); html != "" {
+		m.HTML = &html
+	}
+	return &m
+}
+
 func dockCommand(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (Command, error) {
 	switch r.Kind {
 	case dockaction.AddTag:
-		return AddTag{Name: *r.Tag}, nil
+		return AddTag{Name: r.Text("tag")}, nil
 	case dockaction.Snooze:
-		return Snooze{Until: *r.Until}, nil
+		return Snooze{Until: r.Time("until")}, nil
 	case dockaction.Resolve:
 		return Resolve{}, nil
 	default:
-		return dockAssign(tx, tenantID, *r.To)
+		return dockAssign(tx, tenantID, r)
 	}
 }
 
 // dockAssign finds whom an assignment names. Errors: INVALID_PARAMS.
-func dockAssign(tx *gorm.DB, tenantID uuid.UUID, to dockaction.Assignment) (Command, error) {
+func dockAssign(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (Command, error) {
 	var out Assign
 	find := func(field *Optional[uuid.UUID], query, unknown string, args ...any) error {
 		var found []string
@@ -151,19 +162,19 @@ func dockAssign(tx *gorm.DB, tenantID uuid.UUID, to dockaction.Assignment) (Comm
 	const team = `SELECT id::text FROM teams WHERE tenant_id = ? AND `
 	var err error
 	switch {
-	case to.AgentID != nil:
-		err = find(&out.AssigneeID, agent+`id = ?`, "agentId is of no active agent", *to.AgentID)
-	case to.AgentEmail != nil:
-		err = find(&out.AssigneeID, agent+`lower(email) = lower(?)`, "agentEmail is of no active agent", *to.AgentEmail)
+	case r.ID("agentId") != nil:
+		err = find(&out.AssigneeID, agent+`id = ?`, "agentId is of no active agent", *r.ID("agentId"))
+	case r.Text("agentEmail") != "":
+		err = find(&out.AssigneeID, agent+`lower(email) = lower(?)`, "agentEmail is of no active agent", r.Text("agentEmail"))
 	}
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case to.TeamID != nil:
-		err = find(&out.TeamID, team+`id = ?`, "teamId is of no team", *to.TeamID)
-	case to.TeamName != nil:
-		err = find(&out.TeamID, team+`name = ?`, "teamName is of no team; write it exactly", *to.TeamName)
+	case r.ID("teamId") != nil:
+		err = find(&out.TeamID, team+`id = ?`, "teamId is of no team", *r.ID("teamId"))
+	case r.Text("teamName") != "":
+		err = find(&out.TeamID, team+`name = ?`, "teamName is of no team; write it exactly", r.Text("teamName"))
 	}
 	return out, err
 }

@@ -14,9 +14,6 @@ import (
 	"github.com/atender/atender/models/problem"
 )
 
-// roles are the five standard ones.
-var roles = []string{string(RoleOwner), string(RoleLead), string(RoleAgent), string(RoleReader), string(RoleAnalytics)}
-
 // Limits of a dock's lists.
 const (
 	maxFrameOrigins = 20
@@ -47,7 +44,7 @@ func (s *Store) applyDock(tx *gorm.DB, d *Dock, u DockUpdate, now time.Time) err
 	setNames(&d.Actions, "actions", u.Actions, dockaction.Kinds)
 	setNames(&d.Confirm, "confirm", u.Confirm, dockaction.Kinds)
 	setNames(&d.Channels, "channels", u.Channels, Channels)
-	setNames(&d.Roles, "roles", u.Roles, roles)
+	setNames(&d.Roles, "roles", u.Roles, roleNames())
 	setNames(&d.Permissions, "permissions", u.Permissions, dockurl.Permissions)
 	if u.FrameOrigins != nil {
 		wrong = append(wrong, s.checkFrameOrigins(*u.FrameOrigins)...)

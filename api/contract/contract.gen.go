@@ -194,6 +194,54 @@ func (e DockActionKind) Valid() bool {
 	}
 }
 
+// Defines values for DockPermission.
+const (
+	Autoplay                DockPermission = "autoplay"
+	Camera                  DockPermission = "camera"
+	ClipboardRead           DockPermission = "clipboard-read"
+	ClipboardWrite          DockPermission = "clipboard-write"
+	DisplayCapture          DockPermission = "display-capture"
+	EncryptedMedia          DockPermission = "encrypted-media"
+	Fullscreen              DockPermission = "fullscreen"
+	Geolocation             DockPermission = "geolocation"
+	Microphone              DockPermission = "microphone"
+	PictureInPicture        DockPermission = "picture-in-picture"
+	PublickeyCredentialsGet DockPermission = "publickey-credentials-get"
+	WebShare                DockPermission = "web-share"
+)
+
+// Valid indicates whether the value is a known member of the DockPermission enum.
+func (e DockPermission) Valid() bool {
+	switch e {
+	case Autoplay:
+		return true
+	case Camera:
+		return true
+	case ClipboardRead:
+		return true
+	case ClipboardWrite:
+		return true
+	case DisplayCapture:
+		return true
+	case EncryptedMedia:
+		return true
+	case Fullscreen:
+		return true
+	case Geolocation:
+		return true
+	case Microphone:
+		return true
+	case PictureInPicture:
+		return true
+	case PublickeyCredentialsGet:
+		return true
+	case WebShare:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EndpointHealthState.
 const (
 	EndpointHealthStateDisabled EndpointHealthState = "disabled"
@@ -797,7 +845,7 @@ type BulkResults struct {
 	Data []BulkResult `json:"data"`
 }
 
-// Channel defines model for Channel.
+// Channel Its place in this list is its number, for ever.
 type Channel string
 
 // ChannelChange defines model for ChannelChange.
@@ -933,11 +981,17 @@ type Dock = wire.Dock
 // DockAction defines model for DockAction.
 type DockAction = wire.DockAction
 
+// DockActionErrorCode defines model for DockActionErrorCode.
+type DockActionErrorCode = string
+
 // DockActionKind defines model for DockActionKind.
 type DockActionKind string
 
 // DockActionKinds defines model for DockActionKinds.
 type DockActionKinds = []string
+
+// DockActionStatus defines model for DockActionStatus.
+type DockActionStatus = string
 
 // DockChange defines model for DockChange.
 type DockChange struct {
@@ -994,6 +1048,9 @@ type DockPage struct {
 	// NextCursor For the next page, given back as `cursor`; null on the last.
 	NextCursor *string `json:"nextCursor"`
 }
+
+// DockPermission The name of a feature in Permissions Policy.
+type DockPermission string
 
 // DockPermissions What the frame is allowed (its `allow` attribute).
 type DockPermissions = []string
@@ -1122,7 +1179,7 @@ type Me struct {
 	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
 	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
 	Role     *Role              `json:"role,omitempty"`
-	Scopes   []string           `json:"scopes"`
+	Scopes   []Scope            `json:"scopes"`
 	TenantID openapi_types.UUID `json:"tenantId"`
 	Type     MeType             `json:"type"`
 }
@@ -1218,13 +1275,14 @@ type NewDock struct {
 
 // NewDockAction defines model for NewDockAction.
 type NewDockAction struct {
-	// Action One of the five; any other is rejected with `UNKNOWN_ACTION`.
+	// Action A `DockActionKind`; any other is rejected with `UNKNOWN_ACTION`.
 	Action string `json:"action"`
 
 	// ContextID The context that it is meant for.
 	ContextID openapi_types.UUID `json:"contextId"`
 
-	// Params As the action takes them; null and nothing are as good as `{}`.
+	// Params As the action takes them: `AddTagParams`, `AssignParams` and so on. What does not match is rejected with
+	// `INVALID_PARAMS`. Null and nothing are as good as `{}`.
 	Params *map[string]any `json:"params,omitempty"`
 
 	// RequestID The dock's own name for it, unique in the session.
@@ -1302,6 +1360,7 @@ type NewOpeningHoursAssignment struct {
 
 // NewOutboundConversation defines model for NewOutboundConversation.
 type NewOutboundConversation struct {
+	// Channel Its place in this list is its number, for ever.
 	Channel *Channel   `json:"channel,omitempty"`
 	Contact NewContact `json:"contact"`
 
@@ -1606,6 +1665,10 @@ type SLAState = sla.State
 // SLATargets One to three metrics with their targets.
 type SLATargets = map[sla.Metric]sla.Targets
 
+// Scope What a key or an agent may do: `<surface>:read` or `<surface>:write`, which implies it; `teams:manage`, which makes teams;
+// and `webhooks:redeliver`, which `webhooks:write` implies.
+type Scope = string
+
 // SecretRotation defines model for SecretRotation.
 type SecretRotation struct {
 	// GraceHours How long the old secret signs too.
@@ -1738,6 +1801,9 @@ type Time = wire.Time
 
 // TimelineEntry defines model for TimelineEntry.
 type TimelineEntry = wire.TimelineEntry
+
+// TimelineKind What happened.
+type TimelineKind = string
 
 // TimelinePage defines model for TimelinePage.
 type TimelinePage struct {

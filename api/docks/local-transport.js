@@ -3,12 +3,12 @@
 // what would have been sent is told.
 
 import { DockError, codeOf, messageOf, staleContext } from "/sdk/dock-messages.js";
+import { wrongParams } from "/sdk/dock-params.js";
 import { appContextOf } from "./sample.js";
 import { signToken } from "./token.js";
 
 const perMinute = 30;
 const maxSnooze = 366 * 24 * 60 * 60 * 1000; // ms
-const maxText = 262_144; // characters
 
 /**
  * @typedef {object} Sent  a request as it would have gone to the server, with the answer
@@ -195,22 +195,25 @@ export function fillIn(url, context) {
  * @param {any} conversation
  */
 function change(action, params, conversation) {
-  const checked = checks[action](params);
+  const wrong = wrongParams(/** @type {import("/sdk/vocabulary.js").DockActionKind} */ (action), params);
+  if (wrong) throw invalid(wrong);
   if (conversation.status === "archived") throw wrongStatus(action, "archived");
   if ((action === "resolve" || action === "snooze") && conversation.status === "done") throw wrongStatus(action, "done");
   const now = new Date().toISOString();
   const always = { version: (conversation.version ?? 0) + 1, updatedAt: now };
   switch (action) {
     case "addTag":
-      return { ...always, tags: [...new Set([...(conversation.tags ?? []), checked.tag])].sort() };
+      return { ...always, tags: [...new Set([...(conversation.tags ?? []), params.tag])].sort() };
+    case "assign":
+      return { ...always, ...assigned(params) };
     case "resolve":
       return { ...always, status: "done", snoozedUntil: null, resolvedAt: now };
     case "snooze":
-      return { ...always, status: "snoozed", snoozedUntil: new Date(checked.until).toISOString() };
+      return { ...always, status: "snoozed", snoozedUntil: wakeTime(params.until) };
     case "sendMessage":
       return { ...always, engagement: "engaged", lastMessageAt: now };
-    default:
-      return { ...always, ...assigned(checked) };
+    default: // what it does is not seen in the context
+      return always;
   }
 }
 
@@ -228,60 +231,12 @@ function assigned({ agentId, agentEmail, teamId, teamName }) {
   return { ...agent, ...team };
 }
 
-/** @type {Record<string, (params: Record<string, any>) => Record<string, any>>} */
-const checks = {
-  addTag: (params) => only(params, { tag: (v) => isText(v, 100) || "a tag's name of 1 to 100 characters" }),
-  assign(params) {
-    const words = {
-      agentId: isId,
-      agentEmail: isEmail,
-      teamId: isId,
-      teamName: (/** @type {any} */ v) => isText(v, 100) || "a team's name",
-    };
-    const given = only(params, words);
-    if (given.agentId && given.agentEmail) throw invalid("agentId and agentEmail: give one of them");
-    if (given.teamId && given.teamName) throw invalid("teamId and teamName: give one of them");
-    if (Object.keys(given).length === 0) throw invalid("give an agentId or agentEmail, a teamId or teamName, or one of each");
-    return given;
-  },
-  resolve: (params) => only(params, {}),
-  snooze: (params) => only(params, { until: isSnoozeTime }),
-  sendMessage(params) {
-    const given = only(params, { text: isBody, html: isBody });
-    if (!given.text?.trim()) throw invalid("text: a message needs some");
-    return given;
-  },
-};
-
 /** @param {string} message */
 const invalid = (message) => new DockError("INVALID_PARAMS", message);
-/** @param {any} v @param {number} most */
-const isText = (v, most) => typeof v === "string" && v.trim().length > 0 && v.length <= most;
-/** @param {any} v */
-const isId = (v) => (typeof v === "string" && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(v)) || "a UUID";
-/** @param {any} v */
-const isEmail = (v) => (isText(v, 255) && /^\S+@\S+$/.test(v)) || "an e-mail address";
-/** @param {any} v */
-const isBody = (v) => (typeof v === "string" && v.length <= maxText) || "text of at most 256 KiB";
-/** @param {any} v */
-function isSnoozeTime(v) {
-  const at =
-    typeof v === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(v) ? Date.parse(v) : NaN;
-  return (at > Date.now() && at <= Date.now() + maxSnooze) || "a time in RFC 3339, in the future, at most 366 days ahead";
-}
-
-/** Parameters that take anything are not parameters: unknown ones are refused.
- * @param {Record<string, any>} params
- * @param {Record<string, (value: any) => true | string | false>} rules  true, or what would be right
- */
-function only(params, rules) {
-  for (const [name, value] of Object.entries(params)) {
-    if (!Object.hasOwn(rules, name))
-      throw invalid(`${name}: there is no such parameter; ${Object.keys(rules).join(", ") || "none"} can be given`);
-    const verdict = rules[name](value);
-    if (verdict !== true) throw invalid(`${name}: it has to be ${verdict}`);
-  }
-  const [first] = Object.keys(rules);
-  if (Object.keys(rules).length === 1 && !(first in params)) throw invalid(`${first}: it is needed`);
-  return params;
+/** When a snooze ends; it is ahead, but not too far. @param {string} until */
+function wakeTime(until) {
+  const at = Date.parse(until);
+  if (at <= Date.now()) throw invalid("until: must be in the future");
+  if (at > Date.now() + maxSnooze) throw invalid("until: must be within a year");
+  return new Date(at).toISOString();
 }

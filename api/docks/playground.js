@@ -2,7 +2,8 @@
 // The playground: a real dock host whose server is this page.
 
 import { DockHost } from "/sdk/dock-host.js";
-import { ACTIONS, messageOf } from "/sdk/dock-messages.js";
+import { messageOf } from "/sdk/dock-messages.js";
+import { DOCK_ACTION_KINDS } from "/sdk/vocabulary.js";
 import { LocalTransport, unknownPlaceholder } from "./local-transport.js";
 import { Log, make } from "./log.js";
 import { samples } from "./sample.js";
@@ -26,14 +27,14 @@ const theme = () =>
 /** What the settings say of it. */
 function dock() {
   const url = $("url").value.trim();
-  const chosen = Object.fromEntries(ACTIONS.map((action) => [action, $(`action-${action}`).value]));
+  const chosen = Object.fromEntries(DOCK_ACTION_KINDS.map((action) => [action, $(`action-${action}`).value]));
   return {
     id: dockId,
     name: "Your dock",
     url,
     permissions: ["clipboard-write"],
-    actions: ACTIONS.filter((action) => chosen[action] !== "no"),
-    confirm: ACTIONS.filter((action) => chosen[action] === "confirm"),
+    actions: DOCK_ACTION_KINDS.filter((action) => chosen[action] !== "no"),
+    confirm: DOCK_ACTION_KINDS.filter((action) => chosen[action] === "confirm"),
   };
 }
 
@@ -149,7 +150,7 @@ function changeDock() {
 
 /** Keeps URL and actions for the next visit; never the secret. */
 function remember() {
-  const actions = Object.fromEntries(ACTIONS.map((action) => [action, $(`action-${action}`).value]));
+  const actions = Object.fromEntries(DOCK_ACTION_KINDS.map((action) => [action, $(`action-${action}`).value]));
   try {
     localStorage.setItem("atender.playground", JSON.stringify({ url: $("url").value, actions }));
   } catch {
@@ -161,7 +162,7 @@ function recall() {
   try {
     const { url = "", actions = {} } = JSON.parse(localStorage.getItem("atender.playground") ?? "{}");
     $("url").value = url;
-    for (const action of ACTIONS) $(`action-${action}`).value = actions[action] ?? "yes";
+    for (const action of DOCK_ACTION_KINDS) $(`action-${action}`).value = actions[action] ?? "yes";
   } catch {
     /* what was kept is not ours */
   }
@@ -169,7 +170,7 @@ function recall() {
   if (asked) $("url").value = asked;
 }
 
-for (const action of ACTIONS) {
+for (const action of DOCK_ACTION_KINDS) {
   const choice = /** @type {HTMLSelectElement} */ (make("select", "", []));
   choice.id = `action-${action}`;
   choice.append(new Option("allowed", "yes"), new Option("agent confirms", "confirm"), new Option("not allowed", "no"));

@@ -2,6 +2,8 @@
 // What the playground shows a dock before its author has changed anything, and the same in the form of UniLink's and
 // Chatwoot's dashboard apps.
 
+import { CHANNEL_INBOXES } from "/sdk/vocabulary.js";
+
 const agent = {
   id: "0198c000-0000-7000-8000-0000000000a1",
   number: 3,
@@ -94,17 +96,7 @@ const profiles = () => ({
   social_profiles: { github: "", twitter: "", facebook: "", linkedin: "" },
 });
 
-/** Kinds of inboxes and statuses by their names in Chatwoot. @type {Record<string, string>} */
-const channels = {
-  email: "Email",
-  messenger: "FacebookPage",
-  sms: "Sms",
-  phone: "Voice",
-  voice: "Voice",
-  whatsapp: "Whatsapp",
-  webchat: "WebWidget",
-};
-/** @type {Record<string, string>} */
+/** Statuses by their names in Chatwoot. @type {Record<string, string>} */
 const statuses = { active: "open", snoozed: "snoozed", done: "resolved", archived: "resolved" };
 
 /**
@@ -142,7 +134,7 @@ function conversationOf(conversation, sender, agent) {
   return {
     meta: {
       sender,
-      channel: `Channel::${channels[conversation.channel] ?? "Api"}`,
+      channel: `Channel::${CHANNEL_INBOXES[conversation.channel] ?? "Api"}`,
       assignee: conversation.assignee && {
         id: agent.number ?? 0,
         account_id: 1,

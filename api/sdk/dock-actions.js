@@ -3,6 +3,7 @@
 // and remembers the results. The server knows request ids, too: what has failed on the way there can be asked again.
 
 import { DockError, checkAction, codeOf, messageOf, staleContext } from "./dock-messages.js";
+import { wrongParams } from "./dock-params.js";
 
 /** Times in milliseconds. */
 export const limits = {
@@ -150,12 +151,14 @@ export class ActionDesk {
   }
 
   /**
-   * Asks the agent. What nobody can be asked about is declined.
+   * Asks the agent. What the server would not do is not asked about; without a way to ask, all is declined.
    * @param {string} action
    * @param {Record<string, unknown>} params
    */
   async #confirm(action, params) {
     const { limits, confirm } = this.host;
+    const wrong = wrongParams(/** @type {import("./vocabulary.js").DockActionKind} */ (action), params);
+    if (wrong) throw new DockError("INVALID_PARAMS", wrong);
     const question = new AbortController();
     this.#question = question;
     const { signal } = question;

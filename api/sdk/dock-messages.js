@@ -1,20 +1,16 @@
 // @ts-check
 // What a dock and its host say to each other, version 1, as the host reads it. Pure: no window, no network.
 
+import { DOCK_ACTION_KINDS } from "./vocabulary.js";
+
 /** The name that every message of the protocol carries. */
 export const PROTOCOL = "atender.dock";
 /** The version of the protocol that is spoken here. */
 export const VERSION = 1;
-/** The five things that a dock can do. */
-export const ACTIONS = Object.freeze(["addTag", "assign", "resolve", "snooze", "sendMessage"]);
 /** What a UniLink or Chatwoot dashboard app says to be sent its context. */
 export const FETCH_INFO = "chatwoot-dashboard-app:fetch-info";
 
-/**
- * Codes of a refused action.
- * @typedef {"STALE_CONTEXT" | "NOT_ALLOWED" | "INVALID_PARAMS" | "INVALID_TRANSITION" | "UNKNOWN_ACTION"
- *   | "RATE_LIMITED" | "REJECTED" | "TIMEOUT" | "UNAVAILABLE"} DockErrorCode
- */
+/** @typedef {import("./vocabulary.js").DockErrorCode} DockErrorCode */
 
 /** An action that was refused, or a session that could not be had. */
 export class DockError extends Error {
@@ -102,8 +98,8 @@ export const isRequestId = (id) => typeof id === "string" && id.length > 0 && id
  */
 export function checkAction(message, allowed, contextId) {
   const { action, params } = message;
-  if (!ACTIONS.includes(action)) {
-    return new DockError("UNKNOWN_ACTION", `there is no action ${text(action)}: ${ACTIONS.join(", ")} are all`);
+  if (!DOCK_ACTION_KINDS.includes(action)) {
+    return new DockError("UNKNOWN_ACTION", `there is no action ${text(action)}: ${DOCK_ACTION_KINDS.join(", ")} are all`);
   }
   if (!allowed.includes(action)) return new DockError("NOT_ALLOWED", `this dock is not allowed to use ${action}`);
   if (!isObject(params)) return new DockError("INVALID_PARAMS", "params has to be an object, {} where nothing is needed");

@@ -1,16 +1,18 @@
-// Types of dock.js and dock.mjs.
+// Types of dock.js and dock.mjs. What follows from api/openapi.yaml is written by `make generate`.
 
 /** The codes of a DockError. */
+// generated: codes
 export type DockErrorCode =
   | "STALE_CONTEXT" // the agent has moved on to another conversation
   | "NOT_ALLOWED" // the dock, or the agent, may not do that
-  | "INVALID_PARAMS"
+  | "INVALID_PARAMS" // the message says what would be right
   | "INVALID_TRANSITION" // not in the conversation's present status
   | "UNKNOWN_ACTION"
   | "RATE_LIMITED" // more than 30 actions a minute, or 20 that wait for their turn
   | "REJECTED" // the agent was asked and declined
-  | "TIMEOUT" // nobody has answered in time; the action may still be carried out, within 15 minutes
+  | "TIMEOUT" // not answered in time; the action may still be carried out, within 15 minutes
   | "UNAVAILABLE";
+// generated: end
 
 export declare class DockError extends Error {
   readonly code: DockErrorCode;
@@ -52,7 +54,9 @@ export interface Agent {
   [more: string]: unknown;
 }
 
-export type Action = "addTag" | "assign" | "resolve" | "snooze" | "sendMessage";
+// generated: kinds
+export type Action = "addTag" | "assign" | "resolve" | "sendMessage" | "snooze";
+// generated: end
 
 /** An agent, a team, or both. */
 export type Assignee = OfAgent | OfTeam | (OfAgent & OfTeam);
@@ -61,13 +65,18 @@ type OfTeam = { teamId: string } | { teamName: string };
 
 /** Each resolves to the conversation as it is then, and rejects with a DockError. */
 export interface Actions {
+  // generated: methods
+  /** 1 to 100 characters; made if there is none. */
   addTag(tag: string): Promise<Conversation>;
+  /** An agent, a team, or both. */
   assign(to: Assignee): Promise<Conversation>;
+  /** The status becomes done. */
   resolve(): Promise<Conversation>;
-  /** In the future, at most 366 days ahead. */
-  snooze(until: Date | string): Promise<Conversation>;
   /** To the customer, as the agent. */
   sendMessage(message: string | { text: string; html?: string }): Promise<Conversation>;
+  /** In the future, at most 366 days ahead. */
+  snooze(until: Date | string): Promise<Conversation>;
+  // generated: end
 }
 
 /**
@@ -98,11 +107,13 @@ export declare function resize(height?: number): void;
 /** Names the origins of the pages that show this dock, where that is not the origin that the script was loaded from. */
 export declare function connect(options: { host: string | string[] }): void;
 
+// generated: functions
 export declare const addTag: Actions["addTag"];
 export declare const assign: Actions["assign"];
 export declare const resolve: Actions["resolve"];
-export declare const snooze: Actions["snooze"];
 export declare const sendMessage: Actions["sendMessage"];
+export declare const snooze: Actions["snooze"];
+// generated: end
 
 interface AtenderDock extends Actions {
   readonly context: Context | null;

@@ -122,23 +122,41 @@
     return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
+  // The parameter that each action can be given alone, instead of an object with all: "" for none, null for an action that
+  // takes no parameters. From api/openapi.yaml, by `make generate`.
+  // generated: alone
+  const alone = Object.freeze({
+    addTag: "tag",
+    assign: "",
+    resolve: null,
+    sendMessage: "text",
+    snooze: "until",
+  });
+  // generated: end
+
   /**
-   * The five actions, on one context. Each resolves to the conversation as it is then, and rejects with a DockError.
+   * The parameters of an action, from what its function was called with.
+   * @param {string | null} name  of the parameter that is given alone
+   * @param {any} given
+   */
+  function paramsOf(name, given) {
+    if (name === null) return {};
+    if (given instanceof Date) given = given.toISOString();
+    if (name === "" || (typeof given === "object" && given !== null)) return { ...given };
+    return { [name]: given };
+  }
+
+  /**
+   * The actions, on one context. Each resolves to the conversation as it is then, and rejects with a DockError.
    * @param {() => string | undefined} contextId
    */
   function actionsOn(contextId) {
-    return {
-      /** @param {string} tag */
-      addTag: (tag) => act(contextId(), "addTag", { tag }),
-      /** @param {object} to */
-      assign: (to) => act(contextId(), "assign", { ...to }),
-      resolve: () => act(contextId(), "resolve", {}),
-      /** @param {Date | string} until */
-      snooze: (until) => act(contextId(), "snooze", { until: until instanceof Date ? until.toISOString() : until }),
-      /** @param {string | {text?: string, html?: string}} message */
-      sendMessage: (message) =>
-        act(contextId(), "sendMessage", typeof message === "string" ? { text: message } : { ...message }),
-    };
+    return Object.fromEntries(
+      Object.entries(alone).map(([action, name]) => [
+        action,
+        (/** @type {any} */ given) => act(contextId(), action, paramsOf(name, given)),
+      ]),
+    );
   }
 
   /**

@@ -5,6 +5,8 @@ const dock = globalThis.AtenderDock;
 const from = new URL(import.meta.url).origin;
 if (from !== location.origin) dock.connect({ host: from });
 
-export const { onContext, getContext, addTag, assign, resolve, snooze, sendMessage, notify, resize, connect, DockError } =
-  dock;
+export const { onContext, getContext, notify, resize, connect, DockError } = dock;
+// generated: exports
+export const { addTag, assign, resolve, sendMessage, snooze } = dock;
+// generated: end
 export default dock;

@@ -1,5 +1,5 @@
-// Package dockaction has what a dock may ask for: five actions, always about the conversation that it is embedded in. It
-// reads their parameters and says what is wrong with them. It is pure.
+// Package dockaction has what a dock may ask for, always about the conversation that it is embedded in. It reads the
+// parameters of an action by the schemas of the contract and says what is wrong with them. It is pure.
 package dockaction
 
 import (
@@ -14,54 +14,54 @@ import (
 	"github.com/atender/atender/models/calendar"
 )
 
-// The five actions.
+// schema is what the contract says of an action's parameters.
+type schema struct {
+	needs     string      // what the action needs, where it is not one parameter
+	atLeast   int         // that many parameters
+	exclusive [][2]string // not both of a pair
+	params    []param
+}
+
+// param is what the contract says of a parameter, which is always a string.
+type param struct {
+	name      string
+	says      string // what is right
+	required  bool
+	nullable  bool
+	format    string // formatTime, formatID or none
+	minLength int    // in Unicode code points
+	maxLength int    // in Unicode code points; 0: no limit
+	maxBytes  int    // of UTF-8; 0: no limit
+}
+
+// The formats of parameters.
 const (
-	AddTag      = "addTag"
-	Assign      = "assign"
-	Resolve     = "resolve"
-	Snooze      = "snooze"
-	SendMessage = "sendMessage"
+	formatTime = "date-time"
+	formatID   = "uuid"
 )
 
-// Kinds are the five actions.
-var Kinds = []string{AddTag, Assign, Resolve, SendMessage, Snooze}
-
-// Codes of what becomes of an action that is not carried out. They are part of the protocol between frame and host.
-const (
-	NotAllowed        = "NOT_ALLOWED"        // the dock may not, or the agent may not
-	InvalidParams     = "INVALID_PARAMS"     // the message says what would be right
-	InvalidTransition = "INVALID_TRANSITION" // not in the status the conversation is in
-	UnknownAction     = "UNKNOWN_ACTION"
-	Expired           = "EXPIRED" // it could not be carried out within a quarter of an hour
-)
-
-// Limits of parameters.
-const (
-	maxTag  = 100       // characters, as everywhere
-	maxText = 256 << 10 // bytes
-)
-
-// Request is an action with its parameters: exactly one of the pointers is set, or none for resolve.
+// Request is an action whose parameters are as the contract wants them.
 type Request struct {
-	Kind    string
-	Tag     *string
-	Until   *time.Time
-	Message *Message
-	To      *Assignment
+	Kind   string
+	params map[string]string
 }
 
-// Message is what sendMessage sends.
-type Message struct {
-	Text string
-	HTML *string
+// Text is a parameter; empty where it was not given.
+func (r Request) Text(name string) string { return r.params[name] }
+
+// Time is a parameter of the format date-time that the action needs.
+func (r Request) Time(name string) time.Time {
+	t, _ := time.Parse(time.RFC3339, r.params[name]) // Parse has seen that it is one
+	return t
 }
 
-// Assignment is whom assign assigns to: a person, a team, or both; each in one way at most.
-type Assignment struct {
-	AgentID    *uuid.UUID
-	AgentEmail *string
-	TeamID     *uuid.UUID
-	TeamName   *string
+// ID is a parameter of the format uuid; nil where it was not given.
+func (r Request) ID(name string) *uuid.UUID {
+	if r.params[name] == "" {
+		return nil
+	}
+	id := uuid.MustParse(r.params[name]) // Parse has seen that it is one
+	return &id
 }
 
 // Error is a refusal, which says what would be right.
@@ -75,110 +75,85 @@ func invalid(format string, args ...any) error {
 }
 
 // Parse reads an action and its parameters, which came as JSON. Errors: *Error with UNKNOWN_ACTION or INVALID_PARAMS.
+// wrongParams in api/sdk/dock-params.js says the same in the same words, before agents are asked and in the playground.
 func Parse(kind string, params map[string]any) (Request, error) {
-	r := Request{Kind: kind}
-	takes := map[string][]string{
-		AddTag: {"tag"}, Assign: {"agentId", "agentEmail", "teamId", "teamName"}, Resolve: {}, Snooze: {"until"},
-		SendMessage: {"text", "html"},
-	}
-	known, ok := takes[kind]
+	r := Request{Kind: kind, params: map[string]string{}}
+	s, ok := schemas[kind]
 	if !ok {
 		return r, &Error{UnknownAction, "there is no such action; there are " + strings.Join(Kinds, ", ")}
 	}
+	if err := s.known(kind, params); err != nil {
+		return r, err
+	}
+	given := 0
+	for _, p := range s.params {
+		v, has := params[p.name]
+		if !has && !p.required {
+			continue
+		}
+		text, ok := p.read(v)
+		if !ok {
+			return r, invalid("%s %s", kind, p.wants())
+		}
+		r.params[p.name] = text
+		given++
+	}
+	if given < s.atLeast {
+		return r, invalid("%s needs %s", kind, s.needs)
+	}
+	for _, pair := range s.exclusive {
+		if r.params[pair[0]] != "" && r.params[pair[1]] != "" {
+			return r, invalid("%s takes %s or %s, not both", kind, pair[0], pair[1])
+		}
+	}
+	return r, nil
+}
+
+// known refuses parameters that the action does not have.
+func (s schema) known(kind string, params map[string]any) error {
+	names := make([]string, len(s.params))
+	for i, p := range s.params {
+		names[i] = p.name
+	}
 	for name := range params {
 		switch {
-		case slices.Contains(known, name):
-		case len(known) == 0:
-			return r, invalid("%s takes no params", kind)
+		case slices.Contains(names, name):
+		case len(names) == 0:
+			return invalid("%s takes no params", kind)
 		default:
-			return r, invalid("%s has no such param; it takes %s", kind, strings.Join(known, ", "))
+			return invalid("%s has no such param; it takes %s", kind, strings.Join(names, ", "))
 		}
 	}
-	var err error
-	switch kind {
-	case AddTag:
-		r.Tag, err = parseTag(params)
-	case Assign:
-		r.To, err = parseAssign(params)
-	case Snooze:
-		r.Until, err = parseUntil(params)
-	case SendMessage:
-		r.Message, err = parseMessage(params)
-	}
-	return r, err
+	return nil
 }
 
-func parseTag(params map[string]any) (*string, error) {
-	tag, ok := params["tag"].(string)
-	if n := utf8.RuneCountInString(tag); !ok || n == 0 || n > maxTag {
-		return nil, invalid("addTag needs tag: the tag's name, 1 to %d characters", maxTag)
+// read is the parameter's text, if that is right.
+func (p param) read(v any) (text string, ok bool) {
+	if v == nil && p.nullable {
+		return "", true
 	}
-	return &tag, nil
+	if text, ok = v.(string); !ok {
+		return "", false
+	}
+	length := utf8.RuneCountInString(text)
+	if length < p.minLength || p.maxLength > 0 && length > p.maxLength || p.maxBytes > 0 && len(text) > p.maxBytes {
+		return "", false
+	}
+	switch p.format {
+	case formatTime:
+		t, err := time.Parse(time.RFC3339, text)
+		ok = err == nil && calendar.InYears(t)
+	case formatID:
+		_, err := uuid.Parse(text)
+		ok = err == nil && len(text) == len(uuid.Nil.String())
+	}
+	return text, ok
 }
 
-func parseUntil(params map[string]any) (*time.Time, error) {
-	text, _ := params["until"].(string)
-	until, err := time.Parse(time.RFC3339, text)
-	if err != nil || !calendar.InYears(until) {
-		return nil, invalid("snooze needs until: an RFC 3339 time such as 2026-11-21T09:30:00Z, in the future")
+// wants says what the parameter has to be.
+func (p param) wants() string {
+	if p.required {
+		return "needs " + p.name + ": " + p.says
 	}
-	return &until, nil
-}
-
-func parseMessage(params map[string]any) (*Message, error) {
-	text, ok := params["text"].(string)
-	if !ok || text == "" {
-		return nil, invalid("sendMessage needs text: what to send to the customer")
-	}
-	m := Message{Text: text}
-	if html, given := params["html"]; given && html != nil {
-		s, ok := html.(string)
-		if !ok {
-			return nil, invalid("sendMessage takes html as a string")
-		}
-		if s != "" {
-			m.HTML = &s
-		}
-	}
-	if len(text) > maxText || m.HTML != nil && len(*m.HTML) > maxText {
-		return nil, invalid("text and html must have at most 256 KiB each, as UTF-8")
-	}
-	return &m, nil
-}
-
-func parseAssign(params map[string]any) (*Assignment, error) {
-	var a Assignment
-	given := 0
-	for name, v := range params {
-		s, ok := v.(string)
-		if !ok || s == "" {
-			return nil, invalid("assign needs %s as a string that is not empty", name)
-		}
-		given++
-		switch name {
-		case "agentEmail":
-			a.AgentEmail = &s
-		case "teamName":
-			a.TeamName = &s
-		default:
-			id, err := uuid.Parse(s)
-			if err != nil {
-				return nil, invalid("assign needs %s as an id such as 019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10", name)
-			}
-			if name == "agentId" {
-				a.AgentID = &id
-			} else {
-				a.TeamID = &id
-			}
-		}
-	}
-	switch {
-	case given == 0:
-		return nil, invalid("assign needs whom to assign to: agentId or agentEmail, teamId or teamName, or one of each")
-	case a.AgentID != nil && a.AgentEmail != nil:
-		return nil, invalid("assign takes agentId or agentEmail, not both")
-	case a.TeamID != nil && a.TeamName != nil:
-		return nil, invalid("assign takes teamId or teamName, not both")
-	}
-	return &a, nil
+	return "takes " + p.name + " as " + p.says
 }

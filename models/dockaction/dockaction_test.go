@@ -18,24 +18,24 @@ type params = map[string]any
 func TestWhatDocksAskFor(t *testing.T) {
 	tag, err := dockaction.Parse(dockaction.AddTag, params{"tag": "refunded"})
 	require.NoError(t, err)
-	require.Equal(t, "refunded", *tag.Tag)
+	require.Equal(t, "refunded", tag.Text("tag"))
 
 	_, err = dockaction.Parse(dockaction.Resolve, nil)
 	require.NoError(t, err)
 
 	snooze, err := dockaction.Parse(dockaction.Snooze, params{"until": "2026-11-21T09:30:00+01:00"})
 	require.NoError(t, err)
-	require.Equal(t, "2026-11-21T08:30:00Z", snooze.Until.UTC().Format("2006-01-02T15:04:05Z"))
+	require.Equal(t, "2026-11-21T08:30:00Z", snooze.Time("until").UTC().Format("2006-01-02T15:04:05Z"))
 
 	send, err := dockaction.Parse(dockaction.SendMessage, params{"text": "Done.", "html": "<p>Done.</p>"})
 	require.NoError(t, err)
-	require.Equal(t, "<p>Done.</p>", *send.Message.HTML)
+	require.Equal(t, "<p>Done.</p>", send.Text("html"))
 
 	id := uuid.New()
 	assign, err := dockaction.Parse(dockaction.Assign, params{"agentEmail": "ada@example.com", "teamId": id.String()})
 	require.NoError(t, err)
-	require.Equal(t, id, *assign.To.TeamID)
-	require.Equal(t, "ada@example.com", *assign.To.AgentEmail)
+	require.Equal(t, id, *assign.ID("teamId"))
+	require.Equal(t, "ada@example.com", assign.Text("agentEmail"))
 }
 
 func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
@@ -46,7 +46,7 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 		code   string
 		says   string
 	}{
-		{"reopen", nil, dockaction.UnknownAction, "addTag, assign, resolve, sendMessage, snooze"},
+		{"reopen", nil, dockaction.UnknownAction, strings.Join(dockaction.Kinds, ", ")},
 		{"", nil, dockaction.UnknownAction, "addTag"},
 		{dockaction.AddTag, nil, dockaction.InvalidParams, "1 to 100"},
 		{dockaction.AddTag, params{"tag": ""}, dockaction.InvalidParams, "1 to 100"},

@@ -13,7 +13,7 @@ func Build(in Input) AppContext {
 	contact := in.contact()
 	out := Conversation{
 		Meta: Meta{
-			Sender: contact, Channel: cmp.Or(channels[c.Channel], "Channel::Api"), Assignee: in.assignee(), Team: in.Team,
+			Sender: contact, Channel: "Channel::" + cmp.Or(inboxes[c.Channel], "Api"), Assignee: in.assignee(), Team: in.Team,
 		},
 		ID: c.Number, Messages: make([]Message, len(in.Messages)), AccountID: in.AccountNumber,
 		AdditionalAttributes: ConversationAttributes{InitiatedAt: InitiatedAt{c.CreatedAt.UTC().Format(time.RFC3339)}},
@@ -39,12 +39,6 @@ func Build(in Input) AppContext {
 		Conversation: out, Contact: contact,
 		CurrentAgent: CurrentAgent{Email: in.Agent.Email, ID: in.Agent.Number, Name: in.Agent.Name},
 	}
-}
-
-// channels are the kinds of inboxes by their names in Chatwoot.
-var channels = map[string]string{
-	"email": "Channel::Email", "messenger": "Channel::FacebookPage", "sms": "Channel::Sms", "phone": "Channel::Voice",
-	"voice": "Channel::Voice", "whatsapp": "Channel::Whatsapp", "webchat": "Channel::WebWidget",
 }
 
 // statuses by their names in Chatwoot, which knows no archive.

@@ -6,13 +6,6 @@ import (
 	"github.com/atender/atender/models/problem"
 )
 
-// Permissions are the features that a dock's frame can be allowed (the names of Permissions Policy, as in the frame's
-// allow attribute).
-var Permissions = []string{
-	"autoplay", "camera", "clipboard-read", "clipboard-write", "display-capture", "encrypted-media", "fullscreen",
-	"geolocation", "microphone", "picture-in-picture", "publickey-credentials-get", "web-share",
-}
-
 // CheckIcon says what is wrong with a dock's icon: a short text, such as an emoji, or an image as a data: URL.
 func CheckIcon(field, icon string) []problem.Field {
 	const maxText, maxImage = 16, 16 << 10

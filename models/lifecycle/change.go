@@ -10,29 +10,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// Kind names a fact in the timeline.
-type Kind string
-
-// The kinds of facts.
-const (
-	Created         Kind = "created"
-	MessageReceived Kind = "message_received"
-	MessageSent     Kind = "message_sent"
-	NoteAdded       Kind = "note_added"
-	SnoozeSet       Kind = "snoozed"
-	Woken           Kind = "woken"     // the snooze's time came
-	Unsnoozed       Kind = "unsnoozed" // by somebody, or by a customer message
-	Resolved        Kind = "resolved"
-	Reopened        Kind = "reopened"
-	ArchivedFact    Kind = "archived"
-	Assigned        Kind = "assigned"
-	TagAdded        Kind = "tag_added"
-	TagRemoved      Kind = "tag_removed"
-	Edited          Kind = "edited" // subject or custom fields
-	SLAWarned       Kind = "sla_warning"
-	SLABroken       Kind = "sla_breached"
-)
-
 // Fact is one thing that happened in a change, in the order it happened.
 type Fact struct {
 	Kind  Kind

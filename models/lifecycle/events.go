@@ -5,33 +5,6 @@ import (
 	"slices"
 )
 
-// EventType is one of the types a webhook can subscribe to.
-type EventType string
-
-// The event types.
-const (
-	ConversationCreated  EventType = "conversation.created"
-	ConversationUpdated  EventType = "conversation.updated"
-	ConversationResolved EventType = "conversation.resolved"
-	ConversationReopened EventType = "conversation.reopened"
-	MessageReceivedEvent EventType = "message.received"
-	MessageSentEvent     EventType = "message.sent"
-	ContactCreated       EventType = "contact.created"
-	ContactUpdated       EventType = "contact.updated"
-	SLAWarning           EventType = "sla.warning"
-	SLABreached          EventType = "sla.breached"
-	AssignmentChanged    EventType = "assignment.changed"
-	TagAddedEvent        EventType = "tag.added"
-	TagRemovedEvent      EventType = "tag.removed"
-)
-
-// EventTypes are all types a subscription may name, in the order the documentation lists them.
-var EventTypes = []EventType{
-	ConversationCreated, ConversationUpdated, ConversationResolved, ConversationReopened, MessageReceivedEvent,
-	MessageSentEvent, ContactCreated, ContactUpdated, SLAWarning, SLABreached, AssignmentChanged, TagAddedEvent,
-	TagRemovedEvent,
-}
-
 // Event is an event that a change owes, with the fact it is about (none for conversation.updated).
 type Event struct {
 	Type EventType

@@ -24,26 +24,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// Status is where a conversation is in its life.
-type Status string
-
-// The four statuses. Done is what everybody calls resolved.
-const (
-	Active   Status = "active"
-	Snoozed  Status = "snoozed"
-	Done     Status = "done"
-	Archived Status = "archived"
-)
-
-// Engagement says whose turn it is. It is derived from what happened, never set: see Engagement's uses in Change.
-type Engagement string
-
-// Pending: we owe an answer. Engaged: the customer does.
-const (
-	Pending Engagement = "pending"
-	Engaged Engagement = "engaged"
-)
-
 // MaxSnooze is how far ahead a conversation can be snoozed.
 const MaxSnooze = 366 * 24 * time.Hour
 

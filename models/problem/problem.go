@@ -83,9 +83,6 @@ type Field struct {
 	Message string `json:"message"`
 }
 
-// CodeValidation is the code of every request whose shape or values are wrong.
-const CodeValidation = "VALIDATION_FAILED"
-
 // Fields makes the 400 VALIDATION_FAILED answer from what is wrong, and nil from nothing.
 func Fields(fields ...Field) error {
 	if len(fields) == 0 {

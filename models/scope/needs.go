@@ -5,13 +5,6 @@ import (
 	"strings"
 )
 
-// The scopes that guard what events and docks show.
-const (
-	conversationsRead  = "conversations:read"
-	conversationsWrite = "conversations:write"
-	contactsRead       = "contacts:read"
-)
-
 // everyEvent is what a webhook names for all types of events.
 const everyEvent = "*"
 
@@ -20,11 +13,11 @@ const testEvent = "webhook.test"
 
 // DockHost is what an API key needs that opens docks for agents: the token of the session acts on conversations in the
 // name of the agent, and the context shows the conversation with its contact.
-var DockHost = []string{"docks:write", conversationsWrite, contactsRead}
+var DockHost = []string{DocksWrite, ConversationsWrite, ContactsRead}
 
 // ForEvents are the scopes that whoever is sent events of these types, or shown their payloads, must have. "*" stands for
-// all types. Events of a contact alone need contacts:read; all others conversations:read, which covers the contact inside
-// a conversation; a test needs nothing. A type that does not exist counts as a conversation's.
+// all types. What each type needs is in the contract: conversations:read covers the contact inside a conversation. A test
+// needs nothing. A type that does not exist counts as a conversation's.
 func ForEvents(types ...string) []string {
 	var needed []string
 	add := func(scope string) {
@@ -36,12 +29,12 @@ func ForEvents(types ...string) []string {
 		switch {
 		case t == testEvent:
 		case t == everyEvent:
-			add(conversationsRead)
-			add(contactsRead)
-		case strings.HasPrefix(t, "contact."):
-			add(contactsRead)
+			add(ConversationsRead)
+			add(ContactsRead)
+		case eventScopes[t] != "":
+			add(eventScopes[t])
 		default:
-			add(conversationsRead)
+			add(ConversationsRead)
 		}
 	}
 	slices.SortFunc(needed, func(a, b string) int { return strings.Compare(b, a) }) // conversations before contacts
@@ -52,9 +45,9 @@ func ForEvents(types ...string) []string {
 // their contacts, that agents open, and acts on them in the agents' names if it may ask for any action.
 func ForDock(actions []string) []string {
 	if len(actions) > 0 {
-		return []string{conversationsWrite, contactsRead}
+		return []string{ConversationsWrite, ContactsRead}
 	}
-	return []string{conversationsRead, contactsRead}
+	return []string{ConversationsRead, ContactsRead}
 }
 
 // Missing are those of the needed scopes that the scopes do not grant, in the order in which they are needed.

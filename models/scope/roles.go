@@ -4,8 +4,8 @@ import "slices"
 
 // working is what everybody who works on conversations may look at.
 var working = []string{
-	"conversations:read", "contacts:read", "tags:read", "channels:read", "teams:read", "users:read", "sla:read",
-	"opening-hours:read", "docks:read",
+	ConversationsRead, ContactsRead, TagsRead, ChannelsRead, TeamsRead, UsersRead, SLARead,
+	OpeningHoursRead, DocksRead,
 }
 
 // roles are the scopes of the standard roles. An agent neither renames tags nor erases contacts; applying a tag to a
@@ -13,11 +13,11 @@ var working = []string{
 var roles = map[string][]string{
 	"owner": Bundles["full_access"],
 	"lead": append([]string{
-		"conversations:write", "contacts:write", "tags:write", "analytics:read", "webhooks:read", WebhooksRedeliver,
+		ConversationsWrite, ContactsWrite, TagsWrite, AnalyticsRead, WebhooksRead, WebhooksRedeliver,
 	}, working...),
-	"agent":     append([]string{"conversations:write"}, working...),
+	"agent":     append([]string{ConversationsWrite}, working...),
 	"reader":    working,
-	"analytics": {"analytics:read"},
+	"analytics": {AnalyticsRead},
 }
 
 // OfRole is what an agent of the role may do: owner everything; lead all of conversations, contacts and tags, the

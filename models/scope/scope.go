@@ -8,21 +8,19 @@ import (
 )
 
 // Surfaces are the parts of the API that a key may read or write.
-var Surfaces = []string{
-	"conversations", "contacts", "tags", "webhooks", "channels", "teams", "users", "sla", "opening-hours", "docks",
-	"settings", "analytics",
-}
-
-// The scopes that are not read or write.
-const (
-	TeamsManage       = "teams:manage"       // creates teams
-	WebhooksRedeliver = "webhooks:redeliver" // sends again what a webhook missed; webhooks:write implies it
-)
+var Surfaces = func() (surfaces []string) {
+	for _, s := range All {
+		if surface, ok := strings.CutSuffix(s, ":read"); ok {
+			surfaces = append(surfaces, surface)
+		}
+	}
+	return surfaces
+}()
 
 // Bundles are names for sets of scopes, expanded when a key is made.
 var Bundles = map[string][]string{
-	"basic":       {"conversations:read", "contacts:read", "tags:read"},
-	"integration": {"conversations:write", "contacts:write", "tags:write", "webhooks:write"},
+	"basic":       {ConversationsRead, ContactsRead, TagsRead},
+	"integration": {ConversationsWrite, ContactsWrite, TagsWrite, WebhooksWrite},
 	"read_all":    each("read"),
 	"full_access": append(each("write"), TeamsManage),
 }
@@ -47,9 +45,7 @@ func Expand(names []string) ([]string, error) {
 			scopes = append(scopes, bundle...)
 			continue
 		}
-		surface, action, _ := strings.Cut(name, ":")
-		special := name == TeamsManage || name == WebhooksRedeliver
-		if !special && (!slices.Contains(Surfaces, surface) || action != "read" && action != "write") {
+		if !slices.Contains(All, name) {
 			return nil, fmt.Errorf(
 				"there is no scope %q: use <surface>:read or <surface>:write "+
 					"with a surface of %s, or a bundle of basic, integration, read_all, full_access",

@@ -9,17 +9,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// State is how bad it has become. Within a cycle it never gets better.
-type State string
-
-// The states, in order. The zero State, of a conversation without clocks, is before them all.
-const (
-	OK       State = "ok"
-	AtRisk   State = "at_risk"
-	Urgent   State = "urgent"
-	Breached State = "breached"
-)
-
 // level is the state's place in the order.
 func (s State) level() int { return slices.Index([]State{"", OK, AtRisk, Urgent, Breached}, s) }
 

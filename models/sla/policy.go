@@ -17,19 +17,6 @@ import (
 	"github.com/atender/atender/models/problem"
 )
 
-// Metric is what a clock measures.
-type Metric string
-
-// The metrics.
-const (
-	FirstReply  Metric = "first_reply"  // from the creation to the first message of an agent
-	AllMessages Metric = "all_messages" // from each customer message that finds none owed to the next message of an agent
-	Resolution  Metric = "resolution"   // from the creation to done
-)
-
-// Metrics lists the metrics in the order in which they are reported.
-var Metrics = []Metric{FirstReply, AllMessages, Resolution}
-
 // index is the metric's place in Metrics.
 func (m Metric) index() int {
 	switch m {

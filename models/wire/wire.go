@@ -36,18 +36,6 @@ func (t Time) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON accepts any RFC 3339 time.
 func (t *Time) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &t.Time) }
 
-// ActorType says what kind of party did something.
-type ActorType string
-
-// The kinds of actors.
-const (
-	ActorAPIKey   ActorType = "api_key"
-	ActorAgent    ActorType = "agent"
-	ActorDock     ActorType = "dock"
-	ActorSystem   ActorType = "system"
-	ActorCustomer ActorType = "customer"
-)
-
 // Actor is who did something. Via names the means when somebody acts through something else: the key with which an
 // agent's reply was posted, the dock an agent used.
 type Actor struct {

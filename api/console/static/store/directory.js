@@ -2,6 +2,7 @@
 import { computed, signal } from '../lib/html.js';
 import { all, api, ApiError } from '../lib/api.js';
 import { onLive } from '../lib/live.js';
+import { CHANNEL_NAMES } from '../vocabulary.js';
 import { onConversation } from './conversations.js';
 import { may } from './session.js';
 
@@ -13,12 +14,6 @@ export const teams = signal([]);
 export const tags = signal([]);
 /** @type {import('../vendor/signals.js').Signal<{channel: string, displayName: string, enabled: boolean}[]>} */
 export const channels = signal([]);
-
-/** The standard channels with the names that people use. */
-export const CHANNELS = {
-  email: 'E-mail', messenger: 'Messenger', sms: 'SMS', phone: 'Phone', voice: 'Voice', whatsapp: 'WhatsApp',
-  webchat: 'Web chat', amazon: 'Amazon',
-};
 
 /** Names of agents and teams by id. */
 const names = computed(() => new Map([...agents.value, ...teams.value].map((x) => [x.id, x.name])));
@@ -34,7 +29,7 @@ export function nameOf(id, nobody = 'Nobody') {
 
 /** What the tenant calls a channel. @param {string} channel */
 export const channelName = (channel) => channels.value.find((c) => c.channel === channel)?.displayName
-  ?? CHANNELS[/** @type {keyof typeof CHANNELS} */ (channel)] ?? channel;
+  ?? CHANNEL_NAMES[/** @type {keyof typeof CHANNEL_NAMES} */ (channel)] ?? channel;
 
 /** A list that has one page. @param {string} path */
 const one = async (path) => (await api.get(path)).data;

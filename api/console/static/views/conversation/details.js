@@ -45,7 +45,7 @@ export function Details({ of: c, onClose }) {
 
 /**
  * What comes next for a clock: nothing if it has stopped, with an outcome or called off without one.
- * @param {import('../../types.js').SlaMetric} m
+ * @param {import('../../types.js').SLAMetric} m
  */
 function next(m) {
   if (m.stoppedAt || m.outcome) return m.outcome ? '' : 'stopped';

@@ -12,11 +12,11 @@ import { METRICS } from '../inbox/badges.js';
 
 /** @typedef {import('../../types.js').TimelineEntry} TimelineEntry */
 
-/** @type {Record<string, any>} */
+/** The icons of all kinds but those that are messages. @type {Record<string, any>} */
 const ICONS = {
   created: 'plus', snoozed: 'moon', woken: 'clock', unsnoozed: 'play', resolved: 'check', reopened: 'reopen',
   archived: 'archive', assigned: 'user', tag_added: 'tag', tag_removed: 'tag', edited: 'edit', sla_warning: 'alert',
-  sla_breached: 'alert', auto_archived: 'archive',
+  sla_breached: 'alert',
 };
 
 /** @param {import('../../types.js').Actor} actor */

@@ -7,31 +7,34 @@ import { go, route, to } from '../../lib/router.js';
 import { nameOf } from '../../store/directory.js';
 import { me } from '../../store/session.js';
 import { notify } from '../../ui/toast.js';
+import { DOCK_ACTION_KIND_DONE, DOCK_ACTION_KIND_HAPPENED, DOCK_ACTION_KIND_TODO } from '../../vocabulary.js';
+
+/** @typedef {import('../../types.js').DockActionKind} DockActionKind */
 
 /**
  * What an action does: to be done, and done.
- * @param {string} action @param {Record<string, any>} params @returns {{todo: string, done: string}}
+ * @param {DockActionKind} action @param {Record<string, any>} params @returns {{todo: string, done: string}}
  */
 export function words(action, params) {
-  const to = [params.agentId ? nameOf(params.agentId) : params.agentEmail,
-    params.teamId ? nameOf(params.teamId) : params.teamName]
-    .filter(Boolean).join(', ');
-  const until = params.until ? moment(params.until) : 'later';
-  switch (action) {
-    case 'addTag': return { todo: `add the tag “${params.tag}”.`, done: `added tag ${params.tag}` };
-    case 'assign': return { todo: `assign the conversation to ${to}.`, done: `assigned the conversation to ${to}` };
-    case 'resolve': return { todo: 'resolve the conversation.', done: 'resolved the conversation' };
-    case 'snooze': return { todo: `snooze the conversation until ${until}.`, done: `snoozed until ${until}` };
-    case 'sendMessage': return { todo: 'send this message to the customer:', done: 'sent a message to the customer' };
-    default: return { todo: `do ${action}.`, done: action };
-  }
+  return {
+    todo: filled(DOCK_ACTION_KIND_TODO[action] ?? `do ${action}.`, params),
+    done: filled(DOCK_ACTION_KIND_DONE[action] ?? action, params),
+  };
 }
 
-/** What an action was, where it is not known with what it was done. @type {Record<string, string>} */
-const DONE = {
-  addTag: 'added a tag', assign: 'assigned the conversation', resolve: 'resolved the conversation',
-  snooze: 'snoozed the conversation', sendMessage: 'sent a message to the customer',
-};
+/**
+ * Words with parameters in the place of {…}: of several with | between them the one that is given, and of those with a
+ * comma between them all. @param {string} template @param {Record<string, any>} params
+ */
+const filled = (template, params) => template.replace(/\{([^}]*)\}/g, (_, names) => names.split(', ')
+  .map((/** @type {string} */ either) => either.split('|').find((name) => params[name]))
+  .filter(Boolean).map((/** @type {string} */ name) => shownAs(name, params[name])).join(', '));
+
+/** A parameter as agents read it: ids by name, times as they write them. @param {string} name @param {any} value */
+function shownAs(name, value) {
+  if (/Id$/.test(name)) return nameOf(value);
+  return name === 'until' ? moment(value) : String(value);
+}
 
 /** Ids of actions that were told of; the host and the server may come in either order. @type {Set<string>} */
 const shown = new Set();
@@ -76,7 +79,7 @@ export function heard(event) {
   if (!own && !here) return;
   const action = here ? undefined : { label: 'Look', run: () => go(to('inbox', event.conversationId)) };
   if (event.status === 'applied' && first(event.id)) {
-    const text = `${who(event.agentId, nameOf(event.agentId))} ${DONE[event.action] ?? event.action}.`;
+    const text = `${who(event.agentId, nameOf(event.agentId))} ${DOCK_ACTION_KIND_HAPPENED[/** @type {DockActionKind} */ (event.action)] ?? event.action}.`;
     notify({ title: event.dock, text, stays: 6000, key: event.id, action });
   }
   if (event.status === 'expired' && own && first(event.id)) {

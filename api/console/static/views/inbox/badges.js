@@ -4,7 +4,7 @@ import { countdown, exact, moment, now } from '../../lib/time.js';
 import { Icon } from '../../ui/icons.js';
 
 /** @typedef {import('../../types.js').Conversation} Conversation */
-/** @typedef {import('../../types.js').SlaMetric} SlaMetric */
+/** @typedef {import('../../types.js').SLAMetric} SlaMetric */
 
 export const STATUS = { active: 'Open', snoozed: 'Snoozed', done: 'Done', archived: 'Archived' };
 

@@ -2,9 +2,10 @@
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
 import { go, route, to } from '../../lib/router.js';
-import { agents, CHANNELS, loadAgents, loadTags, loadTeams, quietly, tags, teams } from '../../store/directory.js';
+import { agents, loadAgents, loadTags, loadTeams, quietly, tags, teams } from '../../store/directory.js';
 import { Icon } from '../../ui/icons.js';
 import { Picker } from '../../ui/picker.js';
+import { CHANNEL_NAMES } from '../../vocabulary.js';
 
 /** @typedef {import('../../store/list.js').Filter} Filter */
 
@@ -75,7 +76,7 @@ export function Filters() {
       ${!wide && html`<button type="button" class="chip" aria-label="More filters" title="More filters"
         onClick=${() => setMore(true)}>…</button>`}
       ${wide && html`<${Chip} label="Channel" value=${filter.channel} name="channel"
-        choices=${Object.entries(CHANNELS).map(([value, label]) => ({ value, label }))} />
+        choices=${Object.entries(CHANNEL_NAMES).map(([value, label]) => ({ value, label }))} />
       <${Chip} label="Turn" value=${filter.turn} name="turn" choices=${[
         { value: 'pending', label: 'Ours' }, { value: 'engaged', label: "The customer's" },
       ]} />`}

@@ -3,8 +3,9 @@ import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
 import { span } from '../../lib/time.js';
-import { CHANNELS, channelName, nameOf, teams } from '../../store/directory.js';
+import { channelName, nameOf, teams } from '../../store/directory.js';
 import { Empty, Loaded } from '../../ui/parts.js';
+import { CHANNEL_NAMES } from '../../vocabulary.js';
 import { METRICS } from '../inbox/badges.js';
 import { Table } from '../settings/section.js';
 import { percent } from '../settings/webhooks.js';
@@ -60,7 +61,7 @@ export function Report() {
           ${teams.value.map((t) => html`<option key=${t.id} value=${t.id}>${t.name}</option>`)}</select>
         <select aria-label="Channel" value=${view.channel} onChange=${set('channel')}><option
           value="">Every channel</option>
-          ${Object.entries(CHANNELS).map(([value, label]) =>
+          ${Object.entries(CHANNEL_NAMES).map(([value, label]) =>
             html`<option key=${value} value=${value}>${label}</option>`)}</select>
       </div>
     </header>

@@ -6,15 +6,10 @@ import { may, me, session } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
 import { Avatar, Badge, Check, Code, Field, Loaded } from '../../ui/parts.js';
+import { ROLE_NAMES } from '../../vocabulary.js';
 import { Add, Section, Table, useDirectory } from './section.js';
 
 /** @typedef {import('../../types.js').Agent} Agent */
-
-const ROLES = {
-  owner: 'Owner: everything', lead: 'Lead: all of conversations, contacts and tags, and the report',
-    agent: 'Agent: all of conversations',
-  reader: 'Reader: reading only', analytics: 'Analytics: the report only',
-};
 
 export function Agents() {
   const [edited, setEdited] = useState(/** @type {Partial<Agent> | null} */ (null));
@@ -63,7 +58,7 @@ function AgentDialog({ agent, onClose, onChanged, onMade }) {
         onInput=${form.input('email')} /><//>
       <${Field} label="Role" error=${form.wrong('role')}><select value=${form.values.role}
         onChange=${form.input('role')} disabled=${self}>
-        ${Object.entries(ROLES).map(([value, label]) =>
+        ${Object.entries(ROLE_NAMES).map(([value, label]) =>
           html`<option key=${value} value=${value}>${label}</option>`)}</select><//>
       ${agent.id && html`<${Check} label="Active: may sign in and be assigned" checked=${form.values.isActive}
         disabled=${self}

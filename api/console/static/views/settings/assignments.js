@@ -2,12 +2,13 @@
 import { html, useState } from '../../lib/html.js';
 import { all, api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
-import { CHANNELS, channelName, nameOf, teams } from '../../store/directory.js';
+import { channelName, nameOf, teams } from '../../store/directory.js';
 import { may } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { FormFoot, useForm } from '../../ui/form.js';
 import { Icon } from '../../ui/icons.js';
 import { Field, Loaded } from '../../ui/parts.js';
+import { CHANNEL_NAMES } from '../../vocabulary.js';
 import { attempt, Part, Table } from './section.js';
 
 /**
@@ -67,7 +68,7 @@ function NewAssignment({ path, field, things, everything, onClose, onSaved }) {
           html`<option key=${t.id} value=${t.id}>${t.name}</option>`)}</select><//>
       <${Field} label="On the channel" error=${form.wrong('channel')}><select value=${v.channel}
         onChange=${form.input('channel')}>
-        <option value="">Any</option>${Object.entries(CHANNELS).map(([value, label]) =>
+        <option value="">Any</option>${Object.entries(CHANNEL_NAMES).map(([value, label]) =>
           html`<option key=${value} value=${value}>${label}</option>`)}</select><//>
       ${nothing && html`<p class="muted small">Choose a team, a channel, or both. For everything else the default
         hours apply.</p>`}

@@ -2,11 +2,12 @@
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
-import { CHANNELS, channelName, loadChannels, nameOf, quietly, teams } from '../../store/directory.js';
+import { channelName, loadChannels, nameOf, quietly, teams } from '../../store/directory.js';
 import { may } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
 import { Badge, Check, Field, Loaded } from '../../ui/parts.js';
+import { CHANNEL_NAMES } from '../../vocabulary.js';
 import { Section, Table } from './section.js';
 
 /**
@@ -21,7 +22,7 @@ export function Channels() {
     <${Loaded} of=${channels} what="The channels could not be read.">${(/** @type {Channel[]} */ list) => html`
       <${Table} label="Channels" head=${['Channel', 'Name', 'New conversations go to', '']} rows=${list.map((c) => ({
         key: c.channel, quiet: !c.enabled, onOpen: may('channels:write') ? () => setEdited(c) : undefined,
-        cells: [CHANNELS[/** @type {'email'} */ (c.channel)], c.displayName, nameOf(c.defaultTeamId, 'No team'),
+        cells: [CHANNEL_NAMES[/** @type {'email'} */ (c.channel)], c.displayName, nameOf(c.defaultTeamId, 'No team'),
           !c.enabled && html`<${Badge}>Off<//>`],
       }))} />`}<//>
     ${edited && html`<${ChannelDialog} channel=${edited} onClose=${() => setEdited(null)} onSaved=${channels.reload}

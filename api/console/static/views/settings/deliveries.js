@@ -8,9 +8,9 @@ import { may } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { Ago, Badge, Code, Empty, Loaded } from '../../ui/parts.js';
+import { EVENT_TYPES } from '../../vocabulary.js';
 import { AttemptBody, Outcome } from './attempt.js';
 import { attempt, Part, Table } from './section.js';
-import { EVENTS } from './webhook-form.js';
 
 /**
  * @typedef {object} Delivery
@@ -55,7 +55,7 @@ export function Deliveries({ id }) {
       <select aria-label="Status" value=${filter.status} onChange=${set('status')}><option value="">Any status</option>
         ${Object.keys(TONES).map((s) => html`<option key=${s} value=${s}>${s}</option>`)}</select>
       <select aria-label="Event" value=${filter.event} onChange=${set('event')}><option value="">Any event</option>
-        ${EVENTS.map((e) => html`<option key=${e} value=${e}>${e}</option>`)}</select>
+        ${EVENT_TYPES.map((e) => html`<option key=${e} value=${e}>${e}</option>`)}</select>
       <button type="button" class="icon-button" aria-label="Read again" title="Read again"
         onClick=${first.reload}><${Icon} name="refresh" /></button>
     </div>`}>

@@ -1,24 +1,19 @@
 /** The form of a dock. */
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
-import { CHANNELS, teams } from '../../store/directory.js';
+import { teams } from '../../store/directory.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, Several, useForm } from '../../ui/form.js';
 import { Icon } from '../../ui/icons.js';
 import { Check, Field } from '../../ui/parts.js';
+import { CHANNEL_NAMES, DOCK_ACTION_KIND_NAMES, DOCK_ACTION_KINDS, DOCK_PERMISSIONS, ROLES } from '../../vocabulary.js';
 
 /** @typedef {import('./docks.js').Dock} Dock */
 
-const ACTIONS = [
-  { value: 'addTag', label: 'Add tags' }, { value: 'assign', label: 'Assign' }, { value: 'resolve', label: 'Resolve' },
-  { value: 'snooze', label: 'Snooze' }, { value: 'sendMessage', label: 'Send messages' },
-];
+const ACTIONS = DOCK_ACTION_KINDS.map((value) => ({ value, label: DOCK_ACTION_KIND_NAMES[value] }));
 
-const PERMISSIONS = ['clipboard-read', 'clipboard-write', 'camera', 'microphone', 'geolocation', 'fullscreen',
-  'display-capture', 'autoplay',
-  'encrypted-media', 'picture-in-picture', 'publickey-credentials-get', 'web-share'];
-
-const ROLES = ['owner', 'lead', 'agent', 'reader'];
+/** Roles that see conversations, and so docks beside them. */
+const SEEING = ROLES.filter((role) => role !== 'analytics');
 
 const KNOWN = ['name', 'url', 'icon', 'position', 'frameOrigins'];
 
@@ -76,13 +71,13 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
           options=${teams.value.map((t) => ({ value: t.id, label: t.name }))}
             onChange=${(/** @type {string[]} */ teamIds) => put({ teamIds })} />
         <${Several} legend="Shown on channels" hint="On all if none is ticked." chosen=${v.channels}
-          options=${Object.entries(CHANNELS).map(([value, label]) => ({ value, label }))}
+          options=${Object.entries(CHANNEL_NAMES).map(([value, label]) => ({ value, label }))}
           onChange=${(/** @type {string[]} */ channels) => put({ channels })} />
         <${Several} legend="Shown to roles" hint="To all if none is ticked." chosen=${v.roles}
-          options=${ROLES.map((value) => ({ value, label: value }))}
+          options=${SEEING.map((value) => ({ value, label: value }))}
             onChange=${(/** @type {string[]} */ roles) => put({ roles })} />
         <${Several} legend="The page may use"
-          options=${PERMISSIONS.map((value) => ({ value, label: html`<code>${value}</code>` }))}
+          options=${DOCK_PERMISSIONS.map((value) => ({ value, label: html`<code>${value}</code>` }))}
           chosen=${v.permissions} onChange=${(/** @type {string[]} */ permissions) => put({ permissions })} />
         <${Field} label="Further origins it may navigate to" error=${form.wrong('frameOrigins')}
           hint="Such as a sign-in page; one a line.">

@@ -6,6 +6,7 @@ import { may } from '../../store/session.js';
 import { Dialog, SecretDialog } from '../../ui/dialog.js';
 import { FormFoot, Several, useForm } from '../../ui/form.js';
 import { Ago, Badge, Code, Empty, Field, Loaded } from '../../ui/parts.js';
+import { SCOPES } from '../../vocabulary.js';
 import { Add, Section, sure, Table } from './section.js';
 import { Usage } from './usage.js';
 
@@ -24,9 +25,8 @@ const BUNDLES = [
   { value: 'full_access', label: 'Full access' },
 ];
 
-const SURFACES = ['conversations', 'contacts', 'tags', 'webhooks', 'channels', 'teams', 'users', 'sla',
-  'opening-hours', 'docks',
-  'settings', 'analytics'];
+/** The parts of the API that a key may read or write. */
+const SURFACES = SCOPES.filter((scope) => scope.endsWith(':read')).map((scope) => scope.slice(0, -':read'.length));
 
 export function Keys() {
   const keys = useResource('keys', () => all('/v1/api-keys'));

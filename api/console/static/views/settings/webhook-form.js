@@ -4,11 +4,7 @@ import { api } from '../../lib/api.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, Several, useForm } from '../../ui/form.js';
 import { Check, Field } from '../../ui/parts.js';
-
-export const EVENTS = ['conversation.created', 'conversation.updated', 'conversation.resolved',
-  'conversation.reopened', 'message.received',
-  'message.sent', 'contact.created', 'contact.updated', 'sla.warning', 'sla.breached', 'assignment.changed',
-    'tag.added', 'tag.removed'];
+import { EVENT_TYPES } from '../../vocabulary.js';
 
 /**
  * @param {{webhook: Partial<import('./webhooks.js').Webhook>, onClose: () => void, onSaved: (webhook: any) => void}} props
@@ -39,10 +35,10 @@ export function WebhookDialog({ webhook, onClose, onSaved }) {
           value=${v.url}
           onInput=${form.input('url')} /><//>
       <${Check} label="Every event, also those that come with later versions" checked=${everything}
-        onChange=${(/** @type {boolean} */ on) => put({ events: on ? ['*'] : EVENTS })} />
+        onChange=${(/** @type {boolean} */ on) => put({ events: on ? ['*'] : [...EVENT_TYPES] })} />
       ${!everything && html`<${Several} legend="Events" chosen=${v.events}
         onChange=${(/** @type {string[]} */ events) => put({ events })}
-        options=${EVENTS.map((value) => ({ value, label: html`<code>${value}</code>` }))} />`}
+        options=${EVENT_TYPES.map((value) => ({ value, label: html`<code>${value}</code>` }))} />`}
       ${!more && html`<button type="button" class="link" onClick=${() => setMore(true)}>More settings</button>`}
       ${more && html`
         <${Check} label="In order: the events of one conversation one after the other"
