@@ -1,9 +1,9 @@
-/** The keys. */
+/** The keyboard shortcuts. */
 import { html } from '../lib/html.js';
 import { Dialog } from '../ui/dialog.js';
 
 const KEYS = [
-  ['Everywhere', [['g i', 'Inbox'], ['g r', 'Reports'], ['g s', 'Settings'], ['?', 'These keys'],
+  ['Everywhere', [['g i', 'Inbox'], ['g r', 'Reports'], ['g s', 'Settings'], ['?', 'These shortcuts'],
     ['Esc', 'Close, or go back']]],
   ['List', [['j  k', 'Next, previous'], ['Enter', 'Open'], ['/', 'Search']]],
   ['Conversation', [['r', 'Reply'], ['n', 'Note'], ['e', 'Resolve, or reopen'], ['z', 'Snooze'], ['a', 'Assign'],
@@ -15,7 +15,7 @@ const KEYS = [
 
 /** @param {{onClose: () => void}} props */
 export function Help({ onClose }) {
-  return html`<${Dialog} title="Keyboard" wide onClose=${onClose}>
+  return html`<${Dialog} title="Keyboard shortcuts" wide onClose=${onClose}>
     <div class="keys">${KEYS.map(([title, keys]) => html`<section key=${title}>
       <h3>${title}</h3>
       <dl>${/** @type {string[][]} */ (keys).map(([key, meaning]) => html`<div key=${key}>

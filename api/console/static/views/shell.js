@@ -70,7 +70,7 @@ function Rail() {
       aria-current=${page === l.page ? 'page' : undefined}><${Icon} name=${l.icon} /><span>${l.label}</span></a>`)}
     <span class="rail-space" />
     <button type="button" class="rail-link" title="Keyboard shortcuts (?)" onClick=${() => { helping.value = true; }}>
-      <${Icon} name="help" /><span>Keys</span></button>
+      <${Icon} name="help" /><span>Shortcuts</span></button>
     <${Account} />
   </nav>`;
 }

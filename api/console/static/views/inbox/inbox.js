@@ -30,7 +30,7 @@ export function Inbox() {
     </section>
     <main id="main" class="pane thread-pane" inert=${sheet.value}>
       ${id ? html`<${Conversation} key=${id} id=${id} />`
-        : html`<${Empty} icon="inbox" text="Choose a conversation. j and k move, Enter opens, ? shows all keys." />`}
+        : html`<${Empty} icon="inbox" text="Choose a conversation. j and k move, Enter opens, ? shows all shortcuts." />`}
     </main>
     <${DockPanel} id=${id ?? null} visible=${docksOpen.value && !!id} onClose=${closeDocks} />
   </div>`;

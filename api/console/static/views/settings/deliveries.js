@@ -56,7 +56,7 @@ export function Deliveries({ id }) {
         ${Object.keys(TONES).map((s) => html`<option key=${s} value=${s}>${s}</option>`)}</select>
       <select aria-label="Event" value=${filter.event} onChange=${set('event')}><option value="">Any event</option>
         ${EVENT_TYPES.map((e) => html`<option key=${e} value=${e}>${e}</option>`)}</select>
-      <button type="button" class="icon-button" aria-label="Read again" title="Read again"
+      <button type="button" class="icon-button" aria-label="Refresh" title="Refresh"
         onClick=${first.reload}><${Icon} name="refresh" /></button>
     </div>`}>
     <${Loaded} of=${first} what="The log could not be read."
@@ -104,8 +104,8 @@ function DeliveryDialog({ path, onClose, onChanged }) {
       <div class="part-tools">
         ${may('webhooks:write') || may('webhooks:redeliver')
           ? html`<button type="button" aria-disabled=${underWay(d)}
-          onClick=${() => redeliver(d)}><${Icon} name="refresh" />Deliver once more</button>` : null}
-        <button type="button" onClick=${delivery.reload}>Read again</button>
+          onClick=${() => redeliver(d)}><${Icon} name="refresh" />Redeliver</button>` : null}
+        <button type="button" onClick=${delivery.reload}>Refresh</button>
       </div>
       <section class="facts"><h3>Attempts</h3>
         ${d.attemptLog?.length ? d.attemptLog.toReversed().map((a) =>

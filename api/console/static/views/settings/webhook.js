@@ -89,7 +89,7 @@ function Health({ of: w }) {
   const h = w.health;
   const facts = [
     ['Success, 24 h', percent(h.successRate24h)],
-    ['Owed', (h.backlog ?? 0).toLocaleString()],
+    ['Pending', (h.backlog ?? 0).toLocaleString()],
     ['Last success', h.lastSuccessAt ? html`<${Ago} at=${h.lastSuccessAt} />` : '–'],
     ['Failing since', h.failingSince ? html`<${Ago} at=${h.failingSince} />` : '–'],
   ];
@@ -98,8 +98,7 @@ function Health({ of: w }) {
       off${w.disabledReason && `: ${REASONS[/** @type {'GONE'} */ (w.disabledReason)] ?? w.disabledReason}`}.
       What happens meanwhile is not sent; it stays in the feed for 30 days and can be replayed.</p>`}
     ${w.isActive && h.state === 'open'
-      && html`<p class="callout danger">Out of
-        reach${h.circuitOpenedAt && ` since ${moment(h.circuitOpenedAt)}`}: nothing is lost,
+      && html`<p class="callout danger">Failing${h.circuitOpenedAt && ` since ${moment(h.circuitOpenedAt)}`}: nothing is lost,
       everything waits. ${h.nextProbeAt
         && html`The next try is <span title=${exact(h.nextProbeAt)}>at ${moment(h.nextProbeAt)}</span>.`}</p>`}
     <dl class="figures-row">${facts.map(([name, value]) =>

@@ -30,10 +30,10 @@ import { WebhookDialog } from './webhook-form.js';
  * @property {string} createdAt
  */
 
-const STATES = { ok: ['ok', 'Healthy'], failing: ['warn', 'Failing'], open: ['danger', 'Out of reach'],
+const STATES = { ok: ['ok', 'Healthy'], failing: ['warn', 'Retrying'], open: ['danger', 'Failing'],
   disabled: ['plain', 'Off'] };
 
-/** How often the health of webhooks is looked at, in ms: their news says when one fails or recovers, and not how much is owed. */
+/** How often the health of webhooks is looked at, in ms: the stream says when one fails or recovers, and not how many deliveries are pending. */
 export const HEALTH_EVERY = 10_000;
 
 /** @param {{of: Webhook}} props */
@@ -57,7 +57,7 @@ export function Webhooks() {
     about="Your systems hear of every change, signed, and tried again for three days." action=${add}>
     <${Loaded} of=${webhooks} what="The webhooks could not be read.">${(/** @type {Webhook[]} */ list) =>
       (list.length ? html`
-      <${Table} label="Webhooks" head=${['Name', 'URL', 'Health', 'Success, 24 h', 'Owed', 'Last success']}
+      <${Table} label="Webhooks" head=${['Name', 'URL', 'Health', 'Success, 24 h', 'Pending', 'Last success']}
         rows=${list.map((w) => ({
         key: w.id, quiet: !w.isActive, onOpen: () => go(to('settings', 'webhooks', w.id)),
         cells: [w.name, html`<code class="cut">${w.url}</code>`, html`<${HealthBadge} of=${w} />`,
