@@ -63,7 +63,7 @@
       host = event.origin;
       take(message);
     }
-    if (message.type === "result") settle(message);
+    if (message.type === "result") applyResult(message);
     if (message.type === "ping") post("pong");
   });
 
@@ -90,7 +90,7 @@
   }
 
   /** @param {any} message */
-  function settle({ requestId, ok, conversation, error }) {
+  function applyResult({ requestId, ok, conversation, error }) {
     const request = requests.get(requestId);
     if (!request) return;
     requests.delete(requestId);

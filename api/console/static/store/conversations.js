@@ -4,7 +4,7 @@
  */
 import { computed, effect, signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
-import { onLive, tell } from '../lib/live.js';
+import { broadcast, onStream } from '../lib/stream.js';
 import { recall, onRemembered, remember } from '../lib/storage.js';
 import { now } from '../lib/time.js';
 import { me } from './session.js';
@@ -85,7 +85,7 @@ export function take(copy, { share = false } = {}) {
     const newer = before && before.contact.id === copy.contact.id && before.contact.updatedAt > copy.contact.updatedAt;
     show(s, newer ? { ...copy, contact: before.contact } : copy);
   }
-  if (share) tell({ type: 'copy', conversation: copy });
+  if (share) broadcast({ type: 'copy', conversation: copy });
 }
 
 /**
@@ -227,7 +227,7 @@ function readAll() {
 /** Every console hears of the same edit: this is within how long they read what it changed, in ms. */
 const SPREAD = 1500;
 
-onLive((event) => {
+onStream((event) => {
   if (event.type === 'copy') take(event.conversation);
   if (event.type === 'conversation') {
     if ((peek(event.id)?.version ?? -1) >= event.version) return;

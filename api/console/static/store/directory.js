@@ -1,7 +1,7 @@
 /** The people, teams, tags and channels of the tenant: short lists that many views name things from. */
 import { computed, signal } from '../lib/html.js';
 import { all, api, ApiError } from '../lib/api.js';
-import { onLive } from '../lib/live.js';
+import { onStream } from '../lib/stream.js';
 import { CHANNEL_NAMES } from '../vocabulary.js';
 import { onConversation } from './conversations.js';
 import { may } from './session.js';
@@ -119,6 +119,6 @@ onConversation((c, before) => {
   for (const name of c.tags) if (!tags.peek().some((t) => t.name === name)) meet(`tag/${name}`, loadTags);
 });
 
-onLive((event) => {
+onStream((event) => {
   if (event.type === 'resync') loadDirectory();
 });

@@ -174,7 +174,7 @@ function fill(copies, fresh) {
     complete.value = cursor === null;
     edge = copies.at(-1) ?? (fresh ? null : edge);
     const rows = copies.map((c) => c.id);
-    ids.value = settled(fresh ? rows : [...new Set([...ids.peek(), ...rows])], new Set(rows), fresh);
+    ids.value = withArrivals(fresh ? rows : [...new Set([...ids.peek(), ...rows])], new Set(rows), fresh);
   });
 }
 
@@ -183,7 +183,7 @@ function fill(copies, fresh) {
  * waiting, unless it is in the list no more.
  * @param {string[]} list @param {Set<string>} rows those just read @param {boolean} fresh
  */
-function settled(list, rows, fresh) {
+function withArrivals(list, rows, fresh) {
   for (const id of arrived) {
     if (!fresh && !rows.has(id)) continue;
     const next = sortIn(list, id);
@@ -195,11 +195,11 @@ function settled(list, rows, fresh) {
 /** Holds the order while the pointer is over the list. @param {boolean} hold */
 export function hold(hold) {
   held = hold;
-  if (!hold) settle();
+  if (!hold) sortInPending();
 }
 
 /** Sorts in what has been waiting. */
-export function settle() {
+export function sortInPending() {
   if (outdated) refresh();
   if (outdated || !pending.size) return;
   const changed = [...pending];

@@ -4,7 +4,7 @@
  */
 import { batch, computed, effect, signal } from '../lib/html.js';
 import { api, newKey } from '../lib/api.js';
-import { onLive, tell } from '../lib/live.js';
+import { broadcast, onStream } from '../lib/stream.js';
 import { onRemembered, recall, remember } from '../lib/storage.js';
 import { conversation, keepFresh, read } from './conversations.js';
 import { post } from './actions.js';
@@ -156,7 +156,7 @@ export function openThread(id) {
     version = current;
     queueMicrotask(load);
   });
-  const stopHearing = onLive((event) => {
+  const stopListening = onStream((event) => {
     // A note is heard of as a conversation in which nothing else happened; one of our own tabs says it first.
     const note = event.type === 'note' || (event.type === 'conversation' && !event.events?.length);
     if (event.type === 'resync' || (note && event.id === id)) load();
@@ -183,7 +183,7 @@ export function openThread(id) {
       await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
         message.key);
       keepUnsent(id, message.key);
-      if (message.direction === 'note') tell({ type: 'note', id });
+      if (message.direction === 'note') broadcast({ type: 'note', id });
       await outbox.load?.(); // of this thread, or of the one that was opened since
       forget(message);
       return true;
@@ -227,7 +227,7 @@ export function openThread(id) {
       closing.abort();
       release();
       stopWatching();
-      stopHearing();
+      stopListening();
       stopRecalling();
       if (outbox.load === load) outbox.load = undefined;
       if (!outbox.load && !sending.peek().length) outboxes.delete(id);

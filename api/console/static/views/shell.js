@@ -5,7 +5,7 @@ import { html, signal, useEffect, useState } from '../lib/html.js';
 import { focusOn } from '../lib/focus.js';
 import { online } from '../lib/api.js';
 import { useKeys } from '../lib/keys.js';
-import { live, onLive } from '../lib/live.js';
+import { connected, onStream } from '../lib/stream.js';
 import { go, route, to } from '../lib/router.js';
 import { chooseTheme, theme } from '../lib/theme.js';
 import { loadDirectory } from '../store/directory.js';
@@ -26,7 +26,7 @@ const changingPassword = signal(false);
 export function Shell({ children }) {
   useEffect(() => {
     loadDirectory();
-    return onLive(announce);
+    return onStream(announce);
   }, [session.value?.agent.id]);
   useKeys({
     '?': () => { helping.value = true; },
@@ -47,7 +47,7 @@ export function Shell({ children }) {
   </div>`;
 }
 
-/** Notices about what happened elsewhere. @param {import('../lib/live.js').LiveEvent} event */
+/** Notices about what happened elsewhere. @param {import('../lib/stream.js').StreamEvent} event */
 function announce(event) {
   if (event.type === 'dock_action') heard(event);
   if (event.type === 'webhook' && may('webhooks:read')) {
@@ -95,7 +95,7 @@ function Account() {
 
 /** Says so when the server has been out of reach for a moment; everything recovers by itself. */
 function Offline() {
-  const lost = !online.value || (!live.value && may('conversations:read'));
+  const lost = !online.value || (!connected.value && may('conversations:read'));
   const [shown, setShown] = useState(false);
   useEffect(() => {
     if (!lost) return setShown(false);

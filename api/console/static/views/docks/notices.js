@@ -70,7 +70,7 @@ export function announce(notice) {
 /**
  * What the server tells: of the agent's own actions, and of others' in the conversation that is open. What was refused
  * is the dock's to show, which is told why; not so what was never carried out.
- * @param {import('../../lib/live.js').LiveEvent} event
+ * @param {import('../../lib/stream.js').StreamEvent} event
  */
 export function heard(event) {
   const own = event.agentId === me.peek()?.id;

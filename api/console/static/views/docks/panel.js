@@ -6,7 +6,7 @@ import { focusOn } from '../../lib/focus.js';
 import { cx, html, useEffect, useRef, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useKeys } from '../../lib/keys.js';
-import { onLive } from '../../lib/live.js';
+import { onStream } from '../../lib/stream.js';
 import { to } from '../../lib/router.js';
 import { recall, remember } from '../../lib/storage.js';
 import { may } from '../../store/session.js';
@@ -34,7 +34,7 @@ export function DockPanel({ id, visible, onClose }) {
   const [changes, setChanges] = useState(0);
   const [width, setWidth] = useWidth();
   useEffect(() => docks.data && setShown(docks.data), [docks.data]); // the old ones stay until the new ones are known
-  useEffect(() => onLive(async ({ type }) => {
+  useEffect(() => onStream(async ({ type }) => {
     if (type !== 'docks' && type !== 'resync') return;
     await docks.reload();
     if (type === 'docks') setChanges((n) => n + 1);

@@ -62,7 +62,7 @@ export function List() {
   return html`<div class="list-box"
     onPointerEnter=${(/** @type {PointerEvent} */ e) => e.pointerType === 'mouse' && list.hold(true)}
     onPointerLeave=${() => list.hold(false)}>
-    ${waiting > 0 && html`<button type="button" class="list-news" onClick=${list.settle}>
+    ${waiting > 0 && html`<button type="button" class="list-news" onClick=${list.sortInPending}>
       <${Icon} name="refresh" /> ${waiting === 1 ? '1 update' : `${waiting} updates`}</button>`}
     ${list.listError.value && !ids.length
       ? html`<${Failed} error=${list.listError.value} what="The list could not be read." retry=${list.refresh} />`
@@ -150,9 +150,9 @@ function Rows({ ids }) {
 function Row({ id, open, at, stop }) {
   const c = conversation(id).value;
   const link = useRef(/** @type {HTMLAnchorElement | null} */ (null));
-  const wants = at && wanted.value;
+  const takesFocus = at && wanted.value;
   useLayoutEffect(() => {
-    if (!wants || !link.current) return;
+    if (!takesFocus || !link.current) return;
     wanted.value = false;
     if (!document.activeElement?.matches('input, textarea, select, dialog *')) link.current.focus({ preventScroll: true });
   });

@@ -1,7 +1,7 @@
 /** Dashboard apps: the tenant's docks. A name and a URL are enough. */
 import { html, useState } from '../../lib/html.js';
 import { all, api } from '../../lib/api.js';
-import { tell } from '../../lib/live.js';
+import { broadcast } from '../../lib/stream.js';
 import { useResource } from '../../lib/resource.js';
 import { documentOutdated } from '../../lib/router.js';
 import { may } from '../../store/session.js';
@@ -36,7 +36,7 @@ export function Docks() {
 
   const changed = () => {
     documentOutdated();
-    tell({ type: 'docks' });
+    broadcast({ type: 'docks' });
     docks.reload();
   };
   const remove = async (/** @type {Dock} */ dock) => {

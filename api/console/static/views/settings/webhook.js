@@ -1,7 +1,7 @@
 /** One webhook: its health, what was delivered, what failed, and how to send it again. */
 import { html, useEffect, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
-import { onLive } from '../../lib/live.js';
+import { onStream } from '../../lib/stream.js';
 import { usePolling, useResource } from '../../lib/resource.js';
 import { go, to } from '../../lib/router.js';
 import { exact, moment } from '../../lib/time.js';
@@ -26,7 +26,7 @@ const REASONS = { FAILING: 'all attempts failed for five days', GONE: 'the endpo
 export function Webhook({ id }) {
   const webhook = useResource(['webhook', id], (signal) => api.get(`/v1/webhooks/${id}`, undefined, signal));
   usePolling(webhook.reload, webhook.data ? HEALTH_EVERY : null);
-  useEffect(() => onLive((event) => event.type === 'webhook' && event.id === id && webhook.reload()),
+  useEffect(() => onStream((event) => event.type === 'webhook' && event.id === id && webhook.reload()),
     [webhook.reload]);
   return html`<${Loaded} of=${webhook} what="The webhook could not be read.">${(/** @type {WebhookShape} */ w) => html`
     <${Section} title=${html`${w.name} <${HealthBadge} of=${w} />`} back=${to('settings', 'webhooks')}

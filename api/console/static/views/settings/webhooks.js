@@ -1,7 +1,7 @@
 /** Webhooks: the list, with how each endpoint is doing. */
 import { html, useEffect, useState } from '../../lib/html.js';
 import { all } from '../../lib/api.js';
-import { onLive } from '../../lib/live.js';
+import { onStream } from '../../lib/stream.js';
 import { usePolling, useResource } from '../../lib/resource.js';
 import { go, to } from '../../lib/router.js';
 import { may } from '../../store/session.js';
@@ -49,7 +49,7 @@ export const percent = (rate) =>
 export function Webhooks() {
   const webhooks = useResource('webhooks', () => all('/v1/webhooks'));
   usePolling(webhooks.reload, webhooks.data ? HEALTH_EVERY : null);
-  useEffect(() => onLive((event) => event.type === 'webhook' && webhooks.reload()), [webhooks.reload]);
+  useEffect(() => onStream((event) => event.type === 'webhook' && webhooks.reload()), [webhooks.reload]);
   const [making, setMaking] = useState(false);
   const [made, setMade] = useState(/** @type {any} */ (null));
   const add = may('webhooks:write') && html`<${Add} onClick=${() => setMaking(true)}>Add webhook<//>`;
