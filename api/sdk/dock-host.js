@@ -225,7 +225,7 @@ export class DockHost {
       return await (same ? transport.getContext(this.#session) : transport.updateContext(this.#session, conversationId));
     } catch (error) {
       if (codeOf(error) !== "NOT_FOUND") throw error;
-      // The session is over, or the dock is not beside this conversation: then nobody needs it any more either.
+      // The session is over, or the dock is not beside this conversation: then it is not needed any more either.
       void transport.close(this.#session).catch(() => {});
       this.#session = null;
       this.#sessionFor = "";
@@ -251,7 +251,7 @@ export class DockHost {
     }, this.#limits.coalesce);
   }
 
-  /** Sends the context in the form that the dock speaks; in both while nobody knows. */
+  /** Sends the context in the form that the dock speaks; in both while that is not known. */
   #push() {
     const session = this.#session;
     this.#missed = !this.#visible;

@@ -90,7 +90,7 @@ export function isObject(value) {
 export const isRequestId = (id) => typeof id === "string" && id.length > 0 && id.length <= 100;
 
 /**
- * What can be said against an action before anybody is asked. The server decides again, and knows more.
+ * What can be said against an action before the agent is asked. The server decides again, and knows more.
  * @param {Record<string, any>} message
  * @param {readonly string[]} allowed  the dock's actions
  * @param {string | null} contextId  the one that is current; null while there is none

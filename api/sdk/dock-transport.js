@@ -134,7 +134,7 @@ export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(glob
     },
   };
 
-  /** The credentials go to the API and to nobody else. @param {string} url */
+  /** The credentials go to the API and nowhere else. @param {string} url */
   function sameOrigin(url) {
     const target = new URL(url, base);
     return target.pathname + target.search;

@@ -15,14 +15,14 @@ export function reloadForNewFrames() {
     if (event.effectiveDirective !== 'frame-src' || asking) return;
     const blocked = originOf(event.blockedURI);
     if (!blocked || allowed(event.originalPolicy).includes(blocked)) return;
-    asking = true; // what is blocked meanwhile is blocked again when somebody wants to see it
+    asking = true; // what is blocked meanwhile is blocked again when it is shown again
     try {
       const docks = await docksNow();
       if (!docks.includes(blocked) || !firstTime(docks, blocked)) return;
       documentOutdated();
       if (!writing()) location.reload();
     } catch {
-      // Nobody can say: the dock says that nothing is heard of it, and has a button to try again.
+      // The docks are not known: the frame says that nothing has come from it, and has a button to try again.
     } finally {
       asking = false;
     }

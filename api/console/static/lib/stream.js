@@ -1,13 +1,13 @@
 /**
  * What happens elsewhere, as it happens. However many tabs are open, the browser holds one connection: the tab that has
- * the lock listens to the server and passes on what it hears. When that tab closes, the lock goes to another.
+ * the lock listens to the server and passes on what it receives. When that tab closes, the lock goes to another.
  */
 import { signal } from './html.js';
 import { online } from './api.js';
 
 /** @typedef {{type: string, [key: string]: any}} StreamEvent */
 
-/** Whether somebody in this browser hears the server. */
+/** Whether a tab of this browser is connected to the server. */
 export const connected = signal(false);
 
 /** Waits before connecting anew, in ms; the last one repeats. */
@@ -19,7 +19,7 @@ const channel = new BroadcastChannel('atender.console');
 const listeners = new Set();
 
 /**
- * @param {(event: StreamEvent) => void} listener also hears `{type: 'resync'}` when something may have been missed, and
+ * @param {(event: StreamEvent) => void} listener also gets `{type: 'resync'}` when something may have been missed, and
  *   `{type: 'refused'}` when the server has turned the connection down
  * @returns {() => void} stops listening
  */
@@ -77,13 +77,13 @@ function setConnected(value) {
 
 /**
  * Holds the connection until it is told to stop. The browser reconnects by itself and says what it heard last; only
- * when the server refuses outright is a new connection made here, and everybody reads anew what they show.
+ * when the server refuses outright is a new connection made here, and all tabs read anew what they show.
  * @param {AbortSignal} stop
  * @param {string} after
  */
 async function lead(stop, after) {
   leading = true;
-  const follows = connected.peek(); // on a tab that has closed: what happened since then nobody has heard
+  const follows = connected.peek(); // on a tab that has closed: what happened since then no tab was told
   for (let failures = 0; !stop.aborted; failures++) {
     const opened = await connect(stop, after, follows || failures > 0);
     setConnected(false);

@@ -1,6 +1,6 @@
 /**
  * The conversations this tab knows, one signal each, so that what shows one re-renders when it changes and nothing
- * else does. The version decides which of two copies is the newer, whoever brought it.
+ * else does. The version decides which of two copies is the newer, wherever it came from.
  */
 import { computed, effect, signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
@@ -174,7 +174,7 @@ function readStale() {
   const ids = [...stale];
   stale.clear();
   const grows = listGrows();
-  const shown = new Set(grows ? [] : listed()); // what nobody would see is not read
+  const shown = new Set(grows ? [] : listed()); // what is not shown is not read
   const wanted = ids.filter((id) => grows || shown.has(id) || open.has(id));
   const burst = wanted.length > BURST;
   if (burst) for (const watcher of burstWatchers) watcher(wanted);
@@ -224,7 +224,7 @@ function readAll() {
   for (const id of open) read(id).catch(() => {});
 }
 
-/** Every console hears of the same edit: this is within how long they read what it changed, in ms. */
+/** All consoles are told of an edit at once: this is within how long they read what it changed, in ms. */
 const SPREAD = 1500;
 
 onStream((event) => {

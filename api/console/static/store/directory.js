@@ -18,9 +18,9 @@ export const channels = signal([]);
 /** Names of agents and teams by id. */
 const names = computed(() => new Map([...agents.value, ...teams.value].map((x) => [x.id, x.name])));
 
-/** @param {string|null|undefined} id @param {string} [nobody] */
-export function nameOf(id, nobody = 'Nobody') {
-  if (!id) return nobody;
+/** @param {string|null|undefined} id @param {string} [none] what is said where there is no id */
+export function nameOf(id, none = 'Nobody') {
+  if (!id) return none;
   const name = names.value.get(id);
   if (name !== undefined || !ready.value || !names.value.size) return name ?? '…'; // … until it is known
   queueMicrotask(() => meet(id, loadAgents, loadTeams)); // it may be new
@@ -64,7 +64,7 @@ async function refresh(list, path, scope, read = all) {
 }
 
 /**
- * Reads a list where a failure is nobody's concern: what is known of it stays.
+ * Reads a list where a failure is not shown: what is known of it stays.
  * @param {() => Promise<any[]>} load
  * @returns {Promise<boolean>} whether it was read
  */
@@ -109,7 +109,7 @@ async function look() {
   else for (const what of asked) met.delete(what); // which may be met again
 }
 
-/** Reads the tags again if this is none of them: somebody has just made it. @param {string} name */
+/** Reads the tags again if this is none of them: it has just been made. @param {string} name */
 export async function meetTag(name) {
   if (!tags.peek().some((t) => t.name === name)) await quietly(loadTags);
 }

@@ -75,7 +75,7 @@ export async function show(f) {
   await read(true, FIRST);
 }
 
-/** Nobody looks at the list any more, nor keeps it still. */
+/** Ends the list: it is not on the page any more, so no pointer keeps it still. */
 export function hide() {
   empty();
   held = false;

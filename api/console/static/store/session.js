@@ -16,7 +16,7 @@ import { closeStorage, forgetPerson, storageOf } from '../lib/storage.js';
  * @property {string} eventsAfter
  */
 
-/** Undefined until it is known, null when nobody is signed in. */
+/** Undefined until it is known, null without one. */
 export const session = signal(/** @type {Session | null | undefined} */ (undefined));
 
 /** Why the session could not be read, if it could not. */
@@ -33,12 +33,12 @@ export function may(scope) {
   return scopes.includes(scope) || scopes.includes('full_access') || scopes.includes(scope.replace(/:read$/, ':write'));
 }
 
-/** The page belongs to nobody any more, and another is on its way. */
+/** The page is being left: it belongs to no session any more. */
 let gone = false;
 
 /**
  * Reads the session, at the start and when it may have changed. A page is one person's: what it knows, and the policy it
- * was served with. For another person, or after nobody, it is loaded anew.
+ * was served with. For another person, or after a sign-in, it is loaded anew.
  */
 export async function loadSession() {
   sessionError.value = null;
@@ -77,7 +77,7 @@ export async function signOut() {
   leave();
 }
 
-/** Loads the page for whoever is signed in now; the address stays. */
+/** Loads the page for the agent who is signed in now; the address stays. */
 function reload() {
   gone = true;
   location.reload();

@@ -157,7 +157,7 @@ export function openThread(id) {
     queueMicrotask(load);
   });
   const stopListening = onStream((event) => {
-    // A note is heard of as a conversation in which nothing else happened; one of our own tabs says it first.
+    // The stream tells of a note as of a conversation in which nothing else happened; a tab of this browser says it first.
     const note = event.type === 'note' || (event.type === 'conversation' && !event.events?.length);
     if (event.type === 'resync' || (note && event.id === id)) load();
   });

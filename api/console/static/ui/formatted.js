@@ -49,7 +49,7 @@ function Preview({ source, images, title }) {
     <iframe name=${name} sandbox=${SANDBOX} referrerpolicy="no-referrer" title=${title}></iframe>`;
 }
 
-/** A name for a frame that no other page can guess: whoever knows one can send a form or a link into the frame. */
+/** A name for a frame that no other page can guess: a page that knows it can send a form or a link into the frame. */
 const secretName = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-');
 
 /** Within the shadow root, where the page's style does not reach. */

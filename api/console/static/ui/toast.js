@@ -25,7 +25,7 @@ const SHOWN = 4;
 /** @type {Map<number, number>} */
 const timers = new Map();
 
-/** Whether somebody is about to read or press one: they stay as long. */
+/** Whether the pointer or the focus is on one: they stay as long. */
 let held = false;
 
 /** @param {Notice} notice */

@@ -1,5 +1,5 @@
 /**
- * One line of the timeline: who did what, through what, and why if nobody asked for it. Names are set apart, so that one
+ * One line of the timeline: who did what, through what, and why if it happened by itself. Names are set apart, so that one
  * that is written from right to left leaves the words around it where they are.
  */
 import { html } from '../../lib/html.js';

@@ -11,9 +11,9 @@ const HOST = '/sdk/dock-host.js';
 /**
  * @param {object} props
  * @param {import('./panel.js').VisibleDock} props.dock
- * @param {string | null} props.conversationId null where the dock is not beside what the agent looks at, or nobody knows yet
+ * @param {string | null} props.conversationId null where the dock is not beside what the agent looks at, or it is not known yet
  * @param {boolean} props.visible
- * @param {number} props.changes how often the docks have been changed by somebody since the panel was opened
+ * @param {number} props.changes how often the docks have been changed since the panel was opened
  */
 export function Dock({ dock, conversationId, visible, changes }) {
   const element = useRef(/** @type {HTMLDivElement | null} */ (null));

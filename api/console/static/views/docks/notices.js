@@ -1,6 +1,6 @@
 /**
  * Notices about what docks do, one for each action. The host of a dock tells of its own, with what was done; the server
- * tells of all, whoever's they are and however late they were carried out.
+ * tells of all of them: those of other agents, and those that were carried out late.
  */
 import { moment } from '../../lib/time.js';
 import { go, route, to } from '../../lib/router.js';
