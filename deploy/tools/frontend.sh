@@ -49,6 +49,7 @@ if [ -n "$modules" ]; then
     run "tsc has findings" tsc -p tsconfig.json
     run "tsc has findings in the tests" tsc -p api/console/tests --typeRoots "$modules/@types"
 fi
-run "unit tests failed" node --test api/console/tests/*.test.js
+# Texts with times depend on the language of the machine.
+run "unit tests failed" env LC_ALL=en_US.UTF-8 node --test api/console/tests/*.test.js
 
 [ "$failed" = no ]
