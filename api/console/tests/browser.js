@@ -62,6 +62,7 @@ async function fetch(url, init) {
   const headers = /** @type {Record<string, string>} */ (init.headers ?? {});
   const request = { method, path, query, headers, body: init.body ? JSON.parse(String(init.body)) : undefined };
   server.requests.push(request);
+  /** @type {Answer} */
   const answer = server.routes.get(`${method} ${path}`)?.(request) ?? failure(404, 'NOT_FOUND', 'there is no such thing');
   await answer.later;
   init.signal?.throwIfAborted();

@@ -6,7 +6,7 @@ import { signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
 import { conversation, guess, take } from './conversations.js';
 import { meetTag, nameOf } from './directory.js';
-import { notify } from '../ui/toast.js';
+import { notify } from './notices.js';
 import { moment } from '../lib/time.js';
 
 /** @typedef {import('../types.js').Conversation} Conversation */
@@ -92,7 +92,7 @@ export async function removeTag(id, tag, { undoable = true } = {}) {
  * @param {string} step of the API
  * @param {string} text
  * @param {string} failed
- * @param {{body?: any, action?: import('../ui/toast.js').Notice['action']}} [more] action: the way back, if there is one
+ * @param {{body?: any, action?: import('./notices.js').Notice['action']}} [more] action: the way back, if there is one
  */
 async function go(id, step, text, failed, { body, action } = {}) {
   const done = await act(id, null, () => api.post(`${path(id)}/${step}`, body), failed);

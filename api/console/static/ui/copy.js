@@ -1,7 +1,7 @@
 /** Copying. The browser can refuse it; then what was to be copied has to be selected by hand. */
 import { html, useState } from '../lib/html.js';
 import { Icon } from './icons.js';
-import { notify } from './toast.js';
+import { notify } from '../store/notices.js';
 
 /** How long a button says that it has copied, in ms. */
 const SAYS = 1500;

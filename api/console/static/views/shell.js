@@ -13,7 +13,7 @@ import { may, me, session, signOut } from '../store/session.js';
 import { Icon } from '../ui/icons.js';
 import { Avatar } from '../ui/parts.js';
 import { Picker } from '../ui/picker.js';
-import { notify } from '../ui/toast.js';
+import { notify } from '../store/notices.js';
 import { heard } from './docks/notices.js';
 import { sheet } from './docks/sheet.js';
 import { Help } from './help.js';

@@ -10,7 +10,7 @@ import { may } from '../../store/session.js';
 import { openThread } from '../../store/thread.js';
 import { menu } from '../../store/view.js';
 import { Failed, Skeleton } from '../../ui/parts.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { filterQuery } from '../inbox/filters.js';
 import { Composer, focusComposer } from './composer.js';
 import { Head } from './head.js';

@@ -10,7 +10,7 @@ import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { Avatar } from '../../ui/parts.js';
 import { Picker } from '../../ui/picker.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { SlaBadge, StatusBadge } from '../inbox/badges.js';
 import { filterQuery } from '../inbox/filters.js';
 import { Details } from './details.js';

@@ -6,7 +6,7 @@ import { moment } from '../../lib/time.js';
 import { go, route, to } from '../../lib/router.js';
 import { nameOf } from '../../store/directory.js';
 import { me } from '../../store/session.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { DOCK_ACTION_KIND_DONE, DOCK_ACTION_KIND_HAPPENED, DOCK_ACTION_KIND_TODO } from '../../vocabulary.js';
 
 /** @typedef {import('../../types.js').DockActionKind} DockActionKind */

@@ -5,7 +5,7 @@ import { useResource } from '../../lib/resource.js';
 import { may } from '../../store/session.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
 import { Check, Field, Loaded } from '../../ui/parts.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { Section } from './section.js';
 
 export function General() {

@@ -3,7 +3,7 @@ import { html } from '../../lib/html.js';
 import { useResource } from '../../lib/resource.js';
 import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 
 /**
  * @param {{title: any, about?: any, back?: string, action?: any, children: any}} props back: the address of the page above
