@@ -122,6 +122,17 @@ test('what changes while a page is read is not lost with it', async () => {
   assert.deepEqual(list.ids.peek(), ['c1', 'c3'], 'the page still had it as active');
 });
 
+test('what waits for the pointer to leave goes on waiting when the next page comes', async () => {
+  server.on('GET /v1/conversations', ({ query }) => (query.get('cursor') ? page(some(100, 103)) : page(some(0, 100), 'next')));
+  await list.show(open);
+  list.hold(true);
+  const reading = list.more();
+  take(nth(101, { version: 2, updatedAt: '2026-05-06T07:30:00.000Z' }));
+  await reading;
+  assert.equal(list.ids.peek().indexOf('c101'), 101, 'under the pointer nothing moves');
+  list.hold(false);
+});
+
 test('a search is the server\'s: nothing comes in by itself, and what is done with goes', async () => {
   server.on('GET /v1/conversations', page([nth(1)]));
   await list.show({ ...open, q: 'order' });

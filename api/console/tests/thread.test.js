@@ -73,6 +73,7 @@ test('a reply is shown at once, and gives way to the message when that has been 
   server.on(`POST ${PATH}/messages`, { body: { ...message('m1', '08:05'), conversation: conversation('c1', { version: 2 }) }, later: promise });
   const sent = thread.post('outbound', 'On its way.', true);
   assert.deepEqual(thread.sending.peek().map((s) => [s.text, s.error]), [['On its way.', null]]);
+  assert.match(localStorage.getItem('atender.unsent.c1') ?? '', /On its way/, 'it survives a page that is left now');
   await settle();
   assert.deepEqual(server.asked(`POST ${PATH}/messages`)[0].body, { direction: 'outbound', text: 'On its way.', resolve: true });
   server.on(`GET ${PATH}/messages`, page([message('m1', '08:05')]));
