@@ -97,7 +97,8 @@ export class LocalTransport {
   #throttle() {
     const now = Date.now();
     this.#actedAt = this.#actedAt.filter((at) => now - at < 60_000);
-    if (this.#actedAt.length >= perMinute) throw new DockError("RATE_LIMITED", `more than ${perMinute} actions in a minute`);
+    if (this.#actedAt.length >= perMinute)
+      throw new DockError("RATE_LIMITED", `more than ${perMinute} actions in a minute`);
     this.#actedAt.push(now);
   }
 
@@ -198,7 +199,8 @@ function change(action, params, conversation) {
   const wrong = wrongParams(/** @type {import("/sdk/vocabulary.js").DockActionKind} */ (action), params);
   if (wrong) throw invalid(wrong);
   if (conversation.status === "archived") throw wrongStatus(action, "archived");
-  if ((action === "resolve" || action === "snooze") && conversation.status === "done") throw wrongStatus(action, "done");
+  if ((action === "resolve" || action === "snooze") && conversation.status === "done")
+    throw wrongStatus(action, "done");
   const now = new Date().toISOString();
   const always = { version: (conversation.version ?? 0) + 1, updatedAt: now };
   switch (action) {
@@ -227,7 +229,8 @@ function assigned({ agentId, agentEmail, teamId, teamName }) {
     agentId || agentEmail
       ? { assigneeId: agentId ?? null, assignee: { id: agentId ?? null, name: agentEmail ?? agentId } }
       : {};
-  const team = teamId || teamName ? { teamId: teamId ?? null, team: { id: teamId ?? null, name: teamName ?? teamId } } : {};
+  const team =
+    teamId || teamName ? { teamId: teamId ?? null, team: { id: teamId ?? null, name: teamName ?? teamId } } : {};
   return { ...agent, ...team };
 }
 

@@ -130,7 +130,8 @@ function editContext() {
   const missing = ["conversation", "contact", "agent"].find(
     (key) => typeof edited?.[key] !== "object" || edited[key] === null,
   );
-  if (missing) return problem("context-problem", `${missing} is missing: the context has conversation, contact and agent.`);
+  if (missing)
+    return problem("context-problem", `${missing} is missing: the context has conversation, contact and agent.`);
   problem("context-problem");
   contexts.set(shown, edited);
   host?.refresh();
@@ -180,7 +181,9 @@ for (const action of DOCK_ACTION_KINDS) {
   $("actions").append(label, choice);
 }
 for (const { conversation, contact } of samples) {
-  $("conversation").append(new Option(`#${conversation.number} ${contact.name}: ${conversation.subject}`, conversation.id));
+  $("conversation").append(
+    new Option(`#${conversation.number} ${contact.name}: ${conversation.subject}`, conversation.id),
+  );
 }
 
 $("load").addEventListener("submit", (/** @type {Event} */ event) => {

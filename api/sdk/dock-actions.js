@@ -144,7 +144,10 @@ export class ActionDesk {
     asked.sent = true;
     const done = { dock, agent: session.context.agent, action, params };
     const pending = () => notice?.({ type: "pending", ...done });
-    const answer = await inTime(transport.act(session, { requestId, contextId, action, params }, pending), limits.action);
+    const answer = await inTime(
+      transport.act(session, { requestId, contextId, action, params }, pending),
+      limits.action,
+    );
     notice?.({ type: "action", id: answer.id, ...done });
     refresh();
     return answer;

@@ -222,7 +222,9 @@ export class DockHost {
     if (!this.#session) return open();
     const same = this.#sessionFor === conversationId;
     try {
-      return await (same ? transport.getContext(this.#session) : transport.updateContext(this.#session, conversationId));
+      return await (same
+        ? transport.getContext(this.#session)
+        : transport.updateContext(this.#session, conversationId));
     } catch (error) {
       if (codeOf(error) !== "NOT_FOUND") throw error;
       // The session is over, or the dock is not beside this conversation: then it is not needed any more either.
@@ -267,7 +269,11 @@ export class DockHost {
     const dock = this.#dock;
     const { conversation, contact, agent } = context;
     const about = { id: dock.id, name: dock.name, actions: dock.actions };
-    return nativeMessage("context", { contextId, data: { conversation, contact, agent, dock: about, theme, locale }, token });
+    return nativeMessage("context", {
+      contextId,
+      data: { conversation, contact, agent, dock: about, theme, locale },
+      token,
+    });
   }
 
   /** The context comes without being asked for, and again, since some apps attach their listener late. */

@@ -99,10 +99,14 @@ export const isRequestId = (id) => typeof id === "string" && id.length > 0 && id
 export function checkAction(message, allowed, contextId) {
   const { action, params } = message;
   if (!DOCK_ACTION_KINDS.includes(action)) {
-    return new DockError("UNKNOWN_ACTION", `there is no action ${text(action)}: ${DOCK_ACTION_KINDS.join(", ")} are all`);
+    return new DockError(
+      "UNKNOWN_ACTION",
+      `there is no action ${text(action)}: ${DOCK_ACTION_KINDS.join(", ")} are all`,
+    );
   }
   if (!allowed.includes(action)) return new DockError("NOT_ALLOWED", `this dock is not allowed to use ${action}`);
-  if (!isObject(params)) return new DockError("INVALID_PARAMS", "params has to be an object, {} where nothing is needed");
+  if (!isObject(params))
+    return new DockError("INVALID_PARAMS", "params has to be an object, {} where nothing is needed");
   if (!contextId || message.contextId !== contextId) return staleContext();
   return null;
 }

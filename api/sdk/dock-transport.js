@@ -57,7 +57,12 @@ const passing = new Set(["UNAVAILABLE", "RATE_LIMITED", "TIMEOUT"]);
  * @param {Transport["openSession"]} [options.openSession]  instead of POST /v1/dock-sessions
  * @returns {Transport}
  */
-export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(globalThis), sessionToken, openSession } = {}) {
+export function restTransport({
+  baseUrl = "",
+  fetch = globalThis.fetch.bind(globalThis),
+  sessionToken,
+  openSession,
+} = {}) {
   const base = new URL(baseUrl || location.origin);
 
   /**

@@ -119,7 +119,9 @@
   }
 
   function randomId() {
-    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
+      "",
+    );
   }
 
   // The parameter that each action can be given alone, instead of an object with all: "" for none, null for an action that
@@ -176,7 +178,10 @@
       const timer = setTimeout(() => {
         waiting.delete(tell);
         reject(
-          new DockError("TIMEOUT", "the host has sent no context: is this page shown as a dock, and is data-host right?"),
+          new DockError(
+            "TIMEOUT",
+            "the host has sent no context: is this page shown as a dock, and is data-host right?",
+          ),
         );
       }, contextTime);
       const tell = (/** @type {any} */ context) => {

@@ -26,7 +26,10 @@ const texts = () => notices.peek().map((notice) => notice.text);
 test('a tag is shown at once, and taken back with the reason if the server refuses it', async () => {
   given({ tags: ['late'] });
   const { promise, open } = gate();
-  server.on(`PUT /v1/conversations/${id}/tags/a%2Fb`, { ...failure(409, 'TAG_BUSY', 'the tag is being renamed'), later: promise });
+  server.on(`PUT /v1/conversations/${id}/tags/a%2Fb`, {
+    ...failure(409, 'TAG_BUSY', 'the tag is being renamed'),
+    later: promise,
+  });
   const adding = addTag(id, 'a/b');
   assert.deepEqual(peek(id)?.tags, ['a/b', 'late']);
   open();
@@ -58,20 +61,28 @@ test('removing a tag can be undone, and undoing it cannot', async () => {
 
 test('undoing an assignment gives the conversation back to who had it', async () => {
   given({ assigneeId: 'ada', teamId: 't1' });
-  server.on(`POST /v1/conversations/${id}/assign`, ({ body }) => ({ body: conversation(id, { version: 2, teamId: 't1', ...body }) }));
+  server.on(`POST /v1/conversations/${id}/assign`, ({ body }) => ({
+    body: conversation(id, { version: 2, teamId: 't1', ...body }),
+  }));
   await assign(id, { assigneeId: 'ada' });
   assert.equal(server.requests.length, 0, 'it is theirs already');
   await assign(id, { assigneeId: null });
   assert.deepEqual(texts(), ['Assignment taken away.']);
   notices.peek()[0].action?.run();
   await settle();
-  assert.deepEqual(server.requests.map((r) => r.body), [{ assigneeId: null }, { assigneeId: 'ada' }]);
+  assert.deepEqual(
+    server.requests.map((r) => r.body),
+    [{ assigneeId: null }, { assigneeId: 'ada' }],
+  );
 });
 
 test('what stops clocks is shown when it has happened, and can be asked for once at a time', async () => {
   given();
   const { promise, open } = gate();
-  server.on(`POST /v1/conversations/${id}/resolve`, { body: conversation(id, { version: 2, status: 'done' }), later: promise });
+  server.on(`POST /v1/conversations/${id}/resolve`, {
+    body: conversation(id, { version: 2, status: 'done' }),
+    later: promise,
+  });
   const resolving = resolve(id);
   assert.equal(peek(id)?.status, 'active');
   assert.ok(busy.peek().has(id));
@@ -80,7 +91,11 @@ test('what stops clocks is shown when it has happened, and can be asked for once
   assert.equal(peek(id)?.status, 'done');
   assert.ok(!busy.peek().has(id));
   assert.deepEqual(texts(), ['Resolved.']);
-  assert.deepEqual(otherTab.hears().map((e) => e.type), ['copy'], 'other tabs show it without asking');
+  assert.deepEqual(
+    otherTab.hears().map((e) => e.type),
+    ['copy'],
+    'other tabs show it without asking',
+  );
 });
 
 test('a snooze says until when', async () => {

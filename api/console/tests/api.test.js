@@ -19,14 +19,25 @@ async function refused(promise) {
 }
 
 test('an address leaves out what is empty and repeats a list', () => {
-  assert.equal(address('/v1/x', { a: 1, b: '', c: null, d: undefined, e: ['p q', 'r'], f: false }), '/v1/x?a=1&e=p+q&e=r&f=false');
+  assert.equal(
+    address('/v1/x', { a: 1, b: '', c: null, d: undefined, e: ['p q', 'r'], f: false }),
+    '/v1/x?a=1&e=p+q&e=r&f=false',
+  );
   assert.equal(address('/v1/x', { a: '' }), '/v1/x');
 });
 
 test('a refused form says what is wrong with each field, in a sentence', async () => {
-  server.on('POST /v1/tags', failure(422, 'VALIDATION_FAILED', 'the name is taken', { fields: [{ field: 'name', code: 'taken', message: 'is taken' }] }));
+  server.on(
+    'POST /v1/tags',
+    failure(422, 'VALIDATION_FAILED', 'the name is taken', {
+      fields: [{ field: 'name', code: 'taken', message: 'is taken' }],
+    }),
+  );
   const error = await refused(api.post('/v1/tags', { name: 'vip' }));
-  assert.deepEqual([error.status, error.code, error.message, error.requestId], [422, 'VALIDATION_FAILED', 'The name is taken.', 'r1']);
+  assert.deepEqual(
+    [error.status, error.code, error.message, error.requestId],
+    [422, 'VALIDATION_FAILED', 'The name is taken.', 'r1'],
+  );
   assert.equal(error.fields.get('name'), 'is taken');
 });
 
@@ -87,7 +98,8 @@ test('a write without a key is not sent twice', async () => {
 test('a call that came too early is made again when the server says so, if that is soon', async () => {
   let tries = 0;
   server.on('GET /v1/x', () =>
-    ++tries === 1 ? failure(429, 'RATE_LIMITED', 'too many', { window: 'minute', retryAfter: 2 }) : { body: { ok: 1 } });
+    ++tries === 1 ? failure(429, 'RATE_LIMITED', 'too many', { window: 'minute', retryAfter: 2 }) : { body: { ok: 1 } },
+  );
   const answer = api.get('/v1/x');
   await settle();
   await pass(1999);

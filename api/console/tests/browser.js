@@ -63,7 +63,8 @@ async function fetch(url, init) {
   const request = { method, path, query, headers, body: init.body ? JSON.parse(String(init.body)) : undefined };
   server.requests.push(request);
   /** @type {Answer} */
-  const answer = server.routes.get(`${method} ${path}`)?.(request) ?? failure(404, 'NOT_FOUND', 'there is no such thing');
+  const answer =
+    server.routes.get(`${method} ${path}`)?.(request) ?? failure(404, 'NOT_FOUND', 'there is no such thing');
   await answer.later;
   init.signal?.throwIfAborted();
   if (answer.lost) throw new TypeError('Failed to fetch');
@@ -206,7 +207,12 @@ export const lock = {
 };
 
 /** Where the page is, and where it was sent: `reload`, `assign …`, `replace …`. */
-export const place = { pathname: '/console', search: '', origin: 'https://support.example.com', went: /** @type {string[]} */ ([]) };
+export const place = {
+  pathname: '/console',
+  search: '',
+  origin: 'https://support.example.com',
+  went: /** @type {string[]} */ ([]),
+};
 
 /** @param {string} address */
 function moveTo(address) {

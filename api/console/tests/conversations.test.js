@@ -4,7 +4,16 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { startStream } from '../static/lib/stream.js';
 import {
-  BURST, conversation as known, guess, isUnread, keepFresh, keepListed, markSeen, onBurst, peek, take,
+  BURST,
+  conversation as known,
+  guess,
+  isUnread,
+  keepFresh,
+  keepListed,
+  markSeen,
+  onBurst,
+  peek,
+  take,
 } from '../static/store/conversations.js';
 import { session } from '../static/store/session.js';
 
@@ -15,7 +24,10 @@ Source.latest.opens();
 /** @type {string[]} */
 let listed = [];
 let grows = false;
-keepListed(() => listed, () => grows);
+keepListed(
+  () => listed,
+  () => grows,
+);
 
 beforeEach(() => {
   server.reset();
@@ -42,7 +54,10 @@ test('a contact that was read later stays in an older copy of its conversation',
 
 test('an answer to a change is shared with the other tabs', () => {
   take(conversation('c', { version: 2 }), { share: true });
-  assert.deepEqual(otherTab.hears().map((m) => [m.type, m.conversation.version]), [['copy', 2]]);
+  assert.deepEqual(
+    otherTab.hears().map((m) => [m.type, m.conversation.version]),
+    [['copy', 2]],
+  );
   otherTab.says({ type: 'copy', conversation: conversation('c', { version: 4 }) });
   assert.equal(peek('c')?.version, 4);
   assert.deepEqual(otherTab.hears(), [], 'what came from there does not go back');
@@ -76,7 +91,10 @@ test('what changed elsewhere is read once, if it is shown, and not if it is know
   await pass(79);
   assert.equal(server.requests.length, 0, 'changes are gathered');
   await pass(1);
-  assert.deepEqual(server.requests.map((r) => r.path), ['/v1/conversations/e']);
+  assert.deepEqual(
+    server.requests.map((r) => r.path),
+    ['/v1/conversations/e'],
+  );
   assert.equal(peek('e')?.version, 7);
 });
 
@@ -91,7 +109,10 @@ test('when very much changes at once, the list is read anew, and the open conver
   for (const id of ids) Source.latest.sends({ type: 'conversation', id, version: 2 });
   await pass(80);
   assert.deepEqual(bursts, [ids]);
-  assert.deepEqual(server.requests.map((r) => r.path), [`/v1/conversations/${ids[3]}`]);
+  assert.deepEqual(
+    server.requests.map((r) => r.path),
+    [`/v1/conversations/${ids[3]}`],
+  );
   stop();
   close();
 });
@@ -108,8 +129,16 @@ test('a contact that changed is shown in all its conversations', async () => {
 
 test('an open conversation with a running clock is read every minute; one without is not', async () => {
   const metric = /** @type {import('../static/types.js').SLAMetric} */ ({
-    metric: 'resolution', policyId: 'p', policyName: 'Gold', cycle: 1, state: 'ok', outcome: null,
-    startedAt: '2026-05-06T07:00:00.000Z', stoppedAt: null, paused: true, resumesAt: null,
+    metric: 'resolution',
+    policyId: 'p',
+    policyName: 'Gold',
+    cycle: 1,
+    state: 'ok',
+    outcome: null,
+    startedAt: '2026-05-06T07:00:00.000Z',
+    stoppedAt: null,
+    paused: true,
+    resumesAt: null,
     dueAt: { atRisk: null, urgent: null, breached: null },
   });
   take(conversation('g', { sla: { state: 'ok', metrics: [metric] } }));
@@ -117,7 +146,10 @@ test('an open conversation with a running clock is read every minute; one withou
   const closes = [keepFresh('g'), keepFresh('h')];
   server.on('GET /v1/conversations/g', { body: conversation('g') });
   for (let second = 0; second < 60; second++) await pass(1000);
-  assert.deepEqual(server.requests.map((r) => r.path), ['/v1/conversations/g']);
+  assert.deepEqual(
+    server.requests.map((r) => r.path),
+    ['/v1/conversations/g'],
+  );
   for (const close of closes) close();
 });
 

@@ -11,11 +11,24 @@ import { session } from '../static/store/session.js';
 session.value = /** @type {import('../static/store/session.js').Session} */ (signedIn('grace'));
 
 /** @type {Filter} */
-const open = { status: 'active', assignee: '', team: '', channel: '', tag: '', sla: '', turn: '', sort: '-updatedAt', q: '' };
+const open = {
+  status: 'active',
+  assignee: '',
+  team: '',
+  channel: '',
+  tag: '',
+  sla: '',
+  turn: '',
+  sort: '-updatedAt',
+  q: '',
+};
 
 /** The nth conversation of the list: the first was updated last. @param {number} n @param {object} [different] */
 const nth = (n, different) =>
-  conversation(`c${n}`, { updatedAt: new Date(Date.parse('2026-05-06T07:00:00Z') - n * 60_000).toISOString(), ...different });
+  conversation(`c${n}`, {
+    updatedAt: new Date(Date.parse('2026-05-06T07:00:00Z') - n * 60_000).toISOString(),
+    ...different,
+  });
 
 /** @param {number} from @param {number} to */
 const some = (from, to) => Array.from({ length: to - from }, (_, i) => nth(from + i));
@@ -33,7 +46,9 @@ test('the list asks for what its filters say, and shows it in the order of the s
 });
 
 test('pages follow when they are asked for, until there are none', async () => {
-  server.on('GET /v1/conversations', ({ query }) => (query.get('cursor') ? page(some(100, 150)) : page(some(0, 100), 'next')));
+  server.on('GET /v1/conversations', ({ query }) =>
+    query.get('cursor') ? page(some(100, 150)) : page(some(0, 100), 'next'),
+  );
   await list.show(open);
   assert.equal(list.complete.peek(), false);
   await list.more();
@@ -58,7 +73,14 @@ test('a change moves a conversation to where it belongs, and out when it matches
 
 test('every filter holds for what comes in', async () => {
   server.on('GET /v1/conversations', page([]));
-  const fits = { channel: 'sms', assigneeId: 'grace', teamId: 't1', tags: ['vip'], engagement: 'engaged', sla: { state: 'urgent', metrics: [] } };
+  const fits = {
+    channel: 'sms',
+    assigneeId: 'grace',
+    teamId: 't1',
+    tags: ['vip'],
+    engagement: 'engaged',
+    sla: { state: 'urgent', metrics: [] },
+  };
   const filter = { ...open, channel: 'sms', assignee: 'me', team: 't1', tag: 'vip', turn: 'engaged', sla: 'urgent' };
   await list.show(filter);
   const others = { channel: 'email', assigneeId: 'ada', teamId: null, tags: [], engagement: 'pending', sla: null };
@@ -98,9 +120,17 @@ test('under the pointer the order stands still, and the button says how many wai
 test('the next tripwire orders by urgency, and what is never due is not in that list', async () => {
   /** @param {string} id @param {string} state @param {(string | null)[]} due @param {string | null} [stoppedAt] */
   const timed = (id, state, due, stoppedAt = null) =>
-    conversation(id, /** @type {object} */ ({
-      sla: { state, metrics: [{ metric: 'resolution', state, stoppedAt, dueAt: { atRisk: due[0], urgent: due[1], breached: due[2] } }] },
-    }));
+    conversation(
+      id,
+      /** @type {object} */ ({
+        sla: {
+          state,
+          metrics: [
+            { metric: 'resolution', state, stoppedAt, dueAt: { atRisk: due[0], urgent: due[1], breached: due[2] } },
+          ],
+        },
+      }),
+    );
   server.on('GET /v1/conversations', page([]));
   await list.show({ ...open, sort: 'slaDueAt' });
   take(timed('late', 'ok', ['2026-05-06T12:00:00Z', '2026-05-06T13:00:00Z', '2026-05-06T14:00:00Z']));
@@ -123,7 +153,9 @@ test('what changes while a page is read is not lost with it', async () => {
 });
 
 test('what waits for the pointer to leave goes on waiting when the next page comes', async () => {
-  server.on('GET /v1/conversations', ({ query }) => (query.get('cursor') ? page(some(100, 103)) : page(some(0, 100), 'next')));
+  server.on('GET /v1/conversations', ({ query }) =>
+    query.get('cursor') ? page(some(100, 103)) : page(some(0, 100), 'next'),
+  );
   await list.show(open);
   list.hold(true);
   const reading = list.more();
@@ -133,7 +165,7 @@ test('what waits for the pointer to leave goes on waiting when the next page com
   list.hold(false);
 });
 
-test('a search is the server\'s: nothing comes in by itself, and what is done with goes', async () => {
+test("a search is the server's: nothing comes in by itself, and what is done with goes", async () => {
   server.on('GET /v1/conversations', page([nth(1)]));
   await list.show({ ...open, q: 'order' });
   take(nth(2));
@@ -143,7 +175,9 @@ test('a search is the server\'s: nothing comes in by itself, and what is done wi
 });
 
 test('a page that could not be read is said, and read again from where it was', async () => {
-  server.on('GET /v1/conversations', ({ query }) => (query.get('cursor') ? failure(500, 'INTERNAL', 'sorry') : page(some(0, 100), 'next')));
+  server.on('GET /v1/conversations', ({ query }) =>
+    query.get('cursor') ? failure(500, 'INTERNAL', 'sorry') : page(some(0, 100), 'next'),
+  );
   await list.show(open);
   await list.more();
   assert.equal(list.listError.peek().code, 'INTERNAL');

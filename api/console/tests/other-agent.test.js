@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadSession, session } from '../static/store/session.js';
 
-test('a page is one person\'s: it leaves when another signs in elsewhere, and stays when the same one does', async () => {
+test("a page is one person's: it leaves when another signs in elsewhere, and stays when the same one does", async () => {
   server.on('GET /console/session', { body: signedIn('grace') });
   await loadSession();
   otherTab.says({ type: 'signed-in', agentId: 'grace' });

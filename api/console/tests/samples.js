@@ -47,7 +47,15 @@ export const contact = (id, different = {}) => ({
 
 /** The answer of `GET /console/session`. @param {string} [agent] @param {string[]} [scopes] */
 export const session = (agent = 'grace', scopes = ['full_access']) => ({
-  agent: { id: agent, number: 1, name: agent, email: `${agent}@example.com`, role: 'agent', teamIds: [], isActive: true },
+  agent: {
+    id: agent,
+    number: 1,
+    name: agent,
+    email: `${agent}@example.com`,
+    role: 'agent',
+    teamIds: [],
+    isActive: true,
+  },
   tenant: { id: 't', number: 1, name: 'Acme', environment: 'production' },
   role: 'agent',
   scopes,

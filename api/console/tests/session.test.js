@@ -18,10 +18,16 @@ test('the session says who is there and what they may do, and begins the stream 
   await loadSession();
   assert.equal(sessionError.peek(), null);
   assert.equal(me.peek()?.id, 'grace');
-  assert.deepEqual(['conversations:write', 'conversations:read', 'tags:read', 'tags:write', 'sla:read'].map(may),
-    [true, true, true, false, false], 'writing implies reading, and nothing else does');
+  assert.deepEqual(
+    ['conversations:write', 'conversations:read', 'tags:read', 'tags:write', 'sla:read'].map(may),
+    [true, true, true, false, false],
+    'writing implies reading, and nothing else does',
+  );
   assert.equal(Source.latest.url, '/console/events?after=e1');
-  assert.deepEqual(otherTab.hears().filter((e) => e.type === 'signed-in'), [{ type: 'signed-in', agentId: 'grace' }]);
+  assert.deepEqual(
+    otherTab.hears().filter((e) => e.type === 'signed-in'),
+    [{ type: 'signed-in', agentId: 'grace' }],
+  );
   session.value = /** @type {import('../static/store/session.js').Session} */ (signedIn());
   assert.ok(may('anything:write'), 'full_access is everything');
 });
@@ -42,7 +48,10 @@ test('a session that has run out leaves the page, and keeps what was written for
   assert.equal(session.peek(), undefined, 'nothing of it stays on the page');
   assert.equal(Source.latest.readyState, Source.CLOSED);
   assert.deepEqual(recall('draft.c1', null), { text: 'Hello' });
-  assert.ok(otherTab.hears().some((e) => e.type === 'refused'), 'other tabs see for themselves');
+  assert.ok(
+    otherTab.hears().some((e) => e.type === 'refused'),
+    'other tabs see for themselves',
+  );
   remember('draft.c2', { text: 'Too late' });
   assert.equal(recall('draft.c2', null), null);
 });

@@ -42,20 +42,23 @@ test('another person finds nothing of the one before; the same one finds everyth
   assert.deepEqual(recall('draft.c1', null), { text: 'Hello' });
   storageOf('ada');
   for (const key of ['draft.c1', 'unsent.c1', 'seen', 'docks.active']) assert.equal(recall(key, null), null, key);
-  assert.equal(recall('theme', 'system'), 'dark', 'how the page looks is the browser\'s');
+  assert.equal(recall('theme', 'system'), 'dark', "how the page looks is the browser's");
   assert.equal(localStorage.getItem('elsewhere'), 'kept');
   forgetPerson();
   assert.equal(recall('person', null), null);
 });
 
-test('what another tab stores is told, and nothing that is not the console\'s', () => {
+test("what another tab stores is told, and nothing that is not the console's", () => {
   /** @type {unknown[]} */
   const told = [];
   const stop = onRemembered((key, value) => told.push([key, value]));
   otherTab.stores('atender.theme', 'dark');
   otherTab.stores('atender.theme', undefined);
   otherTab.stores('elsewhere', 1);
-  assert.deepEqual(told, [['theme', 'dark'], ['theme', undefined]]);
+  assert.deepEqual(told, [
+    ['theme', 'dark'],
+    ['theme', undefined],
+  ]);
   stop();
   otherTab.stores('atender.theme', 'light');
   assert.equal(told.length, 2);

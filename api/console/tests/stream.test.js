@@ -29,7 +29,9 @@ test('the tab that has the lock connects from where the page was read, and passe
   Source.latest.sends({ type: 'conversation', id: 'c1' });
   assert.deepEqual(heard, ['conversation'], 'the first connection has missed nothing');
   assert.deepEqual(otherTab.hears(), [
-    { type: 'connection?' }, { type: 'connection', connected: true }, { type: 'conversation', id: 'c1' },
+    { type: 'connection?' },
+    { type: 'connection', connected: true },
+    { type: 'conversation', id: 'c1' },
   ]);
 });
 

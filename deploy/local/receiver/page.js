@@ -57,7 +57,8 @@ function row(d) {
   const at = new Date(d.at);
   const time = /** @type {HTMLTimeElement} */ (part('time'));
   time.dateTime = d.at;
-  time.textContent = at.toLocaleTimeString() + (d.delayedBySeconds > 0 ? ` · after ${duration(d.delayedBySeconds)}` : '');
+  time.textContent =
+    at.toLocaleTimeString() + (d.delayedBySeconds > 0 ? ` · after ${duration(d.delayedBySeconds)}` : '');
   time.title = at.toLocaleString();
   set('.problem', d.problem || '');
   part('.problem').hidden = !d.problem;

@@ -51,7 +51,8 @@ async function docksNow() {
   if (page !== 'inbox' || !id) return [];
   const { data } = await api.get(`/v1/conversations/${encodeURIComponent(id)}/docks`);
   const origins = data.flatMap((/** @type {{url: string, frameOrigins?: string[]}} */ dock) =>
-    [dock.url, ...dock.frameOrigins ?? []].map(originOf));
+    [dock.url, ...(dock.frameOrigins ?? [])].map(originOf),
+  );
   return [...new Set(origins)].sort();
 }
 

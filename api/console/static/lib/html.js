@@ -10,7 +10,14 @@ import { h } from '../vendor/preact.js';
 export const html = htm.bind(h);
 export { cloneElement, render, toChildArray } from '../vendor/preact.js';
 export {
-  useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback, useId, useErrorBoundary,
+  useState,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useMemo,
+  useCallback,
+  useId,
+  useErrorBoundary,
 } from '../vendor/preact-hooks.js';
 export { batch, computed, effect, signal } from '../vendor/signals.js';
 

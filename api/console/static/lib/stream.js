@@ -56,9 +56,11 @@ export function startStream(after) {
   started = new AbortController();
   const { signal: stop } = started;
   broadcast({ type: 'connection?' });
-  navigator.locks.request('atender.stream', { signal: stop }, () => lead(stop, after)).catch((error) => {
-    if (error.name !== 'AbortError') throw error;
-  });
+  navigator.locks
+    .request('atender.stream', { signal: stop }, () => lead(stop, after))
+    .catch((error) => {
+      if (error.name !== 'AbortError') throw error;
+    });
 }
 
 /** Closes the connection, for when the agent signs out. */

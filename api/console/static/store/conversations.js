@@ -191,7 +191,7 @@ function byContact(ids) {
   if (!ids.size) return found;
   for (const s of known.values()) {
     const id = s.peek()?.contact.id;
-    if (id && ids.has(id)) found.set(id, [...found.get(id) ?? [], s]);
+    if (id && ids.has(id)) found.set(id, [...(found.get(id) ?? []), s]);
   }
   return found;
 }
@@ -260,7 +260,8 @@ effect(() => {
  */
 const seen = signal(/** @type {Record<string, string>} */ ({}));
 
-effect(() => { // once it is known whose it is
+effect(() => {
+  // once it is known whose it is
   seen.value = me.value ? recall('seen', {}) : {};
 });
 
@@ -270,8 +271,12 @@ onRemembered((key, value) => {
 
 /** Whether the customer wrote something that was not looked at yet. @param {Conversation} c */
 export function isUnread(c) {
-  return c.engagement === 'pending' && c.status !== 'archived' && !!c.lastMessageAt
-    && (seen.value[c.id] ?? '') < c.lastMessageAt;
+  return (
+    c.engagement === 'pending' &&
+    c.status !== 'archived' &&
+    !!c.lastMessageAt &&
+    (seen.value[c.id] ?? '') < c.lastMessageAt
+  );
 }
 
 /** @param {Conversation} c */

@@ -28,8 +28,10 @@ export function nameOf(id, none = 'Nobody') {
 }
 
 /** What the tenant calls a channel. @param {string} channel */
-export const channelName = (channel) => channels.value.find((c) => c.channel === channel)?.displayName
-  ?? CHANNEL_NAMES[/** @type {keyof typeof CHANNEL_NAMES} */ (channel)] ?? channel;
+export const channelName = (channel) =>
+  channels.value.find((c) => c.channel === channel)?.displayName ??
+  CHANNEL_NAMES[/** @type {keyof typeof CHANNEL_NAMES} */ (channel)] ??
+  channel;
 
 /** A list that has one page. @param {string} path */
 const one = async (path) => (await api.get(path)).data;

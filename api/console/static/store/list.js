@@ -58,13 +58,23 @@ const arrived = new Set();
 /** @type {Set<string>} */
 const pending = new Set();
 
-keepListed(() => ids.peek(), () => !!filter && !filter.q);
+keepListed(
+  () => ids.peek(),
+  () => !!filter && !filter.q,
+);
 
 /** @param {Filter} f */
 function query(f) {
   return {
-    status: f.status, channel: f.channel, teamId: f.team, tag: f.tag, slaState: f.sla, engagement: f.turn, q: f.q,
-    sort: f.sort, assigneeId: f.assignee === 'me' ? me.peek()?.id : f.assignee,
+    status: f.status,
+    channel: f.channel,
+    teamId: f.team,
+    tag: f.tag,
+    slaState: f.sla,
+    engagement: f.turn,
+    q: f.q,
+    sort: f.sort,
+    assigneeId: f.assignee === 'me' ? me.peek()?.id : f.assignee,
   };
 }
 
@@ -134,8 +144,11 @@ async function read(fresh, rows) {
   let next = fresh ? null : cursor;
   try {
     do {
-      const page = await api.get('/v1/conversations', { ...query(/** @type {Filter} */ (filter)), limit, cursor: next },
-        abort.signal);
+      const page = await api.get(
+        '/v1/conversations',
+        { ...query(/** @type {Filter} */ (filter)), limit, cursor: next },
+        abort.signal,
+      );
       if (abort.signal.aborted) return;
       copies.push(...page.data);
       next = page.nextCursor;
@@ -261,11 +274,17 @@ function nextDue(c) {
  */
 function matches(c, f, list) {
   const assignee = f.assignee === 'me' ? me.peek()?.id : f.assignee;
-  return (!f.status || c.status === f.status) && (!f.channel || c.channel === f.channel)
-    && (!assignee || c.assigneeId === assignee) && (!f.team || c.teamId === f.team)
-    && (!f.tag || c.tags.includes(f.tag)) && (!f.turn || c.engagement === f.turn)
-    && (!f.sla || c.sla?.state === f.sla) && (!f.q || list.includes(c.id))
-    && (f.sort !== 'slaDueAt' || nextDue(c) !== NEVER);
+  return (
+    (!f.status || c.status === f.status) &&
+    (!f.channel || c.channel === f.channel) &&
+    (!assignee || c.assigneeId === assignee) &&
+    (!f.team || c.teamId === f.team) &&
+    (!f.tag || c.tags.includes(f.tag)) &&
+    (!f.turn || c.engagement === f.turn) &&
+    (!f.sla || c.sla?.state === f.sla) &&
+    (!f.q || list.includes(c.id)) &&
+    (f.sort !== 'slaDueAt' || nextDue(c) !== NEVER)
+  );
 }
 
 onConversation((c) => {

@@ -34,7 +34,10 @@ export function notify(notice) {
 
 /** @param {Notice & {id: number}} notice */
 function passAway({ id, stays, action, tone }) {
-  timers.set(id, window.setTimeout(() => dismiss(id), stays ?? (action || tone === 'danger' ? 8000 : 4000)));
+  timers.set(
+    id,
+    window.setTimeout(() => dismiss(id), stays ?? (action || tone === 'danger' ? 8000 : 4000)),
+  );
 }
 
 /** @param {boolean} hold whether they stay; once let go each has all its time again */

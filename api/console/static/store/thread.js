@@ -131,17 +131,22 @@ export function openThread(id) {
         batch(() => {
           messages.value = m;
           timeline.value = t.filter((entry) => !SAID.has(entry.kind));
-          vias.value = new Map(t.filter(({ kind, actor }) => SAID.has(kind) && actor.via && actor.type !== 'customer')
-            .map((entry) => [entry.data.messageId, entry.actor.via]));
+          vias.value = new Map(
+            t
+              .filter(({ kind, actor }) => SAID.has(kind) && actor.via && actor.type !== 'customer')
+              .map((entry) => [entry.data.messageId, entry.actor.via]),
+          );
           ready.value = true;
           error.value = null;
         });
       } while (again && !closing.signal.aborted);
-    })().catch((e) => {
-      if (!closing.signal.aborted) error.value = e;
-    }).finally(() => {
-      reading = null;
-    });
+    })()
+      .catch((e) => {
+        if (!closing.signal.aborted) error.value = e;
+      })
+      .finally(() => {
+        reading = null;
+      });
     return reading;
   }
 
@@ -180,8 +185,11 @@ export function openThread(id) {
   /** @param {Sending} message */
   async function send(message) {
     try {
-      await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
-        message.key);
+      await post(
+        id,
+        { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
+        message.key,
+      );
       keepUnsent(id, message.key);
       if (message.direction === 'note') broadcast({ type: 'note', id });
       await outbox.load?.(); // of this thread, or of the one that was opened since
@@ -194,12 +202,19 @@ export function openThread(id) {
   }
 
   return {
-    id, messages, sending, ready, error, load,
+    id,
+    messages,
+    sending,
+    ready,
+    error,
+    load,
     /** Messages and entries by time. */
-    items: computed(() => /** @type {Item[]} */ ([
-      ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m, via: vias.value.get(m.id) })),
-      ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
-    ]).sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key))),
+    items: computed(() =>
+      /** @type {Item[]} */ ([
+        ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m, via: vias.value.get(m.id) })),
+        ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
+      ]).sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key)),
+    ),
     /**
      * Shows the message at once and sends it.
      * @param {'outbound'|'note'} direction @param {string} text @param {boolean} resolve

@@ -23,7 +23,7 @@ export function CopyButton({ text, small }) {
   const word = copied ? 'Copied' : 'Copy';
   return html`<button type="button" class=${small ? 'icon-button small' : ''} aria-label=${small ? word : undefined}
     title=${small ? 'Copy' : undefined} onClick=${async () => {
-      if (!await copy(text)) return;
+      if (!(await copy(text))) return;
       setCopied(true);
       setTimeout(() => setCopied(false), SAYS);
     }}><${Icon} name=${copied ? 'check' : 'copy'} />${!small && word}</button>

@@ -21,13 +21,20 @@ export function Formatted({ source, src, title }) {
   const size = cx(tall ? 'tall' : source.length < 600 ? 'low' : '');
   return html`<div class="formatted">
     <${Apart} class=${size} key=${src ? '' : String(images)}>
-      ${src ? html`<iframe sandbox=${SANDBOX} referrerpolicy="no-referrer" loading="lazy" title=${title}
+      ${
+        src
+          ? html`<iframe sandbox=${SANDBOX} referrerpolicy="no-referrer" loading="lazy" title=${title}
           src=${src + (images ? '?images=1' : '')}></iframe>`
-        : html`<${Preview} source=${source} images=${images} title=${title} />`}
+          : html`<${Preview} source=${source} images=${images} title=${title} />`
+      }
     <//>
     <div class="formatted-foot">
-      ${remote && !images && html`<button type="button" class="link small" onClick=${() => setImages(true)}>
-        Load remote images</button>`}
+      ${
+        remote &&
+        !images &&
+        html`<button type="button" class="link small" onClick=${() => setImages(true)}>
+        Load remote images</button>`
+      }
       <button type="button" class="link small" onClick=${() => setTall(!tall)}>${tall ? 'Smaller' : 'Larger'}</button>
     </div>
   </div>`;
@@ -70,6 +77,9 @@ function Apart({ class: name, children }) {
     }
     render(children, /** @type {any} */ (element.shadowRoot));
   });
-  useLayoutEffect(() => () => host.current?.shadowRoot && render(null, /** @type {any} */ (host.current.shadowRoot)), []);
+  useLayoutEffect(
+    () => () => host.current?.shadowRoot && render(null, /** @type {any} */ (host.current.shadowRoot)),
+    [],
+  );
   return html`<div ref=${host} class=${cx('formatted-page', name)}></div>`;
 }

@@ -30,21 +30,28 @@ export function Notices() {
     onFocusIn=${(/** @type {FocusEvent} */ e) => {
       holdAll(true);
       if (!within(e)) before.current = /** @type {Element | null} */ (e.relatedTarget);
-    }} onFocusOut=${(/** @type {FocusEvent} */ e) => { if (!within(e)) holdAll(false); }}>
-    ${shown.map((n) => html`
+    }} onFocusOut=${(/** @type {FocusEvent} */ e) => {
+      if (!within(e)) holdAll(false);
+    }}>
+    ${shown.map(
+      (n) => html`
       <div key=${n.id} class=${`notice ${n.tone ?? 'plain'}`}>
         <div class="notice-text" dir="auto">${n.title && html`<strong><bdi>${n.title}</bdi></strong> `}${n.text}</div>
-        ${n.action && html`<button type="button" class="link" onClick=${() => {
-          away(n.id);
-          n.action?.run();
-        }}>${n.action.label}</button>`}
+        ${
+          n.action &&
+          html`<button type="button" class="link" onClick=${() => {
+            away(n.id);
+            n.action?.run();
+          }}>${n.action.label}</button>`
+        }
         <button type="button" class="icon-button small" aria-label="Dismiss" onClick=${() => away(n.id)}>
           <${Icon} name="close" />
         </button>
-      </div>`)}
+      </div>`,
+    )}
   </div>`;
 }
 
 /** Whether the focus only goes from one notice to another. @param {FocusEvent} e */
-const within = ({ currentTarget, relatedTarget }) => currentTarget instanceof Element && relatedTarget instanceof Node
-  && currentTarget.contains(relatedTarget);
+const within = ({ currentTarget, relatedTarget }) =>
+  currentTarget instanceof Element && relatedTarget instanceof Node && currentTarget.contains(relatedTarget);

@@ -29,7 +29,9 @@ export function Shell({ children }) {
     return onStream(announce);
   }, [session.value?.agent.id]);
   useKeys({
-    '?': () => { helping.value = true; },
+    '?': () => {
+      helping.value = true;
+    },
     'g i': () => go(to('inbox')),
     'g r': () => may('analytics:read') && go(to('reports')),
     'g s': () => go(to('settings')),
@@ -42,8 +44,18 @@ export function Shell({ children }) {
     <${Offline} />
     <${Rail} />
     <div class="page">${children}</div>
-    ${helping.value && html`<${Help} onClose=${() => { helping.value = false; }} />`}
-    ${changingPassword.value && html`<${PasswordDialog} onClose=${() => { changingPassword.value = false; }} />`}
+    ${
+      helping.value &&
+      html`<${Help} onClose=${() => {
+        helping.value = false;
+      }} />`
+    }
+    ${
+      changingPassword.value &&
+      html`<${PasswordDialog} onClose=${() => {
+        changingPassword.value = false;
+      }} />`
+    }
   </div>`;
 }
 
@@ -51,8 +63,13 @@ export function Shell({ children }) {
 function announce(event) {
   if (event.type === 'dock_action') heard(event);
   if (event.type === 'webhook' && may('webhooks:read')) {
-    notify({ tone: 'warn', title: event.name ?? 'A webhook', text: event.message ?? 'needs attention.', stays: 10_000,
-      action: { label: 'Look', run: () => go(to('settings', 'webhooks', event.id)) } });
+    notify({
+      tone: 'warn',
+      title: event.name ?? 'A webhook',
+      text: event.message ?? 'needs attention.',
+      stays: 10_000,
+      action: { label: 'Look', run: () => go(to('settings', 'webhooks', event.id)) },
+    });
   }
 }
 
@@ -66,10 +83,16 @@ function Rail() {
   return html`<nav class="rail" aria-label="Main" inert=${sheet.value}>
     <a class="rail-logo" href=${to('inbox')} aria-label="Atender"><img src="/console/icon.svg" alt="" width="26"
       height="26" /></a>
-    ${links.filter((l) => l.shown).map((l) => html`<a key=${l.page} class="rail-link" href=${to(l.page)}
-      aria-current=${page === l.page ? 'page' : undefined}><${Icon} name=${l.icon} /><span>${l.label}</span></a>`)}
+    ${links
+      .filter((l) => l.shown)
+      .map(
+        (l) => html`<a key=${l.page} class="rail-link" href=${to(l.page)}
+      aria-current=${page === l.page ? 'page' : undefined}><${Icon} name=${l.icon} /><span>${l.label}</span></a>`,
+      )}
     <span class="rail-space" />
-    <button type="button" class="rail-link" title="Keyboard shortcuts (?)" onClick=${() => { helping.value = true; }}>
+    <button type="button" class="rail-link" title="Keyboard shortcuts (?)" onClick=${() => {
+      helping.value = true;
+    }}>
       <${Icon} name="help" /><span>Shortcuts</span></button>
     <${Account} />
   </nav>`;
@@ -78,8 +101,9 @@ function Rail() {
 function Account() {
   const choices = [
     ...['system', 'light', 'dark'].map((t) => ({
-      value: t, label: { system: 'Theme of the system', light: 'Light', dark: 'Dark' }[/** @type {'dark'} */ (t)],
-        chosen: theme.value === t,
+      value: t,
+      label: { system: 'Theme of the system', light: 'Light', dark: 'Dark' }[/** @type {'dark'} */ (t)],
+      chosen: theme.value === t,
     })),
     { value: 'password', label: 'Change password…' },
     { value: 'out', label: 'Sign out' },
@@ -88,7 +112,10 @@ function Account() {
     choices=${choices}
     onChoose=${(/** @type {string} */ v) => {
       if (v === 'out') signOut().catch((error) => notify({ tone: 'danger', text: error.message }));
-      else if (v === 'password') setTimeout(() => { changingPassword.value = true; });
+      else if (v === 'password')
+        setTimeout(() => {
+          changingPassword.value = true;
+        });
       else chooseTheme(/** @type {any} */ (v));
     }}><${Avatar} name=${me.value?.name ?? ''} kind="ours" /><//>`;
 }
@@ -104,7 +131,10 @@ function Offline() {
   }, [lost]);
   if (!shown) return null;
   return html`<div class="offline" role="status"><${Icon} name="alert" />
-    ${online.value ? 'No live updates: reconnecting. What you do still works.'
-      : 'The server is out of reach. Drafts are kept; it goes on by itself.'}
+    ${
+      online.value
+        ? 'No live updates: reconnecting. What you do still works.'
+        : 'The server is out of reach. Drafts are kept; it goes on by itself.'
+    }
   </div>`;
 }

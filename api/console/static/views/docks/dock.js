@@ -25,14 +25,21 @@ export function Dock({ dock, conversationId, visible, changes }) {
     let made = /** @type {any} */ (null);
     let gone = false;
     setError(null);
-    import(HOST).then(({ DockHost, restTransport }) => {
-      if (gone) return;
-      made = new DockHost(element.current, {
-        dock, transport: restTransport(), theme: shown.peek(), locale: navigator.language, visible: false,
-        confirm: consent, notice: announce,
-      });
-      setHost(made);
-    }).catch((failure) => !gone && setError(failure));
+    import(HOST)
+      .then(({ DockHost, restTransport }) => {
+        if (gone) return;
+        made = new DockHost(element.current, {
+          dock,
+          transport: restTransport(),
+          theme: shown.peek(),
+          locale: navigator.language,
+          visible: false,
+          confirm: consent,
+          notice: announce,
+        });
+        setHost(made);
+      })
+      .catch((failure) => !gone && setError(failure));
     return () => {
       gone = true;
       setHost(null);
@@ -66,9 +73,12 @@ export function Dock({ dock, conversationId, visible, changes }) {
 
   return html`<div class="dock" role="tabpanel" id=${`dock-${dock.id}`} aria-labelledby=${`tab-${dock.id}`}
     hidden=${!visible}>
-    ${error && html`<${Failed} error=${{ message: 'Its script was not loaded.' }}
+    ${
+      error &&
+      html`<${Failed} error=${{ message: 'Its script was not loaded.' }}
       what=${`${dock.name} cannot be shown.`}
-      retry=${() => setTries(tries + 1)} />`}
+      retry=${() => setTries(tries + 1)} />`
+    }
     <div ref=${element}></div>
   </div>`;
 }

@@ -24,15 +24,19 @@ export const METRICS = { first_reply: 'First reply', all_messages: 'Reply', reso
  */
 export function leading(c) {
   const running = (c.sla?.metrics ?? []).filter((m) => !m.stoppedAt && !m.outcome);
-  return running.sort((a, b) => STATES[b.state].passed - STATES[a.state].passed
-    || (nextTripwire(a)?.at ?? '9').localeCompare(nextTripwire(b)?.at ?? '9'))[0];
+  return running.sort(
+    (a, b) =>
+      STATES[b.state].passed - STATES[a.state].passed ||
+      (nextTripwire(a)?.at ?? '9').localeCompare(nextTripwire(b)?.at ?? '9'),
+  )[0];
 }
 
 /** The next tripwire that was not passed yet. @param {SlaMetric} m */
 export function nextTripwire(m) {
   const all = [
-    { name: 'at risk', at: m.dueAt.atRisk }, { name: 'urgent', at: m.dueAt.urgent },
-      { name: 'breach', at: m.dueAt.breached },
+    { name: 'at risk', at: m.dueAt.atRisk },
+    { name: 'urgent', at: m.dueAt.urgent },
+    { name: 'breach', at: m.dueAt.breached },
   ];
   const next = all.slice(STATES[m.state].passed).find((t) => t.at);
   return next && /** @type {{name: string, at: string}} */ (next);
@@ -73,9 +77,10 @@ export function SlaBadge({ of, long }) {
   }
   const { word, tone } = STATES[metric.state];
   const next = nextTripwire(metric);
-  const title = `${METRICS[metric.metric]}, ${metric.policyName}: ${word}`
-    + (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '')
-    + (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
+  const title =
+    `${METRICS[metric.metric]}, ${metric.policyName}: ${word}` +
+    (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '') +
+    (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
   return html`<span class=${`sla ${standsStill(metric, now.value) ? 'plain' : tone} ${metric.state}`} title=${title}>
     <i class="shape" /><span>${long ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
     <span class="figures">${timeLeft(metric, now.value)}</span>
