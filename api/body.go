@@ -90,17 +90,17 @@ const heldRetry = 1
 func explainIntake(err error, limit int64) error {
 	switch {
 	case errors.Is(err, intake.ErrTooLong):
-		return problem.New(problem.TooLarge, codeBodyTooLarge, "the body is longer than %d bytes", limit)
+		return problem.New(problem.TooLarge, problem.CodeBodyTooLarge, "the body is longer than %d bytes", limit)
 	case errors.Is(err, intake.ErrSlow):
-		return problem.New(problem.Invalid, codeRequestTimeout,
+		return problem.New(problem.Invalid, problem.CodeRequestTimeout,
 			"the body came more slowly than %d bytes a second, after the first %d seconds",
 			intake.MinPace, int(intake.Grace.Seconds()))
 	case errors.Is(err, intake.ErrShare):
-		return problem.New(problem.Limited, codeBodyBudget,
+		return problem.New(problem.Limited, problem.CodeBodyBudget,
 			"too many bytes of bodies are under way at a time: wait for answers before sending more").
 			With("retryAfter", heldRetry)
 	case errors.Is(err, intake.ErrFull), errors.Is(err, intake.ErrBusy):
-		return problem.New(problem.Unavailable, codeUnavailable,
+		return problem.New(problem.Unavailable, problem.CodeUnavailable,
 			"more bodies come in than can be taken at a time; try again").With("retryAfter", heldRetry)
 	case errors.Is(err, intake.ErrCutOff):
 		return badBody("incomplete", "the body could not be read to its end")
@@ -117,7 +117,8 @@ func readBody(c *gin.Context, in *intake.Intake, op *operation) (value any, give
 		return nil, false, nil // a body means nothing here (RFC 9110, sections 9.3.1 and 9.3.5)
 	}
 	body, err := receiveBody(c, in, op.maxBody())
-	if p, ok := problem.As(err); ok && op.takes == nil && (p.Code == codeBodyTooLarge || p.Code == codeRequestTimeout) {
+	if p, ok := problem.As(err); ok && op.takes == nil &&
+		(p.Code == problem.CodeBodyTooLarge || p.Code == problem.CodeRequestTimeout) {
 		return nil, false, problem.Fields(noBody)
 	}
 	if err != nil {
@@ -163,7 +164,7 @@ func leaveAfterBinding(f contract.StrictHandlerFunc, _ string) contract.StrictHa
 
 func checkContentType(h http.Header) error {
 	refuse := func(format string, args ...any) error {
-		return problem.New(problem.Invalid, codeUnsupportedMedia, format, args...)
+		return problem.New(problem.Invalid, problem.CodeUnsupportedMediaType, format, args...)
 	}
 	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	structured := strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") // RFC 6839, section 3.1

@@ -17,6 +17,8 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/scope"
 )
 
 func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
@@ -41,15 +43,21 @@ func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
 	}
 }
 
-func TestEveryErrorCodeIsListed(t *testing.T) {
-	var listed []string
-	for _, code := range strictDocument().spec.Components.Schemas["ErrorCode"].Value.Enum {
-		listed = append(listed, code.(string))
+func TestEveryErrorCodeIsExplained(t *testing.T) {
+	about := strictDocument().spec.Info.Description
+	_, table, found := strings.Cut(about, "## Errors")
+	require.True(t, found)
+	for _, code := range problem.Codes {
+		require.Contains(t, table, "`"+code+"`")
 	}
-	require.Subset(t, listed, []string{
-		codeScopeMissing, codeNotFound, codeMethodNotAllowed, codeBodyTooLarge, codeUnsupportedMedia, codeInternal,
-		codeUnavailable,
-	})
+}
+
+func TestEveryRequiredScopeIsListed(t *testing.T) {
+	doc, err := openDocument("")
+	require.NoError(t, err)
+	for key, op := range doc.operations {
+		require.Subset(t, scope.All, append(slices.Clone(op.scopes), op.keyScopes...), key)
+	}
 }
 
 func TestEveryRequestBodyIsClosed(t *testing.T) {

@@ -12,22 +12,6 @@ import (
 	"github.com/atender/atender/models/problem"
 )
 
-// Codes of problems that only HTTP knows.
-const (
-	codeScopeMissing     = "SCOPE_MISSING"
-	codeOriginRefused    = "ORIGIN_REFUSED"
-	codeAgentRequired    = "AGENT_REQUIRED"
-	codeNotFound         = "NOT_FOUND"
-	codeMethodNotAllowed = "METHOD_NOT_ALLOWED"
-	codeBodyTooLarge     = "BODY_TOO_LARGE"
-	codeUnsupportedMedia = "UNSUPPORTED_MEDIA_TYPE"
-	codeInternal         = "INTERNAL"
-	codeUnavailable      = "UNAVAILABLE"
-	codeRateLimited      = "RATE_LIMITED"
-	codeRequestTimeout   = "REQUEST_TIMEOUT"
-	codeBodyBudget       = "BODY_BUDGET"
-)
-
 // statusOfKind is the HTTP status of each kind of problem.
 var statusOfKind = map[problem.Kind]int{
 	problem.Internal:     http.StatusInternalServerError,
@@ -45,9 +29,9 @@ var statusOfKind = map[problem.Kind]int{
 
 // statusOfCode is the status of the codes that are more particular than their kind.
 var statusOfCode = map[string]int{
-	codeMethodNotAllowed: http.StatusMethodNotAllowed,
-	codeUnsupportedMedia: http.StatusUnsupportedMediaType,
-	codeRequestTimeout:   http.StatusRequestTimeout,
+	problem.CodeMethodNotAllowed:     http.StatusMethodNotAllowed,
+	problem.CodeUnsupportedMediaType: http.StatusUnsupportedMediaType,
+	problem.CodeRequestTimeout:       http.StatusRequestTimeout,
 }
 
 // envelope is the shape of every error answer.
@@ -81,7 +65,7 @@ func (e errorResponder) respond(c *gin.Context, err error) {
 	case problem.Unavailable, problem.Limited:
 		// Other limits than those of time have no Retry-After: waiting does not help.
 		seconds, known := p.Details["retryAfter"].(int)
-		if !known && (p.Kind == problem.Unavailable || p.Code == codeRateLimited) {
+		if !known && (p.Kind == problem.Unavailable || p.Code == problem.CodeRateLimited) {
 			seconds, known = 1, true
 		}
 		if known {
@@ -111,9 +95,9 @@ func asProblem(err error) *problem.Error {
 	case ok && p.Kind != problem.Internal:
 		return p
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return problem.New(problem.Unavailable, codeUnavailable, "the request took too long; try again")
+		return problem.New(problem.Unavailable, problem.CodeUnavailable, "the request took too long; try again")
 	default:
-		return problem.New(problem.Internal, codeInternal,
+		return problem.New(problem.Internal, problem.CodeInternal,
 			"something went wrong on our side; tell us the requestId and we can look it up")
 	}
 }
@@ -127,11 +111,11 @@ func statusOf(p *problem.Error) int {
 
 // unknownRoute answers requests for paths that do not exist.
 func (e errorResponder) unknownRoute(c *gin.Context) {
-	e.respond(c, problem.New(problem.NotFound, codeNotFound, "there is no such route; the routes are listed at /docs"))
+	e.respond(c, problem.New(problem.NotFound, problem.CodeNotFound, "there is no such route; the routes are listed at /docs"))
 }
 
 // wrongMethod answers requests for paths that exist, with a method they do not have. gin has set Allow.
 func (e errorResponder) wrongMethod(c *gin.Context) {
-	e.respond(c, problem.New(problem.Invalid, codeMethodNotAllowed,
+	e.respond(c, problem.New(problem.Invalid, problem.CodeMethodNotAllowed,
 		"this route does not take %s, only %s", knownMethod(c.Request.Method), c.Writer.Header().Get("Allow")))
 }

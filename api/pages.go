@@ -151,7 +151,7 @@ const maxFormFields = 10
 // Errors: those of receiveBody, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED.
 func (p pages) form(c *gin.Context, limit int64) (url.Values, error) {
 	if c.ContentType() != gin.MIMEPOSTForm {
-		return nil, problem.New(problem.Invalid, codeUnsupportedMedia, "send a form, as %s", gin.MIMEPOSTForm)
+		return nil, problem.New(problem.Invalid, problem.CodeUnsupportedMediaType, "send a form, as %s", gin.MIMEPOSTForm)
 	}
 	body, err := receiveBody(c, p.handlers.intake, limit)
 	if err != nil {

@@ -26,7 +26,7 @@ func ownPages(site site, e errorResponder) gin.HandlerFunc {
 	}
 }
 
-var errAgentRequired = problem.New(problem.Forbidden, codeAgentRequired,
+var errAgentRequired = problem.New(problem.Forbidden, problem.CodeAgentRequired,
 	"this is for agents who are signed in to the console, not for API keys")
 
 // SignIn implements POST /console/session.

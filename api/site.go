@@ -94,7 +94,7 @@ func (s site) checkWrite(r *http.Request) error {
 		return err
 	}
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != jsonType {
-		return problem.New(problem.Forbidden, codeOriginRefused,
+		return problem.New(problem.Forbidden, problem.CodeOriginRefused,
 			"who is signed in by cookie writes with Content-Type: application/json, also without a body")
 	}
 	return nil
@@ -122,7 +122,7 @@ func (s site) checkOrigin(r *http.Request) error {
 }
 
 func (s site) originRefused(r *http.Request) error {
-	return problem.New(problem.Forbidden, codeOriginRefused,
+	return problem.New(problem.Forbidden, problem.CodeOriginRefused,
 		"this is for the console's own pages: send Origin: %s, or an API key instead of the cookie", s.origin(r))
 }
 

@@ -44,11 +44,11 @@ func newTests(sender TestSender) *tests {
 // under way; UNAVAILABLE when other tenants' tests take all places, or where nothing sends tests.
 func (t *tests) enter(ctx context.Context, tenant uuid.UUID) error {
 	if t.sender == nil {
-		return problem.New(problem.Unavailable, codeUnavailable, "this process is not set up to send tests")
+		return problem.New(problem.Unavailable, problem.CodeUnavailable, "this process is not set up to send tests")
 	}
 	limiter, _ := t.limiters.LoadOrStore(tenant, rate.NewLimiter(1, testBurst))
 	if !limiter.(*rate.Limiter).Allow() {
-		return problem.New(problem.Limited, codeRateLimited, "too many tests of webhooks: one a second is fine")
+		return problem.New(problem.Limited, problem.CodeRateLimited, "too many tests of webhooks: one a second is fine")
 	}
 	ctx, cancel := context.WithTimeout(ctx, testPatience)
 	defer cancel()
@@ -56,10 +56,11 @@ func (t *tests) enter(ctx context.Context, tenant uuid.UUID) error {
 	case fair.Entered:
 		return nil
 	case fair.Share:
-		return problem.New(problem.Limited, codeRateLimited,
+		return problem.New(problem.Limited, problem.CodeRateLimited,
 			"%d tests of your webhooks are under way: wait until one has been answered", testsPerTenant)
 	default:
-		return problem.New(problem.Unavailable, codeUnavailable, "too many tests of webhooks are under way here; try again")
+		return problem.New(problem.Unavailable, problem.CodeUnavailable,
+			"too many tests of webhooks are under way here; try again")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dockaction"
 	"github.com/atender/atender/models/dockcontext"
 	"github.com/atender/atender/models/docktoken"
 	"github.com/atender/atender/models/problem"
@@ -66,7 +67,7 @@ func TestDockIsMadeChangedAndDeleted(t *testing.T) {
 	b := setup(t)
 	d := b.dock()
 	require.NotEmpty(t, *d.Secret)
-	require.Equal(t, []string{"addTag", "assign", "resolve", "sendMessage", "snooze"}, d.Actions, "all, unless told otherwise")
+	require.Equal(t, dockaction.Kinds, d.Actions, "all, unless told otherwise")
 
 	d, err := b.UpdateDock(t.Context(), b.tenant.ID, d.ID, models.DockUpdate{
 		Actions: &[]string{"resolve", "addTag", "resolve"}, Confirm: &[]string{"resolve"}, Position: ptr(3),

@@ -317,6 +317,7 @@ const (
 	REQUESTTIMEOUT               ErrorCode = "REQUEST_TIMEOUT"
 	SCOPEMISSING                 ErrorCode = "SCOPE_MISSING"
 	SIGNINFAILED                 ErrorCode = "SIGN_IN_FAILED"
+	SIGNINLINKINVALID            ErrorCode = "SIGN_IN_LINK_INVALID"
 	SIGNINTHROTTLED              ErrorCode = "SIGN_IN_THROTTLED"
 	SLAASSIGNMENTEXISTS          ErrorCode = "SLA_ASSIGNMENT_EXISTS"
 	SLAPOLICYEXISTS              ErrorCode = "SLA_POLICY_EXISTS"
@@ -401,6 +402,8 @@ func (e ErrorCode) Valid() bool {
 	case SCOPEMISSING:
 		return true
 	case SIGNINFAILED:
+		return true
+	case SIGNINLINKINVALID:
 		return true
 	case SIGNINTHROTTLED:
 		return true

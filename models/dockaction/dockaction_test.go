@@ -38,6 +38,39 @@ func TestWhatDocksAskFor(t *testing.T) {
 	require.Equal(t, "ada@example.com", assign.Text("agentEmail"))
 }
 
+// Lengths are counted in code points, as maxLength of the contract is, and sizes in bytes of UTF-8.
+func TestLengthsAreCountedInCharacters(t *testing.T) {
+	for _, c := range []struct {
+		kind, name, unit string
+		most             int
+		besides          params
+	}{
+		{dockaction.AddTag, "tag", "a", 100, nil},
+		{dockaction.AddTag, "tag", "😀", 100, nil}, // two units of UTF-16, four bytes
+		{dockaction.Assign, "teamName", "é", 200, nil},
+		{dockaction.Assign, "agentEmail", "é", 254, nil},
+		{dockaction.SendMessage, "text", "a", 256 << 10, nil},
+		{dockaction.SendMessage, "text", "é", 128 << 10, nil},
+		{dockaction.SendMessage, "html", "😀", 64 << 10, params{"text": "Hi"}},
+	} {
+		for extra, code := range []string{"", dockaction.InvalidParams} {
+			given := params{c.name: strings.Repeat(c.unit, c.most+extra)}
+			for name, v := range c.besides {
+				given[name] = v
+			}
+			_, err := dockaction.Parse(c.kind, given)
+			refused, _ := errors.AsType[*dockaction.Error](err)
+			if code == "" {
+				require.Nil(t, refused, "%s of %d %s", c.name, c.most, c.unit)
+			} else {
+				require.Equal(t, code, refused.Code, "%s of %d %s", c.name, c.most+extra, c.unit)
+			}
+		}
+	}
+	_, err := dockaction.Parse(dockaction.SendMessage, params{"text": "Hi", "html": nil})
+	require.NoError(t, err, "no HTML")
+}
+
 func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 	id := uuid.NewString()
 	for _, c := range []struct {

@@ -7,6 +7,7 @@ const (
 	CodeValidation                   = "VALIDATION_FAILED" // of every request whose shape or values are wrong
 	CodeUnauthorized                 = "UNAUTHORIZED"
 	CodeSignInFailed                 = "SIGN_IN_FAILED"
+	CodeSignInLinkInvalid            = "SIGN_IN_LINK_INVALID"
 	CodeScopeMissing                 = "SCOPE_MISSING"
 	CodeOriginRefused                = "ORIGIN_REFUSED"
 	CodeAgentRequired                = "AGENT_REQUIRED"
@@ -60,6 +61,7 @@ var Codes = []string{
 	CodeValidation,
 	CodeUnauthorized,
 	CodeSignInFailed,
+	CodeSignInLinkInvalid,
 	CodeScopeMissing,
 	CodeOriginRefused,
 	CodeAgentRequired,
