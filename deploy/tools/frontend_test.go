@@ -21,7 +21,8 @@ func TestWhatChecksTheFrontEndIsInstalledOnceFromItsLock(t *testing.T) {
 	notes := filepath.Join(dir, "notes")
 	program(t, filepath.Join(dir, "bin", "npm"), fakeNpm)
 	env := []string{
-		"PATH=" + filepath.Join(dir, "bin") + ":/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + filepath.Join(dir, "tools"), "NOTES=" + notes,
+		"PATH=" + filepath.Join(dir, "bin") + ":/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + filepath.Join(dir, "tools"),
+		"NOTES=" + notes,
 	}
 	_, said, err := install(t, env, "--find", "frontend")
 	require.Error(t, err)
@@ -89,7 +90,8 @@ func checkFrontEnd(t *testing.T, programs map[string]string) (said string, err e
 	bin := filepath.Join(dir, "bin")
 	require.NoError(t, os.MkdirAll(bin, 0o700))
 	for _, name := range []string{
-		"bash", "sh", "dirname", "sed", "grep", "env", "cksum", "cut", "mkdir", "mktemp", "cp", "mv", "rm", "id", "cat", "sleep", "find", "chmod",
+		"bash", "sh", "dirname", "sed", "grep", "env", "cksum", "cut", "mkdir", "mktemp", "cp", "mv",
+		"rm", "id", "cat", "sleep", "find", "chmod",
 	} {
 		path, err := exec.LookPath(name)
 		require.NoError(t, err)

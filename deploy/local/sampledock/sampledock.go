@@ -22,8 +22,8 @@ var script []byte
 
 var page = template.Must(template.New("page").Parse(source))
 
-// Handler serves the dock at /, its script beside it. apiURL is where the scripts for docks come from. The page works for hosts on that port
-// of this machine, by whichever name people call it.
+// Handler serves the dock at /, its script beside it. apiURL is where the scripts for docks come from. The page works for
+// hosts on that port of this machine, by whichever name people call it.
 func Handler(apiURL string) (http.Handler, error) {
 	api, err := url.Parse(apiURL)
 	if err != nil {
