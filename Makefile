@@ -51,9 +51,10 @@ fuzz: ## Run all fuzz tests, FUZZ_SECONDS in all
 chaos: tools ## Kill and stop everything at random under load, ROUNDS times; SEED repeats a run
 	ATENDER_CHAOS_ROUNDS=$(ROUNDS) go test ./tests/faults -run '^TestChaos$$' -v -count=1 -timeout=2h -seed $(SEED)
 
-lint: ## Check style, import directions and formatting
+lint: ## Check style, import directions, formatting and, where there is Node, the front end
 	@linter=$$($(INSTALL) golangci-lint); \
 	"$$linter" run ./... && "$$linter" fmt --diff
+	@deploy/tools/frontend.sh
 
 build: ## Build bin/atender
 	@mkdir -p bin

@@ -210,14 +210,15 @@ func crossingData(x sla.Crossing) map[string]any {
 }
 
 // keepClocks puts the clocks into the row that will be written, and into the shape that is shown.
-func (w *write) keepClocks() {
+func (w *write) keepClocks(ctx context.Context) (err error) {
 	c := &w.conversation
 	c.TimeVersion = w.timeVersion
 	if w.board == nil {
-		return
+		return nil
 	}
 	c.Clocks = w.board.Clocks()
-	c.SLA = w.rules.show(c, w.now)
+	c.SLA, err = w.rules.show(ctx, c, w.now)
+	return err
 }
 
 // insertClocks writes the once-only rows of what was crossed, and what came of the clocks that stopped. A stopped cycle
@@ -252,7 +253,9 @@ func (w *write) insertClocks(st *statement) {
 func (w *write) saveClocks(ctx context.Context) error {
 	c := &w.conversation
 	c.setState(w.change.After)
-	w.keepClocks()
+	if err := w.keepClocks(ctx); err != nil {
+		return err
+	}
 	var st statement
 	st.with("conversation", `UPDATE conversations SET (clocks, time_version, sla_due_at, auto_archive_at, next_due_at, armed_for, set_aside)
 		= (`+st.list(jsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`, NULL)
@@ -289,15 +292,18 @@ func (s *Store) showClocks(ctx context.Context, db *gorm.DB, tenantID uuid.UUID,
 				return translate(err)
 			}
 		}
-		c.SLA = rules.show(c, now)
+		var err error
+		if c.SLA, err = rules.show(ctx, c, now); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// show is how a conversation's clocks stand at a moment.
-func (r *timeRules) show(c *Conversation, now time.Time) *wire.SLA {
+// show is how a conversation's clocks stand at a moment. Errors: the context's.
+func (r *timeRules) show(ctx context.Context, c *Conversation, now time.Time) (*wire.SLA, error) {
 	if len(c.Clocks) == 0 {
-		return nil
+		return nil, nil
 	}
 	shown := &wire.SLA{Metrics: make([]wire.SLAMetric, len(c.Clocks))}
 	for i, k := range c.Clocks {
@@ -310,15 +316,20 @@ func (r *timeRules) show(c *Conversation, now time.Time) *wire.SLA {
 			m.Outcome = &k.Outcome
 		}
 		if k.Running() {
-			terms, ok := r.terms(k.Metric, c.TeamID, c.Channel)
-			m.Paused = ok && (!terms.Schedule.IsOpen(now) || terms.PauseWhileSnoozed && c.Status == lifecycle.Snoozed)
+			if terms, ok := r.terms(k.Metric, c.TeamID, c.Channel); ok {
+				paused, resumes, err := terms.Paused(ctx, now, c.SnoozedUntil)
+				if err != nil {
+					return nil, err
+				}
+				m.Paused, m.ResumesAt = paused, wire.AtPtr(resumes)
+			}
 		}
 		if sla.Worse(k.State, shown.State) {
 			shown.State = k.State
 		}
 		shown.Metrics[i] = m
 	}
-	return shown
+	return shown, nil
 }
 
 func equalIDs(a, b *uuid.UUID) bool { return a == b || a != nil && b != nil && *a == *b }

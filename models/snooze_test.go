@@ -51,7 +51,9 @@ func TestASnoozePausesTheClocksWhosePolicySaysSo(t *testing.T) {
 	require.WithinDuration(t, ten.Add(45*time.Minute), *asleep.NextDueAt, 0)
 	require.Equal(t, [3]string{"05-04 11:30Z", "05-04 14:30Z", "05-04 18:30Z"}, b.due(c.ID), "if it wakes at its time")
 	require.True(t, b.metric(c.ID, sla.FirstReply).Paused)
+	require.WithinDuration(t, ten.Add(time.Hour), b.metric(c.ID, sla.FirstReply).ResumesAt.Time, 0, "when it wakes")
 	require.False(t, b.metric(c.ID, sla.Resolution).Paused)
+	require.Nil(t, b.metric(c.ID, sla.Resolution).ResumesAt)
 
 	b.change(c.ID, models.Snooze{Until: ten.Add(5 * time.Hour)})
 	require.Equal(t, "05-04 15:30Z", b.due(c.ID)[0])
@@ -116,6 +118,7 @@ func TestAScheduleThatNeverOpensAgainIsShownAsPaused(t *testing.T) {
 	c := b.conversation("a")
 	m := b.metric(c.ID, sla.FirstReply)
 	require.True(t, m.Paused)
+	require.Nil(t, m.ResumesAt)
 	require.Equal(t, wire.SLADue{}, m.DueAt)
 	require.Nil(t, c.SLADueAt)
 	b.pass(10000 * time.Hour)

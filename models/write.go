@@ -161,7 +161,9 @@ func (w *write) save(ctx context.Context) error {
 	}
 	c := &w.conversation
 	c.setState(w.change.After)
-	w.keepClocks()
+	if err := w.keepClocks(ctx); err != nil {
+		return err
+	}
 	c.Version++
 	c.UpdatedAt = w.now
 	w.missingTags()

@@ -3636,7 +3636,7 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/webhooks/{id}/deliveries/{deliveryId} (the `GetDelivery` operationId).
 	GetDelivery(ctx context.Context, id SubscriptionID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Redeliver Deliver once more
+	// Redeliver Redeliver
 	//
 	// Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 	// `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it
@@ -6314,7 +6314,7 @@ func (c *HTTPClient) GetDelivery(ctx context.Context, id SubscriptionID, deliver
 	return c.Client.Do(req)
 }
 
-// Redeliver Deliver once more
+// Redeliver Redeliver
 //
 // Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 // `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it
@@ -13068,7 +13068,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/webhooks/{id}/deliveries/{deliveryId} (the `GetDelivery` operationId).
 	GetDeliveryWithResponse(ctx context.Context, id SubscriptionID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*GetDeliveryResponse, error)
 
-	// RedeliverWithResponse Deliver once more
+	// RedeliverWithResponse Redeliver
 	//
 	// Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 	// `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it
@@ -27194,7 +27194,7 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, id Su
 	return ParseGetDeliveryResponse(rsp)
 }
 
-// RedeliverWithResponse Deliver once more
+// RedeliverWithResponse Redeliver
 //
 // Puts a finished delivery, whether it failed or succeeded, on its way again: the same event under the same
 // `webhook-id`, with new attempts by the usual schedule, counted from 1. Limits, order and an open circuit hold for it

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"io/fs"
 	"net/http/httptest"
 	"testing"
 	"testing/fstest"
@@ -79,6 +80,24 @@ func TestNoOriginOfADockEndsTheDirective(t *testing.T) {
 	t.Parallel()
 	policy := Policy([]string{"https://a.example", "https://b.example; script-src *", "https://c.example\n", "'unsafe-inline'"})
 	require.Contains(t, policy, "frame-src 'self' https://a.example; frame-ancestors")
+}
+
+// Tests and what only they need lie beside the front end, and are no part of it.
+func TestTheBinaryHasNoTests(t *testing.T) {
+	t.Parallel()
+	require.FileExists(t, "tests/browser.js")
+	err := fs.WalkDir(content, ".", func(name string, _ fs.DirEntry, err error) error {
+		require.NotRegexp(t, `test|package\.json|tsconfig`, name)
+		return err
+	})
+	require.NoError(t, err)
+	files, err := Open()
+	require.NoError(t, err)
+	for _, path := range []string{
+		"/console/tests/browser.js", "/console/package.json", "/console/vendor/preact.d.ts", "/console/types.d.ts",
+	} {
+		require.Nil(t, ask(files, path), path)
+	}
 }
 
 func TestTheEmbeddedFilesOpen(t *testing.T) {

@@ -2604,7 +2604,7 @@ type ServerInterface interface {
 	// GetDelivery Read a delivery
 	// (GET /v1/webhooks/{id}/deliveries/{deliveryId})
 	GetDelivery(c *gin.Context, id SubscriptionID, deliveryID DeliveryID)
-	// Redeliver Deliver once more
+	// Redeliver Redeliver
 	// (POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver)
 	Redeliver(c *gin.Context, id SubscriptionID, deliveryID DeliveryID)
 	// ListWebhookPublicKeys Read the keys that verify ed25519 signatures
@@ -19595,7 +19595,7 @@ type StrictServerInterface interface {
 	// GetDelivery Read a delivery
 	// (GET /v1/webhooks/{id}/deliveries/{deliveryId})
 	GetDelivery(ctx context.Context, request GetDeliveryRequestObject) (GetDeliveryResponseObject, error)
-	// Redeliver Deliver once more
+	// Redeliver Redeliver
 	// (POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver)
 	Redeliver(ctx context.Context, request RedeliverRequestObject) (RedeliverResponseObject, error)
 	// ListWebhookPublicKeys Read the keys that verify ed25519 signatures

@@ -2,7 +2,7 @@
 // A dock host's way to a server that is not needed: actions are checked and carried out on a context in this page, and
 // what would have been sent is told.
 
-import { DockError, staleContext } from "/sdk/dock-messages.js";
+import { DockError, codeOf, messageOf, staleContext } from "/sdk/dock-messages.js";
 import { wrongParams } from "/sdk/dock-params.js";
 import { appContextOf } from "./sample.js";
 import { signToken } from "./token.js";
@@ -80,8 +80,9 @@ export class LocalTransport {
       this.#tell("POST", path, action, 200, { requestId: action.requestId, status: "applied", conversation: changed });
       return { conversation: changed };
     } catch (error) {
-      const status = error.code === "STALE_CONTEXT" ? 409 : error.code === "RATE_LIMITED" ? 429 : 200;
-      const answer = { error: { code: error.code, message: error.message } };
+      const code = codeOf(error);
+      const status = code === "STALE_CONTEXT" ? 409 : code === "RATE_LIMITED" ? 429 : 200;
+      const answer = { error: { code, message: messageOf(error) } };
       this.#tell(
         "POST",
         path,
@@ -96,7 +97,8 @@ export class LocalTransport {
   #throttle() {
     const now = Date.now();
     this.#actedAt = this.#actedAt.filter((at) => now - at < 60_000);
-    if (this.#actedAt.length >= perMinute) throw new DockError("RATE_LIMITED", `more than ${perMinute} actions in a minute`);
+    if (this.#actedAt.length >= perMinute)
+      throw new DockError("RATE_LIMITED", `more than ${perMinute} actions in a minute`);
     this.#actedAt.push(now);
   }
 
@@ -197,7 +199,8 @@ function change(action, params, conversation) {
   const wrong = wrongParams(/** @type {import("/sdk/vocabulary.js").DockActionKind} */ (action), params);
   if (wrong) throw invalid(wrong);
   if (conversation.status === "archived") throw wrongStatus(action, "archived");
-  if ((action === "resolve" || action === "snooze") && conversation.status === "done") throw wrongStatus(action, "done");
+  if ((action === "resolve" || action === "snooze") && conversation.status === "done")
+    throw wrongStatus(action, "done");
   const now = new Date().toISOString();
   const always = { version: (conversation.version ?? 0) + 1, updatedAt: now };
   switch (action) {
@@ -226,7 +229,8 @@ function assigned({ agentId, agentEmail, teamId, teamName }) {
     agentId || agentEmail
       ? { assigneeId: agentId ?? null, assignee: { id: agentId ?? null, name: agentEmail ?? agentId } }
       : {};
-  const team = teamId || teamName ? { teamId: teamId ?? null, team: { id: teamId ?? null, name: teamName ?? teamId } } : {};
+  const team =
+    teamId || teamName ? { teamId: teamId ?? null, team: { id: teamId ?? null, name: teamName ?? teamId } } : {};
   return { ...agent, ...team };
 }
 

@@ -68,7 +68,7 @@ export class Log {
     const follows = this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 8;
     const at = new Date();
     const summary = make("summary", "", [
-      make("time", "", [at.toLocaleTimeString("en-GB") + "." + String(at.getMilliseconds()).padStart(3, "0")]),
+      make("time", "", [`${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`]),
       make("span", "way", [way]),
       make("span", "what", [what]),
       make("span", `badge ${colour}`, [badge]),
@@ -108,7 +108,7 @@ function pretty(value) {
 }
 
 /** @param {string} path */
-const short = (path) => path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, (id) => id.slice(0, 8) + "…");
+const short = (path) => path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, (id) => `${id.slice(0, 8)}…`);
 
 /** For a POSIX shell. @param {unknown} body */
 const quoted = (body) => `'${JSON.stringify(body).replaceAll("'", "'\\''")}'`;

@@ -2,6 +2,7 @@
 // The playground: a real dock host whose server is this page.
 
 import { DockHost } from "/sdk/dock-host.js";
+import { messageOf } from "/sdk/dock-messages.js";
 import { DOCK_ACTION_KINDS } from "/sdk/vocabulary.js";
 import { LocalTransport, unknownPlaceholder } from "./local-transport.js";
 import { Log, make } from "./log.js";
@@ -124,12 +125,13 @@ function editContext() {
   try {
     edited = JSON.parse($("context").value);
   } catch (error) {
-    return problem("context-problem", `Not JSON yet: ${error.message}`);
+    return problem("context-problem", `Not JSON yet: ${messageOf(error)}`);
   }
   const missing = ["conversation", "contact", "agent"].find(
     (key) => typeof edited?.[key] !== "object" || edited[key] === null,
   );
-  if (missing) return problem("context-problem", `${missing} is missing: the context has conversation, contact and agent.`);
+  if (missing)
+    return problem("context-problem", `${missing} is missing: the context has conversation, contact and agent.`);
   problem("context-problem");
   contexts.set(shown, edited);
   host?.refresh();
@@ -179,7 +181,9 @@ for (const action of DOCK_ACTION_KINDS) {
   $("actions").append(label, choice);
 }
 for (const { conversation, contact } of samples) {
-  $("conversation").append(new Option(`#${conversation.number} ${contact.name}: ${conversation.subject}`, conversation.id));
+  $("conversation").append(
+    new Option(`#${conversation.number} ${contact.name}: ${conversation.subject}`, conversation.id),
+  );
 }
 
 $("load").addEventListener("submit", (/** @type {Event} */ event) => {

@@ -24,12 +24,15 @@ export async function signToken(secret, claims) {
   const now = Math.floor(Date.now() / 1000);
   const all = { iss: "atender", ...claims, iat: now, exp: now + lifetime, jti: crypto.randomUUID() };
   const text = new TextEncoder();
-  const kid = Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", text.encode(secret))).subarray(0, 4), hex).join(
-    "",
-  );
+  const kid = Array.from(
+    new Uint8Array(await crypto.subtle.digest("SHA-256", text.encode(secret))).subarray(0, 4),
+    hex,
+  ).join("");
   const signed = [{ alg: "HS256", kid, typ: "JWT" }, all]
     .map((part) => base64url(text.encode(JSON.stringify(part))))
     .join(".");
-  const key = await crypto.subtle.importKey("raw", text.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const key = await crypto.subtle.importKey("raw", text.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+  ]);
   return `${signed}.${base64url(new Uint8Array(await crypto.subtle.sign("HMAC", key, text.encode(signed))))}`;
 }

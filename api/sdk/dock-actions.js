@@ -2,7 +2,7 @@
 // What a host does with a dock's actions: asks the agent where it has to, takes them to the server one after the other,
 // and remembers the results. The server knows request ids, too: what has failed on the way there can be asked again.
 
-import { DockError, checkAction, staleContext } from "./dock-messages.js";
+import { DockError, checkAction, codeOf, messageOf, staleContext } from "./dock-messages.js";
 import { wrongParams } from "./dock-params.js";
 
 /** Times in milliseconds. */
@@ -105,11 +105,11 @@ export class ActionDesk {
       const { conversation } = await this.#inTurn(() => this.#perform(asked));
       return { ok: true, conversation };
     } catch (error) {
-      if (error.code === "NOT_FOUND") this.host.refresh(); // the session is over: a new one with a new context
+      if (codeOf(error) === "NOT_FOUND") this.host.refresh(); // the session is over: a new one with a new context
       const known = error instanceof DockError && error.code !== "NOT_FOUND";
       const code = known ? error.code : "UNAVAILABLE";
       asked.open = passing.has(code);
-      return { ok: false, error: { code, message: error.message } };
+      return { ok: false, error: { code, message: messageOf(error) } };
     }
   }
 
@@ -144,7 +144,10 @@ export class ActionDesk {
     asked.sent = true;
     const done = { dock, agent: session.context.agent, action, params };
     const pending = () => notice?.({ type: "pending", ...done });
-    const answer = await inTime(transport.act(session, { requestId, contextId, action, params }, pending), limits.action);
+    const answer = await inTime(
+      transport.act(session, { requestId, contextId, action, params }, pending),
+      limits.action,
+    );
     notice?.({ type: "action", id: answer.id, ...done });
     refresh();
     return answer;
@@ -159,7 +162,8 @@ export class ActionDesk {
     const { limits, confirm } = this.host;
     const wrong = wrongParams(/** @type {import("./vocabulary.js").DockActionKind} */ (action), params);
     if (wrong) throw new DockError("INVALID_PARAMS", wrong);
-    const question = (this.#question = new AbortController());
+    const question = new AbortController();
+    this.#question = question;
     const { signal } = question;
     const dropped = new Promise((_, reject) =>
       signal.addEventListener("abort", () => reject(staleContext()), { once: true }),

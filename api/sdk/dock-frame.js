@@ -113,7 +113,7 @@ export class DockFrame {
    * @param {typeof texts} on.texts
    * @param {typeof limits} on.limits
    * @param {() => void} on.load  a page has loaded; it need not be the dock's
-   * @param {() => void} on.reload  somebody wants the dock anew
+   * @param {() => void} on.reload  the dock is to be loaded anew
    * @param {() => void} on.ping  the dock is to be asked whether it is alive
    * @param {(state: Shown["name"], reason?: string) => void} on.state
    */
@@ -144,12 +144,12 @@ export class DockFrame {
   get loaded() {
     return this.#loaded;
   }
-  /** Whether there is a page in it to speak to; until then it is empty, and the browser complains of whoever does. */
+  /** Whether there is a page in it to speak to; until then it is empty, and the browser complains of each message to it. */
   get hasPage() {
     return this.#loaded || this.#spoken;
   }
 
-  /** Shows a page. Whoever listens to it has to listen by now. @param {string} url */
+  /** Shows a page. What listens to it has to listen by now. @param {string} url */
   navigate(url) {
     this.#url = url;
     this.#loaded = this.#spoken = this.#canPong = false;
@@ -224,7 +224,7 @@ export class DockFrame {
    * @param {{canPong?: boolean, isPong?: boolean}} [message]  it says that it answers ping; it is such an answer
    */
   heard({ canPong = false, isPong = false } = {}) {
-    if (isPong && !this.#loaded) return; // of the page before: nobody has asked this one
+    if (isPong && !this.#loaded) return; // of the page before: this one was not asked
     if (!isPong) this.#spoken = true;
     if (canPong) this.#canPong = true;
     for (const name of ["load", "firstWord", "pong"]) this.#cancel(name); // it works, though something on it may be slow
@@ -255,7 +255,9 @@ export class DockFrame {
 
   /** Shows what is to be said, and says it to others once. */
   #show() {
-    const { name, reason = "" } = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#page;
+    /** @type {Shown} */
+    const shown = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#page;
+    const { name, reason = "" } = shown;
     const problem = this.#say(this.#problem, name === "failed" ? reason : "");
     this.#say(this.#hint, name === "quiet" ? this.on.texts.quiet : "");
     if (this.#said?.name === name && this.#said.reason === problem) return;

@@ -11,7 +11,7 @@
 // only with the contextId of the conversation that the agent looks at now.
 
 import { ActionDesk, limits as actionLimits } from "./dock-actions.js";
-import { appContextMessage, isRequestId, nativeMessage, readMessage } from "./dock-messages.js";
+import { appContextMessage, codeOf, isRequestId, messageOf, nativeMessage, readMessage } from "./dock-messages.js";
 import { DockFrame, limits as frameLimits, texts as frameTexts, whyNotFramed } from "./dock-frame.js";
 
 export { DockError } from "./dock-messages.js";
@@ -204,7 +204,7 @@ export class DockHost {
       } catch (error) {
         this.#stale = true; // nothing has come: the next call tries again
         if (this.#closed) return;
-        if (!this.contextId) this.#frame.unavailable(`${this.#text("unavailable")} ${error.message}`);
+        if (!this.contextId) this.#frame.unavailable(`${this.#text("unavailable")} ${messageOf(error)}`);
         else if (this.#session?.url === this.#frame.url) this.#frame.available(); // back where its page has been all along
         return;
       }
@@ -222,10 +222,12 @@ export class DockHost {
     if (!this.#session) return open();
     const same = this.#sessionFor === conversationId;
     try {
-      return await (same ? transport.getContext(this.#session) : transport.updateContext(this.#session, conversationId));
+      return await (same
+        ? transport.getContext(this.#session)
+        : transport.updateContext(this.#session, conversationId));
     } catch (error) {
-      if (error.code !== "NOT_FOUND") throw error;
-      // The session is over, or the dock is not beside this conversation: then nobody needs it any more either.
+      if (codeOf(error) !== "NOT_FOUND") throw error;
+      // The session is over, or the dock is not beside this conversation: then it is not needed any more either.
       void transport.close(this.#session).catch(() => {});
       this.#session = null;
       this.#sessionFor = "";
@@ -251,7 +253,7 @@ export class DockHost {
     }, this.#limits.coalesce);
   }
 
-  /** Sends the context in the form that the dock speaks; in both while nobody knows. */
+  /** Sends the context in the form that the dock speaks; in both while that is not known. */
   #push() {
     const session = this.#session;
     this.#missed = !this.#visible;
@@ -267,7 +269,11 @@ export class DockHost {
     const dock = this.#dock;
     const { conversation, contact, agent } = context;
     const about = { id: dock.id, name: dock.name, actions: dock.actions };
-    return nativeMessage("context", { contextId, data: { conversation, contact, agent, dock: about, theme, locale }, token });
+    return nativeMessage("context", {
+      contextId,
+      data: { conversation, contact, agent, dock: about, theme, locale },
+      token,
+    });
   }
 
   /** The context comes without being asked for, and again, since some apps attach their listener late. */

@@ -25,6 +25,12 @@ export class DockError extends Error {
   }
 }
 
+/** The code of what was thrown, if it has one. @param {unknown} error */
+export const codeOf = (error) => (isObject(error) ? error.code : undefined);
+
+/** What was thrown, in words. @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
 const spoken = new Set(["ready", "getContext", "action", "resize", "notify", "pong"]);
 const maxFetchInfo = 1000; // characters of a string in which the word is looked for
 
@@ -84,7 +90,7 @@ export function isObject(value) {
 export const isRequestId = (id) => typeof id === "string" && id.length > 0 && id.length <= 100;
 
 /**
- * What can be said against an action before anybody is asked. The server decides again, and knows more.
+ * What can be said against an action before the agent is asked. The server decides again, and knows more.
  * @param {Record<string, any>} message
  * @param {readonly string[]} allowed  the dock's actions
  * @param {string | null} contextId  the one that is current; null while there is none
@@ -93,10 +99,14 @@ export const isRequestId = (id) => typeof id === "string" && id.length > 0 && id
 export function checkAction(message, allowed, contextId) {
   const { action, params } = message;
   if (!DOCK_ACTION_KINDS.includes(action)) {
-    return new DockError("UNKNOWN_ACTION", `there is no action ${text(action)}: ${DOCK_ACTION_KINDS.join(", ")} are all`);
+    return new DockError(
+      "UNKNOWN_ACTION",
+      `there is no action ${text(action)}: ${DOCK_ACTION_KINDS.join(", ")} are all`,
+    );
   }
   if (!allowed.includes(action)) return new DockError("NOT_ALLOWED", `this dock is not allowed to use ${action}`);
-  if (!isObject(params)) return new DockError("INVALID_PARAMS", "params has to be an object, {} where nothing is needed");
+  if (!isObject(params))
+    return new DockError("INVALID_PARAMS", "params has to be an object, {} where nothing is needed");
   if (!contextId || message.contextId !== contextId) return staleContext();
   return null;
 }

@@ -49,7 +49,8 @@ function isTime(value) {
   if (!found) return false;
   const [year, month, day, hour, minute, second] = found.slice(1, 7).map(Number);
   const date = new Date(Date.UTC(year, month - 1, day));
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) return false;
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59)
+    return false;
   const at = new Date(value.replace(",", ".")).getUTCFullYear();
   return at >= years.first && at <= years.last;
 }

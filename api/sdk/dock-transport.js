@@ -52,12 +52,17 @@ const passing = new Set(["UNAVAILABLE", "RATE_LIMITED", "TIMEOUT"]);
  * back end open it with an API key, and passes that as `openSession`: the answer's sessionToken does the rest.
  * @param {object} [options]
  * @param {string} [options.baseUrl]  of the API, without a path; this page's origin if empty
- * @param {typeof fetch} [options.fetch]
+ * @param {typeof globalThis.fetch} [options.fetch]
  * @param {string} [options.sessionToken]  of a session that is open already, to be sent instead of the cookie
  * @param {Transport["openSession"]} [options.openSession]  instead of POST /v1/dock-sessions
  * @returns {Transport}
  */
-export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(globalThis), sessionToken, openSession } = {}) {
+export function restTransport({
+  baseUrl = "",
+  fetch = globalThis.fetch.bind(globalThis),
+  sessionToken,
+  openSession,
+} = {}) {
   const base = new URL(baseUrl || location.origin);
 
   /**
@@ -134,7 +139,7 @@ export function restTransport({ baseUrl = "", fetch = globalThis.fetch.bind(glob
     },
   };
 
-  /** The credentials go to the API and to nobody else. @param {string} url */
+  /** The credentials go to the API and nowhere else. @param {string} url */
   function sameOrigin(url) {
     const target = new URL(url, base);
     return target.pathname + target.search;

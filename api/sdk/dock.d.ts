@@ -59,7 +59,9 @@ export type Action = "addTag" | "assign" | "resolve" | "sendMessage" | "snooze";
 // generated: end
 
 /** An agent, a team, or both. */
-export type Assignee = ({ agentId: string } | { agentEmail: string } | {}) & ({ teamId: string } | { teamName: string } | {});
+export type Assignee = OfAgent | OfTeam | (OfAgent & OfTeam);
+type OfAgent = { agentId: string } | { agentEmail: string };
+type OfTeam = { teamId: string } | { teamName: string };
 
 /** Each resolves to the conversation as it is then, and rejects with a DockError. */
 export interface Actions {
@@ -127,5 +129,5 @@ export default dock;
 
 declare global {
   /** What dock.js makes when it is loaded with a script element. */
-  const AtenderDock: AtenderDock;
+  var AtenderDock: AtenderDock;
 }

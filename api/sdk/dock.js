@@ -13,7 +13,8 @@
 //
 // The host is the Atender that this script was loaded from. Where it is served from elsewhere, or the dock is shown in
 // another agent UI, data-host names the host's origin, or several with spaces between.
-(function () {
+(() => {
+  // biome-ignore lint/suspicious/noRedundantUseStrict: pages load it as a classic script, too, which is not strict by itself
   "use strict";
 
   const PROTOCOL = "atender.dock";
@@ -62,7 +63,7 @@
       host = event.origin;
       take(message);
     }
-    if (message.type === "result") settle(message);
+    if (message.type === "result") applyResult(message);
     if (message.type === "ping") post("pong");
   });
 
@@ -89,7 +90,7 @@
   }
 
   /** @param {any} message */
-  function settle({ requestId, ok, conversation, error }) {
+  function applyResult({ requestId, ok, conversation, error }) {
     const request = requests.get(requestId);
     if (!request) return;
     requests.delete(requestId);
@@ -118,7 +119,9 @@
   }
 
   function randomId() {
-    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
+      "",
+    );
   }
 
   // The parameter that each action can be given alone, instead of an object with all: "" for none, null for an action that
@@ -175,7 +178,10 @@
       const timer = setTimeout(() => {
         waiting.delete(tell);
         reject(
-          new DockError("TIMEOUT", "the host has sent no context: is this page shown as a dock, and is data-host right?"),
+          new DockError(
+            "TIMEOUT",
+            "the host has sent no context: is this page shown as a dock, and is data-host right?",
+          ),
         );
       }, contextTime);
       const tell = (/** @type {any} */ context) => {

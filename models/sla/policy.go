@@ -130,6 +130,29 @@ func (t Terms) elapsed(ctx context.Context, start time.Time, pauses []Pause, at 
 	return ran + more, err
 }
 
+// Paused tells whether no time passes at now for a running clock of a conversation that sleeps until the given time, nil
+// if it is awake; and if so, when time passes again: once the snooze is over, where the terms heed it, and the schedule
+// is open. That is nil where the schedule does not open within calendar.Horizon. Errors: the context's.
+func (t Terms) Paused(ctx context.Context, now time.Time, snoozedUntil *time.Time) (bool, *time.Time, error) {
+	asleep := t.PauseWhileSnoozed && snoozedUntil != nil
+	if !asleep && t.Schedule.IsOpen(now) {
+		return false, nil, nil
+	}
+	awake := now
+	if asleep {
+		awake = later(now, *snoozedUntil)
+	}
+	resumes, err := t.Schedule.NextOpening(ctx, awake)
+	if errors.Is(err, calendar.ErrNever) {
+		return true, nil, nil
+	}
+	if err != nil {
+		return true, nil, err
+	}
+	resumes = resumes.UTC()
+	return true, &resumes, nil
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

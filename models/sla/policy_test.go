@@ -2,10 +2,12 @@ package sla_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/models/calendar"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -76,5 +78,40 @@ func TestStatesHaveAnOrder(t *testing.T) {
 		for j, b := range order {
 			require.Equal(t, i > j, sla.Worse(a, b))
 		}
+	}
+}
+
+// A clock that stands still goes on when everything that it waits for has passed.
+func TestAPausedClockGoesOnWhenItsHoursAreOpenAndItsSnoozeIsOver(t *testing.T) {
+	desk := officeHours(t, []calendar.Slot{{From: "09:00", To: "17:00"}}) // 07:00 to 15:00 in UTC; start is 08:00
+	closed := compile(t, calendar.Rule{Zone: "UTC", Weekly: map[string][]calendar.Slot{}})
+	nextMorning := at(23, 0)
+	for name, c := range map[string]struct {
+		schedule     *calendar.Schedule
+		heedsSnooze  bool
+		now          time.Time
+		snoozedUntil *time.Time
+		paused       bool
+		resumes      *time.Time
+	}{
+		"open":                        {desk, true, at(1, 0), nil, false, nil},
+		"always open":                 {nil, true, at(9, 0), nil, false, nil},
+		"closed":                      {desk, true, at(9, 0), nil, true, &nextMorning},
+		"snoozed within the hours":    {desk, true, at(1, 0), new(at(2, 0)), true, new(at(2, 0))},
+		"snoozed beyond the hours":    {desk, true, at(1, 0), new(at(8, 0)), true, &nextMorning},
+		"snoozed, closed until then":  {desk, true, at(9, 0), new(at(25, 0)), true, new(at(25, 0))},
+		"snoozed, always open":        {nil, true, at(1, 0), new(at(2, 0)), true, new(at(2, 0))},
+		"the policy ignores a snooze": {desk, false, at(1, 0), new(at(2, 0)), false, nil},
+		"and the desk is closed":      {desk, false, at(9, 0), new(at(25, 0)), true, &nextMorning},
+		"a snooze that is overdue":    {desk, true, at(1, 0), new(at(0, 30)), true, new(at(1, 0))},
+		"never open":                  {closed, true, at(1, 0), new(at(2, 0)), true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			terms := sla.Terms{Schedule: c.schedule, PauseWhileSnoozed: c.heedsSnooze}
+			paused, resumes, err := terms.Paused(t.Context(), c.now, c.snoozedUntil)
+			require.NoError(t, err)
+			require.Equal(t, c.paused, paused)
+			require.Equal(t, c.resumes, resumes)
+		})
 	}
 }

@@ -22,7 +22,8 @@ type SLAMetric struct {
 	Outcome    *sla.Outcome `json:"outcome"` // null while it runs, and when it stopped unbreached without what it waited for
 	StartedAt  Time         `json:"startedAt"`
 	StoppedAt  *Time        `json:"stoppedAt"`
-	Paused     bool         `json:"paused"` // it runs, but no time passes for it now
+	Paused     bool         `json:"paused"`    // it runs, but no time passes for it now
+	ResumesAt  *Time        `json:"resumesAt"` // when time passes again for one that is paused; null for never
 	DueAt      SLADue       `json:"dueAt"`
 }
 

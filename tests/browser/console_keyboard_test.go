@@ -51,7 +51,7 @@ func TestAllThatAPointerDoesKeysDo(t *testing.T) {
 	c.tabUntil(`at.matches(".row-open")`)
 	c.tab.Press(kb.Enter)
 	c.tab.Until(`document.querySelector("dialog .attempt")`)
-	c.tabUntil(`at.textContent === "Deliver once more"`)
+	c.tabUntil(`at.textContent === "Redeliver"`)
 	c.tab.Press(kb.Enter)
 	c.tab.Until(`document.querySelector("dialog [role=status] .notice")?.textContent.includes("On its way again.")`)
 	c.tab.Press(kb.Escape)

@@ -171,7 +171,7 @@ func TestSearchAndHelpByKeyboard(t *testing.T) {
 	c.tab.Until(`document.querySelectorAll(".list li").length === 3 && !document.activeElement.matches("input")`)
 
 	c.tab.Press("?")
-	c.tab.Until(`document.querySelector("dialog[open]")?.getAttribute("aria-label") === "Keyboard"`)
+	c.tab.Until(`document.querySelector("dialog[open]")?.getAttribute("aria-label") === "Keyboard shortcuts"`)
 	c.tab.Press("jg") // which are the list's, and not the dialog's
 	require.Zero(t, c.count(".row.at"))
 	c.tab.Press(kb.Escape)

@@ -69,7 +69,7 @@ func TestAWebhooksPageKeepsUp(t *testing.T) {
 	c.tab.Until("document.querySelectorAll(%q).length === 25", rows)
 	c.tab.Do(`window.fetch = (url, init) => (url.includes("/deliveries") ? Promise.reject(new TypeError()) : real(url, init));
 		undefined`)
-	c.tab.Click("button[aria-label='Read again']")
+	c.tab.Click("button[aria-label='Refresh']")
 	c.shows(c.tab, "The log could not be read.")
 	require.Equal(t, 25, c.count(rows))
 	c.tab.Do(`window.fetch = real; undefined`)

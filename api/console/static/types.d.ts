@@ -612,7 +612,24 @@ export type Delivery = {
 };
 
 export type DeliveryDetail = {
-  <<?: any;
+  id: string;
+  /** The subscription's id. */
+  webhookId: string;
+  /** The `webhook-id` of its requests. */
+  eventId: string;
+  event: EventType;
+  /** Null for events about a contact. */
+  conversationId: string | null;
+  status: DeliveryStatus;
+  /** Attempts made and charged to the endpoint, since it was last put on its way. */
+  attempts: number;
+  /** When the next attempt is due at the earliest, if it is pending. */
+  nextAttemptAt: Time | null;
+  /** Why it failed for good or was cancelled: `RETRIES_EXHAUSTED`, `GONE` (answered 410), `ENDPOINT_DISABLED`, `DISABLED`, `DELETED`, `WEBHOOKS_DISABLED` (the operator has switched the tenant's webhooks off). */
+  reason: string | null;
+  createdAt: Time;
+  finishedAt: Time | null;
+  lastAttempt: DeliveryAttempt | null;
   /** Its attempts, the oldest first; the last 200 if there were more. */
   attemptLog: DeliveryAttempt[];
   /** What is sent, byte for byte; null when the event is older than the retention. */
@@ -1055,6 +1072,8 @@ export type SLAMetric = {
   stoppedAt: NullableTime;
   /** It runs, but no time passes for it now. */
   paused: boolean;
+  /** When time passes again for a clock that is paused: once the opening hours are open and, where the policy pauses while snoozed, the snooze has ended at its time. Null for a clock that is not paused, and where the opening hours stay closed for more than two years. */
+  resumesAt: NullableTime;
   /** When each tripwire is crossed if nothing stops the clock, and a snooze ends at its time; null for never. Opening hours that stay closed for more than two years count as closed for ever. */
   dueAt: {
     atRisk: NullableTime;
@@ -1236,7 +1255,12 @@ export type OpeningRule = {
 };
 
 export type NewOpeningHours = {
-  <<?: any;
+  /** An IANA name such as Europe/Copenhagen. */
+  timeZone: string;
+  weekly: Weekly;
+  /** A country or region such as DK or DE-BY, whose holidays are closed; none if left out or null. A code that is not known is refused with a list of those that are. */
+  holidays?: string | null;
+  overrides?: Overrides;
   name: string;
   /** The first ones are the default in any case. */
   isDefault?: boolean;

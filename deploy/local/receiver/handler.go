@@ -13,6 +13,9 @@ import (
 //go:embed page.html
 var page []byte
 
+//go:embed page.js
+var script []byte
+
 // events is what GET /events.json answers.
 type events struct {
 	Total      int64      `json:"total"`            // since the start or the latest DELETE /events
@@ -25,7 +28,7 @@ type events struct {
 // Handler serves
 //
 //	POST   /hooks             a delivery: 204, or 503 with Retry-After while down
-//	GET    /                  the page
+//	GET    /                  the page, and /page.js its script
 //	GET    /events.json       what arrived, newest first; ?after=N only what came after number N
 //	DELETE /events            forgets what arrived
 //	POST   /down?seconds=N    makes /hooks answer 503 for N seconds (0 to 86400), to try retries; 0 ends it
@@ -36,8 +39,12 @@ func (r *Receiver) Handler() http.Handler {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		// Bodies come from elsewhere: nothing in them may run or be fetched, should the page ever show them wrongly.
 		w.Header().Set("Content-Security-Policy",
-			"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:")
+			"default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src data:")
 		_, _ = w.Write(page) // the reader may be gone
+	})
+	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = w.Write(script) // the reader may be gone
 	})
 	mux.HandleFunc("GET /events.json", r.list)
 	mux.HandleFunc("DELETE /events", func(w http.ResponseWriter, _ *http.Request) {

@@ -164,7 +164,12 @@ func TestThePageNeedsNothingFromElsewhere(t *testing.T) {
 	w := do(t, New(), http.MethodGet, "/", "", nil)
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
-	require.NotRegexp(t, `(src|href)=|@import|url\(`, w.Body.String())
+	const ownScript = `<script type="module" src="page.js"></script>`
+	require.Contains(t, w.Body.String(), ownScript)
+	require.NotRegexp(t, `(src|href)=|@import|url\(`, strings.Replace(w.Body.String(), ownScript, "", 1))
+	w = do(t, New(), http.MethodGet, "/page.js", "", nil)
+	require.Equal(t, "text/javascript; charset=utf-8", w.Header().Get("Content-Type"))
+	require.NotRegexp(t, `https?://|import[ (]`, w.Body.String())
 	require.Equal(t, http.StatusNotFound, do(t, New(), http.MethodGet, "/other", "", nil).Code)
 }
 

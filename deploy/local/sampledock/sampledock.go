@@ -17,10 +17,13 @@ import (
 //go:embed page.html
 var source string
 
+//go:embed page.js
+var script []byte
+
 var page = template.Must(template.New("page").Parse(source))
 
-// Handler serves the dock at /. apiURL is where the scripts for docks come from. The page works for hosts on that port
-// of this machine, by whichever name people call it.
+// Handler serves the dock at /, its script beside it. apiURL is where the scripts for docks come from. The page works for
+// hosts on that port of this machine, by whichever name people call it.
 func Handler(apiURL string) (http.Handler, error) {
 	api, err := url.Parse(apiURL)
 	if err != nil {
@@ -35,7 +38,7 @@ func Handler(apiURL string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := fmt.Sprintf("default-src 'none'; script-src 'unsafe-inline' %[1]s; style-src 'unsafe-inline' %[1]s; "+
+	policy := fmt.Sprintf("default-src 'none'; script-src 'self' %[1]s; style-src 'unsafe-inline' %[1]s; "+
 		"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors %[2]s", apiURL, strings.Join(hosts, " "))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -43,6 +46,11 @@ func Handler(apiURL string) (http.Handler, error) {
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(body.Bytes()) // the reader may be gone
+	})
+	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(script) // the reader may be gone
 	})
 	return mux, nil
 }

@@ -131,20 +131,37 @@ func (c *contract) resolve(n *yaml.Node) (*yaml.Node, error) {
 
 const schemaRef = "#/components/schemas/"
 
-// fields are the fields of a mapping in their order. Aliases are followed.
+// fields are the fields of a mapping in their order. Aliases are followed, and the fields of a mapping that is merged
+// into it (<<) stand in the place of the merge; those of its own go before.
 func fields(n *yaml.Node) func(yield func(string, *yaml.Node) bool) {
 	return func(yield func(string, *yaml.Node) bool) {
 		n = follow(n)
 		if n == nil || n.Kind != yaml.MappingNode {
 			return
 		}
+		own := map[string]bool{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if !yield(n.Content[i].Value, follow(n.Content[i+1])) {
-				return
+			own[n.Content[i].Value] = true
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i].Value, follow(n.Content[i+1])
+			if key != mergeKey {
+				if !yield(key, value) {
+					return
+				}
+				continue
+			}
+			for merged, field := range fields(value) {
+				if !own[merged] && !yield(merged, field) {
+					return
+				}
 			}
 		}
 	}
 }
+
+// mergeKey is the field of YAML whose mapping's fields are taken over.
+const mergeKey = "<<"
 
 // at is what lies at a path of fields; nil where there is nothing.
 func at(n *yaml.Node, path ...string) *yaml.Node {

@@ -7,8 +7,12 @@ import { signal } from './html.js';
 /** False while the last call could not reach the server; the live connection sets it, too. */
 export const online = signal(true);
 
-window.addEventListener('offline', () => { online.value = false; });
-window.addEventListener('online', () => { online.value = true; }); // the next call sees whether it is true
+window.addEventListener('offline', () => {
+  online.value = false;
+});
+window.addEventListener('online', () => {
+  online.value = true;
+}); // the next call sees whether it is true
 
 /** Called when the server no longer knows the session. Set by the session store. */
 let signedOut = () => {};
@@ -77,7 +81,14 @@ const MAX_PATIENCE_SECONDS = 3;
 function pause(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(undefined); }, { once: true });
+    signal?.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      },
+      { once: true },
+    );
   });
 }
 
@@ -97,7 +108,11 @@ export async function call(method, path, options = {}) {
   const headers = /** @type {Record<string, string>} */ ({ Accept: 'application/json' });
   // What customers wrote does not stay in the browser's cache, and no answer is older than the question.
   const init = /** @type {RequestInit} */ ({
-    method, headers, credentials: 'same-origin', cache: 'no-store', signal: options.signal,
+    method,
+    headers,
+    credentials: 'same-origin',
+    cache: 'no-store',
+    signal: options.signal,
   });
   if (method !== 'GET') {
     headers['Content-Type'] = 'application/json'; // without it the server takes no write that a cookie vouches for
@@ -111,8 +126,12 @@ export async function call(method, path, options = {}) {
   } catch (error) {
     // A call that came too early was not carried out, whatever it is: it is made again when the server says so, if that is
     // soon. Otherwise the message says when.
-    if (error instanceof ApiError && error.code === 'RATE_LIMITED' && error.details.window
-      && error.details.retryAfter <= MAX_PATIENCE_SECONDS) {
+    if (
+      error instanceof ApiError &&
+      error.code === 'RATE_LIMITED' &&
+      error.details.window &&
+      error.details.retryAfter <= MAX_PATIENCE_SECONDS
+    ) {
       await pause(error.details.retryAfter * 1_000, options.signal);
       return await send(address(path, options.query), init);
     }
@@ -150,8 +169,13 @@ async function send(url, init) {
   if (response.ok) return answer;
   const { code, message, details } = answer?.error ?? {};
   if (response.status === 401 && code !== 'SIGN_IN_FAILED') signedOut();
-  throw new ApiError(response.status, code ?? `HTTP_${response.status}`,
-    message ? sentence(message) : `The server answered ${response.status}.`, details, answer?.requestId);
+  throw new ApiError(
+    response.status,
+    code ?? `HTTP_${response.status}`,
+    message ? sentence(message) : `The server answered ${response.status}.`,
+    details,
+    answer?.requestId,
+  );
 }
 
 /**

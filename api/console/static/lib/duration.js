@@ -17,7 +17,15 @@ export function parseDuration(text) {
 
 /** @param {number} seconds */
 export function formatDuration(seconds) {
-  const parts = [[Math.floor(seconds / 3600), 'h'], [Math.floor((seconds % 3600) / 60), 'min'],
-    [Math.round(seconds % 60), 's']];
-  return parts.filter(([n]) => n).map(([n, unit]) => `${n} ${unit}`).join(' ') || '0 min';
+  const parts = [
+    [Math.floor(seconds / 3600), 'h'],
+    [Math.floor((seconds % 3600) / 60), 'min'],
+    [Math.round(seconds % 60), 's'],
+  ];
+  return (
+    parts
+      .filter(([n]) => n)
+      .map(([n, unit]) => `${n} ${unit}`)
+      .join(' ') || '0 min'
+  );
 }

@@ -15,8 +15,12 @@ const lost = () => !document.activeElement || document.activeElement === documen
 
 /** @param {Element} element */
 export function canTake(element) {
-  return element instanceof HTMLElement && element.tabIndex >= 0 && !element.matches(':disabled, [inert] *')
-    && element.getClientRects().length > 0;
+  return (
+    element instanceof HTMLElement &&
+    element.tabIndex >= 0 &&
+    !element.matches(':disabled, [inert] *') &&
+    element.getClientRects().length > 0
+  );
 }
 
 /**
@@ -37,8 +41,9 @@ export function focusOn(element) {
  */
 function nearest(place, after) {
   const all = [...place.querySelectorAll(FOCUSABLE)].filter(canTake);
-  const next = all.find((e) => !after || (after.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING
-    && !after.contains(e)));
+  const next = all.find(
+    (e) => !after || (after.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING && !after.contains(e)),
+  );
   if (next || all.length) return next ?? all.at(-1);
   if (place.matches(PLACES)) return place;
   return place.parentElement && place !== document.body ? nearest(place.parentElement, place) : undefined;
@@ -48,8 +53,9 @@ function nearest(place, after) {
 function found(changes) {
   const gone = held;
   if (!gone || !lost()) return;
-  const change = changes.find(({ target, removedNodes }) => target.isConnected
-    && [...removedNodes].some((n) => n.contains(gone)));
+  const change = changes.find(
+    ({ target, removedNodes }) => target.isConnected && [...removedNodes].some((n) => n.contains(gone)),
+  );
   if (!change) return;
   if (gone.isConnected) return gone.focus({ preventScroll: true }); // it was only moved
   const { target, previousSibling } = change;

@@ -15,14 +15,14 @@ export function reloadForNewFrames() {
     if (event.effectiveDirective !== 'frame-src' || asking) return;
     const blocked = originOf(event.blockedURI);
     if (!blocked || allowed(event.originalPolicy).includes(blocked)) return;
-    asking = true; // what is blocked meanwhile is blocked again when somebody wants to see it
+    asking = true; // what is blocked meanwhile is blocked again when it is shown again
     try {
       const docks = await docksNow();
       if (!docks.includes(blocked) || !firstTime(docks, blocked)) return;
       documentOutdated();
       if (!writing()) location.reload();
     } catch {
-      // Nobody can say: the dock says that nothing is heard of it, and has a button to try again.
+      // The docks are not known: the frame says that nothing has come from it, and has a button to try again.
     } finally {
       asking = false;
     }
@@ -51,7 +51,8 @@ async function docksNow() {
   if (page !== 'inbox' || !id) return [];
   const { data } = await api.get(`/v1/conversations/${encodeURIComponent(id)}/docks`);
   const origins = data.flatMap((/** @type {{url: string, frameOrigins?: string[]}} */ dock) =>
-    [dock.url, ...dock.frameOrigins ?? []].map(originOf));
+    [dock.url, ...(dock.frameOrigins ?? [])].map(originOf),
+  );
   return [...new Set(origins)].sort();
 }
 

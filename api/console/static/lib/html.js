@@ -4,17 +4,22 @@
  *
  * Text reaches the page only as text nodes and attributes; nothing in the console sets inner HTML.
  */
-import { h, render, Fragment, cloneElement, createRef, createPortal, toChildArray } from '../vendor/preact.js';
 import htm from '../vendor/htm.js';
+import { h } from '../vendor/preact.js';
 
 export const html = htm.bind(h);
-export { h, render, Fragment, cloneElement, createRef, createPortal, toChildArray };
+export { cloneElement, render, toChildArray } from '../vendor/preact.js';
 export {
-  useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback, useId, useErrorBoundary,
+  useState,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useMemo,
+  useCallback,
+  useId,
+  useErrorBoundary,
 } from '../vendor/preact-hooks.js';
-export {
-  signal, computed, effect, batch, untracked, useSignal, useComputed, useSignalEffect,
-} from '../vendor/signals.js';
+export { batch, computed, effect, signal } from '../vendor/signals.js';
 
 /**
  * Class names from strings and conditions.

@@ -64,7 +64,8 @@ document.addEventListener('keydown', (event) => {
 export function useKeys(bindings, { modal = false, enabled = true } = {}) {
   const current = useRef(bindings);
   current.current = bindings;
-  useLayoutEffect(() => { // with the view, not a moment later: who is quick is heard
+  useLayoutEffect(() => {
+    // with the view, not a moment later: who is quick is heard
     if (!enabled) return undefined;
     const layer = {
       modal,

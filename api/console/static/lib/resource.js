@@ -60,8 +60,10 @@ export function useResource(key, load) {
     if (nothing) return;
     const controller = new AbortController();
     running.current = controller;
-    const patience = setTimeout(() => setState((/** @type {any} */ s) => ({ ...s, waiting: s.data === undefined })),
-      PATIENCE);
+    const patience = setTimeout(
+      () => setState((/** @type {any} */ s) => ({ ...s, waiting: s.data === undefined })),
+      PATIENCE,
+    );
     try {
       const data = await loader.current(controller.signal);
       if (!controller.signal.aborted) setState({ name, data, error: null, waiting: false });

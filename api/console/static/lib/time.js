@@ -109,7 +109,7 @@ export function countdown(ms) {
 export function snoozePresets(from = new Date()) {
   const morning = (/** @type {number} */ days) =>
     new Date(from.getFullYear(), from.getMonth(), from.getDate() + days, 9, 0, 0, 0);
-  const toMonday = ((8 - from.getDay()) % 7) || 7;
+  const toMonday = (8 - from.getDay()) % 7 || 7;
   return [
     { label: '1 hour', at: new Date(from.getTime() + HOUR) },
     { label: '4 hours', at: new Date(from.getTime() + 4 * HOUR) },

@@ -6,7 +6,7 @@ import { signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
 import { conversation, guess, take } from './conversations.js';
 import { meetTag, nameOf } from './directory.js';
-import { notify } from '../ui/toast.js';
+import { notify } from './notices.js';
 import { moment } from '../lib/time.js';
 
 /** @typedef {import('../types.js').Conversation} Conversation */
@@ -48,11 +48,17 @@ export async function assign(id, to, { undoable = true } = {}) {
   const before = conversation(id).peek();
   if (!before || Object.entries(to).every(([k, v]) => before[/** @type {'teamId'} */ (k)] === v)) return;
   const back = Object.fromEntries(Object.keys(to).map((k) => [k, before[/** @type {'teamId'} */ (k)]]));
-  const done = await act(id, () => to, () => api.post(`${path(id)}/assign`, to), 'It was not assigned.');
+  const done = await act(
+    id,
+    () => to,
+    () => api.post(`${path(id)}/assign`, to),
+    'It was not assigned.',
+  );
   if (!done || !undoable) return;
   const who = to.assigneeId ? nameOf(to.assigneeId) : to.teamId ? nameOf(to.teamId) : null;
   notify({
-    key: `assignment/${id}`, text: who ? `Assigned to ${who}.` : 'Assignment taken away.',
+    key: `assignment/${id}`,
+    text: who ? `Assigned to ${who}.` : 'Assignment taken away.',
     action: { label: 'Undo', run: () => assign(id, back, { undoable: false }) },
   });
 }
@@ -61,12 +67,17 @@ export async function assign(id, to, { undoable = true } = {}) {
 export async function addTag(id, tag, { undoable = true } = {}) {
   const before = conversation(id).peek();
   if (!before || before.tags.includes(tag)) return;
-  const done = await act(id, ({ tags }) => ({ tags: [...new Set([...tags, tag])].sort() }),
-    () => api.put(`${path(id)}/tags/${encodeURIComponent(tag)}`), 'The tag was not added.');
+  const done = await act(
+    id,
+    ({ tags }) => ({ tags: [...new Set([...tags, tag])].sort() }),
+    () => api.put(`${path(id)}/tags/${encodeURIComponent(tag)}`),
+    'The tag was not added.',
+  );
   if (done) meetTag(tag);
   if (done && undoable) {
     notify({
-      key: `tag/${id}/${tag}`, text: `Tag “${tag}” added.`,
+      key: `tag/${id}/${tag}`,
+      text: `Tag “${tag}” added.`,
       action: { label: 'Undo', run: () => removeTag(id, tag, { undoable: false }) },
     });
   }
@@ -76,11 +87,16 @@ export async function addTag(id, tag, { undoable = true } = {}) {
 export async function removeTag(id, tag, { undoable = true } = {}) {
   const before = conversation(id).peek();
   if (!before?.tags.includes(tag)) return;
-  const done = await act(id, ({ tags }) => ({ tags: tags.filter((t) => t !== tag) }),
-    () => api.del(`${path(id)}/tags/${encodeURIComponent(tag)}`), 'The tag was not removed.');
+  const done = await act(
+    id,
+    ({ tags }) => ({ tags: tags.filter((t) => t !== tag) }),
+    () => api.del(`${path(id)}/tags/${encodeURIComponent(tag)}`),
+    'The tag was not removed.',
+  );
   if (done && undoable) {
     notify({
-      key: `tag/${id}/${tag}`, text: `Tag “${tag}” removed.`,
+      key: `tag/${id}/${tag}`,
+      text: `Tag “${tag}” removed.`,
       action: { label: 'Undo', run: () => addTag(id, tag, { undoable: false }) },
     });
   }
@@ -92,7 +108,7 @@ export async function removeTag(id, tag, { undoable = true } = {}) {
  * @param {string} step of the API
  * @param {string} text
  * @param {string} failed
- * @param {{body?: any, action?: import('../ui/toast.js').Notice['action']}} [more] action: the way back, if there is one
+ * @param {{body?: any, action?: import('./notices.js').Notice['action']}} [more] action: the way back, if there is one
  */
 async function go(id, step, text, failed, { body, action } = {}) {
   const done = await act(id, null, () => api.post(`${path(id)}/${step}`, body), failed);
@@ -100,8 +116,8 @@ async function go(id, step, text, failed, { body, action } = {}) {
 }
 
 /** @param {string} id */
-export const resolve = (id) => go(id, 'resolve', 'Resolved.', 'It was not resolved.',
-  { action: { label: 'Reopen', run: () => reopen(id) } });
+export const resolve = (id) =>
+  go(id, 'resolve', 'Resolved.', 'It was not resolved.', { action: { label: 'Reopen', run: () => reopen(id) } });
 
 /** @param {string} id */
 export const reopen = (id) => go(id, 'reopen', 'Reopened.', 'It was not reopened.');

@@ -1,10 +1,10 @@
 /**
  * The conversations this tab knows, one signal each, so that what shows one re-renders when it changes and nothing
- * else does. The version decides which of two copies is the newer, whoever brought it.
+ * else does. The version decides which of two copies is the newer, wherever it came from.
  */
 import { computed, effect, signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
-import { onLive, tell } from '../lib/live.js';
+import { broadcast, onStream } from '../lib/stream.js';
 import { recall, onRemembered, remember } from '../lib/storage.js';
 import { now } from '../lib/time.js';
 import { me } from './session.js';
@@ -85,7 +85,7 @@ export function take(copy, { share = false } = {}) {
     const newer = before && before.contact.id === copy.contact.id && before.contact.updatedAt > copy.contact.updatedAt;
     show(s, newer ? { ...copy, contact: before.contact } : copy);
   }
-  if (share) tell({ type: 'copy', conversation: copy });
+  if (share) broadcast({ type: 'copy', conversation: copy });
 }
 
 /**
@@ -109,7 +109,11 @@ function show(s, confirmed) {
 const guesses = new Map();
 
 /** @param {{confirmed: Conversation, changes: Change[]}} guess @returns {Conversation} */
-const guessed = ({ confirmed, changes }) => changes.reduce((c, change) => ({ ...c, ...change(c) }), confirmed);
+function guessed({ confirmed, changes }) {
+  const shown = { ...confirmed };
+  for (const change of changes) Object.assign(shown, change(shown));
+  return shown;
+}
 
 /**
  * Shows a change before the server has confirmed it.
@@ -162,7 +166,7 @@ export function onBurst(watcher) {
 }
 
 function gather() {
-  timer ||= window.setTimeout(readStale, GATHER);
+  if (!timer) timer = window.setTimeout(readStale, GATHER);
 }
 
 function readStale() {
@@ -170,7 +174,7 @@ function readStale() {
   const ids = [...stale];
   stale.clear();
   const grows = listGrows();
-  const shown = new Set(grows ? [] : listed()); // what nobody would see is not read
+  const shown = new Set(grows ? [] : listed()); // what is not shown is not read
   const wanted = ids.filter((id) => grows || shown.has(id) || open.has(id));
   const burst = wanted.length > BURST;
   if (burst) for (const watcher of burstWatchers) watcher(wanted);
@@ -187,7 +191,7 @@ function byContact(ids) {
   if (!ids.size) return found;
   for (const s of known.values()) {
     const id = s.peek()?.contact.id;
-    if (id && ids.has(id)) found.set(id, [...found.get(id) ?? [], s]);
+    if (id && ids.has(id)) found.set(id, [...(found.get(id) ?? []), s]);
   }
   return found;
 }
@@ -220,10 +224,10 @@ function readAll() {
   for (const id of open) read(id).catch(() => {});
 }
 
-/** Every console hears of the same edit: this is within how long they read what it changed, in ms. */
+/** All consoles are told of an edit at once: this is within how long they read what it changed, in ms. */
 const SPREAD = 1500;
 
-onLive((event) => {
+onStream((event) => {
   if (event.type === 'copy') take(event.conversation);
   if (event.type === 'conversation') {
     if ((peek(event.id)?.version ?? -1) >= event.version) return;
@@ -256,7 +260,8 @@ effect(() => {
  */
 const seen = signal(/** @type {Record<string, string>} */ ({}));
 
-effect(() => { // once it is known whose it is
+effect(() => {
+  // once it is known whose it is
   seen.value = me.value ? recall('seen', {}) : {};
 });
 
@@ -266,8 +271,12 @@ onRemembered((key, value) => {
 
 /** Whether the customer wrote something that was not looked at yet. @param {Conversation} c */
 export function isUnread(c) {
-  return c.engagement === 'pending' && c.status !== 'archived' && !!c.lastMessageAt
-    && (seen.value[c.id] ?? '') < c.lastMessageAt;
+  return (
+    c.engagement === 'pending' &&
+    c.status !== 'archived' &&
+    !!c.lastMessageAt &&
+    (seen.value[c.id] ?? '') < c.lastMessageAt
+  );
 }
 
 /** @param {Conversation} c */

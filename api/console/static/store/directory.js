@@ -1,7 +1,7 @@
 /** The people, teams, tags and channels of the tenant: short lists that many views name things from. */
 import { computed, signal } from '../lib/html.js';
 import { all, api, ApiError } from '../lib/api.js';
-import { onLive } from '../lib/live.js';
+import { onStream } from '../lib/stream.js';
 import { CHANNEL_NAMES } from '../vocabulary.js';
 import { onConversation } from './conversations.js';
 import { may } from './session.js';
@@ -18,9 +18,9 @@ export const channels = signal([]);
 /** Names of agents and teams by id. */
 const names = computed(() => new Map([...agents.value, ...teams.value].map((x) => [x.id, x.name])));
 
-/** @param {string|null|undefined} id @param {string} [nobody] */
-export function nameOf(id, nobody = 'Nobody') {
-  if (!id) return nobody;
+/** @param {string|null|undefined} id @param {string} [none] what is said where there is no id */
+export function nameOf(id, none = 'Nobody') {
+  if (!id) return none;
   const name = names.value.get(id);
   if (name !== undefined || !ready.value || !names.value.size) return name ?? '…'; // … until it is known
   queueMicrotask(() => meet(id, loadAgents, loadTeams)); // it may be new
@@ -28,8 +28,10 @@ export function nameOf(id, nobody = 'Nobody') {
 }
 
 /** What the tenant calls a channel. @param {string} channel */
-export const channelName = (channel) => channels.value.find((c) => c.channel === channel)?.displayName
-  ?? CHANNEL_NAMES[/** @type {keyof typeof CHANNEL_NAMES} */ (channel)] ?? channel;
+export const channelName = (channel) =>
+  channels.value.find((c) => c.channel === channel)?.displayName ??
+  CHANNEL_NAMES[/** @type {keyof typeof CHANNEL_NAMES} */ (channel)] ??
+  channel;
 
 /** A list that has one page. @param {string} path */
 const one = async (path) => (await api.get(path)).data;
@@ -64,7 +66,7 @@ async function refresh(list, path, scope, read = all) {
 }
 
 /**
- * Reads a list where a failure is nobody's concern: what is known of it stays.
+ * Reads a list where a failure is not shown: what is known of it stays.
  * @param {() => Promise<any[]>} load
  * @returns {Promise<boolean>} whether it was read
  */
@@ -95,7 +97,7 @@ function meet(what, ...loads) {
   if (met.has(what)) return;
   met.add(what);
   for (const load of loads) wanted.add(load);
-  timer ||= window.setTimeout(look, Math.max(0, readAt + CALM - performance.now()));
+  if (!timer) timer = window.setTimeout(look, Math.max(0, readAt + CALM - performance.now()));
 }
 
 async function look() {
@@ -109,7 +111,7 @@ async function look() {
   else for (const what of asked) met.delete(what); // which may be met again
 }
 
-/** Reads the tags again if this is none of them: somebody has just made it. @param {string} name */
+/** Reads the tags again if this is none of them: it has just been made. @param {string} name */
 export async function meetTag(name) {
   if (!tags.peek().some((t) => t.name === name)) await quietly(loadTags);
 }
@@ -119,6 +121,6 @@ onConversation((c, before) => {
   for (const name of c.tags) if (!tags.peek().some((t) => t.name === name)) meet(`tag/${name}`, loadTags);
 });
 
-onLive((event) => {
+onStream((event) => {
   if (event.type === 'resync') loadDirectory();
 });

@@ -58,13 +58,23 @@ const arrived = new Set();
 /** @type {Set<string>} */
 const pending = new Set();
 
-keepListed(() => ids.peek(), () => !!filter && !filter.q);
+keepListed(
+  () => ids.peek(),
+  () => !!filter && !filter.q,
+);
 
 /** @param {Filter} f */
 function query(f) {
   return {
-    status: f.status, channel: f.channel, teamId: f.team, tag: f.tag, slaState: f.sla, engagement: f.turn, q: f.q,
-    sort: f.sort, assigneeId: f.assignee === 'me' ? me.peek()?.id : f.assignee,
+    status: f.status,
+    channel: f.channel,
+    teamId: f.team,
+    tag: f.tag,
+    slaState: f.sla,
+    engagement: f.turn,
+    q: f.q,
+    sort: f.sort,
+    assigneeId: f.assignee === 'me' ? me.peek()?.id : f.assignee,
   };
 }
 
@@ -75,7 +85,7 @@ export async function show(f) {
   await read(true, FIRST);
 }
 
-/** Nobody looks at the list any more, nor keeps it still. */
+/** Ends the list: it is not on the page any more, so no pointer keeps it still. */
 export function hide() {
   empty();
   held = false;
@@ -134,8 +144,11 @@ async function read(fresh, rows) {
   let next = fresh ? null : cursor;
   try {
     do {
-      const page = await api.get('/v1/conversations', { ...query(/** @type {Filter} */ (filter)), limit, cursor: next },
-        abort.signal);
+      const page = await api.get(
+        '/v1/conversations',
+        { ...query(/** @type {Filter} */ (filter)), limit, cursor: next },
+        abort.signal,
+      );
       if (abort.signal.aborted) return;
       copies.push(...page.data);
       next = page.nextCursor;
@@ -174,7 +187,7 @@ function fill(copies, fresh) {
     complete.value = cursor === null;
     edge = copies.at(-1) ?? (fresh ? null : edge);
     const rows = copies.map((c) => c.id);
-    ids.value = settled(fresh ? rows : [...new Set([...ids.peek(), ...rows])], new Set(rows), fresh);
+    ids.value = withArrivals(fresh ? rows : [...new Set([...ids.peek(), ...rows])], new Set(rows), fresh);
   });
 }
 
@@ -183,7 +196,7 @@ function fill(copies, fresh) {
  * waiting, unless it is in the list no more.
  * @param {string[]} list @param {Set<string>} rows those just read @param {boolean} fresh
  */
-function settled(list, rows, fresh) {
+function withArrivals(list, rows, fresh) {
   for (const id of arrived) {
     if (!fresh && !rows.has(id)) continue;
     const next = sortIn(list, id);
@@ -195,11 +208,11 @@ function settled(list, rows, fresh) {
 /** Holds the order while the pointer is over the list. @param {boolean} hold */
 export function hold(hold) {
   held = hold;
-  if (!hold) settle();
+  if (!hold) sortInPending();
 }
 
 /** Sorts in what has been waiting. */
-export function settle() {
+export function sortInPending() {
   if (outdated) refresh();
   if (outdated || !pending.size) return;
   const changed = [...pending];
@@ -261,11 +274,17 @@ function nextDue(c) {
  */
 function matches(c, f, list) {
   const assignee = f.assignee === 'me' ? me.peek()?.id : f.assignee;
-  return (!f.status || c.status === f.status) && (!f.channel || c.channel === f.channel)
-    && (!assignee || c.assigneeId === assignee) && (!f.team || c.teamId === f.team)
-    && (!f.tag || c.tags.includes(f.tag)) && (!f.turn || c.engagement === f.turn)
-    && (!f.sla || c.sla?.state === f.sla) && (!f.q || list.includes(c.id))
-    && (f.sort !== 'slaDueAt' || nextDue(c) !== NEVER);
+  return (
+    (!f.status || c.status === f.status) &&
+    (!f.channel || c.channel === f.channel) &&
+    (!assignee || c.assigneeId === assignee) &&
+    (!f.team || c.teamId === f.team) &&
+    (!f.tag || c.tags.includes(f.tag)) &&
+    (!f.turn || c.engagement === f.turn) &&
+    (!f.sla || c.sla?.state === f.sla) &&
+    (!f.q || list.includes(c.id)) &&
+    (f.sort !== 'slaDueAt' || nextDue(c) !== NEVER)
+  );
 }
 
 onConversation((c) => {

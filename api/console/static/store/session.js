@@ -1,7 +1,7 @@
 /** Who is signed in, and what they may do. */
 import { computed, signal } from '../lib/html.js';
 import { api, ApiError, onSignedOut } from '../lib/api.js';
-import { onLive, startLive, stopLive, tell } from '../lib/live.js';
+import { broadcast, onStream, startStream, stopStream } from '../lib/stream.js';
 import { documentOutdated, to } from '../lib/router.js';
 import { closeStorage, forgetPerson, storageOf } from '../lib/storage.js';
 
@@ -16,7 +16,7 @@ import { closeStorage, forgetPerson, storageOf } from '../lib/storage.js';
  * @property {string} eventsAfter
  */
 
-/** Undefined until it is known, null when nobody is signed in. */
+/** Undefined until it is known, null without one. */
 export const session = signal(/** @type {Session | null | undefined} */ (undefined));
 
 /** Why the session could not be read, if it could not. */
@@ -33,12 +33,12 @@ export function may(scope) {
   return scopes.includes(scope) || scopes.includes('full_access') || scopes.includes(scope.replace(/:read$/, ':write'));
 }
 
-/** The page belongs to nobody any more, and another is on its way. */
+/** The page is being left: it belongs to no session any more. */
 let gone = false;
 
 /**
  * Reads the session, at the start and when it may have changed. A page is one person's: what it knows, and the policy it
- * was served with. For another person, or after nobody, it is loaded anew.
+ * was served with. For another person, or after a sign-in, it is loaded anew.
  */
 export async function loadSession() {
   sessionError.value = null;
@@ -50,10 +50,10 @@ export async function loadSession() {
     if (before && before.agent.id !== found.agent.id) return leave();
     if (!before) {
       storageOf(found.agent.id);
-      tell({ type: 'signed-in', agentId: found.agent.id });
+      broadcast({ type: 'signed-in', agentId: found.agent.id });
     }
     session.value = found;
-    if (may('conversations:read')) startLive(found.eventsAfter); // there is nothing to hear for others
+    if (may('conversations:read')) startStream(found.eventsAfter); // there is nothing to hear for others
   } catch (error) {
     if (gone) return;
     if (error instanceof ApiError && error.status === 401) session.value = null;
@@ -72,12 +72,12 @@ export async function signIn(credentials) {
 
 export async function signOut() {
   await api.del('/console/session');
-  tell({ type: 'signed-out' });
+  broadcast({ type: 'signed-out' });
   forgetPerson();
   leave();
 }
 
-/** Loads the page for whoever is signed in now; the address stays. */
+/** Loads the page for the agent who is signed in now; the address stays. */
 function reload() {
   gone = true;
   location.reload();
@@ -86,7 +86,7 @@ function reload() {
 /** Leaves everything of the person who was signed in: what is on the page, what it knows, and where it is. */
 function leave() {
   gone = true;
-  stopLive();
+  stopStream();
   closeStorage();
   session.value = undefined; // which shows nothing
   location.replace(to());
@@ -94,11 +94,11 @@ function leave() {
 
 onSignedOut(() => {
   if (!session.peek()) return;
-  tell({ type: 'refused' }); // the other tabs see for themselves
+  broadcast({ type: 'refused' }); // the other tabs see for themselves
   leave();
 });
 
-onLive((event) => {
+onStream((event) => {
   if (event.type === 'signed-out' && session.peek()) {
     forgetPerson();
     leave();

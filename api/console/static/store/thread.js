@@ -4,7 +4,7 @@
  */
 import { batch, computed, effect, signal } from '../lib/html.js';
 import { api, newKey } from '../lib/api.js';
-import { onLive, tell } from '../lib/live.js';
+import { broadcast, onStream } from '../lib/stream.js';
 import { onRemembered, recall, remember } from '../lib/storage.js';
 import { conversation, keepFresh, read } from './conversations.js';
 import { post } from './actions.js';
@@ -29,11 +29,14 @@ const SAID = new Set(['message_received', 'message_sent', 'note_added']);
 const PAGE = 200;
 
 /**
- * Messages on their way, by conversation: they go on when their thread is closed, and are there when it is opened again.
+ * The messages of one conversation that are on their way.
  * @typedef {object} Outbox
  * @property {import('../vendor/signals.js').Signal<Sending[]>} sending
  * @property {() => Promise<void>} [load] reads what is new in the thread, while it is open
- *
+ */
+
+/**
+ * By conversation: messages go on when their thread is closed, and are there when it is opened again.
  * @type {Map<string, Outbox>}
  */
 const outboxes = new Map();
@@ -64,8 +67,17 @@ function outboxOf(id) {
 /** @param {string} a @param {string} b */
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The beginning comes before the message that began it, at the same time. @param {{entry?: TimelineEntry}} item */
-const first = (item) => Number(item.entry?.kind === 'created');
+/**
+ * What a thread shows: a message, or an entry of the timeline.
+ * @typedef {{at: string, key: string, message: Message, via: Via | undefined}} MessageItem
+ * @typedef {{at: string, key: string, entry: TimelineEntry}} EntryItem
+ * @typedef {MessageItem | EntryItem} Item
+ * @typedef {TimelineEntry['actor']['via']} Via what it was written through
+ * @typedef {ReturnType<typeof openThread>} Thread
+ */
+
+/** The beginning comes before the message that began it, at the same time. @param {Item} item */
+const first = (item) => Number('entry' in item && item.entry.kind === 'created');
 
 /** A list of the API that grows at its end. @param {string} path */
 function tail(path) {
@@ -93,7 +105,7 @@ export function openThread(id) {
   const messages = signal(/** @type {Message[]} */ ([]));
   const timeline = signal(/** @type {TimelineEntry[]} */ ([]));
   /** What messages were written through, by their ids: the timeline knows. */
-  const vias = signal(/** @type {Map<string, TimelineEntry['actor']['via']>} */ (new Map()));
+  const vias = signal(/** @type {Map<string, Via>} */ (new Map()));
   const outbox = outboxOf(id);
   outbox.load = load;
   const { sending } = outbox;
@@ -119,17 +131,22 @@ export function openThread(id) {
         batch(() => {
           messages.value = m;
           timeline.value = t.filter((entry) => !SAID.has(entry.kind));
-          vias.value = new Map(t.filter(({ kind, actor }) => SAID.has(kind) && actor.via && actor.type !== 'customer')
-            .map((entry) => [entry.data.messageId, entry.actor.via]));
+          vias.value = new Map(
+            t
+              .filter(({ kind, actor }) => SAID.has(kind) && actor.via && actor.type !== 'customer')
+              .map((entry) => [entry.data.messageId, entry.actor.via]),
+          );
           ready.value = true;
           error.value = null;
         });
       } while (again && !closing.signal.aborted);
-    })().catch((e) => {
-      if (!closing.signal.aborted) error.value = e;
-    }).finally(() => {
-      reading = null;
-    });
+    })()
+      .catch((e) => {
+        if (!closing.signal.aborted) error.value = e;
+      })
+      .finally(() => {
+        reading = null;
+      });
     return reading;
   }
 
@@ -144,8 +161,8 @@ export function openThread(id) {
     version = current;
     queueMicrotask(load);
   });
-  const stopHearing = onLive((event) => {
-    // A note is heard of as a conversation in which nothing else happened; one of our own tabs says it first.
+  const stopListening = onStream((event) => {
+    // The stream tells of a note as of a conversation in which nothing else happened; a tab of this browser says it first.
     const note = event.type === 'note' || (event.type === 'conversation' && !event.events?.length);
     if (event.type === 'resync' || (note && event.id === id)) load();
   });
@@ -168,10 +185,13 @@ export function openThread(id) {
   /** @param {Sending} message */
   async function send(message) {
     try {
-      await post(id, { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
-        message.key);
+      await post(
+        id,
+        { direction: message.direction, text: message.text, ...(message.resolve && { resolve: true }) },
+        message.key,
+      );
       keepUnsent(id, message.key);
-      if (message.direction === 'note') tell({ type: 'note', id });
+      if (message.direction === 'note') broadcast({ type: 'note', id });
       await outbox.load?.(); // of this thread, or of the one that was opened since
       forget(message);
       return true;
@@ -182,12 +202,19 @@ export function openThread(id) {
   }
 
   return {
-    id, messages, sending, ready, error, load,
+    id,
+    messages,
+    sending,
+    ready,
+    error,
+    load,
     /** Messages and entries by time. */
-    items: computed(() => [
-      ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m, via: vias.value.get(m.id) })),
-      ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
-    ].sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key))),
+    items: computed(() =>
+      /** @type {Item[]} */ ([
+        ...messages.value.map((m) => ({ at: m.createdAt, key: m.id, message: m, via: vias.value.get(m.id) })),
+        ...timeline.value.map((t) => ({ at: t.createdAt, key: t.id, entry: t })),
+      ]).sort((a, b) => compare(a.at, b.at) || first(b) - first(a) || compare(a.key, b.key)),
+    ),
     /**
      * Shows the message at once and sends it.
      * @param {'outbound'|'note'} direction @param {string} text @param {boolean} resolve
@@ -215,7 +242,7 @@ export function openThread(id) {
       closing.abort();
       release();
       stopWatching();
-      stopHearing();
+      stopListening();
       stopRecalling();
       if (outbox.load === load) outbox.load = undefined;
       if (!outbox.load && !sending.peek().length) outboxes.delete(id);

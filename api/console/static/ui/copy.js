@@ -1,7 +1,7 @@
 /** Copying. The browser can refuse it; then what was to be copied has to be selected by hand. */
 import { html, useState } from '../lib/html.js';
 import { Icon } from './icons.js';
-import { notify } from './toast.js';
+import { notify } from '../store/notices.js';
 
 /** How long a button says that it has copied, in ms. */
 const SAYS = 1500;
@@ -23,7 +23,7 @@ export function CopyButton({ text, small }) {
   const word = copied ? 'Copied' : 'Copy';
   return html`<button type="button" class=${small ? 'icon-button small' : ''} aria-label=${small ? word : undefined}
     title=${small ? 'Copy' : undefined} onClick=${async () => {
-      if (!await copy(text)) return;
+      if (!(await copy(text))) return;
       setCopied(true);
       setTimeout(() => setCopied(false), SAYS);
     }}><${Icon} name=${copied ? 'check' : 'copy'} />${!small && word}</button>

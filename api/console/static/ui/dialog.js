@@ -23,7 +23,7 @@ export function Dialog({ title, onClose, children, wide, side, keeps }) {
   const typed = useRef(false);
   const leave = async () => {
     const question = keeps ?? (typed.current ? DISCARD : null);
-    if (!question || await ask(question)) onClose();
+    if (!question || (await ask(question))) onClose();
   };
   useKeys({ Escape: leave }, { modal: true });
   useEffect(() => {
@@ -39,7 +39,9 @@ export function Dialog({ title, onClose, children, wide, side, keeps }) {
     };
   }, []);
   return html`<dialog ref=${element} class=${cx('dialog', wide && 'wide', side && 'side')} aria-label=${title}
-    onInput=${() => { typed.current = true; }}
+    onInput=${() => {
+      typed.current = true;
+    }}
     onCancel=${(/** @type {Event} */ e) => {
       if (e.target !== element.current) return; // a chooser of files says so, too
       e.preventDefault();
@@ -102,7 +104,8 @@ export function ask(what, signal) {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve(false);
     const asked = {
-      ...what, id: ++last,
+      ...what,
+      id: ++last,
       answer: (/** @type {boolean} */ answer) => {
         questions.value = questions.peek().filter((q) => q !== asked);
         resolve(answer);

@@ -20,11 +20,16 @@ export function useForm(initial, save) {
   }, [error]);
   const put = (/** @type {Partial<T>} */ change) => setValues((v) => ({ ...v, ...change }));
   return {
-    values, put, busy,
+    values,
+    put,
+    busy,
     /** For `onInput` of a field. @param {keyof T} name */
-    input: (name) => (/** @type {any} */ e) => put(/** @type {any} */ ({
-      [name]: e.target.type === 'checkbox' ? e.target.checked : e.target.value,
-    })),
+    input: (name) => (/** @type {any} */ e) =>
+      put(
+        /** @type {any} */ ({
+          [name]: e.target.type === 'checkbox' ? e.target.checked : e.target.value,
+        }),
+      ),
     /** What is wrong with a field, or with something in it. @param {string} name @returns {string | undefined} */
     wrong(name) {
       for (const [field, message] of error?.fields ?? []) {
@@ -58,13 +63,21 @@ export function useForm(initial, save) {
  */
 export function FormFoot({ form, label, onCancel, known = [], children }) {
   const { error } = form;
-  const unshown = [...(error?.fields ?? [])].filter(([field]) =>
-    !known.some((k) => field === k || field.startsWith(`${k}.`) || field.startsWith(`${k}[`)));
+  const unshown = [...(error?.fields ?? [])].filter(
+    ([field]) => !known.some((k) => field === k || field.startsWith(`${k}.`) || field.startsWith(`${k}[`)),
+  );
   return html`
-    ${error && (!error.fields.size || unshown.length > 0) && html`<div class="form-error" role="alert">
-      ${error.fields.size ? unshown.map(([field, message]) => html`<div key=${field}>${field}: ${message}</div>`)
-        : error.message}
-    </div>`}
+    ${
+      error &&
+      (!error.fields.size || unshown.length > 0) &&
+      html`<div class="form-error" role="alert">
+      ${
+        error.fields.size
+          ? unshown.map(([field, message]) => html`<div key=${field}>${field}: ${message}</div>`)
+          : error.message
+      }
+    </div>`
+    }
     <footer class="dialog-foot">
       ${children}<span class="spring" />
       <button type="button" onClick=${onCancel}>Cancel</button>
@@ -79,10 +92,12 @@ export function FormFoot({ form, label, onCancel, known = [], children }) {
 export function Several({ legend, options, chosen, onChange, hint }) {
   const id = useId();
   return html`<fieldset aria-describedby=${hint ? id : undefined}><legend>${legend}</legend>
-    <div class="checks">${options.map((o) => html`<label key=${o.value} class="check">
-      <input type="checkbox" checked=${chosen.includes(o.value)} onChange=${(/** @type {any} */ e) => onChange(
-        e.target.checked ? [...chosen, o.value] : chosen.filter((c) => c !== o.value))} />
-      <span>${o.label}</span></label>`)}</div>
+    <div class="checks">${options.map(
+      (o) => html`<label key=${o.value} class="check">
+      <input type="checkbox" checked=${chosen.includes(o.value)} onChange=${(/** @type {any} */ e) =>
+        onChange(e.target.checked ? [...chosen, o.value] : chosen.filter((c) => c !== o.value))} />
+      <span>${o.label}</span></label>`,
+    )}</div>
     ${hint && html`<span id=${id} class="field-hint">${hint}</span>`}
   </fieldset>`;
 }

@@ -21,13 +21,20 @@ export function Formatted({ source, src, title }) {
   const size = cx(tall ? 'tall' : source.length < 600 ? 'low' : '');
   return html`<div class="formatted">
     <${Apart} class=${size} key=${src ? '' : String(images)}>
-      ${src ? html`<iframe sandbox=${SANDBOX} referrerpolicy="no-referrer" loading="lazy" title=${title}
+      ${
+        src
+          ? html`<iframe sandbox=${SANDBOX} referrerpolicy="no-referrer" loading="lazy" title=${title}
           src=${src + (images ? '?images=1' : '')}></iframe>`
-        : html`<${Preview} source=${source} images=${images} title=${title} />`}
+          : html`<${Preview} source=${source} images=${images} title=${title} />`
+      }
     <//>
     <div class="formatted-foot">
-      ${remote && !images && html`<button type="button" class="link small" onClick=${() => setImages(true)}>
-        Load remote images</button>`}
+      ${
+        remote &&
+        !images &&
+        html`<button type="button" class="link small" onClick=${() => setImages(true)}>
+        Load remote images</button>`
+      }
       <button type="button" class="link small" onClick=${() => setTall(!tall)}>${tall ? 'Smaller' : 'Larger'}</button>
     </div>
   </div>`;
@@ -49,7 +56,7 @@ function Preview({ source, images, title }) {
     <iframe name=${name} sandbox=${SANDBOX} referrerpolicy="no-referrer" title=${title}></iframe>`;
 }
 
-/** A name for a frame that no other page can guess: whoever knows one can send a form or a link into the frame. */
+/** A name for a frame that no other page can guess: a page that knows it can send a form or a link into the frame. */
 const secretName = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-');
 
 /** Within the shadow root, where the page's style does not reach. */
@@ -70,6 +77,9 @@ function Apart({ class: name, children }) {
     }
     render(children, /** @type {any} */ (element.shadowRoot));
   });
-  useLayoutEffect(() => () => host.current?.shadowRoot && render(null, /** @type {any} */ (host.current.shadowRoot)), []);
+  useLayoutEffect(
+    () => () => host.current?.shadowRoot && render(null, /** @type {any} */ (host.current.shadowRoot)),
+    [],
+  );
   return html`<div ref=${host} class=${cx('formatted-page', name)}></div>`;
 }

@@ -42,8 +42,11 @@ export function Empty({ icon, text, children }) {
 export function Failed({ error, what, retry }) {
   return html`<div class="empty failed" role="alert">
     <${Icon} name="alert" />
-    <p><strong>${what}</strong> ${error.message}${error.requestId && html`
-      <span class="muted small block">Request ${error.requestId}</span>`}</p>
+    <p><strong>${what}</strong> ${error.message}${
+      error.requestId &&
+      html`
+      <span class="muted small block">Request ${error.requestId}</span>`
+    }</p>
     <button type="button" onClick=${retry}><${Icon} name="refresh" /> Try again</button>
   </div>`;
 }
@@ -54,8 +57,11 @@ export function Failed({ error, what, retry }) {
  */
 export function Loaded({ of, what, rows, children }) {
   if (of.data !== undefined) {
-    return html`${of.error && html`<p class="callout danger" role="alert">${what} ${of.error.message} Below is what was
-      read before. <button type="button" class="link" onClick=${of.reload}>Try again</button></p>`}${children(of.data)}`;
+    return html`${
+      of.error &&
+      html`<p class="callout danger" role="alert">${what} ${of.error.message} Below is what was
+      read before. <button type="button" class="link" onClick=${of.reload}>Try again</button></p>`
+    }${children(of.data)}`;
   }
   if (of.error) return html`<${Failed} error=${of.error} what=${what} retry=${of.reload} />`;
   return of.waiting ? html`<${Skeleton} rows=${rows} />` : null;
@@ -82,12 +88,20 @@ export function Field({ label, error, hint, children, class: name }) {
   const said = error || hint;
   return html`<div class=${cx('field', error && 'wrong', name)}>
     <label class="field-label" for=${id}>${label}</label>
-    ${toChildArray(children).map((/** @type {any} */ child) => (!CONTROLS.includes(child?.type) ? child
-      : cloneElement(child, {
-        id, 'aria-describedby': said ? `${id}-said` : undefined, 'aria-invalid': error ? 'true' : undefined,
-      })))}
-    ${error ? html`<span id=${`${id}-said`} class="field-error" role="alert">${error}</span>` : hint
-      && html`<span id=${`${id}-said`} class="field-hint">${hint}</span>`}
+    ${toChildArray(children).map((/** @type {any} */ child) =>
+      !CONTROLS.includes(child?.type)
+        ? child
+        : cloneElement(child, {
+            id,
+            'aria-describedby': said ? `${id}-said` : undefined,
+            'aria-invalid': error ? 'true' : undefined,
+          }),
+    )}
+    ${
+      error
+        ? html`<span id=${`${id}-said`} class="field-error" role="alert">${error}</span>`
+        : hint && html`<span id=${`${id}-said`} class="field-hint">${hint}</span>`
+    }
   </div>`;
 }
 

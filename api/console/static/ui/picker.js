@@ -45,21 +45,36 @@ export function Picker(props) {
     <button ref=${button} type="button" class=${props.class ?? 'quiet'} aria-haspopup="listbox" aria-expanded=${open}
       title=${label} aria-disabled=${!!disabled} onClick=${() => !disabled && setOpen(!open)}>
       <span class="hidden">${label} </span>${children}</button>
-    ${open && html`<${Options} ...${props} align=${align} foot=${foot} button=${button}
-      close=${(/** @type {boolean} */ f) => setOpen(false, f)} />`}
+    ${
+      open &&
+      html`<${Options} ...${props} align=${align} foot=${foot} button=${button}
+      close=${(/** @type {boolean} */ f) => setOpen(false, f)} />`
+    }
   </div>`;
 }
 
 /** @param {any} props */
-function Options({ label, choices, onChoose, onCreate, searchable = choices.length > 7, stay, align, foot, button,
-  close }) {
+function Options({
+  label,
+  choices,
+  onChoose,
+  onCreate,
+  searchable = choices.length > 7,
+  stay,
+  align,
+  foot,
+  button,
+  close,
+}) {
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const id = useId();
   useKeys({ Escape: () => close(true) }, { modal: true });
   useOutside(box, () => close(false));
-  const place = () => box.current && beside(box.current, button.current, align);
+  const place = () => {
+    if (box.current && button.current) beside(box.current, button.current, align);
+  };
   useLayoutEffect(() => {
     box.current?.showPopover(); // above everything, and cut by nothing
     place();
@@ -103,26 +118,34 @@ function Options({ label, choices, onChoose, onCreate, searchable = choices.leng
 
   return html`<div ref=${box} class="popover" popover="manual" tabindex="-1" onKeyDown=${onKeyDown}
     onFocusOut=${onFocusOut}>
-    ${searchable && html`<input class="popover-search" type="text" role="combobox" aria-expanded="true"
+    ${
+      searchable &&
+      html`<input class="popover-search" type="text" role="combobox" aria-expanded="true"
       aria-label=${label}
       aria-controls=${id} aria-activedescendant=${count ? `${id}-${at}` : undefined} placeholder=${label} value=${text}
       autocomplete="off" onInput=${(/** @type {any} */ e) => {
         setText(e.target.value);
         setAt(0);
-      }} />`}
+      }} />`
+    }
     <div id=${id} class="options" role="listbox" aria-label=${label} tabindex=${searchable ? -1 : 0}
       aria-activedescendant=${!searchable && count ? `${id}-${at}` : undefined}>
-      ${found.map((c, i) => html`<div key=${c.value} id=${`${id}-${i}`} role="option" aria-selected=${!!c.chosen}
+      ${found.map(
+        (c, i) => html`<div key=${c.value} id=${`${id}-${i}`} role="option" aria-selected=${!!c.chosen}
         class=${cx('option', i === at && 'at')} onMouseMove=${() => setAt(i)} onClick=${() => choose(i)}>
         <span class="option-mark">${c.chosen && html`<${Icon} name="check" />`}</span>
         <span class="option-label">${c.label}</span>
         ${c.hint && html`<span class="muted small">${c.hint}</span>`}
-      </div>`)}
-      ${create && html`<div id=${`${id}-${found.length}`} role="option" aria-selected="false"
+      </div>`,
+      )}
+      ${
+        create &&
+        html`<div id=${`${id}-${found.length}`} role="option" aria-selected="false"
         class=${cx('option', at === found.length && 'at')} onMouseMove=${() => setAt(found.length)}
         onClick=${() => choose(found.length)}>
         <span class="option-mark"><${Icon} name="plus" /></span><span class="option-label">New: ${text.trim()}</span>
-      </div>`}
+      </div>`
+      }
       ${count === 0 && html`<div class="option none">Nothing found</div>`}
     </div>
     ${foot && html`<div class="popover-foot">${typeof foot === 'function' ? foot(() => close(true)) : foot}</div>`}

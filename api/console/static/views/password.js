@@ -4,7 +4,7 @@ import { api } from '../lib/api.js';
 import { Dialog } from '../ui/dialog.js';
 import { FormFoot, useForm } from '../ui/form.js';
 import { Field } from '../ui/parts.js';
-import { notify } from '../ui/toast.js';
+import { notify } from '../store/notices.js';
 
 /** @param {{onClose: () => void}} props */
 export function PasswordDialog({ onClose }) {

@@ -19,8 +19,11 @@ export function SignIn() {
     setBusy(true);
     setError(null);
     try {
-      await signIn({ email: form.email.trim(), password: form.password,
-        ...(form.tenant && { tenant: Number(form.tenant) }) });
+      await signIn({
+        email: form.email.trim(),
+        password: form.password,
+        ...(form.tenant && { tenant: Number(form.tenant) }),
+      });
     } catch (failure) {
       if (/** @type {any} */ (failure).code === 'TENANT_REQUIRED') {
         const known = /** @type {any} */ (failure).details.tenants;
@@ -41,10 +44,13 @@ export function SignIn() {
         onInput=${set('email')} /><//>
       <${Field} label="Password"><input type="password" name="password" autocomplete="current-password" required
         value=${form.password} onInput=${set('password')} /><//>
-      ${tenants.length > 0 && html`<${Field} label="Organisation">
+      ${
+        tenants.length > 0 &&
+        html`<${Field} label="Organisation">
         <select name="tenant" value=${form.tenant} onChange=${set('tenant')}>
           ${tenants.map((t) => html`<option key=${t.number} value=${String(t.number)}>${t.name}</option>`)}
-        </select><//>`}
+        </select><//>`
+      }
       ${error && html`<p class="form-error" role="alert">${error.message}</p>`}
       <button type="submit" class="primary big" aria-disabled=${busy}>${busy ? 'Signing in…' : 'Sign in'}</button>
       <p class="muted small">No password yet? Ask an owner for a sign-in link.</p>

@@ -19,13 +19,20 @@ export function focusComposer(direction) {
 function useDraft(id) {
   const key = `draft.${id}`;
   const [draft, setDraft] = useState(() => recall(key, /** @type {Draft} */ ({ text: '', direction: 'outbound' })));
-  useEffect(() => onRemembered((changed, value) => {
-    if (changed === key) setDraft(value ?? { text: '', direction: 'outbound' });
-  }), [key]);
-  return [draft, (next) => {
-    setDraft(next);
-    remember(key, next.text || next.direction === 'note' ? next : undefined);
-  }];
+  useEffect(
+    () =>
+      onRemembered((changed, value) => {
+        if (changed === key) setDraft(value ?? { text: '', direction: 'outbound' });
+      }),
+    [key],
+  );
+  return [
+    draft,
+    (next) => {
+      setDraft(next);
+      remember(key, next.text || next.direction === 'note' ? next : undefined);
+    },
+  ];
 }
 
 /** @param {{of: import('../../types.js').Conversation, thread: any}} props */
@@ -67,8 +74,13 @@ export function Composer({ of: c, thread }) {
       <button type="button" aria-pressed=${!note} disabled=${archived}
         onClick=${() => focusComposer('outbound')}>Reply</button>
       <button type="button" aria-pressed=${note} onClick=${() => focusComposer('note')}>Note</button>
-      <span class="muted small composer-to">${archived ? 'Archived: only notes can be added'
-        : note ? 'Only colleagues see it' : `To ${c.contact.name ?? c.contact.email ?? 'the customer'}`}</span>
+      <span class="muted small composer-to">${
+        archived
+          ? 'Archived: only notes can be added'
+          : note
+            ? 'Only colleagues see it'
+            : `To ${c.contact.name ?? c.contact.email ?? 'the customer'}`
+      }</span>
     </div>
     <textarea ref=${field} rows="2" dir="auto" value=${draft.text} aria-label=${note ? 'Internal note' : 'Reply'}
       placeholder=${note ? 'Write a note…' : 'Write a reply…'} maxlength="262144"
@@ -80,9 +92,12 @@ export function Composer({ of: c, thread }) {
       }}></textarea>
     <div class="composer-foot">
       <span class="muted small wide-only">${empty ? 'Ctrl+Enter sends' : 'Draft kept'}</span>
-      ${canResolve && html`<button type="button" disabled=${empty} aria-disabled=${busy.value.has(c.id)}
+      ${
+        canResolve &&
+        html`<button type="button" disabled=${empty} aria-disabled=${busy.value.has(c.id)}
         title="Ctrl+Shift+Enter" onClick=${() => !busy.value.has(c.id) && send(true)}>
-        <${Icon} name="check" />Send and resolve</button>`}
+        <${Icon} name="check" />Send and resolve</button>`
+      }
       <button type="submit" class="primary" disabled=${empty} title="Ctrl+Enter">
         <${Icon} name=${note ? 'note' : 'send'} />${note ? 'Add note' : 'Send'}</button>
     </div>

@@ -10,7 +10,7 @@ import { may } from '../../store/session.js';
 import { openThread } from '../../store/thread.js';
 import { menu } from '../../store/view.js';
 import { Failed, Skeleton } from '../../ui/parts.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { filterQuery } from '../inbox/filters.js';
 import { Composer, focusComposer } from './composer.js';
 import { Head } from './head.js';
@@ -19,10 +19,13 @@ import { Thread } from './thread.js';
 /** @param {{id: string}} props */
 export function Conversation({ id }) {
   const thread = useMemo(() => openThread(id), [id]);
-  useEffect(() => () => {
-    thread.close();
-    menu.value = null;
-  }, [thread]);
+  useEffect(
+    () => () => {
+      thread.close();
+      menu.value = null;
+    },
+    [thread],
+  );
 
   const c = conversation(id).value;
   const write = may('conversations:write');
@@ -34,22 +37,41 @@ export function Conversation({ id }) {
     document.addEventListener('visibilitychange', see);
     return () => document.removeEventListener('visibilitychange', see);
   }, [c]);
-  useEffect(() => { // nothing tells of new ones
+  useEffect(() => {
+    // nothing tells of new ones
     const load = { assign: loadAgents, team: loadTeams, tag: loadTags }[/** @type {'tag'} */ (menu.value)];
     if (load) quietly(load);
   }, [menu.value]);
   useLayoutEffect(() => {
     if (c && following()) focusOn(document.querySelector('.head h1')); // which says what was opened
   }, [!c]);
-  useKeys({ i: () => { menu.value = 'details'; } }, { enabled: !!c });
-  useKeys({
-    r: () => focusComposer('outbound'),
-    n: () => focusComposer('note'),
-    e: () => { if (c) turn(c); },
-    z: () => { if (c && isOpen(c)) menu.value = 'snooze'; },
-    a: () => { menu.value = 'assign'; },
-    t: () => { menu.value = 'tag'; },
-  }, { enabled: write && !!c });
+  useKeys(
+    {
+      i: () => {
+        menu.value = 'details';
+      },
+    },
+    { enabled: !!c },
+  );
+  useKeys(
+    {
+      r: () => focusComposer('outbound'),
+      n: () => focusComposer('note'),
+      e: () => {
+        if (c) turn(c);
+      },
+      z: () => {
+        if (c && isOpen(c)) menu.value = 'snooze';
+      },
+      a: () => {
+        menu.value = 'assign';
+      },
+      t: () => {
+        menu.value = 'tag';
+      },
+    },
+    { enabled: write && !!c },
+  );
 
   const error = thread.error.value;
   if (!c) {
@@ -79,7 +101,10 @@ const isOpen = (c) => c.status === 'active' || c.status === 'snoozed';
 function turn(c) {
   if (isOpen(c)) resolve(c.id);
   else if (c.status === 'done') reopen(c.id);
-  else notify({ text: 'It is archived, and nothing leads back. If the customer writes again, a new conversation continues it.' });
+  else
+    notify({
+      text: 'It is archived, and nothing leads back. If the customer writes again, a new conversation continues it.',
+    });
 }
 
 /** Skeletons, after a moment: CSS brings them in late. */

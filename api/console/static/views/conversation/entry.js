@@ -1,5 +1,5 @@
 /**
- * One line of the timeline: who did what, through what, and why if nobody asked for it. Names are set apart, so that one
+ * One line of the timeline: who did what, through what, and why if it happened by itself. Names are set apart, so that one
  * that is written from right to left leaves the words around it where they are.
  */
 import { html } from '../../lib/html.js';
@@ -14,17 +14,32 @@ import { METRICS } from '../inbox/badges.js';
 
 /** The icons of all kinds but those that are messages. @type {Record<string, any>} */
 const ICONS = {
-  created: 'plus', snoozed: 'moon', woken: 'clock', unsnoozed: 'play', resolved: 'check', reopened: 'reopen',
-  archived: 'archive', assigned: 'user', tag_added: 'tag', tag_removed: 'tag', edited: 'edit', sla_warning: 'alert',
+  created: 'plus',
+  snoozed: 'moon',
+  woken: 'clock',
+  unsnoozed: 'play',
+  resolved: 'check',
+  reopened: 'reopen',
+  archived: 'archive',
+  assigned: 'user',
+  tag_added: 'tag',
+  tag_removed: 'tag',
+  edited: 'edit',
+  sla_warning: 'alert',
   sla_breached: 'alert',
 };
 
 /** @param {import('../../types.js').Actor} actor */
 function who(actor) {
   if (actor.type === 'system') return 'Atender';
-  const name = actor.id && actor.id === me.value?.id ? 'You' : actor.name
-    || { customer: 'The customer', api_key: 'An API key' }[/** @type {'customer'} */ (actor.type)] || 'Somebody';
-  return actor.via && actor.type !== 'customer' ? html`<bdi>${name}</bdi>, via <bdi>${actor.via.name}</bdi>`
+  const name =
+    actor.id && actor.id === me.value?.id
+      ? 'You'
+      : actor.name ||
+        { customer: 'The customer', api_key: 'An API key' }[/** @type {'customer'} */ (actor.type)] ||
+        'Somebody';
+  return actor.via && actor.type !== 'customer'
+    ? html`<bdi>${name}</bdi>, via <bdi>${actor.via.name}</bdi>`
     : html`<bdi>${name}</bdi>`;
 }
 
@@ -36,20 +51,35 @@ function what(e, nowMs) {
   const d = e.data ?? {};
   const byMessage = d.cause === 'customer_message' || d.cause === 'message' ? ' because the customer wrote' : '';
   switch (e.kind) {
-    case 'created': return 'created the conversation';
-    case 'snoozed': return `snoozed until ${moment(d.until, nowMs)}`;
-    case 'woken': return 'woke the conversation: its time has come';
-    case 'unsnoozed': return `woke the conversation${byMessage}`;
-    case 'resolved': return 'resolved the conversation';
-    case 'reopened': return `reopened the conversation${byMessage}`;
-    case 'archived': return d.cause === 'auto_archive' ? 'archived the conversation: it was done for long enough'
-      : 'archived the conversation';
-    case 'assigned': return assigned(d);
-    case 'tag_added': return html`added tag <bdi>${d.tag}</bdi>`;
-    case 'tag_removed': return html`removed tag <bdi>${d.tag}</bdi>`;
-    case 'edited': return ['changed ', ...(d.fields?.length
-      ? list(d.fields.map((/** @type {string} */ f) => FIELDS[f] ?? f)) : ['the conversation'])];
-    default: return e.kind.startsWith('sla') ? sla(e) : e.kind.replaceAll('_', ' ');
+    case 'created':
+      return 'created the conversation';
+    case 'snoozed':
+      return `snoozed until ${moment(d.until, nowMs)}`;
+    case 'woken':
+      return 'woke the conversation: its time has come';
+    case 'unsnoozed':
+      return `woke the conversation${byMessage}`;
+    case 'resolved':
+      return 'resolved the conversation';
+    case 'reopened':
+      return `reopened the conversation${byMessage}`;
+    case 'archived':
+      return d.cause === 'auto_archive'
+        ? 'archived the conversation: it was done for long enough'
+        : 'archived the conversation';
+    case 'assigned':
+      return assigned(d);
+    case 'tag_added':
+      return html`added tag <bdi>${d.tag}</bdi>`;
+    case 'tag_removed':
+      return html`removed tag <bdi>${d.tag}</bdi>`;
+    case 'edited':
+      return [
+        'changed ',
+        ...(d.fields?.length ? list(d.fields.map((/** @type {string} */ f) => FIELDS[f] ?? f)) : ['the conversation']),
+      ];
+    default:
+      return e.kind.startsWith('sla') ? sla(e) : e.kind.replaceAll('_', ' ');
   }
 }
 
@@ -59,10 +89,10 @@ const FIELDS = { subject: 'the subject', customFields: 'custom fields', contact:
 /** @param {Record<string, any>} d */
 function assigned({ from = {}, to: target = {} }) {
   const parts = [];
-  if (from.assigneeId !== target.assigneeId) parts.push(target.assigneeId
-    ? html`to <bdi>${nameOf(target.assigneeId)}</bdi>` : 'to nobody');
-  if (from.teamId !== target.teamId) parts.push(target.teamId
-    ? html`to the team <bdi>${nameOf(target.teamId)}</bdi>` : 'to no team');
+  if (from.assigneeId !== target.assigneeId)
+    parts.push(target.assigneeId ? html`to <bdi>${nameOf(target.assigneeId)}</bdi>` : 'to nobody');
+  if (from.teamId !== target.teamId)
+    parts.push(target.teamId ? html`to the team <bdi>${nameOf(target.teamId)}</bdi>` : 'to no team');
   return ['assigned the conversation ', ...list(parts)];
 }
 
@@ -70,8 +100,8 @@ function assigned({ from = {}, to: target = {} }) {
 function sla(e) {
   const d = e.data ?? {};
   const metric = METRICS[/** @type {'resolution'} */ (d.metric)] ?? 'SLA';
-  const state = { at_risk: 'at risk', urgent: 'urgent', breached: 'breached' }[/** @type {'urgent'} */ (d.state)]
-    ?? 'changed';
+  const state =
+    { at_risk: 'at risk', urgent: 'urgent', breached: 'breached' }[/** @type {'urgent'} */ (d.state)] ?? 'changed';
   return html`${metric}${d.policyName && html` (<bdi>${d.policyName}</bdi>)`}: ${state}`;
 }
 
@@ -80,12 +110,16 @@ export function Entry({ of: e, conversation: c }) {
   const dock = e.actor.via?.type === 'dock';
   const tone = e.kind.startsWith('sla') ? (e.data?.state === 'breached' ? 'danger' : 'warn') : '';
   return html`<div class=${`entry ${tone}`}>
-    <${Icon} name=${dock ? 'dock' : ICONS[e.kind] ?? 'clock'} />
-    <span><span class="entry-who">${who(e.actor)}</span>${e.kind.startsWith('sla') ? ': ' : dock ? ': '
-      : ' '}${what(e, minute.value)}
-      ${e.kind === 'created' && c.previousConversationId
-        && html`, continuing <a href=${to('inbox', c.previousConversationId)}>an
-        archived one</a>`}</span>
+    <${Icon} name=${dock ? 'dock' : (ICONS[e.kind] ?? 'clock')} />
+    <span><span class="entry-who">${who(e.actor)}</span>${
+      e.kind.startsWith('sla') ? ': ' : dock ? ': ' : ' '
+    }${what(e, minute.value)}
+      ${
+        e.kind === 'created' &&
+        c.previousConversationId &&
+        html`, continuing <a href=${to('inbox', c.previousConversationId)}>an
+        archived one</a>`
+      }</span>
     <time datetime=${e.createdAt} title=${exact(e.createdAt)}>${moment(e.createdAt, minute.value)}</time>
   </div>`;
 }

@@ -10,7 +10,7 @@ import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
 import { Avatar } from '../../ui/parts.js';
 import { Picker } from '../../ui/picker.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { SlaBadge, StatusBadge } from '../inbox/badges.js';
 import { filterQuery } from '../inbox/filters.js';
 import { Details } from './details.js';
@@ -21,7 +21,9 @@ import { SnoozePicker } from './snooze.js';
 /** @param {typeof menu.value} name */
 const opened = (name) => ({
   open: menu.value === name,
-  onOpen: (/** @type {boolean} */ open) => { menu.value = open ? name : null; },
+  onOpen: (/** @type {boolean} */ open) => {
+    menu.value = open ? name : null;
+  },
 });
 
 /** @param {{of: Conversation, write: boolean}} props */
@@ -34,7 +36,9 @@ export function Head({ of: c, write }) {
       <h1 dir="auto" title=${c.subject}>${c.subject || 'No subject'}</h1>
       <${Verbs} of=${c} write=${write} />
     </div>
-    <button type="button" class="head-contact" title="Details (i)" onClick=${() => { menu.value = 'details'; }}>
+    <button type="button" class="head-contact" title="Details (i)" onClick=${() => {
+      menu.value = 'details';
+    }}>
       <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
       <bdi>${c.contact.name ?? c.contact.email ?? 'Somebody'}</bdi>
       <span class="muted head-email">${c.contact.name ? c.contact.email : ''}</span>
@@ -46,7 +50,12 @@ export function Head({ of: c, write }) {
       <${Assignment} of=${c} write=${write} />
       <${Tags} of=${c} write=${write} />
     </div>
-    ${menu.value === 'details' && html`<${Details} of=${c} onClose=${() => { menu.value = null; }} />`}
+    ${
+      menu.value === 'details' &&
+      html`<${Details} of=${c} onClose=${() => {
+        menu.value = null;
+      }} />`
+    }
   </header>`;
 }
 
@@ -61,12 +70,20 @@ function Verbs({ of: c, write }) {
     ...(write && c.status !== 'archived' ? [{ value: 'archive', label: 'Archive…' }] : []),
   ];
   return html`<div class="verbs">
-    ${write && c.status === 'snoozed' && html`<button key="wake" type="button" aria-disabled=${waits}
-      title="Wake" onClick=${() => !waits && unsnooze(c.id)}><${Icon} name="play" /><span class="wide-only">Wake</span></button>`}
+    ${
+      write &&
+      c.status === 'snoozed' &&
+      html`<button key="wake" type="button" aria-disabled=${waits}
+      title="Wake" onClick=${() => !waits && unsnooze(c.id)}><${Icon} name="play" /><span class="wide-only">Wake</span></button>`
+    }
     ${write && open && html`<${SnoozePicker} key="snooze" of=${c} disabled=${waits} ...${opened('snooze')} />`}
-    ${write && (open || done) && html`<button key="turn" type="button" aria-disabled=${waits}
+    ${
+      write &&
+      (open || done) &&
+      html`<button key="turn" type="button" aria-disabled=${waits}
       title=${done ? 'Reopen (e)' : 'Resolve (e)'} onClick=${() => !waits && (done ? reopen : resolve)(c.id)}>
-      <${Icon} name=${done ? 'reopen' : 'check'} /><span class="wide-only">${done ? 'Reopen' : 'Resolve'}</span></button>`}
+      <${Icon} name=${done ? 'reopen' : 'check'} /><span class="wide-only">${done ? 'Reopen' : 'Resolve'}</span></button>`
+    }
     <${Picker} key="more" label="More" align="end" class="icon-button" choices=${more}
       onChoose=${(/** @type {string} */ v) => choose(c, v)}
       ...${opened('more')}><${Icon} name="down" /><//>
@@ -77,24 +94,37 @@ function Verbs({ of: c, write }) {
 
 /** @param {Conversation} c @param {string} what */
 async function choose(c, what) {
-  if (what === 'details') setTimeout(() => { menu.value = 'details'; });
-  if (what === 'link' && await copy(location.origin + to('inbox', c.id))) notify({ text: 'Link copied.' });
-  if (what === 'archive' && await ask({
-    title: 'Archive this conversation?', confirm: 'Archive', danger: true,
-    text: 'Nothing leads back from the archive. If the customer writes again, a new conversation continues this one.',
-  })) archive(c.id);
+  if (what === 'details')
+    setTimeout(() => {
+      menu.value = 'details';
+    });
+  if (what === 'link' && (await copy(location.origin + to('inbox', c.id)))) notify({ text: 'Link copied.' });
+  if (
+    what === 'archive' &&
+    (await ask({
+      title: 'Archive this conversation?',
+      confirm: 'Archive',
+      danger: true,
+      text: 'Nothing leads back from the archive. If the customer writes again, a new conversation continues this one.',
+    }))
+  )
+    archive(c.id);
 }
 
 /** @param {{of: Conversation, write: boolean}} props */
 function Assignment({ of: c, write }) {
   if (!write) return html`<span class="muted">${nameOf(c.assigneeId)}${c.teamId && `, ${nameOf(c.teamId)}`}</span>`;
   const mine = me.value?.id;
-  const people = agents.value.filter((a) => a.isActive || a.id === c.assigneeId)
+  const people = agents.value
+    .filter((a) => a.isActive || a.id === c.assigneeId)
     .sort((a, b) => Number(b.id === mine) - Number(a.id === mine) || a.name.localeCompare(b.name));
   return html`
     <${Picker} label="Assignee" searchable choices=${[
-      ...people.map((a) => ({ value: a.id, label: a.id === mine ? `${a.name} (me)` : a.name,
-        chosen: a.id === c.assigneeId })),
+      ...people.map((a) => ({
+        value: a.id,
+        label: a.id === mine ? `${a.name} (me)` : a.name,
+        chosen: a.id === c.assigneeId,
+      })),
       { value: '', label: 'Nobody', chosen: !c.assigneeId },
     ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { assigneeId: v || null })} ...${opened('assign')}>
       <${Icon} name="user" /><bdi class="cut">${nameOf(c.assigneeId)}</bdi><//>
@@ -108,15 +138,22 @@ function Assignment({ of: c, write }) {
 /** @param {{of: Conversation, write: boolean}} props */
 function Tags({ of: c, write }) {
   return html`<span class="tags">
-    ${c.tags.map((tag) => html`<span key=${tag} class="tag" title=${tag}><bdi class="cut">${tag}</bdi>${write && html`
+    ${c.tags.map(
+      (tag) => html`<span key=${tag} class="tag" title=${tag}><bdi class="cut">${tag}</bdi>${
+        write &&
+        html`
       <button type="button" aria-label=${`Remove tag ${tag}`} onClick=${() => removeTag(c.id, tag)}><${Icon}
-        name="close" /></button>`}
-    </span>`)}
-    ${write && html`<${Picker} label="Add a tag" searchable stay
+        name="close" /></button>`
+      }
+    </span>`,
+    )}
+    ${
+      write &&
+      html`<${Picker} label="Add a tag" searchable stay
       choices=${tags.value.map((t) => ({ value: t.name, label: t.name, chosen: c.tags.includes(t.name) }))}
       onChoose=${(/** @type {string} */ t) => (c.tags.includes(t) ? removeTag(c.id, t) : addTag(c.id, t))}
       onCreate=${(/** @type {string} */ t) => addTag(c.id, t)} ...${opened('tag')}>
-      <${Icon} name="tag" />${c.tags.length ? '' : 'Tag'}<//>`}
+      <${Icon} name="tag" />${c.tags.length ? '' : 'Tag'}<//>`
+    }
   </span>`;
 }
-

@@ -21,19 +21,29 @@ export function Message({ of: m, via, conversation: c, follows }) {
   const name = m.author.id === me.value?.id ? `${m.author.name} (me)` : m.author.name || c.contact.name || 'Customer';
   const [formatted, setFormatted] = useState(!m.text && !!m.html);
   return html`<div class=${cx('message', KINDS[m.direction], follows && 'follows')}>
-    ${!follows && html`<div class="message-head">
+    ${
+      !follows &&
+      html`<div class="message-head">
       <${Avatar} name=${m.author.name || c.contact.name} kind=${KINDS[m.direction]} />
       <strong><bdi>${name}</bdi></strong>
       ${via && html`<span class="message-via">via <bdi>${via.name}</bdi></span>`}
       ${m.direction === 'note' && html`<span class="badge warn"><${Icon} name="note" />Internal note</span>`}
       ${m.automated && html`<span class="badge">Automatic</span>`}
       <time datetime=${m.createdAt} title=${exact(m.createdAt)}>${moment(m.createdAt, minute.value)}</time>
-    </div>`}
+    </div>`
+    }
     <div class="bubble" title=${follows ? clock(m.createdAt) : undefined}>
-      ${formatted ? html`<${Formatted} source=${m.html ?? ''} title="Message as it was sent" src=${
-        `/v1/conversations/${m.conversationId}/messages/${m.id}/html`} />` : html`<${Text} text=${m.text ?? ''} />`}
-      ${m.html && m.text && html`<button type="button" class="link small" onClick=${() => setFormatted(!formatted)}>
-        ${formatted ? 'Show as text' : 'Show as it was sent'}</button>`}
+      ${
+        formatted
+          ? html`<${Formatted} source=${m.html ?? ''} title="Message as it was sent" src=${`/v1/conversations/${m.conversationId}/messages/${m.id}/html`} />`
+          : html`<${Text} text=${m.text ?? ''} />`
+      }
+      ${
+        m.html &&
+        m.text &&
+        html`<button type="button" class="link small" onClick=${() => setFormatted(!formatted)}>
+        ${formatted ? 'Show as text' : 'Show as it was sent'}</button>`
+      }
     </div>
   </div>`;
 }
@@ -41,8 +51,9 @@ export function Message({ of: m, via, conversation: c, follows }) {
 /** Text with its addresses as links. @param {{text: string}} props */
 function Text({ text }) {
   const parts = useMemo(() => text.split(/(https?:\/\/[^\s<>"')\]]+[^\s<>"')\].,;:!?])/g), [text]);
-  return html`<div class="text" dir="auto">${parts.map((part, i) => (i % 2
-    ? html`<a href=${part} target="_blank" rel="noopener noreferrer nofollow">${part}</a>` : part))}</div>`;
+  return html`<div class="text" dir="auto">${parts.map((part, i) =>
+    i % 2 ? html`<a href=${part} target="_blank" rel="noopener noreferrer nofollow">${part}</a>` : part,
+  )}</div>`;
 }
 
 /** Does what takes the button away; the focus stays with the messages. @param {() => void} action */
@@ -64,10 +75,13 @@ export function Outgoing({ of: m, thread }) {
       <span class="muted">${m.error ? 'Not sent' : 'Sending…'}</span>
     </div>
     <div class="bubble"><${Text} text=${m.text} /></div>
-    ${m.error && html`<div class="message-error" role="alert">
+    ${
+      m.error &&
+      html`<div class="message-error" role="alert">
       <span>${m.error.message}</span>
       <button type="button" class="link" onClick=${after(() => thread.retry(m))}>Try again</button>
       <button type="button" class="link" onClick=${after(() => thread.discard(m))}>Discard</button>
-    </div>`}
+    </div>`
+    }
   </div>`;
 }

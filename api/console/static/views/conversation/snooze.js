@@ -24,8 +24,13 @@ function Chosen({ id, close }) {
   const [text, setText] = useState(() => localInput(new Date(Date.now() + 24 * 3600_000)));
   const at = new Date(text);
   const days = (at.getTime() - now.value) / 86_400_000;
-  const wrong = Number.isNaN(days) ? 'Choose a date and a time.' : days <= 0 ? 'That time has passed.'
-    : days > 366 ? 'A year ahead at most.' : '';
+  const wrong = Number.isNaN(days)
+    ? 'Choose a date and a time.'
+    : days <= 0
+      ? 'That time has passed.'
+      : days > 366
+        ? 'A year ahead at most.'
+        : '';
   return html`<form class="chosen-time" onSubmit=${(/** @type {Event} */ e) => {
     e.preventDefault();
     if (wrong) return;

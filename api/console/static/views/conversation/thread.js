@@ -41,17 +41,22 @@ export function Thread({ of: c, thread }) {
 
   return html`<div ref=${box} class="thread" tabindex="0" role="log" aria-label="Messages"
     aria-live=${settled ? 'polite' : 'off'} onScroll=${() => {
-    const b = /** @type {HTMLDivElement} */ (box.current);
-    atEnd.current = b.scrollHeight - b.scrollTop - b.clientHeight < NEAR;
-  }}>
+      const b = /** @type {HTMLDivElement} */ (box.current);
+      atEnd.current = b.scrollHeight - b.scrollTop - b.clientHeight < NEAR;
+    }}>
     <div class="thread-items">
       ${!ready && !thread.error.value && html`<div class="late"><${Skeleton} rows=${4} /></div>`}
-      ${thread.error.value && html`<${Failed} error=${thread.error.value} what="The thread could not be read."
-        retry=${thread.load} />`}
-      ${items.map((item, i) => ('message' in item
-        ? html`<${Message} key=${item.key} of=${item.message} via=${item.via} conversation=${c}
+      ${
+        thread.error.value &&
+        html`<${Failed} error=${thread.error.value} what="The thread could not be read."
+        retry=${thread.load} />`
+      }
+      ${items.map((item, i) =>
+        'message' in item
+          ? html`<${Message} key=${item.key} of=${item.message} via=${item.via} conversation=${c}
             follows=${follows(items[i - 1], item)} />`
-        : html`<${Entry} key=${item.key} of=${item.entry} conversation=${c} />`))}
+          : html`<${Entry} key=${item.key} of=${item.entry} conversation=${c} />`,
+      )}
       ${sending.map((s) => html`<${Outgoing} key=${s.key} of=${s} thread=${thread} />`)}
     </div>
   </div>`;
@@ -59,12 +64,18 @@ export function Thread({ of: c, thread }) {
 
 /**
  * Whether a message continues the one before it: same author by the same means, same kind, within five minutes.
- * @param {any} before
- * @param {any} item
+ * @param {import('../../store/thread.js').Item | undefined} before
+ * @param {import('../../store/thread.js').MessageItem} item
  */
 function follows(before, item) {
-  const a = before?.message;
+  if (!before || !('message' in before)) return false;
+  const a = before.message;
   const b = item.message;
-  return !!a && a.direction === b.direction && a.author.id === b.author.id && a.author.name === b.author.name
-    && before.via?.id === item.via?.id && Date.parse(b.createdAt) - Date.parse(a.createdAt) < 300_000;
+  return (
+    a.direction === b.direction &&
+    a.author.id === b.author.id &&
+    a.author.name === b.author.name &&
+    before.via?.id === item.via?.id &&
+    Date.parse(b.createdAt) - Date.parse(a.createdAt) < 300_000
+  );
 }

@@ -21,10 +21,16 @@ export async function consent({ dock, action, params, context, signal }) {
     if (route.value.path[1] !== context.conversation.id) left.abort();
   });
   try {
-    const answer = await ask({
-      title: `${dock.name} asks you`, confirm: 'Allow', careful: true, text: `It wants to ${words(action, params).todo}`,
-      content: DOCK_ACTION_KIND_PREVIEW[action] && html`<${Outgoing} text=${params.text} source=${params.html} />`,
-    }, AbortSignal.any([signal, left.signal]));
+    const answer = await ask(
+      {
+        title: `${dock.name} asks you`,
+        confirm: 'Allow',
+        careful: true,
+        text: `It wants to ${words(action, params).todo}`,
+        content: DOCK_ACTION_KIND_PREVIEW[action] && html`<${Outgoing} text=${params.text} source=${params.html} />`,
+      },
+      AbortSignal.any([signal, left.signal]),
+    );
     if (left.signal.aborted) throw new DockError('STALE_CONTEXT', 'the agent has left the conversation');
     return answer;
   } finally {
@@ -40,8 +46,11 @@ export async function consent({ dock, action, params, context, signal }) {
 function Outgoing({ text, source }) {
   if (!source) return html`<blockquote class="text" dir="auto">${text}</blockquote>`;
   return html`<div class="to-send">
-    ${plain(source) !== squeezed(text) && html`<h3>As text</h3>
-      <blockquote class="text" dir="auto" tabindex="0">${text}</blockquote>`}
+    ${
+      plain(source) !== squeezed(text) &&
+      html`<h3>As text</h3>
+      <blockquote class="text" dir="auto" tabindex="0">${text}</blockquote>`
+    }
     <h3>Formatted</h3>
     <${Formatted} source=${source} title="Message as it would be sent" />
     <h3>The formatted message’s source</h3>
@@ -54,6 +63,9 @@ const squeezed = (s) => s.replace(/\s+/g, ' ').trim();
 
 /** What HTML says in words. The parser loads and runs nothing. @param {string} source */
 function plain(source) {
-  const page = new DOMParser().parseFromString(source.replace(/<(br|\/p|\/div|\/li|\/tr|\/h[1-6])\b/gi, ' $&'), 'text/html');
+  const page = new DOMParser().parseFromString(
+    source.replace(/<(br|\/p|\/div|\/li|\/tr|\/h[1-6])\b/gi, ' $&'),
+    'text/html',
+  );
   return squeezed(page.documentElement.textContent ?? '');
 }

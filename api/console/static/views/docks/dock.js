@@ -11,9 +11,9 @@ const HOST = '/sdk/dock-host.js';
 /**
  * @param {object} props
  * @param {import('./panel.js').VisibleDock} props.dock
- * @param {string | null} props.conversationId null where the dock is not beside what the agent looks at, or nobody knows yet
+ * @param {string | null} props.conversationId null where the dock is not beside what the agent looks at, or it is not known yet
  * @param {boolean} props.visible
- * @param {number} props.changes how often the docks have been changed by somebody since the panel was opened
+ * @param {number} props.changes how often the docks have been changed since the panel was opened
  */
 export function Dock({ dock, conversationId, visible, changes }) {
   const element = useRef(/** @type {HTMLDivElement | null} */ (null));
@@ -25,14 +25,21 @@ export function Dock({ dock, conversationId, visible, changes }) {
     let made = /** @type {any} */ (null);
     let gone = false;
     setError(null);
-    import(HOST).then(({ DockHost, restTransport }) => {
-      if (gone) return;
-      made = new DockHost(element.current, {
-        dock, transport: restTransport(), theme: shown.peek(), locale: navigator.language, visible: false,
-        confirm: consent, notice: announce,
-      });
-      setHost(made);
-    }).catch((failure) => !gone && setError(failure));
+    import(HOST)
+      .then(({ DockHost, restTransport }) => {
+        if (gone) return;
+        made = new DockHost(element.current, {
+          dock,
+          transport: restTransport(),
+          theme: shown.peek(),
+          locale: navigator.language,
+          visible: false,
+          confirm: consent,
+          notice: announce,
+        });
+        setHost(made);
+      })
+      .catch((failure) => !gone && setError(failure));
     return () => {
       gone = true;
       setHost(null);
@@ -66,9 +73,12 @@ export function Dock({ dock, conversationId, visible, changes }) {
 
   return html`<div class="dock" role="tabpanel" id=${`dock-${dock.id}`} aria-labelledby=${`tab-${dock.id}`}
     hidden=${!visible}>
-    ${error && html`<${Failed} error=${{ message: 'Its script was not loaded.' }}
+    ${
+      error &&
+      html`<${Failed} error=${{ message: 'Its script was not loaded.' }}
       what=${`${dock.name} cannot be shown.`}
-      retry=${() => setTries(tries + 1)} />`}
+      retry=${() => setTries(tries + 1)} />`
+    }
     <div ref=${element}></div>
   </div>`;
 }

@@ -1,12 +1,12 @@
 /**
  * Notices about what docks do, one for each action. The host of a dock tells of its own, with what was done; the server
- * tells of all, whoever's they are and however late they were carried out.
+ * tells of all of them: those of other agents, and those that were carried out late.
  */
 import { moment } from '../../lib/time.js';
 import { go, route, to } from '../../lib/router.js';
 import { nameOf } from '../../store/directory.js';
 import { me } from '../../store/session.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { DOCK_ACTION_KIND_DONE, DOCK_ACTION_KIND_HAPPENED, DOCK_ACTION_KIND_TODO } from '../../vocabulary.js';
 
 /** @typedef {import('../../types.js').DockActionKind} DockActionKind */
@@ -26,9 +26,15 @@ export function words(action, params) {
  * Words with parameters in the place of {…}: of several with | between them the one that is given, and of those with a
  * comma between them all. @param {string} template @param {Record<string, any>} params
  */
-const filled = (template, params) => template.replace(/\{([^}]*)\}/g, (_, names) => names.split(', ')
-  .map((/** @type {string} */ either) => either.split('|').find((name) => params[name]))
-  .filter(Boolean).map((/** @type {string} */ name) => shownAs(name, params[name])).join(', '));
+const filled = (template, params) =>
+  template.replace(/\{([^}]*)\}/g, (_, names) =>
+    names
+      .split(', ')
+      .map((/** @type {string} */ either) => either.split('|').find((name) => params[name]))
+      .filter(Boolean)
+      .map((/** @type {string} */ name) => shownAs(name, params[name]))
+      .join(', '),
+  );
 
 /** A parameter as agents read it: ids by name, times as they write them. @param {string} name @param {any} value */
 function shownAs(name, value) {
@@ -52,14 +58,18 @@ function first(id) {
 }
 
 /** @param {string | undefined} id @param {string | undefined} name */
-const who = (id, name) => (id && id === me.peek()?.id ? 'You' : name ?? 'Somebody');
+const who = (id, name) => (id && id === me.peek()?.id ? 'You' : (name ?? 'Somebody'));
 
 /** What the host of a dock tells (`/sdk/dock-host.js`). @param {any} notice */
 export function announce(notice) {
   if (notice.type === 'text') return notify({ title: notice.dock.name, text: notice.text, stays: 8000 });
   if (notice.type === 'pending') {
-    return notify({ tone: 'info', title: notice.dock.name, stays: 8000,
-      text: `What it asked for waits for the server: ${words(notice.action, notice.params ?? {}).todo}` });
+    return notify({
+      tone: 'info',
+      title: notice.dock.name,
+      stays: 8000,
+      text: `What it asked for waits for the server: ${words(notice.action, notice.params ?? {}).todo}`,
+    });
   }
   const text = `${who(notice.agent?.id, notice.agent?.name)} ${words(notice.action, notice.params ?? {}).done}.`;
   // The same key: it says more than what the server may have told before.
@@ -70,7 +80,7 @@ export function announce(notice) {
 /**
  * What the server tells: of the agent's own actions, and of others' in the conversation that is open. What was refused
  * is the dock's to show, which is told why; not so what was never carried out.
- * @param {import('../../lib/live.js').LiveEvent} event
+ * @param {import('../../lib/stream.js').StreamEvent} event
  */
 export function heard(event) {
   const own = event.agentId === me.peek()?.id;
@@ -83,7 +93,12 @@ export function heard(event) {
     notify({ title: event.dock, text, stays: 6000, key: event.id, action });
   }
   if (event.status === 'expired' && own && first(event.id)) {
-    notify({ title: event.dock, tone: 'warn', stays: 10_000, action,
-      text: 'What you asked for was not done: it could not be carried out in time.' });
+    notify({
+      title: event.dock,
+      tone: 'warn',
+      stays: 10_000,
+      action,
+      text: 'What you asked for was not done: it could not be carried out in time.',
+    });
   }
 }

@@ -6,7 +6,7 @@ import { focusOn } from '../../lib/focus.js';
 import { cx, html, useEffect, useRef, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useKeys } from '../../lib/keys.js';
-import { onLive } from '../../lib/live.js';
+import { onStream } from '../../lib/stream.js';
 import { to } from '../../lib/router.js';
 import { recall, remember } from '../../lib/storage.js';
 import { may } from '../../store/session.js';
@@ -25,20 +25,26 @@ import { Splitter, useWidth } from './splitter.js';
  * @param {{id: string | null, visible: boolean, onClose: () => void}} props id: the conversation
  */
 export function DockPanel({ id, visible, onClose }) {
-  const docks = useResource(id && may('docks:read') ? ['docks', id] : null,
-    async (signal) => /** @type {VisibleDock[]} */ ((await api.get(`/v1/conversations/${id}/docks`, undefined,
-      signal)).data));
+  const docks = useResource(
+    id && may('docks:read') ? ['docks', id] : null,
+    async (signal) =>
+      /** @type {VisibleDock[]} */ ((await api.get(`/v1/conversations/${id}/docks`, undefined, signal)).data),
+  );
   const [active, setActive] = useState(/** @type {string | null} */ (recall('docks.active', null)));
   const [opened, setOpened] = useState(/** @type {VisibleDock[]} */ ([]));
   const [shown, setShown] = useState(/** @type {VisibleDock[]} */ ([]));
   const [changes, setChanges] = useState(0);
   const [width, setWidth] = useWidth();
   useEffect(() => docks.data && setShown(docks.data), [docks.data]); // the old ones stay until the new ones are known
-  useEffect(() => onLive(async ({ type }) => {
-    if (type !== 'docks' && type !== 'resync') return;
-    await docks.reload();
-    if (type === 'docks') setChanges((n) => n + 1);
-  }), [docks.reload]);
+  useEffect(
+    () =>
+      onStream(async ({ type }) => {
+        if (type !== 'docks' && type !== 'resync') return;
+        await docks.reload();
+        if (type === 'docks') setChanges((n) => n + 1);
+      }),
+    [docks.reload],
+  );
   useEffect(() => {
     // Those that are gone lose their frames; one that is only not beside this conversation gets its frame back when it is.
     if (changes && docks.data) setOpened((all) => all.filter((o) => docks.data?.some((d) => d.id === o.id)));
@@ -68,21 +74,28 @@ export function DockPanel({ id, visible, onClose }) {
     <${Splitter} width=${width} onWidth=${setWidth} />
     <header class="docks-head">
       <div class="docks-tabs" role="tablist" aria-label="Docks" onKeyDown=${arrows}>
-        ${shown.map((d) => html`<button key=${d.id} type="button" role="tab" id=${`tab-${d.id}`}
+        ${shown.map(
+          (d) => html`<button key=${d.id} type="button" role="tab" id=${`tab-${d.id}`}
           aria-controls=${opened.some((o) => o.id === d.id) ? `dock-${d.id}` : undefined}
           aria-selected=${d.id === current?.id} tabindex=${d.id === current?.id ? 0 : -1} onClick=${() => choose(d.id)}>
-          <${DockIcon} icon=${d.icon} />${d.name}</button>`)}
+          <${DockIcon} icon=${d.icon} />${d.name}</button>`,
+        )}
       </div>
       <button type="button" class="icon-button" aria-label="Close docks" title="Close (d)" onClick=${onClose}><${Icon}
         name="close" /></button>
     </header>
     <div class="docks-body">
-      ${docks.error && docks.error.status !== 404
-        && html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`}
+      ${
+        docks.error &&
+        docks.error.status !== 404 &&
+        html`<${Failed} error=${docks.error} what="The docks could not be read." retry=${docks.reload} />`
+      }
       ${docks.waiting && html`<${Skeleton} rows=${3} />`}
       ${docks.data && !docks.data.length && html`<${None} />`}
-      ${opened.map((d) => html`<${Dock} key=${d.id} dock=${d} conversationId=${beside(d) ? id : null} changes=${changes}
-        visible=${visible && current?.id === d.id && !docks.error && !docks.waiting} />`)}
+      ${opened.map(
+        (d) => html`<${Dock} key=${d.id} dock=${d} conversationId=${beside(d) ? id : null} changes=${changes}
+        visible=${visible && current?.id === d.id && !docks.error && !docks.waiting} />`,
+      )}
     </div>
   </aside>`;
 }
@@ -96,7 +109,8 @@ function None() {
 /** A few characters, or an image as a `data:` URL. @param {{icon: string}} props */
 export function DockIcon({ icon }) {
   if (!icon) return html`<${Icon} name="dock" />`;
-  return icon.startsWith('data:image/') ? html`<img class="dock-icon" src=${icon} alt="" width="16" height="16" />`
+  return icon.startsWith('data:image/')
+    ? html`<img class="dock-icon" src=${icon} alt="" width="16" height="16" />`
     : html`<span class="dock-icon" aria-hidden="true">${icon}</span>`;
 }
 
@@ -105,7 +119,8 @@ function arrows(e) {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[/** @type {'ArrowLeft'} */ (e.key)];
   if (!step || !(e.currentTarget instanceof HTMLElement)) return;
   const tabs = [...e.currentTarget.querySelectorAll('button')];
-  const next = tabs[(tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement)) + step + tabs.length) % tabs.length];
+  const next =
+    tabs[(tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement)) + step + tabs.length) % tabs.length];
   next?.focus();
   next?.click();
   e.preventDefault();

@@ -8,7 +8,8 @@ import { docksOpen } from '../../store/view.js';
 const narrow = matchMedia('(max-width: 1099px)');
 
 const small = signal(narrow.matches);
-narrow.addEventListener('change', () => { // a sheet is asked for; a panel is there as the agent left it
+narrow.addEventListener('change', () => {
+  // a sheet is asked for; a panel is there as the agent left it
   batch(() => {
     small.value = narrow.matches;
     docksOpen.value = !narrow.matches && recall('docks.open', true);
@@ -16,8 +17,9 @@ narrow.addEventListener('change', () => { // a sheet is asked for; a panel is th
 });
 
 /** Whether docks are shown, as a sheet. */
-export const sheet = computed(() => small.value && docksOpen.value && route.value.path[0] === 'inbox'
-  && !!route.value.path[1]);
+export const sheet = computed(
+  () => small.value && docksOpen.value && route.value.path[0] === 'inbox' && !!route.value.path[1],
+);
 
 /** Closes the docks if they are a sheet: they are asked for again beside another conversation. */
 export function closeSheet() {

@@ -9,10 +9,13 @@ const USUAL = 360;
 /** @returns {[number, (width: number, done?: boolean) => void]} in px; done: it is remembered */
 export function useWidth() {
   const [width, setWidth] = useState(() => within(recall('docks.width', USUAL)));
-  return [width, (next, done = true) => {
-    setWidth(within(next));
-    if (done) remember('docks.width', within(next));
-  }];
+  return [
+    width,
+    (next, done = true) => {
+      setWidth(within(next));
+      if (done) remember('docks.width', within(next));
+    },
+  ];
 }
 
 /** @param {number} width */
@@ -31,11 +34,15 @@ export function Splitter({ width, onWidth }) {
       onWidth(moved, false);
     };
     line.addEventListener('pointermove', move);
-    line.addEventListener('lostpointercapture', () => {
-      line.removeEventListener('pointermove', move);
-      document.body.classList.remove('resizing');
-      if (moved !== width) onWidth(moved);
-    }, { once: true });
+    line.addEventListener(
+      'lostpointercapture',
+      () => {
+        line.removeEventListener('pointermove', move);
+        document.body.classList.remove('resizing');
+        if (moved !== width) onWidth(moved);
+      },
+      { once: true },
+    );
   };
   const key = (/** @type {KeyboardEvent} */ e) => {
     const step = { ArrowLeft: 24, ArrowRight: -24 }[/** @type {'ArrowLeft'} */ (e.key)];

@@ -1,7 +1,6 @@
 /** What a conversation's state looks like: its status, its SLA with the time left, its snooze. */
 import { html } from '../../lib/html.js';
 import { countdown, exact, moment, now } from '../../lib/time.js';
-import { resumesAt } from '../../store/hours.js';
 import { Icon } from '../../ui/icons.js';
 
 /** @typedef {import('../../types.js').Conversation} Conversation */
@@ -25,35 +24,43 @@ export const METRICS = { first_reply: 'First reply', all_messages: 'Reply', reso
  */
 export function leading(c) {
   const running = (c.sla?.metrics ?? []).filter((m) => !m.stoppedAt && !m.outcome);
-  return running.sort((a, b) => STATES[b.state].passed - STATES[a.state].passed
-    || (nextTripwire(a)?.at ?? '9').localeCompare(nextTripwire(b)?.at ?? '9'))[0];
+  return running.sort(
+    (a, b) =>
+      STATES[b.state].passed - STATES[a.state].passed ||
+      (nextTripwire(a)?.at ?? '9').localeCompare(nextTripwire(b)?.at ?? '9'),
+  )[0];
 }
 
 /** The next tripwire that was not passed yet. @param {SlaMetric} m */
 export function nextTripwire(m) {
   const all = [
-    { name: 'at risk', at: m.dueAt.atRisk }, { name: 'urgent', at: m.dueAt.urgent },
-      { name: 'breach', at: m.dueAt.breached },
+    { name: 'at risk', at: m.dueAt.atRisk },
+    { name: 'urgent', at: m.dueAt.urgent },
+    { name: 'breach', at: m.dueAt.breached },
   ];
   const next = all.slice(STATES[m.state].passed).find((t) => t.at);
   return next && /** @type {{name: string, at: string}} */ (next);
 }
 
 /**
- * Time left to the next tripwire, time since a breach, or until when the clock stands still.
+ * Whether a clock is paused at this time. What was read of it ends with `resumesAt`; the server says no more until the
+ * conversation is read again.
  * @param {SlaMetric} m
- * @param {Conversation} c
  * @param {number} nowMs
  */
-export function timeLeft(m, c, nowMs) {
+export const standsStill = (m, nowMs) => m.paused && !(m.resumesAt && Date.parse(m.resumesAt) <= nowMs);
+
+/**
+ * Time left to the next tripwire, time since a breach, or until when the clock stands still.
+ * @param {SlaMetric} m
+ * @param {number} nowMs
+ */
+export function timeLeft(m, nowMs) {
   if (m.state === 'breached') {
     return m.dueAt.breached ? `+${countdown(nowMs - Date.parse(m.dueAt.breached))}` : '';
   }
   const next = nextTripwire(m);
-  if (m.paused) {
-    const resumes = resumesAt(c, m, nowMs);
-    return resumes ? `paused until ${moment(resumes, nowMs)}` : 'paused';
-  }
+  if (standsStill(m, nowMs)) return m.resumesAt ? `paused until ${moment(m.resumesAt, nowMs)}` : 'paused';
   return next ? countdown(Date.parse(next.at) - nowMs) : '';
 }
 
@@ -70,12 +77,13 @@ export function SlaBadge({ of, long }) {
   }
   const { word, tone } = STATES[metric.state];
   const next = nextTripwire(metric);
-  const title = `${METRICS[metric.metric]}, ${metric.policyName}: ${word}`
-    + (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '')
-    + (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
-  return html`<span class=${`sla ${metric.paused ? 'plain' : tone} ${metric.state}`} title=${title}>
+  const title =
+    `${METRICS[metric.metric]}, ${metric.policyName}: ${word}` +
+    (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '') +
+    (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
+  return html`<span class=${`sla ${standsStill(metric, now.value) ? 'plain' : tone} ${metric.state}`} title=${title}>
     <i class="shape" /><span>${long ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
-    <span class="figures">${timeLeft(metric, of, now.value)}</span>
+    <span class="figures">${timeLeft(metric, now.value)}</span>
   </span>`;
 }
 

@@ -10,19 +10,37 @@ import { CHANNEL_NAMES } from '../../vocabulary.js';
 /** @typedef {import('../../store/list.js').Filter} Filter */
 
 /** @type {Filter} */
-const DEFAULTS = { status: 'active', assignee: '', team: '', channel: '', tag: '', sla: '', turn: '',
-  sort: '-updatedAt', q: '' };
+const DEFAULTS = {
+  status: 'active',
+  assignee: '',
+  team: '',
+  channel: '',
+  tag: '',
+  sla: '',
+  turn: '',
+  sort: '-updatedAt',
+  q: '',
+};
 
-const VIEWS = [['active', 'Open'], ['snoozed', 'Snoozed'], ['done', 'Done'], ['any', 'All']];
+const VIEWS = [
+  ['active', 'Open'],
+  ['snoozed', 'Snoozed'],
+  ['done', 'Done'],
+  ['any', 'All'],
+];
 
-const SORTS = [['-updatedAt', 'Latest change'], ['createdAt', 'Oldest first'], ['slaDueAt', 'SLA due next']];
+const SORTS = [
+  ['-updatedAt', 'Latest change'],
+  ['createdAt', 'Oldest first'],
+  ['slaDueAt', 'SLA due next'],
+];
 
 /** The filter that the address asks for. @returns {Filter} */
 export function currentFilter() {
   const { query } = route.value;
   const filter = { ...DEFAULTS };
-  for (const key of Object.keys(DEFAULTS)) filter[/** @type {keyof Filter} */ (key)] = query.get(key)
-    ?? DEFAULTS[/** @type {keyof Filter} */ (key)];
+  for (const key of Object.keys(DEFAULTS))
+    filter[/** @type {keyof Filter} */ (key)] = query.get(key) ?? DEFAULTS[/** @type {keyof Filter} */ (key)];
   if (filter.status === 'any') filter.status = '';
   return filter;
 }
@@ -52,34 +70,43 @@ export function Filters() {
     <${Search} q=${filter.q} />
     <div class="filter-row">
       <div class="segments" role="group" aria-label="Status">
-        ${VIEWS.map(([value, label]) => html`<button key=${value} type="button" aria-pressed=${status === value}
-          onClick=${() => choose({ status: value })}>${label}</button>`)}
+        ${VIEWS.map(
+          ([value, label]) => html`<button key=${value} type="button" aria-pressed=${status === value}
+          onClick=${() => choose({ status: value })}>${label}</button>`,
+        )}
       </div>
-      <${Picker} label="Sort" align="end" class="icon-button" choices=${SORTS.map(([value, label]) => (
-        { value, label, chosen: value === filter.sort }))} onChoose=${(/** @type {string} */ sort) => choose({ sort })}>
+      <${Picker} label="Sort" align="end" class="icon-button" choices=${SORTS.map(([value, label]) => ({ value, label, chosen: value === filter.sort }))} onChoose=${(/** @type {string} */ sort) => choose({ sort })}>
         <${Icon} name="filter" /><//>
     </div>
     <div class="filter-row chips">
       <${Chip} label="Assignee" value=${filter.assignee} name="assignee" load=${loadAgents} choices=${[
-        { value: 'me', label: 'Me' }, ...agents.value.filter((a) => a.isActive).map((a) =>
-          ({ value: a.id, label: a.name })),
+        { value: 'me', label: 'Me' },
+        ...agents.value.filter((a) => a.isActive).map((a) => ({ value: a.id, label: a.name })),
       ]} />
       <${Chip} label="Team" value=${filter.team} name="team" load=${loadTeams}
         choices=${teams.value.map((t) => ({ value: t.id, label: t.name }))} />
       <${Chip} label="Tag" value=${filter.tag} name="tag" load=${loadTags}
         choices=${tags.value.map((t) => ({ value: t.name, label: t.name }))} />
       <${Chip} label="SLA" value=${filter.sla} name="sla" choices=${[
-        { value: 'breached', label: 'Breached' }, { value: 'urgent', label: 'Urgent' },
-          { value: 'at_risk', label: 'At risk' },
+        { value: 'breached', label: 'Breached' },
+        { value: 'urgent', label: 'Urgent' },
+        { value: 'at_risk', label: 'At risk' },
         { value: 'ok', label: 'On time' },
       ]} />
-      ${!wide && html`<button type="button" class="chip" aria-label="More filters" title="More filters"
-        onClick=${() => setMore(true)}>…</button>`}
-      ${wide && html`<${Chip} label="Channel" value=${filter.channel} name="channel"
+      ${
+        !wide &&
+        html`<button type="button" class="chip" aria-label="More filters" title="More filters"
+        onClick=${() => setMore(true)}>…</button>`
+      }
+      ${
+        wide &&
+        html`<${Chip} label="Channel" value=${filter.channel} name="channel"
         choices=${Object.entries(CHANNEL_NAMES).map(([value, label]) => ({ value, label }))} />
       <${Chip} label="Turn" value=${filter.turn} name="turn" choices=${[
-        { value: 'pending', label: 'Ours' }, { value: 'engaged', label: "The customer's" },
-      ]} />`}
+        { value: 'pending', label: 'Ours' },
+        { value: 'engaged', label: "The customer's" },
+      ]} />`
+      }
     </div>
   </div>`;
 }
@@ -98,7 +125,7 @@ function Chip({ label, name, value, choices, load }) {
   return html`<${Picker} label=${label} class=${`chip ${value ? 'on' : ''}`} choices=${all}
     onOpen=${(/** @type {boolean} */ open) => open && load && quietly(load)}
     onChoose=${(/** @type {string} */ v) => choose({ [name]: v })}>
-    ${value ? chosen?.label ?? value : html`<span aria-hidden="true">${label}</span>`}<${Icon} name="down" />
+    ${value ? (chosen?.label ?? value) : html`<span aria-hidden="true">${label}</span>`}<${Icon} name="down" />
   <//>`;
 }
 
@@ -107,7 +134,8 @@ function Search({ q }) {
   const [text, setText] = useState(q);
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const chosen = useRef(q);
-  useEffect(() => { // what came from here is there as it was typed, and perhaps more
+  useEffect(() => {
+    // what came from here is there as it was typed, and perhaps more
     if (q === chosen.current) return;
     chosen.current = q;
     setText(q);

@@ -29,8 +29,11 @@ export function Inbox() {
       <${List} />
     </section>
     <main id="main" class="pane thread-pane" inert=${sheet.value}>
-      ${id ? html`<${Conversation} key=${id} id=${id} />`
-        : html`<${Empty} icon="inbox" text="Choose a conversation. j and k move, Enter opens, ? shows all keys." />`}
+      ${
+        id
+          ? html`<${Conversation} key=${id} id=${id} />`
+          : html`<${Empty} icon="inbox" text="Choose a conversation. j and k move, Enter opens, ? shows all shortcuts." />`
+      }
     </main>
     <${DockPanel} id=${id ?? null} visible=${docksOpen.value && !!id} onClose=${closeDocks} />
   </div>`;

@@ -53,7 +53,10 @@ export function List() {
     if (open) cursor.value = open;
   }, [open]);
   useKeys({
-    j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1),
+    j: () => move(1),
+    ArrowDown: () => move(1),
+    k: () => move(-1),
+    ArrowUp: () => move(-1),
     Enter: () => cursor.value && go(to('inbox', cursor.value, filterQuery())),
   });
 
@@ -62,12 +65,20 @@ export function List() {
   return html`<div class="list-box"
     onPointerEnter=${(/** @type {PointerEvent} */ e) => e.pointerType === 'mouse' && list.hold(true)}
     onPointerLeave=${() => list.hold(false)}>
-    ${waiting > 0 && html`<button type="button" class="list-news" onClick=${list.settle}>
-      <${Icon} name="refresh" /> ${waiting === 1 ? '1 update' : `${waiting} updates`}</button>`}
-    ${list.listError.value && !ids.length
-      ? html`<${Failed} error=${list.listError.value} what="The list could not be read." retry=${list.refresh} />`
-      : list.loading.value && !ids.length ? showSkeleton && html`<${Skeleton} rows=${8} class="list-skeleton" />`
-        : ids.length ? html`<${Rows} ids=${ids} />` : list.complete.value && html`<${Nothing} filter=${filter} />`}
+    ${
+      waiting > 0 &&
+      html`<button type="button" class="list-news" onClick=${list.sortInPending}>
+      <${Icon} name="refresh" /> ${waiting === 1 ? '1 update' : `${waiting} updates`}</button>`
+    }
+    ${
+      list.listError.value && !ids.length
+        ? html`<${Failed} error=${list.listError.value} what="The list could not be read." retry=${list.refresh} />`
+        : list.loading.value && !ids.length
+          ? showSkeleton && html`<${Skeleton} rows=${8} class="list-skeleton" />`
+          : ids.length
+            ? html`<${Rows} ids=${ids} />`
+            : list.complete.value && html`<${Nothing} filter=${filter} />`
+    }
   </div>`;
 }
 
@@ -81,8 +92,11 @@ function Nothing({ filter }) {
     return html`<${Empty} icon="inbox" text="There are no conversations yet. Your systems bring them in.">
       <a class="button" href="/docs" target="_blank">How they do</a><//>`;
   }
-  const texts = { active: 'Nothing is open. All answered.', snoozed: 'Nothing is snoozed.',
-    done: 'Nothing is done yet.' };
+  const texts = {
+    active: 'Nothing is open. All answered.',
+    snoozed: 'Nothing is snoozed.',
+    done: 'Nothing is done yet.',
+  };
   return html`<${Empty} icon="inbox" text=${texts[/** @type {'done'} */ (filter.status)]}>
     <a class="button" href=${to('inbox', { status: 'any' })}>Show all</a><//>`;
 }
@@ -136,13 +150,18 @@ function Rows({ ids }) {
   const stop = index >= 0 ? at : shown[0]?.id;
   return html`<div ref=${box} class="list" onScroll=${measure}>
     <ul style=${{ height: `${ids.length * ROW}px` }} aria-label="Conversations">
-      ${shown.map(({ id, i }) => html`<li key=${id} style=${{ top: `${i * ROW}px` }}
+      ${shown.map(
+        ({ id, i }) => html`<li key=${id} style=${{ top: `${i * ROW}px` }}
         aria-setsize=${list.complete.value ? ids.length : -1} aria-posinset=${i + 1}>
         <${Row} id=${id} open=${id === open} at=${id === at} stop=${id === stop} />
-      </li>`)}
+      </li>`,
+      )}
     </ul>
-    ${list.listError.value && html`<button type="button" class="link list-more" onClick=${list.retry}>
-      More could not be read. Try again</button>`}
+    ${
+      list.listError.value &&
+      html`<button type="button" class="link list-more" onClick=${list.retry}>
+      More could not be read. Try again</button>`
+    }
   </div>`;
 }
 
@@ -150,17 +169,20 @@ function Rows({ ids }) {
 function Row({ id, open, at, stop }) {
   const c = conversation(id).value;
   const link = useRef(/** @type {HTMLAnchorElement | null} */ (null));
-  const wants = at && wanted.value;
+  const takesFocus = at && wanted.value;
   useLayoutEffect(() => {
-    if (!wants || !link.current) return;
+    if (!takesFocus || !link.current) return;
     wanted.value = false;
-    if (!document.activeElement?.matches('input, textarea, select, dialog *')) link.current.focus({ preventScroll: true });
+    if (!document.activeElement?.matches('input, textarea, select, dialog *'))
+      link.current.focus({ preventScroll: true });
   });
   if (!c) return null;
   const unread = isUnread(c);
   return html`<a ref=${link} class=${cx('row', open && 'open', at && 'at', unread && 'unread')}
     href=${to('inbox', id, filterQuery())}
-    tabindex=${stop ? undefined : -1} aria-current=${open ? 'true' : undefined} onFocus=${() => { cursor.value = id; }}>
+    tabindex=${stop ? undefined : -1} aria-current=${open ? 'true' : undefined} onFocus=${() => {
+      cursor.value = id;
+    }}>
     <span class="row-top">
       ${unread && html`<span class="dot" title="Unread"><span class="hidden">Unread</span></span>`}
       <span class="row-name" dir="auto">${c.contact.name ?? c.contact.email ?? c.contact.phone ?? 'Somebody'}</span>
@@ -170,9 +192,14 @@ function Row({ id, open, at, stop }) {
     <span class="row-meta">
       ${c.status !== 'active' && html`<${StatusBadge} of=${c} />`}
       <${SlaBadge} of=${c} />
-      <span class="row-rest" dir="auto">${[channelName(c.channel), c.assigneeId && nameOf(c.assigneeId),
+      <span class="row-rest" dir="auto">${[
+        channelName(c.channel),
+        c.assigneeId && nameOf(c.assigneeId),
         !c.assigneeId && c.teamId && nameOf(c.teamId),
-        ...c.tags].filter(Boolean).join(' · ')}</span>
+        ...c.tags,
+      ]
+        .filter(Boolean)
+        .join(' · ')}</span>
     </span>
   </a>`;
 }

@@ -25,8 +25,17 @@ import { Chart } from './chart.js';
  * @typedef {{from: string, to: string, groupBy: string, total: Line[], data: Group[]}} SlaReport
  */
 
-const PERIODS = [['7', '7 days'], ['30', '30 days'], ['90', '90 days'], ['365', 'A year']];
-const GROUPINGS = [['policy', 'Policy'], ['team', 'Team'], ['channel', 'Channel']];
+const PERIODS = [
+  ['7', '7 days'],
+  ['30', '30 days'],
+  ['90', '90 days'],
+  ['365', 'A year'],
+];
+const GROUPINGS = [
+  ['policy', 'Policy'],
+  ['team', 'Team'],
+  ['channel', 'Channel'],
+];
 const ORDER = ['first_reply', 'all_messages', 'resolution'];
 
 export function Report() {
@@ -37,8 +46,12 @@ export function Report() {
   const report = useResource(view, async (signal) => {
     const to = new Date();
     to.setUTCHours(24, 0, 0, 0);
-    const range = { from: new Date(to.getTime() - Number(view.days) * 86_400_000).toISOString(), to: to.toISOString(),
-      teamId: view.teamId, channel: view.channel };
+    const range = {
+      from: new Date(to.getTime() - Number(view.days) * 86_400_000).toISOString(),
+      to: to.toISOString(),
+      teamId: view.teamId,
+      channel: view.channel,
+    };
     const [grouped, daily] = await Promise.all([
       api.get('/v1/sla-report', { ...range, groupBy: view.groupBy }, signal),
       api.get('/v1/sla-report', { ...range, groupBy: 'day' }, signal),
@@ -47,7 +60,7 @@ export function Report() {
   });
   // What was shown stays until the next is there, and with it what has the focus.
   const kept = useRef(/** @type {{grouped: SlaReport, daily: SlaReport} | undefined} */ (undefined));
-  kept.current = report.error ? undefined : report.data ?? kept.current;
+  kept.current = report.error ? undefined : (report.data ?? kept.current);
   const set = (/** @type {string} */ name) => (/** @type {any} */ e) => setView({ ...view, [name]: e.target.value });
   return html`<main id="main" class="report">
     <header class="section-head">
@@ -55,28 +68,36 @@ export function Report() {
         class="muted">Clocks that stopped in the period, by what came of them. Days are those of UTC.</p></div>
       <div class="part-tools">
         <div class="segments" role="group"
-          aria-label="Period">${PERIODS.map(([days, label]) => html`<button key=${days} type="button"
-          aria-pressed=${view.days === days} onClick=${() => setView({ ...view, days })}>${label}</button>`)}</div>
+          aria-label="Period">${PERIODS.map(
+            ([days, label]) => html`<button key=${days} type="button"
+          aria-pressed=${view.days === days} onClick=${() => setView({ ...view, days })}>${label}</button>`,
+          )}</div>
         <select aria-label="Team" value=${view.teamId} onChange=${set('teamId')}><option value="">Every team</option>
           ${teams.value.map((t) => html`<option key=${t.id} value=${t.id}>${t.name}</option>`)}</select>
         <select aria-label="Channel" value=${view.channel} onChange=${set('channel')}><option
           value="">Every channel</option>
-          ${Object.entries(CHANNEL_NAMES).map(([value, label]) =>
-            html`<option key=${value} value=${value}>${label}</option>`)}</select>
+          ${Object.entries(CHANNEL_NAMES).map(
+            ([value, label]) => html`<option key=${value} value=${value}>${label}</option>`,
+          )}</select>
       </div>
     </header>
     <${Loaded} of=${{ ...report, data: kept.current }} what="The report could not be read.">${(
-      /** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily }) => (
-      grouped.total.length ? html`
-        <div class="cards">${sorted(grouped.total).map((line) =>
-          html`<${Card} key=${line.metric} line=${line} daily=${daily} />`)}</div>
+      /** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily },
+    ) =>
+      grouped.total.length
+        ? html`
+        <div class="cards">${sorted(grouped.total).map(
+          (line) => html`<${Card} key=${line.metric} line=${line} daily=${daily} />`,
+        )}</div>
         <header class="part-head"><h2>By ${grouped.groupBy}</h2>
           <div class="segments" role="group"
-            aria-label="Group by">${GROUPINGS.map(([value, label]) => html`<button key=${value} type="button"
+            aria-label="Group by">${GROUPINGS.map(
+              ([value, label]) => html`<button key=${value} type="button"
             aria-pressed=${view.groupBy === value}
-              onClick=${() => setView({ ...view, groupBy: value })}>${label}</button>`)}</div></header>
+              onClick=${() => setView({ ...view, groupBy: value })}>${label}</button>`,
+            )}</div></header>
         <${Groups} report=${grouped} />`
-          : html`<${Empty} icon="chart" text="No clock stopped in this period. Clocks run where an SLA policy is assigned." />`)}<//>
+        : html`<${Empty} icon="chart" text="No clock stopped in this period. Clocks run where an SLA policy is assigned." />`}<//>
   </main>`;
 }
 
@@ -86,7 +107,8 @@ const sorted = (lines) => [...lines].sort((a, b) => ORDER.indexOf(a.metric) - OR
 /** One clock: its rate, its times, and both by day. @param {{line: Line, daily: SlaReport}} props */
 function Card({ line, daily }) {
   const days = daysOf(daily).map((day) => ({
-    day, line: daily.data.find((g) => g.key === day)?.metrics.find((m) => m.metric === line.metric),
+    day,
+    line: daily.data.find((g) => g.key === day)?.metrics.find((m) => m.metric === line.metric),
   }));
   return html`<section class="card">
     <header><h2>${METRICS[line.metric]}</h2><span
@@ -101,8 +123,14 @@ function Card({ line, daily }) {
       met=${days.map((d) => d.line?.met ?? null)} breached=${days.map((d) => d.line?.breached ?? null)} />
     <details><summary class="small">Day by day</summary>
       <${Table} label=${`${METRICS[line.metric]} by day`} head=${['Day', 'Met', 'Breached']}
-        rows=${days.filter((d) => d.line).map((d) => ({ key: d.day, cells: [d.day, d.line?.met, d.line?.breached].map((cell) =>
-          html`<span class="figures">${cell?.toLocaleString()}</span>`) }))} />
+        rows=${days
+          .filter((d) => d.line)
+          .map((d) => ({
+            key: d.day,
+            cells: [d.day, d.line?.met, d.line?.breached].map(
+              (cell) => html`<span class="figures">${cell?.toLocaleString()}</span>`,
+            ),
+          }))} />
     </details>
   </section>`;
 }
@@ -110,23 +138,39 @@ function Card({ line, daily }) {
 /** Every day of the period. @param {SlaReport} report */
 function daysOf(report) {
   const days = [];
-  for (let t = Date.parse(report.from); t < Date.parse(report.to); t += 86_400_000) days.push(new Date(t).toISOString().slice(0, 10));
+  for (let t = Date.parse(report.from); t < Date.parse(report.to); t += 86_400_000)
+    days.push(new Date(t).toISOString().slice(0, 10));
   return days;
 }
 
 /** @param {{report: SlaReport}} props */
 function Groups({ report }) {
   const name = (/** @type {Group} */ g) =>
-    (report.groupBy === 'channel' ? channelName(g.key ?? '') : g.name
-      ?? (report.groupBy === 'team' ? nameOf(g.key, 'No team') : '–'));
+    report.groupBy === 'channel'
+      ? channelName(g.key ?? '')
+      : (g.name ?? (report.groupBy === 'team' ? nameOf(g.key, 'No team') : '–'));
   return html`<${Table} label="By group"
-    head=${[report.groupBy[0].toUpperCase() + report.groupBy.slice(1), 'Clock', 'Stopped', 'Met', 'Breached',
-      'Median', '9 of 10 within']}
-    rows=${report.data.flatMap((g) => sorted(g.metrics).map((m, i) => ({
-      key: `${g.key}-${m.metric}`,
-      cells: [i ? '' : name(g), METRICS[m.metric], m.stopped.toLocaleString(), percent(m.metRate),
-        m.breached.toLocaleString(),
-        span(m.medianSeconds * 1000), span(m.p90Seconds * 1000)].map((cell, j) =>
-          (j > 1 ? html`<span class="figures">${cell}</span>` : cell)),
-    })))} />`;
+    head=${[
+      report.groupBy[0].toUpperCase() + report.groupBy.slice(1),
+      'Clock',
+      'Stopped',
+      'Met',
+      'Breached',
+      'Median',
+      '9 of 10 within',
+    ]}
+    rows=${report.data.flatMap((g) =>
+      sorted(g.metrics).map((m, i) => ({
+        key: `${g.key}-${m.metric}`,
+        cells: [
+          i ? '' : name(g),
+          METRICS[m.metric],
+          m.stopped.toLocaleString(),
+          percent(m.metRate),
+          m.breached.toLocaleString(),
+          span(m.medianSeconds * 1000),
+          span(m.p90Seconds * 1000),
+        ].map((cell, j) => (j > 1 ? html`<span class="figures">${cell}</span>` : cell)),
+      })),
+    )} />`;
 }

@@ -20,25 +20,42 @@ export function Agents() {
     action=${write && html`<${Add} onClick=${() => setEdited({})}>Add agent<//>`}>
     <${Loaded} of=${all} what="The agents could not be read.">${(/** @type {Agent[]} */ list) => html`
       <${Table} label="Agents" head=${['Name', 'E-mail', 'Role', 'Teams', '']} rows=${list.map((a) => ({
-      key: a.id, quiet: !a.isActive, onOpen: write ? () => setEdited(a) : undefined,
-      cells: [html`<span class="person"><${Avatar} name=${a.name} kind="ours" />${a.name}</span>`, a.email, a.role,
-        a.teamIds.map((t) => nameOf(t)).join(', '), !a.isActive && html`<${Badge}>Inactive<//>`],
-    }))} />`}<//>
-    ${edited && html`<${AgentDialog} agent=${edited} onChanged=${all.reload} onMade=${setInvited}
-      onClose=${() => setEdited(null)} />`}
-    ${invited && html`<${Dialog} title="One more step" onClose=${() => setInvited(null)}>
+        key: a.id,
+        quiet: !a.isActive,
+        onOpen: write ? () => setEdited(a) : undefined,
+        cells: [
+          html`<span class="person"><${Avatar} name=${a.name} kind="ours" />${a.name}</span>`,
+          a.email,
+          a.role,
+          a.teamIds.map((t) => nameOf(t)).join(', '),
+          !a.isActive && html`<${Badge}>Inactive<//>`,
+        ],
+      }))} />`}<//>
+    ${
+      edited &&
+      html`<${AgentDialog} agent=${edited} onChanged=${all.reload} onMade=${setInvited}
+      onClose=${() => setEdited(null)} />`
+    }
+    ${
+      invited &&
+      html`<${Dialog} title="One more step" onClose=${() => setInvited(null)}>
       <p>${invited.name} signs in for the first time with a link that works once. Whoever runs the server makes it:</p>
       <${Code} text=${`atender agent link --tenant=${session.value?.tenant.id} ${invited.email}`} />
       <footer class="dialog-foot"><button type="button" class="primary"
         onClick=${() => setInvited(null)}>Done</button></footer>
-    <//>`}
+    <//>`
+    }
   <//>`;
 }
 
 /** @param {{agent: Partial<Agent>, onClose: () => void, onChanged: () => Promise<void>, onMade: (agent: Agent) => void}} props */
 function AgentDialog({ agent, onClose, onChanged, onMade }) {
-  const before = { name: agent.name ?? '', email: agent.email ?? '', role: agent.role ?? 'agent',
-    isActive: agent.isActive ?? true };
+  const before = {
+    name: agent.name ?? '',
+    email: agent.email ?? '',
+    role: agent.role ?? 'agent',
+    isActive: agent.isActive ?? true,
+  };
   const form = useForm(before, async ({ email, isActive, ...rest }) => {
     if (agent.id) {
       const change = changed(before, { ...rest, isActive });
@@ -58,11 +75,15 @@ function AgentDialog({ agent, onClose, onChanged, onMade }) {
         onInput=${form.input('email')} /><//>
       <${Field} label="Role" error=${form.wrong('role')}><select value=${form.values.role}
         onChange=${form.input('role')} disabled=${self}>
-        ${Object.entries(ROLE_NAMES).map(([value, label]) =>
-          html`<option key=${value} value=${value}>${label}</option>`)}</select><//>
-      ${agent.id && html`<${Check} label="Active: may sign in and be assigned" checked=${form.values.isActive}
+        ${Object.entries(ROLE_NAMES).map(
+          ([value, label]) => html`<option key=${value} value=${value}>${label}</option>`,
+        )}</select><//>
+      ${
+        agent.id &&
+        html`<${Check} label="Active: may sign in and be assigned" checked=${form.values.isActive}
         disabled=${self}
-        onChange=${(/** @type {boolean} */ isActive) => form.put({ isActive })} />`}
+        onChange=${(/** @type {boolean} */ isActive) => form.put({ isActive })} />`
+      }
       <${FormFoot} form=${form} label="Save" onCancel=${onClose} known=${['name', 'email', 'role']} />
     </form>
   <//>`;

@@ -29,23 +29,36 @@ export function Assignments({ title, about, path, field, scope, things, everythi
     assignments.reload();
   };
   return html`<${Part} title=${title} about=${about}
-    action=${write && html`<button type="button" onClick=${() => setMaking(true)}>
-      <${Icon} name="plus" />Assign</button>`}>
+    action=${
+      write &&
+      html`<button type="button" onClick=${() => setMaking(true)}>
+      <${Icon} name="plus" />Assign</button>`
+    }>
     <${Loaded} of=${assignments} what="The assignments could not be read."
-      rows=${2}>${(/** @type {any[]} */ list) => (list.length ? html`
+      rows=${2}>${(/** @type {any[]} */ list) =>
+        list.length
+          ? html`
       <${Table} label=${title} head=${['Applies', 'Team', 'Channel', '']} rows=${list.map((a) => ({
-        key: a.id, cells: [things.find((t) => t.id === a[field])?.name ?? '–',
+        key: a.id,
+        cells: [
+          things.find((t) => t.id === a[field])?.name ?? '–',
           a.teamId ? nameOf(a.teamId) : html`<span class="muted">Any</span>`,
           a.channel ? channelName(a.channel) : html`<span class="muted">Any</span>`,
-          write && html`<button type="button" class="icon-button" aria-label="Take back"
-            onClick=${() => remove(a)}><${Icon} name="trash" /></button>`],
-      }))} />` : html`<p class="muted">None yet.</p>`)}<//>
-    ${making && html`<${NewAssignment} path=${path} field=${field} things=${things} everything=${everything}
+          write &&
+            html`<button type="button" class="icon-button" aria-label="Take back"
+            onClick=${() => remove(a)}><${Icon} name="trash" /></button>`,
+        ],
+      }))} />`
+          : html`<p class="muted">None yet.</p>`}<//>
+    ${
+      making &&
+      html`<${NewAssignment} path=${path} field=${field} things=${things} everything=${everything}
       onClose=${() => setMaking(false)}
       onSaved=${() => {
         setMaking(false);
         assignments.reload();
-      }} />`}
+      }} />`
+    }
   <//>`;
 }
 
@@ -64,14 +77,19 @@ function NewAssignment({ path, field, things, everything, onClose, onSaved }) {
         ${things.map((/** @type {any} */ t) => html`<option key=${t.id} value=${t.id}>${t.name}</option>`)}</select><//>
       <${Field} label="To conversations of the team" error=${form.wrong('teamId')}><select value=${v.teamId}
         onChange=${form.input('teamId')}>
-        <option value="">Any, and none</option>${teams.value.map((t) =>
-          html`<option key=${t.id} value=${t.id}>${t.name}</option>`)}</select><//>
+        <option value="">Any, and none</option>${teams.value.map(
+          (t) => html`<option key=${t.id} value=${t.id}>${t.name}</option>`,
+        )}</select><//>
       <${Field} label="On the channel" error=${form.wrong('channel')}><select value=${v.channel}
         onChange=${form.input('channel')}>
-        <option value="">Any</option>${Object.entries(CHANNEL_NAMES).map(([value, label]) =>
-          html`<option key=${value} value=${value}>${label}</option>`)}</select><//>
-      ${nothing && html`<p class="muted small">Choose a team, a channel, or both. For everything else the default
-        hours apply.</p>`}
+        <option value="">Any</option>${Object.entries(CHANNEL_NAMES).map(
+          ([value, label]) => html`<option key=${value} value=${value}>${label}</option>`,
+        )}</select><//>
+      ${
+        nothing &&
+        html`<p class="muted small">Choose a team, a channel, or both. For everything else the default
+        hours apply.</p>`
+      }
       <${FormFoot} form=${form} label="Assign" onCancel=${onClose} known=${[field, 'teamId', 'channel']} />
     </form>
   <//>`;

@@ -12,10 +12,18 @@ import { Badge, Code } from '../../ui/parts.js';
  */
 
 const CLASSES = {
-  ok: 'Delivered', http_3xx: 'Redirected', http_4xx: 'Refused', http_5xx: 'Failed', timeout: 'Timed out',
-    connect: 'No connection',
-  dns: 'No usable address', tls: 'TLS failed', blocked: 'URL not allowed', reset: 'Broken off', protocol: 'Not HTTP',
-    own_fault: 'Our fault',
+  ok: 'Delivered',
+  http_3xx: 'Redirected',
+  http_4xx: 'Refused',
+  http_5xx: 'Failed',
+  timeout: 'Timed out',
+  connect: 'No connection',
+  dns: 'No usable address',
+  tls: 'TLS failed',
+  blocked: 'URL not allowed',
+  reset: 'Broken off',
+  protocol: 'Not HTTP',
+  own_fault: 'Our fault',
 };
 
 /** @param {{of: AttemptShape}} props */
@@ -35,8 +43,13 @@ export function AttemptBody({ of: a }) {
     <p><${Outcome} of=${a} /> <strong>${CLASSES[/** @type {'ok'} */ (a.class)] ?? a.class}</strong>
       <span class="muted"> after ${a.durationMs.toLocaleString()} ms, ${exact(a.startedAt)}</span></p>
     ${a.error && html`<p>${a.error}</p>`}
-    ${a.requestHeaders && html`<${Code} label="Request headers"
-      text=${Object.entries(a.requestHeaders).map(([k, v]) => `${k}: ${v}`).join('\n')} />`}
+    ${
+      a.requestHeaders &&
+      html`<${Code} label="Request headers"
+      text=${Object.entries(a.requestHeaders)
+        .map(([k, v]) => `${k}: ${v}`)
+        .join('\n')} />`
+    }
     ${a.excerpt && html`<${Code} label="Beginning of the answer" text=${a.excerpt} />`}
   </div>`;
 }

@@ -21,12 +21,21 @@ export function Channels() {
     about="Where conversations come from. Your systems bring them in; nothing is connected here.">
     <${Loaded} of=${channels} what="The channels could not be read.">${(/** @type {Channel[]} */ list) => html`
       <${Table} label="Channels" head=${['Channel', 'Name', 'New conversations go to', '']} rows=${list.map((c) => ({
-        key: c.channel, quiet: !c.enabled, onOpen: may('channels:write') ? () => setEdited(c) : undefined,
-        cells: [CHANNEL_NAMES[/** @type {'email'} */ (c.channel)], c.displayName, nameOf(c.defaultTeamId, 'No team'),
-          !c.enabled && html`<${Badge}>Off<//>`],
+        key: c.channel,
+        quiet: !c.enabled,
+        onOpen: may('channels:write') ? () => setEdited(c) : undefined,
+        cells: [
+          CHANNEL_NAMES[/** @type {'email'} */ (c.channel)],
+          c.displayName,
+          nameOf(c.defaultTeamId, 'No team'),
+          !c.enabled && html`<${Badge}>Off<//>`,
+        ],
       }))} />`}<//>
-    ${edited && html`<${ChannelDialog} channel=${edited} onClose=${() => setEdited(null)} onSaved=${channels.reload}
-      />`}
+    ${
+      edited &&
+      html`<${ChannelDialog} channel=${edited} onClose=${() => setEdited(null)} onSaved=${channels.reload}
+      />`
+    }
   <//>`;
 }
 

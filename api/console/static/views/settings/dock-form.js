@@ -27,23 +27,35 @@ const KNOWN = ['name', 'url', 'icon', 'position', 'frameOrigins'];
  */
 export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
   const before = {
-    name: dock.name ?? '', url: dock.url ?? '', icon: dock.icon ?? '', position: dock.position ?? 0,
+    name: dock.name ?? '',
+    url: dock.url ?? '',
+    icon: dock.icon ?? '',
+    position: dock.position ?? 0,
     isActive: dock.isActive ?? true,
-    actions: dock.actions ?? ACTIONS.map((a) => a.value), confirm: dock.confirm ?? [],
-      permissions: dock.permissions ?? [],
-    frameOrigins: dock.frameOrigins ?? [], teamIds: dock.teamIds ?? [], channels: dock.channels ?? [],
-      roles: dock.roles ?? [],
+    actions: dock.actions ?? ACTIONS.map((a) => a.value),
+    confirm: dock.confirm ?? [],
+    permissions: dock.permissions ?? [],
+    frameOrigins: dock.frameOrigins ?? [],
+    teamIds: dock.teamIds ?? [],
+    channels: dock.channels ?? [],
+    roles: dock.roles ?? [],
   };
   const [more, setMore] = useState(false);
   const form = useForm({ ...before, frameOrigins: before.frameOrigins.join('\n') }, async (typed) => {
-    const values = { ...typed, position: Number(typed.position),
-      frameOrigins: typed.frameOrigins.split('\n').map((s) => s.trim()).filter(Boolean) };
+    const values = {
+      ...typed,
+      position: Number(typed.position),
+      frameOrigins: typed.frameOrigins
+        .split('\n')
+        .map((s) => s.trim())
+        .filter(Boolean),
+    };
     const change = changed(before, values);
     if (!dock.id) onSaved(await api.post('/v1/docks', { ...change, name: values.name, url: values.url }));
     else onSaved(Object.keys(change).length ? await api.patch(`/v1/docks/${dock.id}`, change) : dock);
   });
   const { values: v, put } = form;
-  return html`<${Dialog} title=${dock.id ? dock.name ?? '' : 'New app'} wide onClose=${onClose}>
+  return html`<${Dialog} title=${dock.id ? (dock.name ?? '') : 'New app'} wide onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
       <${Field} label="Name" error=${form.wrong('name')}><input autofocus required maxlength="100" value=${v.name}
         onInput=${form.input('name')} /><//>
@@ -53,7 +65,9 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
           value=${v.url}
           onInput=${form.input('url')} /><//>
       ${!more && html`<button type="button" class="link" onClick=${() => setMore(true)}>More settings</button>`}
-      ${more && html`
+      ${
+        more &&
+        html`
         <${Field} label="Icon" error=${form.wrong('icon')} hint="An emoji, or a picture as a data: URL."><input
           value=${v.icon}
           onInput=${form.input('icon')} /><//>
@@ -62,8 +76,11 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
           <input type="number" required min="0" max="1000000" step="1" value=${v.position}
             onInput=${form.input('position')} /><//>
         <${Several} legend="It may, as the agent" options=${ACTIONS} chosen=${v.actions}
-          onChange=${(/** @type {string[]} */ actions) => put({
-          actions, confirm: v.confirm.filter((c) => actions.includes(c)) })} />
+          onChange=${(/** @type {string[]} */ actions) =>
+            put({
+              actions,
+              confirm: v.confirm.filter((c) => actions.includes(c)),
+            })} />
         <${Several} legend="The agent is asked before it does this"
           options=${ACTIONS.filter((a) => v.actions.includes(a.value))}
           chosen=${v.confirm} onChange=${(/** @type {string[]} */ confirm) => put({ confirm })} />
@@ -81,13 +98,20 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
           chosen=${v.permissions} onChange=${(/** @type {string[]} */ permissions) => put({ permissions })} />
         <${Field} label="Further origins it may navigate to" error=${form.wrong('frameOrigins')}
           hint="Such as a sign-in page; one a line.">
-          <textarea rows="2" value=${v.frameOrigins} onInput=${form.input('frameOrigins')}></textarea><//>`}
-      ${dock.id && html`<${Check} label="Shown" checked=${v.isActive}
-        onChange=${(/** @type {boolean} */ isActive) => put({ isActive })} />`}
+          <textarea rows="2" value=${v.frameOrigins} onInput=${form.input('frameOrigins')}></textarea><//>`
+      }
+      ${
+        dock.id &&
+        html`<${Check} label="Shown" checked=${v.isActive}
+        onChange=${(/** @type {boolean} */ isActive) => put({ isActive })} />`
+      }
       <${FormFoot} form=${form} label=${dock.id ? 'Save' : 'Add'} onCancel=${onClose}
         known=${more ? KNOWN : ['name', 'url']}>
-        ${dock.id && html`<button type="button" onClick=${() => onRemove(dock)}><${Icon} name="trash" />Delete</button>
-          <button type="button" onClick=${() => onRotate(dock)}>New secret…</button>`}<//>
+        ${
+          dock.id &&
+          html`<button type="button" onClick=${() => onRemove(dock)}><${Icon} name="trash" />Delete</button>
+          <button type="button" onClick=${() => onRotate(dock)}>New secret…</button>`
+        }<//>
     </form>
   <//>`;
 }

@@ -1,7 +1,7 @@
 /** Dashboard apps: the tenant's docks. A name and a URL are enough. */
 import { html, useState } from '../../lib/html.js';
 import { all, api } from '../../lib/api.js';
-import { tell } from '../../lib/live.js';
+import { broadcast } from '../../lib/stream.js';
 import { useResource } from '../../lib/resource.js';
 import { documentOutdated } from '../../lib/router.js';
 import { may } from '../../store/session.js';
@@ -36,21 +36,35 @@ export function Docks() {
 
   const changed = () => {
     documentOutdated();
-    tell({ type: 'docks' });
+    broadcast({ type: 'docks' });
     docks.reload();
   };
   const remove = async (/** @type {Dock} */ dock) => {
-    if (await sure({ title: `Delete ${dock.name}?`, text: 'It goes from every conversation. What it wrote stays.',
-      confirm: 'Delete' },
-      () => api.del(`/v1/docks/${dock.id}`), 'Dock deleted.')) {
+    if (
+      await sure(
+        {
+          title: `Delete ${dock.name}?`,
+          text: 'It goes from every conversation. What it wrote stays.',
+          confirm: 'Delete',
+        },
+        () => api.del(`/v1/docks/${dock.id}`),
+        'Dock deleted.',
+      )
+    ) {
       setEdited(null);
       changed();
     }
   };
   const rotate = async (/** @type {Dock} */ dock) => {
-    await sure({ title: `New secret for ${dock.name}?`, confirm: 'Make a new secret',
-      text: 'Contexts are signed with the old one for 24 more hours, so that your back end can learn the new one meanwhile.' },
-    async () => setSecret(await api.post(`/v1/docks/${dock.id}/rotate-secret`)), '');
+    await sure(
+      {
+        title: `New secret for ${dock.name}?`,
+        confirm: 'Make a new secret',
+        text: 'Contexts are signed with the old one for 24 more hours, so that your back end can learn the new one meanwhile.',
+      },
+      async () => setSecret(await api.post(`/v1/docks/${dock.id}/rotate-secret`)),
+      '',
+    );
   };
 
   return html`<${Section} title="Dashboard apps"
@@ -58,25 +72,38 @@ export function Docks() {
     about=${html`Docks: pages of your own beside a conversation. They are told what the agent looks at and can act on
       it.${' '}<a href="/docks" target="_blank">How to write one</a> · <a href="/docks/playground"
         target="_blank">Playground</a>`}>
-    <${Loaded} of=${docks} what="The docks could not be read.">${(/** @type {Dock[]} */ list) => (list.length ? html`
+    <${Loaded} of=${docks} what="The docks could not be read.">${(/** @type {Dock[]} */ list) =>
+      list.length
+        ? html`
       <${Table} label="Dashboard apps" head=${['Name', 'URL', 'May', '']} rows=${list.map((d) => ({
-        key: d.id, quiet: !d.isActive, onOpen: write ? () => setEdited(d) : undefined,
-        cells: [html`<span class="person"><${DockIcon} icon=${d.icon} />${d.name}</span>`,
+        key: d.id,
+        quiet: !d.isActive,
+        onOpen: write ? () => setEdited(d) : undefined,
+        cells: [
+          html`<span class="person"><${DockIcon} icon=${d.icon} />${d.name}</span>`,
           html`<code class="cut">${d.url}</code>`,
           html`<span class="small">${d.actions.join(', ') || 'Read only'}</span>`,
-            !d.isActive && html`<${Badge}>Off<//>`],
-      }))} />` : html`<${Empty} icon="dock"
+          !d.isActive && html`<${Badge}>Off<//>`,
+        ],
+      }))} />`
+        : html`<${Empty} icon="dock"
         text="No app is installed. One that was written for Chatwoot works as it is.">
-        ${write && html`<${Add} onClick=${() => setEdited({})}>Add app<//>`}<//>`)}<//>
-    ${edited && html`<${DockDialog} dock=${edited} onClose=${() => setEdited(null)} onRemove=${remove}
+        ${write && html`<${Add} onClick=${() => setEdited({})}>Add app<//>`}<//>`}<//>
+    ${
+      edited &&
+      html`<${DockDialog} dock=${edited} onClose=${() => setEdited(null)} onRemove=${remove}
       onRotate=${rotate}
       onSaved=${(/** @type {any} */ dock) => {
         setEdited(null);
         if (dock.secret) setSecret(dock);
         changed();
-      }} />`}
-    ${secret && html`<${SecretDialog} title=${`Secret of ${secret.name}`} secret=${secret.secret}
+      }} />`
+    }
+    ${
+      secret &&
+      html`<${SecretDialog} title=${`Secret of ${secret.name}`} secret=${secret.secret}
       onClose=${() => setSecret(null)}
-      note="With it the app's own back end verifies who is asking. It is shown this once; an app without a back end does not need it." />`}
+      note="With it the app's own back end verifies who is asking. It is shown this once; an app without a back end does not need it." />`
+    }
   <//>`;
 }

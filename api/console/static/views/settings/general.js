@@ -5,7 +5,7 @@ import { useResource } from '../../lib/resource.js';
 import { may } from '../../store/session.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
 import { Check, Field, Loaded } from '../../ui/parts.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 import { Section } from './section.js';
 
 export function General() {
@@ -40,15 +40,21 @@ function Form({ settings, onSaved }) {
     <${Check} label="Archive conversations some time after they are done" checked=${!!archive} disabled=${!write}
       onChange=${(/** @type {boolean} */ on) =>
         form.put({ autoArchive: on ? { days: 1, hours: 0, minutes: 0 } : null })} />
-    ${archive && html`<div class="form-triple">${part('days', 365)}${part('hours', 8760)}${part('minutes', 525600)}</div>
+    ${
+      archive &&
+      html`<div class="form-triple">${part('days', 365)}${part('hours', 8760)}${part('minutes', 525600)}</div>
       <p class="muted small">In opening hours: so many days that are open at all, at the same time of day, then so
         much open time.
-        Done on Friday at 16:30 with 1 day means Monday at 16:30.</p>`}
+        Done on Friday at 16:30 with 1 day means Monday at 16:30.</p>`
+    }
     <${Field} label="Tags that do not exist, on a new conversation" error=${form.wrong('unknownTags')}>
       <select value=${form.values.unknownTags} disabled=${!write} onChange=${form.input('unknownTags')}>
         <option value="create">are created</option><option value="drop">are left out</option>
         <option value="reject">make the call fail</option></select><//>
-    ${write && html`<${FormFoot} form=${form} label="Save" onCancel=${() => form.put(before)} known=${['unknownTags']}
-      />`}
+    ${
+      write &&
+      html`<${FormFoot} form=${form} label="Save" onCancel=${() => form.put(before)} known=${['unknownTags']}
+      />`
+    }
   </form>`;
 }

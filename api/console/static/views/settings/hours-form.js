@@ -19,10 +19,12 @@ const WORKDAY = [{ from: '09:00', to: '17:00' }];
 /** @param {{hours: Partial<OpeningHours>, onClose: () => void, onSaved: () => void}} props */
 export function HoursDialog({ hours, onClose, onSaved }) {
   const before = {
-    name: hours.name ?? '', timeZone: hours.timeZone ?? zone, holidays: hours.holidays ?? null,
-      isDefault: hours.isDefault ?? false,
+    name: hours.name ?? '',
+    timeZone: hours.timeZone ?? zone,
+    holidays: hours.holidays ?? null,
+    isDefault: hours.isDefault ?? false,
     weekly: hours.weekly ?? Object.fromEntries(DAYS.slice(0, 5).map((d) => [d, WORKDAY])),
-      overrides: hours.overrides ?? [],
+    overrides: hours.overrides ?? [],
   };
   const form = useForm(before, async (values) => {
     const change = changed(before, values);
@@ -32,9 +34,18 @@ export function HoursDialog({ hours, onClose, onSaved }) {
   });
   const { values: v, put } = form;
   const remove = async () => {
-    if (await sure({ title: `Delete ${hours.name}?`,
-      text: 'Its assignments go with it; clocks go on by the hours that apply next.', confirm: 'Delete' },
-      () => api.del(`/v1/opening-hours/${hours.id}`), 'Opening hours deleted.')) onSaved();
+    if (
+      await sure(
+        {
+          title: `Delete ${hours.name}?`,
+          text: 'Its assignments go with it; clocks go on by the hours that apply next.',
+          confirm: 'Delete',
+        },
+        () => api.del(`/v1/opening-hours/${hours.id}`),
+        'Opening hours deleted.',
+      )
+    )
+      onSaved();
   };
   const rule = { timeZone: v.timeZone, weekly: v.weekly, holidays: v.holidays, overrides: v.overrides };
   const settled = useSettled(rule);
@@ -45,8 +56,9 @@ export function HoursDialog({ hours, onClose, onSaved }) {
       <div class="form-pair">
         <${Field} label="Time zone" error=${form.wrong('timeZone')}><input list="zones" required value=${v.timeZone}
           onInput=${form.input('timeZone')} />
-          <datalist id="zones">${Intl.supportedValuesOf('timeZone').map((z) =>
-            html`<option key=${z} value=${z} />`)}</datalist><//>
+          <datalist id="zones">${Intl.supportedValuesOf('timeZone').map(
+            (z) => html`<option key=${z} value=${z} />`,
+          )}</datalist><//>
         <${Field} label="Closed on the holidays of" error=${form.wrong('holidays')}
           hint="A country or region, such as DK or DE-BY; empty for none.">
           <input maxlength="20" value=${v.holidays ?? ''}
@@ -54,10 +66,12 @@ export function HoursDialog({ hours, onClose, onSaved }) {
       </div>
       <div class="hours">
         <fieldset><legend>The week</legend>
-          ${DAYS.map((day) => html`<div key=${day} class="day"><span
+          ${DAYS.map(
+            (day) => html`<div key=${day} class="day"><span
             class="day-name">${day[0].toUpperCase() + day.slice(1)}</span>
             <${Slots} slots=${v.weekly[day] ?? []} label=${day}
-              onChange=${(/** @type {Slot[]} */ slots) => put({ weekly: { ...v.weekly, [day]: slots } })} /></div>`)}
+              onChange=${(/** @type {Slot[]} */ slots) => put({ weekly: { ...v.weekly, [day]: slots } })} /></div>`,
+          )}
           ${form.wrong('weekly') && html`<span class="field-error" role="alert">${form.wrong('weekly')}</span>`}
         </fieldset>
         <div class="hours-preview"><h3>Open next</h3>
@@ -97,14 +111,16 @@ function Slots({ slots, label, onChange }) {
       value=${slots[i][end]}
     onInput=${(/** @type {any} */ e) => set(i, { [end]: e.target.value })} />`;
   return html`<div class="slots">
-    ${slots.map((_, i) => html`<span key=${i} class="slot">${time(i, 'from')}–${time(i, 'to')}
+    ${slots.map(
+      (_, i) => html`<span key=${i} class="slot">${time(i, 'from')}–${time(i, 'to')}
       <button type="button" class="icon-button small" aria-label=${`Remove hours on ${label}`}
         onClick=${() => onChange(slots.filter((__, j) => j !== i))}>
-        <${Icon} name="close" /></button></span>`)}
+        <${Icon} name="close" /></button></span>`,
+    )}
     ${!slots.length && html`<span class="muted">Closed</span>`}
     <button type="button" class="icon-button small" aria-label=${`Add hours on ${label}`} title="Add hours"
-      onClick=${() => onChange([...slots,
-        slots.length ? { from: slots[slots.length - 1].to, to: '24:00' } : { ...WORKDAY[0] }])}>
+      onClick=${() =>
+        onChange([...slots, slots.length ? { from: slots[slots.length - 1].to, to: '24:00' } : { ...WORKDAY[0] }])}>
       <${Icon} name="plus" /></button>
   </div>`;
 }
@@ -116,7 +132,8 @@ function Overrides({ overrides, error, onChange }) {
   const set = (/** @type {number} */ i, /** @type {any} */ change) =>
     onChange(overrides.map((o, j) => (i === j ? { ...o, ...change } : o)));
   return html`<fieldset><legend>Dates that are different</legend>
-    ${overrides.map((o, i) => html`<div key=${i} class="override">
+    ${overrides.map(
+      (o, i) => html`<div key=${i} class="override">
       <input type="date" required aria-label="Date" value=${o.date}
         onInput=${(/** @type {any} */ e) => set(i, { date: e.target.value })} />
       <input placeholder="Name" aria-label="Name" maxlength="200" value=${o.name ?? ''}
@@ -126,7 +143,8 @@ function Overrides({ overrides, error, onChange }) {
       <button type="button" class="icon-button small" aria-label="Remove date"
         onClick=${() => onChange(overrides.filter((_, j) => j !== i))}>
         <${Icon} name="trash" /></button>
-    </div>`)}
+    </div>`,
+    )}
     ${error && html`<span class="field-error" role="alert">${error}</span>`}
     <button type="button" class="link"
       onClick=${() => onChange([...overrides, { date: '', slots: [], name: '' }])}>Add a date</button>

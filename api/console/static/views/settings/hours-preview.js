@@ -27,8 +27,9 @@ function range(w, zone) {
   const time = format(zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const [opens, closes] = [new Date(w.opens), new Date(w.closes)];
   const sameDay = day(opens) === day(new Date(closes.getTime() - 1));
-  return `${day(opens)} ${time(opens)} – ${sameDay ? '' : `${day(closes)} `}${sameDay && time(closes) === '00:00'
-    ? '24:00' : time(closes)}`;
+  return `${day(opens)} ${time(opens)} – ${sameDay ? '' : `${day(closes)} `}${
+    sameDay && time(closes) === '00:00' ? '24:00' : time(closes)
+  }`;
 }
 
 /** @param {string} zone @param {Intl.DateTimeFormatOptions} options @returns {(d: Date) => string} */

@@ -25,25 +25,34 @@ export function Hours() {
   return html`<${Section} title="Opening hours" action=${add}
     about="When time counts, for SLA clocks and archiving. Without any, always.">
     <${Loaded} of=${hours} what="The opening hours could not be read.">${(/** @type {OpeningHours[]} */ list) =>
-      (list.length ? html`
+      list.length
+        ? html`
       <${Table} label="Opening hours" head=${['Name', 'Hours', 'Open next', '']} rows=${list.map((h) => ({
-        key: h.id, onOpen: write ? () => setEdited(h) : undefined,
-        cells: [html`${h.name}<span class="muted small block">${h.timeZone}${h.holidays
-          && `, holidays ${h.holidays}`}</span>`,
-          html`<span class="small">${weekly(h.weekly).map((line) =>
-            html`<span key=${line} class="block">${line}</span>`)}</span>`,
+        key: h.id,
+        onOpen: write ? () => setEdited(h) : undefined,
+        cells: [
+          html`${h.name}<span class="muted small block">${h.timeZone}${
+            h.holidays && `, holidays ${h.holidays}`
+          }</span>`,
+          html`<span class="small">${weekly(h.weekly).map(
+            (line) => html`<span key=${line} class="block">${line}</span>`,
+          )}</span>`,
           html`<${Preview} key=${JSON.stringify(h)}
             load=${() => api.get(`/v1/opening-hours/${h.id}/preview`, { n: 1 })} zone=${h.timeZone} />`,
-          h.isDefault && html`<${Badge} tone="info">Default<//>`],
+          h.isDefault && html`<${Badge} tone="info">Default<//>`,
+        ],
       }))} />
       <${Assignments} title="Whose hours they are" path="/v1/opening-hours-assignments" field="openingHoursId"
         scope="opening-hours:write"
         things=${list} about="Team and channel together win over the team, the team over the channel. Everything else goes by the default." />`
-      : html`<${Empty} icon="calendar" text="There are no opening hours: time counts day and night.">${add}<//>`)}<//>
-    ${edited && html`<${HoursDialog} hours=${edited} onClose=${() => setEdited(null)} onSaved=${() => {
-      setEdited(null);
-      hours.reload();
-    }} />`}
+        : html`<${Empty} icon="calendar" text="There are no opening hours: time counts day and night.">${add}<//>`}<//>
+    ${
+      edited &&
+      html`<${HoursDialog} hours=${edited} onClose=${() => setEdited(null)} onSaved=${() => {
+        setEdited(null);
+        hours.reload();
+      }} />`
+    }
   <//>`;
 }
 
@@ -51,7 +60,7 @@ export function Hours() {
 function weekly(week) {
   const slots = DAYS.map((d) => (week[d] ?? []).map((s) => `${s.from}–${s.to}`).join(', '));
   const lines = [];
-  for (let i = 0; i < DAYS.length;) {
+  for (let i = 0; i < DAYS.length; ) {
     let end = i;
     while (end + 1 < DAYS.length && slots[end + 1] === slots[i]) end++;
     if (slots[i]) lines.push(`${short(i)}${end > i ? `–${short(end)}` : ''} ${slots[i]}`);

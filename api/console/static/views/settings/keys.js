@@ -36,34 +36,52 @@ export function Keys() {
   return html`<${Section} title="API keys"
     about="A key is one system's way in. It fixes the tenant, and its scopes say what it may do."
     action=${html`<${Add} onClick=${() => setMaking(true)}>Create key<//>`}>
-    <${Loaded} of=${keys} what="The keys could not be read.">${(/** @type {ApiKey[]} */ list) => (list.length ? html`
+    <${Loaded} of=${keys} what="The keys could not be read.">${(/** @type {ApiKey[]} */ list) =>
+      list.length
+        ? html`
       <${Table} label="API keys" head=${['Name', 'Begins with', 'Scopes', 'Last used', '']} rows=${list.map((k) => ({
-        key: k.id, quiet: !!k.revokedAt, onOpen: () => setOpened(k),
-        cells: [k.name, html`<code>${k.prefix}…</code>`, html`<span class="small">${k.scopes.join(', ')}</span>`,
+        key: k.id,
+        quiet: !!k.revokedAt,
+        onOpen: () => setOpened(k),
+        cells: [
+          k.name,
+          html`<code>${k.prefix}…</code>`,
+          html`<span class="small">${k.scopes.join(', ')}</span>`,
           k.lastUsedAt ? html`<${Ago} at=${k.lastUsedAt} />` : html`<span class="muted">Never</span>`,
-          k.revokedAt ? html`<${Badge} tone="danger">Revoked<//>` : !k.isActive && html`<${Badge}>Inactive<//>`],
-      }))} />` : html`<${Empty} icon="key" text="No system has a key yet."><${Add}
-        onClick=${() => setMaking(true)}>Create key<//><//>`)}<//>
-    ${making && html`<${NewKey} onClose=${() => setMaking(false)} onMade=${(/** @type {any} */ key) => {
-      setMaking(false);
-      setMade(key);
-      keys.reload();
-    }} />`}
-    ${made && html`<${SecretDialog} title=${`Key of ${made.name}`} secret=${made.key} onClose=${() => setMade(null)}
-      note="This is the only time the key is shown. Keep it where your other secrets are." />`}
+          k.revokedAt ? html`<${Badge} tone="danger">Revoked<//>` : !k.isActive && html`<${Badge}>Inactive<//>`,
+        ],
+      }))} />`
+        : html`<${Empty} icon="key" text="No system has a key yet."><${Add}
+        onClick=${() => setMaking(true)}>Create key<//><//>`}<//>
+    ${
+      making &&
+      html`<${NewKey} onClose=${() => setMaking(false)} onMade=${(/** @type {any} */ key) => {
+        setMaking(false);
+        setMade(key);
+        keys.reload();
+      }} />`
+    }
+    ${
+      made &&
+      html`<${SecretDialog} title=${`Key of ${made.name}`} secret=${made.key} onClose=${() => setMade(null)}
+      note="This is the only time the key is shown. Keep it where your other secrets are." />`
+    }
     ${opened && html`<${Key} of=${opened} onClose=${() => setOpened(null)} onChanged=${keys.reload} />`}
   <//>`;
 }
 
 /** @param {{onClose: () => void, onMade: (key: any) => void}} props */
 function NewKey({ onClose, onMade }) {
-  const form = useForm({ name: '', bundle: 'integration', scopes: /** @type {string[]} */ ([]) },
+  const form = useForm(
+    { name: '', bundle: 'integration', scopes: /** @type {string[]} */ ([]) },
     async ({ name, bundle, scopes }) => {
-    onMade(await api.post('/v1/api-keys', { name, scopes: bundle ? [bundle] : scopes }));
-  });
+      onMade(await api.post('/v1/api-keys', { name, scopes: bundle ? [bundle] : scopes }));
+    },
+  );
   const choices = SURFACES.flatMap((s) => ['read', 'write'].map((right) => `${s}:${right}`))
-    .concat('teams:manage').filter((scope) => may(scope)).map((scope) =>
-      ({ value: scope, label: html`<code>${scope}</code>` }));
+    .concat('teams:manage')
+    .filter((scope) => may(scope))
+    .map((scope) => ({ value: scope, label: html`<code>${scope}</code>` }));
   return html`<${Dialog} title="New API key" wide onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
       <${Field} label="Name" error=${form.wrong('name')} hint="Which system it is for."><input autofocus required
@@ -73,8 +91,11 @@ function NewKey({ onClose, onMade }) {
         <select value=${form.values.bundle} onChange=${form.input('bundle')}>
           ${BUNDLES.map((b) => html`<option key=${b.value} value=${b.value}>${b.label}</option>`)}
           <option value="">Chosen one by one</option></select><//>
-      ${!form.values.bundle && html`<${Several} legend="Scopes" options=${choices} chosen=${form.values.scopes}
-        hint="Write implies read." onChange=${(/** @type {string[]} */ scopes) => form.put({ scopes })} />`}
+      ${
+        !form.values.bundle &&
+        html`<${Several} legend="Scopes" options=${choices} chosen=${form.values.scopes}
+        hint="Write implies read." onChange=${(/** @type {string[]} */ scopes) => form.put({ scopes })} />`
+      }
       <${FormFoot} form=${form} label="Create" onCancel=${onClose} known=${['name', 'scopes']} />
     </form>
   <//>`;
@@ -92,12 +113,22 @@ function limitsText({ perMinute, burst, perDay }) {
 
 /** @param {{of: ApiKey, onClose: () => void, onChanged: () => void}} props */
 function Key({ of: key, onClose, onChanged }) {
-  const usage = useResource(['usage', key.id],
-    async () => (await api.get(`/v1/api-keys/${key.id}/usage`, { days: 30 })).data);
+  const usage = useResource(
+    ['usage', key.id],
+    async () => (await api.get(`/v1/api-keys/${key.id}/usage`, { days: 30 })).data,
+  );
   const revoke = async () => {
-    if (await sure({ title: `Revoke ${key.name}?`, text: 'Whatever uses it is refused within seconds, for good.',
-      confirm: 'Revoke' },
-      () => api.del(`/v1/api-keys/${key.id}`), 'Key revoked.')) {
+    if (
+      await sure(
+        {
+          title: `Revoke ${key.name}?`,
+          text: 'Whatever uses it is refused within seconds, for good.',
+          confirm: 'Revoke',
+        },
+        () => api.del(`/v1/api-keys/${key.id}`),
+        'Key revoked.',
+      )
+    ) {
       onChanged();
       onClose();
     }
@@ -118,7 +149,10 @@ function Key({ of: key, onClose, onChanged }) {
     <section class="facts"><h3>Try it</h3>
       <${Code} text=${`curl ${location.origin}/v1/me \\\n  -H 'Authorization: Bearer ${key.prefix}…'`} />
     </section>
-    ${!key.revokedAt && html`<footer class="dialog-foot"><button type="button" class="danger"
-      onClick=${revoke}>Revoke</button></footer>`}
+    ${
+      !key.revokedAt &&
+      html`<footer class="dialog-foot"><button type="button" class="danger"
+      onClick=${revoke}>Revoke</button></footer>`
+    }
   <//>`;
 }

@@ -17,8 +17,11 @@ const CLOCKS = [
   { metric: 'resolution', label: 'Resolution', about: 'from the beginning until it is done' },
 ];
 
-const TARGETS = [['normalTargetSeconds', 'At risk after'], ['highTargetSeconds', 'Urgent after'],
-  ['urgentTargetSeconds', 'Breached after']];
+const TARGETS = [
+  ['normalTargetSeconds', 'At risk after'],
+  ['highTargetSeconds', 'Urgent after'],
+  ['urgentTargetSeconds', 'Breached after'],
+];
 
 /** @type {Targets} */
 const USUAL = { normalTargetSeconds: 3600, highTargetSeconds: 14_400, urgentTargetSeconds: 28_800 };
@@ -26,10 +29,11 @@ const USUAL = { normalTargetSeconds: 3600, highTargetSeconds: 14_400, urgentTarg
 /** @param {{policy: Partial<Policy>, onClose: () => void, onSaved: () => void}} props */
 export function PolicyDialog({ policy, onClose, onSaved }) {
   const before = {
-    name: policy.name ?? '', description: policy.description ?? '',
-      ignoreOfficeHours: policy.ignoreOfficeHours ?? false,
+    name: policy.name ?? '',
+    description: policy.description ?? '',
+    ignoreOfficeHours: policy.ignoreOfficeHours ?? false,
     pauseWhileSnoozed: policy.pauseWhileSnoozed ?? false,
-      targets: policy.targets ?? /** @type {Record<string, Targets>} */ ({}),
+    targets: policy.targets ?? /** @type {Record<string, Targets>} */ ({}),
   };
   const form = useForm(policy.id ? before : { ...before, targets: { first_reply: USUAL } }, async (values) => {
     const change = changed(before, values);
@@ -39,9 +43,18 @@ export function PolicyDialog({ policy, onClose, onSaved }) {
   });
   const { values: v, put } = form;
   const remove = async () => {
-    if (await sure({ title: `Delete ${policy.name}?`, confirm: 'Delete',
-      text: 'Its clocks go on under the policy that applies next, or stop without an outcome. The report keeps what was recorded.' },
-    () => api.del(`/v1/sla-policies/${policy.id}`), 'Policy deleted.')) onSaved();
+    if (
+      await sure(
+        {
+          title: `Delete ${policy.name}?`,
+          confirm: 'Delete',
+          text: 'Its clocks go on under the policy that applies next, or stop without an outcome. The report keeps what was recorded.',
+        },
+        () => api.del(`/v1/sla-policies/${policy.id}`),
+        'Policy deleted.',
+      )
+    )
+      onSaved();
   };
   const setClock = (/** @type {string} */ metric, /** @type {Targets | null} */ targets) => {
     const { [metric]: _, ...rest } = v.targets;
@@ -53,15 +66,20 @@ export function PolicyDialog({ policy, onClose, onSaved }) {
         onInput=${form.input('name')} /><//>
       <${Field} label="About" error=${form.wrong('description')}><input maxlength="1000" value=${v.description}
         onInput=${form.input('description')} /><//>
-      ${CLOCKS.map((c) => html`<${Clock} key=${c.metric} ...${c} targets=${v.targets[c.metric]}
+      ${CLOCKS.map(
+        (c) => html`<${Clock} key=${c.metric} ...${c} targets=${v.targets[c.metric]}
         error=${form.wrong(`targets.${c.metric}`)}
-        onChange=${(/** @type {Targets | null} */ t) => setClock(c.metric, t)} />`)}
+        onChange=${(/** @type {Targets | null} */ t) => setClock(c.metric, t)} />`,
+      )}
       <${Check} label="Counts day and night, not only in opening hours" checked=${v.ignoreOfficeHours}
         onChange=${(/** @type {boolean} */ ignoreOfficeHours) => put({ ignoreOfficeHours })} />
       <${Check} label="Stands still while the conversation is snoozed" checked=${v.pauseWhileSnoozed}
         onChange=${(/** @type {boolean} */ pauseWhileSnoozed) => put({ pauseWhileSnoozed })} />
-      ${policy.id && html`<p class="muted small">Clocks that run go by the new targets at once; what has been passed
-        stays passed.</p>`}
+      ${
+        policy.id &&
+        html`<p class="muted small">Clocks that run go by the new targets at once; what has been passed
+        stays passed.</p>`
+      }
       <${FormFoot} form=${form} label="Save" onCancel=${onClose}
         known=${['name', 'description', ...CLOCKS.map((c) => `targets.${c.metric}`)]}>
         ${policy.id && html`<button type="button" onClick=${remove}><${Icon} name="trash" />Delete</button>`}<//>
@@ -76,10 +94,15 @@ function Clock({ label, about, targets, error, onChange }) {
   return html`<fieldset class="clock">
     <${Check} label=${html`<strong>${label}</strong> <span class="muted">${about}</span>`} checked=${!!targets}
       onChange=${(/** @type {boolean} */ on) => onChange(on ? USUAL : null)} />
-    ${targets && html`<div class="form-triple">${TARGETS.map(([name, title]) =>
-      html`<${Duration} key=${name} label=${title}
+    ${
+      targets &&
+      html`<div class="form-triple">${TARGETS.map(
+        ([name, title]) =>
+          html`<${Duration} key=${name} label=${title}
       seconds=${targets[/** @type {'normalTargetSeconds'} */ (name)]}
-      onChange=${(/** @type {number} */ seconds) => onChange({ ...targets, [name]: seconds })} />`)}</div>`}
+      onChange=${(/** @type {number} */ seconds) => onChange({ ...targets, [name]: seconds })} />`,
+      )}</div>`
+    }
     ${error && html`<span class="field-error" role="alert">${error}</span>`}
   </fieldset>`;
 }

@@ -38,22 +38,36 @@ export function Replays({ id, active }) {
     replays.reload();
   };
   return html`<${Part} title="Replays" about="Send past events once more, under their old ids."
-    action=${may('webhooks:write')
-      && html`<button type="button" aria-disabled=${!active || !!running}
+    action=${
+      may('webhooks:write') &&
+      html`<button type="button" aria-disabled=${!active || !!running}
       onClick=${() => active && !running && setAsking(true)}>
-      <${Icon} name="refresh" />Replay…</button>`}>
+      <${Icon} name="refresh" />Replay…</button>`
+    }>
     <${Loaded} of=${replays} what="The replays could not be read."
-      rows=${1}>${(/** @type {Replay[]} */ list) => (list.length ? html`
+      rows=${1}>${(/** @type {Replay[]} */ list) =>
+        list.length
+          ? html`
       <${Table} label="Replays" head=${['From', 'To', 'Progress', 'Sent', '']} rows=${list.map((r) => ({
-        key: r.id, cells: [exact(r.since), exact(r.until), html`<${Progress} of=${r} />`,
+        key: r.id,
+        cells: [
+          exact(r.since),
+          exact(r.until),
+          html`<${Progress} of=${r} />`,
           html`<span class="figures">${r.queued.toLocaleString()}</span>`,
-          r.status === 'running' && may('webhooks:write')
-            && html`<button type="button" onClick=${() => cancel(r)}>Cancel</button>`],
-      }))} />` : html`<p class="muted">None yet.</p>`)}<//>
-    ${asking && html`<${ReplayDialog} id=${id} onClose=${() => setAsking(false)} onStarted=${() => {
-      setAsking(false);
-      replays.reload();
-    }} />`}
+          r.status === 'running' &&
+            may('webhooks:write') &&
+            html`<button type="button" onClick=${() => cancel(r)}>Cancel</button>`,
+        ],
+      }))} />`
+          : html`<p class="muted">None yet.</p>`}<//>
+    ${
+      asking &&
+      html`<${ReplayDialog} id=${id} onClose=${() => setAsking(false)} onStarted=${() => {
+        setAsking(false);
+        replays.reload();
+      }} />`
+    }
   <//>`;
 }
 
@@ -61,8 +75,9 @@ export function Replays({ id, active }) {
 function Progress({ of: r }) {
   const percent = Math.round(r.progress * 100);
   if (r.status !== 'running') {
-    return html`<${Badge} tone=${r.status === 'completed' ? 'ok' : 'plain'}>${r.status}<//>${r.reason
-      && html`<span class="muted small"> ${r.reason}</span>`}`;
+    return html`<${Badge} tone=${r.status === 'completed' ? 'ok' : 'plain'}>${r.status}<//>${
+      r.reason && html`<span class="muted small"> ${r.reason}</span>`
+    }`;
   }
   return html`<span class="progress"><progress max="100" value=${percent} aria-label="Progress of the replay" /><span
     class="figures small">${percent} %</span></span>`;
@@ -70,13 +85,17 @@ function Progress({ of: r }) {
 
 /** @param {{id: string, onClose: () => void, onStarted: () => void}} props */
 function ReplayDialog({ id, onClose, onStarted }) {
-  const form = useForm({ since: localInput(new Date(Date.now() - 24 * 3600_000)), until: localInput(new Date()),
-    onlyFailed: true }, async (v) => {
-    await api.post(`/v1/webhooks/${id}/replay`, {
-      since: new Date(v.since).toISOString(), until: new Date(v.until).toISOString(), onlyFailed: v.onlyFailed,
-    });
-    onStarted();
-  });
+  const form = useForm(
+    { since: localInput(new Date(Date.now() - 24 * 3600_000)), until: localInput(new Date()), onlyFailed: true },
+    async (v) => {
+      await api.post(`/v1/webhooks/${id}/replay`, {
+        since: new Date(v.since).toISOString(),
+        until: new Date(v.until).toISOString(),
+        onlyFailed: v.onlyFailed,
+      });
+      onStarted();
+    },
+  );
   return html`<${Dialog} title="Replay past events" onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
       <div class="form-pair">

@@ -3,7 +3,7 @@ import { html } from '../../lib/html.js';
 import { useResource } from '../../lib/resource.js';
 import { ask } from '../../ui/dialog.js';
 import { Icon } from '../../ui/icons.js';
-import { notify } from '../../ui/toast.js';
+import { notify } from '../../store/notices.js';
 
 /**
  * @param {{title: any, about?: any, back?: string, action?: any, children: any}} props back: the address of the page above
@@ -32,8 +32,9 @@ export function useDirectory(list, load) {
 /** A part of a page with a head of its own. @param {{title: string, about?: any, action?: any, children: any}} props */
 export function Part({ title, about, action, children }) {
   return html`<section class="part">
-    <header class="part-head"><div><h2>${title}</h2>${about
-      && html`<p class="muted">${about}</p>`}</div>${action}</header>
+    <header class="part-head"><div><h2>${title}</h2>${
+      about && html`<p class="muted">${about}</p>`
+    }</div>${action}</header>
     ${children}
   </section>`;
 }
@@ -49,16 +50,25 @@ export function Add({ onClick, children }) {
  */
 export function Table({ head, rows, label }) {
   return html`<div class="table-box"><table class="table" role="table" aria-label=${label}>
-    <thead role="rowgroup"><tr role="row">${head.map((h, i) => html`<th key=${i} role="columnheader" scope="col">${h
-      || html`<span class="hidden">More</span>`}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${rows.map((row) => html`<tr key=${row.key} role="row"
+    <thead role="rowgroup"><tr role="row">${head.map(
+      (h, i) => html`<th key=${i} role="columnheader" scope="col">${h || html`<span class="hidden">More</span>`}</th>`,
+    )}</tr></thead>
+    <tbody role="rowgroup">${rows.map(
+      (row) => html`<tr key=${row.key} role="row"
       class=${[row.onOpen && 'opens', row.quiet && 'quiet'].filter(Boolean).join(' ')}
       onClick=${(/** @type {MouseEvent} */ e) => {
         if (!(e.target instanceof Element) || e.target.closest('a, button, input')) return;
         row.onOpen?.();
-      }}>${row.cells.map((cell, i) => html`<td key=${i} role="cell" data-label=${typeof head[i] === 'string' ? head[i] : ''}>${
-        i === 0 && row.onOpen ? html`<button type="button" class="link row-open"
-          onClick=${row.onOpen}>${cell}</button>` : cell}</td>`)}</tr>`)}
+      }}>${row.cells.map(
+        (cell, i) =>
+          html`<td key=${i} role="cell" data-label=${typeof head[i] === 'string' ? head[i] : ''}>${
+            i === 0 && row.onOpen
+              ? html`<button type="button" class="link row-open"
+          onClick=${row.onOpen}>${cell}</button>`
+              : cell
+          }</td>`,
+      )}</tr>`,
+    )}
     </tbody>
   </table></div>`;
 }
@@ -71,7 +81,7 @@ export function Table({ head, rows, label }) {
  * @returns {Promise<boolean>}
  */
 export async function sure(question, action, done) {
-  if (!await ask({ ...question, danger: true })) return false;
+  if (!(await ask({ ...question, danger: true }))) return false;
   return attempt(action, done);
 }
 

@@ -25,22 +25,30 @@ export function Sla() {
   return html`<${Section} title="SLA" action=${add}
     about="How soon conversations are to be answered and resolved. Time counts in opening hours.">
     <${Loaded} of=${policies} what="The policies could not be read.">${(/** @type {Policy[]} */ list) =>
-      (list.length ? html`
+      list.length
+        ? html`
       <${Table} label="Policies" head=${['Policy', 'Targets: at risk, urgent, breached', '']} rows=${list.map((p) => ({
-        key: p.id, onOpen: write ? () => setEdited(p) : undefined,
-        cells: [html`${p.name}${p.description && html`<span class="muted small block">${p.description}</span>`}`,
+        key: p.id,
+        onOpen: write ? () => setEdited(p) : undefined,
+        cells: [
+          html`${p.name}${p.description && html`<span class="muted small block">${p.description}</span>`}`,
           html`<${TargetLines} of=${p} />`,
-          html`${p.ignoreOfficeHours && html`<${Badge}>Day and night<//>`} ${p.pauseWhileSnoozed
-            && html`<${Badge}>Pauses while snoozed<//>`}`],
+          html`${p.ignoreOfficeHours && html`<${Badge}>Day and night<//>`} ${
+            p.pauseWhileSnoozed && html`<${Badge}>Pauses while snoozed<//>`
+          }`,
+        ],
       }))} />
       <${Assignments} title="Which policy is for what" path="/v1/sla-assignments" field="policyId" scope="sla:write"
         things=${list}
         about="Team and channel together win over the team, the team over the channel; for each clock by itself. A policy without an assignment is for nothing." everything />`
-      : html`<${Empty} icon="clock" text="No conversation has a deadline.">${add}<//>`)}<//>
-    ${edited && html`<${PolicyDialog} policy=${edited} onClose=${() => setEdited(null)} onSaved=${() => {
-      setEdited(null);
-      policies.reload();
-    }} />`}
+        : html`<${Empty} icon="clock" text="No conversation has a deadline.">${add}<//>`}<//>
+    ${
+      edited &&
+      html`<${PolicyDialog} policy=${edited} onClose=${() => setEdited(null)} onSaved=${() => {
+        setEdited(null);
+        policies.reload();
+      }} />`
+    }
   <//>`;
 }
 

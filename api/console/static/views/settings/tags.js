@@ -19,11 +19,15 @@ export function Tags() {
   return html`<${Section} title="Tags"
     about="Conversations carry tags by name; renaming and deleting reaches all of them."
     action=${write && html`<${Add} onClick=${() => setEdited({})}>Add tag<//>`}>
-    <${Loaded} of=${all} what="The tags could not be read.">${(/** @type {Tag[]} */ list) => (list.length ? html`
+    <${Loaded} of=${all} what="The tags could not be read.">${(/** @type {Tag[]} */ list) =>
+      list.length
+        ? html`
       <${Table} label="Tags" head=${['Name', '']} rows=${byName(list).map((t) => ({
-      key: t.id, onOpen: write ? () => setEdited(t) : undefined,
-      cells: [t.name, html`<a href=${to('inbox', { tag: t.name, status: 'any' })}>Conversations</a>`],
-    }))} />` : html`<${Empty} icon="tag" text="There are no tags yet." />`)}<//>
+        key: t.id,
+        onOpen: write ? () => setEdited(t) : undefined,
+        cells: [t.name, html`<a href=${to('inbox', { tag: t.name, status: 'any' })}>Conversations</a>`],
+      }))} />`
+        : html`<${Empty} icon="tag" text="There are no tags yet." />`}<//>
     ${edited && html`<${TagDialog} tag=${edited} onChanged=${all.reload} onClose=${() => setEdited(null)} />`}
   <//>`;
 }
@@ -40,9 +44,17 @@ function TagDialog({ tag, onClose, onChanged }) {
     onClose();
   });
   const remove = async () => {
-    if (await sure({ title: `Delete “${tag.name}”?`, text: 'It is taken off every conversation that carries it.',
-      confirm: 'Delete' },
-      () => api.del(`/v1/tags/${tag.id}`), 'Tag deleted.')) {
+    if (
+      await sure(
+        {
+          title: `Delete “${tag.name}”?`,
+          text: 'It is taken off every conversation that carries it.',
+          confirm: 'Delete',
+        },
+        () => api.del(`/v1/tags/${tag.id}`),
+        'Tag deleted.',
+      )
+    ) {
       await onChanged();
       onClose();
     }

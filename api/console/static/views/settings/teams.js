@@ -18,12 +18,19 @@ export function Teams() {
   return html`<${Section} title="Teams"
     about="Conversations are assigned to teams; SLA policies and opening hours can go by them."
     action=${may('teams:manage') && html`<${Add} onClick=${() => setEdited({})}>Add team<//>`}>
-    <${Loaded} of=${all} what="The teams could not be read.">${(/** @type {Team[]} */ list) => (list.length ? html`
+    <${Loaded} of=${all} what="The teams could not be read.">${(/** @type {Team[]} */ list) =>
+      list.length
+        ? html`
       <${Table} label="Teams" head=${['Name', 'About', 'Members']} rows=${list.map((t) => ({
-      key: t.id, onOpen: write ? () => setEdited(t) : undefined,
-      cells: [t.name, t.description,
-        t.memberIds.map((m) => nameOf(m)).join(', ') || html`<span class="muted">Nobody yet</span>`],
-    }))} />` : html`<${Empty} icon="team" text="There are no teams yet." />`)}<//>
+        key: t.id,
+        onOpen: write ? () => setEdited(t) : undefined,
+        cells: [
+          t.name,
+          t.description,
+          t.memberIds.map((m) => nameOf(m)).join(', ') || html`<span class="muted">Nobody yet</span>`,
+        ],
+      }))} />`
+        : html`<${Empty} icon="team" text="There are no teams yet." />`}<//>
     ${edited && html`<${TeamDialog} team=${edited} onChanged=${all.reload} onClose=${() => setEdited(null)} />`}
   <//>`;
 }
@@ -41,9 +48,17 @@ function TeamDialog({ team, onClose, onChanged }) {
     onClose();
   });
   const remove = async () => {
-    if (await sure({ title: `Delete ${team.name}?`, text: 'It must not have conversations, and no rule may name it.',
-      confirm: 'Delete' },
-      () => api.del(`/v1/teams/${team.id}`), 'Team deleted.')) {
+    if (
+      await sure(
+        {
+          title: `Delete ${team.name}?`,
+          text: 'It must not have conversations, and no rule may name it.',
+          confirm: 'Delete',
+        },
+        () => api.del(`/v1/teams/${team.id}`),
+        'Team deleted.',
+      )
+    ) {
       await onChanged();
       onClose();
     }
@@ -58,11 +73,15 @@ function TeamDialog({ team, onClose, onChanged }) {
         onInput=${form.input('description')} /><//>
       <${Several} legend="Members" chosen=${form.values.memberIds}
         onChange=${(/** @type {string[]} */ memberIds) => form.put({ memberIds })}
-        options=${agents.value.filter((a) => a.isActive
-          || form.values.memberIds.includes(a.id)).map((a) => ({ value: a.id, label: a.name }))} />
+        options=${agents.value
+          .filter((a) => a.isActive || form.values.memberIds.includes(a.id))
+          .map((a) => ({ value: a.id, label: a.name }))} />
       <${FormFoot} form=${form} label="Save" onCancel=${onClose} known=${['name', 'description']}>
-        ${team.id && may('teams:manage')
-          && html`<button type="button" onClick=${remove}><${Icon} name="trash" />Delete</button>`}<//>
+        ${
+          team.id &&
+          may('teams:manage') &&
+          html`<button type="button" onClick=${remove}><${Icon} name="trash" />Delete</button>`
+        }<//>
     </form>
   <//>`;
 }

@@ -11,16 +11,19 @@ import { EVENT_TYPES } from '../../vocabulary.js';
  */
 export function WebhookDialog({ webhook, onClose, onSaved }) {
   const before = {
-    name: webhook.name ?? '', url: webhook.url ?? '', events: webhook.events ?? ['*'],
-      ordering: webhook.ordering ?? 'none',
-    maxPerSecond: webhook.maxPerSecond ?? null, maxInFlight: webhook.maxInFlight ?? 32,
-      signing: webhook.signing ?? 'hmac',
+    name: webhook.name ?? '',
+    url: webhook.url ?? '',
+    events: webhook.events ?? ['*'],
+    ordering: webhook.ordering ?? 'none',
+    maxPerSecond: webhook.maxPerSecond ?? null,
+    maxInFlight: webhook.maxInFlight ?? 32,
+    signing: webhook.signing ?? 'hmac',
   };
   const [more, setMore] = useState(false);
   const form = useForm(before, async (values) => {
     const change = changed(before, values);
-    if (!webhook.id) onSaved(await api.post('/v1/webhooks',
-      { ...change, name: values.name, url: values.url, events: values.events }));
+    if (!webhook.id)
+      onSaved(await api.post('/v1/webhooks', { ...change, name: values.name, url: values.url, events: values.events }));
     else onSaved(Object.keys(change).length ? await api.patch(`/v1/webhooks/${webhook.id}`, change) : webhook);
   });
   const { values: v, put } = form;
@@ -35,12 +38,17 @@ export function WebhookDialog({ webhook, onClose, onSaved }) {
           value=${v.url}
           onInput=${form.input('url')} /><//>
       <${Check} label="Every event, also those that come with later versions" checked=${everything}
-        onChange=${(/** @type {boolean} */ on) => put({ events: on ? ['*'] : EVENT_TYPES })} />
-      ${!everything && html`<${Several} legend="Events" chosen=${v.events}
+        onChange=${(/** @type {boolean} */ on) => put({ events: on ? ['*'] : [...EVENT_TYPES] })} />
+      ${
+        !everything &&
+        html`<${Several} legend="Events" chosen=${v.events}
         onChange=${(/** @type {string[]} */ events) => put({ events })}
-        options=${EVENT_TYPES.map((value) => ({ value, label: html`<code>${value}</code>` }))} />`}
+        options=${EVENT_TYPES.map((value) => ({ value, label: html`<code>${value}</code>` }))} />`
+      }
       ${!more && html`<button type="button" class="link" onClick=${() => setMore(true)}>More settings</button>`}
-      ${more && html`
+      ${
+        more &&
+        html`
         <${Check} label="In order: the events of one conversation one after the other"
           checked=${v.ordering === 'conversation'}
           onChange=${(/** @type {boolean} */ on) => put({ ordering: on ? 'conversation' : 'none' })} />
@@ -53,9 +61,13 @@ export function WebhookDialog({ webhook, onClose, onSaved }) {
             value=${v.maxInFlight}
             onInput=${(/** @type {any} */ e) => put({ maxInFlight: Number(e.target.value) })} /><//>
         </div>
-        ${!webhook.id && html`<${Field} label="Signatures"><select value=${v.signing} onChange=${form.input('signing')}>
+        ${
+          !webhook.id &&
+          html`<${Field} label="Signatures"><select value=${v.signing} onChange=${form.input('signing')}>
           <option value="hmac">HMAC-SHA256, with a shared secret</option>
-          <option value="ed25519">Ed25519, with a public key</option></select><//>`}`}
+          <option value="ed25519">Ed25519, with a public key</option></select><//>`
+        }`
+      }
       <${FormFoot} form=${form} label=${webhook.id ? 'Save' : 'Add'} onCancel=${onClose} known=${['name', 'url']} />
     </form>
   <//>`;

@@ -1,7 +1,7 @@
 /** One webhook: its health, what was delivered, what failed, and how to send it again. */
 import { html, useEffect, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
-import { onLive } from '../../lib/live.js';
+import { onStream } from '../../lib/stream.js';
 import { usePolling, useResource } from '../../lib/resource.js';
 import { go, to } from '../../lib/router.js';
 import { exact, moment } from '../../lib/time.js';
@@ -26,8 +26,10 @@ const REASONS = { FAILING: 'all attempts failed for five days', GONE: 'the endpo
 export function Webhook({ id }) {
   const webhook = useResource(['webhook', id], (signal) => api.get(`/v1/webhooks/${id}`, undefined, signal));
   usePolling(webhook.reload, webhook.data ? HEALTH_EVERY : null);
-  useEffect(() => onLive((event) => event.type === 'webhook' && event.id === id && webhook.reload()),
-    [webhook.reload]);
+  useEffect(
+    () => onStream((event) => event.type === 'webhook' && event.id === id && webhook.reload()),
+    [webhook.reload],
+  );
   return html`<${Loaded} of=${webhook} what="The webhook could not be read.">${(/** @type {WebhookShape} */ w) => html`
     <${Section} title=${html`${w.name} <${HealthBadge} of=${w} />`} back=${to('settings', 'webhooks')}
       about=${html`<code>${w.url}</code>`}
@@ -53,14 +55,30 @@ function Verbs({ of: w, onChanged }) {
     }
     if (what === 'rotate') {
       const what = w.signing === 'ed25519' ? 'key' : 'secret';
-      await sure({ title: `New signing ${what}?`, confirm: `Make a new ${what}`,
-        text: 'For 24 hours deliveries carry the signatures of both.' },
-        async () => setSecret((await api.post(`${path}/rotate-secret`)).secret ?? ''), '');
+      await sure(
+        {
+          title: `New signing ${what}?`,
+          confirm: `Make a new ${what}`,
+          text: 'For 24 hours deliveries carry the signatures of both.',
+        },
+        async () => setSecret((await api.post(`${path}/rotate-secret`)).secret ?? ''),
+        '',
+      );
       onChanged(); // a public key is read, not shown this once
     }
-    if (what === 'delete' && await sure({ title: `Delete ${w.name}?`, confirm: 'Delete',
-      text: 'Deliveries that wait are cancelled, and its log is gone.' }, () => api.del(path),
-        'Webhook deleted.')) go(to('settings', 'webhooks'));
+    if (
+      what === 'delete' &&
+      (await sure(
+        {
+          title: `Delete ${w.name}?`,
+          confirm: 'Delete',
+          text: 'Deliveries that wait are cancelled, and its log is gone.',
+        },
+        () => api.del(path),
+        'Webhook deleted.',
+      ))
+    )
+      go(to('settings', 'webhooks'));
   };
   const test = async () => {
     if (testing) return;
@@ -72,15 +90,23 @@ function Verbs({ of: w, onChanged }) {
     <button type="button" aria-disabled=${testing} onClick=${test}><${Icon} name="send"
       />${testing ? 'Sending…' : 'Send a test'}</button>
     <${Picker} label="More" align="end" class="" onChoose=${choose} choices=${[
-      { value: 'edit', label: 'Change…' }, { value: 'toggle', label: w.isActive ? 'Switch off' : 'Switch on' },
-      { value: 'rotate', label: w.signing === 'ed25519' ? 'New signing key…' : 'New secret…' }, { value: 'delete', label: 'Delete…' },
+      { value: 'edit', label: 'Change…' },
+      { value: 'toggle', label: w.isActive ? 'Switch off' : 'Switch on' },
+      { value: 'rotate', label: w.signing === 'ed25519' ? 'New signing key…' : 'New secret…' },
+      { value: 'delete', label: 'Delete…' },
     ]}>More<${Icon} name="down" /><//>
-    ${editing && html`<${WebhookDialog} webhook=${w} onClose=${() => setEditing(false)} onSaved=${() => {
-      setEditing(false);
-      onChanged();
-    }} />`}
-    ${secret && html`<${SecretDialog} title="New signing secret" secret=${secret} note="It is shown this once."
-      onClose=${() => setSecret('')} />`}
+    ${
+      editing &&
+      html`<${WebhookDialog} webhook=${w} onClose=${() => setEditing(false)} onSaved=${() => {
+        setEditing(false);
+        onChanged();
+      }} />`
+    }
+    ${
+      secret &&
+      html`<${SecretDialog} title="New signing secret" secret=${secret} note="It is shown this once."
+      onClose=${() => setSecret('')} />`
+    }
     ${tested && html`<${Attempt} title="Test" of=${tested} onClose=${() => setTested(null)} />`}`;
 }
 
@@ -89,23 +115,31 @@ function Health({ of: w }) {
   const h = w.health;
   const facts = [
     ['Success, 24 h', percent(h.successRate24h)],
-    ['Owed', (h.backlog ?? 0).toLocaleString()],
+    ['Pending', (h.backlog ?? 0).toLocaleString()],
     ['Last success', h.lastSuccessAt ? html`<${Ago} at=${h.lastSuccessAt} />` : '–'],
     ['Failing since', h.failingSince ? html`<${Ago} at=${h.failingSince} />` : '–'],
   ];
   return html`
-    ${!w.isActive && html`<p class="callout plain">Switched
+    ${
+      !w.isActive &&
+      html`<p class="callout plain">Switched
       off${w.disabledReason && `: ${REASONS[/** @type {'GONE'} */ (w.disabledReason)] ?? w.disabledReason}`}.
-      What happens meanwhile is not sent; it stays in the feed for 30 days and can be replayed.</p>`}
-    ${w.isActive && h.state === 'open'
-      && html`<p class="callout danger">Out of
-        reach${h.circuitOpenedAt && ` since ${moment(h.circuitOpenedAt)}`}: nothing is lost,
-      everything waits. ${h.nextProbeAt
-        && html`The next try is <span title=${exact(h.nextProbeAt)}>at ${moment(h.nextProbeAt)}</span>.`}</p>`}
-    <dl class="figures-row">${facts.map(([name, value]) =>
-      html`<div key=${name}><dt>${name}</dt><dd class="figures">${value}</dd></div>`)}</dl>
+      What happens meanwhile is not sent; it stays in the feed for 30 days and can be replayed.</p>`
+    }
+    ${
+      w.isActive &&
+      h.state === 'open' &&
+      html`<p class="callout danger">Failing${h.circuitOpenedAt && ` since ${moment(h.circuitOpenedAt)}`}: nothing is lost,
+      everything waits. ${
+        h.nextProbeAt && html`The next try is <span title=${exact(h.nextProbeAt)}>at ${moment(h.nextProbeAt)}</span>.`
+      }</p>`
+    }
+    <dl class="figures-row">${facts.map(
+      ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd class="figures">${value}</dd></div>`,
+    )}</dl>
     <${Part} title="What it gets"><p class="small">${w.events.includes('*') ? 'Every event' : w.events.join(', ')}${
-      w.ordering === 'conversation' && ', in order for each conversation'}.</p><//>
+      w.ordering === 'conversation' && ', in order for each conversation'
+    }.</p><//>
     ${w.publicKey && html`<${PublicKeys} of=${w} />`}`;
 }
 
@@ -114,11 +148,19 @@ function Health({ of: w }) {
  * @param {{of: WebhookShape}} props
  */
 function PublicKeys({ of: w }) {
-  const keys = useResource(['webhook-keys', w.id, w.publicKey],
-    (signal) => api.get(`/v1/webhooks/${w.id}/public-keys`, undefined, signal));
-  return html`<${Part} title="Public key"><${Loaded} of=${keys} what="The public keys could not be read.">${
-    (/** @type {{data: {publicKey: string, signsUntil: string|null}[]}} */ { data }) => data.map((key) => html`
+  const keys = useResource(['webhook-keys', w.id, w.publicKey], (signal) =>
+    api.get(`/v1/webhooks/${w.id}/public-keys`, undefined, signal),
+  );
+  return html`<${Part} title="Public key"><${Loaded} of=${keys} what="The public keys could not be read.">${(
+    /** @type {{data: {publicKey: string, signsUntil: string|null}[]}} */ { data },
+  ) =>
+    data.map(
+      (key) => html`
       <div class="secret" key=${key.publicKey}><code>${key.publicKey}</code><${CopyButton} text=${key.publicKey} /></div>
-      ${key.signsUntil && html`<p class="small">The one before, which signs, too,
-        until ${moment(key.signsUntil)}.</p>`}`)}<//><//>`;
+      ${
+        key.signsUntil &&
+        html`<p class="small">The one before, which signs, too,
+        until ${moment(key.signsUntil)}.</p>`
+      }`,
+    )}<//><//>`;
 }

@@ -1,46 +1,46 @@
 /**
  * What happens elsewhere, as it happens. However many tabs are open, the browser holds one connection: the tab that has
- * the lock listens to the server and passes on what it hears. When that tab closes, the lock goes to another.
+ * the lock listens to the server and passes on what it receives. When that tab closes, the lock goes to another.
  */
 import { signal } from './html.js';
 import { online } from './api.js';
 
-/** @typedef {{type: string, [key: string]: any}} LiveEvent */
+/** @typedef {{type: string, [key: string]: any}} StreamEvent */
 
-/** Whether somebody in this browser hears the server. */
-export const live = signal(false);
+/** Whether a tab of this browser is connected to the server. */
+export const connected = signal(false);
 
 /** Waits before connecting anew, in ms; the last one repeats. */
 const WAITS = [500, 1000, 2000, 5000, 10_000];
 
 const channel = new BroadcastChannel('atender.console');
 
-/** @type {Set<(event: LiveEvent) => void>} */
+/** @type {Set<(event: StreamEvent) => void>} */
 const listeners = new Set();
 
 /**
- * @param {(event: LiveEvent) => void} listener also hears `{type: 'resync'}` when something may have been missed, and
+ * @param {(event: StreamEvent) => void} listener also gets `{type: 'resync'}` when something may have been missed, and
  *   `{type: 'refused'}` when the server has turned the connection down
  * @returns {() => void} stops listening
  */
-export function onLive(listener) {
+export function onStream(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Tells the other tabs of this browser. @param {LiveEvent} event */
-export function tell(event) {
+/** Tells the other tabs of this browser. @param {StreamEvent} event */
+export function broadcast(event) {
   channel.postMessage(event);
 }
 
-/** @param {LiveEvent} event */
-function hear(event) {
-  if (event.type === 'live') live.value = event.connected;
-  else if (event.type === 'live?') leading && tell({ type: 'live', connected: live.value });
+/** @param {StreamEvent} event */
+function receive(event) {
+  if (event.type === 'connection') connected.value = event.connected;
+  else if (event.type === 'connection?') leading && broadcast({ type: 'connection', connected: connected.value });
   else for (const listener of listeners) listener(event);
 }
 
-channel.onmessage = (message) => hear(message.data);
+channel.onmessage = (message) => receive(message.data);
 
 let leading = false;
 
@@ -48,45 +48,47 @@ let leading = false;
 let started = null;
 
 /**
- * Listens until {@link stopLive}.
+ * Listens until {@link stopStream}.
  * @param {string} after where the feed was at before anything that is shown was read
  */
-export function startLive(after) {
+export function startStream(after) {
   if (started) return;
   started = new AbortController();
   const { signal: stop } = started;
-  tell({ type: 'live?' });
-  navigator.locks.request('atender.live', { signal: stop }, () => lead(stop, after)).catch((error) => {
-    if (error.name !== 'AbortError') throw error;
-  });
+  broadcast({ type: 'connection?' });
+  navigator.locks
+    .request('atender.stream', { signal: stop }, () => lead(stop, after))
+    .catch((error) => {
+      if (error.name !== 'AbortError') throw error;
+    });
 }
 
 /** Closes the connection, for when the agent signs out. */
-export function stopLive() {
+export function stopStream() {
   started?.abort();
   started = null;
-  live.value = false;
+  connected.value = false;
 }
 
-/** @param {boolean} connected */
-function connection(connected) {
-  if (live.value === connected) return;
-  live.value = connected;
-  tell({ type: 'live', connected });
+/** @param {boolean} value */
+function setConnected(value) {
+  if (connected.value === value) return;
+  connected.value = value;
+  broadcast({ type: 'connection', connected: value });
 }
 
 /**
  * Holds the connection until it is told to stop. The browser reconnects by itself and says what it heard last; only
- * when the server refuses outright is a new connection made here, and everybody reads anew what they show.
+ * when the server refuses outright is a new connection made here, and all tabs read anew what they show.
  * @param {AbortSignal} stop
  * @param {string} after
  */
 async function lead(stop, after) {
   leading = true;
-  const follows = live.peek(); // on a tab that has closed: what happened since then nobody has heard
+  const follows = connected.peek(); // on a tab that has closed: what happened since then no tab was told
   for (let failures = 0; !stop.aborted; failures++) {
     const opened = await connect(stop, after, follows || failures > 0);
-    connection(false);
+    setConnected(false);
     if (stop.aborted) break;
     if (opened) failures = 0;
     await pause(WAITS[Math.min(failures, WAITS.length - 1)], stop);
@@ -112,27 +114,27 @@ function connect(stop, after, again) {
     };
     stop.addEventListener('abort', end, { once: true });
     source.onopen = () => {
-      if (again && !opened) share({ type: 'resync' });
+      if (again && !opened) receiveAndBroadcast({ type: 'resync' });
       opened = true;
       online.value = true;
-      connection(true);
+      setConnected(true);
     };
     source.onerror = () => {
-      connection(false);
+      setConnected(false);
       if (source.readyState !== EventSource.CLOSED) return;
-      hear({ type: 'refused' }); // the session may have ended
+      receive({ type: 'refused' }); // the session may have ended
       end();
     };
     source.onmessage = (message) => {
-      share(JSON.parse(message.data));
+      receiveAndBroadcast(JSON.parse(message.data));
     };
   });
 }
 
-/** @param {LiveEvent} event */
-function share(event) {
-  hear(event);
-  tell(event);
+/** @param {StreamEvent} event */
+function receiveAndBroadcast(event) {
+  receive(event);
+  broadcast(event);
 }
 
 /** @param {number} ms @param {AbortSignal} stop @returns {Promise<void>} */
