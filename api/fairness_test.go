@@ -39,7 +39,8 @@ func (h *harness) many(tenant models.Tenant, n int) {
 }
 
 // 50 clients that search for "a" and 50 that ask for a report of a year, as fast as they are answered, with the key of a
-// tenant that has a million conversations (ATENDER_LONG=1; else 5,000), leave another tenant's calls answered, in the long form within 250 ms.
+// tenant that has a million conversations (ATENDER_LONG=1; else 5,000), leave another
+// tenant's calls answered, in the long form within 250 ms.
 func TestSearchesAndReportsOfOneTenantLeaveOthersAlone(t *testing.T) {
 	conversations, duration := deps.Sized(5_000, 1_000_000), deps.Sized(2*time.Second, 30*time.Second)
 	h := newHarness(t)

@@ -102,7 +102,7 @@ func TestSlowTenantsHoldOnlyTheirSlots(t *testing.T) {
 				create(t, s, "order-"+strconv.Itoa(i))
 				well.Await(time.Minute, "the event", func(ds []inbox.Delivery) bool { return len(ds) >= i+1 })
 			}
-			require.Less(t, time.Since(began), events*late/2, "they do not wait, one after the other, for a slow endpoint to answer")
+			require.Less(t, time.Since(began), events*late/2, "they do not wait, one after the other, for a slow endpoint")
 			require.Eventually(t, func() bool { // it has gone on for some rounds
 				receiver.mu.Lock()
 				defer receiver.mu.Unlock()

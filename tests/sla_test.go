@@ -154,7 +154,8 @@ func TestEditedPolicyReachesEveryRunningClock(t *testing.T) {
 		"by the walk alone, which counts them when its step has ended")
 	require.Eventually(t, func() bool {
 		details, err := currentDetails(t, s, durable.RecomputeID(s.Tenant.ID))
-		return err == nil && strings.HasPrefix(details, strconv.Itoa(n)+" conversations brought up to the policies and hours in force, 0 left")
+		return err == nil && strings.HasPrefix(details,
+			strconv.Itoa(n)+" conversations brought up to the policies and hours in force, 0 left")
 	}, time.Minute, 50*time.Millisecond)
 	behind, err := s.Store.ClocksBehind(t.Context(), s.Tenant.ID)
 	require.NoError(t, err)
@@ -183,7 +184,8 @@ func TestALostWalkIsMadeUpFor(t *testing.T) {
 	}, 60*time.Second, 100*time.Millisecond)
 }
 
-// No worker runs while a thousand tripwires pass, or in the short form some hundred. On return all of them are crossed at once, as of when they were due.
+// No worker runs while a thousand tripwires pass, or in the short form some hundred. On return
+// all of them are crossed at once, as of when they were due.
 func TestTripwiresThatPassWhileTheWorkerIsAwayAllFireOnReturn(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -256,7 +258,7 @@ func TestDoneConversationArchivesItself(t *testing.T) {
 	require.WithinRange(t, last.At, due, due.Add(inTime))
 	require.Equal(t, wire.System, last.Data.Actor)
 	require.Equal(t, map[string]any{"from": "done", "to": "archived"}, last.Data.Changes["status"])
-	require.Equal(t, 1, s.Fired("archive")["workflow"]+s.Fired("archive")["guard"], "once; the guard is for when Temporal is late")
+	require.Equal(t, 1, s.Fired("archive")["workflow"]+s.Fired("archive")["guard"], "once; the guard is for a late Temporal")
 	workflows(t, s.Temporal, s.Namespace, "AtenderConversation = '"+c.ID.String()+"' AND ExecutionStatus = 'Completed'",
 		func(found []*workflow.WorkflowExecutionInfo) bool { return len(found) > 0 })
 }

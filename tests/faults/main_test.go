@@ -20,7 +20,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models"
@@ -84,17 +87,7 @@ func TestMain(m *testing.M) {
 	if *seedFlag == 0 {
 		*seedFlag = rand.Uint64N(1 << 32) //nolint:gosec // not secret
 	}
-	moreAtOnce()
 	os.Exit(run(m))
-}
-
-// moreAtOnce has four scenarios run beside each other, unless -parallel says otherwise: mostly they wait.
-func moreAtOnce() {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		_ = flag.Set("test.parallel", "4") // a number, which the flag takes
-	}
 }
 
 func run(m *testing.M) int {
@@ -115,7 +108,51 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		return 1
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go restartInterrupted(ctx)
 	return m.Run()
+}
+
+// restartInterrupted restarts a Temporal whose SQLite answers every query with "interrupted" for seconds: a query that was
+// called off is left open on its one connection (temporalio/temporal uses modernc.org/sqlite), and nothing but a restart
+// ends that. Such a Temporal would fail every scenario that comes after.
+func restartInterrupted(ctx context.Context) {
+	var lost int
+	for tick := time.NewTicker(time.Second); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+		if lost++; !isInterrupted(ctx) {
+			lost = 0
+		}
+		if lost < 5 {
+			continue
+		}
+		lost = 0
+		err := services.KillService(temporal)
+		if err == nil {
+			err = services.StartService(ctx, temporal)
+		}
+		fmt.Fprintln(os.Stderr, "Temporal's database was stuck, and Temporal restarted:", err)
+	}
+}
+
+func isInterrupted(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	namespaces, err := client.NewNamespaceClient(client.Options{
+		HostPort: services.TemporalAddress, Logger: sdklog.NewStructuredLogger(discard),
+	})
+	if err != nil {
+		return false
+	}
+	defer namespaces.Close()
+	_, err = namespaces.Describe(ctx, "a namespace that is in no cache "+uuid.NewString())
+	return err != nil && strings.Contains(err.Error(), "interrupted")
 }
 
 // template is the database that those of the scenarios are copied from.

@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver that the ledger reads with
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
@@ -143,9 +145,14 @@ func (w *world) registerNamespace() {
 	})
 	require.NoError(w.t, err)
 	defer namespaces.Close()
-	require.NoError(w.t, namespaces.Register(w.t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: w.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-	}))
+	var failed error
+	require.Eventually(w.t, func() bool {
+		failed = namespaces.Register(w.t.Context(), &workflowservice.RegisterNamespaceRequest{
+			Namespace: w.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+		})
+		var made *serviceerror.NamespaceAlreadyExists // by a call that was given up
+		return failed == nil || errors.As(failed, &made)
+	}, time.Minute, time.Second, "%v", &failed)
 }
 
 // startAPI starts one more API. Calls go to all of them in turn.
