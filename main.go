@@ -31,6 +31,7 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/worker"
 )
@@ -134,7 +135,7 @@ func (migrateCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return models.Migrate(ctx, cfg.DatabaseURL, admin.Log())
+	return postgres.Migrate(ctx, cfg.DatabaseURL, admin.Log())
 }
 
 type versionCmd struct{}

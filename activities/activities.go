@@ -17,6 +17,7 @@ import (
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/webhook"
 )
 
 // Config are the values that activities need.
@@ -49,7 +50,7 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 		return durable.TickResult{}, ctx.Err()
 	}
 	defer ticks.Leave(in.TenantID)
-	tick, err := a.Store.Tick(ctx, in.TenantID, in.ConversationID)
+	tick, err := a.Store.Clocks.Tick(ctx, in.TenantID, in.ConversationID)
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 		return durable.TickResult{Status: "archived", MayEnd: true}, nil
 	}
@@ -87,7 +88,7 @@ func forTemporal(err error) error {
 }
 
 // limiter is the endpoint's maxPerSecond in this process; nil without one.
-func (a *Activities) limiter(e *models.Endpoint) *rate.Limiter {
+func (a *Activities) limiter(e *webhook.Endpoint) *rate.Limiter {
 	if e.MaxPerSecond == nil {
 		a.limiters.Delete(e.ID)
 		return nil
@@ -109,19 +110,19 @@ func (a *Activities) limiter(e *models.Endpoint) *rate.Limiter {
 const ourDelay = 5 * time.Second
 
 // settle says what an attempt's outcome makes of its delivery.
-func settle(d models.Delivery, e *models.Endpoint, o sender.Outcome, startedAt time.Time, jitter float64) models.Result {
+func settle(d webhook.Delivery, e *webhook.Endpoint, o sender.Outcome, startedAt time.Time, jitter float64) webhook.Result {
 	now := startedAt.Add(o.Duration)
-	r := models.Result{
+	r := webhook.Result{
 		Delivery: d, StartedAt: startedAt, Duration: o.Duration, Status: o.Status, Class: string(o.Class), Error: o.Error,
 		Excerpt: o.Excerpt, Counted: true, Jitter: jitter,
 	}
 	switch o.Result {
 	case sender.Delivered:
-		r.State = models.DeliveryDelivered
+		r.State = webhook.DeliveryDelivered
 	case sender.Gone:
-		r.State, r.Failure, r.Disable = models.DeliveryFailed, "GONE", "GONE"
+		r.State, r.Failure, r.Disable = webhook.DeliveryFailed, "GONE", "GONE"
 	case sender.OurFault:
-		r.State, r.Counted, r.DueAt = models.DeliveryPending, false, now.Add(ourDelay)
+		r.State, r.Counted, r.DueAt = webhook.DeliveryPending, false, now.Add(ourDelay)
 	default:
 		first := startedAt
 		if d.FirstAttemptAt != nil {
@@ -129,9 +130,9 @@ func settle(d models.Delivery, e *models.Endpoint, o sender.Outcome, startedAt t
 		}
 		due, more := e.Schedule.Next(d.Attempts+1, first, now, o.RetryAfter, jitter)
 		if more {
-			r.State, r.DueAt = models.DeliveryPending, due
+			r.State, r.DueAt = webhook.DeliveryPending, due
 		} else {
-			r.State, r.Failure = models.DeliveryFailed, "RETRIES_EXHAUSTED"
+			r.State, r.Failure = webhook.DeliveryFailed, "RETRIES_EXHAUSTED"
 		}
 	}
 	return r

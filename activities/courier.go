@@ -9,8 +9,8 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/atender/atender/activities/sender"
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/webhook"
 )
 
 const (
@@ -34,7 +34,7 @@ type courier struct {
 	gone map[uuid.UUID]bool // answered 410; not yet recorded
 
 	posting          sync.WaitGroup
-	results          chan models.Result
+	results          chan webhook.Result
 	recorded         chan struct{}
 	delivered, other int64 // written by the recorder
 }
@@ -49,7 +49,7 @@ func (a *Activities) newCourier(ctx context.Context, s *slots) *courier {
 		freed:    make(chan struct{}, 1),
 		slots:    s,
 		gone:     map[uuid.UUID]bool{},
-		results:  make(chan models.Result, recordRows),
+		results:  make(chan webhook.Result, recordRows),
 		recorded: make(chan struct{}),
 	}
 	go c.record()
@@ -82,14 +82,14 @@ func beat(ctx context.Context) (stop func()) {
 }
 
 // room is how many more requests the endpoint may have for now, besides what slots leave it.
-func (c *courier) room(e *models.Endpoint) int {
+func (c *courier) room(e *webhook.Endpoint) int {
 	c.mu.Lock()
 	gone := c.gone[e.ID]
 	c.mu.Unlock()
 	if gone {
 		return 0
 	}
-	rows := models.ClaimRows
+	rows := webhook.ClaimRows
 	if l := c.a.limiter(e); l != nil {
 		rows = min(rows, int(l.Tokens()))
 	}
@@ -97,7 +97,7 @@ func (c *courier) room(e *models.Endpoint) int {
 }
 
 // giveUnused gives back the slots of a claim that came back with fewer rows than it might have.
-func (c *courier) giveUnused(quotas []models.Quota, claimed map[uuid.UUID]int) {
+func (c *courier) giveUnused(quotas []webhook.Quota, claimed map[uuid.UUID]int) {
 	for _, q := range quotas {
 		c.slots.give(q.Endpoint, q.Rows-claimed[q.Endpoint.ID])
 	}
@@ -112,7 +112,7 @@ func (a *Activities) inFlightLimit() int {
 
 // post sends one delivery in the background, in a slot that was reserved for it; probe tells that it is to find out
 // whether the endpoint is well again.
-func (c *courier) post(d models.Delivery, e *models.Endpoint, probe bool) {
+func (c *courier) post(d webhook.Delivery, e *webhook.Endpoint, probe bool) {
 	if l := c.a.limiter(e); l != nil {
 		l.AllowN(time.Now(), 1) // the claim kept within the tokens
 	}
@@ -134,7 +134,7 @@ func (c *courier) post(d models.Delivery, e *models.Endpoint, probe bool) {
 }
 
 // finish gives the slot back, and asks for more work once there is room for some.
-func (c *courier) finish(e *models.Endpoint, startedAt time.Time, o sender.Outcome) {
+func (c *courier) finish(e *webhook.Endpoint, startedAt time.Time, o sender.Outcome) {
 	if o.Result == sender.Gone {
 		c.mu.Lock()
 		c.gone[e.ID] = true
@@ -151,7 +151,7 @@ func (c *courier) finish(e *models.Endpoint, startedAt time.Time, o sender.Outco
 	}
 }
 
-func (c *courier) observe(d models.Delivery, o sender.Outcome) {
+func (c *courier) observe(d webhook.Delivery, o sender.Outcome) {
 	c.a.Metrics.requests.Observe(o.Duration.Seconds())
 	if o.Result == sender.Delivered {
 		if d.Attempts == 0 {
@@ -177,7 +177,7 @@ func (c *courier) observe(d models.Delivery, o sender.Outcome) {
 // record writes outcomes in batches until results is closed.
 func (c *courier) record() {
 	defer close(c.recorded)
-	var batch []models.Result
+	var batch []webhook.Result
 	var due <-chan time.Time
 	urgent := false
 	for {
@@ -204,16 +204,16 @@ func (c *courier) record() {
 }
 
 // flush records a batch, patiently: what is not recorded before its lease ends is sent again (P4.3).
-func (c *courier) flush(batch []models.Result) {
+func (c *courier) flush(batch []webhook.Result) {
 	began := time.Now()
 	for try := 1; len(batch) > 0; try++ {
 		fault.At(fault.BeforeRecord)
-		err := c.a.Store.Record(c.ctx, c.owner, batch)
+		err := c.a.Store.Webhooks.RecordOutcomes(c.ctx, c.owner, batch)
 		if err == nil {
 			break
 		}
 		c.a.Log.Error("outcomes of webhooks not recorded", "deliveries", len(batch), "try", try, "error", err)
-		if time.Since(began) > models.LeaseTime {
+		if time.Since(began) > webhook.LeaseTime {
 			c.a.Log.Error("outcomes of webhooks given up, as their leases have run out", "deliveries", len(batch))
 			return
 		}
@@ -228,7 +228,7 @@ func (c *courier) flush(batch []models.Result) {
 			attempt = "first"
 		}
 		c.a.Metrics.deliveries.WithLabelValues(attempt, string(r.State), r.Class).Inc()
-		if r.State == models.DeliveryDelivered {
+		if r.State == webhook.DeliveryDelivered {
 			c.delivered++
 		} else {
 			c.other++

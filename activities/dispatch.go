@@ -7,8 +7,9 @@ import (
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/activity"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/webhook"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 func (a *Activities) DispatchDeliveries(ctx context.Context, in durable.DispatchInput) (durable.DispatchResult, error) {
 	topics := make([]string, 0, in.ToShard-in.FromShard)
 	for shard := in.FromShard; shard < in.ToShard; shard++ {
-		topics = append(topics, models.TopicDeliveries(shard))
+		topics = append(topics, outbox.TopicDeliveries(shard))
 	}
 	woken, unlisten := a.Store.Wakeups().Listen(topics...)
 	defer unlisten()
@@ -59,7 +60,7 @@ func (a *Activities) DispatchDeliveries(ctx context.Context, in durable.Dispatch
 type dispatch struct {
 	courier *courier
 	in      durable.DispatchInput
-	next    models.ClaimPosition
+	next    webhook.ClaimPosition
 	swept   time.Time
 }
 
@@ -113,7 +114,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 	c := d.courier
 	if time.Since(d.swept) > sweepEvery {
 		d.swept = time.Now()
-		expired, err := c.a.Store.ReleaseExpired(ctx, d.in.FromShard, d.in.ToShard)
+		expired, err := c.a.Store.Webhooks.ReleaseExpired(ctx, d.in.FromShard, d.in.ToShard)
 		if err != nil {
 			return nothingMore, err
 		}
@@ -122,7 +123,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 	if c.slots.free() <= 0 {
 		return moreWhenFreed, nil
 	}
-	endpoints, next, err := c.a.Store.FreshEndpoints(ctx, d.in.FromShard, d.in.ToShard, d.next)
+	endpoints, next, err := c.a.Store.Webhooks.FreshEndpoints(ctx, d.in.FromShard, d.in.ToShard, d.next)
 	if err != nil {
 		return nothingMore, err
 	}
@@ -131,7 +132,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 		left = moreNow // the round over the subscriptions is not finished, though all of these may be left alone
 	}
 	d.next = next
-	quotas := c.slots.divide(endpoints, c.room, models.ClaimRows)
+	quotas := c.slots.divide(endpoints, c.room, webhook.ClaimRows)
 	if len(quotas) < len(endpoints) && left == nothingMore {
 		left = moreWhenFreed
 	}
@@ -139,7 +140,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 		return left, nil
 	}
 	// Not with the activity's context: were it called off just now, the claim would be made and nobody would know.
-	claimed, err := c.a.Store.ClaimFresh(c.ctx, c.owner, quotas) //nolint:contextcheck // see above
+	claimed, err := c.a.Store.Webhooks.ClaimFresh(c.ctx, c.owner, quotas) //nolint:contextcheck // see above
 	got, size := map[uuid.UUID]int{}, 0
 	for _, delivery := range claimed {
 		got[delivery.SubscriptionID]++
@@ -150,14 +151,14 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 		return nothingMore, err
 	}
 	d.post(claimed, quotas)
-	if size >= models.ClaimBytes {
+	if size >= webhook.ClaimBytes {
 		return moreNow, nil // what was not claimed may have been too much for one claim
 	}
 	return d.left(quotas, got, left), nil
 }
 
-func (d *dispatch) post(claimed []models.Delivery, quotas []models.Quota) {
-	byID := make(map[uuid.UUID]*models.Endpoint, len(quotas))
+func (d *dispatch) post(claimed []webhook.Delivery, quotas []webhook.Quota) {
+	byID := make(map[uuid.UUID]*webhook.Endpoint, len(quotas))
 	for _, q := range quotas {
 		byID[q.Endpoint.ID] = q.Endpoint
 	}
@@ -167,7 +168,7 @@ func (d *dispatch) post(claimed []models.Delivery, quotas []models.Quota) {
 }
 
 // left says what a claim left behind, given what was known before it.
-func (d *dispatch) left(quotas []models.Quota, got map[uuid.UUID]int, left found) found {
+func (d *dispatch) left(quotas []webhook.Quota, got map[uuid.UUID]int, left found) found {
 	c := d.courier
 	for _, q := range quotas {
 		if got[q.Endpoint.ID] < q.Rows {

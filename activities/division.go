@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/webhook"
 )
 
 // division is one division of free slots among endpoints.
@@ -19,7 +19,7 @@ type division struct {
 
 // claimant is an endpoint that wants slots.
 type claimant struct {
-	endpoint *models.Endpoint
+	endpoint *webhook.Endpoint
 	tempo    tempo
 	tenant   *share
 	held     int // now, with what this division gives
@@ -35,7 +35,7 @@ type share struct {
 }
 
 // division begins a division. The lock must be held until its end.
-func (s *slots) division(endpoints []models.Endpoint, want func(*models.Endpoint) int) *division {
+func (s *slots) division(endpoints []webhook.Endpoint, want func(*webhook.Endpoint) int) *division {
 	if len(s.served) > servedKept {
 		clear(s.served)
 	}

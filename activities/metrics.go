@@ -3,7 +3,8 @@ package activities
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/dock"
 )
 
 // Metrics are what activities count.
@@ -65,14 +66,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 }
 
 // CountSetAside counts a conversation that a tick has set aside (P3.8); most ticks set none aside.
-func (m *Metrics) CountSetAside(tick models.Tick) {
+func (m *Metrics) CountSetAside(tick conversation.Tick) {
 	if tick.SetAside != "" {
 		m.setAside.WithLabelValues(tick.SetAside).Inc()
 	}
 }
 
 // CountDockActions counts what a workflow, or the guard, has decided.
-func (m *Metrics) CountDockActions(by string, decided []models.AppliedDockAction) {
+func (m *Metrics) CountDockActions(by string, decided []dock.AppliedAction) {
 	for _, d := range decided {
 		m.dockActions.WithLabelValues(d.Action, string(d.State)).Inc()
 		m.dockLag.WithLabelValues(by).Observe(d.Lag.Seconds())

@@ -27,7 +27,7 @@ func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeIn
 	stop := activity.GetWorkerStopChannel(ctx)
 	for end := time.Now().Add(recomputeFor); ; {
 		began := time.Now()
-		step, err := a.Store.RecomputeClocks(ctx, in.TenantID)
+		step, err := a.Store.Clocks.Recompute(ctx, in.TenantID)
 		if err != nil {
 			return result, forTemporal(err)
 		}
@@ -46,7 +46,7 @@ func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeIn
 			break
 		}
 	}
-	left, err := a.Store.ClocksBehind(ctx, in.TenantID)
+	left, err := a.Store.Clocks.Behind(ctx, in.TenantID)
 	result.Left = left
 	return result, forTemporal(err)
 }

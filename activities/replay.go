@@ -6,9 +6,10 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fair"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/webhook"
 )
 
 const (
@@ -31,8 +32,8 @@ func (a *Activities) ReplayDeliveries(ctx context.Context, in durable.ReplayInpu
 	stop := activity.GetWorkerStopChannel(ctx)
 	for {
 		step, made, err := a.replayStep(ctx, in)
-		if models.IsNotFound(err) {
-			return durable.ReplayResult{Status: models.ReplayCancelled}, nil
+		if postgres.IsNotFound(err) {
+			return durable.ReplayResult{Status: webhook.ReplayCancelled}, nil
 		}
 		if err != nil {
 			return durable.ReplayResult{}, forTemporal(err)
@@ -52,24 +53,24 @@ func (a *Activities) ReplayDeliveries(ctx context.Context, in durable.ReplayInpu
 }
 
 // replayStep makes one step when it is the tenant's turn; made is false when that did not come within replayWait.
-func (a *Activities) replayStep(ctx context.Context, in durable.ReplayInput) (step models.ReplayStep, made bool, err error) {
+func (a *Activities) replayStep(ctx context.Context, in durable.ReplayInput) (step webhook.ReplayStep, made bool, err error) {
 	steps := a.turns.of(a).steps
 	wait, cancel := context.WithTimeout(ctx, replayWait)
 	defer cancel()
 	if steps.Enter(wait, in.TenantID) != fair.Entered {
-		step.Replay, err = a.Store.ReadReplay(ctx, in.TenantID, in.ReplayID)
+		step.Replay, err = a.Store.Replays.Read(ctx, in.TenantID, in.ReplayID)
 		return step, false, err
 	}
 	defer steps.Leave(in.TenantID)
-	step, err = a.Store.AdvanceReplay(ctx, in.TenantID, in.ReplayID)
+	step, err = a.Store.Replays.Advance(ctx, in.TenantID, in.ReplayID)
 	return step, true, err
 }
 
 // replayLater says how far a replay is whose tenant has its share of the runs, and when it is to ask again.
 func (a *Activities) replayLater(ctx context.Context, in durable.ReplayInput) (durable.ReplayResult, error) {
-	r, err := a.Store.ReadReplay(ctx, in.TenantID, in.ReplayID)
-	if models.IsNotFound(err) {
-		return durable.ReplayResult{Status: models.ReplayCancelled}, nil
+	r, err := a.Store.Replays.Read(ctx, in.TenantID, in.ReplayID)
+	if postgres.IsNotFound(err) {
+		return durable.ReplayResult{Status: webhook.ReplayCancelled}, nil
 	}
 	if err != nil {
 		return durable.ReplayResult{}, forTemporal(err)
@@ -81,7 +82,7 @@ func (a *Activities) replayLater(ctx context.Context, in durable.ReplayInput) (d
 	return result, nil
 }
 
-func replayResult(r models.Replay) durable.ReplayResult {
+func replayResult(r webhook.Replay) durable.ReplayResult {
 	return durable.ReplayResult{
 		SubscriptionID: r.SubscriptionID, Status: r.State, Reached: r.Reached().UTC(), Progress: r.Progress(),
 		Queued: r.Queued, Missing: r.Missing, NextLook: r.NextLookAt,
@@ -90,5 +91,5 @@ func replayResult(r models.Replay) durable.ReplayResult {
 
 // AbandonReplay notes that a replay ends because its workflow was cancelled.
 func (a *Activities) AbandonReplay(ctx context.Context, in durable.ReplayInput) error {
-	return forTemporal(a.Store.AbandonReplay(ctx, in.TenantID, in.ReplayID))
+	return forTemporal(a.Store.Replays.Abandon(ctx, in.TenantID, in.ReplayID))
 }

@@ -7,10 +7,10 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/webhook"
 )
 
 const (
@@ -35,7 +35,7 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 		defer turn.Leave(in.TenantID)
 	}
 	for {
-		state, err := a.Store.ArmRetries(ctx, in.SubscriptionID)
+		state, err := a.Store.Webhooks.ArmRetries(ctx, in.SubscriptionID)
 		if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 			return durable.RetryResult{Made: made}, nil
 		}
@@ -68,7 +68,7 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 
 // makeDue makes one round of attempts: with an open circuit one probe, else as many as are due and fit the endpoint's
 // limits. It returns how many it made.
-func (a *Activities) makeDue(ctx context.Context, state *models.RetryState, stop <-chan struct{}) (int64, error) {
+func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, stop <-chan struct{}) (int64, error) {
 	if state.NextDue == nil || state.NextDue.After(time.Now()) {
 		return 0, nil
 	}
@@ -78,7 +78,7 @@ func (a *Activities) makeDue(ctx context.Context, state *models.RetryState, stop
 	default:
 	}
 	c := a.newCourier(ctx, a.turns.of(a).retries)
-	var claimed []models.Delivery
+	var claimed []webhook.Delivery
 	var err error
 	probe := state.Circuit.Open()
 	most := c.room(&state.Endpoint)
@@ -91,9 +91,9 @@ func (a *Activities) makeDue(ctx context.Context, state *models.RetryState, stop
 		return 0, nil // it comes again in retryPause
 	}
 	if probe { // as the dispatcher does: a claim is not called off
-		claimed, err = a.Store.ClaimProbe(c.ctx, c.owner, &state.Endpoint) //nolint:contextcheck // see above
+		claimed, err = a.Store.Webhooks.ClaimProbe(c.ctx, c.owner, &state.Endpoint) //nolint:contextcheck // see above
 	} else {
-		claimed, err = a.Store.ClaimRetries(c.ctx, c.owner, //nolint:contextcheck // see above
+		claimed, err = a.Store.Webhooks.ClaimRetries(c.ctx, c.owner, //nolint:contextcheck // see above
 			state.Endpoint.ID, slots)
 	}
 	c.slots.give(&state.Endpoint, slots-len(claimed))
@@ -102,12 +102,12 @@ func (a *Activities) makeDue(ctx context.Context, state *models.RetryState, stop
 	}
 	delivered, other := c.close()
 	if err == nil && probe && len(claimed) == 0 {
-		err = a.Store.PostponeProbe(ctx, state.Endpoint.ID, jitter())
+		err = a.Store.Webhooks.PostponeProbe(ctx, state.Endpoint.ID, jitter())
 	}
 	return delivered + other, err
 }
 
-func retryResult(state models.RetryState, made int64, now time.Time) durable.RetryResult {
+func retryResult(state webhook.RetryState, made int64, now time.Time) durable.RetryResult {
 	r := durable.RetryResult{Owed: state.Owed, Made: made, CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes}
 	if state.NextDue != nil {
 		next := now.Add(retryPause)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/webhook"
 )
 
 // The parts of a dispatcher's slots, its requests under way, that one party may hold (P4.2), as divisors. They hold always,
@@ -74,7 +74,7 @@ func (s *slots) held(id uuid.UUID) held {
 // divide reserves slots, up to most, for endpoints, of which want says how many more each is to have at most: one after the
 // other to the tenant that holds the fewest, of its endpoints to the one that does, and among equals to the one that was
 // served longest ago. What is reserved is given back by free slots (give) or by the end of a request (end).
-func (s *slots) divide(endpoints []models.Endpoint, want func(*models.Endpoint) int, most int) []models.Quota {
+func (s *slots) divide(endpoints []webhook.Endpoint, want func(*webhook.Endpoint) int, most int) []webhook.Quota {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.division(endpoints, want)
@@ -85,18 +85,18 @@ func (s *slots) divide(endpoints []models.Endpoint, want func(*models.Endpoint) 
 		}
 		d.grant(c)
 	}
-	var quotas []models.Quota
+	var quotas []webhook.Quota
 	for _, c := range d.claimants {
 		if c.rows > 0 {
-			quotas = append(quotas, models.Quota{Endpoint: c.endpoint, Rows: c.rows})
+			quotas = append(quotas, webhook.Quota{Endpoint: c.endpoint, Rows: c.rows})
 		}
 	}
 	return quotas
 }
 
 // take reserves up to a number of slots for one endpoint, and returns how many.
-func (s *slots) take(e *models.Endpoint, most int) int {
-	quotas := s.divide([]models.Endpoint{*e}, func(*models.Endpoint) int { return most }, most)
+func (s *slots) take(e *webhook.Endpoint, most int) int {
+	quotas := s.divide([]webhook.Endpoint{*e}, func(*webhook.Endpoint) int { return most }, most)
 	if len(quotas) == 0 {
 		return 0
 	}
@@ -104,24 +104,24 @@ func (s *slots) take(e *models.Endpoint, most int) int {
 }
 
 // hasRoom tells whether an endpoint could have one more slot.
-func (s *slots) hasRoom(e *models.Endpoint) bool {
+func (s *slots) hasRoom(e *webhook.Endpoint) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.total >= s.limit {
 		return false
 	}
-	return s.division([]models.Endpoint{*e}, func(*models.Endpoint) int { return 1 }).next() != nil
+	return s.division([]webhook.Endpoint{*e}, func(*webhook.Endpoint) int { return 1 }).next() != nil
 }
 
 // give gives slots back that were reserved and are not needed.
-func (s *slots) give(e *models.Endpoint, n int) {
+func (s *slots) give(e *webhook.Endpoint, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(e, n)
 }
 
 // begin notes that a request is under way in a reserved slot.
-func (s *slots) begin(e *models.Endpoint, at time.Time) {
+func (s *slots) begin(e *webhook.Endpoint, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.endpoints[e.ID]
@@ -132,7 +132,7 @@ func (s *slots) begin(e *models.Endpoint, at time.Time) {
 // again, and an eighth of its tenant's. A claim for each single slot would cost more than it gains. Nor is one for an
 // endpoint that is slow: the next poll, a fraction of its answer's time later, serves all of them. With twenty tenants of
 // slow endpoints a claim for each answer took the database from everyone else.
-func (s *slots) end(e *models.Endpoint, began time.Time) bool {
+func (s *slots) end(e *webhook.Endpoint, began time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.endpoints[e.ID]
@@ -150,7 +150,7 @@ func (s *slots) end(e *models.Endpoint, began time.Time) bool {
 	return 2*h.n <= min(e.MaxInFlight, s.part(subscriptionPart)) && s.tenants[e.TenantID] <= tenant-max(tenant/8, 1)
 }
 
-func (s *slots) remove(e *models.Endpoint, n int) {
+func (s *slots) remove(e *webhook.Endpoint, n int) {
 	if n == 0 {
 		return
 	}

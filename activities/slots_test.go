@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atender/atender/activities/sender"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/webhook"
 )
 
 // dispatcher is a dispatcher's slots with the endpoints that tests give it.
@@ -23,8 +23,8 @@ func newDispatcher(limit int) *dispatcher {
 }
 
 // endpoint is one of a tenant, whose last answers all took so long; none with 0.
-func (d *dispatcher) endpoint(tenant uuid.UUID, took time.Duration) models.Endpoint {
-	e := models.Endpoint{ID: uuid.New(), TenantID: tenant, MaxInFlight: models.MaxInFlight}
+func (d *dispatcher) endpoint(tenant uuid.UUID, took time.Duration) webhook.Endpoint {
+	e := webhook.Endpoint{ID: uuid.New(), TenantID: tenant, MaxInFlight: webhook.MaxInFlight}
 	for range paceAnswers {
 		if took > 0 {
 			d.paces.answered(e.ID, sender.Outcome{Result: sender.Delivered, Duration: took}, d.now)
@@ -34,9 +34,9 @@ func (d *dispatcher) endpoint(tenant uuid.UUID, took time.Duration) models.Endpo
 }
 
 // all divides all slots among endpoints that want all they can get, and returns what each has got.
-func (d *dispatcher) all(endpoints ...models.Endpoint) []int {
+func (d *dispatcher) all(endpoints ...webhook.Endpoint) []int {
 	got := map[uuid.UUID]int{}
-	for _, q := range d.divide(endpoints, func(*models.Endpoint) int { return models.ClaimRows }, models.ClaimRows) {
+	for _, q := range d.divide(endpoints, func(*webhook.Endpoint) int { return webhook.ClaimRows }, webhook.ClaimRows) {
 		got[q.Endpoint.ID] += q.Rows
 	}
 	rows := make([]int, len(endpoints))
@@ -71,7 +71,7 @@ func TestASubscriptionHoldsAnEighthAndATenantAQuarter(t *testing.T) {
 func TestSlowEndpointsOfOneTenantLeaveTheSlotsOfOthers(t *testing.T) {
 	d := newDispatcher(256)
 	attacker := uuid.New()
-	var endpoints []models.Endpoint
+	var endpoints []webhook.Endpoint
 	for range 10 {
 		endpoints = append(endpoints, d.endpoint(attacker, tardy))
 	}
@@ -81,7 +81,7 @@ func TestSlowEndpointsOfOneTenantLeaveTheSlotsOfOthers(t *testing.T) {
 
 func TestSlowEndpointsShareHalfOfTheSlots(t *testing.T) {
 	d := newDispatcher(256)
-	var endpoints []models.Endpoint
+	var endpoints []webhook.Endpoint
 	for range 20 {
 		tenant := uuid.New()
 		for range 10 {
@@ -94,7 +94,7 @@ func TestSlowEndpointsShareHalfOfTheSlots(t *testing.T) {
 		require.InDelta(t, 96.0/20, sum(held[10*i:10*i+10]), 1, "tenants have equal shares")
 	}
 	require.Equal(t, 4, sum(d.all(d.endpoint(uuid.New(), 0))), "one that had nothing to do does not wait for the slow ones")
-	var well []models.Endpoint
+	var well []webhook.Endpoint
 	for range 8 {
 		well = append(well, d.endpoint(uuid.New(), quick))
 	}
@@ -112,7 +112,7 @@ func TestEndpointsProveThemselvesBeforeTheyHoldMore(t *testing.T) {
 	require.Equal(t, []int{29}, d.all(e))
 
 	d = newDispatcher(256)
-	var unknown []models.Endpoint
+	var unknown []webhook.Endpoint
 	for range 100 {
 		unknown = append(unknown, d.endpoint(uuid.New(), 0))
 	}
@@ -177,13 +177,13 @@ func TestEndpointsAreForgotten(t *testing.T) {
 // With fewer slots than tenants, each gets one in its turn, whatever the order in which they are listed.
 func TestTenantsTakeTurns(t *testing.T) {
 	d := newDispatcher(16)
-	endpoints := make([]models.Endpoint, 48)
+	endpoints := make([]webhook.Endpoint, 48)
 	for i := range endpoints {
 		endpoints[i] = d.endpoint(uuid.New(), quick)
 	}
 	times := map[uuid.UUID]int{}
 	for range 6 {
-		quotas := d.divide(endpoints, func(*models.Endpoint) int { return models.ClaimRows }, models.ClaimRows)
+		quotas := d.divide(endpoints, func(*webhook.Endpoint) int { return webhook.ClaimRows }, webhook.ClaimRows)
 		for _, q := range quotas {
 			times[q.Endpoint.ID] += q.Rows
 			d.give(q.Endpoint, q.Rows)
@@ -198,7 +198,7 @@ func TestDivisionsKeepToTheirBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := newDispatcher(rapid.IntRange(8, 300).Draw(t, "limit"))
 		tenants := []uuid.UUID{uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New()}
-		var endpoints []models.Endpoint
+		var endpoints []webhook.Endpoint
 		tempos, wants, held := map[uuid.UUID]time.Duration{}, map[uuid.UUID]int{}, map[uuid.UUID]int{}
 		for range rapid.IntRange(1, 40).Draw(t, "endpoints") {
 			took := rapid.SampledFrom([]time.Duration{0, quick, tardy}).Draw(t, "took")
@@ -212,7 +212,7 @@ func TestDivisionsKeepToTheirBounds(t *testing.T) {
 				wants[e.ID] = rapid.IntRange(0, 50).Draw(t, "want")
 			}
 			most := rapid.IntRange(0, 300).Draw(t, "most")
-			quotas := d.divide(endpoints, func(e *models.Endpoint) int { return wants[e.ID] }, most)
+			quotas := d.divide(endpoints, func(e *webhook.Endpoint) int { return wants[e.ID] }, most)
 			given := 0
 			for _, q := range quotas {
 				require.Positive(t, q.Rows)
@@ -246,11 +246,11 @@ func TestDivisionsKeepToTheirBounds(t *testing.T) {
 func TestFloodedEndpointDoesNotCrowdOutTheOthers(t *testing.T) {
 	d := newDispatcher(256)
 	tenant := uuid.New()
-	endpoints := []models.Endpoint{d.endpoint(tenant, quick), d.endpoint(tenant, quick), d.endpoint(tenant, quick),
+	endpoints := []webhook.Endpoint{d.endpoint(tenant, quick), d.endpoint(tenant, quick), d.endpoint(tenant, quick),
 		d.endpoint(tenant, quick)}
 	wants := map[uuid.UUID]int{endpoints[0].ID: 250, endpoints[1].ID: 5, endpoints[2].ID: 250}
 	var rows []int
-	for _, q := range d.divide(endpoints, func(e *models.Endpoint) int { return wants[e.ID] }, 45) {
+	for _, q := range d.divide(endpoints, func(e *webhook.Endpoint) int { return wants[e.ID] }, 45) {
 		rows = append(rows, q.Rows)
 	}
 	require.Equal(t, []int{20, 5, 20}, rows, "those without room are left out")

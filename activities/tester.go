@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/atender/atender/activities/sender"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -15,11 +15,11 @@ type Tester struct{ Sender *sender.Sender }
 
 // SendTest makes the one attempt of a test and says what came of it, within the sender's limits. A test whose asker goes
 // away is broken off.
-func (t Tester) SendTest(ctx context.Context, test models.WebhookTest) wire.Attempt {
+func (t Tester) SendTest(ctx context.Context, test webhook.WebhookTest) wire.Attempt {
 	e := &test.Endpoint
 	startedAt := time.Now()
 	o := t.Sender.Post(ctx, t.Sender.Build(sender.Delivery{
-		URL: e.URL, Body: []byte(test.Payload), EventID: test.EventID.String(), Event: string(models.TestEvent),
+		URL: e.URL, Body: []byte(test.Payload), EventID: test.EventID.String(), Event: string(webhook.TestEvent),
 		DeliveryID: test.DeliveryID.String(), Attempt: 1, Signers: e.Signers, Secrets: e.Secrets, Custom: e.Headers,
 	}, startedAt))
 	a := wire.Attempt{StartedAt: wire.At(startedAt), DurationMs: int(o.Duration.Milliseconds()), Class: string(o.Class)}

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/scope"
 )
 
@@ -13,7 +13,7 @@ func (h *handlers) ListAgents(ctx context.Context, r contract.ListAgentsRequestO
 	contract.ListAgentsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.Agents(ctx, p.TenantID, value(r.Params.Email), page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Accounts.Agents(ctx, p.TenantID, value(r.Params.Email), page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -25,15 +25,19 @@ func (h *handlers) CreateAgent(ctx context.Context, r contract.CreateAgentReques
 	contract.CreateAgentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	role := models.Role(r.Body.Role)
+	role := account.Role(r.Body.Role)
 	if err := mayGrant(p)(role); err != nil {
 		return nil, err
 	}
-	made, err := h.store.CreateAgent(ctx, p.TenantID, models.NewAgent{Name: r.Body.Name, Email: r.Body.Email, Role: role})
+	made, err := h.store.Accounts.CreateAgent(
+		ctx,
+		p.TenantID,
+		account.NewAgent{Name: r.Body.Name, Email: r.Body.Email, Role: role},
+	)
 	if err != nil {
 		return nil, err
 	}
-	agent, err := h.store.Agent(ctx, p.TenantID, made.ID)
+	agent, err := h.store.Accounts.Agent(ctx, p.TenantID, made.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +50,7 @@ func (h *handlers) CreateAgent(ctx context.Context, r contract.CreateAgentReques
 // GetAgent implements GET /v1/agents/{id}.
 func (h *handlers) GetAgent(ctx context.Context, r contract.GetAgentRequestObject) (contract.GetAgentResponseObject, error) {
 	ctx, p := caller(ctx)
-	agent, err := h.store.Agent(ctx, p.TenantID, r.ID)
+	agent, err := h.store.Accounts.Agent(ctx, p.TenantID, r.ID)
 	return contract.GetAgent200JSONResponse(agent), err
 }
 
@@ -55,14 +59,14 @@ func (h *handlers) UpdateAgent(ctx context.Context, r contract.UpdateAgentReques
 	contract.UpdateAgentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	agent, err := h.store.UpdateAgent(ctx, p.TenantID, r.ID, models.AgentUpdate{
-		Name: r.Body.Name, Role: (*models.Role)(r.Body.Role), IsActive: r.Body.IsActive, MayGrant: mayGrant(p),
+	agent, err := h.store.Accounts.UpdateAgent(ctx, p.TenantID, r.ID, account.AgentUpdate{
+		Name: r.Body.Name, Role: (*account.Role)(r.Body.Role), IsActive: r.Body.IsActive, MayGrant: mayGrant(p),
 	})
 	return contract.UpdateAgent200JSONResponse(agent), err
 }
 
 // mayGrant refuses roles that may do more than the caller: otherwise who may only write users could make themselves owner,
 // or take an owner's place away.
-func mayGrant(p models.Principal) func(models.Role) error {
-	return func(role models.Role) error { return p.Require(scope.OfRole(string(role))...) }
+func mayGrant(p account.Principal) func(account.Role) error {
+	return func(role account.Role) error { return p.Require(scope.OfRole(string(role))...) }
 }

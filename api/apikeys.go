@@ -7,6 +7,7 @@ import (
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 // usageDays is how many days of use are shown when the request does not say.
@@ -18,7 +19,7 @@ func countUse(store *models.Store, doc *document) gin.HandlerFunc {
 		c.Next()
 		op := doc.operationOf(c.Request, c.FullPath())
 		if p, ok := principalOf(c); ok && op != nil && store != nil {
-			store.CountRequest(p, op.endpoint, c.Writer.Status())
+			store.Keys.CountRequest(p, op.endpoint, c.Writer.Status())
 		}
 	}
 }
@@ -28,11 +29,11 @@ func (h *handlers) ListAPIKeys(ctx context.Context, r contract.ListAPIKeysReques
 	contract.ListAPIKeysResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.KeyPage(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Keys.Page(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListAPIKeys200JSONResponse{Data: each(found, models.APIKey.Wire), NextCursor: next(cursor)}, nil
+	return contract.ListAPIKeys200JSONResponse{Data: each(found, account.APIKey.Wire), NextCursor: next(cursor)}, nil
 }
 
 // CreateAPIKey implements POST /v1/api-keys.
@@ -40,7 +41,7 @@ func (h *handlers) CreateAPIKey(ctx context.Context, r contract.CreateAPIKeyRequ
 	contract.CreateAPIKeyResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	made, plain, err := h.store.GrantKey(ctx, p, models.NewKey{
+	made, plain, err := h.store.Keys.Grant(ctx, p, account.NewKey{
 		Name: r.Body.Name, Description: value(r.Body.Description), Scopes: r.Body.Scopes,
 	})
 	if err != nil {
@@ -57,7 +58,7 @@ func (h *handlers) CreateAPIKey(ctx context.Context, r contract.CreateAPIKeyRequ
 // GetAPIKey implements GET /v1/api-keys/{id}.
 func (h *handlers) GetAPIKey(ctx context.Context, r contract.GetAPIKeyRequestObject) (contract.GetAPIKeyResponseObject, error) {
 	ctx, p := caller(ctx)
-	found, err := h.store.Key(ctx, p.TenantID, r.ID)
+	found, err := h.store.Keys.Get(ctx, p.TenantID, r.ID)
 	return contract.GetAPIKey200JSONResponse(found.Wire()), err
 }
 
@@ -66,7 +67,7 @@ func (h *handlers) RevokeAPIKey(ctx context.Context, r contract.RevokeAPIKeyRequ
 	contract.RevokeAPIKeyResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.RevokeAPIKey204Response{}, h.store.RevokeKeyBy(ctx, p, r.ID)
+	return contract.RevokeAPIKey204Response{}, h.store.Keys.RevokeBy(ctx, p, r.ID)
 }
 
 // GetAPIKeyUsage implements GET /v1/api-keys/{id}/usage.
@@ -78,7 +79,7 @@ func (h *handlers) GetAPIKeyUsage(ctx context.Context, r contract.GetAPIKeyUsage
 	if r.Params.Days != nil {
 		days = *r.Params.Days
 	}
-	rows, err := h.store.KeyUsage(ctx, p.TenantID, r.ID, days)
+	rows, err := h.store.Keys.Usage(ctx, p.TenantID, r.ID, days)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"strings"
 
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/dock"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/models"
@@ -11,12 +14,30 @@ import (
 
 const principalKey = "principal"
 
-// authenticator finds who a key or a session belongs to. *models.Store is one.
+// authenticator finds who a key or a session belongs to.
 type authenticator interface {
-	Authenticate(ctx context.Context, plainKey string) (models.Principal, error)
-	AuthenticateSession(ctx context.Context, token string) (models.Principal, error)
+	Authenticate(ctx context.Context, plainKey string) (account.Principal, error)
+	AuthenticateSession(ctx context.Context, token string) (account.Principal, error)
 	// AuthenticateDock does the same for the token of a dock session.
-	AuthenticateDock(ctx context.Context, token string) (models.Principal, error)
+	AuthenticateDock(ctx context.Context, token string) (account.Principal, error)
+}
+
+// credentials is the authenticator of a store.
+type credentials struct{ store *models.Store }
+
+// Authenticate implements authenticator.
+func (c credentials) Authenticate(ctx context.Context, plainKey string) (account.Principal, error) {
+	return c.store.Keys.Authenticate(ctx, plainKey)
+}
+
+// AuthenticateSession implements authenticator.
+func (c credentials) AuthenticateSession(ctx context.Context, token string) (account.Principal, error) {
+	return c.store.SignIns.Authenticate(ctx, token)
+}
+
+// AuthenticateDock implements authenticator.
+func (c credentials) AuthenticateDock(ctx context.Context, token string) (account.Principal, error) {
+	return c.store.Docks.Authenticate(ctx, token)
 }
 
 // authenticate lets a request through to a documented operation if it comes from a valid key, or else an agent who is
@@ -57,18 +78,18 @@ func authorize(doc *document, e errorResponder) gin.HandlerFunc {
 
 // identify returns who makes the request: what its Authorization says, or, where there is none, its cookie. A browser adds
 // the cookie whoever had the request made; so of a write it has to be known that the console's own pages did.
-func identify(c *gin.Context, who authenticator, site site, op *operation) (models.Principal, error) {
+func identify(c *gin.Context, who authenticator, site site, op *operation) (account.Principal, error) {
 	ctx := c.Request.Context()
 	token := site.token(c.Request)
 	if c.GetHeader("Authorization") != "" || token == "" {
 		key := bearer(c.GetHeader("Authorization"))
-		if op.dockSession && models.IsDockToken(key) {
+		if op.dockSession && dock.IsToken(key) {
 			return who.AuthenticateDock(ctx, key)
 		}
 		return who.Authenticate(ctx, key)
 	}
 	if err := site.checkWrite(c.Request); err != nil {
-		return models.Principal{}, err
+		return account.Principal{}, err
 	}
 	return who.AuthenticateSession(ctx, token)
 }
@@ -83,19 +104,19 @@ func bearer(header string) string {
 	return strings.TrimSpace(key)
 }
 
-func principalOf(c *gin.Context) (models.Principal, bool) {
+func principalOf(c *gin.Context) (account.Principal, bool) {
 	v, ok := c.Get(principalKey)
 	if !ok {
-		return models.Principal{}, false
+		return account.Principal{}, false
 	}
-	p, ok := v.(models.Principal)
+	p, ok := v.(account.Principal)
 	return p, ok
 }
 
 // caller returns who makes the request, and the request's own context. Handlers get gin's context from the generated
 // code; it must not reach the store, since gin uses it again for another request while a goroutine of a transaction may
 // still be looking at it.
-func caller(ctx context.Context) (context.Context, models.Principal) {
+func caller(ctx context.Context) (context.Context, account.Principal) {
 	c := ctx.(*gin.Context)
 	p, _ := principalOf(c)
 	return c.Request.Context(), p

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 )
 
 // changed is the answer to every operation that changes a conversation: the conversation as it is now, and its ETag.
@@ -17,9 +17,9 @@ type changed struct {
 }
 
 // change carries commands out on a conversation, for whoever makes the request.
-func (h *handlers) change(ctx context.Context, id uuid.UUID, commands ...models.Command) (changed, error) {
+func (h *handlers) change(ctx context.Context, id uuid.UUID, commands ...conversation.Command) (changed, error) {
 	ctx, p := caller(ctx)
-	c, err := h.store.Change(ctx, p.TenantID, id, p.Actor(), commands...)
+	c, err := h.store.Conversations.Change(ctx, p.TenantID, id, p.Actor(), commands...)
 	if err != nil {
 		return changed{}, err
 	}
@@ -33,7 +33,7 @@ func (h *handlers) change(ctx context.Context, id uuid.UUID, commands ...models.
 func (h *handlers) ResolveConversation(ctx context.Context, r contract.ResolveConversationRequestObject) (
 	contract.ResolveConversationResponseObject, error,
 ) {
-	c, err := h.change(ctx, r.ID, models.Resolve{})
+	c, err := h.change(ctx, r.ID, conversation.Resolve{})
 	return c, err
 }
 
@@ -41,7 +41,7 @@ func (h *handlers) ResolveConversation(ctx context.Context, r contract.ResolveCo
 func (h *handlers) ReopenConversation(ctx context.Context, r contract.ReopenConversationRequestObject) (
 	contract.ReopenConversationResponseObject, error,
 ) {
-	c, err := h.change(ctx, r.ID, models.Reopen{})
+	c, err := h.change(ctx, r.ID, conversation.Reopen{})
 	return c, err
 }
 
@@ -49,7 +49,7 @@ func (h *handlers) ReopenConversation(ctx context.Context, r contract.ReopenConv
 func (h *handlers) SnoozeConversation(ctx context.Context, r contract.SnoozeConversationRequestObject) (
 	contract.SnoozeConversationResponseObject, error,
 ) {
-	c, err := h.change(ctx, r.ID, models.Snooze{Until: r.Body.Until})
+	c, err := h.change(ctx, r.ID, conversation.Snooze{Until: r.Body.Until})
 	return c, err
 }
 
@@ -57,7 +57,7 @@ func (h *handlers) SnoozeConversation(ctx context.Context, r contract.SnoozeConv
 func (h *handlers) UnsnoozeConversation(ctx context.Context, r contract.UnsnoozeConversationRequestObject) (
 	contract.UnsnoozeConversationResponseObject, error,
 ) {
-	c, err := h.change(ctx, r.ID, models.Unsnooze{})
+	c, err := h.change(ctx, r.ID, conversation.Unsnooze{})
 	return c, err
 }
 
@@ -65,7 +65,7 @@ func (h *handlers) UnsnoozeConversation(ctx context.Context, r contract.Unsnooze
 func (h *handlers) ArchiveConversation(ctx context.Context, r contract.ArchiveConversationRequestObject) (
 	contract.ArchiveConversationResponseObject, error,
 ) {
-	c, err := h.change(ctx, r.ID, models.Archive{})
+	c, err := h.change(ctx, r.ID, conversation.Archive{})
 	return c, err
 }
 
@@ -73,13 +73,13 @@ func (h *handlers) ArchiveConversation(ctx context.Context, r contract.ArchiveCo
 func (h *handlers) AssignConversation(ctx context.Context, r contract.AssignConversationRequestObject) (
 	contract.AssignConversationResponseObject, error,
 ) {
-	c, err := h.change(ctx, r.ID, models.Assign{AssigneeID: r.Body.AssigneeID, TeamID: r.Body.TeamID})
+	c, err := h.change(ctx, r.ID, conversation.Assign{AssigneeID: r.Body.AssigneeID, TeamID: r.Body.TeamID})
 	return c, err
 }
 
 // AddTag implements PUT /v1/conversations/{id}/tags/{name}.
 func (h *handlers) AddTag(ctx context.Context, r contract.AddTagRequestObject) (contract.AddTagResponseObject, error) {
-	c, err := h.change(ctx, r.ID, models.AddTag{Name: r.Name})
+	c, err := h.change(ctx, r.ID, conversation.AddTag{Name: r.Name})
 	return c, err
 }
 
@@ -87,7 +87,7 @@ func (h *handlers) AddTag(ctx context.Context, r contract.AddTagRequestObject) (
 func (h *handlers) RemoveTag(ctx context.Context, r contract.RemoveTagRequestObject) (
 	contract.RemoveTagResponseObject, error,
 ) {
-	c, err := h.change(ctx, r.ID, models.RemoveTag{Name: r.Name})
+	c, err := h.change(ctx, r.ID, conversation.RemoveTag{Name: r.Name})
 	return c, err
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 // ListChannels implements GET /v1/channels.
@@ -12,11 +12,11 @@ func (h *handlers) ListChannels(ctx context.Context, _ contract.ListChannelsRequ
 	contract.ListChannelsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.ChannelSettings(ctx, p.TenantID)
+	found, err := h.store.Accounts.ChannelSettings(ctx, p.TenantID)
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListChannels200JSONResponse{Data: each(found, models.Channel.Wire)}, nil
+	return contract.ListChannels200JSONResponse{Data: each(found, account.Channel.Wire)}, nil
 }
 
 // GetChannel implements GET /v1/channels/{channel}.
@@ -24,7 +24,7 @@ func (h *handlers) GetChannel(ctx context.Context, r contract.GetChannelRequestO
 	contract.GetChannelResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.ChannelSetting(ctx, p.TenantID, r.Channel)
+	found, err := h.store.Accounts.ChannelSetting(ctx, p.TenantID, r.Channel)
 	return contract.GetChannel200JSONResponse(found.Wire()), err
 }
 
@@ -33,7 +33,7 @@ func (h *handlers) UpdateChannel(ctx context.Context, r contract.UpdateChannelRe
 	contract.UpdateChannelResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	now, err := h.store.UpdateChannel(ctx, p.TenantID, r.Channel, models.ChannelUpdate{
+	now, err := h.store.Accounts.UpdateChannel(ctx, p.TenantID, r.Channel, account.ChannelUpdate{
 		DisplayName: r.Body.DisplayName, Enabled: r.Body.Enabled, DefaultTeamID: r.Body.DefaultTeamID,
 	})
 	return contract.UpdateChannel200JSONResponse(now.Wire()), err

@@ -16,7 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/feed"
 )
 
 // liveStream is an open connection to /console/events.
@@ -119,10 +120,10 @@ func TestAConsoleIsToldWhatHappensUntilItsSessionEnds(t *testing.T) {
 	h := newHarness(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go h.store.RunSequencer(ctx, models.Sequencer{})
+	go h.store.Feed.RunSequencer(ctx, feed.Sequencer{})
 	server := httptest.NewServer(h.server.Handler())
 	defer server.Close()
-	b := h.newBrowser(models.RoleReader)
+	b := h.newBrowser(account.RoleReader)
 
 	h.exec(`UPDATE sessions SET watching_at = NULL`)
 	s := b.openStream(t, server, "")
@@ -150,13 +151,13 @@ func TestAConsoleIsToldWhatHappensUntilItsSessionEnds(t *testing.T) {
 	again.ends()
 	first.ends()
 	b.call("GET", "/console/events", nil).refused(401, "UNAUTHORIZED")
-	analyst := h.newBrowser(models.RoleAnalytics)
+	analyst := h.newBrowser(account.RoleAnalytics)
 	analyst.call("GET", "/console/events", nil).refused(403, "SCOPE_MISSING")
 }
 
 func TestAServerThatStopsDoesNotWaitForConsoles(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleReader)
+	b := h.newBrowser(account.RoleReader)
 	server := httptest.NewUnstartedServer(h.server.Handler())
 	server.Config.RegisterOnShutdown(h.server.close)
 	server.Start()
@@ -170,7 +171,7 @@ func TestAServerThatStopsDoesNotWaitForConsoles(t *testing.T) {
 
 func TestOwnersManageKeysAndSeeTheirUse(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleOwner)
+	b := h.newBrowser(account.RoleOwner)
 	made := b.call("POST", "/v1/api-keys", object{"name": "Shop", "scopes": []any{"basic"}}, "Idempotency-Key", "k").want(201)
 	require.Regexp(t, `^sa_live_`, made.string("key"))
 	require.Equal(t, made.string("key"), b.call("POST", "/v1/api-keys",
@@ -220,7 +221,7 @@ func TestOwnersManageKeysAndSeeTheirUse(t *testing.T) {
 
 func TestAMessagesHTMLIsShownHarmless(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleReader)
+	b := h.newBrowser(account.RoleReader)
 	path := "/v1/conversations/" + h.call("POST", "/v1/conversations/outbound", least("1")).want(201).string("id")
 	hostile := `<p>Hello</p><script>alert(1)</script><img src="https://evil.example/p.gif" alt="pixel">`
 	message := h.call("POST", path+"/messages", object{"direction": "inbound", "html": hostile}).want(201).string("id")
@@ -244,7 +245,7 @@ func TestAMessagesHTMLIsShownHarmless(t *testing.T) {
 
 func TestThePageMayFrameTheTenantsDocks(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleReader)
+	b := h.newBrowser(account.RoleReader)
 	p := pages{
 		handlers: &handlers{store: h.store},
 		frames: func(_ context.Context, tenantID uuid.UUID) ([]string, error) {
@@ -281,7 +282,7 @@ func TestWhatADockWouldSendIsShownHarmless(t *testing.T) {
 		return w
 	}
 	form := url.Values{"html": {`<p onclick="x()">Hi</p><script>x()</script><img src="https://pixel.example/a.png">`}}
-	b := h.newBrowser(models.RoleAgent)
+	b := h.newBrowser(account.RoleAgent)
 	page := post(b.cookie, ownOrigin, form)
 	require.Equal(t, 200, page.Code)
 	require.Contains(t, page.Body.String(), "<p>Hi</p>\n</body>")
@@ -293,7 +294,7 @@ func TestWhatADockWouldSendIsShownHarmless(t *testing.T) {
 	require.Equal(t, 403, post(b.cookie, "https://evil.example", form).Code)
 	require.Equal(t, 403, post(b.cookie, "", form).Code)
 	require.Equal(t, 401, post("", ownOrigin, form).Code)
-	require.Equal(t, 403, post(h.newBrowser(models.RoleAnalytics).cookie, ownOrigin, form).Code)
+	require.Equal(t, 403, post(h.newBrowser(account.RoleAnalytics).cookie, ownOrigin, form).Code)
 	form.Set("html", strings.Repeat("x", 1<<20))
 	require.Equal(t, 413, post(b.cookie, ownOrigin, form).Code)
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
 )
 
 // ListContacts implements GET /v1/contacts.
@@ -17,13 +18,13 @@ func (h *handlers) ListContacts(ctx context.Context, r contract.ListContactsRequ
 	if err != nil {
 		return nil, err
 	}
-	found, cursor, err := h.store.Contacts(ctx, p.TenantID, models.ContactFilter{
+	found, cursor, err := h.store.Contacts.List(ctx, p.TenantID, conversation.ContactFilter{
 		Email: value(r.Params.Email), Phone: value(phone), Query: value(r.Params.Q),
 	}, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListContacts200JSONResponse{Data: each(found, models.Contact.Wire), NextCursor: next(cursor)}, nil
+	return contract.ListContacts200JSONResponse{Data: each(found, conversation.Contact.Wire), NextCursor: next(cursor)}, nil
 }
 
 // CreateContact implements POST /v1/contacts.
@@ -36,7 +37,7 @@ func (h *handlers) CreateContact(ctx context.Context, r contract.CreateContactRe
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.store.CreateContact(ctx, p.TenantID, p.Actor(), models.ContactInput{
+	c, err := h.store.Contacts.Create(ctx, p.TenantID, p.Actor(), conversation.ContactInput{
 		Email: b.Email, Name: b.Name, Phone: phone, CustomFields: value(b.CustomFields),
 	})
 	if err != nil {
@@ -53,7 +54,7 @@ func (h *handlers) GetContact(ctx context.Context, r contract.GetContactRequestO
 	contract.GetContactResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	c, err := h.store.Contact(ctx, p.TenantID, r.ID)
+	c, err := h.store.Contacts.Get(ctx, p.TenantID, r.ID)
 	return contract.GetContact200JSONResponse(c.Wire()), err
 }
 
@@ -67,9 +68,9 @@ func (h *handlers) UpdateContact(ctx context.Context, r contract.UpdateContactRe
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.store.UpdateContact(ctx, p.TenantID, r.ID, p.Actor(), models.ContactUpdate{
+	c, err := h.store.Contacts.Update(ctx, p.TenantID, r.ID, p.Actor(), conversation.ContactUpdate{
 		Email: b.Email, Name: b.Name, CustomFields: value(b.CustomFields),
-		Phone: models.Optional[string]{Set: b.Phone.Set, Value: phone},
+		Phone: wire.Optional[string]{Set: b.Phone.Set, Value: phone},
 	})
 	return contract.UpdateContact200JSONResponse(c.Wire()), err
 }

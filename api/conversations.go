@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 )
 
 // CreateOutboundConversation implements POST /v1/conversations/outbound.
@@ -17,7 +17,7 @@ func (h *handlers) CreateOutboundConversation(ctx context.Context, r contract.Cr
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.store.CreateConversation(ctx, p.TenantID, p.Actor(), in)
+	c, err := h.store.Conversations.Create(ctx, p.TenantID, p.Actor(), in)
 	if err != nil {
 		return nil, err
 	}
@@ -28,12 +28,12 @@ func (h *handlers) CreateOutboundConversation(ctx context.Context, r contract.Cr
 	}, nil
 }
 
-func newConversation(b *contract.NewOutboundConversation) (models.NewConversation, error) {
-	in := models.NewConversation{
+func newConversation(b *contract.NewOutboundConversation) (conversation.NewConversation, error) {
+	in := conversation.NewConversation{
 		ExternalReference: b.ExternalReference,
 		Subject:           b.Subject,
 		Channel:           string(value(b.Channel)),
-		Contact:           models.NewContact{Email: b.Contact.Email, Name: value(b.Contact.Name)},
+		Contact:           conversation.NewContact{Email: b.Contact.Email, Name: value(b.Contact.Name)},
 		Tags:              b.Tags,
 		CustomFields:      value(b.CustomFields),
 	}
@@ -47,7 +47,7 @@ func newConversation(b *contract.NewOutboundConversation) (models.NewConversatio
 	if said := b.OutboundContext; said != nil {
 		in.Metadata = value(said.Metadata)
 		if value(said.OriginalMessage) != "" || value(said.OriginalHTML) != "" {
-			in.Message = &models.FirstMessage{Text: said.OriginalMessage, HTML: said.OriginalHTML, SentAt: said.SentAt}
+			in.Message = &conversation.FirstMessage{Text: said.OriginalMessage, HTML: said.OriginalHTML, SentAt: said.SentAt}
 		}
 	}
 	return in, nil
@@ -59,7 +59,7 @@ func (h *handlers) ListConversations(ctx context.Context, r contract.ListConvers
 ) {
 	ctx, p := caller(ctx)
 	q := r.Params
-	found, cursor, err := h.store.Conversations(ctx, p.TenantID, models.ConversationFilter{
+	found, cursor, err := h.store.Conversations.List(ctx, p.TenantID, conversation.Filter{
 		Status:            string(value(q.Status)),
 		Channel:           string(value(q.Channel)),
 		Tag:               value(q.Tag),
@@ -78,7 +78,7 @@ func (h *handlers) ListConversations(ctx context.Context, r contract.ListConvers
 		return nil, err
 	}
 	return contract.ListConversations200JSONResponse{
-		Data: each(found, models.Conversation.Wire), NextCursor: next(cursor),
+		Data: each(found, conversation.Conversation.Wire), NextCursor: next(cursor),
 	}, nil
 }
 
@@ -94,17 +94,17 @@ func (h *handlers) GetConversation(ctx context.Context, r contract.GetConversati
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.store.Conversation(ctx, p.TenantID, r.ID)
+	c, err := h.store.Conversations.Get(ctx, p.TenantID, r.ID)
 	if err != nil {
 		return nil, err
 	}
 	body := c.Wire()
 	if slices.Contains(include, "messages") {
-		latest, err := h.store.LatestMessages(ctx, p.TenantID, c.ID, latestMessages)
+		latest, err := h.store.Conversations.LatestMessages(ctx, p.TenantID, c.ID, latestMessages)
 		if err != nil {
 			return nil, err
 		}
-		body.Messages = new(each(latest, models.Message.Wire))
+		body.Messages = new(each(latest, conversation.Message.Wire))
 	}
 	tag := etag(body)
 	if matches(r.Params.IfNoneMatch, *tag) {
@@ -120,7 +120,7 @@ func (h *handlers) ListTimeline(ctx context.Context, r contract.ListTimelineRequ
 	contract.ListTimelineResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	entries, cursor, err := h.store.Timeline(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
+	entries, cursor, err := h.store.Conversations.Timeline(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

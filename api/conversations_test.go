@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 type object = map[string]any
@@ -165,9 +165,13 @@ func TestSnoozeOnlyAheadAndWithinAYear(t *testing.T) {
 
 func TestAssign(t *testing.T) {
 	h := newHarness(t)
-	agent, err := h.store.CreateAgent(t.Context(), h.live.ID, models.NewAgent{Name: "Bo", Email: "bo@example.com", Role: "agent"})
+	agent, err := h.store.Accounts.CreateAgent(
+		t.Context(),
+		h.live.ID,
+		account.NewAgent{Name: "Bo", Email: "bo@example.com", Role: "agent"},
+	)
 	require.NoError(t, err)
-	team, err := h.store.CreateTeam(t.Context(), h.live.ID, models.NewTeam{Name: "Returns"})
+	team, err := h.store.Accounts.CreateTeam(t.Context(), h.live.ID, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	path := "/v1/conversations/" + h.newConversation("1") + "/assign"
 
@@ -249,7 +253,7 @@ func TestETagStandsForAllThatIsShown(t *testing.T) {
 	}
 	differs(path, func() {
 		h.call("PATCH", "/v1/sla-policies/"+policy, object{"targets": object{"first_reply": targets(600, 1200, 1800)}}).want(200)
-		_, err := h.store.RecomputeClocks(t.Context(), h.live.ID)
+		_, err := h.store.Clocks.Recompute(t.Context(), h.live.ID)
 		require.NoError(t, err)
 	})
 	differs(path, func() {

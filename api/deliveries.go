@@ -7,7 +7,8 @@ import (
 	"net/http"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -17,7 +18,7 @@ func (h *handlers) ListDeliveries(ctx context.Context, r contract.ListDeliveries
 ) {
 	ctx, p := caller(ctx)
 	q := r.Params
-	found, cursor, err := h.store.Deliveries(ctx, p.TenantID, r.ID, models.DeliveryFilter{
+	found, cursor, err := h.store.Webhooks.Deliveries(ctx, p.TenantID, r.ID, webhook.DeliveryFilter{
 		Status:         string(value(q.Status)),
 		Event:          string(value(q.Event)),
 		ConversationID: q.ConversationID,
@@ -31,7 +32,7 @@ func (h *handlers) ListDeliveries(ctx context.Context, r contract.ListDeliveries
 }
 
 // hideExcerpts leaves out what endpoints have answered to events that the caller may not see: it may repeat them.
-func hideExcerpts(p models.Principal, deliveries []wire.Delivery) {
+func hideExcerpts(p account.Principal, deliveries []wire.Delivery) {
 	for i := range deliveries {
 		d := &deliveries[i]
 		if d.LastAttempt != nil && p.MayReceive(d.Event) != nil {
@@ -45,7 +46,7 @@ func (h *handlers) GetDelivery(ctx context.Context, r contract.GetDeliveryReques
 	contract.GetDeliveryResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.Delivery(ctx, p.TenantID, r.ID, r.DeliveryID, p.MayReceive)
+	found, err := h.store.Webhooks.Delivery(ctx, p.TenantID, r.ID, r.DeliveryID, p.MayReceive)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (h *handlers) Redeliver(ctx context.Context, r contract.RedeliverRequestObj
 	contract.RedeliverResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	now, err := h.store.Redeliver(ctx, p.TenantID, r.ID, r.DeliveryID, p.MayReceive)
+	now, err := h.store.Webhooks.Redeliver(ctx, p.TenantID, r.ID, r.DeliveryID, p.MayReceive)
 	return contract.Redeliver202JSONResponse(now), err
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/webhook"
 )
 
 // subscribe makes a webhook and returns its path.
@@ -19,26 +20,26 @@ func (h *harness) subscribe() string {
 }
 
 // attempt claims everything that is owed and records the given state for it, as a dispatcher would.
-func (h *harness) attempt(state models.DeliveryState) {
+func (h *harness) attempt(state webhook.DeliveryState) {
 	h.t.Helper()
 	ctx, owner := context.Background(), uuid.New()
-	endpoints, _, err := h.store.FreshEndpoints(ctx, 0, models.Shards, models.ClaimPosition{})
+	endpoints, _, err := h.store.Webhooks.FreshEndpoints(ctx, 0, webhook.Shards, webhook.ClaimPosition{})
 	require.NoError(h.t, err)
-	var quotas []models.Quota
+	var quotas []webhook.Quota
 	for i := range endpoints {
-		quotas = append(quotas, models.Quota{Endpoint: &endpoints[i], Rows: 100})
+		quotas = append(quotas, webhook.Quota{Endpoint: &endpoints[i], Rows: 100})
 	}
-	claimed, err := h.store.ClaimFresh(ctx, owner, quotas)
+	claimed, err := h.store.Webhooks.ClaimFresh(ctx, owner, quotas)
 	require.NoError(h.t, err)
-	var results []models.Result
+	var results []webhook.Result
 	for _, d := range claimed {
-		r := models.Result{Delivery: d, StartedAt: time.Now(), State: state, Counted: true, Status: 200, Class: "ok"}
-		if state != models.DeliveryDelivered {
+		r := webhook.Result{Delivery: d, StartedAt: time.Now(), State: state, Counted: true, Status: 200, Class: "ok"}
+		if state != webhook.DeliveryDelivered {
 			r.Status, r.Class, r.Error, r.Failure = 500, "http_5xx", "the endpoint answered 500", "RETRIES_EXHAUSTED"
 		}
 		results = append(results, r)
 	}
-	require.NoError(h.t, h.store.Record(ctx, owner, results))
+	require.NoError(h.t, h.store.Webhooks.RecordOutcomes(ctx, owner, results))
 }
 
 func TestDeliveryLog(t *testing.T) {
@@ -50,7 +51,7 @@ func TestDeliveryLog(t *testing.T) {
 	log := h.call("GET", hook+"/deliveries?status=pending", nil).want(200).list()
 	require.Len(t, log, 2)
 	require.Nil(t, log[0]["lastAttempt"])
-	h.attempt(models.DeliveryFailed)
+	h.attempt(webhook.DeliveryFailed)
 	require.Empty(t, h.call("GET", hook+"/deliveries?status=pending", nil).want(200).list())
 	log = h.call("GET", hook+"/deliveries?status=failed&event=contact.created&since=2026-01-01T00:00:00Z", nil).want(200).list()
 	require.Len(t, log, 1)
@@ -65,7 +66,7 @@ func TestDeliveryLog(t *testing.T) {
 	require.Equal(t, "pending", again.string("status"))
 	require.Equal(t, again.text, h.call("POST", path+"/redeliver", nil, "Idempotency-Key", "k").want(202).text)
 	h.call("POST", path+"/redeliver", nil).refused(409, "DELIVERY_PENDING")
-	h.attempt(models.DeliveryDelivered)
+	h.attempt(webhook.DeliveryDelivered)
 	require.Len(t, h.call("GET", path, nil).want(200).body["attemptLog"], 2)
 
 	health := h.call("GET", hook, nil).want(200).body["health"].(map[string]any)
@@ -121,13 +122,13 @@ func TestWhoMayDeliverOnceMore(t *testing.T) {
 	h := newHarness(t)
 	hook := h.subscribe()
 	h.call("POST", "/v1/conversations/outbound", h.creation("1")).want(201)
-	h.attempt(models.DeliveryFailed)
+	h.attempt(webhook.DeliveryFailed)
 	failed := h.call("GET", hook+"/deliveries?status=failed", nil).want(200).list()
 	path := func(i int) string { return hook + "/deliveries/" + failed[i]["id"].(string) + "/redeliver" }
 
-	h.newBrowser(models.RoleAgent).call("POST", path(0), nil).refused(403, "SCOPE_MISSING")
+	h.newBrowser(account.RoleAgent).call("POST", path(0), nil).refused(403, "SCOPE_MISSING")
 	h.call("POST", path(0), nil, "Authorization", "Bearer "+h.newKey(h.live, "webhooks:read")).refused(403, "SCOPE_MISSING")
-	lead := h.newBrowser(models.RoleLead)
+	lead := h.newBrowser(account.RoleLead)
 	lead.call("POST", path(0), nil).want(202)
 	lead.call("POST", hook+"/replay", object{"since": "2026-01-01T00:00:00Z"}).refused(403, "SCOPE_MISSING")
 	h.call("POST", path(1), nil, "Authorization", "Bearer "+h.newKey(h.live, "webhooks:write")).refused(403, "SCOPE_MISSING")

@@ -7,7 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
 )
@@ -17,7 +18,7 @@ func (h *handlers) ListDocks(ctx context.Context, r contract.ListDocksRequestObj
 	contract.ListDocksResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.Docks(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Docks.List(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -30,10 +31,10 @@ func (h *handlers) CreateDock(ctx context.Context, r contract.CreateDockRequestO
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	made, err := h.store.CreateDock(ctx, p.TenantID, models.NewDock{
+	made, err := h.store.Docks.Create(ctx, p.TenantID, dock.NewDock{
 		Name: b.Name,
 		URL:  b.URL,
-		DockUpdate: models.DockUpdate{
+		Update: dock.Update{
 			Icon: b.Icon, Position: b.Position, IsActive: b.IsActive, Actions: b.Actions, Confirm: b.Confirm,
 			Permissions: b.Permissions, FrameOrigins: b.FrameOrigins, TeamIDs: b.TeamIds, Channels: b.Channels, Roles: b.Roles,
 			May: mayDock(p),
@@ -51,7 +52,7 @@ func (h *handlers) CreateDock(ctx context.Context, r contract.CreateDockRequestO
 // GetDock implements GET /v1/docks/{id}.
 func (h *handlers) GetDock(ctx context.Context, r contract.GetDockRequestObject) (contract.GetDockResponseObject, error) {
 	ctx, p := caller(ctx)
-	found, err := h.store.Dock(ctx, p.TenantID, r.ID)
+	found, err := h.store.Docks.Get(ctx, p.TenantID, r.ID)
 	return contract.GetDock200JSONResponse(found), err
 }
 
@@ -61,7 +62,7 @@ func (h *handlers) UpdateDock(ctx context.Context, r contract.UpdateDockRequestO
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	now, err := h.store.UpdateDock(ctx, p.TenantID, r.ID, models.DockUpdate{
+	now, err := h.store.Docks.Update(ctx, p.TenantID, r.ID, dock.Update{
 		Name: b.Name, URL: b.URL, Icon: b.Icon, Position: b.Position, IsActive: b.IsActive, Actions: b.Actions,
 		Confirm: b.Confirm, Permissions: b.Permissions, FrameOrigins: b.FrameOrigins, TeamIDs: b.TeamIds,
 		Channels: b.Channels, Roles: b.Roles, May: mayDock(p),
@@ -74,7 +75,7 @@ func (h *handlers) DeleteDock(ctx context.Context, r contract.DeleteDockRequestO
 	contract.DeleteDockResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.DeleteDock204Response{}, h.store.DeleteDock(ctx, p.TenantID, r.ID)
+	return contract.DeleteDock204Response{}, h.store.Docks.Delete(ctx, p.TenantID, r.ID)
 }
 
 // RotateDockSecret implements POST /v1/docks/{id}/rotate-secret.
@@ -82,16 +83,16 @@ func (h *handlers) RotateDockSecret(ctx context.Context, r contract.RotateDockSe
 	contract.RotateDockSecretResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	grace := models.DefaultDockGrace
+	grace := dock.DefaultDockGrace
 	if r.Body != nil && r.Body.GraceHours != nil {
 		grace = time.Duration(*r.Body.GraceHours) * time.Hour
 	}
-	now, err := h.store.RotateDockSecret(ctx, p.TenantID, r.ID, grace, mayDock(p))
+	now, err := h.store.Docks.RotateSecret(ctx, p.TenantID, r.ID, grace, mayDock(p))
 	return contract.RotateDockSecret200JSONResponse(now), err
 }
 
 // mayDock refuses a dock that is shown, or does, what the caller may not see or do: its page would do it for them.
-func mayDock(p models.Principal) func([]string) error {
+func mayDock(p account.Principal) func([]string) error {
 	return func(actions []string) error { return p.Require(scope.ForDock(actions)...) }
 }
 
@@ -104,12 +105,12 @@ func (h *handlers) ListConversationDocks(ctx context.Context, r contract.ListCon
 	if err != nil {
 		return nil, err
 	}
-	visible, err := h.store.VisibleDocks(ctx, p.TenantID, agent, r.ID)
+	visible, err := h.store.Docks.Visible(ctx, p.TenantID, agent, r.ID)
 	return contract.ListConversationDocks200JSONResponse{Data: list(visible)}, err
 }
 
 // agentOf is whom a request is about: the agent who makes it, or the one that a key names.
-func agentOf(p models.Principal, named *uuid.UUID) (uuid.UUID, error) {
+func agentOf(p account.Principal, named *uuid.UUID) (uuid.UUID, error) {
 	switch {
 	case p.Agent != nil && named != nil && *named != p.Agent.ID:
 		return uuid.Nil, problem.Fields(problem.Field{

@@ -10,13 +10,18 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/docktoken"
+	"github.com/atender/atender/models/outbox"
 )
 
-func (h *harness) agent(name string, role models.Role) models.Agent {
+func (h *harness) agent(name string, role account.Role) account.Agent {
 	h.t.Helper()
-	a, err := h.store.CreateAgent(h.t.Context(), h.live.ID, models.NewAgent{Name: name, Email: name + "@example.com", Role: role})
+	a, err := h.store.Accounts.CreateAgent(
+		h.t.Context(),
+		h.live.ID,
+		account.NewAgent{Name: name, Email: name + "@example.com", Role: role},
+	)
 	require.NoError(h.t, err)
 	return a
 }
@@ -38,7 +43,7 @@ type dockSession struct {
 	conversation      string
 }
 
-func (h *harness) openDock(agent models.Agent, dock string) dockSession {
+func (h *harness) openDock(agent account.Agent, dock string) dockSession {
 	h.t.Helper()
 	c := h.call("POST", "/v1/conversations/outbound", least(uuid.NewString())).want(201).string("id")
 	opened := h.call("POST", "/v1/dock-sessions", object{"dockId": dock, "conversationId": c, "agentId": agent.ID}).want(201)
@@ -66,7 +71,7 @@ func (s dockSession) ask(request, action string, params object) answer {
 // work carries actions out as a worker would, until the test ends.
 func (h *harness) work() {
 	h.t.Helper()
-	woken, stop := h.store.Wakeups().Listen(models.TopicOutbox)
+	woken, stop := h.store.Wakeups().Listen(outbox.Topic)
 	ctx, done := h.t.Context(), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -76,10 +81,10 @@ func (h *harness) work() {
 				return
 			case <-woken:
 			}
-			rows, err := h.store.ClaimOutbox(ctx, models.Urgent, 100)
+			rows, err := h.store.Outbox.Claim(ctx, outbox.Urgent, 100)
 			for _, row := range rows {
 				if row.DockActionID != nil && err == nil {
-					_, _, err = h.store.ApplyDockAction(ctx, row.TenantID, *row.DockActionID)
+					_, _, err = h.store.Docks.ApplyAction(ctx, row.TenantID, *row.DockActionID)
 				}
 			}
 			if err != nil && ctx.Err() == nil {
@@ -135,7 +140,7 @@ func TestDockSaysWhatIsWrong(t *testing.T) {
 func TestDocksNeedTheirScopes(t *testing.T) {
 	h := newHarness(t)
 	d := h.newDock(nil).string("id")
-	ada := h.agent("ada", models.RoleAgent)
+	ada := h.agent("ada", account.RoleAgent)
 	reader := []string{"Authorization", "Bearer " + h.newKey(h.live, "docks:read")}
 	h.call("GET", "/v1/docks/"+d, nil, reader...).want(200)
 	h.call("DELETE", "/v1/docks/"+d, nil, reader...).refused(403, "SCOPE_MISSING")
@@ -153,7 +158,7 @@ func TestDocksNeedTheirScopes(t *testing.T) {
 
 func TestDocksBesideAConversation(t *testing.T) {
 	h := newHarness(t)
-	ada := h.agent("ada", models.RoleAgent)
+	ada := h.agent("ada", account.RoleAgent)
 	h.newDock(nil)
 	h.newDock(object{"roles": []any{"owner"}})
 	s := h.openDock(ada, h.newDock(object{"name": "First", "position": 0}).string("id"))
@@ -168,7 +173,7 @@ func TestDocksBesideAConversation(t *testing.T) {
 func TestSessionOfAnotherAgentUI(t *testing.T) {
 	h := newHarness(t)
 	made := h.newDock(nil)
-	ada := h.agent("ada", models.RoleAgent)
+	ada := h.agent("ada", account.RoleAgent)
 	s := h.openDock(ada, made.string("id"))
 	dock, err := uuid.Parse(made.string("id"))
 	require.NoError(t, err)
@@ -195,7 +200,7 @@ func TestSessionOfAnotherAgentUI(t *testing.T) {
 // The token of a session opens that session's routes, and only there other origins are let in.
 func TestSessionTokenOpensItsSessionAndNothingElse(t *testing.T) {
 	h := newHarness(t)
-	ada, d := h.agent("ada", models.RoleOwner), h.newDock(nil).string("id")
+	ada, d := h.agent("ada", account.RoleOwner), h.newDock(nil).string("id")
 	s, other := h.openDock(ada, d), h.openDock(ada, d)
 	s.call("GET", other.path+"/context", nil).refused(404, "NOT_FOUND")
 	other.call("DELETE", s.path, nil).refused(404, "NOT_FOUND")
@@ -228,7 +233,7 @@ func TestSessionTokenOpensItsSessionAndNothingElse(t *testing.T) {
 func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 	h := newHarness(t)
 	h.work()
-	s := h.openDock(h.agent("ada", models.RoleAgent), h.newDock(object{"actions": []any{"addTag", "resolve"}}).string("id"))
+	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(object{"actions": []any{"addTag", "resolve"}}).string("id"))
 	began := time.Now()
 	done := s.ask("1", "addTag", object{"tag": "refunded"}).want(200)
 	require.Less(t, time.Since(began), 4*time.Second, "as soon as it is decided")
@@ -260,25 +265,25 @@ func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 // P8.4: while nobody carries it out, the answer says where to ask again.
 func TestActionThatTakesLongIsAnsweredWithWhereToAsk(t *testing.T) {
 	h := newHarness(t)
-	s := h.openDock(h.agent("ada", models.RoleAgent), h.newDock(nil).string("id"))
+	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))
 	waiting := s.ask("1", "addTag", object{"tag": "refunded"}).want(202)
 	require.Equal(t, "pending", waiting.string("status"))
 	id, err := uuid.Parse(waiting.string("id"))
 	require.NoError(t, err)
 	require.Equal(t, "pending", s.call("GET", waiting.string("url"), nil).want(200).string("status"))
 
-	_, _, err = h.store.ApplyDockAction(t.Context(), h.live.ID, id)
+	_, _, err = h.store.Docks.ApplyAction(t.Context(), h.live.ID, id)
 	require.NoError(t, err)
 	require.Equal(t, "applied", s.call("GET", waiting.string("url"), nil).want(200).string("status"))
 	h.call("GET", waiting.string("url"), nil).want(200) // the tenant's key may ask, too
-	other := h.openDock(h.agent("bob", models.RoleAgent), h.newDock(nil).string("id"))
+	other := h.openDock(h.agent("bob", account.RoleAgent), h.newDock(nil).string("id"))
 	other.call("GET", waiting.string("url"), nil).refused(404, "NOT_FOUND")
 }
 
 // An Idempotency-Key makes the call one transaction, before whose end nobody sees the action: it does not wait.
 func TestActionWithAnIdempotencyKeyIsAnsweredAtOnce(t *testing.T) {
 	h := newHarness(t)
-	s := h.openDock(h.agent("ada", models.RoleAgent), h.newDock(nil).string("id"))
+	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))
 	ask := func() answer {
 		return h.call("POST", s.path+"/actions", object{"requestId": "1", "contextId": s.context, "action": "resolve"},
 			"Authorization", "Bearer "+s.token, "Idempotency-Key", "k")
@@ -293,7 +298,7 @@ func TestActionWithAnIdempotencyKeyIsAnsweredAtOnce(t *testing.T) {
 func TestActionOfADockThatIsNotShownAnyMoreIsRejected(t *testing.T) {
 	h := newHarness(t)
 	dock := h.newDock(nil).string("id")
-	s := h.openDock(h.agent("ada", models.RoleAgent), dock)
+	s := h.openDock(h.agent("ada", account.RoleAgent), dock)
 	h.call("PATCH", "/v1/docks/"+dock, object{"roles": []any{"owner"}}).want(200)
 	refused := s.ask("1", "addTag", object{"tag": "refunded"}).want(200)
 	require.Equal(t, "rejected", refused.string("status"))
@@ -306,8 +311,8 @@ func TestActionOfADockThatIsNotShownAnyMoreIsRejected(t *testing.T) {
 
 func TestTooManyActionsSayWhenToTryAgain(t *testing.T) {
 	h := newHarness(t)
-	s := h.openDock(h.agent("ada", models.RoleAgent), h.newDock(nil).string("id"))
-	for i := range models.DockActionsPerMinute {
+	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))
+	for i := range account.DockActionsPerMinute {
 		s.ask(string(rune('a'+i)), "reopen", nil).want(200)
 	}
 	refused := s.ask("more", "resolve", nil)
@@ -318,7 +323,7 @@ func TestTooManyActionsSayWhenToTryAgain(t *testing.T) {
 
 func TestHostileActionsAreRefusedOrRejected(t *testing.T) {
 	h := newHarness(t)
-	s := h.openDock(h.agent("ada", models.RoleAgent), h.newDock(nil).string("id"))
+	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))
 	deep := any("x")
 	for range 40 {
 		deep = object{"a": deep}

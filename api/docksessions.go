@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -17,7 +17,7 @@ func (h *handlers) OpenDockSession(ctx context.Context, r contract.OpenDockSessi
 	contract.OpenDockSessionResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	opened, err := h.store.OpenDockSession(ctx, p, models.NewDockSession{
+	opened, err := h.store.Docks.OpenSession(ctx, p, dock.NewSession{
 		DockID: r.Body.DockID, ConversationID: r.Body.ConversationID, AgentID: r.Body.AgentID,
 	})
 	if err != nil {
@@ -34,7 +34,7 @@ func (h *handlers) CloseDockSession(ctx context.Context, r contract.CloseDockSes
 	contract.CloseDockSessionResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.CloseDockSession204Response{}, h.store.CloseDockSession(ctx, p, r.ID)
+	return contract.CloseDockSession204Response{}, h.store.Docks.CloseSession(ctx, p, r.ID)
 }
 
 // GetDockContext implements GET /v1/dock-sessions/{id}/context.
@@ -42,7 +42,7 @@ func (h *handlers) GetDockContext(ctx context.Context, r contract.GetDockContext
 	contract.GetDockContextResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	now, err := h.store.DockContext(ctx, p, r.ID)
+	now, err := h.store.Docks.Context(ctx, p, r.ID)
 	return contract.GetDockContext200JSONResponse(now), err
 }
 
@@ -51,7 +51,7 @@ func (h *handlers) MoveDockSession(ctx context.Context, r contract.MoveDockSessi
 	contract.MoveDockSessionResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	now, err := h.store.MoveDockSession(ctx, p, r.ID, r.Body.ConversationID)
+	now, err := h.store.Docks.MoveSession(ctx, p, r.ID, r.Body.ConversationID)
 	return contract.MoveDockSession200JSONResponse(now), err
 }
 
@@ -62,7 +62,7 @@ func (h *handlers) RequestDockAction(ctx context.Context, r contract.RequestDock
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	action, err := h.store.RequestDockAction(ctx, p, r.ID, models.NewDockAction{
+	action, err := h.store.Docks.RequestAction(ctx, p, r.ID, dock.NewAction{
 		RequestID: b.RequestID, ContextID: b.ContextID, Action: b.Action, Params: value(b.Params),
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func (h *handlers) RequestDockAction(ctx context.Context, r contract.RequestDock
 	if action.IsNew {
 		h.metrics.countDockAction(action)
 	}
-	if action, err = h.store.AwaitDockAction(ctx, action, dockPatience); err != nil {
+	if action, err = h.store.Docks.AwaitAction(ctx, action, dockPatience); err != nil {
 		return nil, err
 	}
 	out, err := h.dockAction(ctx, action)
@@ -89,7 +89,7 @@ func (h *handlers) GetDockAction(ctx context.Context, r contract.GetDockActionRe
 	contract.GetDockActionResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	action, err := h.store.DockAction(ctx, p, r.ID)
+	action, err := h.store.Docks.Action(ctx, p, r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -98,12 +98,12 @@ func (h *handlers) GetDockAction(ctx context.Context, r contract.GetDockActionRe
 }
 
 // dockAction is an action's answer: with the conversation as it is now, if it was applied.
-func (h *handlers) dockAction(ctx context.Context, a models.DockAction) (wire.DockAction, error) {
+func (h *handlers) dockAction(ctx context.Context, a dock.Action) (wire.DockAction, error) {
 	out := a.Wire()
-	if a.State != models.DockActionApplied {
+	if a.State != dock.DockActionApplied {
 		return out, nil
 	}
-	c, err := h.store.Conversation(ctx, a.TenantID, a.ConversationID)
+	c, err := h.store.Conversations.Get(ctx, a.TenantID, a.ConversationID)
 	if err == nil {
 		conversation := c.Wire()
 		out.Conversation = &conversation

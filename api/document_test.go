@@ -16,9 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
+	"github.com/atender/atender/models/webhook"
 )
 
 func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
@@ -33,7 +35,7 @@ func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
 	require.Equal(t, all, listed)
 	require.Equal(t, append([]any{"*"}, doc.spec.Components.Schemas["EventType"].Value.Enum...),
 		doc.spec.Components.Schemas["SubscribedEvents"].Value.Items.Value.Enum)
-	require.ElementsMatch(t, append(all, string(models.TestEvent)), slices.Collect(maps.Keys(doc.spec.Webhooks)),
+	require.ElementsMatch(t, append(all, string(webhook.TestEvent)), slices.Collect(maps.Keys(doc.spec.Webhooks)),
 		"what is posted to receivers is documented")
 	for event, item := range doc.spec.Webhooks {
 		body := item.Post.RequestBody.Value.Content["application/json"].Schema.Value
@@ -91,7 +93,7 @@ func TestThePublicURLIsTheDocumentsServer(t *testing.T) {
 // TestEventsAreAsTheDocumentSays makes every kind of event happen and holds what was rendered against the document.
 func TestEventsAreAsTheDocumentSays(t *testing.T) {
 	h := newHarness(t)
-	team, err := h.store.CreateTeam(t.Context(), h.live.ID, models.NewTeam{Name: "Returns"})
+	team, err := h.store.Accounts.CreateTeam(t.Context(), h.live.ID, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	h.call("POST", "/v1/sla-assignments", object{"policyId": h.policy("Standard")}).want(201)
 	body := least("1")
@@ -106,11 +108,11 @@ func TestEventsAreAsTheDocumentSays(t *testing.T) {
 	h.call("POST", path+"/messages", object{"text": "Hi", "resolve": true}).want(201)
 	h.call("POST", path+"/reopen", nil).want(200)
 	h.anHourLater(unanswered)
-	hook, err := h.store.CreateSubscription(t.Context(), h.live.ID, models.NewSubscription{
+	hook, err := h.store.Webhooks.Create(t.Context(), h.live.ID, webhook.NewSubscription{
 		Name: "CRM", URL: "https://crm.example.com", Events: []string{"*"},
 	})
 	require.NoError(t, err)
-	test, err := h.store.PrepareTest(t.Context(), h.live.ID, hook.ID, nil)
+	test, err := h.store.Webhooks.PrepareTest(t.Context(), h.live.ID, hook.ID, nil)
 	require.NoError(t, err)
 
 	spec := strictDocument().spec
@@ -125,7 +127,7 @@ func TestEventsAreAsTheDocumentSays(t *testing.T) {
 		happened[event] = true
 		return true
 	}
-	check(string(models.TestEvent), test.Payload)
+	check(string(webhook.TestEvent), test.Payload)
 	h.events()(check)
 	documented := slices.Sorted(maps.Keys(spec.Webhooks))
 	require.Equal(t, documented, slices.Sorted(maps.Keys(happened)))
@@ -139,7 +141,7 @@ func (h *harness) anHourLater(conversation string) {
 	})
 	require.NoError(h.t, err)
 	h.t.Cleanup(later.Close)
-	_, err = later.Tick(h.t.Context(), h.live.ID, uuid.MustParse(conversation))
+	_, err = later.Clocks.Tick(h.t.Context(), h.live.ID, uuid.MustParse(conversation))
 	require.NoError(h.t, err)
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 )
@@ -17,7 +17,7 @@ func (h *handlers) ListEvents(ctx context.Context, r contract.ListEventsRequestO
 	contract.ListEventsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	q := models.FeedQuery{
+	q := feed.Query{
 		After: value(r.Params.After), ConversationID: r.Params.ConversationID, Limit: value(r.Params.Limit),
 	}
 	if types := value(r.Params.Types); types != "" {
@@ -26,7 +26,7 @@ func (h *handlers) ListEvents(ctx context.Context, r contract.ListEventsRequestO
 			return nil, err
 		}
 	}
-	found, err := h.store.Feed(ctx, p.TenantID, q)
+	found, err := h.store.Feed.Read(ctx, p.TenantID, q)
 	if err != nil {
 		return nil, err
 	}

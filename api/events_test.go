@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/feed"
 )
 
 // feed reads on until there are as many events.
@@ -34,7 +34,7 @@ func TestTheFeed(t *testing.T) {
 	h := newHarness(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go h.store.RunSequencer(ctx, models.Sequencer{})
+	go h.store.Feed.RunSequencer(ctx, feed.Sequencer{})
 
 	empty := h.call("GET", "/v1/events", nil).want(200)
 	require.Equal(t, []any{}, empty.body["data"])
@@ -90,7 +90,7 @@ func TestACursorBeforeWhatIsGone(t *testing.T) {
 	h := newHarness(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go h.store.RunSequencer(ctx, models.Sequencer{})
+	go h.store.Feed.RunSequencer(ctx, feed.Sequencer{})
 	begin := h.call("GET", "/v1/events", nil).want(200).string("nextCursor")
 	h.newConversation("1")
 	_, next := h.feed(begin, "limit=1", 2)

@@ -15,12 +15,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/tests/deps"
 )
 
 // many gives a tenant n conversations with a contact and two clocks that stopped, over a year.
-func (h *harness) many(tenant models.Tenant, n int) {
+func (h *harness) many(tenant account.Tenant, n int) {
 	h.t.Helper()
 	h.exec(`INSERT INTO contacts (tenant_id, id, name, email, created_at, updated_at)
 		SELECT $1, gen_random_uuid(), 'Ada ' || i, 'a' || i || '@shop.example', now(), now() FROM generate_series(1, $2::int) i`, tenant.ID, n)
@@ -45,7 +45,7 @@ func TestSearchesAndReportsOfOneTenantLeaveOthersAlone(t *testing.T) {
 	conversations, duration := deps.Sized(5_000, 1_000_000), deps.Sized(2*time.Second, 30*time.Second)
 	h := newHarness(t)
 	h.many(h.live, conversations)
-	other, _, err := h.store.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	other, _, err := h.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	key := h.newKey(other, "full_access")
 	server := httptest.NewServer(h.server.Handler())

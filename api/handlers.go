@@ -13,6 +13,7 @@ import (
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -70,8 +71,8 @@ func matches(header *string, tag string) bool {
 	return false
 }
 
-func page(limit *contract.Limit, cursor *contract.Cursor) models.Page {
-	return models.Page{Limit: value(limit), Cursor: value(cursor)}
+func page(limit *contract.Limit, cursor *contract.Cursor) postgres.Page {
+	return postgres.Page{Limit: value(limit), Cursor: value(cursor)}
 }
 
 // next is a page's nextCursor: null at the end.

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
@@ -36,8 +37,8 @@ type harness struct {
 	server  *Server
 	log     *logBuffer
 	url     string // of the database
-	live    models.Tenant
-	sandbox models.Tenant
+	live    account.Tenant
+	sandbox account.Tenant
 	key     string // of the live tenant, with full_access
 }
 
@@ -55,15 +56,19 @@ func newHarness(t testing.TB) *harness {
 	t.Cleanup(h.store.Close)
 	h.server, err = New(Config{Version: "test"}, Deps{Store: h.store, Logger: logger})
 	require.NoError(t, err)
-	h.live, h.sandbox, err = h.store.CreateTenant(t.Context(), models.NewTenant{Name: "Shop"})
+	h.live, h.sandbox, err = h.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
 	require.NoError(t, err)
 	h.key = h.newKey(h.live, "full_access")
 	return h
 }
 
-func (h *harness) newKey(tenant models.Tenant, scopes ...string) string {
+func (h *harness) newKey(tenant account.Tenant, scopes ...string) string {
 	h.t.Helper()
-	_, plain, err := h.store.CreateKey(h.t.Context(), tenant.ID, models.NewKey{Name: "test key", Scopes: scopes, Tier: "custom"})
+	_, plain, err := h.store.Keys.Create(
+		h.t.Context(),
+		tenant.ID,
+		account.NewKey{Name: "test key", Scopes: scopes, Tier: "custom"},
+	)
 	require.NoError(h.t, err)
 	return plain
 }

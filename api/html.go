@@ -18,7 +18,7 @@ func (h *handlers) GetMessageHTML(ctx context.Context, r contract.GetMessageHTML
 	contract.GetMessageHTMLResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	html, err := h.store.MessageHTML(ctx, p.TenantID, r.ID, r.MessageID)
+	html, err := h.store.Conversations.MessageHTML(ctx, p.TenantID, r.ID, r.MessageID)
 	if err != nil {
 		return nil, err
 	}

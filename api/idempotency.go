@@ -12,6 +12,7 @@ import (
 
 	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -39,18 +40,22 @@ func idempotent(store *models.Store, doc *document, e errorResponder) gin.Handle
 			return
 		}
 		body := bodyOf(c) // which validate has received
-		key := models.IdempotencyKey{
+		key := idempotency.Key{
 			TenantID: p.TenantID, APIKeyID: p.ID(), Method: c.Request.Method, Path: c.Request.URL.EscapedPath(),
 			Key: keys[0], Body: sha256.Sum256(body.Bytes),
 		}
 		body.Leave() // the database comes first
 		run := runner{c: c, request: c.Request, out: c.Writer, body: body, bytes: body.Bytes}
 		defer run.restore()
-		answer, replayed, err := store.Idempotent(c.Request.Context(), key, func(ctx context.Context) (models.Answer, error) {
-			answer, err := run.handle(ctx)
-			answer.Secret = op.secretAnswer
-			return answer, err
-		})
+		answer, replayed, err := store.Idempotency.Do(
+			c.Request.Context(),
+			key,
+			func(ctx context.Context) (idempotency.Answer, error) {
+				answer, err := run.handle(ctx)
+				answer.Secret = op.secretAnswer
+				return answer, err
+			},
+		)
 		run.restore()
 		c.Abort() // the handler has run, or must not
 		if err != nil {
@@ -75,9 +80,9 @@ type runner struct {
 }
 
 // Errors: UNAVAILABLE, and the context's.
-func (r *runner) handle(ctx context.Context) (models.Answer, error) {
+func (r *runner) handle(ctx context.Context) (idempotency.Answer, error) {
 	if err := r.body.Enter(ctx, true); err != nil {
-		return models.Answer{}, explainIntake(err, maxBody)
+		return idempotency.Answer{}, explainIntake(err, maxBody)
 	}
 	defer r.body.Leave() // also of a body that could not be bound
 	r.buffer = &bufferedWriter{ResponseWriter: r.out, header: r.out.Header().Clone(), status: http.StatusOK}
@@ -86,7 +91,7 @@ func (r *runner) handle(ctx context.Context) (models.Answer, error) {
 	r.c.Request.Body = io.NopCloser(bytes.NewReader(r.bytes))
 	r.c.Handler()(r.c)
 	status := r.buffer.status
-	answer := models.Answer{
+	answer := idempotency.Answer{
 		Status: status, Header: map[string]string{}, Body: r.buffer.body.Bytes(), Decided: decided(status),
 	}
 	for _, name := range answerHeaders {
@@ -101,7 +106,7 @@ func (r *runner) handle(ctx context.Context) (models.Answer, error) {
 func (r *runner) restore() { r.c.Writer, r.c.Request = r.out, r.request }
 
 // send answers the request, with all the headers of the handler if it ran.
-func (r *runner) send(answer models.Answer) {
+func (r *runner) send(answer idempotency.Answer) {
 	header := r.out.Header()
 	if r.buffer != nil {
 		for name, values := range r.buffer.header {

@@ -11,7 +11,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/console"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/feed"
 )
 
 const (
@@ -29,11 +30,11 @@ const (
 // who is signed in, until the session ends, the browser goes, or the server stops.
 func (p pages) events(c *gin.Context) {
 	store := p.handlers.store
-	// Streams are few (models.Store.Listen): no other page, such as a dock on a sibling host, shall use an agent's up.
+	// Streams are few (feed.Store.Listen): no other page, such as a dock on a sibling host, shall use an agent's up.
 	err := p.handlers.site.checkRead(c.Request)
-	var who models.Principal
+	var who account.Principal
 	if err == nil {
-		who, err = identify(c, store, p.handlers.site, &operation{})
+		who, err = identify(c, credentials{store}, p.handlers.site, &operation{})
 	}
 	switch {
 	case err != nil:
@@ -48,19 +49,19 @@ func (p pages) events(c *gin.Context) {
 	}
 	c.Set(principalKey, who)
 	ctx := c.Request.Context()
-	changed, stop := store.PrincipalsChanged()
+	changed, stop := store.SignIns.PrincipalsChanged()
 	defer stop()
 	after := c.GetHeader("Last-Event-ID")
 	if after == "" { // a browser that has not been connected yet, however often it has tried
 		after = c.Query("after")
 	}
-	live, err := store.Listen(ctx, who, after)
+	live, err := store.Feed.Listen(ctx, who.TenantID, who.ID(), after)
 	if err != nil {
 		p.e.respond(c, err)
 		return
 	}
 	defer live.Close()
-	if _, err := store.WatchSession(ctx, who); err != nil {
+	if _, err := store.SignIns.Watch(ctx, who); err != nil {
 		p.e.respond(c, err)
 		return
 	}
@@ -68,7 +69,7 @@ func (p pages) events(c *gin.Context) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for beats := 1; err == nil; {
-		var check func(context.Context, models.Principal) (bool, error)
+		var check func(context.Context, account.Principal) (bool, error)
 		select {
 		case <-ctx.Done():
 			return
@@ -80,11 +81,11 @@ func (p pages) events(c *gin.Context) {
 			}
 			err = s.send(batch)
 		case <-changed:
-			check = store.SessionLives
+			check = store.SignIns.Lives
 		case <-beat.C:
 			beats++
 			if beats%beatsPerCheck == 0 {
-				check = store.WatchSession
+				check = store.SignIns.Watch
 			}
 			err = s.write(":\n\n")
 		}
@@ -113,7 +114,7 @@ func newStream(w http.ResponseWriter) stream {
 }
 
 // send writes a batch. Only its last event carries the cursor: who loses the connection in the middle hears all of it again.
-func (s stream) send(batch models.NewsBatch) error {
+func (s stream) send(batch feed.NewsBatch) error {
 	var b strings.Builder
 	for i, news := range batch.News {
 		data, err := json.Marshal(news)

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 )
 
 // PostMessage implements POST /v1/conversations/{id}/messages.
@@ -12,7 +12,7 @@ func (h *handlers) PostMessage(ctx context.Context, r contract.PostMessageReques
 	contract.PostMessageResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	posted, err := h.store.PostMessage(ctx, p.TenantID, r.ID, p.Actor(), newMessage(r.Body))
+	posted, err := h.store.Conversations.PostMessage(ctx, p.TenantID, r.ID, p.Actor(), newMessage(r.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -28,13 +28,13 @@ func (h *handlers) PostMessage(ctx context.Context, r contract.PostMessageReques
 	}, nil
 }
 
-func newMessage(b *contract.NewMessage) models.NewMessage {
+func newMessage(b *contract.NewMessage) conversation.NewMessage {
 	direction := contract.Outbound
 	if b.Direction != nil {
 		direction = *b.Direction
 	}
-	return models.NewMessage{
-		Direction:  models.Direction(direction),
+	return conversation.NewMessage{
+		Direction:  conversation.Direction(direction),
 		Text:       b.Text,
 		HTML:       b.HTML,
 		ExternalID: b.ExternalID,
@@ -51,9 +51,9 @@ func (h *handlers) ListMessages(ctx context.Context, r contract.ListMessagesRequ
 	contract.ListMessagesResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.Messages(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Conversations.Messages(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListMessages200JSONResponse{Data: each(found, models.Message.Wire), NextCursor: next(cursor)}, nil
+	return contract.ListMessages200JSONResponse{Data: each(found, conversation.Message.Wire), NextCursor: next(cursor)}, nil
 }

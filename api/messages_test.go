@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 func TestReplyEngagesAndResolves(t *testing.T) {
@@ -42,7 +42,11 @@ func TestReplyEngagesAndResolves(t *testing.T) {
 
 func TestAgentsAreNamedByKeys(t *testing.T) {
 	h := newHarness(t)
-	agent, err := h.store.CreateAgent(t.Context(), h.live.ID, models.NewAgent{Name: "Bo", Email: "bo@example.com", Role: "agent"})
+	agent, err := h.store.Accounts.CreateAgent(
+		t.Context(),
+		h.live.ID,
+		account.NewAgent{Name: "Bo", Email: "bo@example.com", Role: "agent"},
+	)
 	require.NoError(t, err)
 	path := "/v1/conversations/" + h.newConversation("1") + "/messages"
 	a := h.call("POST", path, object{"text": "Hello", "agentId": agent.ID}).want(201)

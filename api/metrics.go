@@ -12,8 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/dockaction"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/ratelimit"
 )
 
@@ -88,7 +89,7 @@ func (m *metrics) registerPool(pool func() sql.DBStats) {
 
 // registerGates shows the calls that wait for other calls of their tenant: many, all the time, are one tenant that
 // asks for too much.
-func (m *metrics) registerGates(stats func() map[string]models.GateStats) {
+func (m *metrics) registerGates(stats func() map[string]postgres.GateStats) {
 	for pool := range stats() {
 		labels := prometheus.Labels{"pool": pool}
 		m.registry.MustRegister(
@@ -124,7 +125,7 @@ func (m *metrics) observe() gin.HandlerFunc {
 }
 
 // countDockAction counts what a new action was found to be when it came in.
-func (m *metrics) countDockAction(a models.DockAction) {
+func (m *metrics) countDockAction(a dock.Action) {
 	kind := a.Action
 	if !slices.Contains(dockaction.Kinds, kind) {
 		kind = "unknown"

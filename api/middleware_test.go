@@ -22,6 +22,7 @@ import (
 	"github.com/atender/atender/api/console"
 	"github.com/atender/atender/api/intake"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/tests/deps"
 )
@@ -29,12 +30,12 @@ import (
 // anyKey lets every key in, as a key that may do everything.
 type anyKey struct{}
 
-func (anyKey) Authenticate(context.Context, string) (models.Principal, error) {
-	return models.Principal{TenantID: uuid.Max, KeyID: uuid.Max, Scopes: []string{"conversations:write", "webhooks:write"}}, nil
+func (anyKey) Authenticate(context.Context, string) (account.Principal, error) {
+	return account.Principal{TenantID: uuid.Max, KeyID: uuid.Max, Scopes: []string{"conversations:write", "webhooks:write"}}, nil
 }
 
-func (anyKey) AuthenticateSession(context.Context, string) (models.Principal, error) {
-	return models.Principal{}, nil
+func (anyKey) AuthenticateSession(context.Context, string) (account.Principal, error) {
+	return account.Principal{}, nil
 }
 
 // storeless is the API without a store: what gets through to one panics.
@@ -271,6 +272,6 @@ func TestAnAddressInUseIsAnError(t *testing.T) {
 	require.ErrorContains(t, h.server.Run(t.Context()), "listening for the api")
 }
 
-func (anyKey) AuthenticateDock(context.Context, string) (models.Principal, error) {
-	return models.Principal{}, nil
+func (anyKey) AuthenticateDock(context.Context, string) (account.Principal, error) {
+	return account.Principal{}, nil
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/worktime"
 )
 
 // defaultPreview is how many windows a preview shows when the request does not say.
@@ -17,7 +17,7 @@ func (h *handlers) ListOpeningHours(ctx context.Context, r contract.ListOpeningH
 	contract.ListOpeningHoursResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.ListOpeningHours(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Worktime.ListOpeningHours(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (h *handlers) CreateOpeningHours(ctx context.Context, r contract.CreateOpen
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	made, err := h.store.CreateOpeningHours(ctx, p.TenantID, models.NewOpeningHours{
+	made, err := h.store.Worktime.CreateOpeningHours(ctx, p.TenantID, worktime.NewOpeningHours{
 		Name: b.Name,
 		Rule: calendar.Rule{
 			Zone: b.TimeZone, Weekly: b.Weekly, Holidays: value(b.Holidays), Overrides: value(b.Overrides),
@@ -56,7 +56,7 @@ func (h *handlers) PreviewOpeningHours(ctx context.Context, r contract.PreviewOp
 		Zone: b.TimeZone, Weekly: b.Weekly, Holidays: value(b.Holidays), Overrides: value(b.Overrides),
 	}
 	at, n := previewFrom(r.Params.At, r.Params.N)
-	preview, err := models.PreviewHours(ctx, rule, at, n)
+	preview, err := worktime.PreviewHours(ctx, rule, at, n)
 	return contract.PreviewOpeningHours200JSONResponse(preview), err
 }
 
@@ -76,7 +76,7 @@ func (h *handlers) GetOpeningHours(ctx context.Context, r contract.GetOpeningHou
 	contract.GetOpeningHoursResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.OpeningHours(ctx, p.TenantID, r.ID)
+	found, err := h.store.Worktime.OpeningHours(ctx, p.TenantID, r.ID)
 	return contract.GetOpeningHours200JSONResponse(found), err
 }
 
@@ -86,7 +86,7 @@ func (h *handlers) UpdateOpeningHours(ctx context.Context, r contract.UpdateOpen
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	now, err := h.store.UpdateOpeningHours(ctx, p.TenantID, r.ID, models.OpeningHoursUpdate{
+	now, err := h.store.Worktime.UpdateOpeningHours(ctx, p.TenantID, r.ID, worktime.OpeningHoursUpdate{
 		Name:      b.Name,
 		Zone:      b.TimeZone,
 		Weekly:    b.Weekly,
@@ -102,7 +102,7 @@ func (h *handlers) DeleteOpeningHours(ctx context.Context, r contract.DeleteOpen
 	contract.DeleteOpeningHoursResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.DeleteOpeningHours204Response{}, h.store.DeleteOpeningHours(ctx, p.TenantID, r.ID)
+	return contract.DeleteOpeningHours204Response{}, h.store.Worktime.DeleteOpeningHours(ctx, p.TenantID, r.ID)
 }
 
 // GetOpeningHoursPreview implements GET /v1/opening-hours/{id}/preview.
@@ -111,7 +111,7 @@ func (h *handlers) GetOpeningHoursPreview(ctx context.Context, r contract.GetOpe
 ) {
 	ctx, p := caller(ctx)
 	at, n := previewFrom(r.Params.At, r.Params.N)
-	preview, err := h.store.OpeningHoursPreview(ctx, p.TenantID, r.ID, at, n)
+	preview, err := h.store.Worktime.OpeningHoursPreview(ctx, p.TenantID, r.ID, at, n)
 	return contract.GetOpeningHoursPreview200JSONResponse(preview), err
 }
 
@@ -120,7 +120,7 @@ func (h *handlers) ListOpeningHoursAssignments(ctx context.Context, r contract.L
 	contract.ListOpeningHoursAssignmentsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.OpeningHoursAssignments(
+	found, cursor, err := h.store.Worktime.OpeningHoursAssignments(
 		ctx, p.TenantID, r.Params.OpeningHoursID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (h *handlers) CreateOpeningHoursAssignment(ctx context.Context, r contract.
 	contract.CreateOpeningHoursAssignmentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	made, err := h.store.CreateOpeningHoursAssignment(ctx, p.TenantID, models.NewOpeningHoursAssignment{
+	made, err := h.store.Worktime.CreateOpeningHoursAssignment(ctx, p.TenantID, worktime.NewOpeningHoursAssignment{
 		OpeningHoursID: r.Body.OpeningHoursID, TeamID: r.Body.TeamID, Channel: r.Body.Channel,
 	})
 	if err != nil {
@@ -150,7 +150,7 @@ func (h *handlers) GetOpeningHoursAssignment(ctx context.Context, r contract.Get
 	contract.GetOpeningHoursAssignmentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.OpeningHoursAssignment(ctx, p.TenantID, r.ID)
+	found, err := h.store.Worktime.OpeningHoursAssignment(ctx, p.TenantID, r.ID)
 	return contract.GetOpeningHoursAssignment200JSONResponse(found), err
 }
 
@@ -159,5 +159,9 @@ func (h *handlers) DeleteOpeningHoursAssignment(ctx context.Context, r contract.
 	contract.DeleteOpeningHoursAssignmentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.DeleteOpeningHoursAssignment204Response{}, h.store.DeleteOpeningHoursAssignment(ctx, p.TenantID, r.ID)
+	return contract.DeleteOpeningHoursAssignment204Response{}, h.store.Worktime.DeleteOpeningHoursAssignment(
+		ctx,
+		p.TenantID,
+		r.ID,
+	)
 }

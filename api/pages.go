@@ -14,7 +14,7 @@ import (
 	"github.com/atender/atender/api/console"
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/safehtml"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -69,7 +69,7 @@ func (p pages) serveOr(next gin.HandlerFunc) gin.HandlerFunc {
 // frameOrigins are those of the tenant that the browser is signed in to; none if it is not, or nobody can say.
 func (p pages) frameOrigins(c *gin.Context) []string {
 	ctx := c.Request.Context()
-	who, err := p.handlers.store.AuthenticateSession(ctx, p.handlers.site.token(c.Request))
+	who, err := p.handlers.store.SignIns.Authenticate(ctx, p.handlers.site.token(c.Request))
 	if err != nil {
 		return nil
 	}
@@ -100,7 +100,7 @@ func (p pages) signIn(c *gin.Context) {
 		p.e.respond(c, err)
 		return
 	}
-	in, err := h.store.SignInByLink(c.Request.Context(), form.Get(tokenField))
+	in, err := h.store.SignIns.SignInByLink(c.Request.Context(), form.Get(tokenField))
 	if known, ok := problem.As(err); ok && known.Kind == problem.Unauthorized {
 		p.refuse(c, http.StatusUnauthorized, "It has been used, or has run out. Ask for another one.")
 		return
@@ -175,12 +175,12 @@ func (p pages) form(c *gin.Context, limit int64) (url.Values, error) {
 // agent is who is signed in and may read conversations. A form does not come as JSON, which is what keeps other origins
 // from writing; it has to come from the console's own pages all the same.
 // Errors: UNAUTHORIZED, AGENT_REQUIRED, SCOPE_MISSING, ORIGIN_REFUSED.
-func (p pages) agent(c *gin.Context) (models.Principal, error) {
+func (p pages) agent(c *gin.Context) (account.Principal, error) {
 	h := p.handlers
 	if err := h.site.checkOrigin(c.Request); err != nil {
-		return models.Principal{}, err
+		return account.Principal{}, err
 	}
-	who, err := h.store.AuthenticateSession(c.Request.Context(), h.site.token(c.Request))
+	who, err := h.store.SignIns.Authenticate(c.Request.Context(), h.site.token(c.Request))
 	if err == nil {
 		err = who.Require("conversations:read")
 	}

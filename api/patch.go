@@ -9,8 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
 )
@@ -21,16 +22,16 @@ func (h *handlers) UpdateConversation(ctx context.Context, r contract.UpdateConv
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	change := models.Patch{
-		Edit:      models.Edit{Subject: b.Subject, CustomFields: value(b.CustomFields)},
-		Assign:    models.Assign{AssigneeID: b.AssigneeID, TeamID: b.TeamID},
-		Status:    models.SetStatus{Status: (*lifecycle.Status)(b.Status), SnoozedUntil: b.SnoozedUntil},
+	change := conversation.Patch{
+		Edit:      conversation.Edit{Subject: b.Subject, CustomFields: value(b.CustomFields)},
+		Assign:    conversation.Assign{AssigneeID: b.AssigneeID, TeamID: b.TeamID},
+		Status:    conversation.SetStatus{Status: (*lifecycle.Status)(b.Status), SnoozedUntil: b.SnoozedUntil},
 		IfVersion: ifVersion(r.Params.IfMatch),
 	}
 	if b.Tags != nil {
 		change.Tags = &b.Tags
 	}
-	c, err := h.store.Patch(ctx, p.TenantID, r.ID, p.Actor(), change)
+	c, err := h.store.Conversations.Patch(ctx, p.TenantID, r.ID, p.Actor(), change)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (h *handlers) ChangeConversations(ctx context.Context, r contract.ChangeCon
 	var changed []uuid.UUID
 	for _, id := range slices.Compact(inOrder) {
 		result := wire.BulkResult{ID: id}
-		c, err := h.store.Change(ctx, p.TenantID, id, p.Actor(), command)
+		c, err := h.store.Conversations.Change(ctx, p.TenantID, id, p.Actor(), command)
 		if err == nil {
 			result.Version = &c.Version
 			changed = append(changed, id)
@@ -91,7 +92,7 @@ func (h *handlers) ChangeConversations(ctx context.Context, r contract.ChangeCon
 // unless all of the call is one transaction.
 func partly(ctx context.Context, err error, changed []uuid.UUID) error {
 	p, ok := problem.As(err)
-	if !ok || len(changed) == 0 || models.IsOneTransaction(ctx) {
+	if !ok || len(changed) == 0 || postgres.IsOneTransaction(ctx) {
 		return err
 	}
 	p = p.With("changed", changed)
@@ -108,24 +109,24 @@ func refusal(err error) *wire.BulkError {
 	return &wire.BulkError{Code: p.Code, Message: p.Message, Details: p.Details}
 }
 
-func bulkCommand(b *contract.BulkChange) models.Command {
+func bulkCommand(b *contract.BulkChange) conversation.Command {
 	switch b.Action {
 	case contract.BulkChangeActionResolve:
-		return models.Resolve{}
+		return conversation.Resolve{}
 	case contract.BulkChangeActionReopen:
-		return models.Reopen{}
+		return conversation.Reopen{}
 	case contract.BulkChangeActionArchive:
-		return models.Archive{}
+		return conversation.Archive{}
 	case contract.BulkChangeActionSnooze:
-		return models.Snooze{Until: value(b.Until)}
+		return conversation.Snooze{Until: value(b.Until)}
 	case contract.BulkChangeActionUnsnooze:
-		return models.Unsnooze{}
+		return conversation.Unsnooze{}
 	case contract.BulkChangeActionAddTag:
-		return models.AddTag{Name: value(b.Tag)}
+		return conversation.AddTag{Name: value(b.Tag)}
 	case contract.BulkChangeActionRemoveTag:
-		return models.RemoveTag{Name: value(b.Tag)}
+		return conversation.RemoveTag{Name: value(b.Tag)}
 	default: // the document has no other
-		return models.Assign{AssigneeID: b.AssigneeID, TeamID: b.TeamID}
+		return conversation.Assign{AssigneeID: b.AssigneeID, TeamID: b.TeamID}
 	}
 }
 
@@ -162,10 +163,10 @@ func (h *handlers) CreateInboundConversation(ctx context.Context, r contract.Cre
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.store.CreateConversation(ctx, p.TenantID, p.Actor(), in)
+	c, err := h.store.Conversations.Create(ctx, p.TenantID, p.Actor(), in)
 	if taken, ok := problem.As(err); ok && taken.Code == "EXTERNAL_REFERENCE_EXISTS" {
 		id, _ := taken.Details["conversationId"].(uuid.UUID)
-		if c, err = h.store.Conversation(ctx, p.TenantID, id); err != nil {
+		if c, err = h.store.Conversations.Get(ctx, p.TenantID, id); err != nil {
 			return nil, err
 		}
 		body := c.Wire()

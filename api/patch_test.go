@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 // kinds are the types of the events so far.
@@ -24,7 +24,7 @@ func (h *harness) kinds() (all []string) {
 func TestSeveralFieldsAreOneChange(t *testing.T) {
 	h := newHarness(t)
 	path := "/v1/conversations/" + h.newConversation("1")
-	team, err := h.store.CreateTeam(t.Context(), h.live.ID, models.NewTeam{Name: "Returns"})
+	team, err := h.store.Accounts.CreateTeam(t.Context(), h.live.ID, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	before := len(h.kinds())
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)

@@ -36,7 +36,7 @@ func limitRate(store *models.Store, doc *document, m *metrics, e errorResponder)
 		if subject.Limits.Unlimited() {
 			return
 		}
-		state, err := store.LimitRate(c.Request.Context(), subject)
+		state, err := store.Limiter.Limit(c.Request.Context(), subject)
 		setRateHeaders(c, state)
 		if err != nil {
 			if refused, ok := errors.AsType[*problem.Error](err); ok && refused.Kind == problem.Limited {

@@ -15,15 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/ratelimit"
 )
 
 // limited is a harness whose key is a new one, of tier starter unless in says otherwise.
-func limited(t *testing.T, in models.NewKey) (*harness, models.APIKey) {
+func limited(t *testing.T, in account.NewKey) (*harness, account.APIKey) {
 	t.Helper()
 	h := newHarness(t)
 	in.Name, in.Scopes = "limited", []string{"conversations:write"}
-	key, plain, err := h.store.CreateKey(t.Context(), h.live.ID, in)
+	key, plain, err := h.store.Keys.Create(t.Context(), h.live.ID, in)
 	require.NoError(t, err)
 	h.key = plain
 	return h, key
@@ -42,7 +43,7 @@ func (a answer) rate() (limit, remaining int, reset time.Time) {
 }
 
 func TestEveryAnswerTellsOfTheLimit(t *testing.T) {
-	h, _ := limited(t, models.NewKey{})
+	h, _ := limited(t, account.NewKey{})
 	made := h.call("POST", "/v1/conversations/outbound", least("limit"), "Idempotency-Key", "once").want(201)
 	path := "/v1/conversations/" + made.string("id")
 	for i, a := range []answer{
@@ -73,7 +74,7 @@ func TestEveryAnswerTellsOfTheLimit(t *testing.T) {
 }
 
 func TestTheSeventyFirstCallInAMinuteIsRefused(t *testing.T) {
-	h, _ := limited(t, models.NewKey{})
+	h, _ := limited(t, account.NewKey{})
 	for range 70 {
 		h.call("GET", "/v1/me", nil).want(200)
 	}
@@ -96,7 +97,7 @@ func TestTheSeventyFirstCallInAMinuteIsRefused(t *testing.T) {
 }
 
 func TestADayCapIsSaidToBeOne(t *testing.T) {
-	h, _ := limited(t, models.NewKey{Tier: "custom", Limits: ratelimit.Limits{PerDay: 3}})
+	h, _ := limited(t, account.NewKey{Tier: "custom", Limits: ratelimit.Limits{PerDay: 3}})
 	for i := range 3 {
 		limit, remaining, _ := h.call("GET", "/v1/me", nil).want(200).rate()
 		require.Equal(t, []int{3, 2 - i}, []int{limit, remaining})
@@ -105,7 +106,7 @@ func TestADayCapIsSaidToBeOne(t *testing.T) {
 }
 
 func TestKeysWithoutLimitsHaveNoHeadersAndNoLeases(t *testing.T) {
-	h, _ := limited(t, models.NewKey{Tier: "custom"})
+	h, _ := limited(t, account.NewKey{Tier: "custom"})
 	a := h.call("GET", "/v1/me", nil).want(200)
 	for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} {
 		require.Empty(t, a.header.Values(name))
@@ -119,7 +120,7 @@ func TestKeysWithoutLimitsHaveNoHeadersAndNoLeases(t *testing.T) {
 }
 
 func TestThreeAPIProcessesHoldAStarterKeyToItsLimit(t *testing.T) {
-	h, _ := limited(t, models.NewKey{})
+	h, _ := limited(t, account.NewKey{})
 	handlers := []http.Handler{h.server.Handler()}
 	for range 2 {
 		store, err := models.Open(t.Context(), models.Options{URL: h.url, Logger: slog.New(slog.DiscardHandler)})
@@ -164,7 +165,7 @@ func TestKeysMadeOverTheAPIAreStarters(t *testing.T) {
 
 func TestSessionsOfTheConsoleHaveALimitOfTheirOwn(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleAgent)
+	b := h.newBrowser(account.RoleAgent)
 	limit, remaining, _ := b.call("GET", "/v1/me", nil).want(200).rate()
 	require.Equal(t, []int{700, 699}, []int{limit, remaining})
 	for _, path := range []string{"/console/session", "/console/", "/console/app.js"} {
@@ -176,7 +177,7 @@ func TestSessionsOfTheConsoleHaveALimitOfTheirOwn(t *testing.T) {
 
 func TestTokensOfDockSessionsReadOftenAndActSeldom(t *testing.T) {
 	h := newHarness(t)
-	s := h.openDock(h.agent("ada", models.RoleAgent), h.newDock(nil).string("id"))
+	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))
 	limit, remaining, _ := s.call("GET", s.path+"/context", nil).want(200).rate()
 	require.Equal(t, []int{120, 119}, []int{limit, remaining})
 	a := s.call("POST", s.path+"/actions", object{})
@@ -191,7 +192,7 @@ func TestTokensOfDockSessionsReadOftenAndActSeldom(t *testing.T) {
 }
 
 func TestWithoutADatabaseALimitedKeyHasWhatIsLeased(t *testing.T) {
-	h, _ := limited(t, models.NewKey{Tier: "enterprise"})
+	h, _ := limited(t, account.NewKey{Tier: "enterprise"})
 	h.call("GET", "/v1/me", nil).want(200)
 	h.exec(`ALTER TABLE rate_windows RENAME TO rate_windows_away`) // what leases say then is what they say without a database
 	served := 0

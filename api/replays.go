@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/webhook"
 )
 
 // StartReplay implements POST /v1/webhooks/{id}/replay.
@@ -13,7 +13,7 @@ func (h *handlers) StartReplay(ctx context.Context, r contract.StartReplayReques
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	made, err := h.store.StartReplay(ctx, p.TenantID, r.ID, models.NewReplay{
+	made, err := h.store.Replays.Start(ctx, p.TenantID, r.ID, webhook.NewReplay{
 		Since: b.Since, Until: b.Until, Events: value(b.Events), OnlyFailed: value(b.OnlyFailed), May: p.MayReceive,
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func (h *handlers) ListReplays(ctx context.Context, r contract.ListReplaysReques
 	contract.ListReplaysResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.Replays(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Replays.List(ctx, p.TenantID, r.ID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (h *handlers) GetReplay(ctx context.Context, r contract.GetReplayRequestObj
 	contract.GetReplayResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.Replay(ctx, p.TenantID, r.ID, r.ReplayID)
+	found, err := h.store.Replays.Get(ctx, p.TenantID, r.ID, r.ReplayID)
 	return contract.GetReplay200JSONResponse(found), err
 }
 
@@ -51,6 +51,6 @@ func (h *handlers) CancelReplay(ctx context.Context, r contract.CancelReplayRequ
 	contract.CancelReplayResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	now, err := h.store.CancelReplay(ctx, p.TenantID, r.ID, r.ReplayID)
+	now, err := h.store.Replays.Cancel(ctx, p.TenantID, r.ID, r.ReplayID)
 	return contract.CancelReplay200JSONResponse(now), err
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 // elsewhere is the key of another tenant: to it nothing here exists.
@@ -132,7 +132,7 @@ func TestChannels(t *testing.T) {
 		require.Equal(t, true, c["enabled"])
 		names = append(names, c["channel"].(string))
 	}
-	require.Equal(t, models.Channels, names)
+	require.Equal(t, account.Channels, names)
 
 	team := h.call("POST", "/v1/teams", object{"name": "Mail"}).want(201).string("id")
 	email := h.call("PATCH", "/v1/channels/email", object{"displayName": "Support", "defaultTeamId": team}).want(200)

@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/postgres"
 )
 
 // requestTime is how long a request may take before its work is called off and it is answered with 503.
@@ -130,7 +130,7 @@ func restartDeadline(c *gin.Context) {
 // takeTurns makes what a request does with the store take its turn with the other calls of its tenant, which
 // authentication tells (models.SetTenant).
 func takeTurns(c *gin.Context) {
-	c.Request = c.Request.WithContext(models.WithCaller(c.Request.Context(), c.ClientIP()))
+	c.Request = c.Request.WithContext(postgres.WithCaller(c.Request.Context(), c.ClientIP()))
 }
 
 // standardHeaders keeps browsers from guessing types and shared caches from keeping customers' data. A client's own

@@ -6,8 +6,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/scope"
+	"github.com/atender/atender/models/webhook"
 )
 
 // with makes requests with a key of these scopes.
@@ -70,7 +71,7 @@ func TestEveryCallThatSendsOrShowsEventsNeedsTheirScopes(t *testing.T) {
 	h := newHarness(t)
 	hook := h.subscribe() // to everything
 	h.call("POST", "/v1/conversations/outbound", h.creation("1")).want(201)
-	h.attempt(models.DeliveryFailed)
+	h.attempt(webhook.DeliveryFailed)
 	delivery := hook + "/deliveries/" + h.call("GET", hook+"/deliveries?event=contact.created", nil).list()[0]["id"].(string)
 	away := "https://attacker.example.com/in"
 	calls := []struct {
@@ -113,7 +114,7 @@ func TestANarrowedWebhookKeepsItsPastToItself(t *testing.T) {
 	h := newHarness(t)
 	hook := h.subscribe()
 	h.call("POST", "/v1/conversations/outbound", h.creation("1")).want(201)
-	h.attempt(models.DeliveryFailed)
+	h.attempt(webhook.DeliveryFailed)
 	h.exec(`UPDATE attempts SET excerpt = 'what was sent, once more'`)
 	call := h.with("webhooks:write", "conversations:read")
 	call("PATCH", hook, object{"events": []any{"message.received", "conversation.created"}}).want(200)
@@ -140,7 +141,7 @@ func TestANarrowedWebhookKeepsItsPastToItself(t *testing.T) {
 func TestOpeningDocksByKeyNeedsWhatTheyDo(t *testing.T) {
 	h := newHarness(t)
 	dock := h.newDock(nil).string("id")
-	owner := h.agent("olga", models.RoleOwner)
+	owner := h.agent("olga", account.RoleOwner)
 	body := object{"dockId": dock, "conversationId": h.newConversation("1"), "agentId": owner.ID}
 	for missing := range scope.DockHost {
 		scopes := append(append([]string{"docks:read"}, scope.DockHost[:missing]...), scope.DockHost[missing+1:]...)
@@ -162,7 +163,7 @@ func TestOpeningDocksByKeyNeedsWhatTheyDo(t *testing.T) {
 	h.call("GET", context, nil, token...).refused(401, "UNAUTHORIZED")
 
 	// An agent opens his own with what his role may do.
-	reader := h.newBrowser(models.RoleReader)
+	reader := h.newBrowser(account.RoleReader)
 	delete(body, "agentId")
 	reader.call("POST", "/v1/dock-sessions", body).want(201)
 }

@@ -68,8 +68,8 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the console: %w", err)
 	}
-	s := &Server{config: config, log: deps.Logger, metrics: newMetrics(deps.Store.PoolStats), closing: make(chan struct{})}
-	s.metrics.registerGates(deps.Store.GateStats)
+	s := &Server{config: config, log: deps.Logger, metrics: newMetrics(deps.Store.DB.PoolStats), closing: make(chan struct{})}
+	s.metrics.registerGates(deps.Store.DB.GateStats)
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	h := &handlers{
 		store: deps.Store, temporal: deps.Temporal, tests: newTests(deps.Tester), log: deps.Logger, version: config.Version,
@@ -79,8 +79,8 @@ func New(config Config, deps Deps) (*Server, error) {
 	h.metrics = s.metrics
 	s.intake = h.intake
 	s.metrics.showHeld(h.intake.Held)
-	s.handler = h.site.secured(newRouter(doc, h, s.metrics, deps.Store, pages{
-		handlers: h, files: files, frames: deps.Store.DockOrigins, closing: s.closing, e: errorResponder{deps.Logger},
+	s.handler = h.site.secured(newRouter(doc, h, s.metrics, credentials{deps.Store}, pages{
+		handlers: h, files: files, frames: deps.Store.Docks.Origins, closing: s.closing, e: errorResponder{deps.Logger},
 	}))
 	return s, nil
 }

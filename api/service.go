@@ -47,7 +47,7 @@ func (h *handlers) GetReadiness(ctx context.Context, _ contract.GetReadinessRequ
 	defer cancel()
 	temporal := make(chan contract.ReadinessTemporal, 1)
 	go func() { temporal <- h.temporalState(ctx) }() // at the same time: it may use up all of it
-	err := h.store.Ready(ctx)
+	err := h.store.DB.Ready(ctx)
 	state := contract.Readiness{
 		Status:   contract.Ready,
 		Database: contract.ReadinessDatabaseOk,

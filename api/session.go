@@ -8,7 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -33,14 +33,14 @@ var errAgentRequired = problem.New(problem.Forbidden, problem.CodeAgentRequired,
 func (h *handlers) SignIn(ctx context.Context, r contract.SignInRequestObject) (contract.SignInResponseObject, error) {
 	c := ctx.(*gin.Context)
 	ctx, _ = caller(ctx)
-	in, err := h.store.SignIn(ctx, models.SignIn{
+	in, err := h.store.SignIns.SignIn(ctx, account.SignIn{
 		Email: r.Body.Email, Password: r.Body.Password, Tenant: r.Body.Tenant, Address: c.ClientIP(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	h.endEarlier(ctx, c.Request)
-	body, err := h.store.SessionWire(ctx, in.Agent, h.version, h.workflowsURL)
+	body, err := h.store.SignIns.SessionWire(ctx, in.Agent, h.version, h.workflowsURL)
 	return contract.SignIn201JSONResponse{
 		Body: body, Headers: contract.SignIn201ResponseHeaders{SetCookie: h.site.cookie(c.Request, in.Token)},
 	}, err
@@ -48,8 +48,8 @@ func (h *handlers) SignIn(ctx context.Context, r contract.SignInRequestObject) (
 
 // endEarlier ends the session that a browser had before it signed in anew.
 func (h *handlers) endEarlier(ctx context.Context, r *http.Request) {
-	if p, err := h.store.AuthenticateSession(ctx, h.site.token(r)); err == nil {
-		_ = h.store.EndSession(ctx, p) // it ends by itself, only later
+	if p, err := h.store.SignIns.Authenticate(ctx, h.site.token(r)); err == nil {
+		_ = h.store.SignIns.End(ctx, p) // it ends by itself, only later
 	}
 }
 
@@ -61,7 +61,7 @@ func (h *handlers) GetSession(ctx context.Context, _ contract.GetSessionRequestO
 	if p.Agent == nil {
 		return nil, errAgentRequired
 	}
-	body, err := h.store.SessionWire(ctx, *p.Agent, h.version, h.workflowsURL)
+	body, err := h.store.SignIns.SessionWire(ctx, *p.Agent, h.version, h.workflowsURL)
 	return contract.GetSession200JSONResponse(body), err
 }
 
@@ -74,7 +74,7 @@ func (h *handlers) SignOut(ctx context.Context, _ contract.SignOutRequestObject)
 	}
 	return contract.SignOut204Response{
 		Headers: contract.SignOut204ResponseHeaders{SetCookie: h.site.cookie(c.Request, "")},
-	}, h.store.EndSession(ctx, p)
+	}, h.store.SignIns.End(ctx, p)
 }
 
 // ChangePassword implements PUT /console/password.
@@ -86,7 +86,7 @@ func (h *handlers) ChangePassword(ctx context.Context, r contract.ChangePassword
 	if p.Agent == nil {
 		return nil, errAgentRequired
 	}
-	in, err := h.store.ChangePassword(ctx, p, value(r.Body.CurrentPassword), r.Body.NewPassword)
+	in, err := h.store.SignIns.ChangePassword(ctx, p, value(r.Body.CurrentPassword), r.Body.NewPassword)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 const (
@@ -20,11 +20,11 @@ const (
 )
 
 // person makes an agent of the live tenant who can sign in.
-func (h *harness) person(email string, role models.Role) models.Agent {
+func (h *harness) person(email string, role account.Role) account.Agent {
 	h.t.Helper()
-	a, err := h.store.CreateAgent(h.t.Context(), h.live.ID, models.NewAgent{Name: "Ada", Email: email, Role: role})
+	a, err := h.store.Accounts.CreateAgent(h.t.Context(), h.live.ID, account.NewAgent{Name: "Ada", Email: email, Role: role})
 	require.NoError(h.t, err)
-	require.NoError(h.t, h.store.SetPassword(h.t.Context(), h.live.ID, a.ID, passphrase))
+	require.NoError(h.t, h.store.SignIns.SetPassword(h.t.Context(), h.live.ID, a.ID, passphrase))
 	return a
 }
 
@@ -35,7 +35,7 @@ type browser struct {
 }
 
 // newBrowser signs an agent of the role in.
-func (h *harness) newBrowser(role models.Role) *browser {
+func (h *harness) newBrowser(role account.Role) *browser {
 	h.t.Helper()
 	email := string(role) + "@example.com"
 	h.person(email, role)
@@ -62,7 +62,7 @@ func (b *browser) call(method, path string, body any, headers ...string) answer 
 
 func TestTheConsoleUsesTheSameAPI(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleAgent)
+	b := h.newBrowser(account.RoleAgent)
 	session := b.call("GET", "/console/session", nil).want(200)
 	require.Equal(t, "agent", session.string("role"))
 	require.Equal(t, h.live.ID.String(), session.body["tenant"].(map[string]any)["id"])
@@ -89,7 +89,7 @@ func TestTheConsoleUsesTheSameAPI(t *testing.T) {
 
 func TestTheCookieIsForTheConsoleAlone(t *testing.T) {
 	h := newHarness(t)
-	h.person("ada@example.com", models.RoleAgent)
+	h.person("ada@example.com", account.RoleAgent)
 	credentials := object{"email": "ada@example.com", "password": passphrase}
 	plain := send(t, h.server.Handler(), "POST", "/console/session", credentials, "Origin", ownOrigin).want(201)
 	require.Regexp(t, `^atender=[\w-]{43}; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax$`, plain.header.Get("Set-Cookie"))
@@ -110,7 +110,7 @@ func TestTheCookieIsForTheConsoleAlone(t *testing.T) {
 // Docks on sibling hosts are of the same site: the browser sends them the cookie along, whatever SameSite says.
 func TestWritesByCookieAreTheConsolesOwn(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleOwner)
+	b := h.newBrowser(account.RoleOwner)
 	path := "/v1/conversations/" + h.call("POST", "/v1/conversations/outbound", least("1")).want(201).string("id")
 	for name, headers := range map[string][]string{
 		"no origin":       {"Origin", ""},
@@ -152,7 +152,7 @@ func TestWritesByCookieAreTheConsolesOwn(t *testing.T) {
 // Nobody signs a browser in to an account that is not its user's.
 func TestSigningInIsTheConsolesOwn(t *testing.T) {
 	h := newHarness(t)
-	h.person("ada@example.com", models.RoleAgent)
+	h.person("ada@example.com", account.RoleAgent)
 	credentials := object{"email": "ada@example.com", "password": passphrase}
 	for _, headers := range [][]string{
 		{}, {"Origin", "https://evil.example"}, {"Origin", ownOrigin, "Content-Type", "text/plain"},
@@ -165,8 +165,8 @@ func TestSigningInIsTheConsolesOwn(t *testing.T) {
 
 func TestASessionIsNeverOneThatTheBrowserCameWith(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleAgent)
-	h.person("eve@example.com", models.RoleAgent)
+	b := h.newBrowser(account.RoleAgent)
+	h.person("eve@example.com", account.RoleAgent)
 	planted := b.cookie // by an attacker who has a session of her own, say
 	b.signIn("eve@example.com")
 	require.NotEqual(t, planted, b.cookie)
@@ -180,7 +180,7 @@ func TestASessionIsNeverOneThatTheBrowserCameWith(t *testing.T) {
 
 func TestGuessingIsSlowedDown(t *testing.T) {
 	h := newHarness(t)
-	h.person("ada@example.com", models.RoleAgent)
+	h.person("ada@example.com", account.RoleAgent)
 	wrong := object{"email": "ada@example.com", "password": "wrong wrong wrong"}
 	for i := range 10 { // the address that a client makes up does not help it
 		forwarded := "203.0.113." + string(rune('0'+i))
@@ -197,8 +197,8 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 func TestEachRoleMayDoWhatItMay(t *testing.T) {
 	h := newHarness(t)
 	id := h.call("POST", "/v1/conversations/outbound", least("1")).want(201).string("id")
-	browsers := map[models.Role]*browser{}
-	for _, role := range []models.Role{"owner", "lead", "agent", "reader", "analytics"} {
+	browsers := map[account.Role]*browser{}
+	for _, role := range []account.Role{"owner", "lead", "agent", "reader", "analytics"} {
 		browsers[role] = h.newBrowser(role)
 	}
 	note, key := object{"direction": "note", "text": "x"}, object{"name": "x", "scopes": []any{"basic"}}
@@ -207,16 +207,16 @@ func TestEachRoleMayDoWhatItMay(t *testing.T) {
 		method, path string
 		body         any
 		status       int
-		may          []models.Role
+		may          []account.Role
 	}{
-		{"GET", "/v1/me", nil, 200, []models.Role{"owner", "lead", "agent", "reader", "analytics"}},
-		{"GET", "/v1/conversations", nil, 200, []models.Role{"owner", "lead", "agent", "reader"}},
-		{"POST", "/v1/conversations/" + id + "/messages", note, 201, []models.Role{"owner", "lead", "agent"}},
-		{"PUT", "/v1/conversations/" + id + "/tags/x", nil, 200, []models.Role{"owner", "lead", "agent"}},
-		{"GET", "/v1/webhooks", nil, 200, []models.Role{"owner", "lead"}},
-		{"POST", "/v1/webhooks", webhook, 201, []models.Role{"owner"}},
-		{"GET", "/v1/api-keys", nil, 200, []models.Role{"owner"}},
-		{"POST", "/v1/api-keys", key, 201, []models.Role{"owner"}},
+		{"GET", "/v1/me", nil, 200, []account.Role{"owner", "lead", "agent", "reader", "analytics"}},
+		{"GET", "/v1/conversations", nil, 200, []account.Role{"owner", "lead", "agent", "reader"}},
+		{"POST", "/v1/conversations/" + id + "/messages", note, 201, []account.Role{"owner", "lead", "agent"}},
+		{"PUT", "/v1/conversations/" + id + "/tags/x", nil, 200, []account.Role{"owner", "lead", "agent"}},
+		{"GET", "/v1/webhooks", nil, 200, []account.Role{"owner", "lead"}},
+		{"POST", "/v1/webhooks", webhook, 201, []account.Role{"owner"}},
+		{"GET", "/v1/api-keys", nil, 200, []account.Role{"owner"}},
+		{"POST", "/v1/api-keys", key, 201, []account.Role{"owner"}},
 	} {
 		for role, b := range browsers {
 			got := b.call(op.method, op.path, op.body)
@@ -231,7 +231,7 @@ func TestEachRoleMayDoWhatItMay(t *testing.T) {
 
 func TestADeactivatedAgentIsOut(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleAgent)
+	b := h.newBrowser(account.RoleAgent)
 	b.call("GET", "/v1/me", nil).want(200)
 	h.exec(`UPDATE agents SET is_active = false`)
 	require.Eventually(t, func() bool { return b.call("GET", "/v1/me", nil).status == 401 }, 10*time.Second, 100*time.Millisecond)
@@ -239,7 +239,7 @@ func TestADeactivatedAgentIsOut(t *testing.T) {
 
 func TestChangingThePasswordGivesThisBrowserANewSession(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleAgent)
+	b := h.newBrowser(account.RoleAgent)
 	other := &browser{harness: h}
 	other.signIn("agent@example.com")
 	require.Equal(t, []string{"currentPassword:wrong"},
@@ -266,7 +266,7 @@ func TestKeysAreNoAgents(t *testing.T) {
 // A page on a sibling host gets the cookie sent along: the agent's few streams are not for it to use up.
 func TestStreamsAreTheConsolesOwn(t *testing.T) {
 	h := newHarness(t)
-	b := h.newBrowser(models.RoleReader)
+	b := h.newBrowser(account.RoleReader)
 	for _, headers := range [][]string{
 		{"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "none"},
 		{"Origin", "https://docks.example.com"}, {"Origin", "null"},
@@ -283,8 +283,8 @@ func TestStreamsAreTheConsolesOwn(t *testing.T) {
 
 func TestASignInLinkIsUsedByItsButton(t *testing.T) {
 	h := newHarness(t)
-	ada := h.person("ada@example.com", models.RoleAgent)
-	token, err := h.store.CreateSignInLink(t.Context(), h.live.ID, ada.ID, time.Minute)
+	ada := h.person("ada@example.com", account.RoleAgent)
+	token, err := h.store.SignIns.CreateLink(t.Context(), h.live.ID, ada.ID, time.Minute)
 	require.NoError(t, err)
 	press := func(token string, headers ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("POST", "/console/sign-in", strings.NewReader(url.Values{"token": {token}}.Encode()))

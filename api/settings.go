@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/worktime"
 )
 
 // GetSettings implements GET /v1/settings.
@@ -12,7 +12,7 @@ func (h *handlers) GetSettings(ctx context.Context, _ contract.GetSettingsReques
 	contract.GetSettingsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.Settings(ctx, p.TenantID)
+	found, err := h.store.Worktime.Settings(ctx, p.TenantID)
 	return contract.GetSettings200JSONResponse(found), err
 }
 
@@ -21,7 +21,7 @@ func (h *handlers) UpdateSettings(ctx context.Context, r contract.UpdateSettings
 	contract.UpdateSettingsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	now, err := h.store.UpdateSettings(ctx, p.TenantID, models.SettingsUpdate{
+	now, err := h.store.Worktime.UpdateSettings(ctx, p.TenantID, worktime.SettingsUpdate{
 		AutoArchive: r.Body.AutoArchive, UnknownTags: (*string)(r.Body.UnknownTags),
 	})
 	return contract.UpdateSettings200JSONResponse(now), err

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -72,7 +72,7 @@ func (s site) token(r *http.Request) string {
 // knows its tenant also when somebody comes by a link from elsewhere; writes ask for more (checkWrite).
 func (s site) cookie(r *http.Request, token string) *string {
 	c := http.Cookie{
-		Name: s.cookieName(r), Value: token, Path: "/", MaxAge: int(models.SessionLife / time.Second),
+		Name: s.cookieName(r), Value: token, Path: "/", MaxAge: int(account.SessionLife / time.Second),
 		Secure: s.withTLS(r), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	if token == "" {

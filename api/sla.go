@@ -4,7 +4,8 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/worktime"
 )
 
 // ListSLAPolicies implements GET /v1/sla-policies.
@@ -12,7 +13,7 @@ func (h *handlers) ListSLAPolicies(ctx context.Context, r contract.ListSLAPolici
 	contract.ListSLAPoliciesResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.SLAPolicies(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Worktime.SLAPolicies(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +26,7 @@ func (h *handlers) CreateSLAPolicy(ctx context.Context, r contract.CreateSLAPoli
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	made, err := h.store.CreateSLAPolicy(ctx, p.TenantID, models.NewSLAPolicy{
+	made, err := h.store.Worktime.CreateSLAPolicy(ctx, p.TenantID, worktime.NewSLAPolicy{
 		Name:              b.Name,
 		Description:       value(b.Description),
 		IgnoreOfficeHours: value(b.IgnoreOfficeHours),
@@ -46,7 +47,7 @@ func (h *handlers) GetSLAPolicy(ctx context.Context, r contract.GetSLAPolicyRequ
 	contract.GetSLAPolicyResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.SLAPolicy(ctx, p.TenantID, r.ID)
+	found, err := h.store.Worktime.SLAPolicy(ctx, p.TenantID, r.ID)
 	return contract.GetSLAPolicy200JSONResponse(found), err
 }
 
@@ -56,7 +57,7 @@ func (h *handlers) UpdateSLAPolicy(ctx context.Context, r contract.UpdateSLAPoli
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	now, err := h.store.UpdateSLAPolicy(ctx, p.TenantID, r.ID, models.SLAPolicyUpdate{
+	now, err := h.store.Worktime.UpdateSLAPolicy(ctx, p.TenantID, r.ID, worktime.SLAPolicyUpdate{
 		Name:              b.Name,
 		Description:       b.Description,
 		IgnoreOfficeHours: b.IgnoreOfficeHours,
@@ -71,7 +72,7 @@ func (h *handlers) DeleteSLAPolicy(ctx context.Context, r contract.DeleteSLAPoli
 	contract.DeleteSLAPolicyResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.DeleteSLAPolicy204Response{}, h.store.DeleteSLAPolicy(ctx, p.TenantID, r.ID)
+	return contract.DeleteSLAPolicy204Response{}, h.store.Worktime.DeleteSLAPolicy(ctx, p.TenantID, r.ID)
 }
 
 // ListSLAAssignments implements GET /v1/sla-assignments.
@@ -79,7 +80,12 @@ func (h *handlers) ListSLAAssignments(ctx context.Context, r contract.ListSLAAss
 	contract.ListSLAAssignmentsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.SLAAssignments(ctx, p.TenantID, r.Params.PolicyID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Worktime.SLAAssignments(
+		ctx,
+		p.TenantID,
+		r.Params.PolicyID,
+		page(r.Params.Limit, r.Params.Cursor),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +97,7 @@ func (h *handlers) CreateSLAAssignment(ctx context.Context, r contract.CreateSLA
 	contract.CreateSLAAssignmentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	made, err := h.store.CreateSLAAssignment(ctx, p.TenantID, models.NewSLAAssignment{
+	made, err := h.store.Worktime.CreateSLAAssignment(ctx, p.TenantID, worktime.NewSLAAssignment{
 		PolicyID: r.Body.PolicyID, TeamID: r.Body.TeamID, Channel: r.Body.Channel,
 	})
 	if err != nil {
@@ -108,7 +114,7 @@ func (h *handlers) GetSLAAssignment(ctx context.Context, r contract.GetSLAAssign
 	contract.GetSLAAssignmentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.SLAAssignment(ctx, p.TenantID, r.ID)
+	found, err := h.store.Worktime.SLAAssignment(ctx, p.TenantID, r.ID)
 	return contract.GetSLAAssignment200JSONResponse(found), err
 }
 
@@ -117,7 +123,7 @@ func (h *handlers) DeleteSLAAssignment(ctx context.Context, r contract.DeleteSLA
 	contract.DeleteSLAAssignmentResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.DeleteSLAAssignment204Response{}, h.store.DeleteSLAAssignment(ctx, p.TenantID, r.ID)
+	return contract.DeleteSLAAssignment204Response{}, h.store.Worktime.DeleteSLAAssignment(ctx, p.TenantID, r.ID)
 }
 
 // GetSLAReport implements GET /v1/sla-report.
@@ -125,7 +131,7 @@ func (h *handlers) GetSLAReport(ctx context.Context, r contract.GetSLAReportRequ
 	contract.GetSLAReportResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	report, err := h.store.SLAReport(ctx, p.TenantID, models.SLAReportQuery{
+	report, err := h.store.Clocks.Report(ctx, p.TenantID, conversation.SLAReportQuery{
 		From:     r.Params.From,
 		To:       r.Params.To,
 		GroupBy:  string(value(r.Params.GroupBy)),

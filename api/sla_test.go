@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 func targets(normal, high, urgent int) object {
@@ -22,7 +22,7 @@ func (h *harness) policy(name string) string {
 
 func (h *harness) team(name string) string {
 	h.t.Helper()
-	team, err := h.store.CreateTeam(h.t.Context(), h.live.ID, models.NewTeam{Name: name})
+	team, err := h.store.Accounts.CreateTeam(h.t.Context(), h.live.ID, account.NewTeam{Name: name})
 	require.NoError(h.t, err)
 	return team.ID.String()
 }

@@ -4,23 +4,23 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 )
 
 // ListTags implements GET /v1/tags.
 func (h *handlers) ListTags(ctx context.Context, r contract.ListTagsRequestObject) (contract.ListTagsResponseObject, error) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.Tags(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Tags.List(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListTags200JSONResponse{Data: each(found, models.Tag.Wire), NextCursor: next(cursor)}, nil
+	return contract.ListTags200JSONResponse{Data: each(found, conversation.Tag.Wire), NextCursor: next(cursor)}, nil
 }
 
 // CreateTag implements POST /v1/tags.
 func (h *handlers) CreateTag(ctx context.Context, r contract.CreateTagRequestObject) (contract.CreateTagResponseObject, error) {
 	ctx, p := caller(ctx)
-	t, err := h.store.CreateTag(ctx, p.TenantID, r.Body.Name)
+	t, err := h.store.Tags.Create(ctx, p.TenantID, r.Body.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -33,19 +33,19 @@ func (h *handlers) CreateTag(ctx context.Context, r contract.CreateTagRequestObj
 // GetTag implements GET /v1/tags/{id}.
 func (h *handlers) GetTag(ctx context.Context, r contract.GetTagRequestObject) (contract.GetTagResponseObject, error) {
 	ctx, p := caller(ctx)
-	t, err := h.store.Tag(ctx, p.TenantID, r.ID)
+	t, err := h.store.Tags.Get(ctx, p.TenantID, r.ID)
 	return contract.GetTag200JSONResponse(t.Wire()), err
 }
 
 // RenameTag implements PATCH /v1/tags/{id}.
 func (h *handlers) RenameTag(ctx context.Context, r contract.RenameTagRequestObject) (contract.RenameTagResponseObject, error) {
 	ctx, p := caller(ctx)
-	t, err := h.store.RenameTag(ctx, p.TenantID, r.ID, p.Actor(), r.Body.Name)
+	t, err := h.store.Tags.Rename(ctx, p.TenantID, r.ID, p.Actor(), r.Body.Name)
 	return contract.RenameTag200JSONResponse(t.Wire()), err
 }
 
 // DeleteTag implements DELETE /v1/tags/{id}.
 func (h *handlers) DeleteTag(ctx context.Context, r contract.DeleteTagRequestObject) (contract.DeleteTagResponseObject, error) {
 	ctx, p := caller(ctx)
-	return contract.DeleteTag204Response{}, h.store.DeleteTag(ctx, p.TenantID, r.ID, p.Actor())
+	return contract.DeleteTag204Response{}, h.store.Tags.Delete(ctx, p.TenantID, r.ID, p.Actor())
 }

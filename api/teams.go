@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 // ListTeams implements GET /v1/teams.
@@ -14,7 +14,7 @@ func (h *handlers) ListTeams(ctx context.Context, r contract.ListTeamsRequestObj
 	contract.ListTeamsResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.Teams(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Accounts.Teams(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -26,13 +26,13 @@ func (h *handlers) CreateTeam(ctx context.Context, r contract.CreateTeamRequestO
 	contract.CreateTeamResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	made, err := h.store.CreateTeam(ctx, p.TenantID, models.NewTeam{
+	made, err := h.store.Accounts.CreateTeam(ctx, p.TenantID, account.NewTeam{
 		Name: r.Body.Name, Description: value(r.Body.Description), MemberIDs: r.Body.MemberIds,
 	})
 	if err != nil {
 		return nil, err
 	}
-	team, err := h.store.Team(ctx, p.TenantID, made.ID)
+	team, err := h.store.Accounts.Team(ctx, p.TenantID, made.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (h *handlers) GetTeam(ctx context.Context, r contract.GetTeamRequestObject)
 	contract.GetTeamResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	team, err := h.store.Team(ctx, p.TenantID, r.ID)
+	team, err := h.store.Accounts.Team(ctx, p.TenantID, r.ID)
 	return contract.GetTeam200JSONResponse(team), err
 }
 
@@ -56,11 +56,11 @@ func (h *handlers) UpdateTeam(ctx context.Context, r contract.UpdateTeamRequestO
 	contract.UpdateTeamResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	update := models.TeamUpdate{Name: r.Body.Name, Description: r.Body.Description}
+	update := account.TeamUpdate{Name: r.Body.Name, Description: r.Body.Description}
 	if r.Body.MemberIds != nil {
 		update.MemberIDs = &r.Body.MemberIds
 	}
-	team, err := h.store.UpdateTeam(ctx, p.TenantID, r.ID, update)
+	team, err := h.store.Accounts.UpdateTeam(ctx, p.TenantID, r.ID, update)
 	return contract.UpdateTeam200JSONResponse(team), err
 }
 
@@ -69,7 +69,7 @@ func (h *handlers) DeleteTeam(ctx context.Context, r contract.DeleteTeamRequestO
 	contract.DeleteTeamResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.DeleteTeam204Response{}, h.store.DeleteTeam(ctx, p.TenantID, r.ID)
+	return contract.DeleteTeam204Response{}, h.store.Accounts.DeleteTeam(ctx, p.TenantID, r.ID)
 }
 
 // AddTeamMember implements PUT /v1/teams/{id}/members/{agentId}.
@@ -77,10 +77,10 @@ func (h *handlers) AddTeamMember(ctx context.Context, r contract.AddTeamMemberRe
 	contract.AddTeamMemberResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	if _, err := h.store.Agent(ctx, p.TenantID, r.AgentID); err != nil {
+	if _, err := h.store.Accounts.Agent(ctx, p.TenantID, r.AgentID); err != nil {
 		return nil, err // an id in the path that is not there is a 404
 	}
-	team, err := h.store.UpdateTeam(ctx, p.TenantID, r.ID, models.TeamUpdate{Add: []uuid.UUID{r.AgentID}})
+	team, err := h.store.Accounts.UpdateTeam(ctx, p.TenantID, r.ID, account.TeamUpdate{Add: []uuid.UUID{r.AgentID}})
 	return contract.AddTeamMember200JSONResponse(team), err
 }
 
@@ -89,9 +89,9 @@ func (h *handlers) RemoveTeamMember(ctx context.Context, r contract.RemoveTeamMe
 	contract.RemoveTeamMemberResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	if _, err := h.store.Agent(ctx, p.TenantID, r.AgentID); err != nil {
+	if _, err := h.store.Accounts.Agent(ctx, p.TenantID, r.AgentID); err != nil {
 		return nil, err
 	}
-	team, err := h.store.UpdateTeam(ctx, p.TenantID, r.ID, models.TeamUpdate{Remove: []uuid.UUID{r.AgentID}})
+	team, err := h.store.Accounts.UpdateTeam(ctx, p.TenantID, r.ID, account.TeamUpdate{Remove: []uuid.UUID{r.AgentID}})
 	return contract.RemoveTeamMember200JSONResponse(team), err
 }

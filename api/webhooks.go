@@ -9,6 +9,7 @@ import (
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/webhook"
 )
 
 // defaultGrace is how long an old secret signs too when the request does not say.
@@ -21,7 +22,7 @@ func webhooksEnabled(store *models.Store, e errorResponder) gin.HandlerFunc {
 			return
 		}
 		if p, ok := principalOf(c); ok {
-			if err := store.WebhooksEnabled(c.Request.Context(), p.TenantID); err != nil {
+			if err := store.Webhooks.Enabled(c.Request.Context(), p.TenantID); err != nil {
 				e.respond(c, err)
 			}
 		}
@@ -33,7 +34,7 @@ func (h *handlers) ListWebhooks(ctx context.Context, r contract.ListWebhooksRequ
 	contract.ListWebhooksResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, cursor, err := h.store.Subscriptions(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Webhooks.List(ctx, p.TenantID, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (h *handlers) CreateWebhook(ctx context.Context, r contract.CreateWebhookRe
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	made, err := h.store.CreateSubscription(ctx, p.TenantID, models.NewSubscription{
+	made, err := h.store.Webhooks.Create(ctx, p.TenantID, webhook.NewSubscription{
 		Name:         b.Name,
 		URL:          b.URL,
 		Events:       b.Events,
@@ -75,7 +76,7 @@ func (h *handlers) GetWebhook(ctx context.Context, r contract.GetWebhookRequestO
 	contract.GetWebhookResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.Subscription(ctx, p.TenantID, r.ID)
+	found, err := h.store.Webhooks.Get(ctx, p.TenantID, r.ID)
 	return contract.GetWebhook200JSONResponse(found), err
 }
 
@@ -85,7 +86,7 @@ func (h *handlers) UpdateWebhook(ctx context.Context, r contract.UpdateWebhookRe
 ) {
 	ctx, p := caller(ctx)
 	b := r.Body
-	now, err := h.store.UpdateSubscription(ctx, p.TenantID, r.ID, models.SubscriptionUpdate{
+	now, err := h.store.Webhooks.Update(ctx, p.TenantID, r.ID, webhook.SubscriptionUpdate{
 		Name:         b.Name,
 		URL:          b.URL,
 		Events:       b.Events,
@@ -107,7 +108,7 @@ func (h *handlers) DeleteWebhook(ctx context.Context, r contract.DeleteWebhookRe
 	contract.DeleteWebhookResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	return contract.DeleteWebhook204Response{}, h.store.DeleteSubscription(ctx, p.TenantID, r.ID)
+	return contract.DeleteWebhook204Response{}, h.store.Webhooks.Delete(ctx, p.TenantID, r.ID)
 }
 
 // RotateWebhookSecret implements POST /v1/webhooks/{id}/rotate-secret.
@@ -119,7 +120,7 @@ func (h *handlers) RotateWebhookSecret(ctx context.Context, r contract.RotateWeb
 	if r.Body != nil && r.Body.GraceHours != nil {
 		grace = time.Duration(*r.Body.GraceHours) * time.Hour
 	}
-	now, err := h.store.RotateSecret(ctx, p.TenantID, r.ID, grace, p.MayReceive)
+	now, err := h.store.Webhooks.RotateSecret(ctx, p.TenantID, r.ID, grace, p.MayReceive)
 	return contract.RotateWebhookSecret200JSONResponse(now), err
 }
 
@@ -128,6 +129,6 @@ func (h *handlers) ListWebhookPublicKeys(ctx context.Context, r contract.ListWeb
 	contract.ListWebhookPublicKeysResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	found, err := h.store.PublicKeys(ctx, p.TenantID, r.ID)
+	found, err := h.store.Webhooks.PublicKeys(ctx, p.TenantID, r.ID)
 	return contract.ListWebhookPublicKeys200JSONResponse{Data: list(found)}, err
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/webhook"
 )
 
 func TestWebhookFromCradleToGrave(t *testing.T) {
@@ -193,7 +193,7 @@ func TestWebhookLimitsOfTheTenant(t *testing.T) {
 	require.Empty(t, a.header.Get("Retry-After"), "waiting does not help")
 
 	off := false
-	_, err := h.store.SetTenantLimits(t.Context(), h.live.ID, models.TenantLimits{WebhooksEnabled: &off})
+	_, err := h.store.Webhooks.SetLimits(t.Context(), h.live.ID, webhook.TenantLimits{WebhooksEnabled: &off})
 	require.NoError(t, err)
 	id := "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 	for _, c := range []struct {
@@ -259,8 +259,8 @@ func TestKeysThatAreNotValid(t *testing.T) {
 		require.Equal(t, `Bearer realm="atender"`, a.header.Get("WWW-Authenticate"), fmt.Sprintf("%q", header))
 	}
 	h.call("GET", "/v1/me", nil, "Authorization", "bearer  "+h.key).want(200)
-	keys, err := h.store.Keys(t.Context(), h.live.ID)
+	keys, err := h.store.Keys.List(t.Context(), h.live.ID)
 	require.NoError(t, err)
-	require.NoError(t, h.store.RevokeKey(t.Context(), h.live.ID, keys[0].ID))
+	require.NoError(t, h.store.Keys.Revoke(t.Context(), h.live.ID, keys[0].ID))
 	require.Eventually(t, func() bool { return h.call("GET", "/v1/me", nil).status == 401 }, 10*time.Second, 50*time.Millisecond)
 }

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/fair"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
 // TestSender sends tests of webhooks (activities.Tester). SendTest returns within the limits of a webhook request.
 type TestSender interface {
-	SendTest(ctx context.Context, test models.WebhookTest) wire.Attempt
+	SendTest(ctx context.Context, test webhook.WebhookTest) wire.Attempt
 }
 
 // The limits of tests: a test lets the caller have a request made at once, and wait for it, for up to the 10 s of a request.
@@ -71,7 +71,7 @@ func (h *handlers) TestWebhook(ctx context.Context, r contract.TestWebhookReques
 	contract.TestWebhookResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	test, err := h.store.PrepareTest(ctx, p.TenantID, r.ID, p.MayReceive)
+	test, err := h.store.Webhooks.PrepareTest(ctx, p.TenantID, r.ID, p.MayReceive)
 	if err != nil {
 		return nil, err
 	}

@@ -8,45 +8,51 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/outbox"
 )
 
 func TestKeysOpenTheirOwnTenantUntilRevoked(t *testing.T) {
 	b := setup(t)
-	live, sandbox, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Shop"})
+	live, sandbox, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
 	require.NoError(t, err)
 	require.Equal(t, live.ID, *sandbox.SandboxOf)
-	_, plainLive, err := b.CreateKey(t.Context(), live.ID, models.NewKey{Name: "live", Scopes: []string{"conversations:write"}})
+	_, plainLive, err := b.Keys.Create(
+		t.Context(),
+		live.ID,
+		account.NewKey{Name: "live", Scopes: []string{"conversations:write"}},
+	)
 	require.NoError(t, err)
 	require.Regexp(t, `^sa_live_[0-9a-f]{64}$`, plainLive)
-	testKey, plainTest, err := b.CreateKey(t.Context(), sandbox.ID, models.NewKey{Name: "test", Scopes: []string{"basic"}})
+	testKey, plainTest, err := b.Keys.Create(t.Context(), sandbox.ID, account.NewKey{Name: "test", Scopes: []string{"basic"}})
 	require.NoError(t, err)
 	require.Regexp(t, `^sa_test_[0-9a-f]{64}$`, plainTest)
 
-	p, err := b.Authenticate(t.Context(), plainLive)
+	p, err := b.Keys.Authenticate(t.Context(), plainLive)
 	require.NoError(t, err)
 	require.Equal(t, live.ID, p.TenantID)
 	require.True(t, p.Can("conversations:read"), "write implies read")
 	require.False(t, p.Can("contacts:read"))
-	p, err = b.Authenticate(t.Context(), plainTest)
+	p, err = b.Keys.Authenticate(t.Context(), plainTest)
 	require.NoError(t, err)
 	require.Equal(t, sandbox.ID, p.TenantID)
 
 	other := b.open() // another process, which knows the key already
-	_, err = other.Authenticate(t.Context(), plainTest)
+	_, err = other.Keys.Authenticate(t.Context(), plainTest)
 	require.NoError(t, err)
-	require.NoError(t, b.RevokeKey(t.Context(), sandbox.ID, testKey.ID))
+	require.NoError(t, b.Keys.Revoke(t.Context(), sandbox.ID, testKey.ID))
 	require.Eventually(t, func() bool {
-		_, err := other.Authenticate(t.Context(), plainTest)
+		_, err := other.Keys.Authenticate(t.Context(), plainTest)
 		return err != nil
 	}, 4*time.Second, 5*time.Millisecond, "before its memory of the key runs out: it is told")
-	_, err = b.Authenticate(t.Context(), plainTest)
+	_, err = b.Keys.Authenticate(t.Context(), plainTest)
 	requireProblem(t, err, "UNAUTHORIZED")
 }
 
 func TestKeysAreStoredHashed(t *testing.T) {
 	b := setup(t)
-	_, plain, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "k", Scopes: []string{"full_access"}})
+	_, plain, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "k", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
 	require.Zero(t, b.count(`SELECT count(*) FROM api_keys k WHERE k::text LIKE '%' || $1 || '%'`, plain[20:]))
 }
@@ -54,7 +60,7 @@ func TestKeysAreStoredHashed(t *testing.T) {
 func TestKeyWithoutScopesIsRefused(t *testing.T) {
 	b := setup(t)
 	for _, scopes := range [][]string{nil, {}, {"everything"}, {"conversations:delete"}} {
-		_, _, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "k", Scopes: scopes})
+		_, _, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "k", Scopes: scopes})
 		requireField(t, err, "scopes")
 	}
 }
@@ -109,25 +115,25 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
 			VALUES ($1, $2, $3, $4, $5, now(), now())`, b.tenant.ID, row.kind, ident.New(), row.priority, row.due)
 	}
-	first, err := b.ClaimOutbox(t.Context(), models.Urgent, 100)
+	first, err := b.Outbox.Claim(t.Context(), outbox.Urgent, 100)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []int64{4, 3}, []int64{first[0].ID, first[1].ID}, "what somebody waits for")
-	calm, err := b.ClaimOutbox(t.Context(), models.Calm, 1)
+	calm, err := b.Outbox.Claim(t.Context(), outbox.Calm, 1)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), calm[0].ID, "what is due sooner")
-	rest, err := b.ClaimOutbox(t.Context(), models.Calm, 100)
+	rest, err := b.Outbox.Claim(t.Context(), outbox.Calm, 100)
 	require.NoError(t, err)
 	require.Len(t, rest, 1)
-	none, err := b.ClaimOutbox(t.Context(), models.Calm, 100)
+	none, err := b.Outbox.Claim(t.Context(), outbox.Calm, 100)
 	require.NoError(t, err)
 	require.Empty(t, none)
 
-	require.NoError(t, b.DeferOutbox(t.Context(), []int64{first[0].ID}, 0))
-	require.NoError(t, b.DeleteOutbox(t.Context(), []int64{first[1].ID}))
-	again, err := b.ClaimOutbox(t.Context(), models.Urgent, 100)
+	require.NoError(t, b.Outbox.Defer(t.Context(), []int64{first[0].ID}, 0))
+	require.NoError(t, b.Outbox.Delete(t.Context(), []int64{first[1].ID}))
+	again, err := b.Outbox.Claim(t.Context(), outbox.Urgent, 100)
 	require.NoError(t, err)
 	require.Len(t, again, 1)
-	depth, _, err := b.OutboxDepth(t.Context())
+	depth, _, err := b.Outbox.Depth(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 3, depth)
 }
@@ -153,36 +159,36 @@ func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
 			VALUES ($1, $2, $3, 2, $4, now(), now())`, b.tenant.ID, row.kind, row.target, time.Now().Add(row.due))
 	}
 	b.exec(`UPDATE outbox SET available_at = now() + interval '30 seconds' WHERE id = 6`) // another relay's
-	ids := func(which models.Urgency, limit int) (ids []int64) {
-		rows, err := b.ClaimOutbox(t.Context(), which, limit)
+	ids := func(which outbox.Urgency, limit int) (ids []int64) {
+		rows, err := b.Outbox.Claim(t.Context(), which, limit)
 		require.NoError(t, err)
 		for _, row := range rows {
 			ids = append(ids, row.ID)
 		}
 		return ids
 	}
-	require.ElementsMatch(t, []int64{1, 3, 5}, ids(models.Urgent, 1))
-	require.ElementsMatch(t, []int64{2, 4}, ids(models.Urgent, 10))
-	require.Empty(t, ids(models.Calm, 10))
+	require.ElementsMatch(t, []int64{1, 3, 5}, ids(outbox.Urgent, 1))
+	require.ElementsMatch(t, []int64{2, 4}, ids(outbox.Urgent, 10))
+	require.Empty(t, ids(outbox.Calm, 10))
 }
 
 func ptr[T any](v T) *T { return &v }
 
 func TestReadySaysWhatIsMissing(t *testing.T) {
 	b := setup(t)
-	require.NoError(t, b.Ready(t.Context()))
+	require.NoError(t, b.DB.Ready(t.Context()))
 	b.exec(`UPDATE goose_db_version SET is_applied = false WHERE version_id > 0`)
-	err := b.Ready(t.Context())
+	err := b.DB.Ready(t.Context())
 	requireProblem(t, err, "UNAVAILABLE")
 	require.ErrorContains(t, err, "atender migrate")
 	b.exec(`DROP TABLE goose_db_version`)
-	require.ErrorContains(t, b.Ready(t.Context()), "not migrated")
+	require.ErrorContains(t, b.DB.Ready(t.Context()), "not migrated")
 }
 
 func TestDatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	b := setup(t)
 	away := b.open(func(o *models.Options) { o.URL = "postgres://nobody@127.0.0.1:1/none" })
-	_, err := away.Conversation(t.Context(), b.tenant.ID, b.tenant.ID)
+	_, err := away.Conversations.Get(t.Context(), b.tenant.ID, b.tenant.ID)
 	requireProblem(t, err, "UNAVAILABLE")
 }
 
@@ -200,7 +206,7 @@ func TestRowsLandInTheirWeek(t *testing.T) {
 			week,
 		),
 	)
-	require.NoError(t, b.EnsurePartitions(t.Context()))
+	require.NoError(t, b.DB.EnsurePartitions(t.Context()))
 	b.exec(
 		`INSERT INTO events (id, tenant_id, type, payload, created_at) VALUES ($1, $2, 'x', '{}', now())`,
 		ident.Floor(time.Now().AddDate(2, 0, 0)),

@@ -7,10 +7,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // archiving begins at ten o'clock on a Monday that is always open, with conversations archived two hours after they are done.
@@ -26,29 +28,29 @@ func archiving(t *testing.T) *slaBench {
 // autoArchive sets the delay, nil for off.
 func (b *slaBench) autoArchive(delay *wire.AutoArchive) {
 	b.t.Helper()
-	_, err := b.UpdateSettings(b.t.Context(), b.tenant.ID,
-		models.SettingsUpdate{AutoArchive: models.Optional[wire.AutoArchive]{Set: true, Value: delay}})
+	_, err := b.Worktime.UpdateSettings(b.t.Context(), b.tenant.ID,
+		worktime.SettingsUpdate{AutoArchive: wire.Optional[wire.AutoArchive]{Set: true, Value: delay}})
 	require.NoError(b.t, err)
 }
 
-func (b *slaBench) walk() models.Recomputed {
+func (b *slaBench) walk() conversation.Recomputed {
 	b.t.Helper()
-	done, err := b.RecomputeClocks(b.t.Context(), b.tenant.ID)
+	done, err := b.Clocks.Recompute(b.t.Context(), b.tenant.ID)
 	require.NoError(b.t, err)
 	require.False(b.t, done.Left)
 	return done
 }
 
-func (b *slaBench) read(id uuid.UUID) models.Conversation {
+func (b *slaBench) read(id uuid.UUID) conversation.Conversation {
 	b.t.Helper()
-	c, err := b.Conversation(b.t.Context(), b.tenant.ID, id)
+	c, err := b.Conversations.Get(b.t.Context(), b.tenant.ID, id)
 	require.NoError(b.t, err)
 	return c
 }
 
-func (b *slaBench) done(reference string) models.Conversation {
+func (b *slaBench) done(reference string) conversation.Conversation {
 	b.t.Helper()
-	return b.change(b.conversation(reference).ID, models.Resolve{})
+	return b.change(b.conversation(reference).ID, conversation.Resolve{})
 }
 
 // closedToday is open on workdays, but not on the day of the test.
@@ -63,10 +65,10 @@ var lookers = []struct {
 }{
 	{"its workflow", func(b *slaBench, id uuid.UUID) { b.tick(id) }},
 	{"the guard", func(b *slaBench, id uuid.UUID) {
-		_, err := b.GuardTick(b.t.Context(), b.tenant.ID, id)
+		_, err := b.Clocks.TickOverdue(b.t.Context(), b.tenant.ID, id)
 		require.NoError(b.t, err)
 	}},
-	{"somebody", func(b *slaBench, id uuid.UUID) { b.change(id, models.RemoveTag{Name: "none"}) }},
+	{"somebody", func(b *slaBench, id uuid.UUID) { b.change(id, conversation.RemoveTag{Name: "none"}) }},
 	{"the walk", func(b *slaBench, _ uuid.UUID) { b.walk() }},
 }
 
@@ -97,7 +99,7 @@ func TestWhatAnEditHasPutOffIsNotArchived(t *testing.T) {
 			b.pass(time.Hour)
 			x.edit(b)
 			b.set(ten.Add(3 * time.Hour))
-			p := b.post(written.ID, models.NewMessage{Direction: models.Inbound, Text: text("One more thing.")})
+			p := b.post(written.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("One more thing.")})
 			require.Equal(t, written.ID, p.Conversation.ID, "reopened, and no successor")
 			require.Equal(t, lifecycle.Active, p.Conversation.Status)
 			require.Nil(t, p.Conversation.AutoArchiveAt)
@@ -151,7 +153,7 @@ func TestAConversationIsNotTakenBackToAnOlderConfiguration(t *testing.T) {
 	require.NoError(t, err)
 	ticked := make(chan error)
 	go func() {
-		_, err := b.Tick(t.Context(), b.tenant.ID, c.ID)
+		_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
 		ticked <- err
 	}()
 	require.Eventually(t, func() bool {
@@ -192,14 +194,14 @@ func TestAutoArchiveFollowsItsRules(t *testing.T) {
 	b.autoArchive(&wire.AutoArchive{Days: 1, Hours: 8})
 	at(ten.AddDate(0, 0, 2), false) // Tuesday at ten and eight hours more
 
-	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Night"})
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Night"})
 	require.NoError(t, err)
 	night := b.opening(calendar.Rule{Zone: "Etc/UTC", Weekly: slots("00:00", "24:00", everyday...)})
-	_, err = b.CreateOpeningHoursAssignment(t.Context(), b.tenant.ID,
-		models.NewOpeningHoursAssignment{OpeningHoursID: night.ID, TeamID: &team.ID})
+	_, err = b.Worktime.CreateOpeningHoursAssignment(t.Context(), b.tenant.ID,
+		worktime.NewOpeningHoursAssignment{OpeningHoursID: night.ID, TeamID: &team.ID})
 	require.NoError(t, err)
 	at(ten.AddDate(0, 0, 2), false)
-	moved := b.change(c.ID, models.Assign{TeamID: models.Some(team.ID)})
+	moved := b.change(c.ID, conversation.Assign{TeamID: wire.Some(team.ID)})
 	require.WithinDuration(t, ten.Add(32*time.Hour), *moved.AutoArchiveAt, 0)
 	b.autoArchive(nil)
 	require.Equal(t, 1, b.walk().Visited)
@@ -217,7 +219,7 @@ func TestAutoArchiveThatIsSwitchedOnArchivesWhatIsDone(t *testing.T) {
 	b.autoArchive(&wire.AutoArchive{Hours: 2})
 	done := b.walk()
 	require.Equal(t, 2, done.Visited)
-	require.Equal(t, []models.Fired{{Kind: "archive"}}, done.Fired)
+	require.Equal(t, []conversation.Fired{{Kind: "archive"}}, done.Fired)
 	require.Equal(t, lifecycle.Archived, b.read(old.ID).Status)
 	require.WithinDuration(t, ten.Add(270*time.Minute), *b.read(young.ID).AutoArchiveAt, 0)
 }
@@ -226,13 +228,13 @@ func TestANewDoneStartsAutoArchiveAfresh(t *testing.T) {
 	b := archiving(t)
 	c := b.done("a")
 	b.pass(time.Hour)
-	b.change(c.ID, models.Reopen{})
+	b.change(c.ID, conversation.Reopen{})
 	b.pass(30 * time.Minute)
-	c = b.change(c.ID, models.Resolve{})
+	c = b.change(c.ID, conversation.Resolve{})
 	require.WithinDuration(t, ten.Add(210*time.Minute), *c.AutoArchiveAt, 0)
 	b.set(ten.Add(2 * time.Hour))
 	require.Empty(t, b.tick(c.ID).Fired)
-	c = b.change(c.ID, models.Reopen{}, models.Resolve{})
+	c = b.change(c.ID, conversation.Reopen{}, conversation.Resolve{})
 	require.WithinDuration(t, ten.Add(4*time.Hour), *c.AutoArchiveAt, 0, "also in one step")
 	b.set(ten.Add(4 * time.Hour))
 	require.Len(t, b.tick(c.ID).Fired, 1)

@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -47,42 +49,42 @@ func TestWhatIsNoKeyIsLookedUpOnceOrNever(t *testing.T) {
 		"sa_live_" + strings.Repeat("G", 64), "sa_live_" + strings.Repeat("A", 64),
 		strings.Repeat("0", 72), "sa_live_" + strings.Repeat("é", 32),
 	} {
-		_, err := b.Authenticate(ctx, malformed)
+		_, err := b.Keys.Authenticate(ctx, malformed)
 		require.ErrorIs(t, err, errUnauthorized, malformed)
-		_, err = b.AuthenticateSession(ctx, malformed)
+		_, err = b.SignIns.Authenticate(ctx, malformed)
 		require.ErrorIs(t, err, errUnauthorized, malformed)
-		_, err = b.AuthenticateDock(ctx, "sa_dock_"+malformed)
+		_, err = b.Docks.Authenticate(ctx, "sa_dock_"+malformed)
 		require.ErrorIs(t, err, errUnauthorized, malformed)
 	}
 	require.Zero(t, count.n.Load())
 	for range 20 {
-		_, err := b.Authenticate(ctx, made(1))
+		_, err := b.Keys.Authenticate(ctx, made(1))
 		require.ErrorIs(t, err, errUnauthorized)
-		_, err = b.AuthenticateSession(ctx, strings.Repeat("A", 43))
+		_, err = b.SignIns.Authenticate(ctx, strings.Repeat("A", 43))
 		require.ErrorIs(t, err, errUnauthorized)
-		_, err = b.AuthenticateDock(ctx, "sa_dock_"+strings.Repeat("0", 64))
+		_, err = b.Docks.Authenticate(ctx, "sa_dock_"+strings.Repeat("0", 64))
 		require.ErrorIs(t, err, errUnauthorized)
 	}
 	require.EqualValues(t, 3, count.n.Load())
 
 	// A key that comes to be is good at once, in every process that has refused it.
 	other := b.open()
-	_, err := other.Authenticate(ctx, made(2))
+	_, err := other.Keys.Authenticate(ctx, made(2))
 	require.ErrorIs(t, err, errUnauthorized)
-	_, err = b.Authenticate(ctx, made(2))
+	_, err = b.Keys.Authenticate(ctx, made(2))
 	require.ErrorIs(t, err, errUnauthorized)
-	key, _, err := b.CreateKey(ctx, b.tenant.ID, models.NewKey{Name: "new", Scopes: []string{"full_access"}})
+	key, _, err := b.Keys.Create(ctx, b.tenant.ID, account.NewKey{Name: "new", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
 	b.exec(`UPDATE api_keys SET hash = sha256($1) WHERE id = $2`, []byte(made(2)), key.ID)
-	_, err = b.Authenticate(ctx, made(3))
+	_, err = b.Keys.Authenticate(ctx, made(3))
 	require.ErrorIs(t, err, errUnauthorized)
-	_, _, err = b.CreateKey(ctx, b.tenant.ID, models.NewKey{Name: "newer", Scopes: []string{"full_access"}})
+	_, _, err = b.Keys.Create(ctx, b.tenant.ID, account.NewKey{Name: "newer", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
-	p, err := b.Authenticate(ctx, made(2))
+	p, err := b.Keys.Authenticate(ctx, made(2))
 	require.NoError(t, err)
 	require.Equal(t, key.ID, p.KeyID)
 	b.eventually("the other process is told", func() bool {
-		_, err := other.Authenticate(ctx, made(2))
+		_, err := other.Keys.Authenticate(ctx, made(2))
 		return err == nil
 	})
 }
@@ -91,9 +93,9 @@ func TestWhatIsNoKeyIsLookedUpOnceOrNever(t *testing.T) {
 func TestBadKeysPushNoGoodOneOut(t *testing.T) {
 	count := &lookUps{}
 	b := setup(t, func(o *models.Options) { o.Tracer = count })
-	_, good, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "good", Scopes: []string{"full_access"}})
+	_, good, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "good", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
-	_, err = b.Authenticate(t.Context(), good)
+	_, err = b.Keys.Authenticate(t.Context(), good)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, count.n.Load())
 	started := time.Now()
@@ -102,42 +104,22 @@ func TestBadKeysPushNoGoodOneOut(t *testing.T) {
 	const bad = 10_500
 	for i := range bad {
 		group.Go(func() error {
-			_, err := b.Authenticate(t.Context(), made(i))
+			_, err := b.Keys.Authenticate(t.Context(), made(i))
 			if !problemIs(err, "UNAUTHORIZED") {
 				return fmt.Errorf("key %d: %w", i, err)
 			}
 			return nil
 		})
 		if i%100 == 0 { // as a client would, whom nothing of this may concern
-			_, err = b.Authenticate(t.Context(), good)
+			_, err = b.Keys.Authenticate(t.Context(), good)
 			require.NoError(t, err)
 		}
 	}
 	require.NoError(t, group.Wait())
-	_, err = b.Authenticate(t.Context(), good)
+	_, err = b.Keys.Authenticate(t.Context(), good)
 	require.NoError(t, err)
 	renewed := count.n.Load() - 1 - bad
 	require.LessOrEqual(t, renewed, int64(time.Since(started)/(5*time.Second))+1, "once in five seconds, as without the others")
-
-	c := models.NewAuthCache()
-	one, many := uuid.New(), uuid.New()
-	c.Put("one", one)
-	for i := range 25_000 {
-		c.Put(fmt.Sprint("many", i), many)
-	}
-	require.True(t, c.Knows("one"))
-	require.True(t, c.Knows("many24999"))
-	require.False(t, c.Knows("many0"))
-	require.Equal(t, 10_000, c.Len())
-	for i := range 20_000 {
-		c.Put(fmt.Sprint("t", i), uuid.New())
-	}
-	require.Equal(t, 10_000, c.Len())
-	for i := range 45_000 {
-		c.Refuse(fmt.Sprint("bad", i))
-	}
-	require.Equal(t, 10_000, c.Len())
-	require.Equal(t, 20_000, c.Refused())
 }
 
 // An address that presents what is not valid again and again is not looked up for any more; a key that was valid before is
@@ -145,10 +127,10 @@ func TestBadKeysPushNoGoodOneOut(t *testing.T) {
 func TestAnAddressThatGuessesIsLimited(t *testing.T) {
 	count := &lookUps{}
 	b := setup(t, func(o *models.Options) { o.Tracer = count })
-	_, good, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "good", Scopes: []string{"full_access"}})
+	_, good, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "good", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
 	from := func(address, key string) error {
-		_, err := b.Authenticate(models.WithCaller(t.Context(), address), key)
+		_, err := b.Keys.Authenticate(postgres.WithCaller(t.Context(), address), key)
 		return err
 	}
 	require.NoError(t, from("203.0.113.7", good))
@@ -168,11 +150,11 @@ func TestAnAddressThatGuessesIsLimited(t *testing.T) {
 	require.ErrorIs(t, from("203.0.113.7", "sa_live_x"), errRateLimited)
 	require.Equal(t, looked, count.n.Load(), "without a look-up")
 	require.NoError(t, from("203.0.113.7", good))
-	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
-	otherKey, _, err := b.CreateKey(t.Context(), other.ID, models.NewKey{Name: "other", Scopes: []string{"full_access"}})
+	otherKey, _, err := b.Keys.Create(t.Context(), other.ID, account.NewKey{Name: "other", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
-	require.NoError(t, b.RevokeKey(t.Context(), other.ID, otherKey.ID)) // all have to be looked up again
+	require.NoError(t, b.Keys.Revoke(t.Context(), other.ID, otherKey.ID)) // all have to be looked up again
 	require.NoError(t, from("203.0.113.7", good))
 	require.ErrorIs(t, from("203.0.113.8", made(1)), errUnauthorized, "another address")
 
@@ -186,10 +168,10 @@ func TestAnAddressThatGuessesIsLimited(t *testing.T) {
 // One tenant cannot have all the consoles that a process serves.
 func TestATenantHasAShareOfTheConsoles(t *testing.T) {
 	b := setup(t)
-	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	listen := func(tenant, agent uuid.UUID) error {
-		live, err := b.Listen(t.Context(), models.Principal{TenantID: tenant, Agent: &models.Agent{ID: agent}}, "")
+		live, err := b.Feed.Listen(t.Context(), tenant, agent, "")
 		if err == nil {
 			t.Cleanup(live.Close)
 		}

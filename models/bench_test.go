@@ -11,8 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/deps"
 )
@@ -27,25 +30,25 @@ func BenchmarkWritePath(b *testing.B) {
 	})
 	require.NoError(b, err)
 	b.Cleanup(s.Close)
-	tenant, _, err := s.CreateTenant(b.Context(), models.NewTenant{Name: "Acme"})
+	tenant, _, err := s.Accounts.CreateTenant(b.Context(), account.NewTenant{Name: "Acme"})
 	require.NoError(b, err)
-	_, err = s.CreateSubscription(b.Context(), tenant.ID, models.NewSubscription{
+	_, err = s.Webhooks.Create(b.Context(), tenant.ID, webhook.NewSubscription{
 		Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"},
 	})
 	require.NoError(b, err)
 	var n atomic.Int64
-	create := func() models.Conversation {
-		c, err := s.CreateConversation(b.Context(), tenant.ID, wire.System, models.NewConversation{
+	create := func() conversation.Conversation {
+		c, err := s.Conversations.Create(b.Context(), tenant.ID, wire.System, conversation.NewConversation{
 			ExternalReference: fmt.Sprint("r", n.Add(1)), Subject: "Where is my order?",
-			Contact: models.NewContact{Email: fmt.Sprintf("c%d@example.com", n.Load())},
-			Message: &models.FirstMessage{Text: text("It has not come.")},
+			Contact: conversation.NewContact{Email: fmt.Sprintf("c%d@example.com", n.Load())},
+			Message: &conversation.FirstMessage{Text: text("It has not come.")},
 		})
 		if err != nil {
 			b.Error(err)
 		}
 		return c
 	}
-	conversations := make([]models.Conversation, 200)
+	conversations := make([]conversation.Conversation, 200)
 	for i := range conversations {
 		conversations[i] = create()
 	}
@@ -62,8 +65,8 @@ func BenchmarkWritePath(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				c := conversations[n.Add(1)%int64(len(conversations))]
-				_, err := s.PostMessage(b.Context(), tenant.ID, c.ID, wire.System, models.NewMessage{
-					Direction: models.Outbound, Text: text("On its way."),
+				_, err := s.Conversations.PostMessage(b.Context(), tenant.ID, c.ID, wire.System, conversation.NewMessage{
+					Direction: conversation.Outbound, Text: text("On its way."),
 				})
 				if err != nil {
 					b.Error(err)

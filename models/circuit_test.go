@@ -9,12 +9,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
 // open lets an endpoint fail until its circuit opens. It returns the subscription and the deliveries that failed.
-func (b *bench) openCircuit() (wire.Subscription, []models.Delivery) {
+func (b *bench) openCircuit() (wire.Subscription, []webhook.Delivery) {
 	b.t.Helper()
 	sub := b.subscribe()
 	for i := range 5 {
@@ -29,19 +30,19 @@ func (b *bench) openCircuit() (wire.Subscription, []models.Delivery) {
 	return sub, claimed
 }
 
-func (b *bench) arm(id uuid.UUID) models.RetryState {
+func (b *bench) arm(id uuid.UUID) webhook.RetryState {
 	b.t.Helper()
-	st, err := b.ArmRetries(b.t.Context(), id)
+	st, err := b.Webhooks.ArmRetries(b.t.Context(), id)
 	require.NoError(b.t, err)
 	return st
 }
 
 // probe makes the probe of an open circuit, with the given outcome.
-func (b *bench) probe(id uuid.UUID, ok bool) models.Delivery {
+func (b *bench) probe(id uuid.UUID, ok bool) webhook.Delivery {
 	b.t.Helper()
 	owner := uuid.New()
 	st := b.arm(id)
-	claimed, err := b.ClaimProbe(b.t.Context(), owner, &st.Endpoint)
+	claimed, err := b.Webhooks.ClaimProbe(b.t.Context(), owner, &st.Endpoint)
 	require.NoError(b.t, err)
 	require.Len(b.t, claimed, 1)
 	r := failed(claimed[0], time.Now().Add(time.Hour))
@@ -89,7 +90,7 @@ func TestSuccessfulProbeLetsEverythingGo(t *testing.T) {
 	st := b.arm(sub.ID)
 	require.False(t, st.Circuit.Open())
 	require.Positive(t, b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`), "retries are due now")
-	retries, err := b.ClaimRetries(t.Context(), uuid.New(), sub.ID, 100)
+	retries, err := b.Webhooks.ClaimRetries(t.Context(), uuid.New(), sub.ID, 100)
 	require.NoError(t, err)
 	for _, d := range retries {
 		require.WithinDuration(t, time.Now().Add(-time.Hour), *d.FirstAttemptAt, time.Minute, "10 of the 11 hours do not count")
@@ -129,7 +130,7 @@ func TestFiveDaysOfFailuresDisable(t *testing.T) {
 	sub, _ := b.openCircuit()
 	b.exec(`UPDATE subscriptions SET failing_since = now() - interval '5 days'`)
 	b.probe(sub.ID, false)
-	got, err := b.Subscription(t.Context(), b.tenant.ID, sub.ID)
+	got, err := b.Webhooks.Get(t.Context(), b.tenant.ID, sub.ID)
 	require.NoError(t, err)
 	require.False(t, got.IsActive)
 	require.Equal(t, "FAILING", *got.DisabledReason)
@@ -142,7 +143,7 @@ func TestNewAddressClosesTheCircuit(t *testing.T) {
 	b := setup(t)
 	sub, _ := b.openCircuit()
 	moved := "http://127.0.0.1:9/moved"
-	_, err := b.UpdateSubscription(t.Context(), b.tenant.ID, sub.ID, models.SubscriptionUpdate{URL: &moved})
+	_, err := b.Webhooks.Update(t.Context(), b.tenant.ID, sub.ID, webhook.SubscriptionUpdate{URL: &moved})
 	require.NoError(t, err)
 	require.False(t, b.arm(sub.ID).Circuit.Open())
 	require.Len(t, b.claim(uuid.New(), 100), 5)
@@ -164,7 +165,7 @@ func TestOwnFaultsDoNotOpenTheCircuit(t *testing.T) {
 	require.False(t, b.arm(sub.ID).Circuit.Open())
 }
 
-func ordered(s *models.NewSubscription) { s.Ordering = models.OrderingConversation }
+func ordered(s *webhook.NewSubscription) { s.Ordering = webhook.OrderingConversation }
 
 // P4.5: one at a time for each conversation, in order; conversations do not wait for each other.
 func TestOrderedSubscriptionGetsOneAtATimeOfEachConversation(t *testing.T) {
@@ -172,7 +173,7 @@ func TestOrderedSubscriptionGetsOneAtATimeOfEachConversation(t *testing.T) {
 	sub := b.subscribe(ordered)
 	first, second := b.conversation("a"), b.conversation("b")
 	for i := range 3 {
-		b.change(first.ID, models.AddTag{Name: fmt.Sprintf("t%d", i)})
+		b.change(first.ID, conversation.AddTag{Name: fmt.Sprintf("t%d", i)})
 	}
 	owner := uuid.New()
 	claimed := b.claim(owner, 100)
@@ -181,7 +182,7 @@ func TestOrderedSubscriptionGetsOneAtATimeOfEachConversation(t *testing.T) {
 	}, types(claimed))
 	require.Empty(t, b.claim(owner, 100))
 
-	var head models.Delivery
+	var head webhook.Delivery
 	for _, d := range claimed {
 		if d.EventType == "conversation.created" && conversationOf(b, d) == first.ID {
 			head = d
@@ -195,16 +196,16 @@ func TestOrderedSubscriptionGetsOneAtATimeOfEachConversation(t *testing.T) {
 
 	b.record(owner, failed(head, time.Now().Add(-time.Second)))
 	require.Empty(t, b.claim(owner, 100), "the first waits for the retry of its head")
-	retries, err := b.ClaimRetries(t.Context(), owner, sub.ID, 100)
+	retries, err := b.Webhooks.ClaimRetries(t.Context(), owner, sub.ID, 100)
 	require.NoError(t, err)
 	require.Len(t, retries, 1)
 	r := failed(retries[0], time.Time{})
-	r.State, r.Failure = models.DeliveryFailed, "RETRIES_EXHAUSTED"
+	r.State, r.Failure = webhook.DeliveryFailed, "RETRIES_EXHAUSTED"
 	b.record(owner, r)
 	require.Equal(t, []string{"message.received"}, types(b.claim(owner, 100)), "finally failed, it releases the next")
 }
 
-func types(ds []models.Delivery) []string {
+func types(ds []webhook.Delivery) []string {
 	ts := make([]string, len(ds))
 	for i, d := range ds {
 		ts[i] = d.EventType
@@ -212,7 +213,7 @@ func types(ds []models.Delivery) []string {
 	return ts
 }
 
-func conversationOf(b *bench, d models.Delivery) uuid.UUID {
+func conversationOf(b *bench, d webhook.Delivery) uuid.UUID {
 	b.t.Helper()
 	var id uuid.UUID
 	require.NoError(b.t, b.db.QueryRowContext(b.t.Context(), `SELECT conversation_id FROM events WHERE id = $1`, d.EventID).Scan(&id))
@@ -227,8 +228,8 @@ func TestOrderHoldsUnderConcurrentWorkers(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			tag := models.AddTag{Name: fmt.Sprintf("t%02d", i)}
-			_, err := b.Change(t.Context(), b.tenant.ID, conversations[i%2], b.actor, tag)
+			tag := conversation.AddTag{Name: fmt.Sprintf("t%02d", i)}
+			_, err := b.Conversations.Change(t.Context(), b.tenant.ID, conversations[i%2], b.actor, tag)
 			if err != nil {
 				t.Error(err)
 			}

@@ -7,10 +7,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // slots are the same opening hours on each of the days.
@@ -29,7 +31,7 @@ var (
 
 func (b *slaBench) opening(rule calendar.Rule) wire.OpeningHours {
 	b.t.Helper()
-	h, err := b.CreateOpeningHours(b.t.Context(), b.tenant.ID, models.NewOpeningHours{Name: rule.Zone, Rule: rule})
+	h, err := b.Worktime.CreateOpeningHours(b.t.Context(), b.tenant.ID, worktime.NewOpeningHours{Name: rule.Zone, Rule: rule})
 	require.NoError(b.t, err)
 	return h
 }
@@ -103,21 +105,21 @@ func TestConversationMovesBetweenZonesThatHaveNotBothChanged(t *testing.T) {
 	b.set(time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC))
 	offices := map[string]uuid.UUID{}
 	for _, zone := range []string{"Europe/Copenhagen", "America/New_York"} {
-		team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: zone})
+		team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: zone})
 		require.NoError(t, err)
 		hours := b.opening(calendar.Rule{Zone: zone, Weekly: slots("09:00", "17:00", workdays...)})
-		_, err = b.CreateOpeningHoursAssignment(t.Context(), b.tenant.ID,
-			models.NewOpeningHoursAssignment{OpeningHoursID: hours.ID, TeamID: &team.ID})
+		_, err = b.Worktime.CreateOpeningHoursAssignment(t.Context(), b.tenant.ID,
+			worktime.NewOpeningHoursAssignment{OpeningHoursID: hours.ID, TeamID: &team.ID})
 		require.NoError(t, err)
 		offices[zone] = team.ID
 	}
 	b.assignPolicy(b.newPolicy("Standard", firstReplyOnly).ID, nil)
 	b.set(time.Date(2026, 10, 26, 15, 30, 0, 0, time.UTC)) // Monday; 16:30 in Copenhagen, 11:30 in New York
 	c := b.conversation("a")
-	b.change(c.ID, models.Assign{TeamID: models.Some(offices["Europe/Copenhagen"])})
+	b.change(c.ID, conversation.Assign{TeamID: wire.Some(offices["Europe/Copenhagen"])})
 	require.Equal(t, [3]string{"10-27 08:30Z", "10-27 11:30Z", "10-27 15:30Z"}, b.due(c.ID))
 	b.pass(15 * time.Minute)
-	b.change(c.ID, models.Assign{TeamID: models.Some(offices["America/New_York"])})
+	b.change(c.ID, conversation.Assign{TeamID: wire.Some(offices["America/New_York"])})
 	require.Equal(t, [3]string{"10-26 16:30Z", "10-26 19:30Z", "10-27 15:30Z"}, b.due(c.ID))
 }
 
@@ -132,9 +134,9 @@ func TestOpeningHoursEditedWhileAClockRuns(t *testing.T) {
 	edit := func(from, to string) {
 		t.Helper()
 		week := slots(from, to, workdays...)
-		_, err := b.UpdateOpeningHours(t.Context(), b.tenant.ID, hours.ID, models.OpeningHoursUpdate{Weekly: &week})
+		_, err := b.Worktime.UpdateOpeningHours(t.Context(), b.tenant.ID, hours.ID, worktime.OpeningHoursUpdate{Weekly: &week})
 		require.NoError(t, err)
-		_, err = b.RecomputeClocks(t.Context(), b.tenant.ID)
+		_, err = b.Clocks.Recompute(t.Context(), b.tenant.ID)
 		require.NoError(t, err)
 	}
 	b.set(time.Date(2026, 5, 4, 16, 0, 0, 0, copenhagen)) // Monday

@@ -12,8 +12,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -66,18 +67,30 @@ func (b *slaBench) disturb(rng *rand.Rand, id uuid.UUID) {
 	var err error
 	switch rng.IntN(7) {
 	case 0:
-		_, err = b.PostMessage(ctx, tenant, id, b.actor, models.NewMessage{Direction: models.Outbound, Text: text("Soon.")})
+		_, err = b.Conversations.PostMessage(
+			ctx,
+			tenant,
+			id,
+			b.actor,
+			conversation.NewMessage{Direction: conversation.Outbound, Text: text("Soon.")},
+		)
 	case 1, 2:
-		_, err = b.PostMessage(ctx, tenant, id, b.actor, models.NewMessage{Direction: models.Inbound, Text: text("When?")})
+		_, err = b.Conversations.PostMessage(
+			ctx,
+			tenant,
+			id,
+			b.actor,
+			conversation.NewMessage{Direction: conversation.Inbound, Text: text("When?")},
+		)
 	case 3:
-		_, err = b.Change(ctx, tenant, id, b.actor, models.Resolve{})
+		_, err = b.Conversations.Change(ctx, tenant, id, b.actor, conversation.Resolve{})
 	case 4:
-		_, err = b.Change(ctx, tenant, id, b.actor, models.Reopen{})
+		_, err = b.Conversations.Change(ctx, tenant, id, b.actor, conversation.Reopen{})
 	case 5:
 		until := b.now().Add(time.Duration(1+rng.IntN(50)) * time.Minute)
-		_, err = b.Change(ctx, tenant, id, b.actor, models.Snooze{Until: until})
+		_, err = b.Conversations.Change(ctx, tenant, id, b.actor, conversation.Snooze{Until: until})
 	default:
-		_, err = b.Tick(ctx, tenant, id)
+		_, err = b.Clocks.Tick(ctx, tenant, id)
 	}
 	if err != nil {
 		require.Regexp(b.t, "INVALID_TRANSITION|must be in the future", err.Error())
@@ -152,7 +165,7 @@ func (b *slaBench) readTimeline(id uuid.UUID) []string {
 		}
 	}
 	open, answered := true, false
-	entries, _, err := b.Timeline(b.t.Context(), b.tenant.ID, id, models.Page{Limit: 200})
+	entries, _, err := b.Conversations.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
 	require.NoError(b.t, err)
 	require.Less(b.t, len(entries), 200)
 	for _, e := range entries {

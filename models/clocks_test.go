@@ -13,10 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // moment is a clock that stands until it is set, or goes a step further whenever a store looks at it.
@@ -64,33 +69,37 @@ func slaSetup(t *testing.T, targets map[sla.Metric]sla.Targets) *slaBench {
 
 func (b *slaBench) newPolicy(name string, targets map[sla.Metric]sla.Targets) wire.SLAPolicy {
 	b.t.Helper()
-	p, err := b.CreateSLAPolicy(b.t.Context(), b.tenant.ID, models.NewSLAPolicy{Name: name, Targets: targets})
+	p, err := b.Worktime.CreateSLAPolicy(b.t.Context(), b.tenant.ID, worktime.NewSLAPolicy{Name: name, Targets: targets})
 	require.NoError(b.t, err)
 	return p
 }
 
 func (b *slaBench) assignPolicy(policy uuid.UUID, team *uuid.UUID) {
 	b.t.Helper()
-	_, err := b.CreateSLAAssignment(b.t.Context(), b.tenant.ID, models.NewSLAAssignment{PolicyID: policy, TeamID: team})
+	_, err := b.Worktime.CreateSLAAssignment(
+		b.t.Context(),
+		b.tenant.ID,
+		worktime.NewSLAAssignment{PolicyID: policy, TeamID: team},
+	)
 	require.NoError(b.t, err)
 }
 
-func (b *slaBench) tick(id uuid.UUID) models.Tick {
+func (b *slaBench) tick(id uuid.UUID) conversation.Tick {
 	b.t.Helper()
-	tick, err := b.Tick(b.t.Context(), b.tenant.ID, id)
+	tick, err := b.Clocks.Tick(b.t.Context(), b.tenant.ID, id)
 	require.NoError(b.t, err)
 	return tick
 }
 
-func (b *slaBench) reply(id uuid.UUID) models.Conversation {
+func (b *slaBench) reply(id uuid.UUID) conversation.Conversation {
 	b.t.Helper()
-	return b.post(id, models.NewMessage{Direction: models.Outbound, Text: text("On its way.")}).Conversation
+	return b.post(id, conversation.NewMessage{Direction: conversation.Outbound, Text: text("On its way.")}).Conversation
 }
 
 // metric is how a conversation's clock stands, as a reader sees it.
 func (b *slaBench) metric(id uuid.UUID, m sla.Metric) wire.SLAMetric {
 	b.t.Helper()
-	c, err := b.Conversation(b.t.Context(), b.tenant.ID, id)
+	c, err := b.Conversations.Get(b.t.Context(), b.tenant.ID, id)
 	require.NoError(b.t, err)
 	require.NotNil(b.t, c.SLA)
 	for _, found := range c.SLA.Metrics {
@@ -160,7 +169,11 @@ func TestTripwiresInOpeningHours(t *testing.T) {
 			require.NoError(t, err)
 			b.set(created.Add(-time.Hour))
 			if x.rule != nil {
-				_, err := b.CreateOpeningHours(t.Context(), b.tenant.ID, models.NewOpeningHours{Name: "Office", Rule: *x.rule})
+				_, err := b.Worktime.CreateOpeningHours(
+					t.Context(),
+					b.tenant.ID,
+					worktime.NewOpeningHours{Name: "Office", Rule: *x.rule},
+				)
 				require.NoError(t, err)
 			}
 			b.assignPolicy(b.newPolicy("Standard", firstReplyOnly).ID, nil)
@@ -218,9 +231,9 @@ func TestReopeningBeginsNewCycles(t *testing.T) {
 	c := b.conversation("a")
 	b.pass(30 * time.Minute)
 	b.reply(c.ID)
-	b.change(c.ID, models.Resolve{})
+	b.change(c.ID, conversation.Resolve{})
 	b.pass(24 * time.Hour)
-	b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("It is broken.")})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("It is broken.")})
 	first := b.metric(c.ID, sla.FirstReply)
 	require.Equal(t, sla.OutcomeMet, *first.Outcome, "answered once is answered")
 	require.Equal(t, 1, first.Cycle)
@@ -238,13 +251,13 @@ func TestReopeningBeginsNewCycles(t *testing.T) {
 // Moved at 2:00 to a team that is quicker: the warning of 1:00 stands, and what would have been due is crossed now.
 func TestMovingToAStricterTeam(t *testing.T) {
 	b := slaSetup(t, firstReplyOnly)
-	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Express"})
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Express"})
 	require.NoError(t, err)
 	express := b.newPolicy("Express", map[sla.Metric]sla.Targets{sla.FirstReply: {Normal: 600, High: 1200, Urgent: 1800}})
 	b.assignPolicy(express.ID, &team.ID)
 	c := b.conversation("a")
 	b.pass(2 * time.Hour)
-	moved := b.change(c.ID, models.Assign{TeamID: models.Some(team.ID)})
+	moved := b.change(c.ID, conversation.Assign{TeamID: wire.Some(team.ID)})
 	require.Equal(t, "breached", *moved.SLAState)
 	require.Equal(t, []string{
 		"at_risk 05-04 11:00:00 05-04 11:00:00",
@@ -259,25 +272,25 @@ func TestEditedPoliciesReachRunningClocks(t *testing.T) {
 	b := slaSetup(t, firstReplyOnly)
 	touched, waiting := b.conversation("touched"), b.conversation("waiting")
 	relaxed := b.conversation("archived")
-	b.change(relaxed.ID, models.Archive{})
+	b.change(relaxed.ID, conversation.Archive{})
 	b.pass(30 * time.Minute)
 	edited := b.now()
 	walks := func() int { return b.count(`SELECT count(*) FROM outbox WHERE kind = 'recompute'`) }
 	before := walks()
-	_, err := b.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, models.SLAPolicyUpdate{
+	_, err := b.Worktime.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, worktime.SLAPolicyUpdate{
 		Targets: &map[sla.Metric]sla.Targets{sla.FirstReply: {Normal: 600, High: 7200, Urgent: 10800}},
 	})
 	require.NoError(t, err)
 	require.Equal(t, before+1, walks())
 	b.pass(time.Minute)
-	b.change(touched.ID, models.AddTag{Name: "vip"})
+	b.change(touched.ID, conversation.AddTag{Name: "vip"})
 	want := "at_risk 05-04 10:10:00 " + edited.Format("01-02 15:04:05")
 	require.Equal(t, []string{want}, b.told(time.UTC))
 
-	left, err := b.ClocksBehind(t.Context(), b.tenant.ID)
+	left, err := b.Clocks.Behind(t.Context(), b.tenant.ID)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), left)
-	done, err := b.RecomputeClocks(t.Context(), b.tenant.ID)
+	done, err := b.Clocks.Recompute(t.Context(), b.tenant.ID)
 	require.NoError(t, err)
 	require.Equal(t, 1, done.Visited)
 	require.False(t, done.Left)
@@ -285,19 +298,19 @@ func TestEditedPoliciesReachRunningClocks(t *testing.T) {
 	require.Equal(t, []string{want, want}, b.told(time.UTC))
 	require.WithinDuration(t, ten.Add(2*time.Hour), b.metric(waiting.ID, sla.FirstReply).DueAt.Urgent.Time, 0)
 
-	_, err = b.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, models.SLAPolicyUpdate{
+	_, err = b.Worktime.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, worktime.SLAPolicyUpdate{
 		Targets: &map[sla.Metric]sla.Targets{sla.FirstReply: hours(10, 20, 30)},
 	})
 	require.NoError(t, err)
-	done, err = b.RecomputeClocks(t.Context(), b.tenant.ID)
+	done, err = b.Clocks.Recompute(t.Context(), b.tenant.ID)
 	require.NoError(t, err)
 	require.Equal(t, 2, done.Visited)
 	m := b.metric(waiting.ID, sla.FirstReply)
 	require.Equal(t, sla.AtRisk, m.State, "never lowered")
 	require.WithinDuration(t, ten.Add(20*time.Hour), *b.tick(waiting.ID).NextDue, 0)
 
-	require.NoError(t, b.DeleteSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID))
-	_, err = b.RecomputeClocks(t.Context(), b.tenant.ID)
+	require.NoError(t, b.Worktime.DeleteSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID))
+	_, err = b.Clocks.Recompute(t.Context(), b.tenant.ID)
 	require.NoError(t, err)
 	m = b.metric(waiting.ID, sla.FirstReply)
 	require.NotNil(t, m.StoppedAt)
@@ -315,7 +328,7 @@ func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 	b.policy = b.newPolicy("Standard", firstReplyOnly)
 	b.assignPolicy(b.policy.ID, nil)
 	before := len(b.events())
-	b.change(touched.ID, models.RemoveTag{Name: "none"})
+	b.change(touched.ID, conversation.RemoveTag{Name: "none"})
 	require.Equal(t, 1, b.walk().Visited)
 	fired := b.events()[before:]
 	require.Equal(t, []lifecycle.EventType{lifecycle.ConversationUpdated, lifecycle.ConversationUpdated}, kinds(fired))
@@ -336,10 +349,10 @@ func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 	require.Nil(t, b.read(done.ID).SLAState)
 
 	targets := map[sla.Metric]sla.Targets{sla.FirstReply: hours(2, 4, 8)}
-	_, err := b.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, models.SLAPolicyUpdate{Targets: &targets})
+	_, err := b.Worktime.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, worktime.SLAPolicyUpdate{Targets: &targets})
 	require.NoError(t, err)
 	require.Equal(t, 2, b.walk().Visited)
-	require.NoError(t, b.DeleteSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID))
+	require.NoError(t, b.Worktime.DeleteSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID))
 	require.Equal(t, 2, b.walk().Visited)
 	require.Len(t, b.events(), before+2)
 	require.EqualValues(t, 2, b.read(walked.ID).Version)
@@ -357,13 +370,13 @@ func TestAPolicyThatComesLateIsToldOfOnce(t *testing.T) {
 	var racers sync.WaitGroup
 	for range 2 {
 		racers.Go(func() {
-			if _, err := b.RecomputeClocks(t.Context(), b.tenant.ID); err != nil {
+			if _, err := b.Clocks.Recompute(t.Context(), b.tenant.ID); err != nil {
 				t.Error(err)
 			}
 		})
 		racers.Go(func() {
 			for _, id := range ids {
-				if _, err := b.Tick(t.Context(), b.tenant.ID, id); err != nil {
+				if _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id); err != nil {
 					t.Error(err)
 				}
 			}
@@ -379,13 +392,17 @@ func TestAPolicyThatComesLateIsToldOfOnce(t *testing.T) {
 func TestALostWalkIsAskedForAgain(t *testing.T) {
 	b := slaSetup(t, nil)
 	b.conversation("a")
-	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
-	_, err = b.UpdateSettings(t.Context(), other.ID, models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1})})
+	_, err = b.Worktime.UpdateSettings(
+		t.Context(),
+		other.ID,
+		worktime.SettingsUpdate{AutoArchive: wire.Some(wire.AutoArchive{Days: 1})},
+	)
 	require.NoError(t, err)
 	late := func(after time.Duration) int64 {
 		t.Helper()
-		n, err := b.PokeLateWalks(t.Context(), after)
+		n, err := b.Clocks.SignalLateRecomputes(t.Context(), after)
 		require.NoError(t, err)
 		return n
 	}
@@ -393,7 +410,7 @@ func TestALostWalkIsAskedForAgain(t *testing.T) {
 	b.exec(`DELETE FROM outbox`)
 	require.Zero(t, late(100*365*24*time.Hour), "it has its time")
 	require.EqualValues(t, 1, late(time.Minute))
-	rows, err := b.ClaimOutbox(t.Context(), models.Calm, 100)
+	rows, err := b.Outbox.Claim(t.Context(), outbox.Calm, 100)
 	require.NoError(t, err)
 	require.Len(t, rows, 1)
 	require.True(t, rows[0].IsRecompute())
@@ -407,7 +424,10 @@ func TestALostWalkIsAskedForAgain(t *testing.T) {
 	b.done("b")
 	b.autoArchive(&wire.AutoArchive{Days: 1})
 	b.exec(`DELETE FROM outbox`)
-	b.exec(`UPDATE conversations SET time_version = (SELECT time_version FROM tenants WHERE id = $1) WHERE status = 'active'`, b.tenant.ID)
+	b.exec(
+		`UPDATE conversations SET time_version = (SELECT time_version FROM tenants WHERE id = $1) WHERE status = 'active'`,
+		b.tenant.ID,
+	)
 	require.EqualValues(t, 1, late(time.Minute), "for one that is done")
 }
 
@@ -426,7 +446,7 @@ func TestAReplyThatPutsADeadlineOffPokesNobody(t *testing.T) {
 	require.Equal(t, 1, pokes())
 
 	b.pass(10 * time.Minute) // a question whose reply is due later than what the workflow is armed for
-	b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("And when?")})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("And when?")})
 	require.Equal(t, 1, pokes())
 	b.set(ten.Add(time.Hour)) // the old timer
 	tick := b.tick(c.ID)
@@ -436,7 +456,7 @@ func TestAReplyThatPutsADeadlineOffPokesNobody(t *testing.T) {
 	b.tick(c.ID)
 	require.Equal(t, 1, pokes())
 
-	b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("It has not come.")})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("It has not come.")})
 	require.Equal(t, 2, pokes(), "what is due earlier than the workflow knows is told")
 	require.Empty(t, b.told(time.UTC))
 }
@@ -453,10 +473,10 @@ func TestListsBySLA(t *testing.T) {
 	for _, id := range ids {
 		b.tick(id) // it is one o'clock: the first five are over their first hour
 	}
-	list := func(f models.ConversationFilter, limit int) (found []uuid.UUID) {
+	list := func(f conversation.Filter, limit int) (found []uuid.UUID) {
 		t.Helper()
-		for page := (models.Page{Limit: limit}); ; {
-			part, next, err := b.Conversations(t.Context(), b.tenant.ID, f, page)
+		for page := (postgres.Page{Limit: limit}); ; {
+			part, next, err := b.Conversations.List(t.Context(), b.tenant.ID, f, page)
 			require.NoError(t, err)
 			for _, c := range part {
 				found = append(found, c.ID)
@@ -466,20 +486,20 @@ func TestListsBySLA(t *testing.T) {
 			}
 		}
 	}
-	next := models.ConversationFilter{Sort: models.SortSLADue}
+	next := conversation.Filter{Sort: conversation.SortSLADue}
 	want := []uuid.UUID{ids[5], ids[0], ids[1], ids[2], ids[3]} // at 13:30; then 14:00 and so on, their second tripwire
 	require.Equal(t, want, list(next, 200))
 	require.Equal(t, want, list(next, 2), "page by page")
-	require.Equal(t, []uuid.UUID{ids[5]}, list(models.ConversationFilter{SLAState: "ok"}, 200))
+	require.Equal(t, []uuid.UUID{ids[5]}, list(conversation.Filter{SLAState: "ok"}, 200))
 	next.SLAState = "at_risk"
 	require.Equal(t, ids[:4], list(next, 2))
-	require.ElementsMatch(t, ids[:5], list(models.ConversationFilter{SLAState: "at_risk"}, 2), "also what was answered late")
-	require.Empty(t, list(models.ConversationFilter{SLAState: "breached"}, 2))
-	_, cursor, err := b.Conversations(t.Context(), b.tenant.ID, next, models.Page{Limit: 1})
+	require.ElementsMatch(t, ids[:5], list(conversation.Filter{SLAState: "at_risk"}, 2), "also what was answered late")
+	require.Empty(t, list(conversation.Filter{SLAState: "breached"}, 2))
+	_, cursor, err := b.Conversations.List(t.Context(), b.tenant.ID, next, postgres.Page{Limit: 1})
 	require.NoError(t, err)
-	_, _, err = b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{}, models.Page{Cursor: cursor})
+	_, _, err = b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{}, postgres.Page{Cursor: cursor})
 	requireField(t, err, "cursor")
-	_, _, err = b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Sort: "subject"}, models.Page{})
+	_, _, err = b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Sort: "subject"}, postgres.Page{})
 	requireField(t, err, "sort")
 }
 
@@ -490,22 +510,22 @@ func TestDoneConversationsArchiveThemselves(t *testing.T) {
 	for _, day := range []string{"monday", "tuesday", "wednesday", "thursday", "friday"} {
 		weekdays[day] = []calendar.Slot{{From: "09:00", To: "17:00"}}
 	}
-	_, err := b.CreateOpeningHours(t.Context(), b.tenant.ID, models.NewOpeningHours{
+	_, err := b.Worktime.CreateOpeningHours(t.Context(), b.tenant.ID, worktime.NewOpeningHours{
 		Name: "Office", Rule: calendar.Rule{Zone: "Europe/Copenhagen", Weekly: weekdays},
 	})
 	require.NoError(t, err)
-	oneDay := models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1})}
-	_, err = b.UpdateSettings(t.Context(), b.tenant.ID, oneDay)
+	oneDay := worktime.SettingsUpdate{AutoArchive: wire.Some(wire.AutoArchive{Days: 1})}
+	_, err = b.Worktime.UpdateSettings(t.Context(), b.tenant.ID, oneDay)
 	require.NoError(t, err)
 	friday := time.Date(2026, 5, 8, 14, 30, 0, 0, time.UTC) // 16:30 there
 	b.set(friday)
 	reopened, archived, written := b.conversation("reopened"), b.conversation("archived"), b.conversation("written")
-	for _, c := range []models.Conversation{reopened, archived, written} {
-		done := b.change(c.ID, models.Resolve{})
+	for _, c := range []conversation.Conversation{reopened, archived, written} {
+		done := b.change(c.ID, conversation.Resolve{})
 		require.WithinDuration(t, friday.Add(3*24*time.Hour), *done.AutoArchiveAt, 0)
 	}
 	b.pass(time.Hour)
-	require.Nil(t, b.change(reopened.ID, models.Reopen{}).AutoArchiveAt)
+	require.Nil(t, b.change(reopened.ID, conversation.Reopen{}).AutoArchiveAt)
 	b.set(friday.Add(3*24*time.Hour - time.Second))
 	require.Empty(t, b.tick(archived.ID).Fired)
 	b.pass(time.Second)
@@ -516,9 +536,9 @@ func TestDoneConversationsArchiveThemselves(t *testing.T) {
 
 	// A customer who writes a second later finds it archived, whether or not anybody has looked.
 	b.pass(time.Second)
-	p := b.post(written.ID, models.NewMessage{Direction: models.Inbound, Text: text("One more thing.")})
+	p := b.post(written.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("One more thing.")})
 	require.Equal(t, written.ID, *p.Conversation.PreviousConversationID)
-	old, err := b.Conversation(t.Context(), b.tenant.ID, written.ID)
+	old, err := b.Conversations.Get(t.Context(), b.tenant.ID, written.ID)
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Archived, old.Status)
 }

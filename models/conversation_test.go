@@ -13,8 +13,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
 )
@@ -45,7 +47,7 @@ func TestCreationFiresItsEventsInOrderWithOneVersion(t *testing.T) {
 	b.subscribe()
 	in := b.newConversation("order-1")
 	in.Tags = []string{"vip", "refund"}
-	c, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	c, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, in)
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Active, c.Status)
 	require.Equal(t, lifecycle.Pending, c.Engagement)
@@ -82,7 +84,7 @@ func TestHundredIdenticalCreationsMakeOneConversation(t *testing.T) {
 	ids, conflicts := make(chan uuid.UUID, 100), make(chan any, 100)
 	for range 100 {
 		wg.Go(func() {
-			c, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, b.newConversation("same"))
+			c, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, b.newConversation("same"))
 			if err == nil {
 				ids <- c.ID
 				return
@@ -118,7 +120,7 @@ func TestRepeatedReferenceChangesNothingElse(t *testing.T) {
 	before := len(b.events())
 	in := b.newConversation("order-1")
 	in.Contact.Email, in.Tags = "somebody-else@example.com", []string{"new"}
-	_, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	_, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, in)
 	requireProblem(t, err, "EXTERNAL_REFERENCE_EXISTS")
 	require.Len(t, b.events(), before)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM contacts`))
@@ -128,12 +130,12 @@ func TestRepeatedReferenceChangesNothingElse(t *testing.T) {
 func TestContactIsMatchedByEmailAndOnlyBlanksAreFilled(t *testing.T) {
 	b := setup(t)
 	first := b.newConversation("a")
-	first.Contact = models.NewContact{Email: "ada@example.com", Name: "Ada"}
-	c1, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, first)
+	first.Contact = conversation.NewContact{Email: "ada@example.com", Name: "Ada"}
+	c1, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, first)
 	require.NoError(t, err)
 	second := b.newConversation("b")
-	second.Contact = models.NewContact{Email: "ADA@Example.com", Name: "Somebody", Phone: "+4512345678"}
-	c2, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, second)
+	second.Contact = conversation.NewContact{Email: "ADA@Example.com", Name: "Somebody", Phone: "+4512345678"}
+	c2, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, second)
 	require.NoError(t, err)
 	require.Equal(t, c1.ContactID, c2.ContactID)
 	require.Equal(t, "Ada", *c2.Contact.Name)
@@ -148,20 +150,20 @@ func TestUnknownTagsFollowTheTenantsRule(t *testing.T) {
 	b := setup(t)
 	in := b.newConversation("a")
 	in.Tags = []string{"known"}
-	_, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	_, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, in)
 	require.NoError(t, err)
 
 	b.exec(`UPDATE tenants SET unknown_tags = 'drop'`)
 	in = b.newConversation("b")
 	in.Tags = []string{"known", "unknown"}
-	c, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	c, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, in)
 	require.NoError(t, err)
-	require.Equal(t, models.Strings{"known"}, c.Tags)
+	require.Equal(t, postgres.Strings{"known"}, c.Tags)
 
 	b.exec(`UPDATE tenants SET unknown_tags = 'reject'`)
 	in = b.newConversation("c")
 	in.Tags = []string{"known", "unknown"}
-	_, err = b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+	_, err = b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, in)
 	requireField(t, err, "tags")
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM conversations`))
 }
@@ -170,7 +172,7 @@ func TestSeveralCommandsAreOneTransactionAndOneUpdate(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
 	before := len(b.events())
-	got := b.change(c.ID, models.AddTag{Name: "refunded"}, models.Resolve{})
+	got := b.change(c.ID, conversation.AddTag{Name: "refunded"}, conversation.Resolve{})
 	require.Equal(t, c.Version+1, got.Version)
 	events := b.events()[before:]
 	require.Equal(t, []lifecycle.EventType{
@@ -184,11 +186,18 @@ func TestRefusedCommandTurnsTheWholeChangeBack(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
 	before := len(b.events())
-	_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.AddTag{Name: "x"}, models.Reopen{})
+	_, err := b.Conversations.Change(
+		t.Context(),
+		b.tenant.ID,
+		c.ID,
+		b.actor,
+		conversation.AddTag{Name: "x"},
+		conversation.Reopen{},
+	)
 	details := requireProblem(t, err, "INVALID_TRANSITION")
 	require.Equal(t, map[string]any{"from": lifecycle.Active, "to": lifecycle.Active}, details)
 	require.Len(t, b.events(), before)
-	got, err := b.Conversation(t.Context(), b.tenant.ID, c.ID)
+	got, err := b.Conversations.Get(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Equal(t, c.Version, got.Version)
 	require.Empty(t, got.Tags)
@@ -197,9 +206,9 @@ func TestRefusedCommandTurnsTheWholeChangeBack(t *testing.T) {
 func TestChangeThatChangesNothingCommitsNothing(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	c = b.change(c.ID, models.AddTag{Name: "vip"})
+	c = b.change(c.ID, conversation.AddTag{Name: "vip"})
 	before := len(b.events())
-	got := b.change(c.ID, models.AddTag{Name: "vip"}, models.RemoveTag{Name: "never there"})
+	got := b.change(c.ID, conversation.AddTag{Name: "vip"}, conversation.RemoveTag{Name: "never there"})
 	require.Equal(t, c.Version, got.Version)
 	require.Len(t, b.events(), before)
 }
@@ -212,19 +221,19 @@ func TestConcurrentWritersLeaveVersionsWithoutGap(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
-			if _, err := b.Change(
+			if _, err := b.Conversations.Change(
 				t.Context(),
 				b.tenant.ID,
 				c.ID,
 				b.actor,
-				models.AddTag{Name: fmt.Sprintf("tag-%02d", i)},
+				conversation.AddTag{Name: fmt.Sprintf("tag-%02d", i)},
 			); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	got, err := b.Conversation(t.Context(), b.tenant.ID, c.ID)
+	got, err := b.Conversations.Get(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Len(t, got.Tags, writers, "nobody overwrote another's tag")
 	require.Equal(t, c.Version+writers, got.Version)
@@ -241,33 +250,33 @@ func TestSnoozeMustBeAheadAndWithinAYear(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
 	for _, until := range []time.Time{time.Now().Add(-time.Second), time.Now().AddDate(0, 0, 367), {}} {
-		_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Snooze{Until: until})
+		_, err := b.Conversations.Change(t.Context(), b.tenant.ID, c.ID, b.actor, conversation.Snooze{Until: until})
 		requireField(t, err, "until")
 	}
-	b.change(c.ID, models.Snooze{Until: time.Now().Add(366*24*time.Hour - time.Minute)}) // a leap year
+	b.change(c.ID, conversation.Snooze{Until: time.Now().Add(366*24*time.Hour - time.Minute)}) // a leap year
 }
 
 func TestAssigningSomebodyUnknownIsRefused(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	agent, err := b.CreateAgent(
+	agent, err := b.Accounts.CreateAgent(
 		t.Context(),
 		b.tenant.ID,
-		models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent},
+		account.NewAgent{Name: "Grace", Email: "grace@example.com", Role: account.RoleAgent},
 	)
 	require.NoError(t, err)
-	got := b.change(c.ID, models.Assign{AssigneeID: models.Some(agent.ID)})
+	got := b.change(c.ID, conversation.Assign{AssigneeID: wire.Some(agent.ID)})
 	require.Equal(t, agent.ID, *got.AssigneeID)
-	_, err = b.Change(
+	_, err = b.Conversations.Change(
 		t.Context(),
 		b.tenant.ID,
 		c.ID,
 		b.actor,
-		models.Assign{AssigneeID: models.Some(uuid.New()), TeamID: models.Some(uuid.New())},
+		conversation.Assign{AssigneeID: wire.Some(uuid.New()), TeamID: wire.Some(uuid.New())},
 	)
 	requireField(t, err, "assigneeId")
 	requireField(t, err, "teamId")
-	got = b.change(c.ID, models.Assign{AssigneeID: models.Null[uuid.UUID]()})
+	got = b.change(c.ID, conversation.Assign{AssigneeID: wire.Null[uuid.UUID]()})
 	require.Nil(t, got.AssigneeID, "null clears")
 }
 
@@ -275,35 +284,41 @@ func TestAssigningSomebodyUnknownIsRefused(t *testing.T) {
 func TestTenantsDoNotSeeEachOther(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
-	stranger, err := b.CreateAgent(
+	stranger, err := b.Accounts.CreateAgent(
 		t.Context(),
 		other.ID,
-		models.NewAgent{Name: "Eve", Email: "eve@example.com", Role: models.RoleAgent},
+		account.NewAgent{Name: "Eve", Email: "eve@example.com", Role: account.RoleAgent},
 	)
 	require.NoError(t, err)
 
-	_, err = b.Conversation(t.Context(), other.ID, c.ID)
+	_, err = b.Conversations.Get(t.Context(), other.ID, c.ID)
 	requireProblem(t, err, "NOT_FOUND")
-	_, err = b.Change(t.Context(), other.ID, c.ID, b.actor, models.Resolve{})
+	_, err = b.Conversations.Change(t.Context(), other.ID, c.ID, b.actor, conversation.Resolve{})
 	requireProblem(t, err, "NOT_FOUND")
-	_, err = b.PostMessage(
+	_, err = b.Conversations.PostMessage(
 		t.Context(),
 		other.ID,
 		c.ID,
 		b.actor,
-		models.NewMessage{Direction: models.Inbound, Text: text("hello")},
+		conversation.NewMessage{Direction: conversation.Inbound, Text: text("hello")},
 	)
 	requireProblem(t, err, "NOT_FOUND")
-	_, err = b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Assign{AssigneeID: models.Some(stranger.ID)})
+	_, err = b.Conversations.Change(
+		t.Context(),
+		b.tenant.ID,
+		c.ID,
+		b.actor,
+		conversation.Assign{AssigneeID: wire.Some(stranger.ID)},
+	)
 	requireField(t, err, "assigneeId")
-	_, _, err = b.Messages(t.Context(), other.ID, c.ID, models.Page{})
+	_, _, err = b.Conversations.Messages(t.Context(), other.ID, c.ID, postgres.Page{})
 	requireProblem(t, err, "NOT_FOUND")
-	list, _, err := b.Conversations(t.Context(), other.ID, models.ConversationFilter{}, models.Page{})
+	list, _, err := b.Conversations.List(t.Context(), other.ID, conversation.Filter{}, postgres.Page{})
 	require.NoError(t, err)
 	require.Empty(t, list)
-	_, err = b.CreateConversation(t.Context(), other.ID, b.actor, b.newConversation("a"))
+	_, err = b.Conversations.Create(t.Context(), other.ID, b.actor, b.newConversation("a"))
 	require.NoError(t, err, "references are unique per tenant")
 	_, err = b.db.ExecContext(t.Context(), `UPDATE conversations SET assignee_id = $1 WHERE id = $2`, stranger.ID, c.ID)
 	require.ErrorContains(t, err, "foreign key", "a reference across tenants cannot exist")
@@ -315,11 +330,11 @@ func TestListsWalkOverEverythingOnce(t *testing.T) {
 	for i := range 7 {
 		want = append(want, b.conversation(fmt.Sprintf("c%d", i)).ID)
 	}
-	for sort, expected := range map[string][]uuid.UUID{models.SortCreated: want, models.SortUpdated: reversed(want)} {
+	for sort, expected := range map[string][]uuid.UUID{conversation.SortCreated: want, conversation.SortUpdated: reversed(want)} {
 		var got []uuid.UUID
-		page := models.Page{Limit: 3}
+		page := postgres.Page{Limit: 3}
 		for {
-			list, next, err := b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Sort: sort}, page)
+			list, next, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Sort: sort}, page)
 			require.NoError(t, err)
 			for _, c := range list {
 				got = append(got, c.ID)
@@ -331,7 +346,7 @@ func TestListsWalkOverEverythingOnce(t *testing.T) {
 		}
 		require.Equal(t, expected, got)
 	}
-	_, _, err := b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{}, models.Page{Cursor: "nonsense"})
+	_, _, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{}, postgres.Page{Cursor: "nonsense"})
 	requireField(t, err, "cursor")
 }
 
@@ -344,21 +359,21 @@ func reversed(ids []uuid.UUID) []uuid.UUID {
 func TestFiltersNarrowTheList(t *testing.T) {
 	b := setup(t)
 	a, c := b.conversation("alpha"), b.conversation("beta_100%")
-	b.change(a.ID, models.AddTag{Name: "vip"})
-	b.change(c.ID, models.Resolve{})
+	b.change(a.ID, conversation.AddTag{Name: "vip"})
+	b.change(c.ID, conversation.Resolve{})
 	for name, x := range map[string]struct {
-		filter models.ConversationFilter
+		filter conversation.Filter
 		want   uuid.UUID
 	}{
-		"status":    {models.ConversationFilter{Status: "done"}, c.ID},
-		"tag":       {models.ConversationFilter{Tag: "vip"}, a.ID},
-		"reference": {models.ConversationFilter{ExternalReference: "alpha"}, a.ID},
-		"contact":   {models.ConversationFilter{ContactID: &c.ContactID}, c.ID},
-		"query":     {models.ConversationFilter{Query: "ALPHA@"}, a.ID},
-		"literal %": {models.ConversationFilter{Query: "100%"}, c.ID},
-		"number":    {models.ConversationFilter{Query: fmt.Sprintf("#%d", a.Number)}, a.ID},
+		"status":    {conversation.Filter{Status: "done"}, c.ID},
+		"tag":       {conversation.Filter{Tag: "vip"}, a.ID},
+		"reference": {conversation.Filter{ExternalReference: "alpha"}, a.ID},
+		"contact":   {conversation.Filter{ContactID: &c.ContactID}, c.ID},
+		"query":     {conversation.Filter{Query: "ALPHA@"}, a.ID},
+		"literal %": {conversation.Filter{Query: "100%"}, c.ID},
+		"number":    {conversation.Filter{Query: fmt.Sprintf("#%d", a.Number)}, a.ID},
 	} {
-		list, _, err := b.Conversations(t.Context(), b.tenant.ID, x.filter, models.Page{})
+		list, _, err := b.Conversations.List(t.Context(), b.tenant.ID, x.filter, postgres.Page{})
 		require.NoError(t, err, name)
 		require.Len(t, list, 1, name)
 		require.Equal(t, x.want, list[0].ID, name)

@@ -11,33 +11,36 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
 // claim claims first attempts as a dispatcher of all shards would.
-func (b *bench) claim(owner uuid.UUID, rows int) []models.Delivery {
+func (b *bench) claim(owner uuid.UUID, rows int) []webhook.Delivery {
 	b.t.Helper()
-	endpoints, _, err := b.FreshEndpoints(b.t.Context(), 0, models.Shards, models.ClaimPosition{})
+	endpoints, _, err := b.Webhooks.FreshEndpoints(b.t.Context(), 0, webhook.Shards, webhook.ClaimPosition{})
 	require.NoError(b.t, err)
-	quotas := make([]models.Quota, len(endpoints))
+	quotas := make([]webhook.Quota, len(endpoints))
 	for i := range endpoints {
-		quotas[i] = models.Quota{Endpoint: &endpoints[i], Rows: rows}
+		quotas[i] = webhook.Quota{Endpoint: &endpoints[i], Rows: rows}
 	}
-	claimed, err := b.ClaimFresh(b.t.Context(), owner, quotas)
+	claimed, err := b.Webhooks.ClaimFresh(b.t.Context(), owner, quotas)
 	require.NoError(b.t, err)
 	return claimed
 }
 
-func (b *bench) record(owner uuid.UUID, results ...models.Result) {
+func (b *bench) record(owner uuid.UUID, results ...webhook.Result) {
 	b.t.Helper()
-	require.NoError(b.t, b.Record(b.t.Context(), owner, results))
+	require.NoError(b.t, b.Webhooks.RecordOutcomes(b.t.Context(), owner, results))
 }
 
-func delivered(d models.Delivery) models.Result {
-	return models.Result{
+func delivered(d webhook.Delivery) webhook.Result {
+	return webhook.Result{
 		Delivery:  d,
-		State:     models.DeliveryDelivered,
+		State:     webhook.DeliveryDelivered,
 		Status:    200,
 		Class:     "ok",
 		Counted:   true,
@@ -45,9 +48,9 @@ func delivered(d models.Delivery) models.Result {
 	}
 }
 
-func failed(d models.Delivery, due time.Time) models.Result {
-	return models.Result{
-		Delivery: d, State: models.DeliveryPending, Status: 500, Class: "http_5xx", Error: "answered 500", Counted: true,
+func failed(d webhook.Delivery, due time.Time) webhook.Result {
+	return webhook.Result{
+		Delivery: d, State: webhook.DeliveryPending, Status: 500, Class: "http_5xx", Error: "answered 500", Counted: true,
 		StartedAt: time.Now(), DueAt: due,
 	}
 }
@@ -113,16 +116,16 @@ func TestConcurrentClaimsShareTheWork(t *testing.T) {
 func TestRoundOverManySubscriptionsVisitsAll(t *testing.T) {
 	b := setup(t)
 	most := 300
-	_, err := b.SetTenantLimits(t.Context(), b.tenant.ID, models.TenantLimits{MaxWebhooks: &most})
+	_, err := b.Webhooks.SetLimits(t.Context(), b.tenant.ID, webhook.TenantLimits{MaxWebhooks: &most})
 	require.NoError(t, err)
 	for range most {
 		b.subscribe()
 	}
 	b.conversation("a")
 	seen := map[uuid.UUID]bool{}
-	var at models.ClaimPosition
+	var at webhook.ClaimPosition
 	for range 10 {
-		endpoints, next, err := b.FreshEndpoints(t.Context(), 0, models.Shards, at)
+		endpoints, next, err := b.Webhooks.FreshEndpoints(t.Context(), 0, webhook.Shards, at)
 		require.NoError(t, err)
 		for _, e := range endpoints {
 			require.False(t, seen[e.ID], "nobody has two turns in a round")
@@ -144,7 +147,7 @@ func TestExpiredLeaseIsClaimableAgain(t *testing.T) {
 	first := b.claim(lost, 100)
 	require.Empty(t, b.claim(found, 100))
 	b.exec(`UPDATE deliveries SET leased_until = clock_timestamp() - interval '1 second'`)
-	n, err := b.ReleaseExpired(t.Context(), 0, models.Shards)
+	n, err := b.Webhooks.ReleaseExpired(t.Context(), 0, webhook.Shards)
 	require.NoError(t, err)
 	require.EqualValues(t, len(first), n)
 	second := b.claim(found, 100)
@@ -164,7 +167,7 @@ func TestLateRecordCountsWhileNobodyElseClaimed(t *testing.T) {
 	owner := uuid.New()
 	claimed := b.claim(owner, 100)
 	b.exec(`UPDATE deliveries SET leased_until = clock_timestamp() - interval '1 second'`)
-	_, err := b.ReleaseExpired(t.Context(), 0, models.Shards)
+	_, err := b.Webhooks.ReleaseExpired(t.Context(), 0, webhook.Shards)
 	require.NoError(t, err)
 	b.record(owner, delivered(claimed[0]))
 	require.Len(t, b.claim(uuid.New(), 100), len(claimed)-1, "it is not sent twice")
@@ -181,27 +184,27 @@ func TestFailureBecomesARetryAndPokesOnce(t *testing.T) {
 	b.record(owner, failed(claimed[0], due), failed(claimed[1], due.Add(time.Minute)))
 	require.Equal(t, 1, pokes(), "one for the subscription, not one for each delivery")
 
-	state, err := b.ArmRetries(t.Context(), sub.ID)
+	state, err := b.Webhooks.ArmRetries(t.Context(), sub.ID)
 	require.NoError(t, err)
 	require.Equal(t, 2, state.Owed)
 	require.WithinDuration(t, due, *state.NextDue, time.Millisecond)
 	require.Len(t, state.Failures, 2)
 	require.Equal(t, "http_5xx", state.Failures[0].Class)
-	retries, err := b.ClaimRetries(t.Context(), owner, sub.ID, 100)
+	retries, err := b.Webhooks.ClaimRetries(t.Context(), owner, sub.ID, 100)
 	require.NoError(t, err)
 	require.Empty(t, retries, "not due yet")
 
 	b.record(owner, failed(claimed[2], due.Add(time.Hour)))
 	require.Equal(t, 1, pokes(), "the workflow is armed for earlier")
 	b.exec(`UPDATE deliveries SET due_at = clock_timestamp() - interval '1 second' WHERE attempts > 0`)
-	retries, err = b.ClaimRetries(t.Context(), owner, sub.ID, 100)
+	retries, err = b.Webhooks.ClaimRetries(t.Context(), owner, sub.ID, 100)
 	require.NoError(t, err)
 	require.Len(t, retries, 3)
 	require.Equal(t, 1, retries[0].Attempts)
 	for _, d := range retries {
 		b.record(owner, delivered(d))
 	}
-	state, err = b.ArmRetries(t.Context(), sub.ID)
+	state, err = b.Webhooks.ArmRetries(t.Context(), sub.ID)
 	require.NoError(t, err)
 	require.Zero(t, state.Owed)
 	require.Zero(
@@ -223,11 +226,11 @@ func TestNoRetryIsOrphaned(t *testing.T) {
 		// the workflow is armed for long before: the failure would not poke it
 		b.exec(`UPDATE subscriptions SET retry_armed_for = now() - interval '1 day'`)
 		var wg sync.WaitGroup
-		var state models.RetryState
+		var state webhook.RetryState
 		wg.Go(func() { b.record(owner, failed(claimed[0], time.Now().Add(time.Hour))) })
 		wg.Go(func() {
 			var err error
-			state, err = b.ArmRetries(t.Context(), sub.ID)
+			state, err = b.Webhooks.ArmRetries(t.Context(), sub.ID)
 			if err != nil {
 				t.Error(err)
 			}
@@ -246,9 +249,9 @@ func TestOwnFaultUsesUpNoAttempt(t *testing.T) {
 	b.conversation("a")
 	owner := uuid.New()
 	claimed := b.claim(owner, 1)
-	b.record(owner, models.Result{
+	b.record(owner, webhook.Result{
 		Delivery:  claimed[0],
-		State:     models.DeliveryPending,
+		State:     webhook.DeliveryPending,
 		Class:     "own_fault",
 		StartedAt: time.Now(),
 		DueAt:     time.Now().Add(time.Hour),
@@ -267,10 +270,10 @@ func TestWhatIsOwedToASubscriptionThatIsOffIsCancelled(t *testing.T) {
 	b.conversation("a")
 	owner := uuid.New()
 	claimed := b.claim(owner, 1)
-	i := slices.IndexFunc(claimed, func(d models.Delivery) bool { return d.SubscriptionID == gone.ID })
-	b.record(owner, models.Result{
+	i := slices.IndexFunc(claimed, func(d webhook.Delivery) bool { return d.SubscriptionID == gone.ID })
+	b.record(owner, webhook.Result{
 		Delivery:  claimed[i],
-		State:     models.DeliveryFailed,
+		State:     webhook.DeliveryFailed,
 		Failure:   "GONE",
 		Disable:   "GONE",
 		Status:    410,
@@ -278,19 +281,19 @@ func TestWhatIsOwedToASubscriptionThatIsOffIsCancelled(t *testing.T) {
 		Counted:   true,
 		StartedAt: time.Now(),
 	})
-	sub, err := b.Subscription(t.Context(), b.tenant.ID, gone.ID)
+	sub, err := b.Webhooks.Get(t.Context(), b.tenant.ID, gone.ID)
 	require.NoError(t, err)
 	require.False(t, sub.IsActive)
 	require.Equal(t, "GONE", *sub.DisabledReason)
 
 	no, yes := false, true
-	_, err = b.UpdateSubscription(t.Context(), b.tenant.ID, off.ID, models.SubscriptionUpdate{IsActive: &no})
+	_, err = b.Webhooks.Update(t.Context(), b.tenant.ID, off.ID, webhook.SubscriptionUpdate{IsActive: &no})
 	require.NoError(t, err)
-	require.NoError(t, b.DeleteSubscription(t.Context(), b.tenant.ID, deleted.ID))
+	require.NoError(t, b.Webhooks.Delete(t.Context(), b.tenant.ID, deleted.ID))
 	require.Empty(t, b.claim(owner, 100))
 	require.Equal(t, map[string]int{"failed": 1, "leased": 2, "cancelled": 6}, b.states())
 
-	sub, err = b.UpdateSubscription(t.Context(), b.tenant.ID, gone.ID, models.SubscriptionUpdate{IsActive: &yes})
+	sub, err = b.Webhooks.Update(t.Context(), b.tenant.ID, gone.ID, webhook.SubscriptionUpdate{IsActive: &yes})
 	require.NoError(t, err)
 	require.Nil(t, sub.DisabledReason)
 	b.conversation("b")
@@ -299,19 +302,19 @@ func TestWhatIsOwedToASubscriptionThatIsOffIsCancelled(t *testing.T) {
 
 func TestNewAddressAndSecretAreUsedFromTheNextClaim(t *testing.T) {
 	b := setup(t)
-	sub := b.subscribe(func(s *models.NewSubscription) { s.Headers = map[string]string{"X-Token": "t0p"} })
+	sub := b.subscribe(func(s *webhook.NewSubscription) { s.Headers = map[string]string{"X-Token": "t0p"} })
 	b.conversation("a")
-	endpoints := func() models.Endpoint {
-		all, _, err := b.FreshEndpoints(t.Context(), 0, models.Shards, models.ClaimPosition{})
+	endpoints := func() webhook.Endpoint {
+		all, _, err := b.Webhooks.FreshEndpoints(t.Context(), 0, webhook.Shards, webhook.ClaimPosition{})
 		require.NoError(t, err)
 		return all[0]
 	}
 	require.Equal(t, map[string]string{"X-Token": "t0p"}, endpoints().Headers)
 	require.Len(t, endpoints().Signers, 1)
 	moved := "http://127.0.0.1:9/moved"
-	_, err := b.UpdateSubscription(t.Context(), b.tenant.ID, sub.ID, models.SubscriptionUpdate{URL: &moved})
+	_, err := b.Webhooks.Update(t.Context(), b.tenant.ID, sub.ID, webhook.SubscriptionUpdate{URL: &moved})
 	require.NoError(t, err)
-	rotated, err := b.RotateSecret(t.Context(), b.tenant.ID, sub.ID, time.Hour, nil)
+	rotated, err := b.Webhooks.RotateSecret(t.Context(), b.tenant.ID, sub.ID, time.Hour, nil)
 	require.NoError(t, err)
 	e := endpoints()
 	require.Equal(t, moved, e.URL)
@@ -324,8 +327,8 @@ func TestNewAddressAndSecretAreUsedFromTheNextClaim(t *testing.T) {
 
 func TestSecretsAreSealedAndNeverReadAgain(t *testing.T) {
 	b := setup(t)
-	sub := b.subscribe(func(s *models.NewSubscription) { s.Headers = map[string]string{"X-Token": "t0psecret"} })
-	got, err := b.Subscription(t.Context(), b.tenant.ID, sub.ID)
+	sub := b.subscribe(func(s *webhook.NewSubscription) { s.Headers = map[string]string{"X-Token": "t0psecret"} })
+	got, err := b.Webhooks.Get(t.Context(), b.tenant.ID, sub.ID)
 	require.NoError(t, err)
 	shown, err := json.Marshal(got)
 	require.NoError(t, err)
@@ -344,18 +347,18 @@ func TestSecretsAreSealedAndNeverReadAgain(t *testing.T) {
 
 func TestSubscriptionsHearWhatTheyAskedFor(t *testing.T) {
 	b := setup(t)
-	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Billing"})
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Billing"})
 	require.NoError(t, err)
-	named := b.subscribe(func(s *models.NewSubscription) { s.Events = []string{"conversation.resolved", "tag.added"} })
-	vip := b.subscribe(func(s *models.NewSubscription) { s.Filter = &wire.Filter{Tags: []string{"vip"}} })
-	sms := b.subscribe(func(s *models.NewSubscription) { s.Filter = &wire.Filter{Channels: []string{"sms"}} })
-	billing := b.subscribe(func(s *models.NewSubscription) { s.Filter = &wire.Filter{TeamIDs: []uuid.UUID{team.ID}} })
+	named := b.subscribe(func(s *webhook.NewSubscription) { s.Events = []string{"conversation.resolved", "tag.added"} })
+	vip := b.subscribe(func(s *webhook.NewSubscription) { s.Filter = &wire.Filter{Tags: []string{"vip"}} })
+	sms := b.subscribe(func(s *webhook.NewSubscription) { s.Filter = &wire.Filter{Channels: []string{"sms"}} })
+	billing := b.subscribe(func(s *webhook.NewSubscription) { s.Filter = &wire.Filter{TeamIDs: []uuid.UUID{team.ID}} })
 	no := false
-	b.subscribe(func(s *models.NewSubscription) { s.IsActive = &no })
+	b.subscribe(func(s *webhook.NewSubscription) { s.IsActive = &no })
 	c := b.conversation("a")
-	b.change(c.ID, models.AddTag{Name: "vip"})
-	b.change(c.ID, models.Assign{TeamID: models.Some(team.ID)})
-	b.change(c.ID, models.Resolve{})
+	b.change(c.ID, conversation.AddTag{Name: "vip"})
+	b.change(c.ID, conversation.Assign{TeamID: wire.Some(team.ID)})
+	b.change(c.ID, conversation.Resolve{})
 	heard := func(id uuid.UUID) []string {
 		rows, err := b.db.QueryContext(
 			t.Context(),
@@ -392,19 +395,19 @@ func TestMaxWebhooksHoldsUnderARace(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 25 {
 		wg.Go(func() {
-			_, _ = b.CreateSubscription(
+			_, _ = b.Webhooks.Create(
 				t.Context(),
 				b.tenant.ID,
-				models.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}},
+				webhook.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}},
 			)
 		})
 	}
 	wg.Wait()
 	require.Equal(t, b.tenant.MaxWebhooks, b.count(`SELECT count(*) FROM subscriptions`))
-	_, err := b.CreateSubscription(
+	_, err := b.Webhooks.Create(
 		t.Context(),
 		b.tenant.ID,
-		models.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}},
+		webhook.NewSubscription{Name: "r", URL: "http://127.0.0.1:9/", Events: []string{"*"}},
 	)
 	requireProblem(t, err, "WEBHOOK_LIMIT_REACHED")
 }
@@ -413,13 +416,13 @@ func TestWebhooksCanBeSwitchedOffForATenant(t *testing.T) {
 	b := setup(t)
 	sub := b.subscribe()
 	no := false
-	_, err := b.SetTenantLimits(t.Context(), b.tenant.ID, models.TenantLimits{WebhooksEnabled: &no})
+	_, err := b.Webhooks.SetLimits(t.Context(), b.tenant.ID, webhook.TenantLimits{WebhooksEnabled: &no})
 	require.NoError(t, err)
-	_, err = b.Subscription(t.Context(), b.tenant.ID, sub.ID)
+	_, err = b.Webhooks.Get(t.Context(), b.tenant.ID, sub.ID)
 	requireProblem(t, err, "WEBHOOKS_DISABLED")
-	_, _, err = b.Subscriptions(t.Context(), b.tenant.ID, models.Page{})
+	_, _, err = b.Webhooks.List(t.Context(), b.tenant.ID, postgres.Page{})
 	requireProblem(t, err, "WEBHOOKS_DISABLED")
-	_, err = b.RotateSecret(t.Context(), b.tenant.ID, sub.ID, 0, nil)
+	_, err = b.Webhooks.RotateSecret(t.Context(), b.tenant.ID, sub.ID, 0, nil)
 	requireProblem(t, err, "WEBHOOKS_DISABLED")
-	requireProblem(t, b.DeleteSubscription(t.Context(), b.tenant.ID, sub.ID), "WEBHOOKS_DISABLED")
+	requireProblem(t, b.Webhooks.Delete(t.Context(), b.tenant.ID, sub.ID), "WEBHOOKS_DISABLED")
 }

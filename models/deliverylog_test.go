@@ -10,18 +10,20 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
 // log reads the whole delivery log of a webhook, page by page.
-func (b *bench) log(sub uuid.UUID, f models.DeliveryFilter) []wire.Delivery {
+func (b *bench) log(sub uuid.UUID, f webhook.DeliveryFilter) []wire.Delivery {
 	b.t.Helper()
 	var all []wire.Delivery
 	for cursor := ""; ; {
-		found, next, err := b.Deliveries(b.t.Context(), b.tenant.ID, sub, f, models.Page{Limit: 2, Cursor: cursor})
+		found, next, err := b.Webhooks.Deliveries(b.t.Context(), b.tenant.ID, sub, f, postgres.Page{Limit: 2, Cursor: cursor})
 		require.NoError(b.t, err)
 		require.LessOrEqual(b.t, len(found), 2)
 		all = append(all, found...)
@@ -31,9 +33,9 @@ func (b *bench) log(sub uuid.UUID, f models.DeliveryFilter) []wire.Delivery {
 	}
 }
 
-func lost(d models.Delivery) models.Result {
+func lost(d webhook.Delivery) webhook.Result {
 	r := failed(d, time.Now())
-	r.State, r.Failure = models.DeliveryFailed, "RETRIES_EXHAUSTED"
+	r.State, r.Failure = webhook.DeliveryFailed, "RETRIES_EXHAUSTED"
 	return r
 }
 
@@ -49,7 +51,7 @@ func refusedWith(t *testing.T, code string, err error) (message string, details 
 func TestDeliveryLogShowsEachDeliveryOnceTheNewestFirst(t *testing.T) {
 	b := setup(t)
 	sub, other := b.subscribe(), b.subscribe()
-	var conversations []models.Conversation
+	var conversations []conversation.Conversation
 	for i := range 4 {
 		conversations = append(conversations, b.conversation(fmt.Sprintf("c%d", i)))
 	}
@@ -65,21 +67,21 @@ func TestDeliveryLogShowsEachDeliveryOnceTheNewestFirst(t *testing.T) {
 			b.record(owner, failed(d, time.Now().Add(time.Hour)))
 		}
 	}
-	all := b.log(sub.ID, models.DeliveryFilter{})
+	all := b.log(sub.ID, webhook.DeliveryFilter{})
 	require.Len(t, all, len(events))
 	for i, d := range all {
 		require.Equal(t, events[len(events)-1-i].id, d.EventID)
 		require.Equal(t, sub.ID, d.WebhookID)
 		require.NotNil(t, d.LastAttempt)
 	}
-	require.Len(t, b.log(other.ID, models.DeliveryFilter{}), len(events))
+	require.Len(t, b.log(other.ID, webhook.DeliveryFilter{}), len(events))
 
 	byStatus := map[string]int{}
 	for _, d := range all {
 		byStatus[d.Status]++
 	}
 	for _, status := range []string{"pending", "sending", "delivered", "failed", "cancelled"} {
-		found := b.log(sub.ID, models.DeliveryFilter{Status: status})
+		found := b.log(sub.ID, webhook.DeliveryFilter{Status: status})
 		require.Len(t, found, byStatus[status], status)
 		for _, d := range found {
 			require.Equal(t, status, d.Status)
@@ -89,32 +91,32 @@ func TestDeliveryLogShowsEachDeliveryOnceTheNewestFirst(t *testing.T) {
 	}
 	require.Len(t, byStatus, 3)
 
-	for _, d := range b.log(sub.ID, models.DeliveryFilter{Event: "contact.created"}) {
+	for _, d := range b.log(sub.ID, webhook.DeliveryFilter{Event: "contact.created"}) {
 		require.Equal(t, "contact.created", d.Event)
 	}
-	of := b.log(sub.ID, models.DeliveryFilter{ConversationID: &conversations[1].ID})
+	of := b.log(sub.ID, webhook.DeliveryFilter{ConversationID: &conversations[1].ID})
 	require.Len(t, of, 2, "conversation.created and message.received")
 	for _, d := range of {
 		require.Equal(t, conversations[1].ID, *d.ConversationID)
 	}
 	nobody := uuid.New()
-	require.Empty(t, b.log(sub.ID, models.DeliveryFilter{ConversationID: &nobody}))
+	require.Empty(t, b.log(sub.ID, webhook.DeliveryFilter{ConversationID: &nobody}))
 	since := conversations[2].CreatedAt
-	require.Len(t, b.log(sub.ID, models.DeliveryFilter{Since: &since}), 6)
+	require.Len(t, b.log(sub.ID, webhook.DeliveryFilter{Since: &since}), 6)
 }
 
 func TestDeliveryIsShownWithItsAttemptsAndPayload(t *testing.T) {
 	b := setup(t)
-	sub := b.subscribe(func(n *models.NewSubscription) { n.Headers = map[string]string{"X-Token": "s3cr3t"} })
+	sub := b.subscribe(func(n *webhook.NewSubscription) { n.Headers = map[string]string{"X-Token": "s3cr3t"} })
 	b.conversation("a")
 	owner := uuid.New()
 	first := b.claim(owner, 1)[0]
 	b.record(owner, failed(first, time.Now().Add(-time.Second)))
-	again, err := b.ClaimRetries(t.Context(), owner, sub.ID, 1)
+	again, err := b.Webhooks.ClaimRetries(t.Context(), owner, sub.ID, 1)
 	require.NoError(t, err)
 	b.record(owner, delivered(again[0]))
 
-	d, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID, nil)
+	d, err := b.Webhooks.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, "delivered", d.Status)
 	require.Equal(t, b.events()[0].payload, string(d.Payload))
@@ -133,11 +135,11 @@ func TestDeliveryIsShownWithItsAttemptsAndPayload(t *testing.T) {
 	for _, strange := range [][3]uuid.UUID{
 		{b.tenant.ID, sub.ID, uuid.New()}, {b.tenant.ID, b.subscribe().ID, first.ID}, {uuid.New(), sub.ID, first.ID},
 	} {
-		_, err := b.Delivery(t.Context(), strange[0], strange[1], strange[2], nil)
+		_, err := b.Webhooks.Delivery(t.Context(), strange[0], strange[1], strange[2], nil)
 		refusedWith(t, "NOT_FOUND", err)
 	}
 	b.exec(`DELETE FROM events`)
-	d, err = b.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID, nil)
+	d, err = b.Webhooks.Delivery(t.Context(), b.tenant.ID, sub.ID, first.ID, nil)
 	require.NoError(t, err)
 	require.Nil(t, d.Payload, "the delivery outlives the event")
 }
@@ -149,25 +151,25 @@ func TestStoredAttemptsDoNotTellWhichNamesExistInside(t *testing.T) {
 	b.conversation("a")
 	shown := map[string]int{}
 	owner := uuid.New()
-	for i, old := range []models.Result{
+	for i, old := range []webhook.Result{
 		{Class: "dns", Error: "the endpoint's host name does not exist or has no address", Duration: 35 * time.Millisecond},
 		{Class: "dns", Error: "the name servers of the endpoint's domain do not answer", Duration: 900 * time.Millisecond},
 		{Class: "blocked", Error: "the endpoint's address is not allowed: webhooks go to public addresses only",
 			Duration: time.Millisecond},
 		{Class: "dns", Error: target.NoAddress, Duration: time.Second},
 	} {
-		var d models.Delivery
+		var d webhook.Delivery
 		if i == 0 {
 			d = b.claim(owner, 1)[0]
 		} else {
-			again, err := b.ClaimRetries(t.Context(), owner, sub.ID, 1)
+			again, err := b.Webhooks.ClaimRetries(t.Context(), owner, sub.ID, 1)
 			require.NoError(t, err)
 			d = again[0]
 		}
 		r := failed(d, time.Now().Add(-time.Second))
 		r.Class, r.Error, r.Status, r.Duration = old.Class, old.Error, 0, old.Duration
 		b.record(owner, r)
-		log, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
+		log, err := b.Webhooks.Delivery(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 		require.NoError(t, err)
 		for _, a := range append(log.AttemptLog, *log.LastAttempt) {
 			shown[fmt.Sprint(a.Class, " ", *a.Error, " ", a.DurationMs)]++
@@ -182,14 +184,14 @@ func TestHealthTellsWhatIsOwedAndHowItHasGone(t *testing.T) {
 	b.conversation("a")
 	created := b.events()
 	health := func(id uuid.UUID) wire.Health {
-		w, err := b.Subscription(t.Context(), b.tenant.ID, id)
+		w, err := b.Webhooks.Get(t.Context(), b.tenant.ID, id)
 		require.NoError(t, err)
 		return w.Health
 	}
 	require.Equal(t, len(created), health(sub.ID).Backlog)
 	require.Nil(t, health(sub.ID).SuccessRate24h)
 	owner := uuid.New()
-	var mine []models.Delivery
+	var mine []webhook.Delivery
 	for _, d := range b.claim(owner, 100) {
 		if d.SubscriptionID == sub.ID {
 			mine = append(mine, d)
@@ -203,11 +205,11 @@ func TestHealthTellsWhatIsOwedAndHowItHasGone(t *testing.T) {
 	require.Equal(t, 2, h.Backlog)
 	require.InDelta(t, 0.5, *h.SuccessRate24h, 0.001, "of two; our own fault is not the endpoint's")
 	require.WithinDuration(t, time.Now(), h.LastSuccessAt.Time, time.Minute)
-	oldest, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, mine[1].ID, nil)
+	oldest, err := b.Webhooks.Delivery(t.Context(), b.tenant.ID, sub.ID, mine[1].ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, oldest.CreatedAt, *h.OldestOwedAt)
 
-	listed, _, err := b.Subscriptions(t.Context(), b.tenant.ID, models.Page{})
+	listed, _, err := b.Webhooks.List(t.Context(), b.tenant.ID, postgres.Page{})
 	require.NoError(t, err)
 	require.Equal(t, []wire.Health{h, health(idle.ID)}, []wire.Health{listed[0].Health, listed[1].Health})
 }

@@ -7,10 +7,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/dockaction"
 	"github.com/atender/atender/models/dockcontext"
 	"github.com/atender/atender/models/docktoken"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/scope"
 	"github.com/atender/atender/models/wire"
@@ -28,37 +31,41 @@ func code(err error) string {
 	return p.Code
 }
 
-func (b *bench) agent(name string, role models.Role) models.Agent {
+func (b *bench) agent(name string, role account.Role) account.Agent {
 	b.t.Helper()
-	a, err := b.CreateAgent(b.t.Context(), b.tenant.ID, models.NewAgent{Name: name, Email: name + "@example.com", Role: role})
+	a, err := b.Accounts.CreateAgent(
+		b.t.Context(),
+		b.tenant.ID,
+		account.NewAgent{Name: name, Email: name + "@example.com", Role: role},
+	)
 	require.NoError(b.t, err)
 	return a
 }
 
 // as is the agent as whoever makes requests.
-func (b *bench) as(a models.Agent) models.Principal {
-	return models.Principal{TenantID: b.tenant.ID, Agent: &a, Role: a.Role, Scopes: scope.OfRole(string(a.Role))}
+func (b *bench) as(a account.Agent) account.Principal {
+	return account.Principal{TenantID: b.tenant.ID, Agent: &a, Role: a.Role, Scopes: scope.OfRole(string(a.Role))}
 }
 
 // byKey is the tenant's key as whoever makes requests.
-func (b *bench) byKey(scopes ...string) models.Principal {
-	return models.Principal{TenantID: b.tenant.ID, KeyID: *b.actor.ID, KeyName: b.actor.Name, Scopes: scopes}
+func (b *bench) byKey(scopes ...string) account.Principal {
+	return account.Principal{TenantID: b.tenant.ID, KeyID: *b.actor.ID, KeyName: b.actor.Name, Scopes: scopes}
 }
 
-func (b *bench) dock(change ...func(*models.NewDock)) wire.Dock {
+func (b *bench) dock(change ...func(*dock.NewDock)) wire.Dock {
 	b.t.Helper()
-	in := models.NewDock{Name: "Refunds", URL: "https://tools.example.com/refunds?email={{contact.email}}"}
+	in := dock.NewDock{Name: "Refunds", URL: "https://tools.example.com/refunds?email={{contact.email}}"}
 	for _, f := range change {
 		f(&in)
 	}
-	d, err := b.CreateDock(b.t.Context(), b.tenant.ID, in)
+	d, err := b.Docks.Create(b.t.Context(), b.tenant.ID, in)
 	require.NoError(b.t, err)
 	return d
 }
 
-func (b *bench) openDock(who models.Principal, dock, conversation uuid.UUID) wire.DockSession {
+func (b *bench) openDock(who account.Principal, d, conversation uuid.UUID) wire.DockSession {
 	b.t.Helper()
-	s, err := b.OpenDockSession(b.t.Context(), who, models.NewDockSession{DockID: dock, ConversationID: conversation})
+	s, err := b.Docks.OpenSession(b.t.Context(), who, dock.NewSession{DockID: d, ConversationID: conversation})
 	require.NoError(b.t, err)
 	return s
 }
@@ -69,34 +76,34 @@ func TestDockIsMadeChangedAndDeleted(t *testing.T) {
 	require.NotEmpty(t, *d.Secret)
 	require.Equal(t, dockaction.Kinds, d.Actions, "all, unless told otherwise")
 
-	d, err := b.UpdateDock(t.Context(), b.tenant.ID, d.ID, models.DockUpdate{
+	d, err := b.Docks.Update(t.Context(), b.tenant.ID, d.ID, dock.Update{
 		Actions: &[]string{"resolve", "addTag", "resolve"}, Confirm: &[]string{"resolve"}, Position: ptr(3),
 		FrameOrigins: &[]string{"https://login.example.com"}, Permissions: &[]string{"clipboard-write"},
 	})
 	require.NoError(t, err)
 	require.Equal(t, []string{"addTag", "resolve"}, d.Actions)
 	require.Nil(t, d.Secret, "it was shown once")
-	read, err := b.Dock(t.Context(), b.tenant.ID, d.ID)
+	read, err := b.Docks.Get(t.Context(), b.tenant.ID, d.ID)
 	require.NoError(t, err)
 	read.CreatedAt, read.UpdatedAt = d.CreatedAt, d.UpdatedAt // the database keeps microseconds
 	require.Equal(t, d, read)
 
-	origins, err := b.DockOrigins(t.Context(), b.tenant.ID)
+	origins, err := b.Docks.Origins(t.Context(), b.tenant.ID)
 	require.NoError(t, err)
 	require.Equal(t, []string{"https://login.example.com", "https://tools.example.com"}, origins)
 
-	require.NoError(t, b.DeleteDock(t.Context(), b.tenant.ID, d.ID))
-	_, err = b.Dock(t.Context(), b.tenant.ID, d.ID)
+	require.NoError(t, b.Docks.Delete(t.Context(), b.tenant.ID, d.ID))
+	_, err = b.Docks.Get(t.Context(), b.tenant.ID, d.ID)
 	require.Equal(t, "NOT_FOUND", code(err))
-	require.Equal(t, "NOT_FOUND", code(b.DeleteDock(t.Context(), b.tenant.ID, d.ID)))
-	_, err = b.UpdateDock(t.Context(), uuid.New(), d.ID, models.DockUpdate{})
+	require.Equal(t, "NOT_FOUND", code(b.Docks.Delete(t.Context(), b.tenant.ID, d.ID)))
+	_, err = b.Docks.Update(t.Context(), uuid.New(), d.ID, dock.Update{})
 	require.Equal(t, "NOT_FOUND", code(err), "another tenant's")
 }
 
 func TestDockRefusesWhatIsWrongAllAtOnce(t *testing.T) {
 	b := setup(t)
-	_, err := b.CreateDock(t.Context(), b.tenant.ID, models.NewDock{
-		Name: "X", URL: "http://tools.example.com", DockUpdate: models.DockUpdate{
+	_, err := b.Docks.Create(t.Context(), b.tenant.ID, dock.NewDock{
+		Name: "X", URL: "http://tools.example.com", Update: dock.Update{
 			Actions: &[]string{"reopen"}, Channels: &[]string{"fax"}, Roles: &[]string{"admin"}, Permissions: &[]string{"usb"},
 			FrameOrigins: &[]string{"https://a.example.com/x"}, TeamIDs: &[]uuid.UUID{uuid.New()},
 			Icon: ptr("https://a.example.com/i.png"),
@@ -115,34 +122,34 @@ func TestDockRefusesWhatIsWrongAllAtOnce(t *testing.T) {
 
 func TestTenantHasSoManyDocks(t *testing.T) {
 	b := setup(t)
-	for range models.MaxDocks {
+	for range dock.MaxDocks {
 		b.dock()
 	}
-	_, err := b.CreateDock(t.Context(), b.tenant.ID, models.NewDock{Name: "One more", URL: "https://tools.example.com"})
+	_, err := b.Docks.Create(t.Context(), b.tenant.ID, dock.NewDock{Name: "One more", URL: "https://tools.example.com"})
 	require.Equal(t, "DOCK_LIMIT_REACHED", code(err))
-	docks, next, err := b.Docks(t.Context(), b.tenant.ID, models.Page{Limit: 30})
+	docks, next, err := b.Docks.List(t.Context(), b.tenant.ID, postgres.Page{Limit: 30})
 	require.NoError(t, err)
 	require.Len(t, docks, 30)
-	rest, _, err := b.Docks(t.Context(), b.tenant.ID, models.Page{Limit: 30, Cursor: next})
+	rest, _, err := b.Docks.List(t.Context(), b.tenant.ID, postgres.Page{Limit: 30, Cursor: next})
 	require.NoError(t, err)
-	require.Len(t, rest, models.MaxDocks-30)
+	require.Len(t, rest, dock.MaxDocks-30)
 }
 
 func TestVisibilityNarrowsByTeamRoleAndChannel(t *testing.T) {
 	b := setup(t)
-	lead, ada := b.agent("lead", models.RoleLead), b.agent("ada", models.RoleAgent)
-	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Refunds", MemberIDs: []uuid.UUID{ada.ID}})
+	lead, ada := b.agent("lead", account.RoleLead), b.agent("ada", account.RoleAgent)
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Refunds", MemberIDs: []uuid.UUID{ada.ID}})
 	require.NoError(t, err)
 	c := b.conversation("order-1")
-	b.dock(func(d *models.NewDock) { d.Name, d.Position = "everybody", ptr(9) })
-	b.dock(func(d *models.NewDock) { d.Name, d.TeamIDs = "team", &[]uuid.UUID{team.ID} })
-	b.dock(func(d *models.NewDock) { d.Name, d.Roles = "leads", &[]string{"owner", "lead"} })
-	b.dock(func(d *models.NewDock) { d.Name, d.Channels, d.Position = "e-mail", &[]string{"email"}, ptr(1) })
-	sms := b.dock(func(d *models.NewDock) { d.Name, d.Channels = "sms", &[]string{"sms"} })
-	b.dock(func(d *models.NewDock) { d.Name, d.IsActive = "off", ptr(false) })
+	b.dock(func(d *dock.NewDock) { d.Name, d.Position = "everybody", ptr(9) })
+	b.dock(func(d *dock.NewDock) { d.Name, d.TeamIDs = "team", &[]uuid.UUID{team.ID} })
+	b.dock(func(d *dock.NewDock) { d.Name, d.Roles = "leads", &[]string{"owner", "lead"} })
+	b.dock(func(d *dock.NewDock) { d.Name, d.Channels, d.Position = "e-mail", &[]string{"email"}, ptr(1) })
+	sms := b.dock(func(d *dock.NewDock) { d.Name, d.Channels = "sms", &[]string{"sms"} })
+	b.dock(func(d *dock.NewDock) { d.Name, d.IsActive = "off", ptr(false) })
 
-	names := func(a models.Agent) []string {
-		docks, err := b.VisibleDocks(t.Context(), b.tenant.ID, a.ID, c.ID)
+	names := func(a account.Agent) []string {
+		docks, err := b.Docks.Visible(t.Context(), b.tenant.ID, a.ID, c.ID)
 		require.NoError(t, err)
 		var names []string
 		for _, d := range docks {
@@ -153,17 +160,17 @@ func TestVisibilityNarrowsByTeamRoleAndChannel(t *testing.T) {
 	require.Equal(t, []string{"team", "e-mail", "everybody"}, names(ada), "by position")
 	require.Equal(t, []string{"leads", "e-mail", "everybody"}, names(lead))
 
-	_, err = b.OpenDockSession(t.Context(), b.as(ada), models.NewDockSession{DockID: sms.ID, ConversationID: c.ID})
+	_, err = b.Docks.OpenSession(t.Context(), b.as(ada), dock.NewSession{DockID: sms.ID, ConversationID: c.ID})
 	require.Equal(t, "NOT_FOUND", code(err), "what an agent does not see, nobody opens for him")
 }
 
 func TestSessionTellsOfTheConversation(t *testing.T) {
 	b := setup(t)
-	ada := b.agent("ada", models.RoleAgent)
+	ada := b.agent("ada", account.RoleAgent)
 	c := b.conversation("order-1")
-	b.post(c.ID, models.NewMessage{Direction: models.Outbound, Text: text("We are looking."), AgentID: &ada.ID})
-	b.post(c.ID, models.NewMessage{Direction: models.Note, Text: text("A difficult one.")})
-	b.change(c.ID, models.Assign{AssigneeID: models.Some(ada.ID)}, models.AddTag{Name: "delivery"})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("We are looking."), AgentID: &ada.ID})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Note, Text: text("A difficult one.")})
+	b.change(c.ID, conversation.Assign{AssigneeID: wire.Some(ada.ID)}, conversation.AddTag{Name: "delivery"})
 	d := b.dock()
 
 	s := b.openDock(b.as(ada), d.ID, c.ID)
@@ -194,9 +201,9 @@ func TestContextHasTheNewestFiftyMessages(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("order-1")
 	for range dockcontext.MaxMessages {
-		b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text("And?")})
+		b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("And?")})
 	}
-	s := b.openDock(b.as(b.agent("ada", models.RoleAgent)), b.dock().ID, c.ID)
+	s := b.openDock(b.as(b.agent("ada", account.RoleAgent)), b.dock().ID, c.ID)
 	app, ok := s.AppContext.(dockcontext.AppContext)
 	require.True(t, ok)
 	require.Len(t, app.Conversation.Messages, dockcontext.MaxMessages)
@@ -206,46 +213,46 @@ func TestContextHasTheNewestFiftyMessages(t *testing.T) {
 
 func TestMovingOnMakesAnotherContext(t *testing.T) {
 	b := setup(t)
-	who := b.as(b.agent("ada", models.RoleAgent))
+	who := b.as(b.agent("ada", account.RoleAgent))
 	one, two := b.conversation("order-1"), b.conversation("order-2")
 	s := b.openDock(who, b.dock().ID, one.ID)
 
-	same, err := b.MoveDockSession(t.Context(), who, s.ID, one.ID)
+	same, err := b.Docks.MoveSession(t.Context(), who, s.ID, one.ID)
 	require.NoError(t, err)
 	require.Equal(t, s.ContextID, same.ContextID, "the same conversation, the same context")
-	fresh, err := b.DockContext(t.Context(), who, s.ID)
+	fresh, err := b.Docks.Context(t.Context(), who, s.ID)
 	require.NoError(t, err)
 	require.Equal(t, s.ContextID, fresh.ContextID)
 	require.NotEqual(t, s.Token, fresh.Token, "each answer has a token with all its life ahead")
 
-	moved, err := b.MoveDockSession(t.Context(), who, s.ID, two.ID)
+	moved, err := b.Docks.MoveSession(t.Context(), who, s.ID, two.ID)
 	require.NoError(t, err)
 	require.NotEqual(t, s.ContextID, moved.ContextID)
 	require.Equal(t, two.ID, moved.Context.Conversation.ID)
-	back, err := b.MoveDockSession(t.Context(), who, s.ID, one.ID)
+	back, err := b.Docks.MoveSession(t.Context(), who, s.ID, one.ID)
 	require.NoError(t, err)
 	require.NotEqual(t, s.ContextID, back.ContextID, "coming back is not having stayed")
 
-	_, err = b.MoveDockSession(t.Context(), who, s.ID, uuid.New())
+	_, err = b.Docks.MoveSession(t.Context(), who, s.ID, uuid.New())
 	require.Equal(t, "NOT_FOUND", code(err))
-	require.NoError(t, b.CloseDockSession(t.Context(), who, s.ID))
-	_, err = b.DockContext(t.Context(), who, s.ID)
+	require.NoError(t, b.Docks.CloseSession(t.Context(), who, s.ID))
+	_, err = b.Docks.Context(t.Context(), who, s.ID)
 	require.Equal(t, "NOT_FOUND", code(err), "it is closed")
 }
 
 func TestSessionIsItsAgents(t *testing.T) {
 	b := setup(t)
-	ada, bob := b.agent("ada", models.RoleAgent), b.agent("bob", models.RoleOwner)
+	ada, bob := b.agent("ada", account.RoleAgent), b.agent("bob", account.RoleOwner)
 	c, d := b.conversation("order-1"), b.dock()
 	s := b.openDock(b.as(ada), d.ID, c.ID)
-	for name, who := range map[string]models.Principal{
+	for name, who := range map[string]account.Principal{
 		"another agent": b.as(bob), "a key": b.byKey(scope.DockHost...),
 		"another tenant's agent": {TenantID: uuid.New(), Agent: &ada},
 	} {
-		_, err := b.DockContext(t.Context(), who, s.ID)
+		_, err := b.Docks.Context(t.Context(), who, s.ID)
 		require.Equal(t, "NOT_FOUND", code(err), name)
-		require.Equal(t, "NOT_FOUND", code(b.CloseDockSession(t.Context(), who, s.ID)), name)
-		_, err = b.RequestDockAction(t.Context(), who, s.ID, models.NewDockAction{
+		require.Equal(t, "NOT_FOUND", code(b.Docks.CloseSession(t.Context(), who, s.ID)), name)
+		_, err = b.Docks.RequestAction(t.Context(), who, s.ID, dock.NewAction{
 			RequestID: "1", ContextID: s.ContextID, Action: "resolve",
 		})
 		require.Equal(t, "NOT_FOUND", code(err), name)
@@ -255,10 +262,10 @@ func TestSessionIsItsAgents(t *testing.T) {
 // Another agent UI opens sessions with its key, and gives the browser a token for that one session.
 func TestSessionOfAKeyHasATokenOfItsOwn(t *testing.T) {
 	b := setup(t)
-	ada := b.agent("ada", models.RoleAgent)
+	ada := b.agent("ada", account.RoleAgent)
 	c, d := b.conversation("order-1"), b.dock()
-	open := func(who models.Principal, agent *uuid.UUID) (wire.DockSession, error) {
-		return b.OpenDockSession(t.Context(), who, models.NewDockSession{DockID: d.ID, ConversationID: c.ID, AgentID: agent})
+	open := func(who account.Principal, agent *uuid.UUID) (wire.DockSession, error) {
+		return b.Docks.OpenSession(t.Context(), who, dock.NewSession{DockID: d.ID, ConversationID: c.ID, AgentID: agent})
 	}
 	_, err := open(b.byKey("docks:read"), &ada.ID)
 	require.Equal(t, "SCOPE_MISSING", code(err))
@@ -273,59 +280,63 @@ func TestSessionOfAKeyHasATokenOfItsOwn(t *testing.T) {
 	require.NoError(t, err)
 	two, err := open(b.byKey(scope.DockHost...), &ada.ID)
 	require.NoError(t, err)
-	who, err := b.AuthenticateDock(t.Context(), *one.SessionToken)
+	who, err := b.Docks.Authenticate(t.Context(), *one.SessionToken)
 	require.NoError(t, err)
 	require.Equal(t, ada.ID, who.Agent.ID)
-	_, err = b.DockContext(t.Context(), who, one.ID)
+	_, err = b.Docks.Context(t.Context(), who, one.ID)
 	require.NoError(t, err)
-	_, err = b.DockContext(t.Context(), who, two.ID)
+	_, err = b.Docks.Context(t.Context(), who, two.ID)
 	require.Equal(t, "NOT_FOUND", code(err), "its own session and nothing else")
 
-	_, err = b.AuthenticateDock(t.Context(), *one.SessionToken+"0")
+	_, err = b.Docks.Authenticate(t.Context(), *one.SessionToken+"0")
 	require.Equal(t, "UNAUTHORIZED", code(err))
-	require.NoError(t, b.RevokeKey(t.Context(), b.tenant.ID, *b.actor.ID))
-	_, err = b.AuthenticateDock(t.Context(), *one.SessionToken)
+	require.NoError(t, b.Keys.Revoke(t.Context(), b.tenant.ID, *b.actor.ID))
+	_, err = b.Docks.Authenticate(t.Context(), *one.SessionToken)
 	require.Equal(t, "UNAUTHORIZED", code(err), "it goes with the key that opened it")
 }
 
 func TestRotatedSecretTakesOverAfterItsGrace(t *testing.T) {
 	b := setup(t)
-	who := b.as(b.agent("ada", models.RoleAgent))
+	who := b.as(b.agent("ada", account.RoleAgent))
 	d := b.dock()
 	s := b.openDock(who, d.ID, b.conversation("order-1").ID)
 	verifies := func(secret string) bool {
-		now, err := b.DockContext(t.Context(), who, s.ID)
+		now, err := b.Docks.Context(t.Context(), who, s.ID)
 		require.NoError(t, err)
 		_, err = docktoken.Verify(now.Token, secret, d.ID, time.Now())
 		return err == nil
 	}
-	rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, models.DefaultDockGrace, nil)
+	rotated, err := b.Docks.RotateSecret(t.Context(), b.tenant.ID, d.ID, dock.DefaultDockGrace, nil)
 	require.NoError(t, err)
 	require.True(t, verifies(*d.Secret), "its back end has a day to learn the new one")
 	b.exec(`UPDATE docks SET previous_until = clock_timestamp() - interval '1 second'`)
 	require.False(t, verifies(*d.Secret))
 	require.True(t, verifies(*rotated.Secret))
 
-	again, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, 0, nil)
+	again, err := b.Docks.RotateSecret(t.Context(), b.tenant.ID, d.ID, 0, nil)
 	require.NoError(t, err)
 	require.True(t, verifies(*again.Secret), "at once, when there is no time to lose")
-	require.Zero(t, b.count(`SELECT count(*) FROM docks WHERE position(convert_to($1, 'UTF8') IN secret) > 0`, *again.Secret), "sealed")
+	require.Zero(
+		t,
+		b.count(`SELECT count(*) FROM docks WHERE position(convert_to($1, 'UTF8') IN secret) > 0`, *again.Secret),
+		"sealed",
+	)
 }
 
 // Two rotations within a day: the first one's promise, that its back end has a day, is kept, and the second one's, too.
 func TestSecondRotationKeepsTheFirstOnesPromise(t *testing.T) {
 	b := setup(t)
-	who := b.as(b.agent("ada", models.RoleAgent))
+	who := b.as(b.agent("ada", account.RoleAgent))
 	d := b.dock()
 	s := b.openDock(who, d.ID, b.conversation("order-1").ID)
 	rotate := func(grace time.Duration) string {
-		rotated, err := b.RotateDockSecret(t.Context(), b.tenant.ID, d.ID, grace, nil)
+		rotated, err := b.Docks.RotateSecret(t.Context(), b.tenant.ID, d.ID, grace, nil)
 		require.NoError(t, err)
 		return *rotated.Secret
 	}
 	signs := func(secret string) {
 		t.Helper()
-		now, err := b.DockContext(t.Context(), who, s.ID)
+		now, err := b.Docks.Context(t.Context(), who, s.ID)
 		require.NoError(t, err)
 		_, err = docktoken.Verify(now.Token, secret, d.ID, time.Now())
 		require.NoError(t, err)
@@ -349,15 +360,15 @@ func TestSecondRotationKeepsTheFirstOnesPromise(t *testing.T) {
 }
 
 func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
-	e := setup(t).embed(models.RoleAgent)
+	e := setup(t).embed(account.RoleAgent)
 	idle := e.openDock(e.who, e.dock.ID, e.conversation.ID)
 	fresh := e.openDock(e.who, e.dock.ID, e.conversation.ID)
 	e.ask("addTag", params{"tag": "refunded"})
 	e.exec(`UPDATE dock_sessions SET expires_at = clock_timestamp() - interval '31 days' WHERE id <> $1`, fresh.ID)
-	purged, err := e.PurgeDockSessions(t.Context())
+	purged, err := e.Docks.PurgeSessions(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, int64(1), purged, "not the one in which something was asked for")
 	require.Zero(t, e.count(`SELECT count(*) FROM dock_sessions WHERE id = $1`, idle.ID))
-	_, err = e.DockContext(t.Context(), e.who, e.session.ID)
+	_, err = e.Docks.Context(t.Context(), e.who, e.session.ID)
 	require.Equal(t, "NOT_FOUND", code(err), "which is over all the same")
 }

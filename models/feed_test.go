@@ -14,22 +14,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/postgres"
 )
 
 // sequence runs a sequencer of the store until the test ends, and returns what ends it before.
-func (b *bench) sequence(s *models.Store, q models.Sequencer) (stop func()) {
+func (b *bench) sequence(s *models.Store, q feed.Sequencer) (stop func()) {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); s.RunSequencer(ctx, q) }()
+	go func() { defer close(done); s.Feed.RunSequencer(ctx, q) }()
 	stop = func() { cancel(); <-done }
 	b.t.Cleanup(stop)
 	return stop
 }
 
-func (b *bench) feed(q models.FeedQuery) models.FeedPage {
+func (b *bench) feed(q feed.Query) feed.Page {
 	b.t.Helper()
-	page, err := b.Feed(b.t.Context(), b.tenant.ID, q)
+	page, err := b.Feed.Read(b.t.Context(), b.tenant.ID, q)
 	require.NoError(b.t, err)
 	require.NotEmpty(b.t, page.Next)
 	return page
@@ -50,7 +54,7 @@ const insertEvent = `INSERT INTO events (id, tenant_id, type, conversation_id, v
 // P6.1: an event that is committed late, though it is the older one, comes after what was shown before.
 func TestALateCommitDoesNotSlipBehindACursor(t *testing.T) {
 	b := setup(t)
-	b.sequence(b.Store, models.Sequencer{})
+	b.sequence(b.Store, feed.Sequencer{})
 	old, young := time.Now().Add(-time.Minute), time.Now()
 	early, late := ident.NewSequence(old).Next(), ident.NewSequence(young).Next()
 	first, err := b.db.BeginTx(t.Context(), nil)
@@ -63,22 +67,22 @@ func TestALateCommitDoesNotSlipBehindACursor(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, second.Commit())
 	b.sequenced()
-	page := b.feed(models.FeedQuery{})
+	page := b.feed(feed.Query{})
 	require.Len(t, page.Events, 1)
 	require.Equal(t, late, page.Events[0].ID)
-	require.Empty(t, b.feed(models.FeedQuery{After: page.Next}).Events)
+	require.Empty(t, b.feed(feed.Query{After: page.Next}).Events)
 	require.NoError(t, first.Commit())
 	b.sequenced()
-	rest := b.feed(models.FeedQuery{After: page.Next})
+	rest := b.feed(feed.Query{After: page.Next})
 	require.Len(t, rest.Events, 1)
 	require.Equal(t, early, rest.Events[0].ID)
 	require.False(t, rest.HasMore)
-	require.Equal(t, rest.Next, b.feed(models.FeedQuery{After: rest.Next}).Next, "nothing new: the same place")
+	require.Equal(t, rest.Next, b.feed(feed.Query{After: rest.Next}).Next, "nothing new: the same place")
 }
 
 // reading is what a reader has seen of the feed.
 type reading struct {
-	events   []models.FeedEvent
+	events   []feed.Event
 	versions map[uuid.UUID]int64
 }
 
@@ -88,7 +92,7 @@ func (r *reading) read(b *bench, done func() bool, limit int) error {
 	after := ""
 	for {
 		last := done()
-		page, err := b.Feed(b.t.Context(), b.tenant.ID, models.FeedQuery{After: after, Limit: limit})
+		page, err := b.Feed.Read(b.t.Context(), b.tenant.ID, feed.Query{After: after, Limit: limit})
 		if err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func (r *reading) read(b *bench, done func() bool, limit int) error {
 	}
 }
 
-func (r *reading) see(e models.FeedEvent) error {
+func (r *reading) see(e feed.Event) error {
 	var p struct {
 		Data struct{ Conversation struct{ Version int64 } }
 	}
@@ -130,7 +134,7 @@ func TestAReaderSeesEverythingOnceWhileSequencersDie(t *testing.T) {
 	b := setup(t)
 	var led, leading atomic.Int32
 	for _, s := range []*models.Store{b.Store, b.open()} {
-		b.sequence(s, models.Sequencer{Lead: func(leads bool) {
+		b.sequence(s, feed.Sequencer{Lead: func(leads bool) {
 			if leads {
 				led.Add(1)
 				if leading.Add(1) > 1 {
@@ -154,9 +158,15 @@ func TestAReaderSeesEverythingOnceWhileSequencersDie(t *testing.T) {
 	for w := range 8 {
 		writers.Go(func() {
 			for i := range 40 {
-				_, err := b.PostMessage(t.Context(), b.tenant.ID, conversations[(w+i)%5], b.actor, models.NewMessage{
-					Direction: models.Outbound, Text: text("Hello"), Resolve: false,
-				})
+				_, err := b.Conversations.PostMessage(
+					t.Context(),
+					b.tenant.ID,
+					conversations[(w+i)%5],
+					b.actor,
+					conversation.NewMessage{
+						Direction: conversation.Outbound, Text: text("Hello"), Resolve: false,
+					},
+				)
 				if err != nil {
 					t.Errorf("writer %d: %v", w, err)
 				}
@@ -191,51 +201,51 @@ func TestAReaderSeesEverythingOnceWhileSequencersDie(t *testing.T) {
 // The counter outlives the events: positions go on rising after a restart with an empty table.
 func TestPositionsGoOnAfterARestart(t *testing.T) {
 	b := setup(t)
-	stop := b.sequence(b.Store, models.Sequencer{})
+	stop := b.sequence(b.Store, feed.Sequencer{})
 	b.conversation("a")
 	b.sequenced()
-	last := b.feed(models.FeedQuery{})
+	last := b.feed(feed.Query{})
 	stop()
 	b.exec(`DELETE FROM events`)
-	b.sequence(b.open(), models.Sequencer{})
+	b.sequence(b.open(), feed.Sequencer{})
 	b.conversation("b")
 	b.sequenced()
-	page := b.feed(models.FeedQuery{After: last.Next})
+	page := b.feed(feed.Query{After: last.Next})
 	require.NotEmpty(t, page.Events)
 	require.Greater(t, page.Events[0].Position, last.Events[len(last.Events)-1].Position)
 }
 
 func TestFeedFiltersAndPages(t *testing.T) {
 	b := setup(t)
-	b.sequence(b.Store, models.Sequencer{})
+	b.sequence(b.Store, feed.Sequencer{})
 	one, two := b.conversation("one"), b.conversation("two")
 	for range 3 {
-		b.post(one.ID, models.NewMessage{Direction: models.Outbound, Text: text("a")})
-		b.post(two.ID, models.NewMessage{Direction: models.Outbound, Text: text("b")})
+		b.post(one.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("a")})
+		b.post(two.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("b")})
 	}
 	b.sequenced()
-	all := b.feed(models.FeedQuery{Limit: 200})
+	all := b.feed(feed.Query{Limit: 200})
 	require.Equal(t, len(b.events()), len(all.Events))
 	require.False(t, all.HasMore)
-	exact := b.feed(models.FeedQuery{Limit: len(all.Events)})
+	exact := b.feed(feed.Query{Limit: len(all.Events)})
 	require.False(t, exact.HasMore)
-	require.True(t, b.feed(models.FeedQuery{Limit: len(all.Events) - 1}).HasMore)
+	require.True(t, b.feed(feed.Query{Limit: len(all.Events) - 1}).HasMore)
 
-	page := b.feed(models.FeedQuery{ConversationID: &two.ID, Types: []string{"message.sent"}, Limit: 2})
+	page := b.feed(feed.Query{ConversationID: &two.ID, Types: []string{"message.sent"}, Limit: 2})
 	require.Len(t, page.Events, 2)
 	require.True(t, page.HasMore)
-	rest := b.feed(models.FeedQuery{ConversationID: &two.ID, Types: []string{"message.sent"}, Limit: 2, After: page.Next})
+	rest := b.feed(feed.Query{ConversationID: &two.ID, Types: []string{"message.sent"}, Limit: 2, After: page.Next})
 	require.Len(t, rest.Events, 1)
 	require.False(t, rest.HasMore)
 	require.Equal(t, all.Next, rest.Next, "what was looked through is behind the cursor")
-	require.Empty(t, b.feed(models.FeedQuery{After: rest.Next}).Events)
+	require.Empty(t, b.feed(feed.Query{After: rest.Next}).Events)
 
 	// A filter that matches nothing goes forward by what it has looked through.
 	b.exec(`INSERT INTO events (id, tenant_id, type, payload, created_at)
 		SELECT `+ident.SQL("$2::bigint", "n")+`, $1, 'contact.updated', '{}', now() FROM generate_series(1, 7000) n`,
 		b.tenant.ID, ident.Tick(time.Now()))
 	b.sequenced()
-	q := models.FeedQuery{Types: []string{"tag.added"}, After: rest.Next}
+	q := feed.Query{Types: []string{"tag.added"}, After: rest.Next}
 	page = b.feed(q)
 	require.Empty(t, page.Events)
 	require.True(t, page.HasMore)
@@ -244,7 +254,7 @@ func TestFeedFiltersAndPages(t *testing.T) {
 	require.Empty(t, page.Events)
 	require.False(t, page.HasMore)
 
-	_, err := b.Feed(t.Context(), b.tenant.ID, models.FeedQuery{After: "cDk5OTk5OTk"}) // of a database that was ahead of this one
+	_, err := b.Feed.Read(t.Context(), b.tenant.ID, feed.Query{After: "cDk5OTk5OTk"}) // of a database that was ahead of this one
 	require.ErrorContains(t, err, "VALIDATION_FAILED")
 }
 
@@ -254,8 +264,10 @@ func (b *bench) weekOf(age time.Duration) time.Time {
 	at := time.Now().UTC().Add(-age).Truncate(24 * time.Hour)
 	from := at.AddDate(0, 0, -(int(at.Weekday())+6)%7)
 	for _, table := range []string{"events", "deliveries", "attempts"} {
-		b.exec(fmt.Sprintf(`CREATE TABLE %s_old%d PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')`, table, int(age.Hours()), table,
-			ident.Floor(from), ident.Floor(from.AddDate(0, 0, 7))))
+		b.exec(
+			fmt.Sprintf(`CREATE TABLE %s_old%d PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')`, table, int(age.Hours()), table,
+				ident.Floor(from), ident.Floor(from.AddDate(0, 0, 7))),
+		)
 	}
 	return from.Add(time.Hour)
 }
@@ -278,20 +290,20 @@ const day = 24 * time.Hour
 // reader who was not as far hears of it, and one whose events are all there does not.
 func TestRetentionDropsWeeks(t *testing.T) {
 	b := setup(t)
-	quiet, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Quiet"})
+	quiet, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Quiet"})
 	require.NoError(t, err)
-	quietStart, err := b.Feed(t.Context(), quiet.ID, models.FeedQuery{})
+	quietStart, err := b.Feed.Read(t.Context(), quiet.ID, feed.Query{})
 	require.NoError(t, err)
-	start := b.feed(models.FeedQuery{})
+	start := b.feed(feed.Query{})
 
 	gone, owed, unsequenced, recent := b.weekOf(90*day), b.weekOf(75*day), b.weekOf(60*day), b.weekOf(20*day)
 	stray := time.Now().Add(-120 * day)
-	stop := b.sequence(b.Store, models.Sequencer{})
+	stop := b.sequence(b.Store, feed.Sequencer{})
 	b.past(stray, b.tenant.ID, "failed")
 	b.sequenced()
 	b.past(gone, b.tenant.ID, "delivered")
 	b.sequenced()
-	afterGone := b.feed(models.FeedQuery{})
+	afterGone := b.feed(feed.Query{})
 	b.past(owed, b.tenant.ID, "pending")
 	b.past(recent, b.tenant.ID, "delivered")
 	b.past(recent.Add(time.Second), quiet.ID, "delivered")
@@ -299,7 +311,7 @@ func TestRetentionDropsWeeks(t *testing.T) {
 	stop()
 	b.past(unsequenced, b.tenant.ID, "delivered")
 
-	done, err := b.Retain(t.Context(), time.Now(), 30*day)
+	done, err := b.DB.Retain(t.Context(), time.Now(), 30*day)
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"deliveries_old2160", "deliveries_old1440", "attempts_old2160", "attempts_old1440", "events_old2160",
@@ -311,24 +323,24 @@ func TestRetentionDropsWeeks(t *testing.T) {
 	require.EqualValues(t, 3, done.Strays)
 	require.Equal(t, 4, b.count(`SELECT count(*) FROM events`))
 
-	_, err = b.Feed(t.Context(), b.tenant.ID, models.FeedQuery{After: start.Next})
+	_, err = b.Feed.Read(t.Context(), b.tenant.ID, feed.Query{After: start.Next})
 	require.ErrorContains(t, err, "CURSOR_EXPIRED")
-	require.Len(t, b.feed(models.FeedQuery{After: afterGone.Next}).Events, 2, "nothing after this one is gone")
-	require.Len(t, b.feed(models.FeedQuery{}).Events, 2)
-	page, err := b.Feed(t.Context(), quiet.ID, models.FeedQuery{After: quietStart.Next})
+	require.Len(t, b.feed(feed.Query{After: afterGone.Next}).Events, 2, "nothing after this one is gone")
+	require.Len(t, b.feed(feed.Query{}).Events, 2)
+	page, err := b.Feed.Read(t.Context(), quiet.ID, feed.Query{After: quietStart.Next})
 	require.NoError(t, err, "none of this tenant's events is gone")
 	require.Len(t, page.Events, 1)
 
 	b.exec(`UPDATE deliveries SET state = 'cancelled'`)
-	b.sequence(b.Store, models.Sequencer{})
+	b.sequence(b.Store, feed.Sequencer{})
 	b.sequenced()
-	done, err = b.Retain(t.Context(), time.Now(), 30*day)
+	done, err = b.DB.Retain(t.Context(), time.Now(), 30*day)
 	require.NoError(t, err)
 	require.Equal(t, []string{"deliveries_old1800", "attempts_old1800", "events_old1800", "events_old1440"}, done.Dropped)
 	require.Empty(t, done.Kept)
-	again, err := b.Retain(t.Context(), time.Now(), 30*day)
+	again, err := b.DB.Retain(t.Context(), time.Now(), 30*day)
 	require.NoError(t, err)
-	require.Equal(t, models.Retained{}, again)
+	require.Equal(t, postgres.Retained{}, again)
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM events`))
 }
 
@@ -337,11 +349,11 @@ func TestEventsOfNewerDeliveriesStay(t *testing.T) {
 	b := setup(t)
 	at := b.weekOf(90 * day)
 	b.past(at, b.tenant.ID, "delivered")
-	b.sequence(b.Store, models.Sequencer{})
+	b.sequence(b.Store, feed.Sequencer{})
 	b.sequenced()
 	b.exec(`INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, seq, shard, state, due_at, created_at)
 		SELECT $1, tenant_id, subscription_id, event_id, event_type, seq, shard, 'leased', now(), now() FROM deliveries`, ident.New())
-	done, err := b.Retain(t.Context(), time.Now(), 30*day)
+	done, err := b.DB.Retain(t.Context(), time.Now(), 30*day)
 	require.NoError(t, err)
 	require.Equal(t, []string{"events_old2160: deliveries of its events are pending"}, done.Kept)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM events`))
@@ -355,11 +367,11 @@ func TestRetentionDoesNotWaitForLong(t *testing.T) {
 	require.NoError(t, err)
 	_, err = reader.ExecContext(t.Context(), `SELECT count(*) FROM deliveries`)
 	require.NoError(t, err)
-	done, err := b.Retain(t.Context(), time.Now(), 30*day)
+	done, err := b.DB.Retain(t.Context(), time.Now(), 30*day)
 	require.ErrorContains(t, err, "deliveries_old2160")
 	require.Empty(t, done.Dropped)
 	require.NoError(t, reader.Rollback())
-	done, err = b.Retain(t.Context(), time.Now(), 30*day)
+	done, err = b.DB.Retain(t.Context(), time.Now(), 30*day)
 	require.NoError(t, err)
 	require.Len(t, done.Dropped, 3)
 }

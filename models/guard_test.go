@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 )
 
@@ -16,22 +16,22 @@ import (
 func TestGuardDoesWhatTheWorkflowIsLateForAndPokesIt(t *testing.T) {
 	b := setup(t)
 	c, later := b.conversation("a"), b.conversation("b")
-	b.change(c.ID, models.Snooze{Until: time.Now().Add(20 * time.Millisecond)})
-	b.change(later.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
+	b.change(c.ID, conversation.Snooze{Until: time.Now().Add(20 * time.Millisecond)})
+	b.change(later.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)})
 	require.Eventually(t, func() bool {
-		refs, err := b.Overdue(t.Context(), 10*time.Millisecond, 10)
+		refs, err := b.Clocks.Overdue(t.Context(), 10*time.Millisecond, 10)
 		return err == nil && len(refs) == 1 && refs[0].ID == c.ID
 	}, 5*time.Second, 5*time.Millisecond)
-	refs, err := b.Overdue(t.Context(), time.Hour, 10)
+	refs, err := b.Clocks.Overdue(t.Context(), time.Hour, 10)
 	require.NoError(t, err)
 	require.Empty(t, refs, "it leaves Temporal its time")
 
 	b.exec(`DELETE FROM outbox`)
-	tick, err := b.GuardTick(t.Context(), b.tenant.ID, c.ID)
+	tick, err := b.Clocks.TickOverdue(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID))
-	tick, err = b.GuardTick(t.Context(), b.tenant.ID, c.ID)
+	tick, err = b.Clocks.TickOverdue(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Empty(t, tick.Fired)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "nothing happened: nobody is poked")
@@ -43,13 +43,13 @@ func TestOverdueConversationsComeLongestFirst(t *testing.T) {
 	var ids []uuid.UUID
 	for _, late := range []int{3, 1, 4, 2, 5} {
 		c := b.conversation(fmt.Sprint("late by ", late))
-		b.change(c.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
+		b.change(c.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)})
 		b.exec(`UPDATE conversations SET (snoozed_until, next_due_at) = (u, u) FROM (SELECT now() - make_interval(hours => $1) AS u) x
 			WHERE id = $2`, late, c.ID)
 		ids = append(ids, c.ID)
 	}
 	overdue := func(limit int) (found []uuid.UUID) {
-		refs, err := b.Overdue(t.Context(), time.Second, limit)
+		refs, err := b.Clocks.Overdue(t.Context(), time.Second, limit)
 		require.NoError(t, err)
 		for _, r := range refs {
 			found = append(found, r.ID)
@@ -69,7 +69,7 @@ func TestOverdueConversationsComeLongestFirst(t *testing.T) {
 
 	before := len(b.events())
 	for _, id := range overdue(10) {
-		_, err := b.GuardTick(t.Context(), b.tenant.ID, id)
+		_, err := b.Clocks.TickOverdue(t.Context(), b.tenant.ID, id)
 		require.NoError(t, err)
 	}
 	require.Len(t, b.events(), before+len(ids), "one wake each")
@@ -81,8 +81,8 @@ func TestLostTemporalIsNoticedOnceAndEverythingIsPoked(t *testing.T) {
 	b := setup(t)
 	open := b.conversation("open")
 	snoozed := b.conversation("snoozed")
-	b.change(snoozed.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
-	b.change(b.conversation("done").ID, models.Resolve{})
+	b.change(snoozed.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)})
+	b.change(b.conversation("done").ID, conversation.Resolve{})
 	sub := b.subscribe()
 	b.exec(`UPDATE subscriptions SET retry_armed_for = now() + interval '1 hour'`)
 	b.exec(`DELETE FROM outbox`)
@@ -91,17 +91,17 @@ func TestLostTemporalIsNoticedOnceAndEverythingIsPoked(t *testing.T) {
 		id       string
 		replaced bool
 	}{{first, false}, {first, false}, {again, true}, {again, false}} {
-		replaced, err := b.RememberNamespace(t.Context(), "default", x.id)
+		replaced, err := b.Clocks.RememberNamespace(t.Context(), "default", x.id)
 		require.NoError(t, err)
 		require.Equal(t, x.replaced, replaced, x.id)
 	}
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM outbox`))
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM outbox WHERE target_id IN ($1, $2)`, open.ID, snoozed.ID))
-	n, err := b.PokeLateRetries(t.Context(), time.Second)
+	n, err := b.Webhooks.SignalLateRetries(t.Context(), time.Second)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, sub.ID))
-	n, err = b.PokeLateRetries(t.Context(), time.Second)
+	n, err = b.Webhooks.SignalLateRetries(t.Context(), time.Second)
 	require.NoError(t, err)
 	require.Zero(t, n, "one poke at a time")
 }
@@ -110,13 +110,13 @@ func TestLostRetryWorkflowIsPoked(t *testing.T) {
 	b := setup(t)
 	b.openCircuit()
 	b.exec(`DELETE FROM outbox`)
-	n, err := b.PokeLateRetries(t.Context(), time.Second)
+	n, err := b.Webhooks.SignalLateRetries(t.Context(), time.Second)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n, "an open circuit without a workflow")
 	b.exec(`DELETE FROM outbox`)
 	b.exec(`UPDATE subscriptions SET circuit_opened_at = NULL, next_probe_at = NULL`)
 	b.exec(`UPDATE deliveries SET due_at = now() - interval '1 minute' WHERE attempts > 0`)
-	n, err = b.PokeLateRetries(t.Context(), time.Second)
+	n, err = b.Webhooks.SignalLateRetries(t.Context(), time.Second)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n, "retries without one")
 }
@@ -126,10 +126,10 @@ func TestWalkVisitsEveryOpenConversation(t *testing.T) {
 	for i := range 25 {
 		b.conversation(fmt.Sprintf("c%d", i))
 	}
-	b.change(b.conversation("done").ID, models.Resolve{})
+	b.change(b.conversation("done").ID, conversation.Resolve{})
 	b.exec(`DELETE FROM outbox`)
 	for range 4 { // ten at a time, and then from the beginning
-		_, err := b.Walk(t.Context())
+		_, err := b.Clocks.Sweep(t.Context())
 		require.NoError(t, err)
 	}
 	require.Equal(t, 25, b.count(`SELECT count(DISTINCT target_id) FROM outbox`))

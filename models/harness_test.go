@@ -15,10 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/deps"
 )
@@ -32,7 +35,7 @@ type bench struct {
 	url    string
 	keys   *seal.Keyring
 	db     *sql.DB
-	tenant models.Tenant
+	tenant account.Tenant
 	actor  wire.Actor
 }
 
@@ -46,9 +49,9 @@ func setup(t *testing.T, options ...func(*models.Options)) *bench {
 	b.db, err = sql.Open("pgx", b.url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.db.Close() })
-	b.tenant, _, err = b.CreateTenant(t.Context(), models.NewTenant{Name: "Acme"})
+	b.tenant, _, err = b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Acme"})
 	require.NoError(t, err)
-	key, _, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "shop", Scopes: []string{"full_access"}})
+	key, _, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "shop", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
 	b.actor = wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
 	return b
@@ -72,43 +75,43 @@ func (b *bench) open(options ...func(*models.Options)) *models.Store {
 
 func text(s string) *string { return &s }
 
-func (b *bench) newConversation(reference string) models.NewConversation {
-	return models.NewConversation{
+func (b *bench) newConversation(reference string) conversation.NewConversation {
+	return conversation.NewConversation{
 		ExternalReference: reference,
 		Subject:           "Where is my order?",
-		Contact:           models.NewContact{Email: reference + "@example.com"},
-		Message:           &models.FirstMessage{Text: text("It has not come.")},
+		Contact:           conversation.NewContact{Email: reference + "@example.com"},
+		Message:           &conversation.FirstMessage{Text: text("It has not come.")},
 	}
 }
 
-func (b *bench) conversation(reference string) models.Conversation {
+func (b *bench) conversation(reference string) conversation.Conversation {
 	b.t.Helper()
-	c, err := b.CreateConversation(b.t.Context(), b.tenant.ID, b.actor, b.newConversation(reference))
+	c, err := b.Conversations.Create(b.t.Context(), b.tenant.ID, b.actor, b.newConversation(reference))
 	require.NoError(b.t, err)
 	return c
 }
 
-func (b *bench) change(id uuid.UUID, cmds ...models.Command) models.Conversation {
+func (b *bench) change(id uuid.UUID, cmds ...conversation.Command) conversation.Conversation {
 	b.t.Helper()
-	c, err := b.Change(b.t.Context(), b.tenant.ID, id, b.actor, cmds...)
+	c, err := b.Conversations.Change(b.t.Context(), b.tenant.ID, id, b.actor, cmds...)
 	require.NoError(b.t, err)
 	return c
 }
 
-func (b *bench) post(id uuid.UUID, m models.NewMessage) models.PostedMessage {
+func (b *bench) post(id uuid.UUID, m conversation.NewMessage) conversation.PostedMessage {
 	b.t.Helper()
-	p, err := b.PostMessage(b.t.Context(), b.tenant.ID, id, b.actor, m)
+	p, err := b.Conversations.PostMessage(b.t.Context(), b.tenant.ID, id, b.actor, m)
 	require.NoError(b.t, err)
 	return p
 }
 
-func (b *bench) subscribe(change ...func(*models.NewSubscription)) wire.Subscription {
+func (b *bench) subscribe(change ...func(*webhook.NewSubscription)) wire.Subscription {
 	b.t.Helper()
-	in := models.NewSubscription{Name: "receiver", URL: "http://127.0.0.1:9/hook", Events: []string{"*"}}
+	in := webhook.NewSubscription{Name: "receiver", URL: "http://127.0.0.1:9/hook", Events: []string{"*"}}
 	for _, f := range change {
 		f(&in)
 	}
-	sub, err := b.CreateSubscription(b.t.Context(), b.tenant.ID, in)
+	sub, err := b.Webhooks.Create(b.t.Context(), b.tenant.ID, in)
 	require.NoError(b.t, err)
 	return sub
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/migrations"
+	"github.com/atender/atender/models/postgres"
 )
 
 // beforeRateLimits is the last migration without rate limits.
@@ -35,14 +35,14 @@ func TestKeysFromBeforeTheLimitsHaveNone(t *testing.T) {
 		b.exec(`INSERT INTO api_keys (tenant_id, id, name, prefix, hash, scopes, tier, created_at)
 			VALUES ($1, $2, 'old', 'sa_live_', $3, '{conversations:read}', $4, now())`, tenant, uuid.New(), hash[:], tier)
 	}
-	require.NoError(t, models.Migrate(t.Context(), b.url, slog.New(slog.DiscardHandler)))
+	require.NoError(t, postgres.Migrate(t.Context(), b.url, slog.New(slog.DiscardHandler)))
 	s := b.open()
 	for tier, key := range plain {
-		p, err := s.Authenticate(t.Context(), key)
+		p, err := s.Keys.Authenticate(t.Context(), key)
 		require.NoError(t, err)
 		require.True(t, p.RateSubject(false).Limits.Unlimited(), tier)
 	}
-	keys, err := s.Keys(t.Context(), tenant)
+	keys, err := s.Keys.List(t.Context(), tenant)
 	require.NoError(t, err)
 	for _, key := range keys {
 		require.Equal(t, "custom", key.Tier)

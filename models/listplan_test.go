@@ -12,6 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
 )
 
 // lastQuery is a tracer that keeps the last statement that reads rows.
@@ -55,9 +58,13 @@ func (l *lastQuery) pages(b *bench) (touched int, plan string) {
 func TestListsCostWhatIsOnThePage(t *testing.T) {
 	trace := &lastQuery{}
 	b := setup(t, func(o *models.Options) { o.Tracer = trace })
-	agent, err := b.CreateAgent(t.Context(), b.tenant.ID, models.NewAgent{Name: "Grace", Email: "g@example.com", Role: "agent"})
+	agent, err := b.Accounts.CreateAgent(
+		t.Context(),
+		b.tenant.ID,
+		account.NewAgent{Name: "Grace", Email: "g@example.com", Role: "agent"},
+	)
 	require.NoError(t, err)
-	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Returns"})
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	b.exec(`INSERT INTO contacts (tenant_id, id, name, email, phone, created_at, updated_at)
 		SELECT $1, gen_random_uuid(), 'Customer ' || i, 'c' || i || '@shop' || i % 100 || '.example', '+44' || 1000000 + i, now(), now()
@@ -72,33 +79,35 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 			CASE WHEN i % 350 = 0 THEN 'breached' ELSE 'ok' END, CASE WHEN i % 3 = 0 THEN now() - i * interval '1 minute' END
 		FROM (SELECT id, row_number() OVER (ORDER BY number) AS i FROM contacts WHERE tenant_id = $1) c`,
 		b.tenant.ID, agent.ID, team.ID)
-	b.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at FROM conversations`)
+	b.exec(
+		`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at FROM conversations`,
+	)
 	b.exec(`VACUUM ANALYZE contacts, conversations, conversation_recency`)
 	var somebody uuid.UUID
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT id FROM contacts WHERE email LIKE 'c77@%'`).Scan(&somebody))
 
 	for name, list := range map[string]struct {
-		filter models.ConversationFilter
+		filter conversation.Filter
 		want   int
 	}{
-		"all":             {models.ConversationFilter{}, 50},
-		"from the oldest": {models.ConversationFilter{Sort: models.SortCreated}, 50},
-		"status":          {models.ConversationFilter{Status: "active"}, 50},
-		"assignee":        {models.ConversationFilter{AssigneeID: &agent.ID}, 40},
-		"team":            {models.ConversationFilter{TeamID: &team.ID}, 33},
-		"contact":         {models.ConversationFilter{ContactID: &somebody}, 1},
-		"rare tag":        {models.ConversationFilter{Tag: "rare"}, 50},
-		"common tag":      {models.ConversationFilter{Tag: "common"}, 50},
-		"no tag":          {models.ConversationFilter{Tag: "unheard of"}, 0},
-		"late":            {models.ConversationFilter{SLAState: "breached"}, 50},
-		"in time":         {models.ConversationFilter{SLAState: "ok"}, 50},
-		"what is next":    {models.ConversationFilter{Sort: models.SortSLADue}, 50},
-		"subject":         {models.ConversationFilter{Query: "needl"}, 28},
-		"e-mail":          {models.ConversationFilter{Query: "c77@shop77"}, 3},
-		"number":          {models.ConversationFilter{Query: "#77"}, 1},
-		"reference":       {models.ConversationFilter{ExternalReference: "none"}, 0},
+		"all":             {conversation.Filter{}, 50},
+		"from the oldest": {conversation.Filter{Sort: conversation.SortCreated}, 50},
+		"status":          {conversation.Filter{Status: "active"}, 50},
+		"assignee":        {conversation.Filter{AssigneeID: &agent.ID}, 40},
+		"team":            {conversation.Filter{TeamID: &team.ID}, 33},
+		"contact":         {conversation.Filter{ContactID: &somebody}, 1},
+		"rare tag":        {conversation.Filter{Tag: "rare"}, 50},
+		"common tag":      {conversation.Filter{Tag: "common"}, 50},
+		"no tag":          {conversation.Filter{Tag: "unheard of"}, 0},
+		"late":            {conversation.Filter{SLAState: "breached"}, 50},
+		"in time":         {conversation.Filter{SLAState: "ok"}, 50},
+		"what is next":    {conversation.Filter{Sort: conversation.SortSLADue}, 50},
+		"subject":         {conversation.Filter{Query: "needl"}, 28},
+		"e-mail":          {conversation.Filter{Query: "c77@shop77"}, 3},
+		"number":          {conversation.Filter{Query: "#77"}, 1},
+		"reference":       {conversation.Filter{ExternalReference: "none"}, 0},
 	} {
-		found, _, err := b.Conversations(t.Context(), b.tenant.ID, list.filter, models.Page{})
+		found, _, err := b.Conversations.List(t.Context(), b.tenant.ID, list.filter, postgres.Page{})
 		require.NoError(t, err, name)
 		require.Len(t, found, list.want, name)
 		touched, plan := trace.pages(b)
@@ -106,15 +115,15 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 		require.Less(t, touched, 700, "%s\n%s", name, plan)
 	}
 	for name, list := range map[string]struct {
-		filter models.ContactFilter
+		filter conversation.ContactFilter
 		want   int
 	}{
-		"all":    {models.ContactFilter{}, 50},
-		"e-mail": {models.ContactFilter{Email: "C77@shop77.example"}, 1},
-		"phone":  {models.ContactFilter{Phone: "+441000077"}, 1},
-		"words":  {models.ContactFilter{Query: "c77"}, 50},
+		"all":    {conversation.ContactFilter{}, 50},
+		"e-mail": {conversation.ContactFilter{Email: "C77@shop77.example"}, 1},
+		"phone":  {conversation.ContactFilter{Phone: "+441000077"}, 1},
+		"words":  {conversation.ContactFilter{Query: "c77"}, 50},
 	} {
-		found, _, err := b.Contacts(t.Context(), b.tenant.ID, list.filter, models.Page{})
+		found, _, err := b.Contacts.List(t.Context(), b.tenant.ID, list.filter, postgres.Page{})
 		require.NoError(t, err, name)
 		require.Len(t, found, list.want, name)
 		touched, plan := trace.pages(b)
@@ -131,7 +140,7 @@ func TestAnythingCanBeSearchedFor(t *testing.T) {
 		"o'neil": 1, "SMITH & neil": 1, "neil | nobody": 0, "!nobody": 0, `\`: 0, "'": 0, ":*": 0, "(": 0, "  ": 0, "“": 0,
 		"order? “where”": 1, "o'neil:*": 1, "#": 0, "#99999999999999999999": 0, "neil order": 0,
 	} {
-		list, _, err := b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Query: query}, models.Page{})
+		list, _, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Query: query}, postgres.Page{})
 		require.NoError(t, err, "%q", query)
 		require.Len(t, list, found, "%q", query)
 	}

@@ -7,7 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
 )
 
 // A hundred large messages are read in pages of some megabytes, each message once, and so are their events.
@@ -17,12 +18,12 @@ func TestPagesOfLargeMessagesEndEarly(t *testing.T) {
 	const posted = 20
 	large := strings.Repeat("x", 255<<10)
 	for i := range posted {
-		b.post(c.ID, models.NewMessage{Direction: models.Inbound, Text: text(strconv.Itoa(i) + large), HTML: &large})
+		b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text(strconv.Itoa(i) + large), HTML: &large})
 	}
 	seen := map[int64]bool{}
 	pages := 0
-	for page := (models.Page{Limit: 200}); ; pages++ {
-		found, next, err := b.Messages(t.Context(), b.tenant.ID, c.ID, page)
+	for page := (postgres.Page{Limit: 200}); ; pages++ {
+		found, next, err := b.Conversations.Messages(t.Context(), b.tenant.ID, c.ID, page)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(found), 9)
 		for _, m := range found {
@@ -35,7 +36,7 @@ func TestPagesOfLargeMessagesEndEarly(t *testing.T) {
 	}
 	require.Len(t, seen, posted+1)
 	require.Greater(t, pages, 1)
-	latest, err := b.LatestMessages(t.Context(), b.tenant.ID, c.ID, 50)
+	latest, err := b.Conversations.LatestMessages(t.Context(), b.tenant.ID, c.ID, 50)
 	require.NoError(t, err)
 	require.Len(t, latest, 8)
 	require.Equal(t, strconv.Itoa(posted-1)+large, *latest[7].Text)

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/ratelimit"
 )
@@ -34,27 +35,27 @@ func (*leases) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) 
 type rated struct {
 	*bench
 	clock
-	subject models.RateSubject
+	subject account.RateSubject
 	plain   string
-	key     models.APIKey
+	key     account.APIKey
 }
 
-func setupRates(t *testing.T, in models.NewKey, options ...func(*models.Options)) *rated {
+func setupRates(t *testing.T, in account.NewKey, options ...func(*models.Options)) *rated {
 	t.Helper()
 	r := &rated{}
 	r.bench = setup(t, append(options, r.option)...)
 	in.Name, in.Scopes = "limited", []string{"full_access"}
 	var err error
-	r.key, r.plain, err = r.CreateKey(t.Context(), r.tenant.ID, in)
+	r.key, r.plain, err = r.Keys.Create(t.Context(), r.tenant.ID, in)
 	require.NoError(t, err)
 	r.subject = r.whose(r.Store)
 	return r
 }
 
 // whose is what a store counts the key's calls for.
-func (r *rated) whose(s *models.Store) models.RateSubject {
+func (r *rated) whose(s *models.Store) account.RateSubject {
 	r.t.Helper()
-	p, err := s.Authenticate(r.t.Context(), r.plain)
+	p, err := s.Keys.Authenticate(r.t.Context(), r.plain)
 	require.NoError(r.t, err)
 	return p.RateSubject(false)
 }
@@ -62,7 +63,7 @@ func (r *rated) whose(s *models.Store) models.RateSubject {
 // call makes a call and tells whether it was let through; if not, what was used up and for how many seconds.
 func (r *rated) call(s *models.Store) (granted bool, state ratelimit.State, wait int) {
 	r.t.Helper()
-	state, err := s.LimitRate(r.t.Context(), r.subject)
+	state, err := s.Limiter.Limit(r.t.Context(), r.subject)
 	if err == nil {
 		return true, state, 0
 	}
@@ -83,7 +84,7 @@ func (r *rated) calls(s *models.Store, n int) (granted int) {
 }
 
 func TestAStarterKeyHasSeventyCallsInAMinute(t *testing.T) {
-	r := setupRates(t, models.NewKey{})
+	r := setupRates(t, account.NewKey{})
 	for i := range 70 {
 		ok, state, _ := r.call(r.Store)
 		require.True(t, ok, i)
@@ -106,7 +107,7 @@ func TestAStarterKeyHasSeventyCallsInAMinute(t *testing.T) {
 }
 
 func TestTheDayOfAKey(t *testing.T) {
-	r := setupRates(t, models.NewKey{Tier: "custom", Limits: ratelimit.Limits{PerMinute: 60, PerDay: 90}})
+	r := setupRates(t, account.NewKey{Tier: "custom", Limits: ratelimit.Limits{PerMinute: 60, PerDay: 90}})
 	// The clock is moved to noon, so that the minutes of this test are of one day.
 	r.pass(time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(36 * time.Hour)))
 	require.Equal(t, 60, r.calls(r.Store, 65))
@@ -123,7 +124,7 @@ func TestTheDayOfAKey(t *testing.T) {
 }
 
 func TestThreeProcessesHoldAKeyToItsLimit(t *testing.T) {
-	r := setupRates(t, models.NewKey{})
+	r := setupRates(t, account.NewKey{})
 	stores := []*models.Store{r.Store, r.open(r.option), r.open(r.option)}
 	flood := func(n int) (granted int64) {
 		var sum atomic.Int64
@@ -131,7 +132,7 @@ func TestThreeProcessesHoldAKeyToItsLimit(t *testing.T) {
 		for i := range n {
 			all.Go(func() {
 				<-time.After(time.Duration(i%100) * time.Millisecond) // spread over 100 ms, as the demand is
-				if state, err := stores[i%3].LimitRate(t.Context(), r.subject); err == nil {
+				if state, err := stores[i%3].Limiter.Limit(t.Context(), r.subject); err == nil {
 					sum.Add(1)
 				} else if p, _ := problem.As(err); p == nil || p.Code != "RATE_LIMITED" || state.Remaining != 0 {
 					t.Error(err, state)
@@ -163,7 +164,7 @@ func TestThreeProcessesHoldAKeyToItsLimit(t *testing.T) {
 
 func TestManyCallsCostFewLeases(t *testing.T) {
 	seen := &leases{}
-	r := setupRates(t, models.NewKey{Tier: "enterprise"}, func(o *models.Options) { o.Tracer = seen })
+	r := setupRates(t, account.NewKey{Tier: "enterprise"}, func(o *models.Options) { o.Tracer = seen })
 	require.Equal(t, 1_000, r.calls(r.Store, 1_000))
 	require.LessOrEqual(t, seen.n.Load(), int64(1_000/40*5/4+5))
 
@@ -173,7 +174,7 @@ func TestManyCallsCostFewLeases(t *testing.T) {
 	var all sync.WaitGroup
 	for range 500 {
 		all.Go(func() {
-			if _, err := r.LimitRate(t.Context(), r.subject); err != nil {
+			if _, err := r.Limiter.Limit(t.Context(), r.subject); err != nil {
 				t.Error(err)
 			}
 		})
@@ -189,7 +190,7 @@ func TestManyCallsCostFewLeases(t *testing.T) {
 }
 
 func TestWhatIsNotUsedIsGivenBackOnce(t *testing.T) {
-	r := setupRates(t, models.NewKey{})
+	r := setupRates(t, account.NewKey{})
 	other := r.open(r.option)
 	require.Equal(t, 1, r.calls(r.Store, 1))
 	taken := `SELECT (SELECT sum(n) FROM unnest(counts) n) FROM rate_windows`
@@ -201,13 +202,13 @@ func TestWhatIsNotUsedIsGivenBackOnce(t *testing.T) {
 }
 
 func TestWithoutTheDatabaseWhatIsLeasedServes(t *testing.T) {
-	r := setupRates(t, models.NewKey{Tier: "enterprise"})
+	r := setupRates(t, account.NewKey{Tier: "enterprise"})
 	require.Equal(t, 1, r.calls(r.Store, 1))
 	r.exec(`ALTER TABLE rate_windows RENAME TO rate_windows_away`) // the lease fails as it would without a database
 	served := 0
 	var err error
 	for err == nil && served < 100 {
-		if _, err = r.LimitRate(t.Context(), r.subject); err == nil {
+		if _, err = r.Limiter.Limit(t.Context(), r.subject); err == nil {
 			served++
 		}
 	}
@@ -219,79 +220,79 @@ func TestWithoutTheDatabaseWhatIsLeasedServes(t *testing.T) {
 }
 
 func TestChangedLimitsHoldInAllProcessesAtOnce(t *testing.T) {
-	r := setupRates(t, models.NewKey{})
+	r := setupRates(t, account.NewKey{})
 	other := r.open(r.option)
 	require.Equal(t, 5, r.calls(other, 5))
 	custom, five, none := "custom", 5, 0
-	_, err := r.SetKey(t.Context(), r.tenant.ID, r.key.ID, models.KeyChange{Tier: &custom, PerMinute: &five})
+	_, err := r.Keys.Set(t.Context(), r.tenant.ID, r.key.ID, account.KeyChange{Tier: &custom, PerMinute: &five})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return r.whose(other).Limits == ratelimit.Limits{PerMinute: 5} },
 		2*time.Second, 10*time.Millisecond, "sooner than a process forgets by itself")
 	r.subject = r.whose(other)
 	require.Zero(t, r.calls(other, 5))
 	ten := 10
-	key, err := r.SetKey(t.Context(), r.tenant.ID, r.key.ID, models.KeyChange{Burst: &ten, PerDay: &ten})
+	key, err := r.Keys.Set(t.Context(), r.tenant.ID, r.key.ID, account.KeyChange{Burst: &ten, PerDay: &ten})
 	require.NoError(t, err)
 	require.Equal(t, ratelimit.Limits{PerMinute: 5, Burst: 10, PerDay: 10}, key.Limits(), "what is not named stays")
-	key, err = r.SetKey(t.Context(), r.tenant.ID, r.key.ID, models.KeyChange{PerMinute: &none})
+	key, err = r.Keys.Set(t.Context(), r.tenant.ID, r.key.ID, account.KeyChange{PerMinute: &none})
 	require.NoError(t, err)
 	require.Equal(t, ratelimit.Limits{PerDay: 10}, key.Limits())
 	starter := "starter"
-	key, err = r.SetKey(t.Context(), r.tenant.ID, r.key.ID, models.KeyChange{Tier: &starter})
+	key, err = r.Keys.Set(t.Context(), r.tenant.ID, r.key.ID, account.KeyChange{Tier: &starter})
 	require.NoError(t, err)
 	require.Equal(t, ratelimit.Limits{PerMinute: 60, Burst: 10, PerDay: 10_000}, key.Limits())
 	gold, negative := "gold", -1
-	for _, change := range []models.KeyChange{
+	for _, change := range []account.KeyChange{
 		{Tier: &gold}, {PerMinute: &five}, {Tier: &custom, PerDay: &negative}, {Tier: &custom, Burst: &five},
 	} {
-		_, err = r.SetKey(t.Context(), r.tenant.ID, r.key.ID, change)
+		_, err = r.Keys.Set(t.Context(), r.tenant.ID, r.key.ID, change)
 		require.Equal(t, problem.CodeValidation, code(err))
 	}
-	_, err = r.SetKey(t.Context(), r.tenant.ID, uuid.New(), models.KeyChange{Tier: &starter})
+	_, err = r.Keys.Set(t.Context(), r.tenant.ID, uuid.New(), account.KeyChange{Tier: &starter})
 	require.Equal(t, "NOT_FOUND", code(err))
 }
 
 func TestARevokedKeyLeavesNoWindow(t *testing.T) {
-	r := setupRates(t, models.NewKey{})
+	r := setupRates(t, account.NewKey{})
 	require.Equal(t, 1, r.calls(r.Store, 1))
-	require.NoError(t, r.RevokeKey(t.Context(), r.tenant.ID, r.key.ID))
+	require.NoError(t, r.Keys.Revoke(t.Context(), r.tenant.ID, r.key.ID))
 	require.Zero(t, r.count(`SELECT count(*) FROM rate_windows`))
 }
 
 func TestOldWindowsAreDeleted(t *testing.T) {
-	r := setupRates(t, models.NewKey{})
+	r := setupRates(t, account.NewKey{})
 	r.calls(r.Store, 1)
-	session := models.RateSubject{TenantID: r.tenant.ID, ID: uuid.New(), Kind: "session", Limits: ratelimit.ConsoleSession}
-	_, err := r.LimitRate(t.Context(), session)
+	session := account.RateSubject{TenantID: r.tenant.ID, ID: uuid.New(), Kind: "session", Limits: ratelimit.ConsoleSession}
+	_, err := r.Limiter.Limit(t.Context(), session)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { // what was not used has been given back: nothing else will write
 		return r.count(`SELECT sum((SELECT sum(n) FROM unnest(counts) n)) FROM rate_windows`) == 2
 	}, 10*time.Second, 50*time.Millisecond)
-	require.NoError(t, r.PurgeRateWindows(t.Context()))
+	require.NoError(t, r.Limiter.PurgeWindows(t.Context()))
 	require.Equal(t, 2, r.count(`SELECT count(*) FROM rate_windows`))
 	r.exec(`UPDATE rate_windows SET leased_at = leased_at - interval '6 minutes' WHERE kind = 'session'`)
-	require.NoError(t, r.PurgeRateWindows(t.Context()))
+	require.NoError(t, r.Limiter.PurgeWindows(t.Context()))
 	require.Equal(t, 1, r.count(`SELECT count(*) FROM rate_windows`), "a key's day is kept")
 	r.exec(`UPDATE rate_windows SET leased_at = leased_at - interval '1 day'`)
-	require.NoError(t, r.PurgeRateWindows(t.Context()))
+	require.NoError(t, r.Limiter.PurgeWindows(t.Context()))
 	require.Zero(t, r.count(`SELECT count(*) FROM rate_windows`))
 }
 
 // The statement against the function that it is in SQL.
 func TestTheLeaseIsTheWindowInSQL(t *testing.T) {
-	r := setupRates(t, models.NewKey{})
+	r := setupRates(t, account.NewKey{})
 	rapid.Check(t, func(rt *rapid.T) {
 		limits := ratelimit.Limits{
 			PerMinute: rapid.IntRange(0, 40).Draw(rt, "minute"), PerDay: rapid.IntRange(0, 120).Draw(rt, "day"),
 		}
-		subject := models.RateSubject{TenantID: r.tenant.ID, ID: uuid.New(), Kind: "key", Limits: limits}
+		subject := account.RateSubject{TenantID: r.tenant.ID, ID: uuid.New(), Kind: "key", Limits: limits}
 		var w ratelimit.Window
 		var back []ratelimit.Return
 		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
 			r.pass(time.Duration(rapid.SampledFrom([]int{0, 600, 5_000, 59_000, 61_000, 40_000_000, -30_000, -3_600_000}).
 				Draw(rt, "ms")) * time.Millisecond)
 			ask := rapid.IntRange(0, 60).Draw(rt, "ask")
-			a, err := models.LeaseTokens(t.Context(), r.Store, subject, ratelimit.Request{Tokens: ask, Limits: limits,
+			a, err := r.Limiter.Lease(t.Context(), subject, ratelimit.Request{Tokens: ask, Limits: limits,
 				Back: back})
 			require.NoError(rt, err)
 			var n int

@@ -12,13 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/feed"
+	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/webhook"
 )
 
 // asCall is a context as a call of the tenant has it.
 func asCall(ctx context.Context, tenantID uuid.UUID) context.Context {
-	ctx = models.WithCaller(ctx, "")
-	models.SetTenant(ctx, tenantID)
+	ctx = postgres.WithCaller(ctx, "")
+	postgres.SetTenant(ctx, tenantID)
 	return ctx
 }
 
@@ -51,39 +57,39 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 	b := setup(t, func(o *models.Options) { o.Serving = true })
 	c := b.conversation("held")
 	sub := b.subscribe()
-	key, _, err := b.CreateKey(t.Context(), b.tenant.ID, models.NewKey{Name: "k", Scopes: []string{"full_access"}})
+	key, _, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "k", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
 	id, ctx := b.tenant.ID, t.Context()
 	lists := map[string]func() error{
 		"conversations": func() error {
-			_, _, err := b.Conversations(ctx, id, models.ConversationFilter{}, models.Page{})
+			_, _, err := b.Conversations.List(ctx, id, conversation.Filter{}, postgres.Page{})
 			return err
 		},
 		"search": func() error {
-			_, _, err := b.Conversations(ctx, id, models.ConversationFilter{Query: "a"}, models.Page{})
+			_, _, err := b.Conversations.List(ctx, id, conversation.Filter{Query: "a"}, postgres.Page{})
 			return err
 		},
-		"messages": func() error { _, _, err := b.Messages(ctx, id, c.ID, models.Page{}); return err },
-		"latest":   func() error { _, err := b.LatestMessages(ctx, id, c.ID, 5); return err },
-		"timeline": func() error { _, _, err := b.Timeline(ctx, id, c.ID, models.Page{}); return err },
-		"feed":     func() error { _, err := b.Feed(ctx, id, models.FeedQuery{}); return err },
-		"tags":     func() error { _, _, err := b.Tags(ctx, id, models.Page{}); return err },
-		"agents":   func() error { _, _, err := b.Agents(ctx, id, "", models.Page{}); return err },
-		"teams":    func() error { _, _, err := b.Teams(ctx, id, models.Page{}); return err },
-		"keys":     func() error { _, _, err := b.KeyPage(ctx, id, models.Page{}); return err },
-		"usage":    func() error { _, err := b.KeyUsage(ctx, id, key.ID, 30); return err },
+		"messages": func() error { _, _, err := b.Conversations.Messages(ctx, id, c.ID, postgres.Page{}); return err },
+		"latest":   func() error { _, err := b.Conversations.LatestMessages(ctx, id, c.ID, 5); return err },
+		"timeline": func() error { _, _, err := b.Conversations.Timeline(ctx, id, c.ID, postgres.Page{}); return err },
+		"feed":     func() error { _, err := b.Feed.Read(ctx, id, feed.Query{}); return err },
+		"tags":     func() error { _, _, err := b.Tags.List(ctx, id, postgres.Page{}); return err },
+		"agents":   func() error { _, _, err := b.Accounts.Agents(ctx, id, "", postgres.Page{}); return err },
+		"teams":    func() error { _, _, err := b.Accounts.Teams(ctx, id, postgres.Page{}); return err },
+		"keys":     func() error { _, _, err := b.Keys.Page(ctx, id, postgres.Page{}); return err },
+		"usage":    func() error { _, err := b.Keys.Usage(ctx, id, key.ID, 30); return err },
 		"deliveries": func() error {
-			_, _, err := b.Deliveries(ctx, id, sub.ID, models.DeliveryFilter{}, models.Page{})
+			_, _, err := b.Webhooks.Deliveries(ctx, id, sub.ID, webhook.DeliveryFilter{}, postgres.Page{})
 			return err
 		},
-		"webhooks": func() error { _, _, err := b.Subscriptions(ctx, id, models.Page{}); return err },
-		"replays":  func() error { _, _, err := b.Replays(ctx, id, sub.ID, models.Page{}); return err },
-		"docks":    func() error { _, _, err := b.Docks(ctx, id, models.Page{}); return err },
-		"channels": func() error { _, err := b.ChannelSettings(ctx, id); return err },
-		"policies": func() error { _, _, err := b.SLAPolicies(ctx, id, models.Page{}); return err },
-		"hours":    func() error { _, _, err := b.ListOpeningHours(ctx, id, models.Page{}); return err },
+		"webhooks": func() error { _, _, err := b.Webhooks.List(ctx, id, postgres.Page{}); return err },
+		"replays":  func() error { _, _, err := b.Replays.List(ctx, id, sub.ID, postgres.Page{}); return err },
+		"docks":    func() error { _, _, err := b.Docks.List(ctx, id, postgres.Page{}); return err },
+		"channels": func() error { _, err := b.Accounts.ChannelSettings(ctx, id); return err },
+		"policies": func() error { _, _, err := b.Worktime.SLAPolicies(ctx, id, postgres.Page{}); return err },
+		"hours":    func() error { _, _, err := b.Worktime.ListOpeningHours(ctx, id, postgres.Page{}); return err },
 		"report": func() error {
-			_, err := b.SLAReport(ctx, id, models.SLAReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
+			_, err := b.Clocks.Report(ctx, id, conversation.SLAReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
 			return err
 		},
 	}
@@ -97,14 +103,14 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 	release = b.blocked(`contacts, api_keys`)
 	b.ended(map[string]func() error{
 		"contacts": func() error {
-			_, _, err := b.Contacts(ctx, id, models.ContactFilter{Query: "a"}, models.Page{})
+			_, _, err := b.Contacts.List(ctx, id, conversation.ContactFilter{Query: "a"}, postgres.Page{})
 			return err
 		},
 		"by age": func() error {
-			_, _, err := b.Conversations(ctx, id, models.ConversationFilter{Sort: models.SortCreated}, models.Page{})
+			_, _, err := b.Conversations.List(ctx, id, conversation.Filter{Sort: conversation.SortCreated}, postgres.Page{})
 			return err
 		},
-		"keys": func() error { _, _, err := b.KeyPage(ctx, id, models.Page{}); return err },
+		"keys": func() error { _, _, err := b.Keys.Page(ctx, id, postgres.Page{}); return err },
 	}, nil)
 	release()
 	for setting, want := range map[string][]string{
@@ -154,7 +160,7 @@ func (b *bench) ended(reads map[string]func() error, limits map[string]int) {
 // tenant asks for on top of a queue is refused.
 func TestATenantHoldsHalfOfThePool(t *testing.T) {
 	b := setup(t, func(o *models.Options) { o.MaxConns = 8 })
-	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	c := b.conversation("held")
 	lock, err := b.db.BeginTx(t.Context(), nil)
@@ -166,13 +172,13 @@ func TestATenantHoldsHalfOfThePool(t *testing.T) {
 	const share, queue, refused = 4, 64, 12
 	results := make(chan error, share+queue+refused)
 	call := func(ctx context.Context) {
-		_, err := b.Change(asCall(ctx, b.tenant.ID), b.tenant.ID, c.ID, b.actor, models.AddTag{Name: "held"})
+		_, err := b.Conversations.Change(asCall(ctx, b.tenant.ID), b.tenant.ID, c.ID, b.actor, conversation.AddTag{Name: "held"})
 		results <- err
 	}
 	for range share + queue - 1 {
 		go call(t.Context())
 	}
-	waiting := func(n int) func() bool { return func() bool { return b.GateStats()["calls"].Waiting == n } }
+	waiting := func(n int) func() bool { return func() bool { return b.DB.GateStats()["calls"].Waiting == n } }
 	b.eventually("the queue fills", waiting(queue-1))
 	impatient, hangUp := context.WithCancel(t.Context())
 	go call(impatient)
@@ -184,16 +190,16 @@ func TestATenantHoldsHalfOfThePool(t *testing.T) {
 		require.Equal(t, "TENANT_BUSY", p.Code)
 		require.NotZero(t, p.Details["retryAfter"])
 	}
-	require.Equal(t, models.GateStats{Waiting: queue, Refused: refused}, b.GateStats()["calls"])
+	require.Equal(t, postgres.GateStats{Waiting: queue, Refused: refused}, b.DB.GateStats()["calls"])
 	hangUp()
 	require.ErrorIs(t, <-results, context.Canceled)
 	b.eventually("whose caller has gone leaves the queue", waiting(queue-1))
 	b.eventually("the share is used", func() bool { return b.blockedStatements() >= share })
 	require.LessOrEqual(t, b.blockedStatements(), share, "and no more")
 	for range 3 {
-		_, err = b.CreateConversation(asCall(t.Context(), other.ID), other.ID, b.actor, b.newConversation(uuid.NewString()))
+		_, err = b.Conversations.Create(asCall(t.Context(), other.ID), other.ID, b.actor, b.newConversation(uuid.NewString()))
 		require.NoError(t, err, "another tenant")
-		_, err = b.Tenants(t.Context())
+		_, err = b.Accounts.Tenants(t.Context())
 		require.NoError(t, err, "background work")
 	}
 	require.NoError(t, lock.Rollback())
@@ -202,8 +208,8 @@ func TestATenantHoldsHalfOfThePool(t *testing.T) {
 			require.True(t, errors.Is(err, problem.New(problem.Unavailable, "TENANT_BUSY", "")), "%v", err)
 		}
 	}
-	require.Equal(t, 0, b.GateStats()["calls"].Waiting)
-	_, err = b.Conversation(asCall(t.Context(), b.tenant.ID), b.tenant.ID, c.ID)
+	require.Equal(t, 0, b.DB.GateStats()["calls"].Waiting)
+	_, err = b.Conversations.Get(asCall(t.Context(), b.tenant.ID), b.tenant.ID, c.ID)
 	require.NoError(t, err, "every place was given back")
 }
 
@@ -217,17 +223,17 @@ func TestACallTakesOnePlaceHoweverDeepItReads(t *testing.T) {
 	for i := range 8 {
 		group.Go(func() {
 			ctx := asCall(t.Context(), b.tenant.ID)
-			_, _, err := b.Idempotent(ctx, models.IdempotencyKey{
+			_, _, err := b.Idempotency.Do(ctx, idempotency.Key{
 				TenantID: b.tenant.ID, APIKeyID: *b.actor.ID, Method: "POST", Path: "/", Key: fmt.Sprint(i),
-			}, func(ctx context.Context) (models.Answer, error) {
-				_, _, err := b.Conversations(ctx, b.tenant.ID, models.ConversationFilter{Query: "a"}, models.Page{})
+			}, func(ctx context.Context) (idempotency.Answer, error) {
+				_, _, err := b.Conversations.List(ctx, b.tenant.ID, conversation.Filter{Query: "a"}, postgres.Page{})
 				if err == nil {
-					_, err = b.CreateConversation(ctx, b.tenant.ID, b.actor, b.newConversation(fmt.Sprint("n", i)))
+					_, err = b.Conversations.Create(ctx, b.tenant.ID, b.actor, b.newConversation(fmt.Sprint("n", i)))
 				}
 				if err == nil {
-					_, err = b.Conversation(ctx, b.tenant.ID, c.ID)
+					_, err = b.Conversations.Get(ctx, b.tenant.ID, c.ID)
 				}
-				return models.Answer{Status: 200, Decided: true}, err
+				return idempotency.Answer{Status: 200, Decided: true}, err
 			})
 			errs <- err
 		})
@@ -242,12 +248,12 @@ func TestACallTakesOnePlaceHoweverDeepItReads(t *testing.T) {
 // Two reports of a tenant run at once, the others wait for them; another tenant's is not among those.
 func TestTwoReportsOfATenantRunAtOnce(t *testing.T) {
 	b := setup(t)
-	other, _, err := b.CreateTenant(t.Context(), models.NewTenant{Name: "Other"})
+	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	release := b.blocked(`sla_clocks`)
 	report := func(tenantID uuid.UUID, results chan error) {
-		_, err := b.SLAReport(asCall(t.Context(), tenantID), tenantID,
-			models.SLAReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
+		_, err := b.Clocks.Report(asCall(t.Context(), tenantID), tenantID,
+			conversation.SLAReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
 		results <- err
 	}
 	own, others := make(chan error, 50), make(chan error, 1)

@@ -9,7 +9,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -29,22 +31,22 @@ func (b *bench) sendAll() []uuid.UUID {
 	}
 }
 
-func (b *bench) replay(sub uuid.UUID, in models.NewReplay) wire.Replay {
+func (b *bench) replay(sub uuid.UUID, in webhook.NewReplay) wire.Replay {
 	b.t.Helper()
 	if in.Since.IsZero() {
 		in.Since = time.Now().Add(-time.Hour)
 	}
-	r, err := b.StartReplay(b.t.Context(), b.tenant.ID, sub, in)
+	r, err := b.Replays.Start(b.t.Context(), b.tenant.ID, sub, in)
 	require.NoError(b.t, err)
-	require.Equal(b.t, models.ReplayRunning, r.Status)
+	require.Equal(b.t, webhook.ReplayRunning, r.Status)
 	return r
 }
 
 // advance makes steps until the replay has ended or must wait.
-func (b *bench) advance(r wire.Replay) models.ReplayStep {
+func (b *bench) advance(r wire.Replay) webhook.ReplayStep {
 	b.t.Helper()
 	for {
-		step, err := b.AdvanceReplay(b.t.Context(), b.tenant.ID, r.ID)
+		step, err := b.Replays.Advance(b.t.Context(), b.tenant.ID, r.ID)
 		require.NoError(b.t, err)
 		if step.Full || step.Replay.NextLookAt == nil || step.Replay.NextLookAt.After(time.Now()) {
 			return step
@@ -67,11 +69,11 @@ func TestRedeliveryIsTheSameEventWithNewAttempts(t *testing.T) {
 	b.conversation("a")
 	owner := uuid.New()
 	d := b.claim(owner, 100)[0]
-	_, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
+	_, err := b.Webhooks.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 	refusedWith(t, "DELIVERY_PENDING", err)
 	b.record(owner, lost(d))
 
-	again, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
+	again, err := b.Webhooks.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, []any{"pending", 0, d.EventID}, []any{again.Status, again.Attempts, again.EventID})
 	require.Nil(t, again.FinishedAt)
@@ -81,7 +83,7 @@ func TestRedeliveryIsTheSameEventWithNewAttempts(t *testing.T) {
 	require.Equal(t, []any{d.ID, d.EventID, d.Payload, 0}, []any{c.ID, c.EventID, c.Payload, c.Attempts})
 	require.Nil(t, c.FirstAttemptAt, "its 72 hours begin anew")
 	b.record(owner, delivered(c))
-	shown, err := b.Delivery(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
+	shown, err := b.Webhooks.Delivery(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 	require.NoError(t, err)
 	require.Len(t, shown.AttemptLog, 2, "what came of it before is kept")
 }
@@ -91,7 +93,7 @@ func TestRedeliveryThatCannotBe(t *testing.T) {
 	sub, other := b.subscribe(), b.subscribe()
 	b.conversation("a")
 	owner := uuid.New()
-	var d models.Delivery
+	var d webhook.Delivery
 	for _, c := range b.claim(owner, 100) {
 		b.record(owner, delivered(c))
 		if c.SubscriptionID == sub.ID {
@@ -99,18 +101,18 @@ func TestRedeliveryThatCannotBe(t *testing.T) {
 		}
 	}
 	redeliver := func(tenant, webhook, delivery uuid.UUID) error {
-		_, err := b.Redeliver(t.Context(), tenant, webhook, delivery, nil)
+		_, err := b.Webhooks.Redeliver(t.Context(), tenant, webhook, delivery, nil)
 		return err
 	}
 	refusedWith(t, "NOT_FOUND", redeliver(b.tenant.ID, sub.ID, uuid.New()))
 	refusedWith(t, "NOT_FOUND", redeliver(b.tenant.ID, other.ID, d.ID))
 	refusedWith(t, "NOT_FOUND", redeliver(uuid.New(), sub.ID, d.ID))
 	off := false
-	_, err := b.UpdateSubscription(t.Context(), b.tenant.ID, sub.ID, models.SubscriptionUpdate{IsActive: &off})
+	_, err := b.Webhooks.Update(t.Context(), b.tenant.ID, sub.ID, webhook.SubscriptionUpdate{IsActive: &off})
 	require.NoError(t, err)
 	refusedWith(t, "WEBHOOK_INACTIVE", redeliver(b.tenant.ID, sub.ID, d.ID))
 	on := true
-	_, err = b.UpdateSubscription(t.Context(), b.tenant.ID, sub.ID, models.SubscriptionUpdate{IsActive: &on})
+	_, err = b.Webhooks.Update(t.Context(), b.tenant.ID, sub.ID, webhook.SubscriptionUpdate{IsActive: &on})
 	require.NoError(t, err)
 	b.exec(`DELETE FROM events`)
 	refusedWith(t, "EVENT_EXPIRED", redeliver(b.tenant.ID, sub.ID, d.ID))
@@ -125,21 +127,21 @@ func TestReplaySendsWhatWasDeliveredAndWhatWasNot(t *testing.T) {
 	all := b.ids()
 	require.Len(t, b.sendAll(), 3)
 
-	r := b.replay(sub.ID, models.NewReplay{})
+	r := b.replay(sub.ID, webhook.NewReplay{})
 	step := b.advance(r)
-	require.Equal(t, models.ReplayCompleted, step.Replay.State)
+	require.Equal(t, webhook.ReplayCompleted, step.Replay.State)
 	require.EqualValues(t, len(all), step.Replay.Queued)
 	require.Equal(t, all, b.sendAll())
 	require.Equal(t, len(all), b.count(`SELECT count(*) FROM deliveries`), "one for each event, however often it is sent")
 
-	shown, err := b.Replay(t.Context(), b.tenant.ID, sub.ID, r.ID)
+	shown, err := b.Replays.Get(t.Context(), b.tenant.ID, sub.ID, r.ID)
 	require.NoError(t, err)
 	require.Equal(t, []any{"completed", 1.0, int64(len(all))}, []any{shown.Status, shown.Progress, shown.Queued})
 	require.NotNil(t, shown.FinishedAt)
-	b.advance(b.replay(sub.ID, models.NewReplay{}))
+	b.advance(b.replay(sub.ID, webhook.NewReplay{}))
 	require.Equal(t, all, b.sendAll(), "again, from the deliveries that the first replay made")
 	require.Equal(t, len(all), b.count(`SELECT count(*) FROM deliveries`))
-	require.Equal(t, len(all), len(b.log(sub.ID, models.DeliveryFilter{})))
+	require.Equal(t, len(all), len(b.log(sub.ID, webhook.DeliveryFilter{})))
 }
 
 func TestReplayOfOnlyWhatFailed(t *testing.T) {
@@ -164,8 +166,8 @@ func TestReplayOfOnlyWhatFailed(t *testing.T) {
 	}
 	b.exec(`UPDATE deliveries SET state = 'cancelled', failure = 'DISABLED' WHERE event_id = $1`, want[1])
 	b.exec(`DELETE FROM events WHERE id = $1`, want[0])
-	step := b.advance(b.replay(sub.ID, models.NewReplay{OnlyFailed: true}))
-	require.Equal(t, models.ReplayCompleted, step.Replay.State)
+	step := b.advance(b.replay(sub.ID, webhook.NewReplay{OnlyFailed: true}))
+	require.Equal(t, webhook.ReplayCompleted, step.Replay.State)
 	require.Equal(t, []int64{int64(len(want) - 1), 1}, []int64{step.Replay.Queued, step.Replay.Missing})
 	require.Equal(t, want[1:], b.sendAll())
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM deliveries WHERE state = 'failed'`))
@@ -174,14 +176,14 @@ func TestReplayOfOnlyWhatFailed(t *testing.T) {
 
 func TestReplayKeepsToItsTimesTypesAndTheFilter(t *testing.T) {
 	b := setup(t)
-	sub := b.subscribe(func(n *models.NewSubscription) {
+	sub := b.subscribe(func(n *webhook.NewSubscription) {
 		n.Filter = &wire.Filter{Channels: []string{"sms"}, Tags: []string{"vip"}}
 		n.Events = []string{"message.received", "conversation.created"}
 	})
-	create := func(reference, channel string, tags ...string) models.Conversation {
+	create := func(reference, channel string, tags ...string) conversation.Conversation {
 		in := b.newConversation(reference)
 		in.Channel, in.Tags = channel, tags
-		c, err := b.CreateConversation(t.Context(), b.tenant.ID, b.actor, in)
+		c, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, in)
 		require.NoError(t, err)
 		return c
 	}
@@ -194,28 +196,28 @@ func TestReplayKeepsToItsTimesTypesAndTheFilter(t *testing.T) {
 	require.Len(t, b.sendAll(), 8)
 	b.exec(`DELETE FROM deliveries`) // as if the webhook had been off
 
-	r := b.replay(sub.ID, models.NewReplay{Since: from, Until: &until, Events: []string{"message.received"}})
+	r := b.replay(sub.ID, webhook.NewReplay{Since: from, Until: &until, Events: []string{"message.received"}})
 	require.EqualValues(t, 2, b.advance(r).Replay.Queued)
 	b.sendAll()
-	for _, d := range b.log(sub.ID, models.DeliveryFilter{}) {
+	for _, d := range b.log(sub.ID, webhook.DeliveryFilter{}) {
 		require.Equal(t, "message.received", d.Event)
 	}
 	until = time.Now().Add(time.Hour)
-	r = b.replay(sub.ID, models.NewReplay{Until: &until})
+	r = b.replay(sub.ID, webhook.NewReplay{Until: &until})
 	require.False(t, r.Until.After(time.Now()), "what has not happened needs no replay")
 	require.EqualValues(t, 8, b.advance(r).Replay.Queued)
 
 	instant := from.Add(time.Nanosecond) // less than PostgreSQL can tell apart
 	for _, wrong := range []struct {
-		in    models.NewReplay
+		in    webhook.NewReplay
 		field string
 	}{
-		{models.NewReplay{Since: time.Now().Add(time.Minute)}, "since"},
-		{models.NewReplay{Since: from, Until: &from}, "since"},
-		{models.NewReplay{Since: from, Until: &instant}, "since"},
-		{models.NewReplay{Since: from, Events: []string{"tag.added"}}, "events"},
+		{webhook.NewReplay{Since: time.Now().Add(time.Minute)}, "since"},
+		{webhook.NewReplay{Since: from, Until: &from}, "since"},
+		{webhook.NewReplay{Since: from, Until: &instant}, "since"},
+		{webhook.NewReplay{Since: from, Events: []string{"tag.added"}}, "events"},
 	} {
-		_, err := b.StartReplay(t.Context(), b.tenant.ID, sub.ID, wrong.in)
+		_, err := b.Replays.Start(t.Context(), b.tenant.ID, sub.ID, wrong.in)
 		message, _ := refusedWith(t, "VALIDATION_FAILED", err)
 		require.Contains(t, message, wrong.field)
 	}
@@ -225,12 +227,12 @@ func TestReplayKeepsToItsTimesTypesAndTheFilter(t *testing.T) {
 func TestReplayOfAnOrderedWebhook(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	b.change(c.ID, models.Resolve{})
-	sub := b.subscribe(func(n *models.NewSubscription) {
-		n.Ordering = models.OrderingConversation
+	b.change(c.ID, conversation.Resolve{})
+	sub := b.subscribe(func(n *webhook.NewSubscription) {
+		n.Ordering = webhook.OrderingConversation
 	})
-	b.change(c.ID, models.Reopen{})
-	b.advance(b.replay(sub.ID, models.NewReplay{}))
+	b.change(c.ID, conversation.Reopen{})
+	b.advance(b.replay(sub.ID, webhook.NewReplay{}))
 	var got []uuid.UUID
 	owner := uuid.New()
 	for {
@@ -262,20 +264,20 @@ func TestReplayWaitsForTheBacklog(t *testing.T) {
 	b.exec(`INSERT INTO events (id, tenant_id, type, payload, created_at)
 		SELECT (left(e.id::text, 18) || '-8000-' || lpad(to_hex(n), 12, '0'))::uuid, e.tenant_id, e.type, e.payload, e.created_at
 		FROM (SELECT * FROM events ORDER BY id LIMIT 1) e, generate_series(1, 2000) n`)
-	r := b.replay(sub.ID, models.NewReplay{})
+	r := b.replay(sub.ID, webhook.NewReplay{})
 	step := b.advance(r)
 	require.True(t, step.Full)
 	require.InDelta(t, 1500, step.Replay.Queued, 1, "500 at a time, until there are more than 1,000")
-	shown, err := b.Replay(t.Context(), b.tenant.ID, sub.ID, r.ID)
+	shown, err := b.Replays.Get(t.Context(), b.tenant.ID, sub.ID, r.ID)
 	require.NoError(t, err)
 	require.Equal(t, "running", shown.Status)
 	b.sendAll()
-	require.Equal(t, models.ReplayCompleted, b.advance(r).Replay.State)
+	require.Equal(t, webhook.ReplayCompleted, b.advance(r).Replay.State)
 	b.sendAll()
 	require.Equal(t, 2003, b.count(`SELECT count(*) FROM deliveries WHERE state = 'delivered'`))
 
 	b.exec(`UPDATE subscriptions SET failures = 10, circuit_opened_at = now(), next_probe_at = now()`)
-	r = b.replay(sub.ID, models.NewReplay{})
+	r = b.replay(sub.ID, webhook.NewReplay{})
 	step = b.advance(r)
 	require.True(t, step.Replay.NextLookAt.After(time.Now()), "an open circuit: later")
 	require.Zero(t, step.Replay.Queued)
@@ -286,33 +288,33 @@ func TestOneReplayAtATimeWhichCanBeCancelled(t *testing.T) {
 	sub := b.subscribe()
 	b.conversation("a")
 	b.sendAll()
-	r := b.replay(sub.ID, models.NewReplay{})
-	_, err := b.StartReplay(t.Context(), b.tenant.ID, sub.ID, models.NewReplay{Since: r.Since.Time})
+	r := b.replay(sub.ID, webhook.NewReplay{})
+	_, err := b.Replays.Start(t.Context(), b.tenant.ID, sub.ID, webhook.NewReplay{Since: r.Since.Time})
 	_, details := refusedWith(t, "REPLAY_RUNNING", err)
 	require.Equal(t, r.ID, details["replayId"])
-	_, err = b.CancelReplay(t.Context(), b.tenant.ID, b.subscribe().ID, r.ID)
+	_, err = b.Replays.Cancel(t.Context(), b.tenant.ID, b.subscribe().ID, r.ID)
 	refusedWith(t, "NOT_FOUND", err)
 	for range 2 {
-		r, err = b.CancelReplay(t.Context(), b.tenant.ID, sub.ID, r.ID)
+		r, err = b.Replays.Cancel(t.Context(), b.tenant.ID, sub.ID, r.ID)
 		require.NoError(t, err)
 		require.Equal(t, "cancelled", r.Status)
 	}
 	require.Zero(t, b.advance(r).Replay.Queued)
 	require.Empty(t, b.sendAll())
 
-	second := b.replay(sub.ID, models.NewReplay{})
-	require.NoError(t, b.AbandonReplay(t.Context(), b.tenant.ID, second.ID))
-	third := b.replay(sub.ID, models.NewReplay{})
+	second := b.replay(sub.ID, webhook.NewReplay{})
+	require.NoError(t, b.Replays.Abandon(t.Context(), b.tenant.ID, second.ID))
+	third := b.replay(sub.ID, webhook.NewReplay{})
 	off := false
-	_, err = b.UpdateSubscription(t.Context(), b.tenant.ID, sub.ID, models.SubscriptionUpdate{IsActive: &off})
+	_, err = b.Webhooks.Update(t.Context(), b.tenant.ID, sub.ID, webhook.SubscriptionUpdate{IsActive: &off})
 	require.NoError(t, err)
-	require.Equal(t, models.ReplayCancelled, b.advance(third).Replay.State)
-	_, err = b.StartReplay(t.Context(), b.tenant.ID, sub.ID, models.NewReplay{Since: r.Since.Time})
+	require.Equal(t, webhook.ReplayCancelled, b.advance(third).Replay.State)
+	_, err = b.Replays.Start(t.Context(), b.tenant.ID, sub.ID, webhook.NewReplay{Since: r.Since.Time})
 	refusedWith(t, "WEBHOOK_INACTIVE", err)
 
 	var reasons []string
 	for cursor := ""; ; {
-		page, next, err := b.Replays(t.Context(), b.tenant.ID, sub.ID, models.Page{Limit: 1, Cursor: cursor})
+		page, next, err := b.Replays.List(t.Context(), b.tenant.ID, sub.ID, postgres.Page{Limit: 1, Cursor: cursor})
 		require.NoError(t, err)
 		for _, r := range page {
 			reason := "asked"
@@ -331,9 +333,9 @@ func TestOneReplayAtATimeWhichCanBeCancelled(t *testing.T) {
 func TestReplayWhoseWorkflowWasLostIsPoked(t *testing.T) {
 	b := setup(t)
 	sub := b.subscribe()
-	b.replay(sub.ID, models.NewReplay{})
+	b.replay(sub.ID, webhook.NewReplay{})
 	late := func() int64 {
-		n, err := b.PokeLateReplays(t.Context(), 30*time.Second)
+		n, err := b.Replays.SignalLate(t.Context(), 30*time.Second)
 		require.NoError(t, err)
 		return n
 	}
@@ -350,7 +352,7 @@ func TestRetentionAndRedeliveryDoNotMeet(t *testing.T) {
 	sub := b.subscribe()
 	b.conversation("a")
 	b.sendAll()
-	d := b.log(sub.ID, models.DeliveryFilter{})[0]
+	d := b.log(sub.ID, webhook.DeliveryFilter{})[0]
 	conn, err := b.db.Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
@@ -358,7 +360,7 @@ func TestRetentionAndRedeliveryDoNotMeet(t *testing.T) {
 	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() {
-		_, err := b.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
+		_, err := b.Webhooks.Redeliver(t.Context(), b.tenant.ID, sub.ID, d.ID, nil)
 		done <- err
 	}()
 	require.Eventually(t, func() bool {

@@ -6,6 +6,10 @@ import (
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/dock"
+	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/webhook"
 )
 
 // resealRows is how many rows one transaction locks and seals anew.
@@ -41,12 +45,12 @@ var (
 // sealedColumns are all of them. A secret goes before the one it replaced: rotating moves it there, and a value that moves
 // between the two walks is then renewed already.
 var sealedColumns = []sealedColumn{
-	{"webhook secrets", "subscriptions", "secret", secretPlace, uuidText, "true"},
-	{"webhook secrets before", "subscriptions", "previous_secret", secretPlace, uuidText, "previous_secret IS NOT NULL"},
-	{"webhook headers", "subscriptions", "headers", headersPlace, uuidText, "headers IS NOT NULL"},
-	{"dock secrets", "docks", "secret", dockSecretPlace, uuidText, "true"},
-	{"dock secrets before", "docks", "previous_secret", dockSecretPlace, uuidText, "previous_secret IS NOT NULL"},
-	{"stored answers", "idempotency_keys", "body", answerPlace, digestText, "is_sealed"},
+	{"webhook secrets", "subscriptions", "secret", webhook.SecretPlace, uuidText, "true"},
+	{"webhook secrets before", "subscriptions", "previous_secret", webhook.SecretPlace, uuidText, "previous_secret IS NOT NULL"},
+	{"webhook headers", "subscriptions", "headers", webhook.HeadersPlace, uuidText, "headers IS NOT NULL"},
+	{"dock secrets", "docks", "secret", dock.SecretPlace, uuidText, "true"},
+	{"dock secrets before", "docks", "previous_secret", dock.SecretPlace, uuidText, "previous_secret IS NOT NULL"},
+	{"stored answers", "idempotency_keys", "body", idempotency.AnswerPlace, digestText, "is_sealed"},
 }
 
 // Reseal seals anew, under the keyring's first key, what its other keys have sealed, of all tenants and also of what is
@@ -69,7 +73,7 @@ func (s *Store) resealColumn(ctx context.Context, c sealedColumn) (Resealed, err
 	for after := c.ids.least; ; {
 		var batch Resealed
 		next := ""
-		err := s.transact(ctx, func(tx *gorm.DB) (err error) {
+		err := s.DB.Transact(ctx, func(tx *gorm.DB) (err error) {
 			batch, next, err = s.resealBatch(tx, c, after)
 			return err
 		})
@@ -106,7 +110,7 @@ func (s *Store) resealBatch(tx *gorm.DB, c sealedColumn, after string) (done Res
 	for _, row := range rows {
 		last = row.ID
 		done.Values++
-		renewed, err := s.keys.Reseal(row.Sealed, c.place+row.ID)
+		renewed, err := s.DB.Keyring.Reseal(row.Sealed, c.place+row.ID)
 		switch {
 		case err != nil:
 			done.Unreadable++

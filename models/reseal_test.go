@@ -11,7 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/webhook"
 )
 
 // openWith is another process, with the keys of the given rings, the first one's first.
@@ -41,8 +44,8 @@ func (b *bench) resealed(s *models.Store) map[string]string {
 }
 
 // secretAnswer is a call whose answer holds a secret.
-func secretAnswer(context.Context) (models.Answer, error) {
-	return models.Answer{Status: http.StatusCreated, Body: []byte("t0psecret"), Decided: true, Secret: true}, nil
+func secretAnswer(context.Context) (idempotency.Answer, error) {
+	return idempotency.Answer{Status: http.StatusCreated, Body: []byte("t0psecret"), Decided: true, Secret: true}, nil
 }
 
 func TestAfterResealTheOldKeyCanGo(t *testing.T) {
@@ -50,23 +53,23 @@ func TestAfterResealTheOldKeyCanGo(t *testing.T) {
 	k1, k2 := newKey("k1"), newKey("k2")
 	old := b.openWith(k1)
 	b.Store = old
-	who := b.as(b.agent("ada", models.RoleAgent))
+	who := b.as(b.agent("ada", account.RoleAgent))
 	conversation := b.conversation("order-1")
 
-	hook := b.subscribe(func(s *models.NewSubscription) { s.Headers = map[string]string{"X-Token": "t0psecret"} })
-	rotated, err := b.RotateSecret(t.Context(), b.tenant.ID, hook.ID, time.Hour, nil)
+	hook := b.subscribe(func(s *webhook.NewSubscription) { s.Headers = map[string]string{"X-Token": "t0psecret"} })
+	rotated, err := b.Webhooks.RotateSecret(t.Context(), b.tenant.ID, hook.ID, time.Hour, nil)
 	require.NoError(t, err)
 	deleted := b.subscribe()
-	require.NoError(t, b.DeleteSubscription(t.Context(), b.tenant.ID, deleted.ID))
+	require.NoError(t, b.Webhooks.Delete(t.Context(), b.tenant.ID, deleted.ID))
 	dock := b.dock()
-	_, err = b.RotateDockSecret(t.Context(), b.tenant.ID, dock.ID, time.Hour, nil)
+	_, err = b.Docks.RotateSecret(t.Context(), b.tenant.ID, dock.ID, time.Hour, nil)
 	require.NoError(t, err)
 	const answers = 250 // more than are locked at a time
 	for i := range answers {
-		_, _, err := b.Idempotent(t.Context(), b.key(fmt.Sprint("secret-", i), ""), secretAnswer)
+		_, _, err := b.Idempotency.Do(t.Context(), b.key(fmt.Sprint("secret-", i), ""), secretAnswer)
 		require.NoError(t, err)
 	}
-	_, _, err = b.Idempotent(t.Context(), b.key("plain", ""), b.creation(old, "order-2"))
+	_, _, err = b.Idempotency.Do(t.Context(), b.key("plain", ""), b.creation(old, "order-2"))
 	require.NoError(t, err)
 
 	both := b.openWith(k2, k1)
@@ -83,7 +86,7 @@ func TestAfterResealTheOldKeyCanGo(t *testing.T) {
 
 	fresh := b.openWith(k2)
 	b.Store = fresh
-	endpoints, _, err := b.FreshEndpoints(t.Context(), 0, models.Shards, models.ClaimPosition{})
+	endpoints, _, err := b.Webhooks.FreshEndpoints(t.Context(), 0, webhook.Shards, webhook.ClaimPosition{})
 	require.NoError(t, err)
 	require.Len(t, endpoints, 1)
 	require.Equal(t, map[string]string{"X-Token": "t0psecret"}, endpoints[0].Headers)
@@ -91,7 +94,7 @@ func TestAfterResealTheOldKeyCanGo(t *testing.T) {
 	require.Equal(t, *hook.Secret, endpoints[0].Secrets[1].Reveal())
 	b.openDock(who, dock.ID, conversation.ID)
 	for i := range answers {
-		a, replayed, err := b.Idempotent(t.Context(), b.key(fmt.Sprint("secret-", i), ""), secretAnswer)
+		a, replayed, err := b.Idempotency.Do(t.Context(), b.key(fmt.Sprint("secret-", i), ""), secretAnswer)
 		require.NoError(t, err)
 		require.True(t, replayed)
 		require.Equal(t, "t0psecret", string(a.Body))

@@ -11,11 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/webhook"
 )
 
 // owing makes a webhook whose first deliveries have all failed once, and are due again as given.
-func (b *bench) owing(due ...time.Time) (uuid.UUID, []models.Delivery) {
+func (b *bench) owing(due ...time.Time) (uuid.UUID, []webhook.Delivery) {
 	b.t.Helper()
 	sub := b.subscribe()
 	b.conversation("a")
@@ -38,7 +40,7 @@ func TestALeaseThatMayRunOutIsNotSleptThrough(t *testing.T) {
 	b := setup(t)
 	now := time.Now()
 	sub, _ := b.owing(now.Add(-time.Second), now.Add(8*time.Hour))
-	claimed, err := b.ClaimRetries(t.Context(), uuid.New(), sub, 10)
+	claimed, err := b.Webhooks.ClaimRetries(t.Context(), uuid.New(), sub, 10)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
 
@@ -53,7 +55,7 @@ func TestARetryThatIsLateIsPokedWhateverItsWorkflowIsArmedFor(t *testing.T) {
 	sub, _ := b.owing(time.Now().Add(-time.Minute), time.Now().Add(8*time.Hour))
 	b.exec(`UPDATE subscriptions SET retry_armed_for = now() + interval '8 hours'`)
 	b.exec(`DELETE FROM outbox`)
-	n, err := b.PokeLateRetries(t.Context(), 5*time.Second)
+	n, err := b.Webhooks.SignalLateRetries(t.Context(), 5*time.Second)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, sub))
@@ -65,7 +67,7 @@ func TestARetryOutOfTurnWaitsForTheOneBeforeIt(t *testing.T) {
 	sub := b.subscribe(ordered)
 	b.conversation("a")
 	owner, now := uuid.New(), time.Now()
-	var turn []models.Delivery
+	var turn []webhook.Delivery
 	for range 2 {
 		for _, d := range b.claim(owner, 100) {
 			if d.EventType == "contact.created" {
@@ -82,7 +84,7 @@ func TestARetryOutOfTurnWaitsForTheOneBeforeIt(t *testing.T) {
 
 	b.exec(`UPDATE deliveries SET state = 'pending', due_at = now() + interval '3 hours' WHERE id = $1`, turn[0].ID)
 	require.WithinDuration(t, now.Add(3*time.Hour), *b.arm(sub.ID).NextDue, time.Minute, "behind a retry it waits for that one")
-	n, err := b.PokeLateRetries(t.Context(), 0)
+	n, err := b.Webhooks.SignalLateRetries(t.Context(), 0)
 	require.NoError(t, err)
 	require.Zero(t, n, "and the guard leaves it in peace")
 
@@ -100,12 +102,12 @@ func TestOutcomesRecordedAgainCountOnce(t *testing.T) {
 	b.conversation("a")
 	owner := uuid.New()
 	claimed := b.claim(owner, 100)
-	results := make([]models.Result, len(claimed))
+	results := make([]webhook.Result, len(claimed))
 	for i, d := range claimed {
 		results[i] = failed(d, time.Now().Add(time.Hour))
 	}
 	for range 2 {
-		require.NoError(t, b.Record(t.Context(), owner, results))
+		require.NoError(t, b.Webhooks.RecordOutcomes(t.Context(), owner, results))
 	}
 	require.Equal(t, len(claimed), b.count(`SELECT count(*) FROM attempts`))
 	require.Equal(t, len(claimed), b.count(`SELECT failures FROM subscriptions WHERE id = $1`, sub.ID))
@@ -136,8 +138,8 @@ func TestACommitWithoutAnAnswerIsNotCalledNothing(t *testing.T) {
 	b := setup(t, func(o *models.Options) { o.Tracer = cut })
 	c := b.conversation("a")
 	cut.b = b
-	_, err := b.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor,
-		models.NewMessage{Direction: models.Outbound, Text: text("Hello")})
+	_, err := b.Conversations.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor,
+		conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello")})
 	p, ok := problem.As(err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, problem.Unavailable, p.Kind)
@@ -160,8 +162,8 @@ func TestPartitionsAreNotWaitedForBehindAReader(t *testing.T) {
 
 	limited, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
-	require.ErrorContains(t, b.EnsurePartitions(limited), "lock timeout")
+	require.ErrorContains(t, b.DB.EnsurePartitions(limited), "lock timeout")
 	require.NoError(t, reader.Rollback())
-	require.NoError(t, b.EnsurePartitions(t.Context()))
+	require.NoError(t, b.DB.EnsurePartitions(t.Context()))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM pg_class WHERE relname = $1`, name))
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
 )
 
 // However many match, and wherever in a list they are, a search finds exactly what a look at every row finds, in the order
@@ -51,10 +53,10 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 		in     func(i int) bool
 		down   bool // from the highest i
 	}{
-		{models.SortUpdated, "", func(int) bool { return true }, false},
-		{models.SortUpdated, "active", func(i int) bool { return i%40 == 0 }, false},
-		{models.SortCreated, "", func(int) bool { return true }, true},
-		{models.SortSLADue, "", func(i int) bool { return i%3 == 0 }, true},
+		{conversation.SortUpdated, "", func(int) bool { return true }, false},
+		{conversation.SortUpdated, "active", func(i int) bool { return i%40 == 0 }, false},
+		{conversation.SortCreated, "", func(int) bool { return true }, true},
+		{conversation.SortSLADue, "", func(i int) bool { return i%3 == 0 }, true},
 	} {
 		for query, match := range matches {
 			var want []int64
@@ -67,10 +69,10 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 				slices.Reverse(want)
 			}
 			var got []int64
-			page := models.Page{Limit: 100}
+			page := postgres.Page{Limit: 100}
 			for range 4 { // and all of it, where it is less
-				found, next, err := b.Conversations(t.Context(), b.tenant.ID,
-					models.ConversationFilter{Query: query, Sort: list.sort, Status: list.status}, page)
+				found, next, err := b.Conversations.List(t.Context(), b.tenant.ID,
+					conversation.Filter{Query: query, Sort: list.sort, Status: list.status}, page)
 				require.NoError(t, err, "%v %s", list, query)
 				for _, c := range found {
 					got = append(got, c.Number)
@@ -89,9 +91,9 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 	}
 	for query, want := range map[string]int{"c": 400, "quentin": 12, "c7@": 400, "c77 shop": 111, "nobody": 0} {
 		var got []int64
-		page := models.Page{Limit: 100}
+		page := postgres.Page{Limit: 100}
 		for range 4 {
-			found, next, err := b.Contacts(t.Context(), b.tenant.ID, models.ContactFilter{Query: query}, page)
+			found, next, err := b.Contacts.List(t.Context(), b.tenant.ID, conversation.ContactFilter{Query: query}, page)
 			require.NoError(t, err)
 			for _, c := range found {
 				got = append(got, c.Number)
@@ -107,7 +109,7 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 	}
 	// What everything matches costs what is on the page, too.
 	for _, query := range []string{"e", "everywhere", "mid"} {
-		_, _, err := b.Conversations(t.Context(), b.tenant.ID, models.ConversationFilter{Query: query}, models.Page{Limit: 10})
+		_, _, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Query: query}, postgres.Page{Limit: 10})
 		require.NoError(t, err)
 		touched, plan := trace.pages(b)
 		require.Less(t, touched, 3_000, "%s\n%s", query, plan)

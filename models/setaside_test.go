@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/sla"
 )
@@ -31,15 +31,15 @@ func (b *bench) overdue(id uuid.UUID) {
 func (b *bench) snoozed(reference string) uuid.UUID {
 	b.t.Helper()
 	id := b.conversation(reference).ID
-	b.change(id, models.Snooze{Until: time.Now().Add(time.Hour)})
+	b.change(id, conversation.Snooze{Until: time.Now().Add(time.Hour)})
 	return id
 }
 
-func (b *bench) setAsides() []models.SetAside {
+func (b *bench) setAsides() []conversation.SetAside {
 	b.t.Helper()
-	list, err := b.SetAsides(b.t.Context(), nil, 100)
+	list, err := b.Clocks.SetAsides(b.t.Context(), nil, 100)
 	require.NoError(b.t, err)
-	n, err := b.CountSetAsides(b.t.Context())
+	n, err := b.Clocks.CountSetAsides(b.t.Context())
 	require.NoError(b.t, err)
 	require.EqualValues(b.t, len(list), n)
 	return list
@@ -47,9 +47,9 @@ func (b *bench) setAsides() []models.SetAside {
 
 func (b *bench) isOverdue(id uuid.UUID) bool {
 	b.t.Helper()
-	refs, err := b.Overdue(b.t.Context(), time.Second, 100)
+	refs, err := b.Clocks.Overdue(b.t.Context(), time.Second, 100)
 	require.NoError(b.t, err)
-	return slices.Contains(refs, models.ConversationRef{TenantID: b.tenant.ID, ID: id})
+	return slices.Contains(refs, conversation.Ref{TenantID: b.tenant.ID, ID: id})
 }
 
 // P3.8: the third failure sets a conversation aside, for twice as long each time; what is due in the others is done.
@@ -60,13 +60,13 @@ func TestAConversationWhoseTickFailsIsSetAside(t *testing.T) {
 	b.overdue(good)
 	b.spoil(bad)
 	for range 2 {
-		_, err := b.GuardTick(t.Context(), b.tenant.ID, bad)
+		_, err := b.Clocks.TickOverdue(t.Context(), b.tenant.ID, bad)
 		require.Error(t, err)
 		require.True(t, b.isOverdue(bad), "tried again at once")
 		require.Empty(t, b.setAsides())
 	}
 	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
-		tick, err := b.Tick(t.Context(), b.tenant.ID, bad)
+		tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, bad)
 		require.NoError(t, err)
 		require.Equal(t, "unreadable", tick.SetAside)
 		require.Equal(t, lifecycle.Snoozed, tick.Status, "its workflow waits on")
@@ -83,12 +83,12 @@ func TestAConversationWhoseTickFailsIsSetAside(t *testing.T) {
 		require.WithinDuration(t, time.Now(), list[0].Since, time.Minute)
 	}
 	require.True(t, b.isOverdue(good))
-	tick, err := b.GuardTick(t.Context(), b.tenant.ID, good)
+	tick, err := b.Clocks.TickOverdue(t.Context(), b.tenant.ID, good)
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1)
 
 	b.exec(`UPDATE conversations SET clocks = '[]' WHERE id = $1`, bad)
-	tick, err = b.Tick(t.Context(), b.tenant.ID, bad)
+	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, bad)
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1, "the snooze that ended an hour ago")
 	require.Equal(t, lifecycle.Active, tick.Status)
@@ -104,22 +104,22 @@ func computing(t *testing.T) (*slaBench, uuid.UUID) {
 	id := b.conversation("a").ID
 	b.exec(`UPDATE conversations SET time_version = 0`) // so that there is something to compute
 	b.exec(`UPDATE conversations SET clocks = '[]'`)
-	b.ComputeIn(time.Nanosecond)
+	b.Conversations.ComputeIn(time.Nanosecond)
 	return b, id
 }
 
 func TestAConversationWhoseComputationRunsOutIsSetAsideAtOnce(t *testing.T) {
 	b, id := computing(t)
 	b.opening(mondays)
-	tick, err := b.Tick(t.Context(), b.tenant.ID, id)
+	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id)
 	require.NoError(t, err)
 	require.Equal(t, "computation_too_long", tick.SetAside)
-	_, err = b.Change(t.Context(), b.tenant.ID, id, b.actor, models.AddTag{Name: "vip"})
+	_, err = b.Conversations.Change(t.Context(), b.tenant.ID, id, b.actor, conversation.AddTag{Name: "vip"})
 	require.ErrorContains(t, err, "COMPUTATION_TOO_LONG", "who edits it is told")
 	require.Len(t, b.setAsides(), 1, "and changes nothing")
 
-	b.ComputeIn(time.Second)
-	b.change(id, models.AddTag{Name: "vip"})
+	b.Conversations.ComputeIn(time.Second)
+	b.change(id, conversation.AddTag{Name: "vip"})
 	require.Empty(t, b.setAsides(), "an edit clears that")
 	c := b.read(id)
 	require.WithinDuration(t, *c.SLADueAt, *c.NextDueAt, 0, "it is due when its clocks say")
@@ -128,10 +128,10 @@ func TestAConversationWhoseComputationRunsOutIsSetAsideAtOnce(t *testing.T) {
 func TestAnEditOfTheTimeConfigurationClearsWhatIsSetAside(t *testing.T) {
 	b, id := computing(t)
 	b.opening(mondays)
-	_, err := b.Tick(t.Context(), b.tenant.ID, id)
+	_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id)
 	require.NoError(t, err)
 	require.False(t, b.isOverdue(id))
-	b.ComputeIn(time.Second)
+	b.Conversations.ComputeIn(time.Second)
 	b.newPolicy("Gold", map[sla.Metric]sla.Targets{sla.Resolution: {Normal: 60, High: 120, Urgent: 180}})
 	require.Empty(t, b.setAsides())
 	b.walk()
@@ -146,10 +146,10 @@ func TestTheWalkGoesOnWithoutAConversationThatFails(t *testing.T) {
 	b.newPolicy("Gold", map[sla.Metric]sla.Targets{sla.Resolution: {Normal: 60, High: 120, Urgent: 180}})
 	b.spoil(ids[1])
 	for range 3 {
-		_, err := b.RecomputeClocks(t.Context(), b.tenant.ID)
+		_, err := b.Clocks.Recompute(t.Context(), b.tenant.ID)
 		require.NoError(t, err)
 	}
-	done, err := b.RecomputeClocks(t.Context(), b.tenant.ID)
+	done, err := b.Clocks.Recompute(t.Context(), b.tenant.ID)
 	require.NoError(t, err)
 	require.False(t, done.Left, "what is set aside is not waited for")
 	require.Len(t, b.setAsides(), 1)
@@ -167,13 +167,13 @@ func TestWaitingForTheDatabaseSetsNothingAside(t *testing.T) {
 	require.NoError(t, err)
 	for range 4 {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		_, err := b.Tick(ctx, b.tenant.ID, id)
+		_, err := b.Clocks.Tick(ctx, b.tenant.ID, id)
 		require.Error(t, err)
 		cancel()
 	}
 	require.NoError(t, lock.Rollback())
 	require.Zero(t, b.count(`SELECT count(*) FROM conversations WHERE set_aside IS NOT NULL`))
-	tick, err := b.Tick(t.Context(), b.tenant.ID, id)
+	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id)
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1)
 }

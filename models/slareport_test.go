@@ -8,9 +8,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // clocks records clocks of one metric with their outcomes, elapsed 1 s, 2 s, …; stopped at a time, or running.
@@ -47,7 +49,7 @@ func summary(groups []wire.SLAReportGroup) (all []string) {
 func TestReportCountsWhatStopped(t *testing.T) {
 	b := setup(t)
 	ctx, tenant := t.Context(), b.tenant.ID
-	team, err := b.CreateTeam(ctx, tenant, models.NewTeam{Name: "Returns"})
+	team, err := b.Accounts.CreateTeam(ctx, tenant, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	gold := b.policy("Gold", byMetric{sla.FirstReply: quick})
 	gone := wire.SLAPolicy{ID: uuid.New(), Name: "Gone"}
@@ -58,18 +60,18 @@ func TestReportCountsWhatStopped(t *testing.T) {
 	b.clocks(gold, sla.Resolution, nil, "sms", at(24), "breached") // not before To
 	b.clocks(gold, sla.Resolution, nil, "sms", at(-1), "breached") // before From
 	name := "Platinum"
-	_, err = b.UpdateSLAPolicy(ctx, tenant, gold.ID, models.SLAPolicyUpdate{Name: &name})
+	_, err = b.Worktime.UpdateSLAPolicy(ctx, tenant, gold.ID, worktime.SLAPolicyUpdate{Name: &name})
 	require.NoError(t, err)
 
-	query := models.SLAReportQuery{From: monday, To: hour(24)}
+	query := conversation.SLAReportQuery{From: monday, To: hour(24)}
 	for groupBy, want := range map[string][]string{
-		"":               {"Gone: resolution 1/1", "Platinum: first_reply 3/5"},
-		models.ByTeam:    {"Returns: first_reply 3/4", "-: first_reply 0/1 resolution 1/1"},
-		models.ByChannel: {"email: first_reply 3/4", "sms: first_reply 0/1 resolution 1/1"},
-		models.ByDay:     {"2026-05-04: first_reply 3/4 resolution 1/1", "2026-05-05: first_reply 0/1"},
+		"":                     {"Gone: resolution 1/1", "Platinum: first_reply 3/5"},
+		conversation.ByTeam:    {"Returns: first_reply 3/4", "-: first_reply 0/1 resolution 1/1"},
+		conversation.ByChannel: {"email: first_reply 3/4", "sms: first_reply 0/1 resolution 1/1"},
+		conversation.ByDay:     {"2026-05-04: first_reply 3/4 resolution 1/1", "2026-05-05: first_reply 0/1"},
 	} {
 		query.GroupBy = groupBy
-		report, err := b.SLAReport(ctx, tenant, query)
+		report, err := b.Clocks.Report(ctx, tenant, query)
 		require.NoError(t, err)
 		require.Equal(t, want, summary(report.Data), groupBy)
 		require.Equal(t, []string{"-: first_reply 3/5 resolution 1/1"}, summary([]wire.SLAReportGroup{{Metrics: report.Total}}))
@@ -77,20 +79,20 @@ func TestReportCountsWhatStopped(t *testing.T) {
 
 	sms := "sms"
 	for _, c := range []struct {
-		narrow func(*models.SLAReportQuery)
+		narrow func(*conversation.SLAReportQuery)
 		want   []string
 	}{
-		{func(q *models.SLAReportQuery) { q.PolicyID = &gone.ID }, []string{"sms: resolution 1/1"}},
-		{func(q *models.SLAReportQuery) { q.TeamID = &team.ID }, []string{"email: first_reply 3/4"}},
-		{func(q *models.SLAReportQuery) { q.Channel = &sms }, []string{"sms: first_reply 0/1 resolution 1/1"}},
+		{func(q *conversation.SLAReportQuery) { q.PolicyID = &gone.ID }, []string{"sms: resolution 1/1"}},
+		{func(q *conversation.SLAReportQuery) { q.TeamID = &team.ID }, []string{"email: first_reply 3/4"}},
+		{func(q *conversation.SLAReportQuery) { q.Channel = &sms }, []string{"sms: first_reply 0/1 resolution 1/1"}},
 	} {
-		q := models.SLAReportQuery{From: monday, To: hour(24), GroupBy: models.ByChannel}
+		q := conversation.SLAReportQuery{From: monday, To: hour(24), GroupBy: conversation.ByChannel}
 		c.narrow(&q)
-		report, err := b.SLAReport(ctx, tenant, q)
+		report, err := b.Clocks.Report(ctx, tenant, q)
 		require.NoError(t, err)
 		require.Equal(t, c.want, summary(report.Data))
 	}
-	other, err := b.SLAReport(ctx, uuid.New(), query)
+	other, err := b.Clocks.Report(ctx, uuid.New(), query)
 	require.NoError(t, err)
 	require.Empty(t, other.Total, "another tenant's")
 }
@@ -104,7 +106,7 @@ func TestReportHasTheMedianAndTheNinetiethPercentile(t *testing.T) {
 	}
 	outcomes[9] = "breached"
 	b.clocks(wire.SLAPolicy{ID: uuid.New(), Name: "Gold"}, sla.AllMessages, nil, "email", &stopped, outcomes...)
-	report, err := b.SLAReport(t.Context(), b.tenant.ID, models.SLAReportQuery{From: monday, To: hour(2)})
+	report, err := b.Clocks.Report(t.Context(), b.tenant.ID, conversation.SLAReportQuery{From: monday, To: hour(2)})
 	require.NoError(t, err)
 	require.Equal(t, []wire.SLAReportLine{{
 		Metric: sla.AllMessages, Stopped: 10, Met: 9, Breached: 1, MetRate: 0.9, BreachRate: 0.1, MedianSeconds: 5, P90Seconds: 9,

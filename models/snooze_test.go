@@ -11,17 +11,20 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // history is the kinds of a conversation's timeline, oldest first.
 func (b *slaBench) history(id uuid.UUID) (kinds []string) {
 	b.t.Helper()
-	entries, _, err := b.Timeline(b.t.Context(), b.tenant.ID, id, models.Page{Limit: 200})
+	entries, _, err := b.Conversations.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
 	require.NoError(b.t, err)
 	for _, e := range entries {
 		kinds = append(kinds, e.Kind)
@@ -35,7 +38,7 @@ func pausing(t *testing.T) *slaBench {
 	b := slaSetup(t, firstReplyOnly)
 	b.set(ten.Add(-time.Hour))
 	yes := true
-	_, err := b.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, models.SLAPolicyUpdate{PauseWhileSnoozed: &yes})
+	_, err := b.Worktime.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, worktime.SLAPolicyUpdate{PauseWhileSnoozed: &yes})
 	require.NoError(t, err)
 	b.assignPolicy(b.newPolicy("Hurry", map[sla.Metric]sla.Targets{sla.Resolution: hours(0.75, 20, 30)}).ID, nil)
 	b.set(ten)
@@ -47,7 +50,7 @@ func TestASnoozePausesTheClocksWhosePolicySaysSo(t *testing.T) {
 	b := pausing(t)
 	c := b.conversation("a")
 	b.pass(30 * time.Minute)
-	asleep := b.change(c.ID, models.Snooze{Until: ten.Add(time.Hour)})
+	asleep := b.change(c.ID, conversation.Snooze{Until: ten.Add(time.Hour)})
 	require.WithinDuration(t, ten.Add(45*time.Minute), *asleep.NextDueAt, 0)
 	require.Equal(t, [3]string{"05-04 11:30Z", "05-04 14:30Z", "05-04 18:30Z"}, b.due(c.ID), "if it wakes at its time")
 	require.True(t, b.metric(c.ID, sla.FirstReply).Paused)
@@ -55,10 +58,10 @@ func TestASnoozePausesTheClocksWhosePolicySaysSo(t *testing.T) {
 	require.False(t, b.metric(c.ID, sla.Resolution).Paused)
 	require.Nil(t, b.metric(c.ID, sla.Resolution).ResumesAt)
 
-	b.change(c.ID, models.Snooze{Until: ten.Add(5 * time.Hour)})
+	b.change(c.ID, conversation.Snooze{Until: ten.Add(5 * time.Hour)})
 	require.Equal(t, "05-04 15:30Z", b.due(c.ID)[0])
 	b.pass(10 * time.Minute)
-	b.change(c.ID, models.Unsnooze{})
+	b.change(c.ID, conversation.Unsnooze{})
 	require.Equal(t, "05-04 11:10Z", b.due(c.ID)[0], "it slept for ten minutes")
 	require.False(t, b.metric(c.ID, sla.FirstReply).Paused)
 	b.set(ten.Add(69 * time.Minute))
@@ -74,7 +77,7 @@ func TestAnOverdueWakeStandsWhereItBelongs(t *testing.T) {
 		"punctual policy": func(*slaBench) {},
 		"edited policy": func(b *slaBench) {
 			b.set(ten.Add(105 * time.Minute))
-			_, err := b.UpdateSLAPolicy(b.t.Context(), b.tenant.ID, b.policy.ID, models.SLAPolicyUpdate{
+			_, err := b.Worktime.UpdateSLAPolicy(b.t.Context(), b.tenant.ID, b.policy.ID, worktime.SLAPolicyUpdate{
 				Targets: &map[sla.Metric]sla.Targets{sla.FirstReply: hours(5, 6, 8)},
 			})
 			require.NoError(b.t, err)
@@ -88,7 +91,7 @@ func TestAnOverdueWakeStandsWhereItBelongs(t *testing.T) {
 				b := pausing(t)
 				c := b.conversation("a")
 				b.pass(30 * time.Minute)
-				b.change(c.ID, models.Snooze{Until: ten.Add(time.Hour)})
+				b.change(c.ID, conversation.Snooze{Until: ten.Add(time.Hour)})
 				edit(b)
 				b.set(ten.Add(2 * time.Hour))
 				before := len(b.events())
@@ -124,21 +127,23 @@ func TestAScheduleThatNeverOpensAgainIsShownAsPaused(t *testing.T) {
 	b.pass(10000 * time.Hour)
 	require.Nil(t, b.tick(c.ID).NextDue)
 	require.Equal(t, sla.OK, b.metric(c.ID, sla.FirstReply).State)
-	require.Nil(t, b.change(c.ID, models.Resolve{}).AutoArchiveAt)
+	require.Nil(t, b.change(c.ID, conversation.Resolve{}).AutoArchiveAt)
 }
 
 func TestWakingKeepsTheAssignee(t *testing.T) {
 	b := slaSetup(t, nil)
-	agent, err := b.CreateAgent(t.Context(), b.tenant.ID,
-		models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent})
+	agent, err := b.Accounts.CreateAgent(t.Context(), b.tenant.ID,
+		account.NewAgent{Name: "Grace", Email: "grace@example.com", Role: account.RoleAgent})
 	require.NoError(t, err)
 	for name, wake := range map[string]func(id uuid.UUID){
-		"time":       func(id uuid.UUID) { b.pass(time.Hour); b.tick(id) },
-		"an agent":   func(id uuid.UUID) { b.change(id, models.Unsnooze{}) },
-		"a customer": func(id uuid.UUID) { b.post(id, models.NewMessage{Direction: models.Inbound, Text: text("Well?")}) },
+		"time":     func(id uuid.UUID) { b.pass(time.Hour); b.tick(id) },
+		"an agent": func(id uuid.UUID) { b.change(id, conversation.Unsnooze{}) },
+		"a customer": func(id uuid.UUID) {
+			b.post(id, conversation.NewMessage{Direction: conversation.Inbound, Text: text("Well?")})
+		},
 	} {
 		c := b.conversation(name)
-		b.change(c.ID, models.Assign{AssigneeID: models.Some(agent.ID)}, models.Snooze{Until: b.now().Add(time.Hour)})
+		b.change(c.ID, conversation.Assign{AssigneeID: wire.Some(agent.ID)}, conversation.Snooze{Until: b.now().Add(time.Hour)})
 		wake(c.ID)
 		c = b.read(c.ID)
 		require.Equal(t, lifecycle.Active, c.Status, name)
@@ -148,19 +153,19 @@ func TestWakingKeepsTheAssignee(t *testing.T) {
 
 func TestWhatWeDoWakesNobody(t *testing.T) {
 	b := slaSetup(t, nil)
-	agent, err := b.CreateAgent(t.Context(), b.tenant.ID,
-		models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent})
+	agent, err := b.Accounts.CreateAgent(t.Context(), b.tenant.ID,
+		account.NewAgent{Name: "Grace", Email: "grace@example.com", Role: account.RoleAgent})
 	require.NoError(t, err)
 	c := b.conversation("a")
 	until := ten.Add(time.Hour)
-	b.change(c.ID, models.Snooze{Until: until})
+	b.change(c.ID, conversation.Snooze{Until: until})
 	b.reply(c.ID)
-	b.post(c.ID, models.NewMessage{Direction: models.Outbound, Text: text("We are closed."), Automated: true})
-	b.post(c.ID, models.NewMessage{Direction: models.Note, Text: text("Waits for the warehouse.")})
-	b.change(c.ID, models.AddTag{Name: "vip"}, models.AddTag{Name: "late"})
-	b.change(c.ID, models.RemoveTag{Name: "vip"})
-	b.change(c.ID, models.Assign{AssigneeID: models.Some(agent.ID)})
-	b.change(c.ID, models.Edit{Subject: text("Warehouse")})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("We are closed."), Automated: true})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Note, Text: text("Waits for the warehouse.")})
+	b.change(c.ID, conversation.AddTag{Name: "vip"}, conversation.AddTag{Name: "late"})
+	b.change(c.ID, conversation.RemoveTag{Name: "vip"})
+	b.change(c.ID, conversation.Assign{AssigneeID: wire.Some(agent.ID)})
+	b.change(c.ID, conversation.Edit{Subject: text("Warehouse")})
 	c = b.read(c.ID)
 	require.Equal(t, lifecycle.Snoozed, c.Status)
 	require.WithinDuration(t, until, *c.SnoozedUntil, 0)
@@ -174,7 +179,7 @@ func TestAutomatedMessagesStopNoClock(t *testing.T) {
 	b := slaSetup(t, map[sla.Metric]sla.Targets{sla.FirstReply: all, sla.AllMessages: all})
 	c := b.conversation("a")
 	b.pass(30 * time.Minute)
-	b.post(c.ID, models.NewMessage{Direction: models.Outbound, Text: text("We are closed."), Automated: true})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("We are closed."), Automated: true})
 	for _, m := range []sla.Metric{sla.FirstReply, sla.AllMessages} {
 		require.Nil(t, b.metric(c.ID, m).StoppedAt, m)
 	}
@@ -194,22 +199,28 @@ func TestASnoozeEndsOnceWhoeverRaces(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable
 	for round := range 12 {
 		c := b.conversation(fmt.Sprint("c", round))
-		b.change(c.ID, models.Snooze{Until: b.now().Add(time.Duration(3+rng.IntN(20)) * time.Millisecond)})
+		b.change(c.ID, conversation.Snooze{Until: b.now().Add(time.Duration(3+rng.IntN(20)) * time.Millisecond)})
 		attempts := []func() error{
-			func() error { _, err := b.Tick(t.Context(), b.tenant.ID, c.ID); return err },
-			func() error { _, err := b.Tick(t.Context(), b.tenant.ID, c.ID); return err },
-			func() error { _, err := b.GuardTick(t.Context(), b.tenant.ID, c.ID); return err },
+			func() error { _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID); return err },
+			func() error { _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID); return err },
+			func() error { _, err := b.Clocks.TickOverdue(t.Context(), b.tenant.ID, c.ID); return err },
 			func() error {
-				_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Snooze{Until: ten.Add(time.Hour)})
+				_, err := b.Conversations.Change(
+					t.Context(),
+					b.tenant.ID,
+					c.ID,
+					b.actor,
+					conversation.Snooze{Until: ten.Add(time.Hour)},
+				)
 				return err
 			},
 			func() error {
-				_, err := b.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor,
-					models.NewMessage{Direction: models.Inbound, Text: text("Well?")})
+				_, err := b.Conversations.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor,
+					conversation.NewMessage{Direction: conversation.Inbound, Text: text("Well?")})
 				return err
 			},
 			func() error {
-				_, err := b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Resolve{})
+				_, err := b.Conversations.Change(t.Context(), b.tenant.ID, c.ID, b.actor, conversation.Resolve{})
 				return err
 			},
 		}
@@ -229,7 +240,7 @@ func TestASnoozeEndsOnceWhoeverRaces(t *testing.T) {
 // requireOneEndOfEachSnooze walks through a conversation's timeline.
 func (b *slaBench) requireOneEndOfEachSnooze(id uuid.UUID) {
 	b.t.Helper()
-	entries, _, err := b.Timeline(b.t.Context(), b.tenant.ID, id, models.Page{Limit: 200})
+	entries, _, err := b.Conversations.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
 	require.NoError(b.t, err)
 	status, until := lifecycle.Active, time.Time{}
 	told := map[int64]bool{} // versions in which status or time changed

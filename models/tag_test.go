@@ -7,8 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -16,7 +18,7 @@ import (
 func (b *bench) followAll() (changed int) {
 	b.t.Helper()
 	for {
-		n, more, err := b.FollowTags(b.t.Context())
+		n, more, err := b.Tags.Propagate(b.t.Context())
 		require.NoError(b.t, err)
 		changed += n
 		if !more {
@@ -25,18 +27,18 @@ func (b *bench) followAll() (changed int) {
 	}
 }
 
-func (b *bench) tagged(reference string, tags ...string) models.Conversation {
+func (b *bench) tagged(reference string, tags ...string) conversation.Conversation {
 	b.t.Helper()
 	in := b.newConversation(reference)
 	in.Tags = tags
-	c, err := b.CreateConversation(b.t.Context(), b.tenant.ID, b.actor, in)
+	c, err := b.Conversations.Create(b.t.Context(), b.tenant.ID, b.actor, in)
 	require.NoError(b.t, err)
 	return c
 }
 
-func (b *bench) tag(name string) models.Tag {
+func (b *bench) tag(name string) conversation.Tag {
 	b.t.Helper()
-	tags, _, err := b.Tags(b.t.Context(), b.tenant.ID, models.Page{})
+	tags, _, err := b.Tags.List(b.t.Context(), b.tenant.ID, postgres.Page{})
 	require.NoError(b.t, err)
 	for _, t := range tags {
 		if t.Name == name {
@@ -44,12 +46,12 @@ func (b *bench) tag(name string) models.Tag {
 		}
 	}
 	require.Fail(b.t, "there is no tag "+name)
-	return models.Tag{}
+	return conversation.Tag{}
 }
 
-func (b *bench) tagsOf(c models.Conversation) []string {
+func (b *bench) tagsOf(c conversation.Conversation) []string {
 	b.t.Helper()
-	now, err := b.Conversation(b.t.Context(), b.tenant.ID, c.ID)
+	now, err := b.Conversations.Get(b.t.Context(), b.tenant.ID, c.ID)
 	require.NoError(b.t, err)
 	return now.Tags
 }
@@ -58,20 +60,20 @@ func TestConversationsFollowARenamedTag(t *testing.T) {
 	b := setup(t)
 	plain, both, archived := b.tagged("1", "refund", "vip"), b.tagged("2", "refund", "returns"), b.tagged("3", "refund")
 	b.tagged("4", "vip")
-	b.change(archived.ID, models.Archive{})
+	b.change(archived.ID, conversation.Archive{})
 	tag := b.tag("refund")
 	other := b.tag("returns")
-	_, err := b.RenameTag(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
+	_, err := b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
 	requireProblem(t, err, "TAG_EXISTS")
-	require.NoError(t, b.DeleteTag(t.Context(), b.tenant.ID, other.ID, b.actor))
-	_, err = b.RenameTag(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
+	require.NoError(t, b.Tags.Delete(t.Context(), b.tenant.ID, other.ID, b.actor))
+	_, err = b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
 	requireProblem(t, err, "TAG_BUSY")
 	require.Equal(t, 1, b.followAll())
 
 	before := len(b.events())
-	_, err = b.RenameTag(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
+	_, err = b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
 	require.NoError(t, err)
-	b.change(both.ID, models.AddTag{Name: "returns"}) // meanwhile
+	b.change(both.ID, conversation.AddTag{Name: "returns"}) // meanwhile
 	require.Equal(t, 3, b.followAll())
 	require.Equal(t, []string{"returns", "vip"}, b.tagsOf(plain))
 	require.Equal(t, []string{"returns"}, b.tagsOf(both))
@@ -99,17 +101,17 @@ func TestConversationsFollowARenamedTag(t *testing.T) {
 
 func TestADeletedTagLeavesAllConversations(t *testing.T) {
 	b := setup(t)
-	var carriers []models.Conversation
+	var carriers []conversation.Conversation
 	for i := range 120 { // more than one batch
 		carriers = append(carriers, b.tagged(fmt.Sprint(i), "old", "vip"))
 	}
 	tag := b.tag("old")
-	require.NoError(t, b.DeleteTag(t.Context(), b.tenant.ID, tag.ID, b.actor))
-	_, err := b.CreateTag(t.Context(), b.tenant.ID, "old")
+	require.NoError(t, b.Tags.Delete(t.Context(), b.tenant.ID, tag.ID, b.actor))
+	_, err := b.Tags.Create(t.Context(), b.tenant.ID, "old")
 	requireProblem(t, err, "TAG_BUSY")
 
 	// ✗: a worker takes a batch and is gone; until its lease runs out nobody else has the name.
-	changed, more, err := b.FollowTags(t.Context())
+	changed, more, err := b.Tags.Propagate(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 100, changed)
 	require.True(t, more)
@@ -121,7 +123,7 @@ func TestADeletedTagLeavesAllConversations(t *testing.T) {
 	for _, c := range carriers {
 		require.Equal(t, []string{"vip"}, b.tagsOf(c))
 	}
-	again, err := b.CreateTag(t.Context(), b.tenant.ID, "old")
+	again, err := b.Tags.Create(t.Context(), b.tenant.ID, "old")
 	require.NoError(t, err)
 	require.NotEqual(t, tag.ID, again.ID)
 }
@@ -129,19 +131,19 @@ func TestADeletedTagLeavesAllConversations(t *testing.T) {
 // Whoever filters by the tag misses nothing, whichever name a conversation has at the moment.
 func TestFiltersFollowARenamedTag(t *testing.T) {
 	b := setup(t)
-	sub := b.subscribe(func(in *models.NewSubscription) { in.Filter = &wire.Filter{Tags: []string{"refund"}} })
+	sub := b.subscribe(func(in *webhook.NewSubscription) { in.Filter = &wire.Filter{Tags: []string{"refund"}} })
 	b.tagged("1", "refund")
 	filter := func() []string {
-		now, err := b.Subscription(t.Context(), b.tenant.ID, sub.ID)
+		now, err := b.Webhooks.Get(t.Context(), b.tenant.ID, sub.ID)
 		require.NoError(t, err)
 		return now.Filter.Tags
 	}
-	_, err := b.RenameTag(t.Context(), b.tenant.ID, b.tag("refund").ID, b.actor, "returns")
+	_, err := b.Tags.Rename(t.Context(), b.tenant.ID, b.tag("refund").ID, b.actor, "returns")
 	require.NoError(t, err)
 	require.Equal(t, []string{"refund", "returns"}, filter())
 	b.followAll()
 	require.Equal(t, []string{"returns"}, filter())
-	require.NoError(t, b.DeleteTag(t.Context(), b.tenant.ID, b.tag("returns").ID, b.actor))
+	require.NoError(t, b.Tags.Delete(t.Context(), b.tenant.ID, b.tag("returns").ID, b.actor))
 	b.followAll()
 	require.Equal(t, []string{"returns"}, filter(), "without it the filter would match everything")
 }
@@ -152,14 +154,14 @@ func TestRenamedTwiceThenDeleted(t *testing.T) {
 	c := b.tagged("1", "a")
 	tag := b.tag("a")
 	for _, name := range []string{"b", "c"} {
-		_, err := b.RenameTag(t.Context(), b.tenant.ID, tag.ID, b.actor, name)
+		_, err := b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, name)
 		require.NoError(t, err)
 	}
 	b.followAll()
 	require.Equal(t, []string{"c"}, b.tagsOf(c))
-	_, err := b.RenameTag(t.Context(), b.tenant.ID, tag.ID, b.actor, "d")
+	_, err := b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, "d")
 	require.NoError(t, err)
-	require.NoError(t, b.DeleteTag(t.Context(), b.tenant.ID, tag.ID, b.actor))
+	require.NoError(t, b.Tags.Delete(t.Context(), b.tenant.ID, tag.ID, b.actor))
 	b.followAll()
 	require.Empty(t, b.tagsOf(c))
 	require.Zero(t, b.count(`SELECT count(*) FROM tags`))

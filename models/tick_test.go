@@ -11,7 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/wire"
 )
 
 // clock is what a store takes the database's time for.
@@ -27,9 +30,9 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 	var time0 clock
 	b := setup(t, time0.option)
 	c := b.conversation("a")
-	c = b.change(c.ID, models.Snooze{Until: time.Now().Add(time.Hour)})
+	c = b.change(c.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)})
 
-	tick, err := b.Tick(t.Context(), b.tenant.ID, c.ID)
+	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Snoozed, tick.Status)
 	require.Empty(t, tick.Fired)
@@ -37,14 +40,14 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 
 	time0.pass(time.Hour + time.Second)
 	before := len(b.events())
-	tick, err = b.Tick(t.Context(), b.tenant.ID, c.ID)
+	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1)
 	require.Equal(t, lifecycle.Active, tick.Status)
 	require.Nil(t, tick.NextDue)
 	require.Equal(t, []lifecycle.EventType{lifecycle.ConversationUpdated}, kinds(b.events()[before:]))
 
-	tick, err = b.Tick(t.Context(), b.tenant.ID, c.ID)
+	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Empty(t, tick.Fired, "a repeated tick finds nothing due (P3.3)")
 	require.Len(t, b.events(), before+1)
@@ -55,18 +58,24 @@ func TestRacingTicksAndCommandsWakeOnce(t *testing.T) {
 	var time0 clock
 	b := setup(t, time0.option)
 	c := b.conversation("a")
-	b.change(c.ID, models.Snooze{Until: time.Now().Add(time.Minute)})
+	b.change(c.ID, conversation.Snooze{Until: time.Now().Add(time.Minute)})
 	time0.pass(time.Hour)
 	before := len(b.events())
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			if _, err := b.Tick(t.Context(), b.tenant.ID, c.ID); err != nil {
+			if _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID); err != nil {
 				t.Error(err)
 			}
 		})
 		wg.Go(func() {
-			_, _ = b.Change(t.Context(), b.tenant.ID, c.ID, b.actor, models.Unsnooze{}) // refused once it is awake
+			_, _ = b.Conversations.Change(
+				t.Context(),
+				b.tenant.ID,
+				c.ID,
+				b.actor,
+				conversation.Unsnooze{},
+			) // refused once it is awake
 		})
 	}
 	wg.Wait()
@@ -84,22 +93,22 @@ func TestOnlyEarlierDueTimesAndStatusChangesPoke(t *testing.T) {
 	c := b.conversation("a")
 	pokes := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
 	tick := func() {
-		_, err := b.Tick(t.Context(), b.tenant.ID, c.ID)
+		_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, pokes(), "creation starts the workflow")
 	tick()
-	b.post(c.ID, models.NewMessage{Direction: models.Outbound, Text: text("Hello")})
-	b.change(c.ID, models.AddTag{Name: "vip"})
+	b.post(c.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello")})
+	b.change(c.ID, conversation.AddTag{Name: "vip"})
 	require.Equal(t, 1, pokes(), "messages and tags cost Temporal nothing")
 
 	soon := time.Now().Add(time.Hour)
-	b.change(c.ID, models.Snooze{Until: soon})
+	b.change(c.ID, conversation.Snooze{Until: soon})
 	require.Equal(t, 2, pokes())
 	tick()
-	b.change(c.ID, models.Snooze{Until: soon.Add(time.Hour)})
+	b.change(c.ID, conversation.Snooze{Until: soon.Add(time.Hour)})
 	require.Equal(t, 2, pokes(), "later costs nothing")
-	b.change(c.ID, models.Snooze{Until: soon.Add(-time.Minute)})
+	b.change(c.ID, conversation.Snooze{Until: soon.Add(-time.Minute)})
 	require.Equal(t, 3, pokes(), "earlier does")
 }
 
@@ -120,11 +129,11 @@ func TestRoundTrips(t *testing.T) {
 	var c trips
 	b := setup(t, c.option)
 	b.subscribe()
-	conversation := b.conversation("warm up: the block of numbers")
-	agent, err := b.CreateAgent(
+	warm := b.conversation("warm up: the block of numbers")
+	agent, err := b.Accounts.CreateAgent(
 		t.Context(),
 		b.tenant.ID,
-		models.NewAgent{Name: "Grace", Email: "grace@example.com", Role: models.RoleAgent},
+		account.NewAgent{Name: "Grace", Email: "grace@example.com", Role: account.RoleAgent},
 	)
 	require.NoError(t, err)
 	for name, x := range map[string]struct {
@@ -132,14 +141,16 @@ func TestRoundTrips(t *testing.T) {
 		most int64
 	}{
 		"creation": {func() { b.conversation("another") }, 4},
-		"message":  {func() { b.post(conversation.ID, models.NewMessage{Direction: models.Outbound, Text: text("Hello")}) }, 4},
+		"message": {func() {
+			b.post(warm.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello")})
+		}, 4},
 		"an agent's": {func() {
-			b.post(conversation.ID, models.NewMessage{Direction: models.Outbound, Text: text("Hello"), AgentID: &agent.ID})
+			b.post(warm.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello"), AgentID: &agent.ID})
 		}, 5},
-		"transition":        {func() { b.change(conversation.ID, models.Snooze{Until: time.Now().Add(time.Hour)}) }, 4},
-		"assignment":        {func() { b.change(conversation.ID, models.Assign{AssigneeID: models.Some(agent.ID)}) }, 5},
-		"nothing to do":     {func() { b.change(conversation.ID, models.RemoveTag{Name: "x"}) }, 3},
-		"tick, nothing due": {func() { _, _ = b.Tick(t.Context(), b.tenant.ID, conversation.ID) }, 4},
+		"transition":        {func() { b.change(warm.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)}) }, 4},
+		"assignment":        {func() { b.change(warm.ID, conversation.Assign{AssigneeID: wire.Some(agent.ID)}) }, 5},
+		"nothing to do":     {func() { b.change(warm.ID, conversation.RemoveTag{Name: "x"}) }, 3},
+		"tick, nothing due": {func() { _, _ = b.Clocks.Tick(t.Context(), b.tenant.ID, warm.ID) }, 4},
 	} {
 		before := c.n.Load()
 		x.run()

@@ -10,9 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // setting is a clock that tests set; every edit is made at its time.
@@ -38,15 +41,15 @@ type byMetric = map[sla.Metric]sla.Targets
 
 func (b *bench) policy(name string, targets byMetric) wire.SLAPolicy {
 	b.t.Helper()
-	p, err := b.CreateSLAPolicy(b.t.Context(), b.tenant.ID, models.NewSLAPolicy{Name: name, Targets: targets})
+	p, err := b.Worktime.CreateSLAPolicy(b.t.Context(), b.tenant.ID, worktime.NewSLAPolicy{Name: name, Targets: targets})
 	require.NoError(b.t, err)
 	return p
 }
 
 func (b *bench) assign(policy uuid.UUID, team *uuid.UUID, channel *string) wire.SLAAssignment {
 	b.t.Helper()
-	in := models.NewSLAAssignment{PolicyID: policy, TeamID: team, Channel: channel}
-	a, err := b.CreateSLAAssignment(b.t.Context(), b.tenant.ID, in)
+	in := worktime.NewSLAAssignment{PolicyID: policy, TeamID: team, Channel: channel}
+	a, err := b.Worktime.CreateSLAAssignment(b.t.Context(), b.tenant.ID, in)
 	require.NoError(b.t, err)
 	return a
 }
@@ -62,7 +65,7 @@ func office(to string) calendar.Rule {
 
 func (b *bench) hours(name string, rule calendar.Rule) wire.OpeningHours {
 	b.t.Helper()
-	o, err := b.CreateOpeningHours(b.t.Context(), b.tenant.ID, models.NewOpeningHours{Name: name, Rule: rule})
+	o, err := b.Worktime.CreateOpeningHours(b.t.Context(), b.tenant.ID, worktime.NewOpeningHours{Name: name, Rule: rule})
 	require.NoError(b.t, err)
 	return o
 }
@@ -82,7 +85,7 @@ func (b *bench) rules() models.TimeRules {
 func TestEveryEditRaisesTheVersionAndAsksForAWalk(t *testing.T) {
 	b := setup(t)
 	ctx, tenant := t.Context(), b.tenant.ID
-	team, err := b.CreateTeam(ctx, tenant, models.NewTeam{Name: "Returns"})
+	team, err := b.Accounts.CreateTeam(ctx, tenant, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	var policy wire.SLAPolicy
 	var assigned wire.SLAAssignment
@@ -93,33 +96,35 @@ func TestEveryEditRaisesTheVersionAndAsksForAWalk(t *testing.T) {
 		func() error { policy = b.policy("Gold", byMetric{sla.FirstReply: quick}); return nil },
 		func() error { assigned = b.assign(policy.ID, &team.ID, nil); return nil },
 		func() error {
-			_, err := b.UpdateSLAPolicy(ctx, tenant, policy.ID, models.SLAPolicyUpdate{Name: &name})
+			_, err := b.Worktime.UpdateSLAPolicy(ctx, tenant, policy.ID, worktime.SLAPolicyUpdate{Name: &name})
 			return err
 		},
 		func() error { hours = b.hours("Office", office("17:00")); return nil },
 		func() error {
-			_, err := b.UpdateOpeningHours(ctx, tenant, hours.ID, models.OpeningHoursUpdate{Name: &name})
+			_, err := b.Worktime.UpdateOpeningHours(ctx, tenant, hours.ID, worktime.OpeningHoursUpdate{Name: &name})
 			return err
 		},
 		func() (err error) {
-			opened, err = b.CreateOpeningHoursAssignment(ctx, tenant,
-				models.NewOpeningHoursAssignment{OpeningHoursID: hours.ID, TeamID: &team.ID})
+			opened, err = b.Worktime.CreateOpeningHoursAssignment(ctx, tenant,
+				worktime.NewOpeningHoursAssignment{OpeningHoursID: hours.ID, TeamID: &team.ID})
 			return err
 		},
 		func() error {
-			_, err := b.UpdateSettings(ctx, tenant, models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1})})
+			_, err := b.Worktime.UpdateSettings(ctx, tenant, worktime.SettingsUpdate{
+				AutoArchive: wire.Some(wire.AutoArchive{Days: 1}),
+			})
 			return err
 		},
-		func() error { return b.DeleteOpeningHoursAssignment(ctx, tenant, opened.ID) },
-		func() error { return b.DeleteOpeningHours(ctx, tenant, hours.ID) },
-		func() error { return b.DeleteSLAAssignment(ctx, tenant, assigned.ID) },
-		func() error { return b.DeleteSLAPolicy(ctx, tenant, policy.ID) },
+		func() error { return b.Worktime.DeleteOpeningHoursAssignment(ctx, tenant, opened.ID) },
+		func() error { return b.Worktime.DeleteOpeningHours(ctx, tenant, hours.ID) },
+		func() error { return b.Worktime.DeleteSLAAssignment(ctx, tenant, assigned.ID) },
+		func() error { return b.Worktime.DeleteSLAPolicy(ctx, tenant, policy.ID) },
 	} {
 		require.NoError(t, edit())
 		require.EqualValues(t, i+1, b.version())
 		require.Equal(t, i+1, b.count(`SELECT count(*) FROM outbox WHERE kind = 'recompute' AND target_id = $1`, tenant))
 	}
-	rows, err := b.ClaimOutbox(ctx, models.Calm, 100)
+	rows, err := b.Outbox.Claim(ctx, outbox.Calm, 100)
 	require.NoError(t, err)
 	require.Len(t, rows, 11)
 	for _, row := range rows {
@@ -136,18 +141,27 @@ func TestWhatIsRefusedOrChangesNothingLeavesTheVersion(t *testing.T) {
 	b.assign(policy.ID, nil, nil)
 	before := b.version()
 
-	_, err := b.CreateSLAPolicy(ctx, tenant, models.NewSLAPolicy{Name: "Gold", Targets: byMetric{sla.FirstReply: quick}})
+	_, err := b.Worktime.CreateSLAPolicy(
+		ctx,
+		tenant,
+		worktime.NewSLAPolicy{Name: "Gold", Targets: byMetric{sla.FirstReply: quick}},
+	)
 	require.ErrorContains(t, err, "SLA_POLICY_EXISTS")
-	_, err = b.CreateSLAAssignment(ctx, tenant, models.NewSLAAssignment{PolicyID: policy.ID})
+	_, err = b.Worktime.CreateSLAAssignment(ctx, tenant, worktime.NewSLAAssignment{PolicyID: policy.ID})
 	require.ErrorContains(t, err, "SLA_ASSIGNMENT_EXISTS")
-	require.Error(t, b.DeleteSLAPolicy(ctx, tenant, uuid.New()))
-	_, err = b.UpdateSLAPolicy(ctx, tenant, policy.ID, models.SLAPolicyUpdate{Name: &policy.Name, Targets: &policy.Targets})
+	require.Error(t, b.Worktime.DeleteSLAPolicy(ctx, tenant, uuid.New()))
+	_, err = b.Worktime.UpdateSLAPolicy(
+		ctx,
+		tenant,
+		policy.ID,
+		worktime.SLAPolicyUpdate{Name: &policy.Name, Targets: &policy.Targets},
+	)
 	require.NoError(t, err)
 	weekly := office("17:00").Weekly
-	_, err = b.UpdateOpeningHours(ctx, tenant, hours.ID, models.OpeningHoursUpdate{Weekly: &weekly})
+	_, err = b.Worktime.UpdateOpeningHours(ctx, tenant, hours.ID, worktime.OpeningHoursUpdate{Weekly: &weekly})
 	require.NoError(t, err)
 	drop := "drop"
-	_, err = b.UpdateSettings(ctx, tenant, models.SettingsUpdate{UnknownTags: &drop})
+	_, err = b.Worktime.UpdateSettings(ctx, tenant, worktime.SettingsUpdate{UnknownTags: &drop})
 	require.NoError(t, err)
 	require.Equal(t, before, b.version())
 }
@@ -158,7 +172,7 @@ func TestThereIsOneDefault(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			_, err := b.CreateOpeningHours(t.Context(), b.tenant.ID, models.NewOpeningHours{
+			_, err := b.Worktime.CreateOpeningHours(t.Context(), b.tenant.ID, worktime.NewOpeningHours{
 				Name: fmt.Sprint(i), Rule: office("17:00"), IsDefault: i%2 == 0,
 			})
 			require.NoError(t, err)
@@ -173,14 +187,18 @@ func TestATenantHasSoManyOfEach(t *testing.T) {
 	b := setup(t)
 	b.exec(`INSERT INTO sla_policies (tenant_id, id, name, targets, created_at, updated_at)
 		SELECT $1, gen_random_uuid(), n::text, '{}', now(), now() FROM generate_series(1, 1000) n`, b.tenant.ID)
-	_, err := b.CreateSLAPolicy(t.Context(), b.tenant.ID, models.NewSLAPolicy{Name: "x", Targets: byMetric{sla.Resolution: slow}})
+	_, err := b.Worktime.CreateSLAPolicy(
+		t.Context(),
+		b.tenant.ID,
+		worktime.NewSLAPolicy{Name: "x", Targets: byMetric{sla.Resolution: slow}},
+	)
 	require.ErrorContains(t, err, "LIMIT_REACHED")
 }
 
 // A team that an assignment names cannot vanish under it.
 func TestATeamThatIsAssignedToStays(t *testing.T) {
 	b := setup(t)
-	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Returns"})
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	b.assign(b.policy("Gold", byMetric{sla.FirstReply: quick}).ID, &team.ID, nil)
 	_, err = b.db.ExecContext(t.Context(), `DELETE FROM teams WHERE id = $1`, team.ID)

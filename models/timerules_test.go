@@ -8,8 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 func TestATenantThatConfiguredNothingCostsNothing(t *testing.T) {
@@ -29,7 +31,7 @@ func TestRulesAreReadOnceForEachVersion(t *testing.T) {
 	b := setup(t)
 	b.assign(b.policy("Gold", byMetric{sla.FirstReply: quick}).ID, nil, nil)
 	known := b.version()
-	require.Equal(t, known, b.rules().Version())
+	require.Equal(t, known, b.rules().Version)
 	b.exec(`UPDATE sla_policies SET name = 'Changed behind its back'`)
 	terms, _ := b.rules().Terms(sla.FirstReply, nil, "email")
 	require.Equal(t, "Gold", terms.PolicyName, "from memory")
@@ -39,12 +41,12 @@ func TestRulesAreReadOnceForEachVersion(t *testing.T) {
 	require.Equal(t, "Changed behind its back", terms.PolicyName, "another version")
 	old, err := models.TimeRulesOf(t.Context(), b.Store, b.tenant.ID, known)
 	require.NoError(t, err)
-	require.Equal(t, b.version(), old.Version(), "who asks for an old one gets what is true now")
+	require.Equal(t, b.version(), old.Version, "who asks for an old one gets what is true now")
 }
 
 func TestThePolicyIsPickedForEachMetric(t *testing.T) {
 	b := setup(t)
-	team, err := b.CreateTeam(t.Context(), b.tenant.ID, models.NewTeam{Name: "Returns"})
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Returns"})
 	require.NoError(t, err)
 	other, sms := uuid.New(), "sms"
 	all := b.policy("All", byMetric{sla.FirstReply: slow, sla.AllMessages: slow, sla.Resolution: slow})
@@ -94,13 +96,13 @@ func TestTheScheduleIsPickedByAssignmentElseTheDefault(t *testing.T) {
 	b.hours("Office", office("17:00"))
 	late := b.hours("Late", office("20:00"))
 	require.Equal(t, hour(24), due("phone"), "Tuesday 10:00")
-	_, err := b.CreateOpeningHoursAssignment(ctx, tenant,
-		models.NewOpeningHoursAssignment{OpeningHoursID: late.ID, Channel: &phone})
+	_, err := b.Worktime.CreateOpeningHoursAssignment(ctx, tenant,
+		worktime.NewOpeningHoursAssignment{OpeningHoursID: late.ID, Channel: &phone})
 	require.NoError(t, err)
 	require.Equal(t, hour(8), due("phone"), "till 18:00")
 	require.Equal(t, hour(24), due("email"))
 	ignore := true
-	_, err = b.UpdateSLAPolicy(ctx, tenant, policy.ID, models.SLAPolicyUpdate{IgnoreOfficeHours: &ignore})
+	_, err = b.Worktime.UpdateSLAPolicy(ctx, tenant, policy.ID, worktime.SLAPolicyUpdate{IgnoreOfficeHours: &ignore})
 	require.NoError(t, err)
 	require.Equal(t, hour(8), due("email"))
 }
@@ -131,8 +133,8 @@ func TestSinceWhenTermsHold(t *testing.T) {
 	step(2, func() error { b.assign(gold.ID, nil, nil); return nil })
 	require.Equal(t, hour(2), since(sla.FirstReply, "email"))
 	step(3, func() error {
-		_, err := b.UpdateSLAPolicy(ctx, tenant, gold.ID,
-			models.SLAPolicyUpdate{Targets: &byMetric{sla.FirstReply: quick, sla.Resolution: slow}})
+		_, err := b.Worktime.UpdateSLAPolicy(ctx, tenant, gold.ID,
+			worktime.SLAPolicyUpdate{Targets: &byMetric{sla.FirstReply: quick, sla.Resolution: slow}})
 		return err
 	})
 	require.Equal(t, hour(3), since(sla.FirstReply, "email"))
@@ -140,7 +142,7 @@ func TestSinceWhenTermsHold(t *testing.T) {
 	require.Equal(t, hour(4), since(sla.FirstReply, "email"), "which was always open before")
 	step(5, func() error {
 		longer := office("20:00").Weekly
-		_, err := b.UpdateOpeningHours(ctx, tenant, hours.ID, models.OpeningHoursUpdate{Weekly: &longer})
+		_, err := b.Worktime.UpdateOpeningHours(ctx, tenant, hours.ID, worktime.OpeningHoursUpdate{Weekly: &longer})
 		return err
 	})
 	require.Equal(t, hour(5), since(sla.FirstReply, "email"))
@@ -157,15 +159,20 @@ func TestSinceWhenTermsHold(t *testing.T) {
 
 	// What is taken away leaves its place to older things, which hold there since then.
 	step(7, func() error {
-		_, err := b.UpdateSLAPolicy(ctx, tenant, best.ID, models.SLAPolicyUpdate{Targets: &byMetric{sla.Resolution: quick}})
+		_, err := b.Worktime.UpdateSLAPolicy(
+			ctx,
+			tenant,
+			best.ID,
+			worktime.SLAPolicyUpdate{Targets: &byMetric{sla.Resolution: quick}},
+		)
 		return err
 	})
 	terms, _ := b.rules().Terms(sla.FirstReply, nil, "phone")
 	require.Equal(t, "Gold", terms.PolicyName)
 	require.Equal(t, hour(7), terms.Since.UTC())
-	step(8, func() error { return b.DeleteSLAPolicy(ctx, tenant, best.ID) })
+	step(8, func() error { return b.Worktime.DeleteSLAPolicy(ctx, tenant, best.ID) })
 	require.Equal(t, hour(8), since(sla.Resolution, "phone"))
-	step(9, func() error { return b.DeleteSLAPolicy(ctx, tenant, gold.ID) })
+	step(9, func() error { return b.Worktime.DeleteSLAPolicy(ctx, tenant, gold.ID) })
 	terms, governed := b.rules().Terms(sla.Resolution, nil, "phone")
 	require.False(t, governed)
 	require.Equal(t, hour(9), terms.Since.UTC(), "since when nothing governs")
@@ -181,7 +188,7 @@ func TestSinceWhenADefaultHolds(t *testing.T) {
 	late := b.hours("Late", office("20:00"))
 	now.at(hour(2))
 	yes := true
-	_, err := b.UpdateOpeningHours(t.Context(), b.tenant.ID, late.ID, models.OpeningHoursUpdate{IsDefault: &yes})
+	_, err := b.Worktime.UpdateOpeningHours(t.Context(), b.tenant.ID, late.ID, worktime.OpeningHoursUpdate{IsDefault: &yes})
 	require.NoError(t, err)
 	terms, _ := b.rules().Terms(sla.FirstReply, nil, "email")
 	require.Equal(t, hour(2), terms.Since.UTC())
@@ -195,8 +202,8 @@ func TestWhenAResolvedConversationIsArchived(t *testing.T) {
 	b.hours("Office", office("17:00"))
 	_, on := b.rules().ArchiveAt(friday, nil, "email")
 	require.False(t, on, "off")
-	_, err := b.UpdateSettings(t.Context(), b.tenant.ID,
-		models.SettingsUpdate{AutoArchive: models.Some(wire.AutoArchive{Days: 1, Hours: 1, Minutes: 30})})
+	_, err := b.Worktime.UpdateSettings(t.Context(), b.tenant.ID,
+		worktime.SettingsUpdate{AutoArchive: wire.Some(wire.AutoArchive{Days: 1, Hours: 1, Minutes: 30})})
 	require.NoError(t, err)
 	at, on := b.rules().ArchiveAt(friday, nil, "email")
 	require.True(t, on)

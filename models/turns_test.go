@@ -10,18 +10,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atender/atender/models/postgres"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/webhook"
 )
 
 // otherTenant makes one more tenant.
 func (b *bench) otherTenant(name string) uuid.UUID {
 	b.t.Helper()
-	tenant, _, err := b.CreateTenant(b.t.Context(), models.NewTenant{Name: name})
+	tenant, _, err := b.Accounts.CreateTenant(b.t.Context(), account.NewTenant{Name: name})
 	require.NoError(b.t, err)
 	return tenant.ID
 }
@@ -59,16 +66,16 @@ func TestOverdueConversationsComeOneTenantAfterTheOther(t *testing.T) {
 			for _, tenant := range few {
 				b.overdueConversations(tenant, 2, time.Minute)
 			}
-			refs, err := b.Overdue(t.Context(), time.Second, 8)
+			refs, err := b.Clocks.Overdue(t.Context(), time.Second, 8)
 			require.NoError(t, err)
 			require.Len(t, refs, 8, "what one tenant does not need is the other's")
-			tenant := func(r models.ConversationRef) uuid.UUID { return r.TenantID }
+			tenant := func(r conversation.Ref) uuid.UUID { return r.TenantID }
 			require.Equal(t, map[uuid.UUID]int{b.tenant.ID: 4, few[0]: 2, few[1]: 2}, tenantsIn(refs, tenant))
 			require.Equal(t, b.tenant.ID, refs[0].TenantID)
 			require.Len(t, tenantsIn(refs[:3], tenant), 3, "the longest overdue of each first")
 			require.Equal(t, 1, b.count(`SELECT count(*) FROM conversations WHERE id = $1 AND next_due_at =
 				(SELECT min(next_due_at) FROM conversations WHERE tenant_id = $2)`, refs[0].ID, b.tenant.ID))
-			none, err := b.Overdue(t.Context(), 2*time.Hour, 8)
+			none, err := b.Clocks.Overdue(t.Context(), 2*time.Hour, 8)
 			require.NoError(t, err)
 			require.Empty(t, none)
 		})
@@ -101,12 +108,12 @@ func TestEveryTenantHasItsTurn(t *testing.T) {
 	}
 	served, ticked := map[uuid.UUID]int{}, map[uuid.UUID]int{}
 	for range 4 {
-		rows, err := b.ClaimOutbox(t.Context(), models.Urgent, 64)
+		rows, err := b.Outbox.Claim(t.Context(), outbox.Urgent, 64)
 		require.NoError(t, err)
 		for _, r := range rows {
 			served[r.TenantID]++
 		}
-		refs, err := b.Overdue(t.Context(), time.Second, 64)
+		refs, err := b.Clocks.Overdue(t.Context(), time.Second, 64)
 		require.NoError(t, err)
 		for _, r := range refs {
 			ticked[r.TenantID]++
@@ -129,20 +136,20 @@ func TestOutboxGivesOneTenantAfterTheOther(t *testing.T) {
 	rows(b.tenant.ID, 1000, 2, "1 day")
 	rows(other, 1, 2, "30 seconds")
 	rows(other, 1, 2, "2 days")
-	tenant := func(r models.OutboxRow) uuid.UUID { return r.TenantID }
-	for _, which := range []models.Urgency{models.Urgent, models.Calm} {
-		claimed, err := b.ClaimOutbox(t.Context(), which, 10)
+	tenant := func(r outbox.Row) uuid.UUID { return r.TenantID }
+	for _, which := range []outbox.Urgency{outbox.Urgent, outbox.Calm} {
+		claimed, err := b.Outbox.Claim(t.Context(), which, 10)
 		require.NoError(t, err)
 		require.Equal(t, map[uuid.UUID]int{b.tenant.ID: 9, other: 1}, tenantsIn(claimed, tenant), "%s", which)
 	}
-	claimed, err := b.ClaimOutbox(t.Context(), models.Urgent, 2000)
+	claimed, err := b.Outbox.Claim(t.Context(), outbox.Urgent, 2000)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1000-9, "each row once")
 }
 
 // P8.5
 func TestLateDockActionsComeOneTenantAfterTheOther(t *testing.T) {
-	e := setup(t).embed(models.RoleAgent)
+	e := setup(t).embed(account.RoleAgent)
 	var ids []uuid.UUID
 	for i := range 3 {
 		ids = append(ids, e.ask("addTag", params{"tag": fmt.Sprint("t", i)}).ID)
@@ -151,9 +158,9 @@ func TestLateDockActionsComeOneTenantAfterTheOther(t *testing.T) {
 	other := e.otherTenant("b")
 	e.exec(`ALTER TABLE dock_actions DISABLE TRIGGER ALL`)
 	e.exec(`UPDATE dock_actions SET tenant_id = $1 WHERE id = $2`, other, ids[2])
-	found, err := e.LateDockActions(t.Context(), 5*time.Second, 10)
+	found, err := e.Docks.LateActions(t.Context(), 5*time.Second, 10)
 	require.NoError(t, err)
-	require.Equal(t, []models.DockActionRef{
+	require.Equal(t, []dock.ActionRef{
 		{TenantID: e.tenant.ID, ID: ids[0]}, {TenantID: other, ID: ids[2]}, {TenantID: e.tenant.ID, ID: ids[1]},
 	}, found)
 }
@@ -187,7 +194,7 @@ func (b *bench) rowsRead(sql string, args []any) (rows int, plan string) {
 	tx, err := b.db.BeginTx(b.t.Context(), nil)
 	require.NoError(b.t, err)
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(b.t.Context(), strings.ReplaceAll(models.ClaimSettings, "SET ", "SET LOCAL "))
+	_, err = tx.ExecContext(b.t.Context(), strings.ReplaceAll(postgres.ClaimSettings, "SET ", "SET LOCAL "))
 	require.NoError(b.t, err)
 	result, err := tx.QueryContext(b.t.Context(), `EXPLAIN (ANALYZE, TIMING OFF) `+sql, args...)
 	require.NoError(b.t, err, sql)
@@ -231,10 +238,10 @@ func TestTurnsAreFoundByTheirIndexes(t *testing.T) {
 		}
 		var said statements
 		traced := b.open(func(o *models.Options) { o.Tracer = &said })
-		refs, err := traced.Overdue(t.Context(), time.Second, 64)
+		refs, err := traced.Clocks.Overdue(t.Context(), time.Second, 64)
 		require.NoError(t, err)
 		require.Len(t, refs, 64)
-		rows, err := traced.ClaimOutbox(t.Context(), models.Urgent, 64)
+		rows, err := traced.Outbox.Claim(t.Context(), outbox.Urgent, 64)
 		require.NoError(t, err)
 		require.Len(t, rows, 64)
 		claims := 0
@@ -255,7 +262,7 @@ func TestLargePayloadsLeaveRoomForOtherTenants(t *testing.T) {
 	b := setup(t)
 	other := b.otherTenant("b")
 	b.subscribe()
-	_, err := b.CreateSubscription(t.Context(), other, models.NewSubscription{
+	_, err := b.Webhooks.Create(t.Context(), other, webhook.NewSubscription{
 		Name: "receiver", URL: "http://127.0.0.1:9/hook", Events: []string{"*"},
 	})
 	require.NoError(t, err)
@@ -273,9 +280,9 @@ func TestLargePayloadsLeaveRoomForOtherTenants(t *testing.T) {
 	for _, d := range claimed {
 		size += len(d.Payload)
 	}
-	require.GreaterOrEqual(t, size, models.ClaimBytes, "a claim that is cut says so by its size")
-	require.Less(t, size, models.ClaimBytes+1<<20)
-	got := tenantsIn(claimed, func(d models.Delivery) uuid.UUID { return d.TenantID })
+	require.GreaterOrEqual(t, size, webhook.ClaimBytes, "a claim that is cut says so by its size")
+	require.Less(t, size, webhook.ClaimBytes+1<<20)
+	got := tenantsIn(claimed, func(d webhook.Delivery) uuid.UUID { return d.TenantID })
 	require.Equal(t, 5, got[other], "though they are younger: %v", got)
 	require.Equal(t, 16, got[b.tenant.ID])
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/webhook"
 )
 
 // webhooks switches the tenant's webhooks on or off.
 func (b *bench) webhooks(on bool) {
 	b.t.Helper()
-	_, err := b.SetTenantLimits(b.t.Context(), b.tenant.ID, models.TenantLimits{WebhooksEnabled: &on})
+	_, err := b.Webhooks.SetLimits(b.t.Context(), b.tenant.ID, webhook.TenantLimits{WebhooksEnabled: &on})
 	require.NoError(b.t, err)
 }
 
@@ -37,7 +38,7 @@ func (b *bench) reasons() map[string]int {
 
 func (b *bench) sweep() int64 {
 	b.t.Helper()
-	n, err := b.CancelSwitchedOff(b.t.Context())
+	n, err := b.Webhooks.CancelSwitchedOff(b.t.Context())
 	require.NoError(b.t, err)
 	return n
 }
@@ -119,7 +120,7 @@ func TestSwitchingOffWhileDeliveriesAreOnTheirWay(t *testing.T) {
 			b.record(owner, delivered(claimed[0]), delivered(claimed[1]), failed(claimed[2], time.Now().Add(-time.Second)))
 			st := b.arm(sub.ID)
 			require.Nil(t, st.NextDue, "its retry workflow ends")
-			retries, err := b.ClaimRetries(t.Context(), uuid.New(), sub.ID, 10)
+			retries, err := b.Webhooks.ClaimRetries(t.Context(), uuid.New(), sub.ID, 10)
 			require.NoError(t, err)
 			require.Empty(t, retries)
 			want := map[string]int{off: 1, "delivered ": 2}
@@ -142,7 +143,7 @@ func TestALeaseThatRunsOutIsCancelledWithTheRest(t *testing.T) {
 	b.webhooks(true)
 	_, err := b.db.ExecContext(t.Context(), `UPDATE deliveries SET leased_until = now() - interval '1 second'`)
 	require.NoError(t, err)
-	n, err := b.ReleaseExpired(t.Context(), 0, models.Shards)
+	n, err := b.Webhooks.ReleaseExpired(t.Context(), 0, webhook.Shards)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, n)
 	require.Empty(t, b.claim(uuid.New(), 100))
@@ -198,12 +199,12 @@ func TestSwitchingOffEndsRetriesOfAnOpenCircuit(t *testing.T) {
 	require.Equal(t, map[string]int{off: len(claimed) + 5}, b.reasons())
 	_, err = b.db.ExecContext(t.Context(), `DELETE FROM outbox`)
 	require.NoError(t, err)
-	n, err := b.PokeLateRetries(t.Context(), 0)
+	n, err := b.Webhooks.SignalLateRetries(t.Context(), 0)
 	require.NoError(t, err)
 	require.Zero(t, n)
 
 	b.webhooks(true)
-	now, err := b.Subscription(t.Context(), b.tenant.ID, sub.ID)
+	now, err := b.Webhooks.Get(t.Context(), b.tenant.ID, sub.ID)
 	require.NoError(t, err)
 	require.Equal(t, "ok", now.Health.State)
 	b.conversation("after")
@@ -216,15 +217,15 @@ func TestSwitchingOffEndsReplaysAndAReplayBringsWhatWasMissed(t *testing.T) {
 	sub := b.subscribe()
 	b.conversation("sent")
 	b.sendAll()
-	r := b.replay(sub.ID, models.NewReplay{})
+	r := b.replay(sub.ID, webhook.NewReplay{})
 	b.webhooks(false)
-	step, err := b.AdvanceReplay(t.Context(), b.tenant.ID, r.ID)
+	step, err := b.Replays.Advance(t.Context(), b.tenant.ID, r.ID)
 	require.NoError(t, err)
-	require.Equal(t, models.ReplayCancelled, step.Replay.State)
+	require.Equal(t, webhook.ReplayCancelled, step.Replay.State)
 	require.Equal(t, "WEBHOOKS_DISABLED", *step.Replay.Reason)
 	require.Nil(t, step.Replay.NextLookAt, "its workflow ends")
 	b.conversation("missed")
-	_, err = b.StartReplay(t.Context(), b.tenant.ID, sub.ID, models.NewReplay{Since: r.Since.Time})
+	_, err = b.Replays.Start(t.Context(), b.tenant.ID, sub.ID, webhook.NewReplay{Since: r.Since.Time})
 	require.Equal(t, "WEBHOOKS_DISABLED", code(err))
 
 	// One that the flag alone meets, such as a replay that began in the moment of the switch.
@@ -237,10 +238,10 @@ func TestSwitchingOffEndsReplaysAndAReplayBringsWhatWasMissed(t *testing.T) {
 	b.conversation("owed")
 	b.webhooks(false)
 	b.webhooks(true)
-	r = b.replay(sub.ID, models.NewReplay{})
+	r = b.replay(sub.ID, webhook.NewReplay{})
 	require.True(t, b.advance(r).Full, "it waits until what is to be cancelled is")
 	b.sweep()
-	require.Equal(t, models.ReplayCompleted, b.advance(r).Replay.State)
+	require.Equal(t, webhook.ReplayCompleted, b.advance(r).Replay.State)
 	require.ElementsMatch(t, b.ids(), b.sendAll(), "all that happened, though cancelled a moment ago")
 	require.Zero(t, b.sweep())
 }
@@ -252,9 +253,9 @@ func TestARedeliveryIsNotOld(t *testing.T) {
 	b.webhooks(false)
 	require.EqualValues(t, 3, b.sweep())
 	b.webhooks(true)
-	log, _, err := b.Deliveries(t.Context(), b.tenant.ID, sub.ID, models.DeliveryFilter{}, models.Page{})
+	log, _, err := b.Webhooks.Deliveries(t.Context(), b.tenant.ID, sub.ID, webhook.DeliveryFilter{}, postgres.Page{})
 	require.NoError(t, err)
-	_, err = b.Redeliver(t.Context(), b.tenant.ID, sub.ID, log[0].ID, nil)
+	_, err = b.Webhooks.Redeliver(t.Context(), b.tenant.ID, sub.ID, log[0].ID, nil)
 	require.NoError(t, err)
 	require.Zero(t, b.sweep())
 	require.Equal(t, []uuid.UUID{log[0].EventID}, b.sendAll())
@@ -279,22 +280,22 @@ func TestMaxWebhooksAppliesToTheNextOne(t *testing.T) {
 	b.subscribe()
 	b.subscribe()
 	set := func(most int) error {
-		_, err := b.SetTenantLimits(t.Context(), b.tenant.ID, models.TenantLimits{MaxWebhooks: &most})
+		_, err := b.Webhooks.SetLimits(t.Context(), b.tenant.ID, webhook.TenantLimits{MaxWebhooks: &most})
 		return err
 	}
 	require.NoError(t, set(1))
-	_, err := b.CreateSubscription(t.Context(), b.tenant.ID, models.NewSubscription{
+	_, err := b.Webhooks.Create(t.Context(), b.tenant.ID, webhook.NewSubscription{
 		Name: "x", URL: "http://127.0.0.1:9/hook", Events: []string{"*"},
 	})
 	require.Equal(t, "WEBHOOK_LIMIT_REACHED", code(err))
 	b.conversation("a")
 	require.Len(t, b.sendAll(), 6, "those that are there stay")
-	require.NoError(t, set(models.MaxWebhooksOfTenant))
+	require.NoError(t, set(webhook.MaxWebhooksOfTenant))
 	b.subscribe()
-	for _, wrong := range []int{-1, models.MaxWebhooksOfTenant + 1} {
+	for _, wrong := range []int{-1, webhook.MaxWebhooksOfTenant + 1} {
 		require.Equal(t, "VALIDATION_FAILED", code(set(wrong)))
 	}
 	no := false
-	_, err = b.SetTenantLimits(t.Context(), uuid.New(), models.TenantLimits{WebhooksEnabled: &no})
+	_, err = b.Webhooks.SetLimits(t.Context(), uuid.New(), webhook.TenantLimits{WebhooksEnabled: &no})
 	require.Equal(t, "NOT_FOUND", code(err))
 }

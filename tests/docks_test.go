@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	apiclient "github.com/atender/atender/api/client"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/tests/stack"
@@ -23,12 +24,12 @@ import (
 type embed struct {
 	t     *testing.T
 	s     *stack.Stack
-	agent models.Agent
+	agent account.Agent
 	dock  wire.Dock
 	wire.DockSession
 }
 
-func openDock(t *testing.T, s *stack.Stack, agent models.Agent, name string, conversation uuid.UUID) *embed {
+func openDock(t *testing.T, s *stack.Stack, agent account.Agent, name string, conversation uuid.UUID) *embed {
 	t.Helper()
 	made, err := s.API.CreateDockWithResponse(t.Context(), apiclient.CreateDockJSONRequestBody{
 		Name: name, URL: "https://tools.example.com",
@@ -43,10 +44,10 @@ func openDock(t *testing.T, s *stack.Stack, agent models.Agent, name string, con
 	return &embed{t: t, s: s, agent: agent, dock: *made.JSON201, DockSession: *opened.JSON201}
 }
 
-func newAgent(t *testing.T, s *stack.Stack) models.Agent {
+func newAgent(t *testing.T, s *stack.Stack) account.Agent {
 	t.Helper()
-	a, err := s.Store.CreateAgent(t.Context(), s.Tenant.ID, models.NewAgent{
-		Name: "Ada Lovelace", Email: "ada@acme.example", Role: models.RoleAgent,
+	a, err := s.Store.Accounts.CreateAgent(t.Context(), s.Tenant.ID, account.NewAgent{
+		Name: "Ada Lovelace", Email: "ada@acme.example", Role: account.RoleAgent,
 	})
 	require.NoError(t, err)
 	return a
@@ -154,7 +155,7 @@ func TestDockActionsWaitForAWorker(t *testing.T) {
 	for i, id := range ids {
 		require.Equal(t, "applied", []*embed{one, two}[i%2].await(id).Status)
 	}
-	messages, _, err := s.Store.Messages(t.Context(), s.Tenant.ID, c.ID, models.Page{})
+	messages, _, err := s.Store.Conversations.Messages(t.Context(), s.Tenant.ID, c.ID, postgres.Page{})
 	require.NoError(t, err)
 	require.Len(t, messages, 1+len(ids), "each once")
 }

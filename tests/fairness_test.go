@@ -11,8 +11,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/deps"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/tests/stack"
@@ -22,7 +23,7 @@ import (
 // otherTenant makes one more tenant.
 func otherTenant(t *testing.T, s *stack.Stack, name string) uuid.UUID {
 	t.Helper()
-	tenant, _, err := s.Store.CreateTenant(t.Context(), models.NewTenant{Name: name})
+	tenant, _, err := s.Store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: name})
 	require.NoError(t, err)
 	return tenant.ID
 }
@@ -85,12 +86,12 @@ func TestSlowTenantsHoldOnlyTheirSlots(t *testing.T) {
 					path := "/" + strconv.Itoa(i) + "/" + strconv.Itoa(j)
 					paths[path] = tenant
 					s.SubscribeAs(tenant, receiver.URL+path,
-						func(n *models.NewSubscription) { n.MaxInFlight = ptr(models.MaxInFlight) })
+						func(n *webhook.NewSubscription) { n.MaxInFlight = ptr(webhook.MaxInFlight) })
 				}
 				owe(s, tenant, 2*slots)
 			}
 			well := inbox.Open(t)
-			s.Subscribe(well, func(n *models.NewSubscription) { n.Events = []string{"conversation.created"} })
+			s.Subscribe(well, func(n *webhook.NewSubscription) { n.Events = []string{"conversation.created"} })
 			require.Eventually(t, func() bool {
 				receiver.mu.Lock()
 				defer receiver.mu.Unlock()
@@ -144,7 +145,7 @@ func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
 	flood, window := deps.Sized(1_000, 100_000), deps.Sized(4*time.Second, 20*time.Second)
 	s := stack.Start(t)
 	in := inbox.Open(t)
-	s.Subscribe(in, func(n *models.NewSubscription) { n.Events = []string{"conversation.updated"} })
+	s.Subscribe(in, func(n *webhook.NewSubscription) { n.Events = []string{"conversation.updated"} })
 	floodDue(s, otherTenant(t, s, "flood"), flood, time.Now().Add(time.Second))
 	began, worst := time.Now(), time.Duration(0)
 	for i := 0; time.Since(began) < window; i++ {
@@ -164,7 +165,7 @@ func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
 		worst = max(worst, time.Since(due))
 		t.Logf("wake %d was %s late; by whom: %v", i, time.Since(due).Round(time.Millisecond), s.Fired("wake"))
 	}
-	left, err := s.Store.Overdue(t.Context(), 0, 1)
+	left, err := s.Store.Clocks.Overdue(t.Context(), 0, 1)
 	require.NoError(t, err)
 	t.Logf("the latest wake was %s late; of %d others some are left: %v", worst.Round(time.Millisecond), flood, len(left) > 0)
 	require.Less(t, worst, deps.Sized(10*time.Second, 5*time.Second), "the promise is 5 s; the small form shares the machine")
@@ -194,10 +195,10 @@ func TestHangingTestsOfTwoTenantsDoNotStarveAThird(t *testing.T) {
 	t.Cleanup(calls.Wait)
 	for i := range 2 {
 		tenant := otherTenant(t, s, "hangs "+strconv.Itoa(i))
-		_, key, err := s.Store.CreateKey(t.Context(), tenant, models.NewKey{Name: "k",
+		_, key, err := s.Store.Keys.Create(t.Context(), tenant, account.NewKey{Name: "k",
 			Scopes: []string{"full_access"}, Tier: "custom"})
 		require.NoError(t, err)
-		sub := s.SubscribeAs(tenant, hang.URL, func(n *models.NewSubscription) { n.IsActive = ptr(false) })
+		sub := s.SubscribeAs(tenant, hang.URL, func(n *webhook.NewSubscription) { n.IsActive = ptr(false) })
 		for range 4 {
 			calls.Go(func() { call(key, sub.ID) })
 		}
@@ -208,6 +209,6 @@ func TestHangingTestsOfTwoTenantsDoNotStarveAThird(t *testing.T) {
 		}, 7*time.Second, 10*time.Millisecond, "a tenant has a quarter of the places")
 		require.Equal(t, http.StatusTooManyRequests, call(key, sub.ID), "and no more")
 	}
-	sub := s.Subscribe(well, func(n *models.NewSubscription) { n.IsActive = ptr(false) })
+	sub := s.Subscribe(well, func(n *webhook.NewSubscription) { n.IsActive = ptr(false) })
 	require.Equal(t, http.StatusOK, call(s.Key, sub.ID))
 }

@@ -22,7 +22,8 @@ func TestImportsPointOneWay(t *testing.T) {
 	}{
 		{"workflows", []string{
 			"gorm.io/...", "github.com/gin-gonic/...", "database/sql", "github.com/jackc/...",
-			module + "/models", module + "/activities/...", module + "/api/...", module + "/worker/...",
+			module + "/models", module + "/models/postgres",
+			module + "/activities/...", module + "/api/...", module + "/worker/...",
 		}},
 		{"api", []string{module + "/workflows/...", module + "/activities/...", module + "/worker/..."}},
 		{"activities", []string{module + "/api/...", module + "/workflows/...", module + "/worker/..."}},
@@ -50,6 +51,42 @@ func TestImportsPointOneWay(t *testing.T) {
 					"nothing in the whole program is called %s", pattern)
 			}
 		})
+	}
+}
+
+// domain is the packages of models that reach the database, each with those of them that it may import,
+// directly or not. What is not here is
+// pure, and imports none of them.
+var domain = map[string][]string{
+	"postgres":     nil,
+	"outbox":       {"postgres"},
+	"feed":         {"postgres"},
+	"idempotency":  {"postgres"},
+	"account":      {"postgres", "feed"},
+	"worktime":     {"postgres", "outbox", "feed", "account"},
+	"webhook":      {"postgres", "outbox", "feed", "account"},
+	"conversation": {"postgres", "outbox", "feed", "account", "worktime", "webhook"},
+	"dock":         {"postgres", "outbox", "feed", "account", "worktime", "webhook", "conversation"},
+}
+
+// The domain's packages import each other in one direction, and what is pure imports none of them.
+func TestTheDomainsPackagesPointOneWay(t *testing.T) {
+	t.Parallel()
+	packages := dependencies(t)
+	for name := range domain {
+		require.Contains(t, packages, module+"/models/"+name)
+	}
+	for path, imports := range packages {
+		name, inModels := strings.CutPrefix(path, module+"/models/")
+		if !inModels {
+			continue
+		}
+		for _, imported := range imports {
+			other, inModels := strings.CutPrefix(imported, module+"/models/")
+			if _, isDomain := domain[other]; inModels && isDomain {
+				require.Contains(t, domain[name], other, "models/%s depends on models/%s", name, other)
+			}
+		}
 	}
 }
 

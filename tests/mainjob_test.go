@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	apiclient "github.com/atender/atender/api/client"
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/tests/stack"
@@ -77,9 +77,9 @@ func TestTheClientTellsAbsentFromNull(t *testing.T) {
 		require.Equal(t, http.StatusOK, answer.StatusCode(), "%s", answer.Body)
 		return answer.JSON200
 	}
-	changed := update(apiclient.UpdateContactJSONRequestBody{Name: models.Some("Ada"), Phone: models.Some("+4520123456")})
+	changed := update(apiclient.UpdateContactJSONRequestBody{Name: wire.Some("Ada"), Phone: wire.Some("+4520123456")})
 	require.Equal(t, c.Contact.Email, changed.Email)
-	changed = update(apiclient.UpdateContactJSONRequestBody{Phone: models.Null[string]()})
+	changed = update(apiclient.UpdateContactJSONRequestBody{Phone: wire.Null[string]()})
 	require.Equal(t, "Ada", *changed.Name)
 	require.Nil(t, changed.Phone)
 }
@@ -104,8 +104,8 @@ func requireGenuine(t *testing.T, d inbox.Delivery, secret string) {
 }
 
 // seconds is a retry schedule of one second after each attempt.
-func seconds(steps int) func(*models.NewSubscription) {
-	return func(s *models.NewSubscription) {
+func seconds(steps int) func(*webhook.NewSubscription) {
+	return func(s *webhook.NewSubscription) {
 		for range steps {
 			s.Retry = append(s.Retry, 1)
 		}
@@ -160,7 +160,7 @@ func TestGoneEndsTheSubscriptionAtOnce(t *testing.T) {
 	s := stack.Start(t)
 	in := inbox.Open(t)
 	in.Answer(func(inbox.Delivery) int { return http.StatusGone })
-	sub := s.Subscribe(in, func(n *models.NewSubscription) { n.MaxInFlight = ptr(1) })
+	sub := s.Subscribe(in, func(n *webhook.NewSubscription) { n.MaxInFlight = ptr(1) })
 	create(t, s, "order-1")
 	require.Eventually(t, func() bool {
 		answer, err := s.API.GetWebhookWithResponse(t.Context(), sub.ID)

@@ -14,8 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	apiclient "github.com/atender/atender/api/client"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/tests/stack"
 )
@@ -103,15 +104,15 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	sub := s.Subscribe(in, seconds(5), func(n *models.NewSubscription) {
+	sub := s.Subscribe(in, seconds(5), func(n *webhook.NewSubscription) {
 		n.Name, n.Description = "SECRETNAME", "SECRETDESCRIPTION"
 		n.URL += "?token=SECRETURL"
 		n.Headers = map[string]string{"X-Token": "SECRETHEADER"}
 	})
-	agent, err := s.Store.CreateAgent(
+	agent, err := s.Store.Accounts.CreateAgent(
 		t.Context(),
 		s.Tenant.ID,
-		models.NewAgent{Name: "SECRETAGENT", Email: "SECRETAGENT@example.com", Role: models.RoleAgent},
+		account.NewAgent{Name: "SECRETAGENT", Email: "SECRETAGENT@example.com", Role: account.RoleAgent},
 	)
 	require.NoError(t, err)
 	answer, err := s.API.CreateOutboundConversationWithResponse(t.Context(), apiclient.CreateOutboundConversationJSONRequestBody{

@@ -16,8 +16,10 @@ import (
 
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/deps"
 	"github.com/atender/atender/tests/inbox"
@@ -47,9 +49,9 @@ func createMany(t *testing.T, s *stack.Stack, n int) {
 	for range 8 {
 		group.Go(func() {
 			for i := range work {
-				_, err := s.Store.CreateConversation(t.Context(), s.Tenant.ID, s.Actor, models.NewConversation{
+				_, err := s.Store.Conversations.Create(t.Context(), s.Tenant.ID, s.Actor, conversation.NewConversation{
 					ExternalReference: fmt.Sprint("order-", i), Subject: "Where is my order?",
-					Contact: models.NewContact{Email: "ada@example.com"},
+					Contact: conversation.NewContact{Email: "ada@example.com"},
 				})
 				if err != nil {
 					t.Errorf("conversation %d: %v", i, err)
@@ -76,7 +78,7 @@ func awake(t *testing.T, s *stack.Stack) {
 }
 
 // slaOnly is a webhook for tripwires alone, those of a conversation in their order.
-func slaOnly(in *models.NewSubscription) {
+func slaOnly(in *webhook.NewSubscription) {
 	in.Events, in.Ordering = []string{"sla.warning", "sla.breached"}, "conversation"
 }
 
@@ -157,7 +159,7 @@ func TestEditedPolicyReachesEveryRunningClock(t *testing.T) {
 		return err == nil && strings.HasPrefix(details,
 			strconv.Itoa(n)+" conversations brought up to the policies and hours in force, 0 left")
 	}, time.Minute, 50*time.Millisecond)
-	behind, err := s.Store.ClocksBehind(t.Context(), s.Tenant.ID)
+	behind, err := s.Store.Clocks.Behind(t.Context(), s.Tenant.ID)
 	require.NoError(t, err)
 	require.Zero(t, behind)
 	workflows(t, s.Temporal, s.Namespace, "WorkflowType = '"+durable.RecomputeWorkflow+"'", running(0))
@@ -179,7 +181,7 @@ func TestALostWalkIsMadeUpFor(t *testing.T) {
 	}, 60*time.Second, 100*time.Millisecond, "the walk of the policy's creation ends")
 	s.Exec(`UPDATE tenants SET time_version = time_version + 1, time_changed_at = now() - interval '1 hour'`)
 	require.Eventually(t, func() bool {
-		behind, err := s.Store.ClocksBehind(t.Context(), s.Tenant.ID)
+		behind, err := s.Store.Clocks.Behind(t.Context(), s.Tenant.ID)
 		return err == nil && behind == 0
 	}, 60*time.Second, 100*time.Millisecond)
 }
@@ -243,11 +245,11 @@ func TestDoneConversationArchivesItself(t *testing.T) {
 	past := s.OpenStore(func(o *models.Options) {
 		o.Clock = func(now time.Time) time.Time { return now.Add(-57 * time.Second) }
 	})
-	c, err := past.CreateConversation(t.Context(), s.Tenant.ID, s.Actor, models.NewConversation{
-		ExternalReference: "order-1", Subject: "Thank you", Contact: models.NewContact{Email: "ada@example.com"},
+	c, err := past.Conversations.Create(t.Context(), s.Tenant.ID, s.Actor, conversation.NewConversation{
+		ExternalReference: "order-1", Subject: "Thank you", Contact: conversation.NewContact{Email: "ada@example.com"},
 	})
 	require.NoError(t, err)
-	done, err := past.Change(t.Context(), s.Tenant.ID, c.ID, s.Actor, models.Resolve{})
+	done, err := past.Conversations.Change(t.Context(), s.Tenant.ID, c.ID, s.Actor, conversation.Resolve{})
 	require.NoError(t, err)
 	due := *done.AutoArchiveAt
 	require.WithinDuration(t, done.ResolvedAt.Add(time.Minute), due, 0)

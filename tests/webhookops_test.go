@@ -14,8 +14,8 @@ import (
 	"go.temporal.io/api/workflow/v1"
 
 	apiclient "github.com/atender/atender/api/client"
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/tests/stack"
@@ -48,7 +48,7 @@ func replayEnds(t *testing.T, s *stack.Stack, r wire.Replay) wire.Replay {
 			return false
 		}
 		now = *answer.JSON200
-		return now.Status != models.ReplayRunning
+		return now.Status != webhook.ReplayRunning
 	}, time.Minute, 20*time.Millisecond)
 	return now
 }
@@ -66,7 +66,7 @@ func TestIntegratorRepairsAnEndpoint(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	sub := s.Subscribe(in, seconds(1), func(n *models.NewSubscription) { n.Headers = map[string]string{"X-Token": "s3cr3t"} })
+	sub := s.Subscribe(in, seconds(1), func(n *webhook.NewSubscription) { n.Headers = map[string]string{"X-Token": "s3cr3t"} })
 
 	tested, err := s.API.TestWebhookWithResponse(t.Context(), sub.ID)
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestIntegratorRepairsAnEndpoint(t *testing.T) {
 
 	whatFailed := apiclient.NewReplay{Since: time.Now().Add(-time.Hour), OnlyFailed: ptr(true)}
 	r := replayEnds(t, s, startReplay(t, s, sub.ID, whatFailed))
-	require.Equal(t, []any{models.ReplayCompleted, int64(owed - 1)}, []any{r.Status, r.Queued})
+	require.Equal(t, []any{webhook.ReplayCompleted, int64(owed - 1)}, []any{r.Status, r.Queued})
 	in.Await(time.Minute, "the rest", func(ds []inbox.Delivery) bool { return len(ds) == owed })
 	require.Eventually(t, func() bool {
 		answer, err := s.API.GetWebhookWithResponse(t.Context(), sub.ID)
@@ -163,7 +163,7 @@ func TestReplayIsCancelled(t *testing.T) {
 		func(r wire.Replay) {
 			answer, err := s.API.CancelReplayWithResponse(t.Context(), sub.ID, r.ID)
 			require.NoError(t, err)
-			require.Equal(t, models.ReplayCancelled, answer.JSON200.Status)
+			require.Equal(t, webhook.ReplayCancelled, answer.JSON200.Status)
 		},
 		func(r wire.Replay) {
 			require.NoError(t, s.Temporal.CancelWorkflow(t.Context(), durable.ReplayID(s.Tenant.ID, r.ID), ""))
@@ -173,7 +173,7 @@ func TestReplayIsCancelled(t *testing.T) {
 		id := durable.ReplayID(s.Tenant.ID, r.ID)
 		workflows(t, s.Temporal, s.Namespace, "WorkflowId = '"+id+"'", running(1))
 		cancel(r)
-		require.Equal(t, models.ReplayCancelled, replayEnds(t, s, r).Status)
+		require.Equal(t, webhook.ReplayCancelled, replayEnds(t, s, r).Status)
 		require.Eventually(t, func() bool {
 			d, err := s.Temporal.DescribeWorkflowExecution(t.Context(), id, "")
 			return err == nil && d.WorkflowExecutionInfo.Status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
@@ -185,7 +185,7 @@ func TestTestsOfWebhooksAreLimited(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	in := inbox.Open(t)
-	sub := s.Subscribe(in, func(n *models.NewSubscription) { n.IsActive = ptr(false) })
+	sub := s.Subscribe(in, func(n *webhook.NewSubscription) { n.IsActive = ptr(false) })
 	var statuses []int
 	for range 10 {
 		answer, err := s.API.TestWebhookWithResponse(t.Context(), sub.ID)

@@ -12,6 +12,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
 )
 
 const (
@@ -79,13 +81,13 @@ func every(ctx context.Context, pause time.Duration, f func(context.Context)) {
 // tickOverdue ticks what is overdue, until nothing is.
 func (g *guard) tickOverdue(ctx context.Context) {
 	for {
-		overdue, err := g.store.Overdue(ctx, guardAfter, guardBatch)
+		overdue, err := g.store.Clocks.Overdue(ctx, guardAfter, guardBatch)
 		if err != nil {
 			g.complain(ctx, "overdue conversations not read", err)
 			return
 		}
 		var workers sync.WaitGroup
-		work := make(chan models.ConversationRef)
+		work := make(chan conversation.Ref)
 		for range guardWorkers {
 			workers.Go(func() {
 				for ref := range work {
@@ -104,10 +106,10 @@ func (g *guard) tickOverdue(ctx context.Context) {
 	}
 }
 
-func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
-	tick, err := g.store.GuardTick(ctx, ref.TenantID, ref.ID)
+func (g *guard) tick(ctx context.Context, ref conversation.Ref) {
+	tick, err := g.store.Clocks.TickOverdue(ctx, ref.TenantID, ref.ID)
 	switch {
-	case err != nil && !models.IsNotFound(err):
+	case err != nil && !postgres.IsNotFound(err):
 		g.complain(ctx, "overdue conversation not ticked", err)
 	case tick.SetAside != "":
 		g.metrics.acts.CountSetAside(tick)
@@ -120,7 +122,7 @@ func (g *guard) tick(ctx context.Context, ref models.ConversationRef) {
 }
 
 func (g *guard) pokeRetries(ctx context.Context) {
-	n, err := g.store.PokeLateRetries(ctx, retriesAfter)
+	n, err := g.store.Webhooks.SignalLateRetries(ctx, retriesAfter)
 	if err != nil {
 		g.complain(ctx, "late retries not poked", err)
 		return
@@ -130,7 +132,7 @@ func (g *guard) pokeRetries(ctx context.Context) {
 
 // cancelSwitchedOff cancels what tenants are owed whose webhooks were switched off (P4.10).
 func (g *guard) cancelSwitchedOff(ctx context.Context) {
-	n, err := g.store.CancelSwitchedOff(ctx)
+	n, err := g.store.Webhooks.CancelSwitchedOff(ctx)
 	if n > 0 {
 		g.log.Info("cancelled what was owed to webhooks that were switched off", "deliveries", n)
 	}
@@ -140,7 +142,7 @@ func (g *guard) cancelSwitchedOff(ctx context.Context) {
 }
 
 func (g *guard) pokeReplays(ctx context.Context) {
-	n, err := g.store.PokeLateReplays(ctx, replaysAfter)
+	n, err := g.store.Replays.SignalLate(ctx, replaysAfter)
 	if err != nil {
 		g.complain(ctx, "late replays not poked", err)
 		return
@@ -149,20 +151,20 @@ func (g *guard) pokeReplays(ctx context.Context) {
 }
 
 func (g *guard) pokeWalks(ctx context.Context) {
-	if _, err := g.store.PokeLateWalks(ctx, walksAfter); err != nil {
+	if _, err := g.store.Clocks.SignalLateRecomputes(ctx, walksAfter); err != nil {
 		g.complain(ctx, "late walks over clocks not poked", err)
 	}
 }
 
 // applyDockActions carries out the actions of docks that their workflows are late for, in the order of arrival.
 func (g *guard) applyDockActions(ctx context.Context) {
-	late, err := g.store.LateDockActions(ctx, actionsAfter, actionsBatch)
+	late, err := g.store.Docks.LateActions(ctx, actionsAfter, actionsBatch)
 	if err != nil {
 		g.complain(ctx, "late dock actions not read", err)
 		return
 	}
 	for _, ref := range late {
-		_, decided, err := g.store.ApplyDockAction(ctx, ref.TenantID, ref.ID)
+		_, decided, err := g.store.Docks.ApplyAction(ctx, ref.TenantID, ref.ID)
 		g.metrics.acts.CountDockActions("guard", decided)
 		if err != nil {
 			g.complain(ctx, "late dock action not carried out", err)
@@ -197,7 +199,7 @@ func (g *guard) meetNamespace(ctx context.Context) error {
 	if err := g.register(call); err != nil {
 		return err
 	}
-	replaced, err := g.store.RememberNamespace(ctx, g.namespace, id)
+	replaced, err := g.store.Clocks.RememberNamespace(ctx, g.namespace, id)
 	if err != nil {
 		return err
 	}
@@ -209,7 +211,7 @@ func (g *guard) meetNamespace(ctx context.Context) error {
 }
 
 func (g *guard) walk(ctx context.Context) {
-	if _, err := g.store.Walk(ctx); err != nil {
+	if _, err := g.store.Clocks.Sweep(ctx); err != nil {
 		g.complain(ctx, "walk over conversations failed", err)
 	}
 }

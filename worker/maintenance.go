@@ -17,12 +17,12 @@ func (w *Worker) maintain(ctx context.Context) {
 			name string
 			run  func(context.Context) error
 		}{
-			{"partitions prepared", w.deps.Store.EnsurePartitions},
+			{"partitions prepared", w.deps.Store.DB.EnsurePartitions},
 			{"old partitions dropped", w.retain},
 			{"expired answers deleted", w.purgeAnswers},
-			{"ended sessions deleted", w.deps.Store.PurgeSignIns},
-			{"old rate windows deleted", w.deps.Store.PurgeRateWindows},
-			{"old counts of use deleted", w.deps.Store.PurgeUsage},
+			{"ended sessions deleted", w.deps.Store.SignIns.Purge},
+			{"old rate windows deleted", w.deps.Store.Limiter.PurgeWindows},
+			{"old counts of use deleted", w.deps.Store.Keys.PurgeUsage},
 			{"old dock sessions deleted", w.purgeDockSessions},
 		} {
 			if err := task.run(ctx); err != nil && ctx.Err() == nil {
@@ -37,7 +37,7 @@ func (w *Worker) maintain(ctx context.Context) {
 }
 
 func (w *Worker) retain(ctx context.Context) error {
-	done, err := w.deps.Store.Retain(ctx, time.Now(), time.Duration(w.cfg.RetentionDays)*24*time.Hour)
+	done, err := w.deps.Store.DB.Retain(ctx, time.Now(), time.Duration(w.cfg.RetentionDays)*24*time.Hour)
 	if len(done.Dropped) > 0 || done.Strays > 0 {
 		w.deps.Logger.Info("dropped what is older than the retention",
 			"days", w.cfg.RetentionDays, "partitions", done.Dropped, "strays", done.Strays)
@@ -49,11 +49,11 @@ func (w *Worker) retain(ctx context.Context) error {
 }
 
 func (w *Worker) purgeAnswers(ctx context.Context) error {
-	_, err := w.deps.Store.PurgeIdempotencyKeys(ctx)
+	_, err := w.deps.Store.Idempotency.Purge(ctx)
 	return err
 }
 
 func (w *Worker) purgeDockSessions(ctx context.Context) error {
-	_, err := w.deps.Store.PurgeDockSessions(ctx)
+	_, err := w.deps.Store.Docks.PurgeSessions(ctx)
 	return err
 }

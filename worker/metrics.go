@@ -54,11 +54,11 @@ func newMetrics(r prometheus.Registerer, acts *activities.Metrics) *metrics {
 // watch keeps the gauges that the database knows.
 func (m *metrics) watch(ctx context.Context, store *models.Store) {
 	for {
-		if depth, oldest, err := store.OutboxDepth(ctx); err == nil {
+		if depth, oldest, err := store.Outbox.Depth(ctx); err == nil {
 			m.outboxDepth.Set(float64(depth))
 			m.outboxAge.Set(oldest.Seconds())
 		}
-		if n, err := store.CountSetAsides(ctx); err == nil {
+		if n, err := store.Clocks.CountSetAsides(ctx); err == nil {
 			m.setAside.Set(float64(n))
 		}
 		if !sleep(ctx, 5*time.Second) {

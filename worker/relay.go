@@ -17,6 +17,8 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/workflows"
 )
 
@@ -55,16 +57,16 @@ type relay struct {
 // run works until ctx ends: what is urgent and what is not beside each other.
 func (r *relay) run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { r.drain(ctx, models.Urgent, urgentPace) })
-	loops.Go(func() { r.drain(ctx, models.Calm, calmPace) })
+	loops.Go(func() { r.drain(ctx, outbox.Urgent, urgentPace) })
+	loops.Go(func() { r.drain(ctx, outbox.Calm, calmPace) })
 	loops.Wait()
 }
 
-func (r *relay) drain(ctx context.Context, which models.Urgency, at pace) {
-	woken, stop := r.store.Wakeups().Listen(models.TopicOutbox)
+func (r *relay) drain(ctx context.Context, which outbox.Urgency, at pace) {
+	woken, stop := r.store.Wakeups().Listen(outbox.Topic)
 	defer stop()
 	for ctx.Err() == nil {
-		rows, err := r.store.ClaimOutbox(ctx, which, at.batch)
+		rows, err := r.store.Outbox.Claim(ctx, which, at.batch)
 		wait := relayPoll
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -91,12 +93,12 @@ func (r *relay) drain(ctx context.Context, which models.Urgency, at pace) {
 
 // target is one workflow to tell, with all the rows that say so: one call serves them all.
 type target struct {
-	row models.OutboxRow // the newest of them
+	row outbox.Row // the newest of them
 	ids []int64
 	err error
 }
 
-func coalesce(rows []models.OutboxRow) []*target {
+func coalesce(rows []outbox.Row) []*target {
 	type key struct {
 		kind   string
 		id     uuid.UUID
@@ -124,7 +126,7 @@ func coalesce(rows []models.OutboxRow) []*target {
 }
 
 // tell makes the calls and settles the rows. It returns how long to wait before the next claim.
-func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, at pace) time.Duration {
+func (r *relay) tell(ctx context.Context, rows []outbox.Row, at pace) time.Duration {
 	targets := coalesce(rows)
 	slots := make(chan struct{}, at.calls)
 	var wg sync.WaitGroup
@@ -156,7 +158,7 @@ func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, at pace) time
 	}
 	r.metrics.relayed.WithLabelValues("ok").Add(float64(len(done)))
 	r.metrics.relayed.WithLabelValues("failed").Add(float64(len(failed)))
-	if err := errors.Join(r.store.DeleteOutbox(settle, done), r.store.DeferOutbox(settle, failed, relayAway)); err != nil {
+	if err := errors.Join(r.store.Outbox.Delete(settle, done), r.store.Outbox.Defer(settle, failed, relayAway)); err != nil {
 		r.log.Error("outbox rows not settled; they will be told again", "error", err)
 	}
 	if firstErr != nil && ctx.Err() == nil {
@@ -167,7 +169,7 @@ func (r *relay) tell(ctx context.Context, rows []models.OutboxRow, at pace) time
 }
 
 // poke signals the workflow, starting it if it does not run.
-func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
+func (r *relay) poke(ctx context.Context, row outbox.Row) error {
 	options := client.StartWorkflowOptions{
 		TaskQueue:                r.queue,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -221,7 +223,7 @@ func (r *relay) poke(ctx context.Context, row models.OutboxRow) error {
 func ensureDispatchers(ctx context.Context, c client.Client, queue string, dispatchers int) error {
 	for i := range dispatchers {
 		in := durable.DispatchInput{
-			Dispatcher: i, FromShard: i * models.Shards / dispatchers, ToShard: (i + 1) * models.Shards / dispatchers,
+			Dispatcher: i, FromShard: i * webhook.Shards / dispatchers, ToShard: (i + 1) * webhook.Shards / dispatchers,
 		}
 		_, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 			ID: durable.DispatchID(i), TaskQueue: queue,

@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/feed"
 )
 
 // sequence runs this process's sequencer (P6.1): of all workers' one works, the others stand by.
@@ -17,7 +17,7 @@ func (w *Worker) sequence(ctx context.Context) {
 		Name: "atender_feed_sequencer_leads", Help: "1 in the process whose sequencer works, 0 in those that stand by.",
 	})
 	w.registry.MustRegister(sequenced, leads)
-	w.deps.Store.RunSequencer(ctx, models.Sequencer{
+	w.deps.Store.Feed.RunSequencer(ctx, feed.Sequencer{
 		Lead: func(yes bool) {
 			if yes {
 				leads.Set(1)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 )
 
 // followTags takes the names of renamed and deleted tags off the conversations that carry them, a batch after the other,
@@ -12,10 +12,10 @@ import (
 // nothing, and therefore no workflow's.
 func (w *Worker) followTags(ctx context.Context) {
 	const poll = 250 * time.Millisecond // a lost wake-up costs no more (P9)
-	woken, stop := w.deps.Store.Wakeups().Listen(models.TopicTags)
+	woken, stop := w.deps.Store.Wakeups().Listen(conversation.TopicTags)
 	defer stop()
 	for {
-		changed, more, err := w.deps.Store.FollowTags(ctx)
+		changed, more, err := w.deps.Store.Tags.Propagate(ctx)
 		wait := poll
 		switch {
 		case ctx.Err() != nil:

@@ -27,6 +27,7 @@ import (
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/workflows"
 )
 
@@ -81,8 +82,8 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	if cfg.RetentionDays < 1 {
 		return nil, errors.New("worker: RetentionDays must be 1 or more")
 	}
-	if cfg.Dispatchers < 1 || cfg.Dispatchers > models.Shards {
-		return nil, fmt.Errorf("worker: dispatchers must be 1 to %d", models.Shards)
+	if cfg.Dispatchers < 1 || cfg.Dispatchers > webhook.Shards {
+		return nil, fmt.Errorf("worker: dispatchers must be 1 to %d", webhook.Shards)
 	}
 	registry := cfg.Registry
 	if registry == nil {

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 	"github.com/oapi-codegen/runtime"
@@ -798,10 +798,10 @@ type APIKeyUse = wire.KeyUse
 // Assign defines model for Assign.
 type Assign struct {
 	// AssigneeID The agent; null for nobody.
-	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
+	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// TeamID The team; null for none.
-	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
+	TeamID wire.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
 }
 
 // Author defines model for Author.
@@ -821,7 +821,7 @@ type BulkChange struct {
 	Action BulkChangeAction `json:"action"`
 
 	// AssigneeID `assign`: the agent; null for nobody.
-	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
+	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// Ids Conversations. Doubles count once.
 	Ids []openapi_types.UUID `json:"ids"`
@@ -830,7 +830,7 @@ type BulkChange struct {
 	Tag *string `json:"tag,omitempty"`
 
 	// TeamID `assign`: the team; null for none.
-	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
+	TeamID wire.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
 
 	// Until `snooze`: when to wake.
 	Until *time.Time `json:"until,omitempty"`
@@ -853,9 +853,9 @@ type Channel string
 // ChannelChange defines model for ChannelChange.
 type ChannelChange struct {
 	// DefaultTeamID Null for none.
-	DefaultTeamID models.Optional[openapi_types.UUID] `json:"defaultTeamId,omitempty,omitzero"`
-	DisplayName   *string                             `json:"displayName,omitempty"`
-	Enabled       *bool                               `json:"enabled,omitempty"`
+	DefaultTeamID wire.Optional[openapi_types.UUID] `json:"defaultTeamId,omitempty,omitzero"`
+	DisplayName   *string                           `json:"displayName,omitempty"`
+	Enabled       *bool                             `json:"enabled,omitempty"`
 }
 
 // ChannelPage defines model for ChannelPage.
@@ -877,10 +877,10 @@ type ContactChange struct {
 	// CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
 	//
 	// Examples: {"amount":49.9,"order_id":"4521"}
-	CustomFields *CustomFields           `json:"customFields,omitempty"`
-	Email        models.Optional[string] `json:"email,omitempty,omitzero"`
-	Name         models.Optional[string] `json:"name,omitempty,omitzero"`
-	Phone        models.Optional[string] `json:"phone,omitempty,omitzero"`
+	CustomFields *CustomFields         `json:"customFields,omitempty"`
+	Email        wire.Optional[string] `json:"email,omitempty,omitzero"`
+	Name         wire.Optional[string] `json:"name,omitempty,omitzero"`
+	Phone        wire.Optional[string] `json:"phone,omitempty,omitzero"`
 }
 
 // ContactCreation At least one of `email` and `phone` is needed.
@@ -912,7 +912,7 @@ type Conversation = wire.Conversation
 // ConversationChange defines model for ConversationChange.
 type ConversationChange struct {
 	// AssigneeID The agent; null for nobody.
-	AssigneeID models.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
+	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
 	//
@@ -920,15 +920,15 @@ type ConversationChange struct {
 	CustomFields *CustomFields `json:"customFields,omitempty"`
 
 	// SnoozedUntil In the future, at most 366 days ahead; null wakes.
-	SnoozedUntil models.Optional[time.Time] `json:"snoozedUntil,omitempty,omitzero"`
-	Status       *ConversationStatus        `json:"status,omitempty"`
-	Subject      *string                    `json:"subject,omitempty"`
+	SnoozedUntil wire.Optional[time.Time] `json:"snoozedUntil,omitempty,omitzero"`
+	Status       *ConversationStatus      `json:"status,omitempty"`
+	Subject      *string                  `json:"subject,omitempty"`
 
 	// Tags Names in their exact case. Doubles count once.
 	Tags []string `json:"tags,omitempty,omitzero"`
 
 	// TeamID The team; null for none.
-	TeamID models.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
+	TeamID wire.Optional[openapi_types.UUID] `json:"teamId,omitempty,omitzero"`
 }
 
 // ConversationPage defines model for ConversationPage.
@@ -1155,7 +1155,7 @@ type EventPage struct {
 type EventType string
 
 // FeedEvent defines model for FeedEvent.
-type FeedEvent = models.FeedEvent
+type FeedEvent = feed.Event
 
 // Filter Only events of conversations that match every list given here. Events that are about no conversation (`contact.*`)
 // do not match any filter.
@@ -1483,9 +1483,9 @@ type OpeningHoursAssignmentPage struct {
 // OpeningHoursChange defines model for OpeningHoursChange.
 type OpeningHoursChange struct {
 	// Holidays Null for none.
-	Holidays  models.Optional[string] `json:"holidays,omitempty,omitzero"`
-	IsDefault *bool                   `json:"isDefault,omitempty"`
-	Name      *string                 `json:"name,omitempty"`
+	Holidays  wire.Optional[string] `json:"holidays,omitempty,omitzero"`
+	IsDefault *bool                 `json:"isDefault,omitempty"`
+	Name      *string               `json:"name,omitempty"`
 
 	// Overrides Dates that are different, whatever weekday or holiday they are.
 	Overrides *Overrides `json:"overrides,omitempty"`
@@ -1686,7 +1686,7 @@ type Settings = wire.Settings
 // SettingsChange defines model for SettingsChange.
 type SettingsChange struct {
 	// AutoArchive Replaced as a whole; null switches it off.
-	AutoArchive models.Optional[wire.AutoArchive] `json:"autoArchive,omitempty,omitzero"`
+	AutoArchive wire.Optional[wire.AutoArchive] `json:"autoArchive,omitempty,omitzero"`
 
 	// UnknownTags What becomes of tags that do not exist when a conversation is created with them.
 	UnknownTags *UnknownTags `json:"unknownTags,omitempty"`
@@ -1727,7 +1727,7 @@ type SubscriptionChange struct {
 	Events *SubscribedEvents `json:"events,omitempty"`
 
 	// Filter Null for none.
-	Filter models.Optional[wire.Filter] `json:"filter,omitempty,omitzero"`
+	Filter wire.Optional[wire.Filter] `json:"filter,omitempty,omitzero"`
 
 	// Headers Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
 	// or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
@@ -1738,16 +1738,16 @@ type SubscriptionChange struct {
 	MaxInFlight *int           `json:"maxInFlight,omitempty"`
 
 	// MaxPerSecond Null for no limit.
-	MaxPerSecond models.Optional[int] `json:"maxPerSecond,omitempty,omitzero"`
-	Name         *string              `json:"name,omitempty"`
+	MaxPerSecond wire.Optional[int] `json:"maxPerSecond,omitempty,omitzero"`
+	Name         *string            `json:"name,omitempty"`
 
 	// Ordering `conversation`: the events of one conversation arrive in order, one at a time, each after the one before it has been
 	// delivered or has finally failed. Conversations do not wait for each other.
 	Ordering *Ordering `json:"ordering,omitempty"`
 
 	// Retry Null for the default schedule.
-	Retry models.Optional[[]int] `json:"retry,omitempty,omitzero"`
-	URL   *string                `json:"url,omitempty"`
+	Retry wire.Optional[[]int] `json:"retry,omitempty,omitzero"`
+	URL   *string              `json:"url,omitempty"`
 }
 
 // SubscriptionPage defines model for SubscriptionPage.

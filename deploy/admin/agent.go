@@ -14,6 +14,7 @@ import (
 
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 type agentCreateCmd struct {
@@ -26,7 +27,11 @@ type agentCreateCmd struct {
 // Run carries the command out.
 func (c agentCreateCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		a, err := s.CreateAgent(ctx, c.Tenant, models.NewAgent{Name: c.Name, Email: c.Email, Role: models.Role(c.Role)})
+		a, err := s.Accounts.CreateAgent(
+			ctx,
+			c.Tenant,
+			account.NewAgent{Name: c.Name, Email: c.Email, Role: account.Role(c.Role)},
+		)
 		if err != nil {
 			return err
 		}
@@ -42,7 +47,7 @@ type agentListCmd struct {
 // Run carries the command out.
 func (c agentListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		staff, err := s.Staff(ctx, c.Tenant)
+		staff, err := s.SignIns.Staff(ctx, c.Tenant)
 		if err != nil {
 			return err
 		}
@@ -70,11 +75,11 @@ func (c agentPasswordCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("reading the password from standard input: %w", err)
 	}
 	return withStore(ctx, func(s *models.Store) error {
-		a, err := s.AgentByEmail(ctx, c.Tenant, c.Email)
+		a, err := s.SignIns.AgentByEmail(ctx, c.Tenant, c.Email)
 		if err != nil {
 			return err
 		}
-		return s.SetPassword(ctx, c.Tenant, a.ID, strings.TrimRight(line, "\r\n"))
+		return s.SignIns.SetPassword(ctx, c.Tenant, a.ID, strings.TrimRight(line, "\r\n"))
 	})
 }
 
@@ -93,11 +98,11 @@ func (c agentLinkCmd) Run(ctx context.Context) error {
 		return errors.New("--for has to be more than 0")
 	}
 	return withStore(ctx, func(s *models.Store) error {
-		a, err := s.AgentByEmail(ctx, c.Tenant, c.Email)
+		a, err := s.SignIns.AgentByEmail(ctx, c.Tenant, c.Email)
 		if err != nil {
 			return err
 		}
-		secret, err := s.CreateSignInLink(ctx, c.Tenant, a.ID, c.For)
+		secret, err := s.SignIns.CreateLink(ctx, c.Tenant, a.ID, c.For)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 // The command takes the roles that there are: its help lists them by hand.
@@ -14,7 +14,7 @@ func TestAnAgentCanHaveEveryRole(t *testing.T) {
 		"--tenant", "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10")
 	require.Error(t, err)
 	want := "--role must be one of "
-	for i, role := range models.Roles {
+	for i, role := range account.Roles {
 		if i > 0 {
 			want += ","
 		}

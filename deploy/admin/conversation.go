@@ -22,7 +22,7 @@ func (c setAsideCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("--limit must be 1 to 10000, not %d", c.Limit)
 	}
 	return withStore(ctx, func(s *models.Store) error {
-		list, err := s.SetAsides(ctx, c.Tenant, c.Limit)
+		list, err := s.Clocks.SetAsides(ctx, c.Tenant, c.Limit)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/ratelimit"
 )
 
@@ -26,7 +27,7 @@ type keyCreateCmd struct {
 // Run carries the command out.
 func (c keyCreateCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		key, plain, err := s.CreateKey(ctx, c.Tenant, models.NewKey{
+		key, plain, err := s.Keys.Create(ctx, c.Tenant, account.NewKey{
 			Name: c.Name, Scopes: c.Scope, Tier: c.Tier,
 			Limits: ratelimit.Limits{PerMinute: c.PerMinute.or(0), Burst: c.Burst.or(0), PerDay: c.PerDay.or(0)},
 		})
@@ -46,7 +47,7 @@ type keyListCmd struct {
 // Run carries the command out.
 func (c keyListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		keys, err := s.Keys(ctx, c.Tenant)
+		keys, err := s.Keys.List(ctx, c.Tenant)
 		if err != nil {
 			return err
 		}
@@ -127,15 +128,15 @@ type keySetCmd struct {
 
 // Run carries the command out.
 func (c keySetCmd) Run(ctx context.Context) error {
-	change := models.KeyChange{PerMinute: c.PerMinute.given(), Burst: c.Burst.given(), PerDay: c.PerDay.given()}
+	change := account.KeyChange{PerMinute: c.PerMinute.given(), Burst: c.Burst.given(), PerDay: c.PerDay.given()}
 	if c.Tier != "" {
 		change.Tier = &c.Tier
 	}
-	if change == (models.KeyChange{}) {
+	if change == (account.KeyChange{}) {
 		return errors.New("nothing to change: give --tier, --per-minute, --burst or --per-day")
 	}
 	return withStore(ctx, func(s *models.Store) error {
-		key, err := s.SetKey(ctx, c.Tenant, c.Key, change)
+		key, err := s.Keys.Set(ctx, c.Tenant, c.Key, change)
 		if err != nil {
 			return err
 		}
@@ -152,5 +153,5 @@ type keyRevokeCmd struct {
 
 // Run carries the command out.
 func (c keyRevokeCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(s *models.Store) error { return s.RevokeKey(ctx, c.Tenant, c.Key) })
+	return withStore(ctx, func(s *models.Store) error { return s.Keys.Revoke(ctx, c.Tenant, c.Key) })
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/atender/atender/deploy/admin"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/ratelimit"
 	"github.com/atender/atender/tests/deps"
 )
@@ -47,7 +48,7 @@ func TestAnOperatorSetsTheLimitsOfKeys(t *testing.T) {
 	store, err := models.Open(t.Context(), models.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	tenant, _, err := store.CreateTenant(t.Context(), models.NewTenant{Name: "Shop"})
+	tenant, _, err := store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
 	require.NoError(t, err)
 	id := tenant.ID.String()
 	create := []string{"key", "create", "--tenant", id, "--name", "k", "--scope", "basic"}
@@ -70,11 +71,11 @@ func TestAnOperatorSetsTheLimitsOfKeys(t *testing.T) {
 	require.Contains(t, lines[3], " custom unlimited - unlimited ")
 	require.Contains(t, lines[4], " custom 100 5 unlimited ")
 
-	keys, err := store.Keys(t.Context(), tenant.ID)
+	keys, err := store.Keys.List(t.Context(), tenant.ID)
 	require.NoError(t, err)
 	set := func(flags ...string) (ratelimit.Limits, error) {
 		_, err := run(t, append([]string{"key", "set", keys[0].ID.String(), "--tenant", id}, flags...)...)
-		key, keyErr := store.Key(t.Context(), tenant.ID, keys[0].ID)
+		key, keyErr := store.Keys.Get(t.Context(), tenant.ID, keys[0].ID)
 		require.NoError(t, keyErr)
 		return key.Limits(), err
 	}

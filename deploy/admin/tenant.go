@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/webhook"
 )
 
 type tenantCreateCmd struct {
@@ -17,7 +19,7 @@ type tenantCreateCmd struct {
 // Run carries the command out.
 func (c tenantCreateCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		live, sandbox, err := s.CreateTenant(ctx, models.NewTenant{Name: c.Name})
+		live, sandbox, err := s.Accounts.CreateTenant(ctx, account.NewTenant{Name: c.Name})
 		if err != nil {
 			return err
 		}
@@ -33,7 +35,7 @@ type tenantListCmd struct{}
 // Run carries the command out.
 func (tenantListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		tenants, err := s.Tenants(ctx)
+		tenants, err := s.Accounts.Tenants(ctx)
 		if err != nil {
 			return err
 		}
@@ -53,16 +55,16 @@ type tenantSetCmd struct {
 
 // Run carries the command out.
 func (c tenantSetCmd) Run(ctx context.Context) error {
-	limits := models.TenantLimits{MaxWebhooks: c.MaxWebhooks}
+	limits := webhook.TenantLimits{MaxWebhooks: c.MaxWebhooks}
 	if c.Webhooks != "unchanged" {
 		on := c.Webhooks == "on"
 		limits.WebhooksEnabled = &on
 	}
-	if limits == (models.TenantLimits{}) {
+	if limits == (webhook.TenantLimits{}) {
 		return errors.New("nothing to change: say --webhooks on, --webhooks off or --max-webhooks N")
 	}
 	return withStore(ctx, func(s *models.Store) error {
-		t, err := s.SetTenantLimits(ctx, c.Tenant, limits)
+		t, err := s.Webhooks.SetLimits(ctx, c.Tenant, limits)
 		if err != nil {
 			return err
 		}

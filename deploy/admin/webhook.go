@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -21,7 +23,7 @@ func (c webhookListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
 		var all []wire.Subscription
 		for cursor := ""; ; {
-			subs, next, err := s.Subscriptions(ctx, c.Tenant, models.Page{Limit: 200, Cursor: cursor})
+			subs, next, err := s.Webhooks.List(ctx, c.Tenant, postgres.Page{Limit: 200, Cursor: cursor})
 			if err != nil {
 				return err
 			}
@@ -48,14 +50,14 @@ type webhookHealthCmd struct {
 // Run carries the command out.
 func (c webhookHealthCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		w, err := s.Subscription(ctx, c.Tenant, c.Webhook)
+		w, err := s.Webhooks.Get(ctx, c.Tenant, c.Webhook)
 		if err != nil {
 			return err
 		}
 		var troubled []wire.Delivery
-		for _, status := range []models.DeliveryState{models.DeliveryPending, models.DeliveryFailed} {
-			filter := models.DeliveryFilter{Status: string(status)}
-			found, _, err := s.Deliveries(ctx, c.Tenant, c.Webhook, filter, models.Page{Limit: 5})
+		for _, status := range []webhook.DeliveryState{webhook.DeliveryPending, webhook.DeliveryFailed} {
+			filter := webhook.DeliveryFilter{Status: string(status)}
+			found, _, err := s.Webhooks.Deliveries(ctx, c.Tenant, c.Webhook, filter, postgres.Page{Limit: 5})
 			if err != nil {
 				return err
 			}
@@ -105,20 +107,20 @@ type webhookReplayCmd struct {
 // Run carries the command out.
 func (c webhookReplayCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		r, err := s.StartReplay(ctx, c.Tenant, c.Webhook, models.NewReplay{
+		r, err := s.Replays.Start(ctx, c.Tenant, c.Webhook, webhook.NewReplay{
 			Since: c.Since, Until: c.Until, Events: c.Event, OnlyFailed: c.OnlyFailed,
 		})
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(os.Stderr, "Replay %s is on its way; a worker carries it out.\n", r.ID)
-		for c.Wait && r.Status == models.ReplayRunning {
+		for c.Wait && r.Status == webhook.ReplayRunning {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-time.After(time.Second):
 			}
-			if r, err = s.Replay(ctx, c.Tenant, c.Webhook, r.ID); err != nil {
+			if r, err = s.Replays.Get(ctx, c.Tenant, c.Webhook, r.ID); err != nil {
 				return err
 			}
 		}

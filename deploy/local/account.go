@@ -12,13 +12,13 @@ import (
 	"syscall"
 )
 
-// account is the user that PostgreSQL runs as, which refuses to run as root. nil is the user who runs this.
-type account struct {
+// osAccount is the user that PostgreSQL runs as, which refuses to run as root. nil is the user who runs this.
+type osAccount struct {
 	name     string
 	uid, gid int
 }
 
-func (a *account) credential() *syscall.Credential {
+func (a *osAccount) credential() *syscall.Credential {
 	if a == nil {
 		return nil
 	}
@@ -26,7 +26,7 @@ func (a *account) credential() *syscall.Credential {
 }
 
 // give makes the account the owner of a file or directory.
-func (a *account) give(path string) error {
+func (a *osAccount) give(path string) error {
 	if a == nil {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (a *account) give(path string) error {
 
 // unprivileged returns whom to run PostgreSQL as: nil for an ordinary user; for root the postgres user that a package
 // of PostgreSQL has made, or nobody.
-func unprivileged() (*account, error) {
+func unprivileged() (*osAccount, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -47,7 +47,7 @@ func unprivileged() (*account, error) {
 		uid, uidErr := strconv.Atoi(u.Uid)
 		gid, gidErr := strconv.Atoi(u.Gid)
 		if uidErr == nil && gidErr == nil && uid != 0 {
-			return &account{name, uid, gid}, nil
+			return &osAccount{name, uid, gid}, nil
 		}
 	}
 	return nil, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: " +
@@ -55,7 +55,7 @@ func unprivileged() (*account, error) {
 }
 
 // owner returns the account that a cluster belongs to, when this process may act for it.
-func owner(cluster string) (*account, error) {
+func owner(cluster string) (*osAccount, error) {
 	info, err := os.Stat(cluster)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func owner(cluster string) (*account, error) {
 	case int(stat.Uid) == os.Geteuid() && stat.Uid != 0:
 		return nil, nil
 	case os.Geteuid() == 0 && stat.Uid != 0:
-		return &account{strconv.Itoa(int(stat.Uid)), int(stat.Uid), int(stat.Gid)}, nil
+		return &osAccount{strconv.Itoa(int(stat.Uid)), int(stat.Uid), int(stat.Gid)}, nil
 	default:
 		return nil, fmt.Errorf("%s belongs to another user (%d): run this as that user or as root, or remove it, and "+
 			"all its data", cluster, stat.Uid)
@@ -75,7 +75,7 @@ func owner(cluster string) (*account, error) {
 }
 
 // reachable tells whether the account may pass through all directories down to dir, which has no symbolic links.
-func (a *account) reachable(dir string) bool {
+func (a *osAccount) reachable(dir string) bool {
 	if a == nil {
 		return true
 	}
@@ -108,7 +108,7 @@ func (a *account) reachable(dir string) bool {
 
 // letThrough lets the account, and no other user, get through a directory to what is its own there; not even the account
 // may list it.
-func (a *account) letThrough(dir string) error {
+func (a *osAccount) letThrough(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (a *account) letThrough(dir string) error {
 
 // clusterHome is the directory that holds the cluster: the stack's own, or, when the account cannot get there (a home
 // directory of root, say), one under /var/tmp, which is kept over a restart of the machine, named after the stack's.
-func clusterHome(dir string, as *account) (string, error) {
+func clusterHome(dir string, as *osAccount) (string, error) {
 	base := "/var/tmp"
 	if !as.reachable(base) {
 		base = os.TempDir()

@@ -20,7 +20,7 @@ import (
 
 	"github.com/atender/atender/deploy/local/receiver"
 	"github.com/atender/atender/deploy/local/sampledock"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/target"
 )
 
@@ -187,7 +187,7 @@ func (d *dev) start(ctx context.Context) error {
 
 // prepareData migrates, starts the receiver and the sample dock, and makes the demo, which points at both.
 func (d *dev) prepareData(ctx context.Context) error {
-	if err := models.Migrate(ctx, d.databaseURL, d.log); err != nil {
+	if err := postgres.Migrate(ctx, d.databaseURL, d.log); err != nil {
 		return err
 	}
 	d.receiver = receiver.New()

@@ -209,7 +209,7 @@ func TestRootKeepsTheClusterWherePostgresCanReachIt(t *testing.T) {
 	require.Equal(t, os.FileMode(0o710), info.Mode().Perm(), "its group may pass, and nothing else")
 	require.EqualValues(t, as.gid, info.Sys().(*syscall.Stat_t).Gid)
 	require.True(t, as.reachable(within))
-	require.False(t, (&account{"other", as.uid + 1000, as.gid + 1000}).reachable(within))
+	require.False(t, (&osAccount{"other", as.uid + 1000, as.gid + 1000}).reachable(within))
 
 	root := stackDir(t) // root's home, say
 	require.NoError(t, os.Chmod(root, 0o700))

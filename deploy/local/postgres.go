@@ -69,7 +69,7 @@ func (s *stack) startPostgres(ctx context.Context) (string, error) {
 // killed: until the system has cleared away its processes and their shared memory.
 const launchTries = 4
 
-func (s *stack) launchPostgres(ctx context.Context, programs, cluster string, as *account) error {
+func (s *stack) launchPostgres(ctx context.Context, programs, cluster string, as *osAccount) error {
 	for try := 1; ; try++ {
 		log, err := openLog(s.path(postgresLog))
 		if err != nil {
@@ -127,7 +127,7 @@ func (s *stack) postgresURL(database string) string {
 }
 
 // ensureCluster returns the cluster's directory and whom it belongs to.
-func (s *stack) ensureCluster(ctx context.Context, programs string) (string, *account, error) {
+func (s *stack) ensureCluster(ctx context.Context, programs string) (string, *osAccount, error) {
 	as, err := unprivileged()
 	if err != nil {
 		return "", nil, err
@@ -160,7 +160,7 @@ func exists(path string) bool {
 }
 
 // makeCluster runs initdb in a directory beside the cluster's and renames it when all went well.
-func (s *stack) makeCluster(ctx context.Context, programs, cluster string, as *account) error {
+func (s *stack) makeCluster(ctx context.Context, programs, cluster string, as *osAccount) error {
 	s.log.Info("making a PostgreSQL cluster", "data", cluster, "programs", programs)
 	password, err := os.CreateTemp(filepath.Dir(cluster), "password.*")
 	if err != nil {
@@ -180,7 +180,7 @@ func (s *stack) makeCluster(ctx context.Context, programs, cluster string, as *a
 	return err
 }
 
-func initdb(ctx context.Context, programs, dir, password, locale string, as *account) error {
+func initdb(ctx context.Context, programs, dir, password, locale string, as *osAccount) error {
 	if err := os.RemoveAll(dir); err != nil { // what an interrupted run has left
 		return err
 	}

@@ -36,7 +36,7 @@ type command struct {
 	args   []string
 	env    []string // the whole environment
 	dir    string
-	as     *account       // the user to run as; nil: this one
+	as     *osAccount     // the user to run as; nil: this one
 	signal syscall.Signal // that asks it to stop
 	out    io.Writer      // takes stdout and stderr; a file is closed when the service has ended for good
 }

@@ -10,9 +10,11 @@ import (
 
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/webhook"
 )
 
 // Seeding is what the demo needs to know of the stack.
@@ -55,7 +57,7 @@ func (s Seeded) secrets() []string {
 // both a webhook for all events that points at the receiver. Once made it stays; only the webhooks follow the receiver when
 // its port has moved.
 func SeedTenant(ctx context.Context, s Seeding) (Seeded, error) {
-	_, err := s.Store.Tenant(ctx, s.Before.TenantID)
+	_, err := s.Store.Accounts.Tenant(ctx, s.Before.TenantID)
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 		return makeTenant(ctx, s)
 	}
@@ -67,7 +69,7 @@ func SeedTenant(ctx context.Context, s Seeding) (Seeded, error) {
 		if w.URL == s.ReceiverURL {
 			continue
 		}
-		_, err := s.Store.UpdateSubscription(ctx, w.TenantID, w.ID, models.SubscriptionUpdate{URL: &s.ReceiverURL})
+		_, err := s.Store.Webhooks.Update(ctx, w.TenantID, w.ID, webhook.SubscriptionUpdate{URL: &s.ReceiverURL})
 		if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 			continue // somebody has deleted it, which is theirs to do
 		}
@@ -80,23 +82,23 @@ func SeedTenant(ctx context.Context, s Seeding) (Seeded, error) {
 }
 
 func makeTenant(ctx context.Context, s Seeding) (Seeded, error) {
-	live, sandbox, err := s.Store.CreateTenant(ctx, models.NewTenant{Name: "Demo"})
+	live, sandbox, err := s.Store.Accounts.CreateTenant(ctx, account.NewTenant{Name: "Demo"})
 	if err != nil {
 		return Seeded{}, err
 	}
 	seeded := Seeded{TenantID: live.ID}
 	for _, one := range []struct {
-		tenant models.Tenant
+		tenant account.Tenant
 		key    *string
 	}{{live, &seeded.APIKey}, {sandbox, &seeded.SandboxAPIKey}} {
-		_, *one.key, err = s.Store.CreateKey(ctx, one.tenant.ID, models.NewKey{
+		_, *one.key, err = s.Store.Keys.Create(ctx, one.tenant.ID, account.NewKey{
 			Name: "local stack", Description: "Made by atender dev; it is in its ready.json.",
 			Scopes: []string{"full_access"}, Tier: "custom",
 		})
 		if err != nil {
 			return Seeded{}, err
 		}
-		hook, err := s.Store.CreateSubscription(ctx, one.tenant.ID, models.NewSubscription{
+		hook, err := s.Store.Webhooks.Create(ctx, one.tenant.ID, webhook.NewSubscription{
 			Name: "Built-in receiver", URL: s.ReceiverURL, Events: []string{"*"},
 			Description: "Shows what arrives on the local stack's receiver page.",
 		})
@@ -147,7 +149,7 @@ func (d *dev) makeSignIn(ctx context.Context, store *models.Store) error {
 	if seeded.OwnerID == uuid.Nil {
 		return nil
 	}
-	secret, err := store.CreateSignInLink(ctx, seeded.TenantID, seeded.OwnerID, signInLife)
+	secret, err := store.SignIns.CreateLink(ctx, seeded.TenantID, seeded.OwnerID, signInLife)
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 		return nil // somebody has deactivated the owner, which is theirs to do
 	}

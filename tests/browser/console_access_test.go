@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/deploy/local/sampledock"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/inbox"
@@ -22,7 +22,7 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
 	var site *browser.Site
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		c.Subscribe(inbox.Open(t))
 		var policy struct{ ID string }
 		targets := map[string]int{"normalTargetSeconds": 600, "highTargetSeconds": 1200, "urgentTargetSeconds": 1800}
@@ -163,7 +163,7 @@ func (a *audit) look(what string) {
 // From the inbox to a new team, and back, without a pointer.
 func TestSettingsByKeyboard(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleOwner)
+	c := openConsole(t, account.RoleOwner)
 	c.visit("/inbox")
 	c.goBy("gs", "/console/settings")
 	c.tabTo("Teams")

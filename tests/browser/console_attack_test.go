@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -31,7 +31,7 @@ var everywhere = []string{
 func TestTextIsNeverMoreThanText(t *testing.T) {
 	t.Parallel()
 	var id uuid.UUID
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		id = c.hostileData()
 	})
 	c.open(id)
@@ -94,7 +94,7 @@ func TestACustomersHTMLIsPicturesAndWords(t *testing.T) {
 	var id uuid.UUID
 	plain, calls := listen(t)
 	secure, secureCalls := listen(t)
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		made := c.incoming(incoming{name: "Eve", subject: "Newsletter", text: "Hello"})
 		id = made.ID
 		page := strings.ReplaceAll(`<h1 onclick="top.pwned=1">Great news</h1><script>top.pwned=1; fetch("SPY/script")</script>
@@ -154,7 +154,7 @@ func listen(t testing.TB) (address string, calls *atomic.Int64) {
 func TestRolesSeeWhatTheyMayDo(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleReader, func(c *console) { three = c.three() })
+	c := openConsole(t, account.RoleReader, func(c *console) { three = c.three() })
 	id := three[0].ID
 	c.open(id)
 	require.Zero(t, c.count(".composer, [title='Resolve (e)'], .tag button, .head-facts .picker"))
@@ -172,7 +172,7 @@ func TestRolesSeeWhatTheyMayDo(t *testing.T) {
 		map[string]any{"name": "mine", "scopes": []string{"full_access"}}))
 	require.Equal(t, three[0].Version, c.conversation(id).Version)
 
-	c.signIn(c.tab, c.agent("Rosa Report", "rosa@shop.example", models.RoleAnalytics))
+	c.signIn(c.tab, c.agent("Rosa Report", "rosa@shop.example", account.RoleAnalytics))
 	c.tab.Until(`location.pathname === "/console/reports"`)
 	require.Equal(t, "Reports", browser.Get[string](c.tab,
 		`[...document.querySelectorAll("a.rail-link")].map((a) => a.textContent).join()`))
@@ -189,7 +189,7 @@ func TestRolesSeeWhatTheyMayDo(t *testing.T) {
 func TestAnotherOriginCannotWriteAsTheAgent(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) { three = c.three() })
+	c := openConsole(t, account.RoleAgent, func(c *console) { three = c.three() })
 	sibling := browser.Serve(t, "127.0.0.1", http.NotFoundHandler()) // the same site, another origin: cookies go along
 	c.tab.Goto(sibling.Origin + "/")
 	body, err := json.Marshal(map[string]any{"text": "Not by Ada"})

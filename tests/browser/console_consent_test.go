@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -26,7 +26,7 @@ func (c *console) moment() {
 // asking opens a conversation with a dock that has to ask before it does anything, and returns its frame.
 func asking(t *testing.T) (c *console, site *browser.Site, dock *browser.Tab, at wire.Conversation) {
 	t.Helper()
-	c = openConsole(t, models.RoleAgent, func(c *console) {
+	c = openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Cards", puppet(site, ""), map[string]any{
 			"confirm": []string{"addTag", "assign", "resolve", "snooze", "sendMessage"},
@@ -157,7 +157,7 @@ func TestTwoDocksAskOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		for _, name := range []string{"One", "Two"} {
 			c.dock(name, puppet(site, strings.ReplaceAll(`report("at NAME " + m.data.conversation.subject);

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/deploy/local/sampledock"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/inbox"
@@ -46,7 +46,7 @@ func TestTheSampleDockInTheConsole(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		handler, err := sampledock.Handler(c.site.Origin)
 		require.NoError(t, err)
 		site = browser.Serve(t, "localhost", handler)
@@ -107,7 +107,7 @@ func TestAResultNeverLandsOnAnotherConversation(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Slow", puppet(site, `if (contexts.length === 1) { act("1", "addTag", { tag: "of-the-first" });
 			act("2", "resolve", {}); }`), nil)
@@ -133,7 +133,7 @@ func TestTwoDocksActAtOnce(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		for _, name := range []string{"One", "Two"} {
 			script := `if (contexts.length === 1) for (let i = 0; i < 8; i++) act("NAME" + i, "addTag", { tag: "NAME-" + i })`
@@ -162,7 +162,7 @@ func TestAnActionWaitsForTheWorker(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Refunds", puppet(site, `const ids = contexts.map((c) => c.contextId);
 			if (ids.indexOf(m.contextId) === ids.length - 1) act(String(new Set(ids).size), "addTag", { tag: "later" })`), nil)
@@ -193,7 +193,7 @@ func TestHowLongAnActionTakes(t *testing.T) {
 	var site *browser.Site
 	var three [3]wire.Conversation
 	const actions = 25 // of the 30 that a session may do in a minute
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Timed", puppet(site, `if (contexts.length === 1) {
 			let n = 0, began = 0;

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -20,7 +20,7 @@ func TestADocksWordsAreNeverMoreThanText(t *testing.T) {
 	const tag = `"><svg onload=window.pwned=1><b>vip</b>`
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		said, err := json.Marshal([]string{hostile, tag})
 		require.NoError(t, err)
@@ -68,7 +68,7 @@ func TestADockDoesNothingForAReader(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleReader, func(c *console) {
+	c := openConsole(t, account.RoleReader, func(c *console) {
 		site = c.docksSite()
 		c.dock("Eager", puppet(site, `if (contexts.length === 1) {
 			act("1", "addTag", { tag: "x" }); act("2", "assign", { agentEmail: "ada@shop.example" });

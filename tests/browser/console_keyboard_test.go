@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/inbox"
@@ -30,7 +30,7 @@ func (c *console) tabUntil(is string) {
 func TestAllThatAPointerDoesKeysDo(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		site := c.docksSite()
 		c.dock("Orders", puppet(site, ""), nil)
 		c.dock("Refunds", puppet(site, ""), nil)
@@ -152,7 +152,7 @@ func (c *console) turnsByKeys(of wire.Conversation) {
 func TestTheFocusGoesOnFromWhatHasGone(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		c.dock("Orders", puppet(c.docksSite(), ""), nil)
 		three = c.three()
 		c.customerWrites(three[0].ID, map[string]any{

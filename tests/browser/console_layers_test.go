@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -23,9 +23,9 @@ func (c *console) pressAt(point string) {
 func TestWhatLiesOverThePage(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		for i := range 20 {
-			c.agent("Agent "+string(rune('A'+i)), strings.Repeat("a", i+1)+"@shop.example", models.RoleAgent)
+			c.agent("Agent "+string(rune('A'+i)), strings.Repeat("a", i+1)+"@shop.example", account.RoleAgent)
 		}
 		c.dock("Orders", puppet(c.docksSite(), ""), nil)
 		three = c.three()
@@ -107,7 +107,7 @@ func TestWhatLiesOverThePage(t *testing.T) {
 // Names and texts are written as they are read, and leave what is around them in its place.
 func TestWritingFromRightToLeft(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	made := c.incoming(incoming{name: "ليلى منصور", subject: "طلبي لم يصل بعد", text: "קיבלתי את 4540 פעמיים (2). להחזיר אחת?",
 		tags: []string{"החזרה 1"}})
 	c.open(made.ID)

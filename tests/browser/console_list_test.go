@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -40,7 +40,7 @@ func (c *console) says(event string) {
 // Who goes through the list by keys stays where they are when rows go, and finds what came while a page was read.
 func TestTheListIsGoneThroughWhileItChanges(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length === 3`)
@@ -95,7 +95,7 @@ func TestTheListIsGoneThroughWhileItChanges(t *testing.T) {
 // What is never due is in no list by the time it is due, not even when it changes.
 func TestWhatIsNeverDueIsNotInTheListByDueTime(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.visit("/inbox?sort=slaDueAt")
 	c.shows(c.tab, "Nothing is open. All answered.")
@@ -110,7 +110,7 @@ func TestWhatIsNeverDueIsNotInTheListByDueTime(t *testing.T) {
 // A message that comes while nobody looks at the tab is read when somebody does.
 func TestAMessageIsReadWhenTheTabIsLookedAt(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.open(three[0].ID)
 	c.awake()
@@ -126,7 +126,7 @@ func TestAMessageIsReadWhenTheTabIsLookedAt(t *testing.T) {
 // Of two changes under way the one that is refused is taken back, and the other stays.
 func TestARefusedChangeIsTakenBackFromUnderAnother(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	id := c.three()[0].ID
 	c.open(id)
 	tags := `[...document.querySelectorAll(".head .tag")].map((e) => e.firstChild.textContent.trim()).join() === %q`
@@ -156,14 +156,14 @@ func TestARefusedChangeIsTakenBackFromUnderAnother(t *testing.T) {
 // Colleagues and tags that are new have names at once, and are there to choose.
 func TestNewColleaguesAndTagsAreKnown(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleOwner)
+	c := openConsole(t, account.RoleOwner)
 	three := c.three()
 	c.open(three[0].ID)
 	c.awake()
-	grace := c.agent("Grace Hopper", "grace@shop.example", models.RoleAgent)
+	grace := c.agent("Grace Hopper", "grace@shop.example", account.RoleAgent)
 	c.must(http.MethodPost, part(three[0].ID, "/assign"), map[string]any{"assigneeId": grace.ID}, nil)
 	c.tab.Until(`document.querySelector(".head-facts").textContent.includes("Grace Hopper")`)
-	c.agent("Alan Turing", "alan@shop.example", models.RoleAgent)
+	c.agent("Alan Turing", "alan@shop.example", account.RoleAgent)
 	c.tab.Press("a")
 	c.shows(c.tab, "Alan Turing")
 	c.tab.Press("\x1b")

@@ -9,14 +9,14 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
 
 func TestWhatHappensElsewhereAppearsWithoutAReload(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.open(three[0].ID)
 	c.awake()
@@ -38,7 +38,7 @@ func TestAContactsChangeIsShownEverywhere(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		const script = `report("at " + m.data.contact.name + " " + location.search)`
 		c.dock("Orders", strings.Replace(puppet(site, script), "#", "?for={{contact.email}}#", 1), nil)
@@ -69,7 +69,7 @@ func TestAContactsChangeIsShownEverywhere(t *testing.T) {
 // What the pointer is over does not move: changes wait until it has left, or the agent asks.
 func TestTheListKeepsStillUnderThePointer(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.visit("/inbox")
 	c.awake()
@@ -86,7 +86,7 @@ func TestTheListKeepsStillUnderThePointer(t *testing.T) {
 // However many tabs are open there is one stream; when its tab closes another takes over, and has missed nothing.
 func TestTwoTabsHaveOneStream(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.open(three[0].ID)
 	c.awake()
@@ -121,7 +121,7 @@ func TestTwoTabsHaveOneStream(t *testing.T) {
 
 func TestDraftsSurviveAReload(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.open(three[0].ID)
 	c.tab.Press("n")
@@ -153,7 +153,7 @@ func (c *console) told(text string) {
 // A page reads first and hears afterwards. What happens in between it is told, too.
 func TestWhatHappensBeforeThePageHearsIsNotMissed(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	letGo := c.door.Hold("GET /console/events")
 	c.visit("/inbox/" + three[0].ID.String())
@@ -167,7 +167,7 @@ func TestWhatHappensBeforeThePageHearsIsNotMissed(t *testing.T) {
 
 func TestWithoutAServerNothingIsLost(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.open(three[0].ID)
 	c.awake()
@@ -191,7 +191,7 @@ func TestWithoutAServerNothingIsLost(t *testing.T) {
 // An answer that got lost does not send a message twice.
 func TestALostAnswerSendsNothingTwice(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.open(three[0].ID)
 	c.door.LoseAnswer("POST " + part(three[0].ID, "/messages"))

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/deps"
 )
@@ -33,7 +33,7 @@ func (c *console) fill() {
 // A list of ten thousand is read a page at a time, and never has more than a screen of rows in the page.
 func TestAListOfTenThousand(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent, (*console).fill)
+	c := openConsole(t, account.RoleAgent, (*console).fill)
 	made := c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "Hello"})
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
 	c.open(made.ID)
@@ -95,7 +95,7 @@ func TestAListOfTenThousand(t *testing.T) {
 // quarter of an hour. The changes come the way another tab passes them on.
 func TestAnHourOfLiveUpdatesWeighsNothing(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent, (*console).fill)
+	c := openConsole(t, account.RoleAgent, (*console).fill)
 	made := c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "Hello"})
 	c.open(made.ID)
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
@@ -145,7 +145,7 @@ func TestHowSmoothlyALongListScrolls(t *testing.T) {
 	if os.Getenv("ATENDER_LATENCY") != "1" {
 		t.Skip("it measures times, which others would spoil: ATENDER_LATENCY=1 asks for it")
 	}
-	c := openConsole(t, models.RoleAgent, (*console).fill)
+	c := openConsole(t, account.RoleAgent, (*console).fill)
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
 	c.tab.Do(watchFrames)

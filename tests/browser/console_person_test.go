@@ -6,7 +6,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -52,13 +52,13 @@ const personal = `Object.keys(localStorage).filter((key) => /draft|unsent|seen|p
 // page, not behind the address, not in the other tab, not by going back.
 func TestNothingOfAPersonIsLeftForTheNext(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
-	other, _, err := c.Store.CreateTenant(t.Context(), models.NewTenant{Name: "Bergen Bikes"})
+	c := openConsole(t, account.RoleAgent)
+	other, _, err := c.Store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Bergen Bikes"})
 	require.NoError(t, err)
-	bob, err := c.Store.CreateAgent(t.Context(), other.ID,
-		models.NewAgent{Name: "Bob Bergen", Email: "bob@bikes.example", Role: models.RoleOwner})
+	bob, err := c.Store.Accounts.CreateAgent(t.Context(), other.ID,
+		account.NewAgent{Name: "Bob Bergen", Email: "bob@bikes.example", Role: account.RoleOwner})
 	require.NoError(t, err)
-	require.NoError(t, c.Store.SetPassword(t.Context(), other.ID, bob.ID, passphrase))
+	require.NoError(t, c.Store.SignIns.SetPassword(t.Context(), other.ID, bob.ID, passphrase))
 	three := c.three()
 	second := c.tab.Beside()
 	c.drafted(c.tab, three[0])
@@ -86,15 +86,15 @@ func TestNothingOfAPersonIsLeftForTheNext(t *testing.T) {
 // nobody else.
 func TestASessionThatHasEndedLeavesThePage(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent, func(c *console) { // before she is there: it ends sessions
-		require.NoError(t, c.Store.SetPassword(t.Context(), c.Tenant.ID, c.me.ID, passphrase))
+	c := openConsole(t, account.RoleAgent, func(c *console) { // before she is there: it ends sessions
+		require.NoError(t, c.Store.SignIns.SetPassword(t.Context(), c.Tenant.ID, c.me.ID, passphrase))
 	})
 	three := c.three()
 	second := c.tab.Beside()
 	c.drafted(c.tab, three[0])
 	c.drafted(second, three[1])
 	c.awake()
-	require.NoError(t, c.Store.EndSessions(t.Context(), c.Tenant.ID, c.me.ID))
+	require.NoError(t, c.Store.SignIns.EndAll(t.Context(), c.Tenant.ID, c.me.ID))
 	left(c.tab)
 	left(second)
 
@@ -102,7 +102,7 @@ func TestASessionThatHasEndedLeavesThePage(t *testing.T) {
 	c.open(three[0].ID)
 	require.Equal(t, "Half a thou", browser.Get[string](c.tab, `document.querySelector("textarea").value`))
 	c.tab.Do(`window.same = true`)
-	require.NoError(t, c.Store.EndSessions(t.Context(), c.Tenant.ID, c.me.ID))
+	require.NoError(t, c.Store.SignIns.EndAll(t.Context(), c.Tenant.ID, c.me.ID))
 	c.press("Send") // which is answered with 401, if the end was not heard of before
 	left(c.tab)
 
@@ -117,7 +117,7 @@ func TestASessionThatHasEndedLeavesThePage(t *testing.T) {
 // Somebody else signs in in another tab: the cookie is theirs now, and so is every page.
 func TestEveryTabIsTheSamePersons(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.drafted(c.tab, three[0])
 	c.signIn(c.tab.Beside(), c.ben)
@@ -131,11 +131,11 @@ func TestEveryTabIsTheSamePersons(t *testing.T) {
 func TestThePolicyIsThatOfWhoSignsIn(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Orders", puppet(site, ""), nil)
 		c.three()
-		require.NoError(t, c.Store.SetPassword(t.Context(), c.Tenant.ID, c.me.ID, passphrase))
+		require.NoError(t, c.Store.SignIns.SetPassword(t.Context(), c.Tenant.ID, c.me.ID, passphrase))
 	})
 	c.visit("/inbox")
 	c.signOut()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -42,7 +42,7 @@ func (c *console) submit() {
 func TestDocksAreInTheOrderOfTheirPositions(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		site := c.docksSite()
 		c.dock("Orders", puppet(site, ""), nil)
 		c.dock("Refunds", puppet(site, ""), nil)

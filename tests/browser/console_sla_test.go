@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -71,7 +71,7 @@ func (c *console) snooze(id uuid.UUID, until time.Time) {
 func TestAPolicyMadeByFormCountsDown(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleOwner, func(c *console) { three = c.three() })
+	c := openConsole(t, account.RoleOwner, func(c *console) { three = c.three() })
 	desk := c.tab.Beside()
 	desk.Goto(c.site.Origin + "/console/inbox/" + three[0].ID.String())
 	desk.Until(`document.querySelector(".thread .message")`)
@@ -126,7 +126,7 @@ func TestAClockThatStandsStillSaysUntilWhen(t *testing.T) {
 	var three [3]wire.Conversation
 	var hours, policy string
 	var day time.Time
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		hours, day = c.openOnly(3)
 		policy = c.policy(map[string]any{"pauseWhileSnoozed": true}, map[string][3]int{"first_reply": {3600, 7200, 10800}})
 		three = c.three()
@@ -168,7 +168,7 @@ func TestAClockThatStandsStillSaysUntilWhen(t *testing.T) {
 func TestAClockThatHasStoppedHasNothingToCome(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		c.policy(nil, map[string][3]int{"first_reply": {3600, 7200, 10800}, "resolution": {36000, 72000, 108000}})
 		three = c.three()
 	})
@@ -190,7 +190,7 @@ func TestAClockThatHasStoppedHasNothingToCome(t *testing.T) {
 func TestOpeningHoursMadeByForm(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		c.policy(nil, map[string][3]int{"first_reply": {3600, 7200, 10800}})
 		three = c.three()
 	})
@@ -223,7 +223,7 @@ func TestOpeningHoursMadeByForm(t *testing.T) {
 func TestAnOpenConversationIsReadAgainEveryMinute(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		c.policy(nil, map[string][3]int{"first_reply": {3600, 7200, 10800}})
 		three = c.three()
 	})

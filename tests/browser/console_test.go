@@ -10,14 +10,14 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
 
 func TestAnAgentFindsAndAnswersAConversationByKeyboard(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length === 3`)
@@ -70,7 +70,7 @@ func (c *console) messages(of wire.Conversation) []wire.Message {
 
 func TestKeysResolveReopenAssignAndTagWithAWayBack(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleLead)
+	c := openConsole(t, account.RoleLead)
 	three := c.three()
 	id := three[0].ID
 	c.open(id)
@@ -120,7 +120,7 @@ func TestKeysResolveReopenAssignAndTagWithAWayBack(t *testing.T) {
 
 func TestSnoozingByKeyboard(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	c.tab.Zone("America/New_York")
 	three := c.three()
 	newYork, err := time.LoadLocation("America/New_York")
@@ -149,7 +149,7 @@ func TestSnoozingByKeyboard(t *testing.T) {
 
 func TestSearchAndHelpByKeyboard(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleReader)
+	c := openConsole(t, account.RoleReader)
 	c.three()
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length === 3`)
@@ -181,7 +181,7 @@ func TestSearchAndHelpByKeyboard(t *testing.T) {
 // A key that does something in the list is the button's while a button has the focus.
 func TestButtonsKeepTheirOwnKeys(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	three := c.three()
 	c.open(three[0].ID)
 	c.tab.Do(`document.querySelector("[title='Resolve (e)']").focus()`)

@@ -8,14 +8,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 )
 
 // The page of a webhook shows what is asked for now, and how things are now.
 func TestAWebhooksPageKeepsUp(t *testing.T) {
 	t.Parallel()
 	var hook struct{ ID uuid.UUID }
-	c := openConsole(t, models.RoleOwner, func(c *console) {
+	c := openConsole(t, account.RoleOwner, func(c *console) {
 		c.must(http.MethodPost, "/v1/webhooks", map[string]any{"name": "CRM", "url": "https://crm.example/hooks",
 			"events": []string{"*"}}, &hook)
 		c.Exec(`INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, seq, shard, state, due_at,

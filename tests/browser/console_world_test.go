@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/stack"
@@ -31,22 +31,26 @@ type console struct {
 	door *door
 	site *browser.Site // where browsers find the door
 	tab  *browser.Tab
-	me   models.Agent
-	ben  models.Agent
-	team models.Team
+	me   account.Agent
+	ben  account.Agent
+	team account.Team
 }
 
 // openConsole starts the product and signs Ada in, who has the role. setup comes before she does.
-func openConsole(t testing.TB, role models.Role, setup ...func(*console)) *console {
+func openConsole(t testing.TB, role account.Role, setup ...func(*console)) *console {
 	t.Helper()
 	c := &console{t: t, Stack: stack.Start(t)}
 	c.door = newDoor(t, c.URL)
 	c.site = browser.Serve(t, "127.0.0.1", c.door)
 	t.Cleanup(c.door.Shut) // a test that has failed may leave requests that wait
 	c.me = c.agent("Ada Lovelace", "ada@shop.example", role)
-	c.ben = c.agent("Ben Bitdiddle", "ben@shop.example", models.RoleAgent)
+	c.ben = c.agent("Ben Bitdiddle", "ben@shop.example", account.RoleAgent)
 	var err error
-	c.team, err = c.Store.CreateTeam(t.Context(), c.Tenant.ID, models.NewTeam{Name: "Billing", MemberIDs: []uuid.UUID{c.ben.ID}})
+	c.team, err = c.Store.Accounts.CreateTeam(
+		t.Context(),
+		c.Tenant.ID,
+		account.NewTeam{Name: "Billing", MemberIDs: []uuid.UUID{c.ben.ID}},
+	)
 	require.NoError(t, err)
 	for _, prepare := range setup {
 		prepare(c)
@@ -56,17 +60,17 @@ func openConsole(t testing.TB, role models.Role, setup ...func(*console)) *conso
 	return c
 }
 
-func (c *console) agent(name, email string, role models.Role) models.Agent {
+func (c *console) agent(name, email string, role account.Role) account.Agent {
 	c.t.Helper()
-	a, err := c.Store.CreateAgent(c.t.Context(), c.Tenant.ID, models.NewAgent{Name: name, Email: email, Role: role})
+	a, err := c.Store.Accounts.CreateAgent(c.t.Context(), c.Tenant.ID, account.NewAgent{Name: name, Email: email, Role: role})
 	require.NoError(c.t, err)
 	return a
 }
 
 // signIn opens a one-time link in the tab and presses its button.
-func (c *console) signIn(tab *browser.Tab, agent models.Agent) {
+func (c *console) signIn(tab *browser.Tab, agent account.Agent) {
 	c.t.Helper()
-	token, err := c.Store.CreateSignInLink(c.t.Context(), c.Tenant.ID, agent.ID, time.Minute)
+	token, err := c.Store.SignIns.CreateLink(c.t.Context(), c.Tenant.ID, agent.ID, time.Minute)
 	require.NoError(c.t, err)
 	tab.Goto(c.site.Origin + "/console/sign-in?token=" + token)
 	tab.Click("button")

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	front "github.com/atender/atender/api/console"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -66,7 +66,7 @@ func TestADockStaysWhereItIsShown(t *testing.T) {
 	var site *browser.Site
 	var mail wire.Conversation
 	var chat wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Orders", site.Origin+"/app-button.html", map[string]any{"channels": []string{"email"}})
 		mail = c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "It came with a broken lid."})
@@ -94,7 +94,7 @@ func TestADockThatGoesAstrayDoesNotReloadTheConsole(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Astray", puppet(site, `location.href = "http://" + Math.random().toString(36).slice(2) + ".localhost/"`), nil)
 		three = c.three()
@@ -117,7 +117,7 @@ func TestAPageWhosePolicyIsOldIsLoadedAnewOnce(t *testing.T) {
 			var site, login *browser.Site
 			var three [3]wire.Conversation
 			var dock wire.Dock
-			c := openConsole(t, models.RoleAgent, func(c *console) {
+			c := openConsole(t, account.RoleAgent, func(c *console) {
 				site, login = c.docksSite(), c.docksSite()
 				if !helps {
 					c.door.next = keepPolicy{c.door.next, front.Policy([]string{site.Origin})}
@@ -151,7 +151,7 @@ func TestDocksThatOthersChange(t *testing.T) {
 	var site, elsewhere *browser.Site
 	var three [3]wire.Conversation
 	var gone, moved wire.Dock
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		site, elsewhere = c.docksSite(), c.docksSite()
 		c.must(http.MethodPost, "/v1/docks", map[string]any{"name": "Gone", "url": site.Origin + "/app-button.html"}, &gone)
 		c.must(http.MethodPost, "/v1/docks", map[string]any{"name": "Moved", "url": site.Origin + "/silent.html"}, &moved)
@@ -185,7 +185,7 @@ func TestDocksThatOthersChange(t *testing.T) {
 func TestAPageIsNotLoadedAnewWhileItWrites(t *testing.T) {
 	t.Parallel()
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) { three = c.three() })
+	c := openConsole(t, account.RoleAgent, func(c *console) { three = c.three() })
 	c.open(three[0].ID)
 	c.awake()
 	c.dock("New", "http://localhost:9/", map[string]any{"channels": []string{"sms"}})
@@ -209,7 +209,7 @@ func TestAPageIsNotLoadedAnewWhileItWrites(t *testing.T) {
 // any request whose answer it need not see.
 func TestASiblingHoldsNoStreamsOpen(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	c.awake()
 	sibling := browser.Serve(t, "127.0.0.1", http.NotFoundHandler()) // the same site, another origin: cookies go along
 	other := c.tab.Beside()

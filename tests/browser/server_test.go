@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	apiclient "github.com/atender/atender/api/client"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/stack"
@@ -21,7 +21,7 @@ import (
 type desk struct {
 	*world
 	*stack.Stack
-	ava           models.Agent
+	ava           account.Agent
 	conversations []wire.Conversation
 }
 
@@ -29,13 +29,17 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{world: &world{t: t, tab: browser.Open(t)}, Stack: stack.Start(t)}
 	var err error
-	d.ava, err = d.Store.CreateAgent(t.Context(), d.Tenant.ID,
-		models.NewAgent{Name: "Ava Agent", Email: "ava@shop.example", Role: models.RoleAgent})
+	d.ava, err = d.Store.Accounts.CreateAgent(t.Context(), d.Tenant.ID,
+		account.NewAgent{Name: "Ava Agent", Email: "ava@shop.example", Role: account.RoleAgent})
 	require.NoError(t, err)
-	ben, err := d.Store.CreateAgent(t.Context(), d.Tenant.ID,
-		models.NewAgent{Name: "Ben", Email: "ben@shop.example", Role: models.RoleLead})
+	ben, err := d.Store.Accounts.CreateAgent(t.Context(), d.Tenant.ID,
+		account.NewAgent{Name: "Ben", Email: "ben@shop.example", Role: account.RoleLead})
 	require.NoError(t, err)
-	_, err = d.Store.CreateTeam(t.Context(), d.Tenant.ID, models.NewTeam{Name: "Billing", MemberIDs: []uuid.UUID{ben.ID}})
+	_, err = d.Store.Accounts.CreateTeam(
+		t.Context(),
+		d.Tenant.ID,
+		account.NewTeam{Name: "Billing", MemberIDs: []uuid.UUID{ben.ID}},
+	)
 	require.NoError(t, err)
 	for _, name := range []string{first, second} {
 		d.conversations = append(d.conversations, d.conversation(name))

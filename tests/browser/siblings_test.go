@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -17,7 +17,7 @@ func TestADockDoesNotFindItsSiblings(t *testing.T) {
 	t.Parallel()
 	var victim, bad *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		victim, bad = c.docksSite(), c.docksSite()
 		c.dock("Orders", victim.Origin+"/victim.html", nil)
 		c.dock("Zebra", bad.Origin+"/sibling.html", nil)

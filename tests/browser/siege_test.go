@@ -14,8 +14,12 @@ import (
 
 	"github.com/atender/atender/api"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
@@ -27,8 +31,8 @@ import (
 type siege struct {
 	*world
 	store        *models.Store
-	tenant       models.Tenant
-	conversation models.Conversation
+	tenant       account.Tenant
+	conversation conversation.Conversation
 
 	mu     sync.Mutex
 	writes []write
@@ -59,13 +63,13 @@ func newSiege(t *testing.T) *siege {
 	s.docks = browser.Serve(t, "127.0.0.1", s.pages(""))
 	s.thief = browser.Serve(t, "localhost", s.pages(""))
 	s.tab = browser.Open(t) // closed before the server, which waits for the stream of its events
-	s.tenant, _, err = s.store.CreateTenant(t.Context(), models.NewTenant{Name: "Shop"})
+	s.tenant, _, err = s.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
 	require.NoError(t, err)
 	html := "<p>Hello</p>"
-	s.conversation, err = s.store.CreateConversation(t.Context(), s.tenant.ID, wire.Actor{Type: wire.ActorSystem, Name: "Test"},
-		models.NewConversation{
-			ExternalReference: "1", Subject: "Hello", Contact: models.NewContact{Email: "noor@customers.example"},
-			Message: &models.FirstMessage{HTML: &html},
+	s.conversation, err = s.store.Conversations.Create(t.Context(), s.tenant.ID, wire.Actor{Type: wire.ActorSystem, Name: "Test"},
+		conversation.NewConversation{
+			ExternalReference: "1", Subject: "Hello", Contact: conversation.NewContact{Email: "noor@customers.example"},
+			Message: &conversation.FirstMessage{HTML: &html},
 		})
 	require.NoError(t, err)
 	s.signIn()
@@ -103,20 +107,20 @@ func (s *siege) of(origin string) []write {
 
 func (s *siege) signIn() {
 	s.t.Helper()
-	owner, err := s.store.CreateAgent(s.t.Context(), s.tenant.ID,
-		models.NewAgent{Name: "Olivia", Email: "olivia@shop.example", Role: models.RoleOwner})
+	owner, err := s.store.Accounts.CreateAgent(s.t.Context(), s.tenant.ID,
+		account.NewAgent{Name: "Olivia", Email: "olivia@shop.example", Role: account.RoleOwner})
 	require.NoError(s.t, err)
-	token, err := s.store.CreateSignInLink(s.t.Context(), s.tenant.ID, owner.ID, time.Minute)
+	token, err := s.store.SignIns.CreateLink(s.t.Context(), s.tenant.ID, owner.ID, time.Minute)
 	require.NoError(s.t, err)
 	s.tab.Goto(s.agent.Origin + "/console/sign-in?token=" + token)
 	s.tab.Click("button")
 	s.tab.Until(`document.querySelector(".rail")`)
 }
 
-func (s *siege) dock(tenant models.Tenant, url string, frames ...string) wire.Dock {
+func (s *siege) dock(tenant account.Tenant, url string, frames ...string) wire.Dock {
 	s.t.Helper()
-	d, err := s.store.CreateDock(s.t.Context(), tenant.ID, models.NewDock{
-		Name: "Refunds", URL: url, DockUpdate: models.DockUpdate{FrameOrigins: &frames},
+	d, err := s.store.Docks.Create(s.t.Context(), tenant.ID, dock.NewDock{
+		Name: "Refunds", URL: url, Update: dock.Update{FrameOrigins: &frames},
 	})
 	require.NoError(s.t, err)
 	return d
@@ -142,7 +146,7 @@ func TestADockOnASiblingCannotUseTheAgentsCookieNorThePageAroundIt(t *testing.T)
 		require.Equal(t, http.StatusForbidden, w.status, w.path)
 		require.Contains(t, w.answer, "ORIGIN_REFUSED", w.path)
 	}
-	c, err := s.store.Conversation(t.Context(), s.tenant.ID, s.conversation.ID)
+	c, err := s.store.Conversations.Get(t.Context(), s.tenant.ID, s.conversation.ID)
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Active, c.Status)
 	require.Equal(t, page, browser.Get[string](s.tab, "location.href"))
@@ -151,7 +155,7 @@ func TestADockOnASiblingCannotUseTheAgentsCookieNorThePageAroundIt(t *testing.T)
 func TestNobodyFramesTheConsole(t *testing.T) {
 	t.Parallel()
 	s := newSiege(t)
-	messages, _, err := s.store.Messages(t.Context(), s.tenant.ID, s.conversation.ID, models.Page{})
+	messages, _, err := s.store.Conversations.Messages(t.Context(), s.tenant.ID, s.conversation.ID, postgres.Page{})
 	require.NoError(t, err)
 	message := "/v1/conversations/" + s.conversation.ID.String() + "/messages/" + messages[0].ID.String() + "/html"
 	pages := []string{"/console", "/console/inbox", "/console/sign-in?token=x"}
@@ -178,16 +182,16 @@ func TestNobodyFramesTheConsole(t *testing.T) {
 func TestTheConsoleFramesTheTenantsDocksAndNothingElse(t *testing.T) {
 	t.Parallel()
 	s := newSiege(t)
-	other, _, err := s.store.CreateTenant(t.Context(), models.NewTenant{Name: "Another"})
+	other, _, err := s.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Another"})
 	require.NoError(t, err)
 	s.dock(s.tenant, "https://tools.example/refunds", "https://login.example")
 	s.dock(s.tenant, s.docks.Origin+"/mute.html")
 	s.dock(other, "https://theirs.example/")
 	off, gone := s.dock(s.tenant, "https://off.example/"), s.dock(s.tenant, "https://gone.example/")
 	inactive := false
-	_, err = s.store.UpdateDock(t.Context(), s.tenant.ID, off.ID, models.DockUpdate{IsActive: &inactive})
+	_, err = s.store.Docks.Update(t.Context(), s.tenant.ID, off.ID, dock.Update{IsActive: &inactive})
 	require.NoError(t, err)
-	require.NoError(t, s.store.DeleteDock(t.Context(), s.tenant.ID, gone.ID))
+	require.NoError(t, s.store.Docks.Delete(t.Context(), s.tenant.ID, gone.ID))
 
 	policy := browser.Get[string](s.tab, `fetch("/console").then((r) => r.headers.get("Content-Security-Policy"))`)
 	var frames []string

@@ -11,7 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 )
@@ -81,7 +81,7 @@ func TestATokenIsGoodForItsOwnSessionContextAndActions(t *testing.T) {
 // Whoever guesses a password in the form is slowed down, and so is the right one from there, for a while.
 func TestGuessingInTheFormIsSlowedDown(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, models.RoleAgent)
+	c := openConsole(t, account.RoleAgent)
 	c.signOut()
 	c.tab.Until(`document.querySelector(".sign-in input[name=password]")`)
 	for i := 0; !browser.Get[bool](c.tab, `document.body.innerText.includes("Too many")`); i++ {
@@ -100,7 +100,7 @@ func TestDashboardAppsInTheConsole(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, models.RoleAgent, func(c *console) {
+	c := openConsole(t, account.RoleAgent, func(c *console) {
 		w := &world{t: c.t}
 		site = browser.Serve(c.t, "localhost", w.pagesOf(c.site.Origin, c.site.Origin, `"chatwoot-dashboard-app:fetch-info"`))
 		for _, app := range []string{"Early", "Late", "Strict"} {

@@ -25,8 +25,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/atender/atender/deploy/local"
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/migrations"
+	"github.com/atender/atender/models/postgres"
 )
 
 // The variables by which `make test` tells where the services are.
@@ -179,7 +179,7 @@ func ensureTemplate(ctx context.Context, conn *pgx.Conn, server string) (string,
 		if err != nil {
 			return "", err
 		}
-		if err := models.Migrate(ctx, withDatabase(server, unfinished), slog.New(slog.DiscardHandler)); err != nil {
+		if err := postgres.Migrate(ctx, withDatabase(server, unfinished), slog.New(slog.DiscardHandler)); err != nil {
 			return "", err
 		}
 		if err := execute(ctx, conn, `ALTER DATABASE `+unfinished+` RENAME TO `+name); err != nil {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/tests/deps"
 )
 
@@ -35,7 +35,7 @@ func TestWorstBodiesHurtNoOneElse(t *testing.T) {
 	require.NoError(t, err)
 	var keys []string
 	for range keysOfBodies {
-		_, plain, err := w.store.CreateKey(t.Context(), w.tenant.ID, models.NewKey{
+		_, plain, err := w.store.Keys.Create(t.Context(), w.tenant.ID, account.NewKey{
 			Name: "attacker", Scopes: []string{"full_access"}, Tier: "custom",
 		})
 		require.NoError(t, err)

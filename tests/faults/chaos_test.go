@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/deploy/local"
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/webhook"
 )
 
 // chaosRounds is the variable by which `make chaos` says how many rounds there are to be; none without it.
@@ -95,7 +95,7 @@ func chaosRound(t *testing.T, round int, happened map[string]int) {
 	})
 	c.subscribe()
 	failing, _ := c.subscribe(retryAtOnce)
-	inTurn, _ := c.subscribe(retryAtOnce, func(s *models.NewSubscription) { s.Ordering = models.OrderingConversation })
+	inTurn, _ := c.subscribe(retryAtOnce, func(s *webhook.NewSubscription) { s.Ordering = webhook.OrderingConversation })
 	c.endpoints = []*moody{c.moody(failing), c.moody(inTurn)}
 	c.startAPI()
 	c.startAPI()
@@ -275,15 +275,15 @@ func (c *chaos) loseTemporal(take func(*testing.T, local.Service), meanwhile ...
 // losePostgres takes PostgreSQL away, and kills workers meanwhile: what they had claimed can be seen when it is back.
 func (c *chaos) losePostgres(take func(*testing.T, local.Service), workers ...*process) {
 	c.t.Helper()
-	take(c.t, postgres)
+	take(c.t, database)
 	c.unanswered(20 + c.rng.IntN(150))
 	for _, worker := range workers {
 		worker.kill()
 	}
 	ended := time.Now()
 	c.unanswered(20 + c.rng.IntN(150))
-	give(c.t, postgres)
-	c.disturbed(postgres)
+	give(c.t, database)
+	c.disturbed(database)
 	for _, worker := range workers {
 		c.bury(worker, ended)
 		worker.again()

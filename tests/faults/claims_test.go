@@ -40,7 +40,7 @@ func (w *world) bury(p *process, ended time.Time) {
 	w.ledger.mayRepeat(rows[string](w, `SELECT d.id::text FROM deliveries d
 		JOIN claims c ON c.owner = d.lease_owner AND c.subscription_id = d.subscription_id
 		WHERE d.state IN ('pending', 'leased') AND c.process = $1`, p.name()), ended)
-	w.disturbed(postgres)
+	w.disturbed(database)
 }
 
 // disturbed notes that claims may be cut off until now: a worker or the database went, or Temporal, without which activities

@@ -8,16 +8,20 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/worktime"
 )
 
 // promise gives all conversations SLA clocks, and returns the policy.
 func (w *world) promise(targets map[sla.Metric]sla.Targets) uuid.UUID {
 	w.t.Helper()
-	policy, err := w.store.CreateSLAPolicy(w.t.Context(), w.tenant.ID, models.NewSLAPolicy{Name: "Standard", Targets: targets})
+	policy, err := w.store.Worktime.CreateSLAPolicy(
+		w.t.Context(),
+		w.tenant.ID,
+		worktime.NewSLAPolicy{Name: "Standard", Targets: targets},
+	)
 	require.NoError(w.t, err)
-	_, err = w.store.CreateSLAAssignment(w.t.Context(), w.tenant.ID, models.NewSLAAssignment{PolicyID: policy.ID})
+	_, err = w.store.Worktime.CreateSLAAssignment(w.t.Context(), w.tenant.ID, worktime.NewSLAAssignment{PolicyID: policy.ID})
 	require.NoError(w.t, err)
 	return policy.ID
 }

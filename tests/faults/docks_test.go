@@ -10,7 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/fault"
 )
 
@@ -30,11 +31,11 @@ func (w *world) embed() *embed {
 // embeds opens a dock beside each of n new conversations.
 func (w *world) embeds(n int) (open []*embed) {
 	w.t.Helper()
-	agent, err := w.store.CreateAgent(w.t.Context(), w.tenant.ID, models.NewAgent{
-		Name: "Ada", Email: "ada@example.com", Role: models.RoleAgent,
+	agent, err := w.store.Accounts.CreateAgent(w.t.Context(), w.tenant.ID, account.NewAgent{
+		Name: "Ada", Email: "ada@example.com", Role: account.RoleAgent,
 	})
 	require.NoError(w.t, err)
-	dock, err := w.store.CreateDock(w.t.Context(), w.tenant.ID, models.NewDock{Name: "Refunds", URL: "https://tools.example.com"})
+	dock, err := w.store.Docks.Create(w.t.Context(), w.tenant.ID, dock.NewDock{Name: "Refunds", URL: "https://tools.example.com"})
 	require.NoError(w.t, err)
 	c := w.writer(0)
 	for i := range n {

@@ -93,7 +93,7 @@ func TestDatabaseAwayForALease(t *testing.T) {
 	})
 	w.ledger.mayRepeat(claimed, away.Add(lease/2)) // it was sent when the database had gone
 	back()
-	w.disturbed(postgres)
+	w.disturbed(database)
 	w.logf("the database is back after %.1f s", time.Since(away).Seconds())
 	require.Zero(t, row[int](w, `SELECT count(*) FROM attempts`), "nothing was recorded")
 

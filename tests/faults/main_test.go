@@ -26,7 +26,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/atender/atender/deploy/local"
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/tests/deps"
 )
 
@@ -167,7 +167,7 @@ func startServices(dir string) (err error) {
 	if err := admin(ctx, `CREATE DATABASE `+template); err != nil {
 		return err
 	}
-	if err := models.Migrate(ctx, databaseURL(template), slog.New(slog.DiscardHandler)); err != nil {
+	if err := postgres.Migrate(ctx, databaseURL(template), slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	return execute(ctx, databaseURL(template), watchClaims)
@@ -196,7 +196,7 @@ func execute(ctx context.Context, url, statement string) error {
 
 // The services, for short.
 const (
-	postgres = local.Postgres
+	database = local.Postgres
 	temporal = local.Temporal
 )
 

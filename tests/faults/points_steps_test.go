@@ -11,9 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/webhook"
+	"github.com/atender/atender/models/worktime"
 )
 
 // The ✗ of protocols.md within runs of many steps, each a transaction: what was committed stays, the rest is done by
@@ -77,7 +78,12 @@ func TestCrashOfTheWalkOverClocks(t *testing.T) {
 			edited := map[sla.Metric]sla.Targets{
 				sla.FirstReply: soon(1, 7200, 10800), sla.Resolution: soon(3000, 7200, 10800),
 			}
-			_, err := w.store.UpdateSLAPolicy(t.Context(), w.tenant.ID, policy, models.SLAPolicyUpdate{Targets: &edited})
+			_, err := w.store.Worktime.UpdateSLAPolicy(
+				t.Context(),
+				w.tenant.ID,
+				policy,
+				worktime.SLAPolicyUpdate{Targets: &edited},
+			)
 			require.NoError(t, err)
 			const behind = `SELECT count(*) FROM conversations c JOIN tenants t ON t.id = c.tenant_id
 				WHERE c.time_version < t.time_version`
@@ -129,7 +135,7 @@ func TestCrashOfAReplay(t *testing.T) {
 			require.Greater(t, events, step, "it takes more than one step")
 			w.killWorker(worker)
 
-			replay, err := w.store.StartReplay(t.Context(), w.tenant.ID, sub.ID, models.NewReplay{Since: w.began})
+			replay, err := w.store.Replays.Start(t.Context(), w.tenant.ID, sub.ID, webhook.NewReplay{Since: w.began})
 			require.NoError(t, err)
 			w.awaitEnd(w.armed("worker", scenario.point))
 			require.Equal(t, scenario.queued, row[int](w, `SELECT queued FROM replays`))
@@ -139,8 +145,8 @@ func TestCrashOfAReplay(t *testing.T) {
 			w.expireLeases()
 			w.start("worker")
 			eventually(t, time.Minute, "the replay is through", func() bool {
-				r, err := w.store.Replay(context.WithoutCancel(t.Context()), w.tenant.ID, sub.ID, replay.ID)
-				return err == nil && r.Status == models.ReplayCompleted && r.Queued == int64(events)
+				r, err := w.store.Replays.Get(context.WithoutCancel(t.Context()), w.tenant.ID, sub.ID, replay.ID)
+				return err == nil && r.Status == webhook.ReplayCompleted && r.Queued == int64(events)
 			})
 			w.settle(time.Minute)
 			times := map[string]int{}

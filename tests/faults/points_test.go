@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/inbox"
 )
 
@@ -114,7 +114,7 @@ func TestCrashAfterTellingOfDeliveries(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			in, sub := w.subscribe(func(s *models.NewSubscription) { s.Retry = []int{2, 2, 2} })
+			in, sub := w.subscribe(func(s *webhook.NewSubscription) { s.Retry = []int{2, 2, 2} })
 			w.startAPI()
 			worker := w.start("worker")
 			c := w.writer(0)
@@ -128,7 +128,7 @@ func TestCrashAfterTellingOfDeliveries(t *testing.T) {
 			want := 1
 			if kind == "replay" {
 				want = 2
-				_, err = w.store.StartReplay(t.Context(), w.tenant.ID, sub.ID, models.NewReplay{Since: w.began})
+				_, err = w.store.Replays.Start(t.Context(), w.tenant.ID, sub.ID, webhook.NewReplay{Since: w.began})
 				require.NoError(t, err)
 			} else {
 				refused := false
@@ -222,7 +222,7 @@ func TestCrashBeforeTheRecordOfDeliveries(t *testing.T) {
 func TestCrashBeforeRetriesAreArmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	in, _ := w.subscribe(func(n *models.NewSubscription) { n.Retry = []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1} })
+	in, _ := w.subscribe(func(n *webhook.NewSubscription) { n.Retry = []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1} })
 	in.Answer(func(d inbox.Delivery) int {
 		if d.Header.Get("X-Atender-Attempt") < "3" {
 			return http.StatusInternalServerError

@@ -23,8 +23,8 @@ func TestPostgresRestartedUnderLoad(t *testing.T) {
 		name string
 		take func()
 	}{
-		{"stopped", func() { stop(t, postgres) }},
-		{"killed", func() { kill(t, postgres) }},
+		{"stopped", func() { stop(t, database) }},
+		{"killed", func() { kill(t, database) }},
 	} {
 		load.await(time.Minute, sized(40, 2_000)+w.rng.IntN(20))
 		before := w.arrived()
@@ -34,8 +34,8 @@ func TestPostgresRestartedUnderLoad(t *testing.T) {
 		eventually(t, time.Minute, "answers of 503", func() bool {
 			return w.ledger.seen(http.StatusServiceUnavailable) >= refusals+sized(30, 2_000)
 		})
-		give(t, postgres)
-		w.disturbed(postgres)
+		give(t, database)
+		w.disturbed(database)
 		w.logf("PostgreSQL was %s and is back; %d answers, %d of 503", fault.name, load.made.Load(),
 			w.ledger.seen(http.StatusServiceUnavailable))
 		load.await(time.Minute, sized(40, 2_000))

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/inbox"
 )
 
@@ -27,7 +27,7 @@ const (
 )
 
 // retryAtOnce has a webhook's failures tried again each second, more often than a receiver can fail by bad luck.
-func retryAtOnce(s *models.NewSubscription) {
+func retryAtOnce(s *webhook.NewSubscription) {
 	for range 20 {
 		s.Retry = append(s.Retry, 1)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/webhook"
 )
 
 // dispatchers is how many there are unless workers are told otherwise.
@@ -21,7 +21,7 @@ func (w *world) spread() {
 	w.t.Helper()
 	for i := range dispatchers {
 		_, sub := w.subscribe()
-		w.exec(`UPDATE subscriptions SET shard = $2 WHERE id = $1`, sub.ID, (2*i+1)*models.Shards/(2*dispatchers))
+		w.exec(`UPDATE subscriptions SET shard = $2 WHERE id = $1`, sub.ID, (2*i+1)*webhook.Shards/(2*dispatchers))
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/inbox"
 )
 
@@ -97,7 +97,7 @@ func TestTemporalWiped(t *testing.T) {
 	// Fewer different deliveries are refused than would open the circuit.
 	refused := map[string]int{}
 	refusing := true
-	in, _ := w.subscribe(func(s *models.NewSubscription) { s.Retry = []int{15, 15, 15, 15} }) // none before Temporal goes
+	in, _ := w.subscribe(func(s *webhook.NewSubscription) { s.Retry = []int{15, 15, 15, 15} }) // none before Temporal goes
 	in.Answer(func(d inbox.Delivery) int {
 		if d.Event == "conversation.created" && refusing && (len(refused) < 4 || refused[d.Delivery] > 0) {
 			refused[d.Delivery]++

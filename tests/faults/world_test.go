@@ -21,8 +21,10 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/inbox"
 )
@@ -40,7 +42,7 @@ type world struct {
 	db        *sql.DB
 	store     *models.Store
 	temporal  client.Client
-	tenant    models.Tenant
+	tenant    account.Tenant
 	actor     wire.Actor
 	key       string
 	ledger    *ledger
@@ -130,10 +132,10 @@ func (w *world) openStore(url string) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(w.store.Close)
-	w.tenant, _, err = w.store.CreateTenant(t.Context(), models.NewTenant{Name: "Acme"})
+	w.tenant, _, err = w.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Acme"})
 	require.NoError(t, err)
-	key, plain, err := w.store.CreateKey(t.Context(), w.tenant.ID,
-		models.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"})
+	key, plain, err := w.store.Keys.Create(t.Context(), w.tenant.ID,
+		account.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"})
 	require.NoError(t, err)
 	w.key, w.actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
 }
@@ -164,18 +166,18 @@ func (w *world) startAPI(vars ...string) *process {
 }
 
 // subscribe makes a webhook for all events that points at a new receiver.
-func (w *world) subscribe(change ...func(*models.NewSubscription)) (*inbox.Inbox, wire.Subscription) {
+func (w *world) subscribe(change ...func(*webhook.NewSubscription)) (*inbox.Inbox, wire.Subscription) {
 	w.t.Helper()
 	in := inbox.Open(w.t, inbox.Lean)
-	wanted := models.NewSubscription{Name: "receiver", URL: in.URL(), Events: []string{"*"}}
+	wanted := webhook.NewSubscription{Name: "receiver", URL: in.URL(), Events: []string{"*"}}
 	for _, f := range change {
 		f(&wanted)
 	}
-	sub, err := w.store.CreateSubscription(w.t.Context(), w.tenant.ID, wanted)
+	sub, err := w.store.Webhooks.Create(w.t.Context(), w.tenant.ID, wanted)
 	require.NoError(w.t, err)
 	in.Expect(*sub.Secret)
 	w.inboxes = append(w.inboxes, in)
-	if wanted.Ordering == models.OrderingConversation {
+	if wanted.Ordering == webhook.OrderingConversation {
 		w.ordered[wanted.Name] = in
 	}
 	return in, sub

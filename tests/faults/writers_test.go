@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/inbox"
 )
 
@@ -24,7 +25,7 @@ var writersTags = []string{"a", "b", "c", "d", "e", "f"}
 func TestManyWritersOnFewConversations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	in, _ := w.subscribe(func(s *models.NewSubscription) { s.Ordering = models.OrderingConversation })
+	in, _ := w.subscribe(func(s *webhook.NewSubscription) { s.Ordering = webhook.OrderingConversation })
 	w.startAPI()
 	w.start("worker")
 	c := w.writer(-1)
@@ -36,8 +37,8 @@ func TestManyWritersOnFewConversations(t *testing.T) {
 	}
 	var agents []uuid.UUID
 	for _, name := range []string{"Grace", "Edsger"} {
-		agent, err := w.store.CreateAgent(t.Context(), w.tenant.ID, models.NewAgent{
-			Name: name, Email: name + "@example.com", Role: models.RoleAgent,
+		agent, err := w.store.Accounts.CreateAgent(t.Context(), w.tenant.ID, account.NewAgent{
+			Name: name, Email: name + "@example.com", Role: account.RoleAgent,
 		})
 		require.NoError(t, err)
 		agents = append(agents, agent.ID)

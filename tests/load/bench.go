@@ -15,8 +15,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -63,13 +65,13 @@ func openBench(ctx context.Context, p params) (*bench, error) {
 	if b.db, err = b.openPool(ctx); err != nil {
 		return b, err
 	}
-	live, _, err := b.store.CreateTenant(ctx, models.NewTenant{Name: "Load"})
+	live, _, err := b.store.Accounts.CreateTenant(ctx, account.NewTenant{Name: "Load"})
 	if err != nil {
 		return b, err
 	}
 	b.tenant = live.ID
-	made, key, err := b.store.CreateKey(ctx, b.tenant,
-		models.NewKey{Name: "load", Scopes: []string{"full_access"}, Tier: "custom"})
+	made, key, err := b.store.Keys.Create(ctx, b.tenant,
+		account.NewKey{Name: "load", Scopes: []string{"full_access"}, Tier: "custom"})
 	if err != nil {
 		return b, err
 	}
@@ -108,9 +110,9 @@ func (b *bench) close(ctx context.Context) error {
 func (b *bench) tidy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	errs := []error{b.store.RevokeKey(ctx, b.tenant, b.keyID)}
+	errs := []error{b.store.Keys.Revoke(ctx, b.tenant, b.keyID)}
 	for _, s := range b.made {
-		errs = append(errs, b.store.DeleteSubscription(ctx, s.tenant, s.id))
+		errs = append(errs, b.store.Webhooks.Delete(ctx, s.tenant, s.id))
 	}
 	_, err := b.db.Exec(ctx, `DROP SCHEMA IF EXISTS `+copySchema+` CASCADE`)
 	return errors.Join(append(errs, err)...)
@@ -148,7 +150,7 @@ func (b *bench) openStore(ctx context.Context, tracer *recorder) (*models.Store,
 // subscribe makes a subscription of the tenant that points at the receiver, and tells that its secret.
 func (b *bench) subscribe(ctx context.Context, tenant uuid.UUID, scope string, i int, f *wire.Filter, events ...string) error {
 	path := "/" + scope + "/" + strconv.Itoa(i)
-	made, err := b.store.CreateSubscription(ctx, tenant, models.NewSubscription{
+	made, err := b.store.Webhooks.Create(ctx, tenant, webhook.NewSubscription{
 		Name: "load " + strconv.Itoa(i), URL: b.receiver.url + path, Events: events, Filter: f,
 	})
 	if err != nil {
@@ -216,7 +218,7 @@ func noTags(int) []string { return nil }
 // quiet waits until the relay has told Temporal everything.
 func (b *bench) quiet(ctx context.Context) error {
 	for last := -1; ; {
-		depth, _, err := b.store.OutboxDepth(ctx)
+		depth, _, err := b.store.Outbox.Depth(ctx)
 		if err != nil || depth == 0 {
 			return err
 		}

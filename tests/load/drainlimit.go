@@ -14,15 +14,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/webhook"
 )
 
 // What the bare loop and the product have in common: rows of a claim, and requests at once to one endpoint.
 const (
-	drainClaim       = models.ClaimRows
-	drainConcurrency = models.DefaultMaxInFlight
+	drainClaim       = webhook.ClaimRows
+	drainConcurrency = webhook.DefaultMaxInFlight
 	drainRecord      = 500
 	drainRecordEvery = 100 * time.Millisecond
 )

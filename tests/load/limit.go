@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -29,7 +31,7 @@ const recordedNumber = 700_000_001
 const limitWarmup = 100
 
 func (b *bench) openLimit(ctx context.Context, event string) (*limitSetting, error) {
-	live, _, err := b.store.CreateTenant(ctx, models.NewTenant{Name: "Load, limit"})
+	live, _, err := b.store.Accounts.CreateTenant(ctx, account.NewTenant{Name: "Load, limit"})
 	if err != nil {
 		return nil, err
 	}
@@ -72,18 +74,18 @@ func (b *bench) copyTables(ctx context.Context, tables ...string) error {
 	return err
 }
 
-func newConversation(reference string) models.NewConversation {
+func newConversation(reference string) conversation.NewConversation {
 	text := filler
-	return models.NewConversation{
+	return conversation.NewConversation{
 		ExternalReference: reference, Subject: "Where is my order?", Channel: "email",
-		Contact: models.NewContact{Email: reference + "@customers.example", Name: "Load Customer"},
-		Message: &models.FirstMessage{Text: &text},
+		Contact: conversation.NewContact{Email: reference + "@customers.example", Name: "Load Customer"},
+		Message: &conversation.FirstMessage{Text: &text},
 	}
 }
 
 // create makes a conversation through the store, in the limit's tenant.
-func (l *limitSetting) create(ctx context.Context, reference string) (models.Conversation, error) {
-	return l.store.CreateConversation(ctx, l.tenant, l.actor, newConversation(reference))
+func (l *limitSetting) create(ctx context.Context, reference string) (conversation.Conversation, error) {
+	return l.store.Conversations.Create(ctx, l.tenant, l.actor, newConversation(reference))
 }
 
 // limitCreate measures creations as bare transactions.
@@ -98,7 +100,7 @@ func (b *bench) limitCreate(ctx context.Context) error {
 		return err
 	}
 	model := reference("model", 0)
-	var made models.Conversation
+	var made conversation.Conversation
 	recorded, err := l.rec.record(func() (err error) {
 		made, err = l.create(ctx, model)
 		return err
@@ -125,7 +127,7 @@ func (b *bench) limitMessages(ctx context.Context) error {
 		return err
 	}
 	defer l.store.Close()
-	pool := make([]models.Conversation, b.p.Conversations)
+	pool := make([]conversation.Conversation, b.p.Conversations)
 	for i := range pool {
 		if pool[i], err = l.create(ctx, reference("limit", i)); err != nil {
 			return err
@@ -133,8 +135,8 @@ func (b *bench) limitMessages(ctx context.Context) error {
 	}
 	text := "model-000000 " + filler
 	post := func() error {
-		_, err := l.store.PostMessage(ctx, l.tenant, pool[0].ID, l.actor,
-			models.NewMessage{Direction: models.Outbound, Text: &text})
+		_, err := l.store.Conversations.PostMessage(ctx, l.tenant, pool[0].ID, l.actor,
+			conversation.NewMessage{Direction: conversation.Outbound, Text: &text})
 		return err
 	}
 	if err := post(); err != nil { // the first reply also engages, as the warm-up's do

@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // recomputeFigures are how long an edited policy takes to reach the conversations, and what the API's callers feel of it.
@@ -55,12 +55,13 @@ func (b *bench) recompute(ctx context.Context, policy *wire.SLAPolicy) (*recompu
 	}
 	first.Normal, first.High, first.Urgent = first.Normal*factor/4, first.High*factor/4, first.Urgent*factor/4
 	targets[sla.FirstReply] = first
-	if _, err := b.store.UpdateSLAPolicy(ctx, b.tenant, policy.ID, models.SLAPolicyUpdate{Targets: &targets}); err != nil {
+	_, err = b.store.Worktime.UpdateSLAPolicy(ctx, b.tenant, policy.ID, worktime.SLAPolicyUpdate{Targets: &targets})
+	if err != nil {
 		return nil, err
 	}
 	started := time.Now()
 	figures := &recomputeFigures{APIBefore: summarise(before)}
-	if figures.Conversations, err = b.store.ClocksBehind(ctx, b.tenant); err != nil {
+	if figures.Conversations, err = b.store.Clocks.Behind(ctx, b.tenant); err != nil {
 		return nil, err
 	}
 	progress("edited; %d conversations are behind", figures.Conversations)
@@ -110,7 +111,7 @@ func (b *bench) probe(ctx context.Context, ids []uuid.UUID, n *int, lasts time.D
 // caughtUp waits until no conversation is behind.
 func (b *bench) caughtUp(ctx context.Context, started time.Time, figures *recomputeFigures) error {
 	for {
-		left, err := b.store.ClocksBehind(ctx, b.tenant)
+		left, err := b.store.Clocks.Behind(ctx, b.tenant)
 		if err != nil {
 			return err
 		}

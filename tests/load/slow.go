@@ -9,8 +9,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -100,16 +101,16 @@ func (b *bench) attack(ctx context.Context, url string, tenants int) error {
 		return nil
 	}
 	progress("adding %d tenants with %d webhooks that answer after %s", tenants, slowWebhooks, slowAnswer)
-	most := models.MaxInFlight
+	most := webhook.MaxInFlight
 	var ids []uuid.UUID
 	for range tenants {
-		tenant, _, err := b.store.CreateTenant(ctx, models.NewTenant{Name: "Slow"})
+		tenant, _, err := b.store.Accounts.CreateTenant(ctx, account.NewTenant{Name: "Slow"})
 		if err != nil {
 			return err
 		}
 		ids = append(ids, tenant.ID)
 		for i := range slowWebhooks {
-			sub, err := b.store.CreateSubscription(ctx, tenant.ID, models.NewSubscription{
+			sub, err := b.store.Webhooks.Create(ctx, tenant.ID, webhook.NewSubscription{
 				Name: "slow", URL: url + "/slow/" + strconv.Itoa(i), Events: []string{"*"}, MaxInFlight: &most,
 			})
 			if err != nil {
@@ -157,7 +158,7 @@ func (b *bench) watchInFlight(ctx context.Context) (most <-chan int, stop func()
 // messages to them in turn, besides the warm-up.
 func (b *bench) spreadRequests(ctx context.Context, n int) ([]request, error) {
 	most := b.p.Subscriptions
-	if _, err := b.store.SetTenantLimits(ctx, b.tenant, models.TenantLimits{MaxWebhooks: &most}); err != nil {
+	if _, err := b.store.Webhooks.SetLimits(ctx, b.tenant, webhook.TenantLimits{MaxWebhooks: &most}); err != nil {
 		return nil, err
 	}
 	tag := func(i int) []string { return []string{fmt.Sprintf("spread-%d", i)} }

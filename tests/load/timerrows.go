@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
 )
 
 // madeVersion is the version of the conversations that are made in bulk.
@@ -35,11 +35,11 @@ func (b *bench) policy(ctx context.Context) (*wire.SLAPolicy, error) {
 	if b.p.SLA == 0 {
 		return nil, nil
 	}
-	p, err := b.store.CreateSLAPolicy(ctx, b.tenant, models.NewSLAPolicy{Name: "Load", Targets: clockTargets()})
+	p, err := b.store.Worktime.CreateSLAPolicy(ctx, b.tenant, worktime.NewSLAPolicy{Name: "Load", Targets: clockTargets()})
 	if err != nil {
 		return nil, err
 	}
-	_, err = b.store.CreateSLAAssignment(ctx, b.tenant, models.NewSLAAssignment{PolicyID: p.ID})
+	_, err = b.store.Worktime.CreateSLAAssignment(ctx, b.tenant, worktime.NewSLAAssignment{PolicyID: p.ID})
 	return &p, err
 }
 

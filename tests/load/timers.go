@@ -94,7 +94,7 @@ func (b *bench) awaitFirst(ctx context.Context, figures *timerFigures, due time.
 	started := time.Now()
 	for time.Now().Before(due) {
 		if figures.RelaySeconds == 0 {
-			depth, _, err := b.store.OutboxDepth(ctx)
+			depth, _, err := b.store.Outbox.Depth(ctx)
 			if err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func (b *bench) awaitFirst(ctx context.Context, figures *timerFigures, due time.
 			return err
 		}
 	}
-	depth, _, err := b.store.OutboxDepth(ctx)
+	depth, _, err := b.store.Outbox.Depth(ctx)
 	figures.OutboxAtFirstDue = depth
 	progress("the first conversation is due; %d outbox rows wait", depth)
 	return err

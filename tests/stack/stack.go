@@ -25,10 +25,12 @@ import (
 	"github.com/atender/atender/api"
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/deps"
 	"github.com/atender/atender/tests/inbox"
@@ -50,7 +52,7 @@ type Stack struct {
 	Temporal    client.Client
 	Namespace   string
 	URL         string // of the API
-	Tenant      models.Tenant
+	Tenant      account.Tenant
 	Key         string
 	Actor       wire.Actor
 	API         *apiclient.ClientWithResponses
@@ -69,12 +71,12 @@ func Start(t testing.TB, change ...func(*worker.Config)) *Stack {
 	require.NoError(t, err)
 	s.Store = s.OpenStore()
 	s.connect()
-	s.Tenant, _, err = s.Store.CreateTenant(t.Context(), models.NewTenant{Name: "Acme"})
+	s.Tenant, _, err = s.Store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Acme"})
 	require.NoError(t, err)
-	key, plain, err := s.Store.CreateKey(
+	key, plain, err := s.Store.Keys.Create(
 		t.Context(),
 		s.Tenant.ID,
-		models.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"},
+		account.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"},
 	)
 	require.NoError(t, err)
 	s.Key, s.Actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
@@ -210,19 +212,19 @@ func (s *Stack) Fired(kind string) map[string]int {
 }
 
 // SubscribeAs makes a webhook of another tenant.
-func (s *Stack) SubscribeAs(tenant uuid.UUID, url string, change ...func(*models.NewSubscription)) wire.Subscription {
+func (s *Stack) SubscribeAs(tenant uuid.UUID, url string, change ...func(*webhook.NewSubscription)) wire.Subscription {
 	s.t.Helper()
-	in := models.NewSubscription{Name: "receiver", URL: url, Events: []string{"*"}}
+	in := webhook.NewSubscription{Name: "receiver", URL: url, Events: []string{"*"}}
 	for _, f := range change {
 		f(&in)
 	}
-	sub, err := s.Store.CreateSubscription(s.t.Context(), tenant, in)
+	sub, err := s.Store.Webhooks.Create(s.t.Context(), tenant, in)
 	require.NoError(s.t, err)
 	return sub
 }
 
 // Subscribe makes a webhook that points at the inbox, which then verifies with its secret.
-func (s *Stack) Subscribe(i *inbox.Inbox, change ...func(*models.NewSubscription)) wire.Subscription {
+func (s *Stack) Subscribe(i *inbox.Inbox, change ...func(*webhook.NewSubscription)) wire.Subscription {
 	s.t.Helper()
 	sub := s.SubscribeAs(s.Tenant.ID, i.URL(), change...)
 	i.Expect(*sub.Secret)

@@ -10,6 +10,9 @@ import (
 
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
 )
@@ -53,37 +56,37 @@ func Seed(ctx context.Context, s local.Seeding) (local.Seeded, error) {
 type desk struct {
 	store    *models.Store
 	tenant   uuid.UUID
-	owner    models.Agent
-	lead     models.Agent
-	agent    models.Agent
-	support  models.Team
-	billing  models.Team
+	owner    account.Agent
+	lead     account.Agent
+	agent    account.Agent
+	support  account.Team
+	billing  account.Team
 	importer wire.Actor
 }
 
 func (d *desk) staff(ctx context.Context) (err error) {
-	var reader, analyst models.Agent // who have nothing to do in the stories
+	var reader, analyst account.Agent // who have nothing to do in the stories
 	for _, a := range []struct {
-		agent *models.Agent
-		in    models.NewAgent
+		agent *account.Agent
+		in    account.NewAgent
 	}{
-		{&d.owner, models.NewAgent{Name: "Olivia Owner", Email: "olivia@demo.example", Role: models.RoleOwner}},
-		{&d.lead, models.NewAgent{Name: "Liam Lead", Email: "liam@demo.example", Role: models.RoleLead}},
-		{&d.agent, models.NewAgent{Name: "Ava Agent", Email: "ava@demo.example", Role: models.RoleAgent}},
-		{&reader, models.NewAgent{Name: "Rasmus Reader", Email: "rasmus@demo.example", Role: models.RoleReader}},
-		{&analyst, models.NewAgent{Name: "Anna Analyst", Email: "anna@demo.example", Role: models.RoleAnalytics}},
+		{&d.owner, account.NewAgent{Name: "Olivia Owner", Email: "olivia@demo.example", Role: account.RoleOwner}},
+		{&d.lead, account.NewAgent{Name: "Liam Lead", Email: "liam@demo.example", Role: account.RoleLead}},
+		{&d.agent, account.NewAgent{Name: "Ava Agent", Email: "ava@demo.example", Role: account.RoleAgent}},
+		{&reader, account.NewAgent{Name: "Rasmus Reader", Email: "rasmus@demo.example", Role: account.RoleReader}},
+		{&analyst, account.NewAgent{Name: "Anna Analyst", Email: "anna@demo.example", Role: account.RoleAnalytics}},
 	} {
-		if *a.agent, err = d.store.CreateAgent(ctx, d.tenant, a.in); err != nil {
+		if *a.agent, err = d.store.Accounts.CreateAgent(ctx, d.tenant, a.in); err != nil {
 			return err
 		}
 	}
-	d.support, err = d.store.CreateTeam(ctx, d.tenant, models.NewTeam{
+	d.support, err = d.store.Accounts.CreateTeam(ctx, d.tenant, account.NewTeam{
 		Name: "Support", Description: "Orders and deliveries", MemberIDs: []uuid.UUID{d.lead.ID, d.agent.ID},
 	})
 	if err != nil {
 		return err
 	}
-	d.billing, err = d.store.CreateTeam(ctx, d.tenant, models.NewTeam{
+	d.billing, err = d.store.Accounts.CreateTeam(ctx, d.tenant, account.NewTeam{
 		Name: "Billing", Description: "Refunds and invoices", MemberIDs: []uuid.UUID{d.lead.ID},
 	})
 	return err
@@ -92,12 +95,12 @@ func (d *desk) staff(ctx context.Context) (err error) {
 // records are contacts and tags that no conversation has.
 func (d *desk) records(ctx context.Context) error {
 	for _, name := range []string{"complaint", "feedback", "wholesale"} {
-		if _, err := d.store.CreateTag(ctx, d.tenant, name); err != nil {
+		if _, err := d.store.Tags.Create(ctx, d.tenant, name); err != nil {
 			return err
 		}
 	}
 	email, name, phone := "purchasing@hotel.example", "Hotel Havnen", "+4533112233"
-	_, err := d.store.CreateContact(ctx, d.tenant, d.importer, models.ContactInput{
+	_, err := d.store.Contacts.Create(ctx, d.tenant, d.importer, conversation.ContactInput{
 		Email: &email, Name: &name, Phone: &phone, CustomFields: map[string]any{"customer_since": "2019", "tier": "gold"},
 	})
 	return err
@@ -106,8 +109,8 @@ func (d *desk) records(ctx context.Context) error {
 // dock makes the dock whose page is the sample's. What goes out to a customer asks the agent first.
 func (d *desk) dock(ctx context.Context, url string) (wire.Dock, error) {
 	icon, confirm := "↩", []string{"sendMessage"}
-	return d.store.CreateDock(ctx, d.tenant, models.NewDock{
-		Name: "Refunds", URL: url, DockUpdate: models.DockUpdate{Icon: &icon, Confirm: &confirm},
+	return d.store.Docks.Create(ctx, d.tenant, dock.NewDock{
+		Name: "Refunds", URL: url, Update: dock.Update{Icon: &icon, Confirm: &confirm},
 	})
 }
 
@@ -117,9 +120,9 @@ func (d *desk) moveDock(ctx context.Context, seeded local.Seeded, url string) (l
 	if seeded.DockID == uuid.Nil || seeded.DockURL == url {
 		return seeded, nil
 	}
-	dock, err := d.store.Dock(ctx, d.tenant, seeded.DockID)
-	if err == nil && dock.URL == seeded.DockURL {
-		_, err = d.store.UpdateDock(ctx, d.tenant, seeded.DockID, models.DockUpdate{URL: &url})
+	stored, err := d.store.Docks.Get(ctx, d.tenant, seeded.DockID)
+	if err == nil && stored.URL == seeded.DockURL {
+		_, err = d.store.Docks.Update(ctx, d.tenant, seeded.DockID, dock.Update{URL: &url})
 	}
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 		err = nil

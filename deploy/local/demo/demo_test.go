@@ -14,7 +14,10 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/dockurl"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wire"
@@ -59,9 +62,9 @@ func (s *shop) start(dock string) {
 	require.NoError(s.t, err)
 }
 
-func (s *shop) conversations() []models.Conversation {
+func (s *shop) conversations() []conversation.Conversation {
 	s.t.Helper()
-	all, next, err := s.store.Conversations(s.t.Context(), s.TenantID, models.ConversationFilter{}, models.Page{Limit: 100})
+	all, next, err := s.store.Conversations.List(s.t.Context(), s.TenantID, conversation.Filter{}, postgres.Page{Limit: 100})
 	require.NoError(s.t, err)
 	require.Empty(s.t, next)
 	return all
@@ -69,7 +72,7 @@ func (s *shop) conversations() []models.Conversation {
 
 func (s *shop) docks() []wire.Dock {
 	s.t.Helper()
-	docks, _, err := s.store.Docks(s.t.Context(), s.TenantID, models.Page{Limit: 10})
+	docks, _, err := s.store.Docks.List(s.t.Context(), s.TenantID, postgres.Page{Limit: 10})
 	require.NoError(s.t, err)
 	return docks
 }
@@ -79,7 +82,7 @@ func (s *shop) states() map[string]string {
 	s.t.Helper()
 	states := map[string]string{}
 	for _, c := range s.conversations() {
-		_, err := s.store.Tick(s.t.Context(), s.TenantID, c.ID)
+		_, err := s.store.Clocks.Tick(s.t.Context(), s.TenantID, c.ID)
 		require.NoError(s.t, err)
 	}
 	for _, c := range s.conversations() {
@@ -99,7 +102,7 @@ func TestTheDemoHasSomethingOfEverything(t *testing.T) {
 	for _, c := range s.conversations() {
 		count[string(c.Status)]++
 		count["channel "+c.Channel]++
-		messages, err := s.store.LatestMessages(t.Context(), s.TenantID, c.ID, 100)
+		messages, err := s.store.Conversations.LatestMessages(t.Context(), s.TenantID, c.ID, 100)
 		require.NoError(t, err)
 		if len(messages) > 50 {
 			count["long thread"]++
@@ -116,14 +119,14 @@ func TestTheDemoHasSomethingOfEverything(t *testing.T) {
 		require.Positive(t, count[what], what)
 	}
 
-	agents, _, err := s.store.Agents(t.Context(), s.TenantID, "", models.Page{Limit: 10})
+	agents, _, err := s.store.Accounts.Agents(t.Context(), s.TenantID, "", postgres.Page{Limit: 10})
 	require.NoError(t, err)
 	roles := map[string]bool{}
 	for _, a := range agents {
 		roles[a.Role] = true
 	}
 	require.Len(t, roles, 5)
-	hours, _, err := s.store.ListOpeningHours(t.Context(), s.TenantID, models.Page{Limit: 10})
+	hours, _, err := s.store.Worktime.ListOpeningHours(t.Context(), s.TenantID, postgres.Page{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, hours, 1)
 	require.True(t, hours[0].IsDefault)
@@ -131,7 +134,7 @@ func TestTheDemoHasSomethingOfEverything(t *testing.T) {
 	require.Len(t, docks, 1)
 	require.Equal(t, "http://127.0.0.1:9101/", docks[0].URL)
 	require.Equal(t, []string{"sendMessage"}, docks[0].Confirm)
-	_, err = s.store.CreateSignInLink(t.Context(), s.TenantID, s.OwnerID, time.Minute)
+	_, err = s.store.SignIns.CreateLink(t.Context(), s.TenantID, s.OwnerID, time.Minute)
 	require.NoError(t, err)
 }
 
@@ -169,12 +172,12 @@ func TestASecondStartGoesOnWithTheSameData(t *testing.T) {
 	require.Equal(t, "http://127.0.0.1:9201/", s.docks()[0].URL)
 
 	own := "http://127.0.0.1:9999/mine"
-	_, err := s.store.UpdateDock(t.Context(), s.TenantID, s.DockID, models.DockUpdate{URL: &own})
+	_, err := s.store.Docks.Update(t.Context(), s.TenantID, s.DockID, dock.Update{URL: &own})
 	require.NoError(t, err)
 	s.start("http://127.0.0.1:9301/")
 	require.Equal(t, own, s.docks()[0].URL, "somebody has made it theirs")
 
-	require.NoError(t, s.store.DeleteDock(t.Context(), s.TenantID, s.DockID))
+	require.NoError(t, s.store.Docks.Delete(t.Context(), s.TenantID, s.DockID))
 	s.start("http://127.0.0.1:9401/")
 	require.Empty(t, s.docks())
 }

@@ -5,13 +5,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
 )
 
 // story is one conversation and what happened in it.
 type story struct {
 	reference, subject, channel string
-	contact                     models.NewContact
+	contact                     conversation.NewContact
 	message                     string
 	html                        *string
 	tags                        []string
@@ -20,9 +21,9 @@ type story struct {
 }
 
 func (d *desk) play(ctx context.Context, s story) error {
-	c, err := d.store.CreateConversation(ctx, d.tenant, d.importer, models.NewConversation{
+	c, err := d.store.Conversations.Create(ctx, d.tenant, d.importer, conversation.NewConversation{
 		ExternalReference: s.reference, Subject: s.subject, Channel: s.channel, Contact: s.contact,
-		Message: &models.FirstMessage{Text: &s.message, HTML: s.html}, Tags: s.tags, CustomFields: s.customFields,
+		Message: &conversation.FirstMessage{Text: &s.message, HTML: s.html}, Tags: s.tags, CustomFields: s.customFields,
 		Metadata: map[string]any{"source": "demo"},
 	})
 	if err != nil || s.then == nil {
@@ -31,25 +32,37 @@ func (d *desk) play(ctx context.Context, s story) error {
 	return s.then(ctx, d, c.ID)
 }
 
-func (d *desk) do(ctx context.Context, by models.Agent, id uuid.UUID, cmds ...models.Command) error {
-	_, err := d.store.Change(ctx, d.tenant, id, by.Actor(nil), cmds...)
+func (d *desk) do(ctx context.Context, by account.Agent, id uuid.UUID, cmds ...conversation.Command) error {
+	_, err := d.store.Conversations.Change(ctx, d.tenant, id, by.Actor(nil), cmds...)
 	return err
 }
 
-func (d *desk) reply(ctx context.Context, by models.Agent, id uuid.UUID, text string, resolve bool) error {
-	_, err := d.store.PostMessage(ctx, d.tenant, id, by.Actor(nil), models.NewMessage{
-		Direction: models.Outbound, Text: &text, Resolve: resolve,
+func (d *desk) reply(ctx context.Context, by account.Agent, id uuid.UUID, text string, resolve bool) error {
+	_, err := d.store.Conversations.PostMessage(ctx, d.tenant, id, by.Actor(nil), conversation.NewMessage{
+		Direction: conversation.Outbound, Text: &text, Resolve: resolve,
 	})
 	return err
 }
 
 func (d *desk) customer(ctx context.Context, id uuid.UUID, text string) error {
-	_, err := d.store.PostMessage(ctx, d.tenant, id, d.importer, models.NewMessage{Direction: models.Inbound, Text: &text})
+	_, err := d.store.Conversations.PostMessage(
+		ctx,
+		d.tenant,
+		id,
+		d.importer,
+		conversation.NewMessage{Direction: conversation.Inbound, Text: &text},
+	)
 	return err
 }
 
-func (d *desk) note(ctx context.Context, by models.Agent, id uuid.UUID, text string) error {
-	_, err := d.store.PostMessage(ctx, d.tenant, id, by.Actor(nil), models.NewMessage{Direction: models.Note, Text: &text})
+func (d *desk) note(ctx context.Context, by account.Agent, id uuid.UUID, text string) error {
+	_, err := d.store.Conversations.PostMessage(
+		ctx,
+		d.tenant,
+		id,
+		by.Actor(nil),
+		conversation.NewMessage{Direction: conversation.Note, Text: &text},
+	)
 	return err
 }
 

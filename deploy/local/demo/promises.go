@@ -3,9 +3,9 @@ package demo
 import (
 	"context"
 
-	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/calendar"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/worktime"
 )
 
 // promises are when the shop is open, and how soon it answers. The targets are short, and the clocks run day and night,
@@ -13,7 +13,7 @@ import (
 // is breached after five minutes, who was answered once and has written again waits at risk, and the rest is well.
 func (d *desk) promises(ctx context.Context) error {
 	day := []calendar.Slot{{From: "09:00", To: "12:00"}, {From: "13:00", To: "17:00"}}
-	_, err := d.store.CreateOpeningHours(ctx, d.tenant, models.NewOpeningHours{
+	_, err := d.store.Worktime.CreateOpeningHours(ctx, d.tenant, worktime.NewOpeningHours{
 		Name: "Shop", IsDefault: true,
 		Rule: calendar.Rule{
 			Zone: "Europe/Copenhagen", Holidays: "DK",
@@ -26,7 +26,7 @@ func (d *desk) promises(ctx context.Context) error {
 		return err
 	}
 	const minute, hour = 60, 60 * 60
-	policy, err := d.store.CreateSLAPolicy(ctx, d.tenant, models.NewSLAPolicy{
+	policy, err := d.store.Worktime.CreateSLAPolicy(ctx, d.tenant, worktime.NewSLAPolicy{
 		Name: "Demo", Description: "Short targets, day and night, to see warnings and breaches within minutes.",
 		IgnoreOfficeHours: true, PauseWhileSnoozed: true,
 		Targets: map[sla.Metric]sla.Targets{
@@ -38,6 +38,6 @@ func (d *desk) promises(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.store.CreateSLAAssignment(ctx, d.tenant, models.NewSLAAssignment{PolicyID: policy.ID}) // to everything
+	_, err = d.store.Worktime.CreateSLAAssignment(ctx, d.tenant, worktime.NewSLAAssignment{PolicyID: policy.ID}) // to everything
 	return err
 }

@@ -6,7 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/wire"
 )
 
 // stories are the conversations. The times in them count from now.
@@ -14,19 +15,19 @@ func stories() []story {
 	return []story{
 		{
 			reference: "demo-1001", subject: "Where is my order 4521?", channel: "email",
-			contact: models.NewContact{Email: "noor@customers.example", Name: "Noor Haddad", Phone: "+4520123456"},
+			contact: conversation.NewContact{Email: "noor@customers.example", Name: "Noor Haddad", Phone: "+4520123456"},
 			message: "Hello, my order 4521 should have arrived on Monday. Can you see where it is?",
 			tags:    []string{"delivery"}, customFields: map[string]any{"order_id": "4521"},
 		},
 		{
 			reference: "demo-1002", subject: "The lamp arrived broken", channel: "webchat",
-			contact: models.NewContact{Email: "mateo@customers.example", Name: "Mateo Silva"},
+			contact: conversation.NewContact{Email: "mateo@customers.example", Name: "Mateo Silva"},
 			message: "The glass is in pieces. I have photos.", tags: []string{"damage", "vip"},
 			customFields: map[string]any{"order_id": "4498"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return first(
 					func() error {
-						to := models.Assign{AssigneeID: models.Some(d.agent.ID), TeamID: models.Some(d.support.ID)}
+						to := conversation.Assign{AssigneeID: wire.Some(d.agent.ID), TeamID: wire.Some(d.support.ID)}
 						return d.do(ctx, d.lead, id, to)
 					},
 					func() error {
@@ -37,28 +38,28 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1003", subject: "Refund for the returned chair", channel: "email",
-			contact: models.NewContact{Email: "ingrid@customers.example", Name: "Ingrid Berg"},
+			contact: conversation.NewContact{Email: "ingrid@customers.example", Name: "Ingrid Berg"},
 			message: "I sent the chair back last week. When will I see the money?", tags: []string{"refund"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return first(
-					func() error { return d.do(ctx, d.lead, id, models.Assign{TeamID: models.Some(d.billing.ID)}) },
+					func() error { return d.do(ctx, d.lead, id, conversation.Assign{TeamID: wire.Some(d.billing.ID)}) },
 					func() error {
-						return d.do(ctx, d.lead, id, models.Snooze{Until: time.Now().Add(24 * time.Hour)})
+						return d.do(ctx, d.lead, id, conversation.Snooze{Until: time.Now().Add(24 * time.Hour)})
 					},
 				)
 			},
 		},
 		{
 			reference: "demo-1004", subject: "Please call me back", channel: "phone",
-			contact: models.NewContact{Email: "kwame@customers.example", Name: "Kwame Boateng", Phone: "+4531987654"},
+			contact: conversation.NewContact{Email: "kwame@customers.example", Name: "Kwame Boateng", Phone: "+4531987654"},
 			message: "Call me in a moment, I am on a train.",
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // wakes while somebody looks
-				return d.do(ctx, d.agent, id, models.Snooze{Until: time.Now().Add(2 * time.Minute)})
+				return d.do(ctx, d.agent, id, conversation.Snooze{Until: time.Now().Add(2 * time.Minute)})
 			},
 		},
 		{
 			reference: "demo-1005", subject: "Do you ship to the Faroe Islands?", channel: "messenger",
-			contact: models.NewContact{Email: "rakul@customers.example", Name: "Rakul Joensen"},
+			contact: conversation.NewContact{Email: "rakul@customers.example", Name: "Rakul Joensen"},
 			message: "And what would it cost?", tags: []string{"question"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return d.reply(ctx, d.agent, id, "We do, for 99 kr.", true)
@@ -66,28 +67,28 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1006", subject: "Invoice for March", channel: "email",
-			contact: models.NewContact{Email: "chen@customers.example", Name: "Chen Wei"},
+			contact: conversation.NewContact{Email: "chen@customers.example", Name: "Chen Wei"},
 			message: "Our accountant needs the invoice for March.", tags: []string{"invoice"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // archived, and continued by a successor
 				return first(
 					func() error { return d.reply(ctx, d.lead, id, "It is attached.", true) },
-					func() error { return d.do(ctx, d.lead, id, models.Archive{}) },
+					func() error { return d.do(ctx, d.lead, id, conversation.Archive{}) },
 					func() error { return d.customer(ctx, id, "Thank you. Could we have April, too?") },
 				)
 			},
 		},
 		{
 			reference: "demo-1007", subject: "طلبي لم يصل بعد", channel: "whatsapp",
-			contact: models.NewContact{Email: "layla@customers.example", Name: "ليلى منصور"},
+			contact: conversation.NewContact{Email: "layla@customers.example", Name: "ليلى منصور"},
 			message: "مرحبا، هل يمكنكم التحقق من الطلب رقم ٤٥٣٠؟", tags: []string{"delivery"},
 		},
 		{
 			reference: "demo-1008", subject: "Which sofa bed for a small flat?", channel: "webchat",
-			contact: models.NewContact{Email: "tomas@customers.example", Name: "Tomáš Novák"},
+			contact: conversation.NewContact{Email: "tomas@customers.example", Name: "Tomáš Novák"},
 			message: "I have 2.1 m × 3.4 m and guests twice a year. What would you take?", tags: []string{"advice"},
 			customFields: map[string]any{"budget": "6000 kr"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // longer than a page; the customer has the last word
-				if err := d.do(ctx, d.lead, id, models.Assign{AssigneeID: models.Some(d.agent.ID)}); err != nil {
+				if err := d.do(ctx, d.lead, id, conversation.Assign{AssigneeID: wire.Some(d.agent.ID)}); err != nil {
 					return err
 				}
 				for i := range 30 {
@@ -106,7 +107,7 @@ func stories() []story {
 			reference: "demo-1009", channel: "email",
 			subject: "Fwd: Re: Re: Reklamation vedrørende leveringsbekræftelse, ordrenummer 4533, samt spørgsmål om " +
 				"efterlevering af reservedele til spisebordsstolenes armlænsbetræk",
-			contact: models.NewContact{
+			contact: conversation.NewContact{
 				Email: "maximiliane.wolfeschlegelsteinhausenbergerdorff@ein-sehr-langer-firmenname.customers.example",
 				Name:  "Maximiliane Henriette Wolfeschlegelsteinhausenbergerdorff-Andersen",
 			},
@@ -115,19 +116,19 @@ func stories() []story {
 			tags: []string{"delivery", "spare-parts", "waiting-for-the-warehouse-in-frederikshavn"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return first(
-					func() error { return d.do(ctx, d.lead, id, models.Assign{TeamID: models.Some(d.support.ID)}) },
+					func() error { return d.do(ctx, d.lead, id, conversation.Assign{TeamID: wire.Some(d.support.ID)}) },
 					func() error { return d.reply(ctx, d.lead, id, "Die Teile gehen morgen in die Post.", false) },
 				)
 			},
 		},
 		{
 			reference: "demo-1010", subject: "Your newsletter looks broken", channel: "email",
-			contact: models.NewContact{Email: "grace@customers.example", Name: "Grace Okafor"},
+			contact: conversation.NewContact{Email: "grace@customers.example", Name: "Grace Okafor"},
 			message: "This is what I get. Is it meant to look like that?", html: &newsletter, tags: []string{"feedback"},
 		},
 		{
 			reference: "demo-1011", subject: "ההזמנה הגיעה פעמיים", channel: "sms",
-			contact: models.NewContact{Email: "noa@customers.example", Name: "נועה לוי", Phone: "+972501234567"},
+			contact: conversation.NewContact{Email: "noa@customers.example", Name: "נועה לוי", Phone: "+972501234567"},
 			message: "קיבלתי את order 4540 פעמיים (2). להחזיר אחת?", tags: []string{"returns"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return d.reply(ctx, d.agent, id, "כן, תודה! תווית ההחזרה בדרך אליך.", false)
@@ -135,12 +136,12 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1012", subject: "Thank you!", channel: "email",
-			contact: models.NewContact{Email: "jonas@customers.example", Name: "Jonas Lind"},
+			contact: conversation.NewContact{Email: "jonas@customers.example", Name: "Jonas Lind"},
 			message: "The table is wonderful.", tags: []string{"feedback"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return first(
 					func() error { return d.reply(ctx, d.agent, id, "That makes our day.", true) },
-					func() error { return d.do(ctx, d.lead, id, models.Archive{}) },
+					func() error { return d.do(ctx, d.lead, id, conversation.Archive{}) },
 				)
 			},
 		},

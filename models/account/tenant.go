@@ -1,0 +1,81 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
+)
+
+// Environment says whether a tenant's data are real.
+type Environment string
+
+// Each tenant is a pair: production, used by sa_live_ keys, and its sandbox twin, used by sa_test_ keys.
+const (
+	Production Environment = "production"
+	Sandbox    Environment = "sandbox"
+)
+
+// Tenant is an organisation's data in one environment. Everything else belongs to exactly one tenant.
+type Tenant struct {
+	ID              uuid.UUID
+	Number          int64 `gorm:"->"`
+	Name            string
+	Environment     Environment
+	SandboxOf       *uuid.UUID // the production tenant, for a sandbox
+	UnknownTags     string     // what creation does with tags that do not exist: create, drop or reject
+	WebhooksEnabled bool
+	MaxWebhooks     int
+	CreatedAt       time.Time
+}
+
+// NewTenant is what a tenant is made from.
+type NewTenant struct{ Name string }
+
+// CreateTenant makes a tenant with its sandbox twin.
+func (s *Store) CreateTenant(ctx context.Context, in NewTenant) (live, sandbox Tenant, err error) {
+	if in.Name == "" {
+		return live, sandbox, problem.Fields(problem.Field{Field: "name", Code: "required", Message: "a tenant needs a name"})
+	}
+	now := time.Now()
+	live = Tenant{
+		ID: ident.New(), Name: in.Name, Environment: Production,
+		UnknownTags: "create", WebhooksEnabled: true, MaxWebhooks: 10, CreatedAt: now,
+	}
+	sandbox = live
+	sandbox.ID, sandbox.Environment, sandbox.SandboxOf = ident.New(), Sandbox, &live.ID
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
+		for _, t := range []*Tenant{&live, &sandbox} {
+			if err := tx.Create(t).Error; err != nil {
+				return err
+			}
+			if err := tx.Exec(`INSERT INTO conversation_numbers (tenant_id) VALUES (?)`, t.ID).Error; err != nil {
+				return err
+			}
+			if err := seedChannels(tx, t.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return live, sandbox, err
+}
+
+// Tenants lists all tenants, oldest first.
+func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+	var tenants []Tenant
+	err := s.db.Main.WithContext(ctx).Order("id").Find(&tenants).Error
+	return tenants, postgres.Translate(err)
+}
+
+// Tenant returns one tenant. Errors: NOT_FOUND.
+func (s *Store) Tenant(ctx context.Context, id uuid.UUID) (Tenant, error) {
+	var t Tenant
+	err := s.db.Main.WithContext(ctx).Take(&t, "id = ?", id).Error
+	return t, postgres.NotFound(err, "tenant", id)
+}

@@ -1,0 +1,242 @@
+package conversation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
+)
+
+// Change applies commands to a conversation, all or none, in one transaction (P1). A change in which nothing changed
+// commits nothing and fires nothing.
+// Errors: NOT_FOUND, INVALID_TRANSITION, VALIDATION_FAILED for what only the database knows, UNAVAILABLE.
+func (s *Store) Change(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, cmds ...Command) (Conversation, error) {
+	var want lockOptions
+	for _, cmd := range cmds {
+		switch t := cmd.(type) {
+		case AddTag:
+			want.tags = append(want.tags, t.Name)
+		case RemoveTag:
+			want.tags = append(want.tags, t.Name)
+		}
+	}
+	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
+		for _, cmd := range cmds {
+			if a, ok := cmd.(Assign); ok {
+				if err := a.check(ctx, tx, tenantID); err != nil {
+					return nil, err
+				}
+			}
+		}
+		w, _, err := s.lock(ctx, tx, tenantID, id, actor, want)
+		if err != nil {
+			return nil, err
+		}
+		for _, cmd := range cmds {
+			if err := cmd.apply(w.change); err != nil {
+				return nil, explain(err)
+			}
+		}
+		return w, w.save(ctx)
+	})
+	if err != nil {
+		return Conversation{}, err
+	}
+	return w.conversation, nil
+}
+
+// writing runs the transaction of a write and, after the commit, wakes whom it concerns (P1.8). f returns a nil write
+// when it found nothing to do.
+func (s *Store) writing(ctx context.Context, f func(tx *gorm.DB) (*write, error)) (*write, error) {
+	var w *write
+	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+		w, err = f(tx)
+		if err == nil && w != nil {
+			fault.At(fault.BeforeCommit)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if w != nil {
+		fault.At(fault.AfterCommit)
+		s.db.Wake(ctx, w.wakeTopics...)
+	}
+	return w, nil
+}
+
+// NewConversation is what a conversation is made from. The caller has checked shapes and limits; Phone is E.164.
+type NewConversation struct {
+	ExternalReference string
+	Subject           string
+	Channel           string // email when empty
+	Contact           NewContact
+	Message           *FirstMessage // the customer's, if there is one
+	Metadata          map[string]any
+	Tags              []string
+	CustomFields      map[string]any
+}
+
+// FirstMessage is the customer's message that a conversation begins with.
+type FirstMessage struct {
+	Text, HTML *string
+	SentAt     *time.Time // shown; clocks start at arrival regardless
+}
+
+// creationRow is what the first statement of a creation brings.
+type creationRow struct {
+	Contact       Contact `gorm:"embedded;embeddedPrefix:ct_"`
+	UnknownTags   string
+	TimeVersion   int64
+	Now           time.Time
+	MessageNumber int64
+	ContactNumber int64
+	TagIDs        map[string]uuid.UUID `gorm:"serializer:json"`
+	Existing      *uuid.UUID
+	Enabled       bool // the channel is
+	DefaultTeamID *uuid.UUID
+}
+
+var creationSQL = `
+WITH contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND lower(email) = lower(?) FOR NO KEY UPDATE)
+SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, t.unknown_tags, t.time_version, clock_timestamp() AS now,
+	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
+	CASE WHEN ct.id IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
+	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
+	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing,
+	ch.enabled, ch.default_team_id
+FROM tenants t JOIN channels ch ON ch.tenant_id = t.id AND ch.channel = ? LEFT JOIN contact ct ON true WHERE t.id = ?`
+
+// Create makes a conversation, its contact if the e-mail is new, and its first message, in one transaction.
+// Errors: EXTERNAL_REFERENCE_EXISTS with details.conversationId of the first, and then nothing else happened;
+// CHANNEL_DISABLED; VALIDATION_FAILED for unknown tags where the tenant rejects them; UNAVAILABLE.
+func (s *Store) Create(
+	ctx context.Context,
+	tenantID uuid.UUID,
+	actor wire.Actor,
+	in NewConversation,
+) (Conversation, error) {
+	number, err := s.nextNumber(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	if err != nil {
+		return Conversation{}, err
+	}
+	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
+		w, err := s.create(ctx, tx, tenantID, actor, in, number)
+		if err != nil {
+			return nil, err
+		}
+		if in.Message != nil {
+			m := Message{Direction: Inbound, Text: in.Message.Text, HTML: in.Message.HTML}
+			if in.Message.SentAt != nil {
+				m.SentAt = *in.Message.SentAt
+			}
+			if err := w.receive(m); err != nil {
+				return nil, err
+			}
+		}
+		w.change.AnnounceTags()
+		err = w.save(ctx)
+		if postgres.Violates(err, "contacts_email") || postgres.Violates(err, "conversations_external_reference") {
+			return nil, postgres.ErrRaced // the next try finds what the other creation made
+		}
+		return w, err
+	})
+	if err != nil {
+		return Conversation{}, err
+	}
+	return w.conversation, nil
+}
+
+// create begins the write that makes a conversation.
+func (s *Store) create(
+	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, number int64,
+) (*write, error) {
+	var row creationRow
+	channel := cmp.Or(in.Channel, "email")
+	r := tx.Raw(creationSQL, tenantID, in.Contact.Email, in.Message != nil, postgres.Strings(in.Tags), in.ExternalReference,
+		channel, tenantID).Scan(&row)
+	if r.Error != nil {
+		return nil, r.Error
+	}
+	if row.Existing != nil {
+		return nil, problem.New(problem.Conflict, "EXTERNAL_REFERENCE_EXISTS",
+			"there is a conversation with this externalReference already; it was created by an earlier call").
+			With("conversationId", *row.Existing)
+	}
+	if !row.Enabled {
+		return nil, problem.New(problem.Conflict, "CHANNEL_DISABLED",
+			"the channel %s is switched off: no conversation can be created on it", channel).With("channel", channel)
+	}
+	tags, err := admitTags(in.Tags, row.TagIDs, row.UnknownTags)
+	if err != nil {
+		return nil, err
+	}
+	w := newWrite(tx, actor, s.db.Clock(row.Now))
+	w.messageNumber, w.tags = row.MessageNumber, row.TagIDs
+	contact := row.Contact
+	if contact.ID == uuid.Nil {
+		contact = newContact(tenantID, w.ids.Next(), row.ContactNumber, in.Contact, w.now)
+		w.contact = contactNew
+	} else if w.contactChanges = contact.fillBlanks(in.Contact, w.now); len(w.contactChanges) > 0 {
+		w.contact = contactFilled
+	}
+	w.begin(Conversation{
+		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Subject: in.Subject,
+		Channel: channel, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields, Metadata: in.Metadata,
+		Contact: contact, ContactID: contact.ID,
+	})
+	return w, w.openClocks(ctx, s, row.TimeVersion)
+}
+
+func newWrite(tx *gorm.DB, actor wire.Actor, now time.Time) *write {
+	return &write{tx: tx, actor: actor, now: now, ids: ident.NewSequence(now), isNew: true}
+}
+
+// begin starts a new conversation's life.
+func (w *write) begin(c Conversation) {
+	c.ID = w.ids.Next()
+	if c.ChainID == uuid.Nil {
+		c.ChainID = c.ID
+	}
+	c.CreatedAt = w.now
+	w.conversation = c
+	w.change = lifecycle.Create(c.state(), w.now)
+}
+
+// receive adds a customer's message to the write.
+func (w *write) receive(m Message) error {
+	customer := w.customer()
+	m.AuthorType, m.AuthorID, m.AuthorName = customer.Type, customer.ID, customer.Name
+	return explain(w.change.Receive(w.addMessage(m)))
+}
+
+// admitTags applies the tenant's rule for tags that do not exist yet.
+func admitTags(names []string, known map[string]uuid.UUID, rule string) ([]string, error) {
+	var admitted []string
+	var wrong []problem.Field
+	for _, name := range names {
+		_, ok := known[name]
+		switch {
+		case ok || rule == "create":
+			admitted = append(admitted, name)
+		case rule == "reject":
+			wrong = append(wrong, problem.Field{Field: "tags", Code: "unknown", Message: "there is no tag " + name})
+		}
+	}
+	return admitted, problem.Fields(wrong...)
+}
+
+// errNeedsNumber says that a transaction met an archived conversation whose successor must be made: conversation numbers
+// are fetched outside transactions.
+var errNeedsNumber = errors.New("a successor needs a conversation number")

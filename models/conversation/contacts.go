@@ -1,0 +1,240 @@
+package conversation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
+)
+
+// Get returns one contact. Errors: NOT_FOUND, also for another tenant's.
+func (s *Contacts) Get(ctx context.Context, tenantID, id uuid.UUID) (Contact, error) {
+	var c Contact
+	err := s.db.Main.WithContext(ctx).Take(&c, "tenant_id = ? AND id = ?", tenantID, id).Error
+	return c, postgres.NotFound(err, "contact", id)
+}
+
+// ContactFilter narrows a list of contacts; zero values do not.
+type ContactFilter struct {
+	Email string // in any case
+	Phone string // E.164
+	Query string // beginnings of words in name and e-mail
+}
+
+// List lists contacts, oldest first, and returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor
+// that is not of this list; QUERY_TOO_EXPENSIVE.
+func (s *Contacts) List(ctx context.Context, tenantID uuid.UUID, f ContactFilter, page postgres.Page) ([]Contact, string, error) {
+	db := s.db.Lists.WithContext(ctx)
+	list := func() *gorm.DB {
+		q := db.Model(&Contact{}).Where("tenant_id = ? AND number > 0", tenantID) // the condition of contacts_listed
+		if f.Email != "" {
+			q = q.Where("lower(email) = lower(?)", f.Email)
+		}
+		if f.Phone != "" {
+			q = q.Where("phone = ?", f.Phone)
+		}
+		return q
+	}
+	narrow := []string{"q (more or longer words)", "email", "phone"}
+	if f.Query == "" {
+		return postgres.Listed(list(), page, func(c Contact) uuid.UUID { return c.ID }, narrow...)
+	}
+	at, err := page.After("")
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := searchContacts(db, tenantID, list, f.Query, at, page.Size()+1)
+	if err != nil {
+		return nil, "", postgres.ListError(ctx, err, narrow...)
+	}
+	rows, next := postgres.Cut(rows, page, func(c Contact) postgres.Position { return postgres.Position{ID: c.ID} })
+	return rows, next, nil
+}
+
+// ContactInput is what a contact is made from, apart from a conversation. It has an e-mail address or a phone number; the
+// name falls back to the local part of the e-mail. The caller has checked shapes and limits; Phone is E.164.
+type ContactInput struct {
+	Email, Name, Phone *string
+	CustomFields       map[string]any
+}
+
+// Create adds a contact, with contact.created, in one transaction as in P1.
+// Errors: CONTACT_EXISTS with details.contactId when the e-mail address is taken; VALIDATION_FAILED without an address.
+func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in ContactInput) (Contact, error) {
+	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
+		var row struct {
+			Now    time.Time
+			Number int64
+		}
+		err := tx.Raw(`SELECT clock_timestamp() AS now, nextval('contacts_number_seq') AS number`).Take(&row).Error
+		if err != nil {
+			return nil, err
+		}
+		c := Contact{
+			TenantID: tenantID, Number: row.Number, Name: in.Name, Email: in.Email, Phone: in.Phone,
+			CustomFields: in.CustomFields,
+		}
+		if c.Name == nil && c.Email != nil {
+			local, _, _ := strings.Cut(*c.Email, "@")
+			c.Name = &local
+		}
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+		w := s.newWrite(tx, c, actor, row.Now)
+		made := &w.conversation.Contact
+		made.ID, made.CreatedAt, made.UpdatedAt = w.ids.Next(), w.now, w.now
+		w.conversation.ContactID, w.contact = made.ID, contactNew
+		return w, w.saveContact(ctx)
+	})
+	if postgres.Violates(err, "contacts_email") {
+		return Contact{}, s.taken(ctx, tenantID, in.Email)
+	}
+	if err != nil {
+		return Contact{}, err
+	}
+	return w.conversation.Contact, nil
+}
+
+// ContactUpdate is a change of a contact; what is nil or not set stays, null clears.
+type ContactUpdate struct {
+	Email, Name, Phone wire.Optional[string]
+	CustomFields       map[string]any // replace those it has
+}
+
+// Update changes a contact, with contact.updated, in one transaction as in P1. A change in which nothing changed
+// commits nothing and fires nothing.
+// Errors: NOT_FOUND; CONTACT_EXISTS with details.contactId when the e-mail address is taken; VALIDATION_FAILED when no
+// address would be left.
+func (s *Contacts) Update(
+	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, u ContactUpdate,
+) (Contact, error) {
+	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
+		w, err := s.lock(tx, tenantID, id, actor)
+		if err != nil {
+			return nil, err
+		}
+		c := &w.conversation.Contact
+		if w.contactChanges = u.apply(c); len(w.contactChanges) == 0 {
+			return w, nil
+		}
+		w.contact = contactFilled
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+		return w, w.saveContact(ctx)
+	})
+	if postgres.Violates(err, "contacts_email") {
+		return Contact{}, s.taken(ctx, tenantID, u.Email.Value)
+	}
+	if err != nil {
+		return Contact{}, err
+	}
+	return w.conversation.Contact, nil
+}
+
+// lockContactSQL reads the time outside the CTE, as lockSQL does.
+var lockContactSQL = `
+WITH locked AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND id = ? FOR NO KEY UPDATE)
+SELECT ` + postgres.Columns[Contact]("l", "ct_") + `, clock_timestamp() AS now FROM locked l`
+
+// lock begins a write that is about a contact and about no conversation. Errors: NOT_FOUND.
+func (s *Contacts) lock(tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor) (*write, error) {
+	var row struct {
+		Contact Contact `gorm:"embedded;embeddedPrefix:ct_"`
+		Now     time.Time
+	}
+	r := tx.Raw(lockContactSQL, tenantID, id).Scan(&row)
+	if r.Error == nil && r.RowsAffected == 0 {
+		r.Error = postgres.NotFound(gorm.ErrRecordNotFound, "contact", id)
+	}
+	if r.Error != nil {
+		return nil, r.Error
+	}
+	return s.newWrite(tx, row.Contact, actor, row.Now), nil
+}
+
+func (s *Contacts) newWrite(tx *gorm.DB, c Contact, actor wire.Actor, now time.Time) *write {
+	w := newWrite(tx, actor, s.db.Clock(now))
+	w.conversation = Conversation{TenantID: c.TenantID, ContactID: c.ID, Contact: c}
+	w.change = &lifecycle.Change{Now: w.now}
+	return w
+}
+
+// saveContact ends the write (P1.5 to P1.7) with the contact, its event and the deliveries.
+func (w *write) saveContact(ctx context.Context) error {
+	ct := &w.conversation.Contact
+	var st postgres.Statement
+	switch w.contact {
+	case contactNew:
+		w.insertContact(&st)
+	case contactFilled:
+		ct.UpdatedAt = w.now
+		st.With("contact", `UPDATE contacts SET (name, email, phone, custom_fields, updated_at) = (`+
+			st.List(ct.Name, ct.Email, ct.Phone, postgres.JsonArg(postgres.OrEmptyMap(ct.CustomFields)), ct.UpdatedAt)+`)
+			WHERE tenant_id = `+st.Arg(ct.TenantID)+` AND id = `+st.Arg(ct.ID))
+	default:
+		return nil // nothing happened
+	}
+	var woken postgres.Ints
+	shards := w.insertEvents(&st)
+	err := st.Row(ctx, w.tx, `SELECT `+shards, &woken)
+	for _, shard := range woken {
+		w.wakeTopics = append(w.wakeTopics, outbox.TopicDeliveries(int(shard)))
+	}
+	return err
+}
+
+// taken says who has the e-mail address that a write met.
+func (s *Contacts) taken(ctx context.Context, tenantID uuid.UUID, email *string) error {
+	taken := problem.New(problem.Conflict, "CONTACT_EXISTS", "there is a contact with this e-mail address already")
+	var other Contact
+	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND lower(email) = lower(?)", tenantID, email).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return taken // it had; it has let go since
+	}
+	if err != nil {
+		return postgres.Translate(err)
+	}
+	return taken.With("contactId", other.ID)
+}
+
+// apply changes c and tells what changed.
+func (u ContactUpdate) apply(c *Contact) map[string]lifecycle.FieldChange {
+	changes := map[string]lifecycle.FieldChange{}
+	set := func(field string, have **string, want wire.Optional[string]) {
+		if want.Set && !reflect.DeepEqual(*have, want.Value) {
+			changes[field] = lifecycle.FieldChange{From: *have, To: want.Value}
+			*have = want.Value
+		}
+	}
+	set("name", &c.Name, u.Name)
+	set("email", &c.Email, u.Email)
+	set("phone", &c.Phone, u.Phone)
+	if u.CustomFields != nil && !maps.EqualFunc(u.CustomFields, c.CustomFields, reflect.DeepEqual) {
+		changes["customFields"] = lifecycle.FieldChange{From: postgres.OrEmptyMap(c.CustomFields), To: u.CustomFields}
+		c.CustomFields = u.CustomFields
+	}
+	return changes
+}
+
+// check refuses a contact that nobody could reach.
+func (c Contact) check() error {
+	if c.Email == nil && c.Phone == nil {
+		return problem.Fields(problem.Field{
+			Field: "email", Code: "required", Message: "a contact needs an e-mail address or a phone number",
+		})
+	}
+	return nil
+}

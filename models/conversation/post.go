@@ -1,0 +1,188 @@
+package conversation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
+)
+
+// NewMessage is what a message is made from. The caller has checked shapes and limits.
+type NewMessage struct {
+	Direction  Direction
+	Text, HTML *string
+	ExternalID *string    // repeating it in the conversation, or along its line of successors, replays the first answer
+	SentAt     *time.Time // shown; clocks use arrival
+	AgentID    *uuid.UUID // outbound and note: the agent in whose name a key acts
+	Automated  bool       // outbound: not an agent's reply
+	Metadata   map[string]any
+	Resolve    bool // outbound: resolve in the same transaction
+}
+
+// PostedMessage is a message with the conversation it went to, as it is now.
+type PostedMessage struct {
+	Message      Message
+	Conversation Conversation
+	Replayed     bool // nothing happened: the message was there under its external id
+}
+
+// PostMessage adds a message to a conversation. A customer's message to an archived conversation goes to its successor:
+// the conversation that continues it, made at the first such message.
+// Errors: NOT_FOUND, INVALID_TRANSITION (outbound to an archived conversation, resolve of a done one),
+// VALIDATION_FAILED for an unknown agent, UNAVAILABLE.
+func (s *Store) PostMessage(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage) (PostedMessage, error) {
+	author, err := s.author(ctx, tenantID, actor, in.AgentID)
+	if err != nil {
+		return PostedMessage{}, err
+	}
+	var posted PostedMessage
+	var number int64 // of the successor, once it is known that one is needed
+	post := func(tx *gorm.DB) (w *write, err error) {
+		posted = PostedMessage{}
+		w, replayOf, err := s.lockForMessage(ctx, tx, tenantID, id, author, in, number)
+		if err != nil {
+			return nil, err
+		}
+		if replayOf != nil {
+			posted, err = s.alreadyPosted(ctx, tx, tenantID, *replayOf)
+			return nil, err
+		}
+		if err := w.post(in); err != nil {
+			return nil, explain(err)
+		}
+		err = w.save(ctx)
+		if postgres.Violates(err, "messages_external_id") || postgres.Violates(err, "conversations_successor") {
+			return nil, postgres.ErrRaced // the next try finds what the other made
+		}
+		return w, err
+	}
+	w, err := s.writing(ctx, post)
+	if errors.Is(err, errNeedsNumber) {
+		if number, err = s.nextNumber(ctx, tenantID); err == nil {
+			w, err = s.writing(ctx, post)
+		}
+	}
+	if err == nil && w != nil {
+		posted = PostedMessage{Message: w.messages[0], Conversation: w.conversation}
+	}
+	return posted, err
+}
+
+// author is who writes: an agent whom a key names acts through that key.
+func (s *Store) author(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, agentID *uuid.UUID) (wire.Actor, error) {
+	if agentID == nil {
+		return actor, nil
+	}
+	var a account.Agent
+	err := s.db.Main.WithContext(ctx).Take(&a, "tenant_id = ? AND id = ? AND is_active", tenantID, *agentID).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return actor, problem.Fields(
+			problem.Field{Field: "agentId", Code: "unknown", Message: "there is no active agent " + agentID.String()},
+		)
+	}
+	if err != nil {
+		return actor, postgres.Translate(err)
+	}
+	return a.Actor(&wire.Via{Type: actor.Type, ID: *actor.ID, Name: actor.Name}), nil
+}
+
+// lockForMessage locks the conversation that a message belongs to: for a customer's message to an archived one, the
+// last of its line of successors, which it makes if that is archived too. The second result is the message that is
+// there already under the external id.
+func (s *Store) lockForMessage(
+	ctx context.Context,
+	tx *gorm.DB,
+	tenantID, id uuid.UUID,
+	actor wire.Actor,
+	in NewMessage,
+	number int64,
+) (*write, *uuid.UUID, error) {
+	for {
+		w, replayOf, err := s.lock(ctx, tx, tenantID, id, actor, lockOptions{message: true, externalID: in.ExternalID})
+		if err != nil || replayOf != nil || w.change.After.ArchivedAt == nil || in.Direction != Inbound {
+			return w, replayOf, err
+		}
+		if err := w.save(ctx); err != nil { // it has archived itself just now
+			return nil, nil, err
+		}
+		var next struct{ ID uuid.UUID }
+		err = tx.Raw(`SELECT id FROM conversations WHERE tenant_id = ? AND previous_conversation_id = ?`, tenantID, id).
+			Take(&next).
+			Error
+		switch {
+		case err == nil:
+			id = next.ID
+		case !errors.Is(err, gorm.ErrRecordNotFound):
+			return nil, nil, err
+		case number == 0:
+			return nil, nil, errNeedsNumber
+		default:
+			var team struct{ DefaultTeamID *uuid.UUID }
+			err = tx.Raw(`SELECT default_team_id FROM channels WHERE tenant_id = ? AND channel = ?`,
+				tenantID, w.conversation.Channel).Take(&team).Error
+			if err != nil {
+				return nil, nil, err
+			}
+			next := w.successor(number, team.DefaultTeamID)
+			return next, nil, next.openClocks(ctx, s, w.timeVersion)
+		}
+	}
+}
+
+// successor begins the conversation that continues an archived one: same customer, subject and channel, a clean state,
+// and the team that a new conversation on the channel gets.
+func (w *write) successor(number int64, teamID *uuid.UUID) *write {
+	old := w.conversation
+	next := newWrite(w.tx, w.actor, w.now)
+	next.ids, next.messageNumber, next.wakeTopics = w.ids, w.messageNumber, w.wakeTopics
+	next.begin(Conversation{
+		TenantID: old.TenantID, Number: number, Subject: old.Subject, Channel: old.Channel, TeamID: teamID, ChainID: old.ChainID,
+		PreviousConversationID: &old.ID, Contact: old.Contact, ContactID: old.ContactID,
+	})
+	return next
+}
+
+// post applies a message to the write.
+func (w *write) post(in NewMessage) error {
+	m := Message{Direction: in.Direction, Text: in.Text, HTML: in.HTML, ExternalID: in.ExternalID, Metadata: in.Metadata}
+	if in.SentAt != nil {
+		m.SentAt = *in.SentAt
+	}
+	if in.Direction == Inbound {
+		w.actor = w.customer()
+		return w.receive(m)
+	}
+	m.AuthorType, m.AuthorID, m.AuthorName = w.actor.Type, w.actor.ID, w.actor.Name
+	if in.Direction == Note {
+		w.change.Note(w.addMessage(m))
+		return nil
+	}
+	m.Automated = in.Automated
+	if err := w.change.Send(w.addMessage(m), in.Automated); err != nil {
+		return err
+	}
+	if in.Resolve {
+		return w.change.Resolve()
+	}
+	return nil
+}
+
+// alreadyPosted answers a repeated external id with the message it made.
+func (s *Store) alreadyPosted(ctx context.Context, tx *gorm.DB, tenantID, messageID uuid.UUID) (PostedMessage, error) {
+	p := PostedMessage{Replayed: true}
+	if err := tx.Take(&p.Message, "tenant_id = ? AND id = ?", tenantID, messageID).Error; err != nil {
+		return p, err
+	}
+	var err error
+	if p.Conversation, err = FindConversation(tx, tenantID, p.Message.ConversationID); err != nil {
+		return p, err
+	}
+	return p, s.ShowClocks(ctx, tx, tenantID, &p.Conversation)
+}

@@ -1,0 +1,48 @@
+// Package conversation is the write path (P1) and all that goes through it: conversations with their messages, contacts, tags
+// and timeline, what commands and time do to them, and how they are read.
+package conversation
+
+import (
+	"time"
+
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/worktime"
+)
+
+// Store is the conversations in the database: how they are made, changed and read.
+type Store struct {
+	db       *postgres.DB
+	worktime *worktime.Store
+	numbers  numberBlocks
+	// computeTime is the constant of that name; a test has none to spare.
+	computeTime time.Duration
+}
+
+// Contacts is the people that conversations are with.
+type Contacts struct {
+	db            *postgres.DB
+	conversations *Store
+}
+
+// Tags is the words that a tenant's conversations are found by.
+type Tags struct {
+	db            *postgres.DB
+	conversations *Store
+}
+
+// Clocks is what time does to conversations: ticks, the sweep of what is overdue, the recomputation after an edit of the
+// configuration of time, and the report.
+type Clocks struct {
+	db            *postgres.DB
+	conversations *Store
+	worktime      *worktime.Store
+}
+
+// New is the conversations in a database.
+func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Tags, *Clocks) {
+	s := &Store{db: db, worktime: times, numbers: numberBlocks{pool: db.Numbers}, computeTime: computeTime}
+	return s, &Contacts{db, s}, &Tags{db, s}, &Clocks{db, s, times}
+}
+
+// ComputeIn changes how long the computation of one conversation's clocks may take: a test has no time to spare for it.
+func (s *Store) ComputeIn(d time.Duration) { s.computeTime = d }

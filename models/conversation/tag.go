@@ -1,0 +1,138 @@
+package conversation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/wire"
+)
+
+// Tag is a row of the tags table: a tag of the tenant or, once LeavingAt is set, a name that a tag had and that is being
+// taken off the conversations that carry it (FollowTags).
+type Tag struct {
+	TenantID   uuid.UUID
+	ID         uuid.UUID
+	Name       string
+	CreatedAt  time.Time
+	LeavingAt  *time.Time
+	LeavingFor *uuid.UUID
+	LeavingBy  *wire.Actor `gorm:"serializer:json"`
+}
+
+// Wire is the tag's JSON shape.
+func (t Tag) Wire() wire.Tag { return wire.Tag{ID: t.ID, Name: t.Name} }
+
+// TopicTags is marked when there are names to take off conversations.
+const TopicTags = "tags"
+
+// List lists a tenant's tags in the order of their names and returns the cursor of the next page.
+// Errors: VALIDATION_FAILED for a cursor that is not of this list.
+func (s *Tags) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) ([]Tag, string, error) {
+	const sort = "name"
+	at, err := page.After(sort)
+	if err != nil {
+		return nil, "", err
+	}
+	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ? AND leaving_at IS NULL", tenantID)
+	if at != nil {
+		q = q.Where("name > ?", at.Name)
+	}
+	var tags []Tag
+	if err := q.Order("name").Limit(page.Size() + 1).Find(&tags).Error; err != nil {
+		return nil, "", postgres.ListError(ctx, err)
+	}
+	tags, next := postgres.Cut(tags, page, func(t Tag) postgres.Position { return postgres.Position{Name: t.Name, Sort: sort} })
+	return tags, next, nil
+}
+
+// Get returns one tag. Errors: NOT_FOUND, also for one that is leaving.
+func (s *Tags) Get(ctx context.Context, tenantID, id uuid.UUID) (Tag, error) {
+	var t Tag
+	err := s.db.Main.WithContext(ctx).Take(&t, "tenant_id = ? AND id = ? AND leaving_at IS NULL", tenantID, id).Error
+	return t, postgres.NotFound(err, "tag", id)
+}
+
+// Create adds a tag. Errors: TAG_EXISTS with details.tagId; TAG_BUSY for a name that is leaving.
+func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (Tag, error) {
+	t := Tag{TenantID: tenantID, ID: ident.New(), Name: name, CreatedAt: time.Now()}
+	err := s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&t).Error })
+	if postgres.PgCode(err) == postgres.CodeUniqueViolation {
+		return Tag{}, s.taken(ctx, tenantID, name)
+	}
+	return t, err
+}
+
+// Rename gives a tag another name, at once. The conversations that carry it, and the filters of webhooks that name it,
+// follow (FollowTags); until then filters have both names.
+// Errors: NOT_FOUND; TAG_EXISTS with details.tagId; TAG_BUSY for a name that is leaving.
+func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, name string) (Tag, error) {
+	var t Tag
+	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+		if t, err = lockTag(tx, tenantID, id); err != nil || t.Name == name {
+			return err
+		}
+		old := Tag{
+			TenantID: tenantID, ID: ident.New(), Name: t.Name, CreatedAt: t.CreatedAt, LeavingAt: new(time.Now()),
+			LeavingFor: &t.ID, LeavingBy: &actor,
+		}
+		t.Name = name
+		if err := tx.Exec(`UPDATE tags SET name = ? WHERE tenant_id = ? AND id = ?`, name, tenantID, id).Error; err != nil {
+			return err
+		}
+		if err := tx.Create(&old).Error; err != nil {
+			return err
+		}
+		return tx.Exec(`UPDATE subscriptions SET filter_tags = filter_tags || ?::text
+			WHERE tenant_id = ? AND ? = ANY (filter_tags) AND NOT ? = ANY (filter_tags)`, name, tenantID, old.Name, name).Error
+	})
+	if postgres.PgCode(err) == postgres.CodeUniqueViolation {
+		return Tag{}, s.taken(ctx, tenantID, name)
+	}
+	if err == nil {
+		s.db.Wake(ctx, TopicTags)
+	}
+	return t, err
+}
+
+// Delete removes a tag from the list, at once, and from the conversations that carry it (FollowTags). Filters of
+// webhooks keep its name: one that lost its only condition would match everything. Errors: NOT_FOUND.
+func (s *Tags) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor) error {
+	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+		if _, err := lockTag(tx, tenantID, id); err != nil {
+			return err
+		}
+		return tx.Exec(`UPDATE tags SET leaving_at = clock_timestamp(), leaving_by = ? WHERE tenant_id = ? AND id = ?`,
+			postgres.JsonArg(actor), tenantID, id).Error
+	})
+	if err == nil {
+		s.db.Wake(ctx, TopicTags)
+	}
+	return err
+}
+
+func lockTag(tx *gorm.DB, tenantID, id uuid.UUID) (t Tag, err error) {
+	err = tx.Raw(`SELECT * FROM tags WHERE tenant_id = ? AND id = ? AND leaving_at IS NULL FOR UPDATE`, tenantID, id).Take(&t).Error
+	return t, postgres.NotFound(err, "tag", id)
+}
+
+// taken says who has the name that a write met.
+func (s *Tags) taken(ctx context.Context, tenantID uuid.UUID, name string) error {
+	var other Tag
+	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND name = ?", tenantID, name).Error
+	switch {
+	case err == nil && other.LeavingAt == nil:
+		return problem.New(problem.Conflict, "TAG_EXISTS", "there is a tag called %q already", name).With("tagId", other.ID)
+	case err == nil || errors.Is(err, gorm.ErrRecordNotFound):
+		return problem.New(problem.Conflict, "TAG_BUSY",
+			"%q is still being taken off the conversations that carry it; try again in a moment", name)
+	default:
+		return postgres.Translate(err)
+	}
+}

@@ -1,0 +1,434 @@
+package conversation
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/feed"
+	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/webhook"
+	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
+)
+
+// write is one transaction that changes one conversation: the write path, P1. It is made by lock or create, filled by
+// commands, and ended by save; there is no other way to change a conversation in a way that anybody is told of. (The walk of
+// P3.7 moves clocks, and a tick notes what its workflow is armed for.)
+type write struct {
+	tx           *gorm.DB
+	actor        wire.Actor
+	now          time.Time // read after the locks (P1.3)
+	ids          *ident.Sequence
+	conversation Conversation
+	change       *lifecycle.Change
+	isNew        bool
+
+	contact        contactOutcome
+	contactChanges map[string]lifecycle.FieldChange
+
+	messages      []Message
+	messageNumber int64 // for the message of this write, if it was asked for
+
+	rules        *worktime.Rules // of the tenant; nil if it has none
+	timeVersion  int64           // of them
+	board        *sla.Board      // the clocks; nil for a tenant without policies
+	factsApplied bool            // settleClocks was done
+	computeLeft  time.Duration   // of what the computation of its clocks may take: see compute
+	clocksMoved  bool            // clocks, when it archives itself, or the version they go by are not what the row says
+	crossings    []sla.Crossing
+
+	tags    map[string]uuid.UUID // by name: those that exist, and those that save must make
+	newTags []string
+
+	forceSignal    bool     // the conversation's workflow must hear of this, whatever P3.1 says
+	suppressSignal bool     // the conversation's workflow is the one that asked: it needs no poke
+	wakeTopics     []string // topics to wake after the commit (P1.8)
+}
+
+// contactOutcome is what a creation did to the contact.
+type contactOutcome int
+
+const (
+	contactKnown contactOutcome = iota
+	contactNew
+	contactFilled
+)
+
+// The time is read outside the CTE: a lock is taken after the columns beside it are computed. Nothing here is joined
+// that another writer of the same conversation could have changed while this one waited, since a join would show it
+// as it was before.
+var lockSQL = `
+WITH locked AS MATERIALIZED (SELECT * FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE)
+SELECT ` + postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[Contact]("ct", "ct_") + `, clock_timestamp() AS now,
+	CASE WHEN $3 THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
+	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY($4::text[])) AS tag_ids,
+	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of,
+	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version
+FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
+
+// lockOptions says what lock should bring along, to save round trips.
+type lockOptions struct {
+	message    bool          // a number for a message
+	externalID *string       // whether a message with it is in the conversation's line already
+	tags       []string      // ids of these tags
+	computeIn  time.Duration // how long its computation may take; computeTime when 0
+}
+
+// lock begins a change of an existing conversation (P1.2 to P1.4). The second result is the message that is there
+// already under the wanted external id. Errors: NOT_FOUND.
+func (s *Store) lock(
+	ctx context.Context,
+	tx *gorm.DB,
+	tenantID, id uuid.UUID,
+	actor wire.Actor,
+	want lockOptions,
+) (*write, *uuid.UUID, error) {
+	w := &write{tx: tx, actor: actor, computeLeft: want.computeIn}
+	var now time.Time
+	var replayOf *uuid.UUID
+	var timeVersion int64
+	dest := postgres.Targets(make([]any, 0, 64), &w.conversation)
+	dest = postgres.Targets(dest, &w.conversation.Contact)
+	dest = append(dest, &now, &w.messageNumber, postgres.JSONColumn{Into: &w.tags}, &replayOf, &timeVersion)
+	row := tx.Statement.ConnPool.QueryRowContext(ctx, lockSQL,
+		postgres.Binary(tenantID), postgres.Binary(id), want.message, postgres.Strings(want.tags), want.externalID)
+	if err := row.Scan(dest...); errors.Is(err, sql.ErrNoRows) {
+		return nil, nil, postgres.NotFound(gorm.ErrRecordNotFound, "conversation", id)
+	} else if err != nil {
+		return nil, nil, err
+	}
+	return w, replayOf, w.resume(ctx, s, now, timeVersion)
+}
+
+// resume begins the change of the conversation that was locked, at the database's time read after the lock (P1.3), with
+// what is due by then (P1.4).
+func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion int64) error {
+	w.now = s.db.Clock(now)
+	w.ids = ident.NewSequence(w.now)
+	if err := w.readRules(ctx, s, timeVersion); err != nil {
+		return err
+	}
+	state := w.conversation.state()
+	w.computeLeft = cmp.Or(w.computeLeft, s.computeTime)
+	return w.compute(ctx, func(ctx context.Context) (err error) {
+		if state.ArchiveAt, err = w.archiveTime(ctx, state); err != nil {
+			return err
+		}
+		w.change = lifecycle.Begin(state, w.now)
+		return w.openBoard(ctx)
+	})
+}
+
+// addMessage puts a message into the write and returns its index for the lifecycle's facts.
+func (w *write) addMessage(m Message) int {
+	m.TenantID, m.ConversationID, m.ChainID = w.conversation.TenantID, w.conversation.ID, w.conversation.ChainID
+	m.ID, m.Number, m.CreatedAt = w.ids.Next(), w.messageNumber, w.now
+	if m.SentAt.IsZero() {
+		m.SentAt = w.now
+	}
+	w.messages = append(w.messages, m)
+	return len(w.messages) - 1
+}
+
+// happened tells whether the write has anything that others are told of: facts, or a state that the clocks have because a
+// policy came late.
+func (w *write) happened() bool {
+	return len(w.change.Facts) > 0 || w.change.Before.SLAState != w.change.After.SLAState
+}
+
+// save ends the write (P1.5 to P1.7): version, events, timeline, deliveries and outbox row, in one statement. Where
+// nothing happened it does nothing, but for clocks that follow other terms now.
+func (w *write) save(ctx context.Context) error {
+	if err := w.applyFacts(ctx); err != nil {
+		return err
+	}
+	switch {
+	case w.happened():
+	case w.clocksMoved:
+		return w.saveClocks(ctx)
+	default:
+		return nil
+	}
+	if len(w.change.Facts) == 0 {
+		w.actor = wire.System // whoever asked has changed nothing
+	}
+	c := &w.conversation
+	c.setState(w.change.After)
+	if err := w.keepClocks(ctx); err != nil {
+		return err
+	}
+	c.Version++
+	c.UpdatedAt = w.now
+	w.missingTags()
+
+	var st postgres.Statement
+	if w.isNew {
+		w.insertContact(&st)
+		w.insertConversation(&st)
+	} else {
+		w.updateConversation(&st)
+	}
+	w.insertTags(&st)
+	for i := range w.messages {
+		w.insertMessage(&st, i)
+	}
+	w.insertTimeline(&st)
+	w.insertClocks(&st)
+	shards := w.insertEvents(&st)
+	w.insertSignal(&st)
+	var tagsMade int
+	var woken postgres.Ints
+	err := st.Row(ctx, w.tx, `SELECT (SELECT count(*) FROM tag), `+shards, &tagsMade, &woken)
+	if err == nil && tagsMade < len(w.newTags) {
+		return postgres.ErrRaced // somebody made the tag meanwhile: its id is not the one in our events
+	}
+	for _, shard := range woken {
+		w.wakeTopics = append(w.wakeTopics, outbox.TopicDeliveries(int(shard)))
+	}
+	return err
+}
+
+// insertSignal tells the conversation's workflow, if it has to hear of this (P3.1).
+func (w *write) insertSignal(st *postgres.Statement) {
+	c := &w.conversation
+	if w.forceSignal || !w.suppressSignal && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
+		st.With("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
+			VALUES (`+st.List(c.TenantID, outbox.Conversation, c.ID, string(c.Status), outbox.PriorityConversation, c.NextDueAt, w.now, w.now)+`)`)
+		w.wakeTopics = append(w.wakeTopics, outbox.Topic)
+	}
+}
+
+// missingTags gives ids to the tags that the change applied and the tenant does not have yet.
+func (w *write) missingTags() {
+	for _, f := range w.change.Facts {
+		if _, known := w.tags[f.Tag]; f.Tag != "" && !known {
+			if w.tags == nil {
+				w.tags = map[string]uuid.UUID{}
+			}
+			w.tags[f.Tag] = w.ids.Next()
+			w.newTags = append(w.newTags, f.Tag)
+		}
+	}
+	slices.Sort(w.newTags) // one order for everybody (P1.2)
+}
+
+func (w *write) insertTags(st *postgres.Statement) {
+	if len(w.newTags) == 0 {
+		st.With("tag", `SELECT WHERE false`)
+		return
+	}
+	ids := make([]uuid.UUID, len(w.newTags))
+	for i, name := range w.newTags {
+		ids[i] = w.tags[name]
+	}
+	st.With("tag", `INSERT INTO tags (tenant_id, id, name, created_at)
+		SELECT `+st.Arg(w.conversation.TenantID)+`, u.id, u.name, `+st.Arg(w.now)+`
+		FROM unnest(`+st.Arg(ids)+`::uuid[], `+st.Arg(w.newTags)+`::text[]) u (id, name)
+		ON CONFLICT DO NOTHING RETURNING 1`)
+}
+
+func (w *write) insertContact(st *postgres.Statement) {
+	ct := &w.conversation.Contact
+	switch w.contact {
+	case contactNew:
+		st.With(
+			"contact",
+			`INSERT INTO contacts (tenant_id, id, number, name, email, phone, custom_fields, created_at, updated_at)
+			VALUES (`+st.List(ct.TenantID, ct.ID, ct.Number, ct.Name, ct.Email, ct.Phone, postgres.JsonArg(postgres.OrEmptyMap(ct.CustomFields)), ct.CreatedAt, ct.UpdatedAt)+`)`,
+		)
+	case contactFilled:
+		st.With(
+			"contact",
+			`UPDATE contacts SET name = `+st.Arg(ct.Name)+`, phone = `+st.Arg(ct.Phone)+`, updated_at = `+st.Arg(ct.UpdatedAt)+`
+			WHERE tenant_id = `+st.Arg(ct.TenantID)+` AND id = `+st.Arg(ct.ID),
+		)
+	}
+}
+
+func (w *write) insertConversation(st *postgres.Statement) {
+	c := &w.conversation
+	st.With("conversation", `INSERT INTO conversations (tenant_id, id, number, external_reference, subject, channel, status,
+			engagement, contact_id, team_id, tags, custom_fields, metadata, version, chain_id, previous_conversation_id,
+			created_at, updated_at, last_message_at, next_due_at, opened_at, waiting_since, clocks, time_version, sla_state,
+			sla_due_at)
+		VALUES (`+st.List(
+		c.TenantID,
+		c.ID,
+		c.Number,
+		c.ExternalReference,
+		c.Subject,
+		c.Channel,
+		string(c.Status),
+		string(
+			c.Engagement,
+		),
+		c.ContactID,
+		c.TeamID,
+		postgres.Texts(c.Tags),
+		postgres.JsonArg(postgres.OrEmptyMap(c.CustomFields)),
+		postgres.JsonArg(postgres.OrEmptyMap(c.Metadata)),
+		c.Version,
+		c.ChainID,
+		c.PreviousConversationID,
+		c.CreatedAt,
+		c.UpdatedAt,
+		c.LastMessageAt,
+		c.NextDueAt,
+		c.OpenedAt,
+		c.WaitingSince,
+		postgres.JsonArg(clocksArg(c.Clocks)),
+		c.TimeVersion,
+		c.SLAState,
+		c.SLADueAt,
+	)+`)`)
+	st.With("recency", `INSERT INTO conversation_recency (tenant_id, conversation_id, status, assignee_id, team_id, sla_state,
+			updated_at)
+		VALUES (`+st.List(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, c.SLAState, c.UpdatedAt)+`)`)
+}
+
+func (w *write) updateConversation(st *postgres.Statement) {
+	c := &w.conversation
+	st.With("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, sla_state, updated_at)
+		= (`+st.List(string(c.Status), c.AssigneeID, c.TeamID, c.SLAState, c.UpdatedAt)+`)
+		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND conversation_id = `+st.Arg(c.ID))
+	st.With("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
+			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at,
+			next_due_at, armed_for, opened_at, waiting_since, clocks, time_version, sla_state, sla_due_at, auto_archive_at,
+			set_aside)
+		= (`+st.List(
+		c.Subject,
+		string(c.Status),
+		string(c.Engagement),
+		c.AssigneeID,
+		c.TeamID,
+		postgres.Texts(c.Tags),
+		postgres.JsonArg(
+			postgres.OrEmptyMap(c.CustomFields),
+		),
+		c.SnoozedUntil,
+		c.Version,
+		c.UpdatedAt,
+		c.FirstReplyAt,
+		c.LastMessageAt,
+		c.ResolvedAt,
+		c.ArchivedAt,
+		c.NextDueAt,
+		c.ArmedFor,
+		c.OpenedAt,
+		c.WaitingSince,
+		postgres.JsonArg(clocksArg(c.Clocks)),
+		c.TimeVersion,
+		c.SLAState,
+		c.SLADueAt,
+		c.AutoArchiveAt,
+	)+`, NULL)
+		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND id = `+st.Arg(c.ID))
+}
+
+func (w *write) insertMessage(st *postgres.Statement, i int) {
+	m := &w.messages[i]
+	st.With(
+		"message"+strconv.Itoa(i),
+		`INSERT INTO messages (tenant_id, id, number, conversation_id, chain_id, direction, text, html,
+			author_type, author_id, author_name, automated, external_id, sent_at, created_at, metadata)
+		VALUES (`+st.List(
+			m.TenantID,
+			m.ID,
+			m.Number,
+			m.ConversationID,
+			m.ChainID,
+			string(m.Direction),
+			m.Text,
+			m.HTML,
+			string(
+				m.AuthorType,
+			),
+			m.AuthorID,
+			m.AuthorName,
+			m.Automated,
+			m.ExternalID,
+			m.SentAt,
+			m.CreatedAt,
+			postgres.JsonArg(postgres.OrEmptyMap(m.Metadata)),
+		)+`)`,
+	)
+}
+
+// insertTimeline writes one entry for each fact.
+func (w *write) insertTimeline(st *postgres.Statement) {
+	n := len(w.change.Facts)
+	ids, kinds, actors, data := make([]uuid.UUID, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, f := range w.change.Facts {
+		d := f.Data
+		switch f.Kind {
+		case lifecycle.MessageReceived, lifecycle.MessageSent, lifecycle.NoteAdded:
+			d = map[string]any{"messageId": w.messages[f.Index].ID}
+		}
+		ids[i], kinds[i], actors[i], data[i] = w.ids.Next(), string(
+			f.Kind,
+		), postgres.JsonArg(
+			w.actorOf(f),
+		), postgres.JsonArg(
+			postgres.OrEmptyMap(d),
+		)
+	}
+	c := &w.conversation
+	st.With("timeline", `INSERT INTO timeline (tenant_id, id, conversation_id, kind, actor, data, version, created_at)
+		SELECT `+st.Arg(c.TenantID)+`, u.id, `+st.Arg(c.ID)+`, u.kind, u.actor::jsonb, u.data::jsonb, `+st.Arg(c.Version)+`, `+st.Arg(w.now)+`
+		FROM unnest(`+st.Arg(ids)+`::uuid[], `+st.Arg(kinds)+`::text[], `+st.Arg(actors)+`::text[], `+st.Arg(data)+`::text[])
+			u (id, kind, actor, data)`)
+}
+
+// insertEvents writes the events and one delivery for each event and matching active subscription (P1.6). It returns
+// the expression of the shards that got deliveries.
+func (w *write) insertEvents(st *postgres.Statement) (shards string) {
+	events := w.renderEvents()
+	if len(events) == 0 { // a note, say: consoles hear of it all the same
+		w.wakeTopics = append(
+			w.wakeTopics,
+			feed.Notice(w.conversation.TenantID, "conversation", w.conversation.ID, w.conversation.Version),
+		)
+		return `'{}'::int[]`
+	}
+	w.wakeTopics = append(w.wakeTopics, feed.TopicEvents)
+	n := len(events)
+	ids, kinds, payloads := make([]uuid.UUID, n), make([]string, n), make([]string, n)
+	conversations, contacts := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
+	for i, e := range events {
+		ids[i], kinds[i], payloads[i], conversations[i], contacts[i] = e.ID, string(
+			e.Type,
+		), e.Payload, e.ConversationID, e.ContactID
+	}
+	c := &w.conversation
+	tenant, now, version := st.Arg(c.TenantID), st.Arg(w.now)+`::timestamptz`, st.Arg(c.Version)+`::bigint`
+	st.With("owed", `SELECT * FROM unnest(`+st.Arg(ids)+`::uuid[], `+st.Arg(kinds)+`::text[], `+st.Arg(payloads)+`::text[], `+
+		st.Arg(conversations)+`::uuid[], `+st.Arg(contacts)+`::uuid[])
+		WITH ORDINALITY u (id, type, payload, conversation_id, contact_id, ord)`)
+	st.With("event", `INSERT INTO events (id, tenant_id, type, conversation_id, contact_id, version, payload, created_at)
+		SELECT id, `+tenant+`, type, conversation_id, contact_id, CASE WHEN conversation_id IS NOT NULL THEN `+version+` END, payload, `+now+` FROM owed`)
+	st.With("delivery", `INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, conversation_id,
+			seq, shard, ordered, state, due_at, created_at)
+		SELECT `+ident.SQL(st.Arg(ident.Tick(w.now))+`::bigint`, `o.ord`)+`, `+tenant+`, s.id, o.id, o.type, o.conversation_id,
+			`+version+` * `+strconv.Itoa(webhook.SeqPerVersion)+` + o.ord, s.shard,
+			s.ordering = 'conversation' AND o.conversation_id IS NOT NULL, 'pending', `+now+`, `+now+`
+		FROM owed o JOIN subscriptions s ON s.tenant_id = `+tenant+` AND s.is_active AND s.deleted_at IS NULL
+			AND (SELECT webhooks_enabled FROM tenants WHERE id = `+tenant+`) AND s.events && ARRAY['*', o.type]
+			AND (NOT s.has_filter OR o.conversation_id IS NOT NULL
+				AND (s.filter_channels = '{}' OR `+st.Arg(c.Channel)+` = ANY (s.filter_channels))
+				AND (s.filter_tags = '{}' OR s.filter_tags && `+st.Arg(postgres.Texts(c.Tags))+`::text[])
+				AND (s.filter_team_ids = '{}' OR `+st.Arg(c.TeamID)+`::uuid = ANY (s.filter_team_ids)))
+		RETURNING shard`)
+	return `(SELECT coalesce(array_agg(DISTINCT shard::int), '{}') FROM delivery)`
+}

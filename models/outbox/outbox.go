@@ -1,0 +1,162 @@
+package outbox
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atender/atender/models/postgres"
+)
+
+// What an outbox row tells Temporal (outbox.kind).
+const (
+	Conversation = "conversation" // poke the conversation's workflow, starting it if need be
+	Retry        = "retry"        // the subscription owes retries
+	DockAction   = "dock_action"  // the conversation's workflow has an action of a dock to carry out
+	Recompute    = "recompute"    // the tenant's time configuration was edited: walk its clocks
+	Replay       = "replay"       // poke the replay's workflow, starting it if need be
+)
+
+// Lower goes first: an agent who is waiting, then an endpoint in trouble, before conversations, of which a flood may be
+// waiting; a walk over all of them last.
+const (
+	PriorityDockAction   = 0
+	PriorityRetry        = 1
+	PriorityReplay       = 1 // few, and people wait for them
+	PriorityConversation = 2
+	PriorityRecompute    = 3
+)
+
+// Topic is marked when there are new outbox rows.
+const Topic = "outbox"
+
+// TopicDeliveries is the topic that is marked when a shard got deliveries.
+func TopicDeliveries(shard int) string { return "deliveries/" + strconv.Itoa(shard) }
+
+// Row is one thing to tell Temporal, written in the transaction that made it necessary.
+type Row struct {
+	ID       int64
+	TenantID uuid.UUID
+	Kind     string
+	TargetID uuid.UUID
+	Status   *string
+	DueAt    *time.Time
+	Attempts int // of telling it, this one included
+	// DockActionID is the action that the conversation's workflow is told of; nil in rows that tell of no action.
+	DockActionID *uuid.UUID
+}
+
+// IsConversation tells whether the row is for a conversation's workflow.
+func (r Row) IsConversation() bool {
+	return r.Kind == Conversation || r.Kind == DockAction
+}
+
+// IsRecompute tells whether the row asks for a walk over the clocks of the tenant that is its target.
+func (r Row) IsRecompute() bool { return r.Kind == Recompute }
+
+// IsReplay tells whether the row pokes a replay's workflow. What is none of these is about a subscription's retries.
+func (r Row) IsReplay() bool { return r.Kind == Replay }
+
+// Urgency says which rows of the outbox a relay takes.
+type Urgency string
+
+// Urgent is what somebody waits for: everything but conversations in which nothing is due within a minute, and walks.
+// Those are Calm: a flood of new conversations is one.
+const (
+	Urgent Urgency = order + ` < (2, statement_timestamp() + interval '1 minute')`
+	Calm   Urgency = order + ` >= (2, statement_timestamp() + interval '1 minute')`
+)
+
+// order is that of a tenant's rows, as its index has it; what is due at no time comes last in its priority.
+const order = `(priority, coalesce(due_at, 'infinity'::timestamptz))`
+
+// along bounds how many more rows of one workflow a claim takes along.
+const along = 100
+
+// Claim takes up to limit rows, and leaves them to the caller for 30 s: tenants take turns, and of each the most
+// urgent comes first (P1.9). Others for the same workflows come along, wherever in the order they stand, because one call
+// serves them all: of a conversation that time goes on in while Temporal is away or behind, there are many. Several relays
+// share the work: none sees a row that another has.
+func (s *Store) Claim(ctx context.Context, which Urgency, limit int) ([]Row, error) {
+	const order = `priority, coalesce(due_at, 'infinity'::timestamptz), id`
+	claim := postgres.WorkOf(
+		"outbox",
+		"true",
+		"x.tenant_id = t.tenant_id AND "+string(which)+" AND available_at <= clock_timestamp()",
+		"tenant_id, id, priority, coalesce(due_at, 'infinity'::timestamptz) AS due",
+		order,
+		2*limit,
+	) + `, turns AS MATERIALIZED (
+	SELECT id, priority, due, row_number() OVER (PARTITION BY tenant_id ORDER BY priority, due, id) AS turn FROM work
+	ORDER BY turn, priority, due, id LIMIT ` + strconv.Itoa(
+		2*limit,
+	) + `
+), next AS MATERIALIZED (
+	SELECT o.id, o.kind, o.target_id FROM turns t JOIN outbox o ON o.id = t.id WHERE o.available_at <= clock_timestamp()
+	ORDER BY t.turn, t.priority, t.due, t.id LIMIT ` + strconv.Itoa(
+		limit,
+	) + ` FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
+WHERE id IN (SELECT id FROM next UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox
+	WHERE target_id = n.target_id AND kind = n.kind AND kind <> @single AND available_at <= clock_timestamp()
+	LIMIT @along FOR UPDATE SKIP LOCKED) o)
+RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id, ` + postgres.WorkSeen
+	var rows []claimedRow
+	err := s.db.Turns.From(string(which), func(behind uuid.UUID) (int, int, uuid.UUID, error) {
+		rows = nil
+		err := s.db.Claims.WithContext(ctx).Raw(claim, map[string]any{
+			"behind": behind, "single": DockAction, "along": along,
+		}).Scan(&rows).Error
+		if err != nil || len(rows) == 0 {
+			return 0, 0, uuid.Nil, err
+		}
+		return len(rows), rows[0].Tenants, rows[0].Last, nil
+	})
+	out := make([]Row, len(rows))
+	for i, r := range rows {
+		out[i] = r.Row
+	}
+	return out, postgres.Translate(err)
+}
+
+// claimedRow is a row with what the claim says of all tenants that have some.
+type claimedRow struct {
+	Row     `gorm:"embedded"`
+	Tenants int
+	Last    uuid.UUID
+}
+
+// Delete ends rows whose message was delivered.
+func (s *Store) Delete(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.db.SQL.ExecContext(ctx, `DELETE FROM outbox WHERE id = ANY($1)`, ids)
+	return postgres.Translate(err)
+}
+
+// Defer gives rows back whose message could not be delivered, to be tried again after the given time.
+func (s *Store) Defer(ctx context.Context, ids []int64, after time.Duration) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.db.SQL.ExecContext(ctx, `UPDATE outbox SET available_at = clock_timestamp() + $2 WHERE id = ANY($1)`, ids, after)
+	return postgres.Translate(err)
+}
+
+// Depth is how many rows wait, and since when the oldest does (zero if none).
+func (s *Store) Depth(ctx context.Context) (depth int, oldest time.Duration, err error) {
+	var seconds float64
+	err = s.db.SQL.QueryRowContext(
+		ctx,
+		`SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM outbox`,
+	).
+		Scan(
+			&depth,
+			&seconds,
+		)
+	return depth, time.Duration(seconds * float64(time.Second)), postgres.Translate(err)
+}

@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/problem"
+)
+
+// IsNotFound tells whether err says that something does not exist.
+func IsNotFound(err error) bool {
+	p, ok := problem.As(err)
+	return ok && p.Kind == problem.NotFound
+}
+
+// SQLSTATE codes that mean something to us (PostgreSQL documentation, appendix A).
+const (
+	CodeUniqueViolation = "23505"
+	CodeForeignKey      = "23503"
+	codeSerialization   = "40001"
+	codeDeadlock        = "40P01"
+	codeUndefinedTable  = "42P01"
+	CodeLockTimeout     = "55P03"
+	codeTooManyConns    = "53300"
+	codeQueryCanceled   = "57014"
+	classShutdown       = "57P" // admin_shutdown, crash_shutdown, cannot_connect_now
+	classConnection     = "08"
+)
+
+// ErrRaced turns a transaction back that met another creating the same thing; trying again finds it made.
+var ErrRaced = errors.New("raced with a concurrent creation")
+
+// PgCode is PostgreSQL's code of an error (its documentation, appendix A); empty for an error that is not the server's.
+func PgCode(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// Violates tells whether err is the violation of the named constraint or unique index.
+func Violates(err error, constraint string) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.ConstraintName == constraint
+}
+
+// WorthRetrying tells whether a transaction was turned back for reasons of concurrency, so that it may succeed when it is run
+// again (P1.2).
+func WorthRetrying(err error) bool {
+	code := PgCode(err)
+	return errors.Is(err, ErrRaced) || code == codeSerialization || code == codeDeadlock
+}
+
+// Unavailable is the error UNAVAILABLE with a sentence for the caller and a cause for the log.
+func Unavailable(message string, cause error) error {
+	return &problem.Error{Kind: problem.Unavailable, Code: "UNAVAILABLE", Message: message, Cause: cause}
+}
+
+// Translate gives a database that is away the one error that says so; other errors pass.
+func Translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, known := problem.As(err); known {
+		return err
+	}
+	code := PgCode(err)
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	away := connecting || network || code == codeTooManyConns ||
+		strings.HasPrefix(code, classShutdown) || strings.HasPrefix(code, classConnection) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	switch code {
+	case codeQueryCanceled:
+		return Unavailable("the database took too long over this: it was called off, "+
+			" nothing was done, and trying again is safe", err)
+	case CodeLockTimeout:
+		return Unavailable("other calls are changing the same thing, and this one has "+
+			"waited for them long enough: nothing was done, "+
+			"and trying again is safe", err)
+	}
+	if (away || WorthRetrying(err)) && !errors.Is(err, context.Canceled) {
+		return Unavailable("the database did not answer: what was asked for was not done, and trying again is safe", err)
+	}
+	return err
+}
+
+// TranslateCommit is translate for the error of a COMMIT. If the connection broke, the answer may be all that was lost, and
+// the caller must not be told that nothing happened.
+func TranslateCommit(err error) error {
+	err = Translate(err)
+	p, known := problem.As(err)
+	if !known || p.Kind != problem.Unavailable || WorthRetrying(err) {
+		return err
+	}
+	p = p.With("outcome", "unknown")
+	p.Message = "the database went away while the change was being committed: it may have been made, or not. Repeat the call " +
+		"with the Idempotency-Key, externalReference or externalId that it had; without one, look before you repeat it"
+	return p
+}
+
+// NotFound turns GORM's "no rows" into the 404 that does not tell an unknown id from another tenant's.
+func NotFound(err error, what string, id any) error {
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return problem.New(problem.NotFound, "NOT_FOUND", "there is no %s %v", what, id)
+	}
+	return Translate(err)
+}

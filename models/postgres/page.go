@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/problem"
+)
+
+// Page asks for a part of a list. Limit is 1 to 200, 50 when 0; Cursor is what the previous page returned.
+type Page struct {
+	Limit  int
+	Cursor string
+}
+
+// Size is how many rows the page has at most.
+func (p Page) Size() int {
+	switch {
+	case p.Limit <= 0:
+		return 50
+	default:
+		return min(p.Limit, 200)
+	}
+}
+
+// Position is where a page ended: the sort key and id of its last row.
+type Position struct {
+	Time time.Time `json:"t,omitzero"`
+	ID   uuid.UUID `json:"i,omitzero"`
+	Name string    `json:"n,omitempty"`
+	Sort string    `json:"s,omitempty"` // the cursor of one order means nothing in another
+}
+
+// Cursor is the position as a caller gets it and brings it back.
+func (p Position) Cursor() string {
+	b, _ := json.Marshal(p) // plain values
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// After reads the cursor, which a caller may have made up; nil on the first page. Errors: VALIDATION_FAILED.
+func (p Page) After(sort string) (*Position, error) {
+	if p.Cursor == "" {
+		return nil, nil
+	}
+	var at Position
+	b, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if err == nil {
+		err = json.Unmarshal(b, &at)
+	}
+	usable := at.Sort == sort && (at.Time.IsZero() || calendar.InYears(at.Time)) && !strings.ContainsRune(at.Name, 0)
+	if err != nil || !usable {
+		return nil, problem.Fields(problem.Field{
+			Field: "cursor", Code: "invalid",
+			Message: "must be the nextCursor of the previous page of the same list with the same sort",
+		})
+	}
+	return &at, nil
+}
+
+// PageBytes is about how many bytes of messages' text and HTML, or of events' payloads, one page has: a page ends before
+// its limit where those are large. A message may have half a MiB, so that 200 of them would be a hundred.
+const PageBytes = 4 << 20
+
+// Listed reads a page of rows in the order of their time-ordered ids and returns the cursor of the next page. narrow are
+// the parameters that make the list shorter. Errors: VALIDATION_FAILED for a cursor that is not of this list;
+// QUERY_TOO_EXPENSIVE.
+func Listed[T any](q *gorm.DB, page Page, id func(T) uuid.UUID, narrow ...string) ([]T, string, error) {
+	at, err := page.After("")
+	if err != nil {
+		return nil, "", err
+	}
+	if at != nil {
+		q = q.Where("id > ?", at.ID)
+	}
+	var rows []T
+	if err := q.Order("id").Limit(page.Size() + 1).Find(&rows).Error; err != nil {
+		return nil, "", ListError(q.Statement.Context, err, narrow...)
+	}
+	rows, next := Cut(rows, page, func(row T) Position { return Position{ID: id(row)} })
+	return rows, next, nil
+}
+
+// Cut takes off what a page has too many, and returns the cursor of the next page: empty if there is none.
+func Cut[T any](rows []T, page Page, at func(T) Position) ([]T, string) {
+	if len(rows) <= page.Size() {
+		return rows, ""
+	}
+	rows = rows[:page.Size()]
+	return rows, at(rows[len(rows)-1]).Cursor()
+}

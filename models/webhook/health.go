@@ -1,0 +1,107 @@
+package webhook
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/circuit"
+	"github.com/atender/atender/models/feed"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/wire"
+)
+
+// circuit is the part of a subscription's row that package circuit decides upon.
+func (s Subscription) circuit() circuit.State {
+	return circuit.State{
+		Failures: s.Failures, Failing: s.Failing, FailingSince: s.FailingSince, OpenedAt: s.CircuitOpenedAt,
+		Probes: s.Probes, NextProbeAt: s.NextProbeAt,
+	}
+}
+
+func (s *Subscription) setCircuit(c circuit.State) {
+	s.Failures, s.FailingSince, s.CircuitOpenedAt = c.Failures, c.FailingSince, c.OpenedAt
+	s.Failing, s.Probes, s.NextProbeAt = append(postgres.UUIDs{}, c.Failing...), c.Probes, c.NextProbeAt
+}
+
+// health is how the endpoint has been doing, in words.
+func (s Subscription) health() wire.Health {
+	h := wire.Health{
+		State: "ok", Failures: s.Failures, FailingSince: wire.AtPtr(s.FailingSince),
+		CircuitOpenedAt: wire.AtPtr(s.CircuitOpenedAt), NextProbeAt: wire.AtPtr(s.NextProbeAt),
+	}
+	switch {
+	case !s.IsActive:
+		h.State = "disabled"
+	case s.CircuitOpenedAt != nil:
+		h.State = "open"
+	case s.Failures > 0:
+		h.State = "failing"
+	}
+	return h
+}
+
+// disabledFailing is why a subscription is off whose attempts all failed for 5 days (P5.5).
+const disabledFailing = "FAILING"
+
+// saveHealth writes what became of the endpoints in a batch of attempts. Their rows are locked.
+func saveHealth(ctx context.Context, tx *gorm.DB, subs []Subscription) error {
+	for i := range subs {
+		s := &subs[i]
+		_, err := tx.Statement.ConnPool.ExecContext(ctx, `UPDATE subscriptions SET failures = $2, failing = $3, failing_since = $4,
+				circuit_opened_at = $5, probes = $6, next_probe_at = $7, last_probe = $8, is_active = $9, disabled_reason = $10
+			WHERE id = $1`, s.ID, s.Failures, []uuid.UUID(s.Failing), s.FailingSince,
+			s.CircuitOpenedAt, s.Probes, s.NextProbeAt, s.LastProbe, s.IsActive, s.DisabledReason)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4): retries are due at once, and their 72
+// hours have stood still while the circuit was open. The subscriptions are as they were before: it reads since when they
+// were open. It returns the topics to wake after the commit.
+func resumeDeliveries(ctx context.Context, tx *gorm.DB, subs []Subscription, now time.Time) (marks []string, err error) {
+	for _, s := range subs {
+		if s.CircuitOpenedAt == nil {
+			continue
+		}
+		_, err := tx.Statement.ConnPool.ExecContext(ctx, `
+			WITH freed AS (
+				UPDATE deliveries SET due_at = $2, first_attempt_at = first_attempt_at + ($2 - $3::timestamptz)
+				WHERE subscription_id = $1 AND state = 'pending' AND attempts > 0 RETURNING 1)
+			INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
+			VALUES ($4, $5, $1, $6, $2, $2, $2)`,
+			s.ID, now, *s.CircuitOpenedAt, s.TenantID, outbox.Retry, outbox.PriorityRetry)
+		if err != nil {
+			return nil, err
+		}
+		marks = append(marks, outbox.Topic, outbox.TopicDeliveries(s.Shard), feed.Notice(s.TenantID, feed.NoticeWebhook, s.ID, 0))
+	}
+	return marks, nil
+}
+
+// lockSubscriptions locks rows in one order.
+func lockSubscriptions(tx *gorm.DB, ids []uuid.UUID) (subs []Subscription, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = tx.Raw(`SELECT * FROM subscriptions WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE`, postgres.UUIDs(ids)).Scan(&subs).Error
+	return subs, err
+}
+
+// PostponeProbe notes that an open circuit had nothing to be probed with.
+func (s *Store) PostponeProbe(ctx context.Context, subscription uuid.UUID, jitter float64) error {
+	return s.db.Transact(ctx, func(tx *gorm.DB) error {
+		subs, err := lockSubscriptions(tx, []uuid.UUID{subscription})
+		if err != nil || len(subs) == 0 {
+			return err
+		}
+		subs[0].setCircuit(subs[0].circuit().Postpone(time.Now(), jitter))
+		return saveHealth(ctx, tx, subs)
+	})
+}

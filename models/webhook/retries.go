@@ -1,0 +1,119 @@
+package webhook
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/circuit"
+	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/wire"
+)
+
+// SignalLateRetries makes outbox rows for the subscriptions that have had something due for longer than the given time
+// without their retry workflow having come (P4.7): it was lost, or is late. It returns how many.
+func (s *Store) SignalLateRetries(ctx context.Context, by time.Duration) (int64, error) {
+	r := s.db.Main.WithContext(ctx).Exec(`
+		INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
+		SELECT s.tenant_id, ?, s.id, ?, s.retry_armed_for, clock_timestamp(), clock_timestamp() FROM subscriptions s
+		WHERE (s.retry_armed_for < clock_timestamp() - make_interval(secs => ?)
+			OR s.retry_armed_for IS NULL AND s.circuit_opened_at IS NOT NULL AND s.is_active
+			OR s.circuit_opened_at IS NULL AND EXISTS (SELECT FROM deliveries d WHERE d.subscription_id = s.id
+				AND d.state = 'pending' AND d.attempts > 0 AND d.due_at < clock_timestamp() - make_interval(secs => ?)
+				AND `+inTurnSQL+`))
+			AND EXISTS (SELECT FROM tenants t WHERE t.id = s.tenant_id AND t.webhooks_enabled)
+			AND NOT EXISTS (SELECT FROM outbox o WHERE o.target_id = s.id)`,
+		outbox.Retry, outbox.PriorityRetry, by.Seconds(), by.Seconds())
+	if r.Error == nil && r.RowsAffected > 0 {
+		s.db.Wakeups.Mark(outbox.Topic)
+	}
+	return r.RowsAffected, postgres.Translate(r.Error)
+}
+
+// RetryState is what a subscription owes beyond first attempts; everything, while its circuit is open.
+type RetryState struct {
+	Endpoint Endpoint
+	Circuit  circuit.State
+	Owed     int        // deliveries with a failed attempt, waiting or leased; with an open circuit all that wait
+	NextDue  *time.Time // the earliest of those waiting, or end of a lease; with an open circuit the next probe; nil: nothing
+	Failures []Failure  // the last few, newest first
+}
+
+// Failure is one failed attempt, as an operator reads it.
+type Failure struct {
+	StartedAt time.Time
+	Status    *int
+	Class     string
+	Error     *string
+}
+
+// ArmRetries reads, under the subscription's lock, what it owes, and notes what its retry workflow is armed for from now
+// on: a workflow that ends upon "nothing" cannot miss a failure that is recorded at the same time, because that one
+// leaves an outbox row (P4.7). A subscription that is off owes nothing: what it owed is cancelled.
+// Errors: NOT_FOUND, UNAVAILABLE.
+func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetryState, error) {
+	st, sub, err := s.armRetries(ctx, subscription)
+	if err == nil && (!st.Endpoint.On || sub.CancelBefore != nil) {
+		var cancelled int64
+		cancelled, err = s.cancelAllOwed(ctx, sub)
+		if err == nil && cancelled > 0 && st.Endpoint.On { // of what was counted
+			st, _, err = s.armRetries(ctx, subscription)
+		}
+	}
+	if err != nil || st.NextDue == nil {
+		return st, err
+	}
+	err = s.db.Main.WithContext(ctx).Raw(`SELECT a.started_at, a.status, a.class, a.error FROM attempts a
+		WHERE a.subscription_id = ? AND a.class <> 'ok' ORDER BY a.id DESC LIMIT 3`, subscription).Scan(&st.Failures).Error
+	return st, postgres.Translate(err)
+}
+
+// armRetries is the transaction of ArmRetries.
+func (s *Store) armRetries(ctx context.Context, subscription uuid.UUID) (st RetryState, sub Subscription, err error) {
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
+		st, sub = RetryState{}, Subscription{}
+		err := tx.Raw(withTenantSQL+` WHERE s.id = ? FOR NO KEY UPDATE OF s`, subscription).Take(&sub).Error
+		if err != nil {
+			return postgres.NotFound(err, "webhook", subscription)
+		}
+		if st.Endpoint, err = s.endpoint(sub, time.Now()); err != nil {
+			return err
+		}
+		st.Circuit = sub.circuit()
+		if st.Endpoint.On {
+			err = countOwed(ctx, tx, &st)
+		}
+		if err != nil || wire.SameTime(st.NextDue, sub.RetryArmedFor) {
+			return err
+		}
+		return tx.Exec(`UPDATE subscriptions SET retry_armed_for = ? WHERE id = ?`, st.NextDue, subscription).Error
+	})
+	return st, sub, err
+}
+
+// outOfTurn is how long a retry waits that is due and has a first attempt of the same conversation before it, as a
+// redelivery makes (P4.8): nobody tells its workflow when that has succeeded. Behind another retry it waits for that one.
+const outOfTurn = 10 * time.Second
+
+// countOwed counts what a retry workflow answers for. With an open circuit it is all that is owed, first attempts
+// included, and the next probe is what is due; the workflow stays even if nothing is owed, because nobody else would
+// close the circuit. What is leased counts by the end of its lease, whatever else waits: its owner may be gone, and nobody
+// tells the workflow when the lease has run out (P4.4).
+func countOwed(ctx context.Context, tx *gorm.DB, st *RetryState) error {
+	if st.Circuit.Open() {
+		st.NextDue = st.Circuit.NextProbeAt
+		return tx.Statement.ConnPool.QueryRowContext(ctx, `SELECT
+			(SELECT count(*) FROM deliveries WHERE shard = $2 AND subscription_id = $1 AND state = 'pending' AND attempts = 0) +
+			(SELECT count(*) FROM deliveries WHERE subscription_id = $1 AND state = 'pending' AND attempts > 0)`,
+			st.Endpoint.ID, st.Endpoint.Shard).Scan(&st.Owed)
+	}
+	return tx.Statement.ConnPool.QueryRowContext(ctx, `
+		SELECT count(*), least(min(leased_until) FILTER (WHERE state = 'leased'), min(due_at) FILTER (WHERE state = 'pending' AND `+inTurnSQL+`),
+			min(greatest(due_at, clock_timestamp() + $2)) FILTER (WHERE state = 'pending' AND d.ordered AND `+aheadSQL+` AND e.attempts = 0)))
+		FROM deliveries d
+		WHERE subscription_id = $1 AND attempts > 0 AND state IN ('pending', 'leased')`, st.Endpoint.ID, outOfTurn).
+		Scan(&st.Owed, &st.NextDue)
+}
