@@ -46,7 +46,7 @@ if [ -n "$modules" ]; then
     fi
     run "the linter has findings" biome lint --max-diagnostics=100
     run "not formatted: deploy/tools/frontend.sh --fix does it" biome format
-    run "tsc has findings" tsc -p tsconfig.json
+    run "tsc has findings" tsc -p deploy/tools/frontend
     run "tsc has findings in the tests" tsc -p api/console/tests --typeRoots "$modules/@types"
 fi
 # Texts with times depend on the language of the machine.
