@@ -265,7 +265,7 @@ func (w *write) saveClocks(ctx context.Context) error {
 	st.With(
 		"conversation",
 		`UPDATE conversations SET (clocks, time_version, sla_due_at, auto_archive_at, next_due_at, armed_for, set_aside)
-		= (`+st.List(postgres.JsonArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt,
+		= (`+st.List(postgres.JSONArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt,
 			c.ArmedFor)+`, NULL)
 		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND id = `+st.Arg(c.ID),
 	)

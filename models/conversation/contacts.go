@@ -182,7 +182,7 @@ func (w *write) saveContact(ctx context.Context) error {
 	case contactFilled:
 		ct.UpdatedAt = w.now
 		st.With("contact", `UPDATE contacts SET (name, email, phone, custom_fields, updated_at) = (`+
-			st.List(ct.Name, ct.Email, ct.Phone, postgres.JsonArg(postgres.OrEmptyMap(ct.CustomFields)), ct.UpdatedAt)+`)
+			st.List(ct.Name, ct.Email, ct.Phone, postgres.JSONArg(postgres.OrEmptyMap(ct.CustomFields)), ct.UpdatedAt)+`)
 			WHERE tenant_id = `+st.Arg(ct.TenantID)+` AND id = `+st.Arg(ct.ID))
 	default:
 		return nil // nothing happened

@@ -268,7 +268,7 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string
 		if c.TimeVersion = w.timeVersion; w.board != nil {
 			c.Clocks = w.board.Clocks()
 		}
-		ids[i], clocks[i], versions[i] = c.ID, postgres.JsonArg(clocksArg(c.Clocks)), c.TimeVersion
+		ids[i], clocks[i], versions[i] = c.ID, postgres.JSONArg(clocksArg(c.Clocks)), c.TimeVersion
 		dues[i], archives[i], nexts[i] = c.SLADueAt, c.AutoArchiveAt, c.NextDueAt
 		if poked[i] = lifecycle.NeedsPoke(c.Status, c.Status, c.NextDueAt, c.ArmedFor); poked[i] {
 			marks = []string{outbox.Topic}

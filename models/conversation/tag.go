@@ -109,7 +109,7 @@ func (s *Tags) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Ac
 			return err
 		}
 		return tx.Exec(`UPDATE tags SET leaving_at = clock_timestamp(), leaving_by = ? WHERE tenant_id = ? AND id = ?`,
-			postgres.JsonArg(actor), tenantID, id).Error
+			postgres.JSONArg(actor), tenantID, id).Error
 	})
 	if err == nil {
 		s.db.Wake(ctx, TopicTags)

@@ -246,7 +246,7 @@ func (w *write) insertContact(st *postgres.Statement) {
 		st.With(
 			"contact",
 			`INSERT INTO contacts (tenant_id, id, number, name, email, phone, custom_fields, created_at, updated_at)
-			VALUES (`+st.List(ct.TenantID, ct.ID, ct.Number, ct.Name, ct.Email, ct.Phone, postgres.JsonArg(postgres.OrEmptyMap(ct.CustomFields)), ct.CreatedAt, ct.UpdatedAt)+`)`,
+			VALUES (`+st.List(ct.TenantID, ct.ID, ct.Number, ct.Name, ct.Email, ct.Phone, postgres.JSONArg(postgres.OrEmptyMap(ct.CustomFields)), ct.CreatedAt, ct.UpdatedAt)+`)`,
 		)
 	case contactFilled:
 		st.With(
@@ -277,8 +277,8 @@ func (w *write) insertConversation(st *postgres.Statement) {
 		c.ContactID,
 		c.TeamID,
 		postgres.Texts(c.Tags),
-		postgres.JsonArg(postgres.OrEmptyMap(c.CustomFields)),
-		postgres.JsonArg(postgres.OrEmptyMap(c.Metadata)),
+		postgres.JSONArg(postgres.OrEmptyMap(c.CustomFields)),
+		postgres.JSONArg(postgres.OrEmptyMap(c.Metadata)),
 		c.Version,
 		c.ChainID,
 		c.PreviousConversationID,
@@ -288,7 +288,7 @@ func (w *write) insertConversation(st *postgres.Statement) {
 		c.NextDueAt,
 		c.OpenedAt,
 		c.WaitingSince,
-		postgres.JsonArg(clocksArg(c.Clocks)),
+		postgres.JSONArg(clocksArg(c.Clocks)),
 		c.TimeVersion,
 		c.SLAState,
 		c.SLADueAt,
@@ -314,7 +314,7 @@ func (w *write) updateConversation(st *postgres.Statement) {
 		c.AssigneeID,
 		c.TeamID,
 		postgres.Texts(c.Tags),
-		postgres.JsonArg(
+		postgres.JSONArg(
 			postgres.OrEmptyMap(c.CustomFields),
 		),
 		c.SnoozedUntil,
@@ -328,7 +328,7 @@ func (w *write) updateConversation(st *postgres.Statement) {
 		c.ArmedFor,
 		c.OpenedAt,
 		c.WaitingSince,
-		postgres.JsonArg(clocksArg(c.Clocks)),
+		postgres.JSONArg(clocksArg(c.Clocks)),
 		c.TimeVersion,
 		c.SLAState,
 		c.SLADueAt,
@@ -361,7 +361,7 @@ func (w *write) insertMessage(st *postgres.Statement, i int) {
 			m.ExternalID,
 			m.SentAt,
 			m.CreatedAt,
-			postgres.JsonArg(postgres.OrEmptyMap(m.Metadata)),
+			postgres.JSONArg(postgres.OrEmptyMap(m.Metadata)),
 		)+`)`,
 	)
 }
@@ -378,9 +378,9 @@ func (w *write) insertTimeline(st *postgres.Statement) {
 		}
 		ids[i], kinds[i], actors[i], data[i] = w.ids.Next(), string(
 			f.Kind,
-		), postgres.JsonArg(
+		), postgres.JSONArg(
 			w.actorOf(f),
-		), postgres.JsonArg(
+		), postgres.JSONArg(
 			postgres.OrEmptyMap(d),
 		)
 	}

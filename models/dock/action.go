@@ -241,7 +241,7 @@ func (s *Store) Action(ctx context.Context, p account.Principal, id uuid.UUID) (
 // AwaitAction waits until an action is decided, for the given time at most, and returns it as it is then (P8.4).
 // Within a unit of work it does not wait: before the commit nobody sees the action. Errors: UNAVAILABLE.
 func (s *Store) AwaitAction(ctx context.Context, a Action, patience time.Duration) (Action, error) {
-	if a.Decided() || postgres.UnitOf(ctx) != nil {
+	if a.Decided() || postgres.IsOneTransaction(ctx) {
 		return a, nil
 	}
 	woken, stop := s.db.Wakeups.Listen(topicAction(a.ID))

@@ -97,8 +97,8 @@ func (s *Store) once(
 		}
 		return *stored, true, false, nil
 	}
-	u := &postgres.Unit{Tx: tx}
-	answer, err = f(context.WithValue(ctx, postgres.UnitKey{}, u))
+	within, u := postgres.WithUnit(ctx, tx)
+	answer, err = f(within)
 	if u.TurnedBack {
 		return answer, false, true, err
 	}
@@ -205,7 +205,7 @@ func (s *Store) storeAnswer(ctx context.Context, tx *sql.Tx, key Key, a Answer) 
 		header = map[string]string{}
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE idempotency_keys SET status = $2, header = $3, body = $4, is_sealed = $5 WHERE id = $1`,
-		id[:], a.Status, postgres.JsonArg(header), body, a.Secret)
+		id[:], a.Status, postgres.JSONArg(header), body, a.Secret)
 	return err
 }
 

@@ -241,13 +241,13 @@ func (s *DB) Transact(ctx context.Context, f func(tx *gorm.DB) error) error {
 		err = s.Main.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			committing = false
 			err := f(tx)
-			committing = err == nil && UnitOf(ctx) == nil
+			committing = err == nil && unitOf(ctx) == nil
 			return err
 		})
 		if !WorthRetrying(err) {
 			break
 		}
-		if u := UnitOf(ctx); u != nil && u.held > 0 {
+		if u := unitOf(ctx); u != nil && u.held > 0 {
 			u.TurnedBack = true
 			break
 		}

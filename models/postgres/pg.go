@@ -149,8 +149,8 @@ func (s *Statement) text(last string) string {
 	return "WITH " + strings.Join(s.parts, ",\n") + "\n" + last
 }
 
-// JsonArg is v as the text of a jsonb value.
-func JsonArg(v any) string {
+// JSONArg is v as the text of a jsonb value.
+func JSONArg(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil { // only maps and slices of plain values come here
 		panic("models: a value that JSON cannot hold: " + err.Error())

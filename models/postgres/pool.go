@@ -18,16 +18,16 @@ type pool struct {
 
 // PrepareContext implements gorm.ConnPool.
 func (p pool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if u := UnitOf(ctx); u != nil {
-		return u.Tx.PrepareContext(ctx, query)
+	if u := unitOf(ctx); u != nil {
+		return u.tx.PrepareContext(ctx, query)
 	}
 	return p.db.PrepareContext(ctx, query)
 }
 
 // ExecContext implements gorm.ConnPool.
 func (p pool) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
-	if u := UnitOf(ctx); u != nil {
-		return u.Tx.ExecContext(ctx, query, args...)
+	if u := unitOf(ctx); u != nil {
+		return u.tx.ExecContext(ctx, query, args...)
 	}
 	leave, err := p.gate.enter(ctx)
 	if err != nil {
@@ -39,8 +39,8 @@ func (p pool) ExecContext(ctx context.Context, query string, args ...any) (resul
 
 // QueryContext implements gorm.ConnPool.
 func (p pool) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
-	if u := UnitOf(ctx); u != nil {
-		return u.Tx.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes them
+	if u := unitOf(ctx); u != nil {
+		return u.tx.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes them
 	}
 	if p.gate == nil || CallerOf(ctx) == nil {
 		return p.db.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes them
@@ -54,8 +54,8 @@ func (p pool) QueryContext(ctx context.Context, query string, args ...any) (rows
 
 // QueryRowContext implements gorm.ConnPool.
 func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) (row *sql.Row) {
-	if u := UnitOf(ctx); u != nil {
-		return u.Tx.QueryRowContext(ctx, query, args...)
+	if u := unitOf(ctx); u != nil {
+		return u.tx.QueryRowContext(ctx, query, args...)
 	}
 	if p.gate == nil || CallerOf(ctx) == nil {
 		return p.db.QueryRowContext(ctx, query, args...)
@@ -121,7 +121,7 @@ func (f failing) Driver() driver.Driver { return nil }
 // BeginTx implements gorm.ConnPoolBeginner. Within a unit a transaction is a savepoint: what is refused is rolled back,
 // and the unit goes on.
 func (p pool) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.ConnPool, error) {
-	if u := UnitOf(ctx); u != nil {
+	if u := unitOf(ctx); u != nil {
 		return u.savepoint(ctx)
 	}
 	leave, err := p.gate.enter(ctx)

@@ -10,10 +10,10 @@ import (
 )
 
 // Unit is a transaction that a context carries (P7.1): every statement and every transaction that is made with such a
-// context, wherever in this package, becomes part of it. So nothing inside can wait for a connection that the waiting
+// context, wherever in models, becomes part of it. So nothing inside can wait for a connection that the waiting
 // unit itself keeps from it, and nothing inside can commit without the rest.
 type Unit struct {
-	Tx         *sql.Tx
+	tx         *sql.Tx
 	savepoints int      // made so far; they name themselves after it
 	held       int      // savepoints whose locks the unit keeps to its end
 	TurnedBack bool     // for reasons of concurrency, with locks held: only the whole can be tried again
@@ -40,8 +40,8 @@ func (s *DB) unitOfWorkOnce(ctx context.Context, f func(context.Context) error) 
 		return false, err
 	}
 	defer end()
-	u := &Unit{Tx: tx}
-	err = f(context.WithValue(ctx, UnitKey{}, u))
+	ctx, u := WithUnit(ctx, tx)
+	err = f(ctx)
 	if err == nil && !u.TurnedBack {
 		err = TranslateCommit(tx.Commit())
 	}
@@ -52,21 +52,26 @@ func (s *DB) unitOfWorkOnce(ctx context.Context, f func(context.Context) error) 
 	return false, nil
 }
 
-// UnitKey is under which a context carries its Unit.
-type UnitKey struct{}
+type unitKey struct{}
 
-// UnitOf is the unit of work that a context carries; nil for none.
-func UnitOf(ctx context.Context) *Unit {
-	u, _ := ctx.Value(UnitKey{}).(*Unit)
+// WithUnit is ctx with a unit of work that is the transaction, which the caller ends, and after the commit wakes Marks.
+func WithUnit(ctx context.Context, tx *sql.Tx) (context.Context, *Unit) {
+	u := &Unit{tx: tx}
+	return context.WithValue(ctx, unitKey{}, u), u
+}
+
+// unitOf is the unit of work that a context carries; nil for none.
+func unitOf(ctx context.Context) *Unit {
+	u, _ := ctx.Value(unitKey{}).(*Unit)
 	return u
 }
 
 // IsOneTransaction tells whether all that is done with ctx commits together, as for a call with an Idempotency-Key (P7.1).
-func IsOneTransaction(ctx context.Context) bool { return UnitOf(ctx) != nil }
+func IsOneTransaction(ctx context.Context) bool { return unitOf(ctx) != nil }
 
 // Wake wakes whom the topics concern (P9): now, or after the commit of the unit that ctx is part of.
 func (s *DB) Wake(ctx context.Context, topics ...string) {
-	if u := UnitOf(ctx); u != nil {
+	if u := unitOf(ctx); u != nil {
 		u.Marks = append(u.Marks, topics...)
 		return
 	}
@@ -87,8 +92,8 @@ func (s *DB) WakeNow(topics ...string) {
 
 func (u *Unit) savepoint(ctx context.Context) (gorm.ConnPool, error) {
 	u.savepoints++
-	s := &savepoint{Tx: u.Tx, unit: u, name: fmt.Sprintf("unit%d", u.savepoints), end: context.WithoutCancel(ctx)}
-	if _, err := u.Tx.ExecContext(ctx, "SAVEPOINT "+s.name); err != nil {
+	s := &savepoint{Tx: u.tx, unit: u, name: fmt.Sprintf("unit%d", u.savepoints), end: context.WithoutCancel(ctx)}
+	if _, err := u.tx.ExecContext(ctx, "SAVEPOINT "+s.name); err != nil {
 		return nil, err
 	}
 	return s, nil

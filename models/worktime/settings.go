@@ -105,7 +105,7 @@ func (s *Store) UpdateSettings(ctx context.Context, tenantID uuid.UUID, u Settin
 		}
 		var delay *string
 		if now.AutoArchive != nil {
-			text := postgres.JsonArg(now.AutoArchive)
+			text := postgres.JSONArg(now.AutoArchive)
 			delay = &text
 		}
 		err = tx.Exec(`UPDATE tenants SET unknown_tags = ?, auto_archive = ?::jsonb WHERE id = ?`,

@@ -118,6 +118,13 @@ func run(m *testing.M) int {
 // called off is left open on its one connection (temporalio/temporal uses modernc.org/sqlite), and nothing but a restart
 // ends that. Such a Temporal would fail every scenario that comes after.
 func restartInterrupted(ctx context.Context) {
+	namespaces, err := client.NewNamespaceClient(client.Options{
+		HostPort: services.TemporalAddress, Logger: sdklog.NewStructuredLogger(discard),
+	})
+	if err != nil { // options that do not fit each other
+		panic(err)
+	}
+	defer namespaces.Close()
 	var lost int
 	for tick := time.NewTicker(time.Second); ; {
 		select {
@@ -126,7 +133,7 @@ func restartInterrupted(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if lost++; !isInterrupted(ctx) {
+		if lost++; !isInterrupted(ctx, namespaces) {
 			lost = 0
 		}
 		if lost < 5 {
@@ -141,17 +148,10 @@ func restartInterrupted(ctx context.Context) {
 	}
 }
 
-func isInterrupted(ctx context.Context) bool {
+func isInterrupted(ctx context.Context, namespaces client.NamespaceClient) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	namespaces, err := client.NewNamespaceClient(client.Options{
-		HostPort: services.TemporalAddress, Logger: sdklog.NewStructuredLogger(discard),
-	})
-	if err != nil {
-		return false
-	}
-	defer namespaces.Close()
-	_, err = namespaces.Describe(ctx, "a namespace that is in no cache "+uuid.NewString())
+	_, err := namespaces.Describe(ctx, "a namespace that is in no cache "+uuid.NewString())
 	return err != nil && strings.Contains(err.Error(), "interrupted")
 }
 
