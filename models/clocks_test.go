@@ -179,7 +179,7 @@ func TestTripwiresInOpeningHours(t *testing.T) {
 			b.assignPolicy(b.newPolicy("Standard", firstReplyOnly).ID, nil)
 			b.set(created)
 			c := b.conversation("a")
-			require.Equal(t, "ok", *c.SLAState)
+			require.Equal(t, "ok", c.SLAState)
 			b.set(created.Add(7 * 24 * time.Hour))
 			tick := b.tick(c.ID)
 			require.Equal(t, "breached", tick.SLAState)
@@ -258,7 +258,7 @@ func TestMovingToAStricterTeam(t *testing.T) {
 	c := b.conversation("a")
 	b.pass(2 * time.Hour)
 	moved := b.change(c.ID, conversation.Assign{TeamID: wire.Some(team.ID)})
-	require.Equal(t, "breached", *moved.SLAState)
+	require.Equal(t, "breached", moved.SLAState)
 	require.Equal(t, []string{
 		"at_risk 05-04 11:00:00 05-04 11:00:00",
 		"urgent 05-04 10:20:00 05-04 12:00:00",
@@ -338,7 +338,7 @@ func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 		require.JSONEq(t, `{"type": "system", "id": null, "name": "Atender", "via": null}`, string(data["actor"]))
 		c := b.read(id)
 		require.EqualValues(t, 2, c.Version)
-		require.Equal(t, "ok", *c.SLAState)
+		require.Equal(t, "ok", c.SLAState)
 		require.WithinDuration(t, b.now(), c.UpdatedAt, 0)
 		require.Equal(t, 1, b.count(`SELECT count(*) FROM conversation_recency
 			WHERE conversation_id = $1 AND sla_state = 'ok' AND updated_at = $2`, id, b.now()))
@@ -346,7 +346,7 @@ func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 	}
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM deliveries WHERE event_type = 'conversation.updated'
 		AND conversation_id IN ($1, $2)`, touched.ID, walked.ID))
-	require.Nil(t, b.read(done.ID).SLAState)
+	require.Empty(t, b.read(done.ID).SLAState)
 
 	targets := map[sla.Metric]sla.Targets{sla.FirstReply: hours(2, 4, 8)}
 	_, err := b.Worktime.UpdateSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID, worktime.SLAPolicyUpdate{Targets: &targets})

@@ -158,7 +158,7 @@ func TestUnknownTagsFollowTheTenantsRule(t *testing.T) {
 	in.Tags = []string{"known", "unknown"}
 	c, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, in)
 	require.NoError(t, err)
-	require.Equal(t, postgres.Strings{"known"}, c.Tags)
+	require.Equal(t, []string{"known"}, c.Tags)
 
 	b.exec(`UPDATE tenants SET unknown_tags = 'reject'`)
 	in = b.newConversation("c")

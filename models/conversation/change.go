@@ -192,9 +192,11 @@ func (s *Store) create(
 		w.contact = contactFilled
 	}
 	w.begin(Conversation{
-		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Subject: in.Subject,
-		Channel: channel, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields, Metadata: in.Metadata,
-		Contact: contact, ContactID: contact.ID,
+		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Channel: channel,
+		State: lifecycle.State{
+			Subject: in.Subject, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields,
+		},
+		Metadata: in.Metadata, Contact: contact, ContactID: contact.ID,
 	})
 	return w, w.openClocks(ctx, s, row.TimeVersion)
 }
@@ -211,7 +213,7 @@ func (w *write) begin(c Conversation) {
 	}
 	c.CreatedAt = w.now
 	w.conversation = c
-	w.change = lifecycle.Create(c.state(), w.now)
+	w.change = lifecycle.Create(c.State, w.now)
 }
 
 // receive adds a customer's message to the write.

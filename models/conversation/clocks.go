@@ -97,7 +97,7 @@ func (w *write) computeClocks(ctx context.Context) error {
 	}
 	c := &w.conversation
 	w.clocksMoved = c.TimeVersion != w.timeVersion || w.board != nil && len(w.board.Changes()) > 0 ||
-		!wire.SameTime(c.AutoArchiveAt, after.ArchiveAt) || c.SetAside != nil
+		!wire.SameTime(c.AutoArchiveAt, after.AutoArchiveAt) || c.SetAside != nil
 	return nil
 }
 
@@ -106,9 +106,9 @@ func (w *write) settleArchive(ctx context.Context) (err error) {
 	before, after := &w.change.Before, &w.change.After
 	switch {
 	case after.Status != lifecycle.Done:
-		after.ArchiveAt = nil
+		after.AutoArchiveAt = nil
 	case !wire.SameTime(before.ResolvedAt, after.ResolvedAt) || !equalIDs(before.TeamID, after.TeamID):
-		after.ArchiveAt, err = w.archiveIn(ctx, *after, w.now)
+		after.AutoArchiveAt, err = w.archiveIn(ctx, *after, w.now)
 	}
 	return err
 }
@@ -119,11 +119,11 @@ func (w *write) settleArchive(ctx context.Context) (err error) {
 // because archiving cannot be undone.
 func (w *write) archiveTime(ctx context.Context, s lifecycle.State) (*time.Time, error) {
 	if s.Status != lifecycle.Done || w.conversation.TimeVersion == w.timeVersion {
-		return s.ArchiveAt, nil
+		return s.AutoArchiveAt, nil
 	}
 	ended, known := w.rules.Ended(w.conversation.TimeVersion)
-	if known && s.ArchiveAt != nil && !s.ArchiveAt.After(ended) {
-		return s.ArchiveAt, nil
+	if known && s.AutoArchiveAt != nil && !s.AutoArchiveAt.After(ended) {
+		return s.AutoArchiveAt, nil
 	}
 	return w.archiveIn(ctx, s, w.rules.Edited())
 }
@@ -141,38 +141,17 @@ func (w *write) archiveIn(ctx context.Context, s lifecycle.State, notBefore time
 	return &later, nil
 }
 
-// tellClocks passes one fact of the change to the clocks, if it concerns them.
+// tellClocks passes one fact of the change to the clocks.
 func (w *write) tellClocks(f lifecycle.Fact) {
-	b, at := w.board, w.now
 	switch f.Kind {
-	case lifecycle.Created:
-		b.On(sla.Created, at)
-	case lifecycle.MessageReceived:
-		b.On(sla.CustomerMessage, at)
-	case lifecycle.MessageSent:
-		if !w.messages[f.Index].Automated {
-			b.On(sla.AgentReply, at)
-		}
-	case lifecycle.Resolved:
-		b.On(sla.Resolved, at)
-	case lifecycle.Reopened:
-		if f.ByUs {
-			b.On(sla.ReopenedByCustomer, at)
-		} else {
-			b.On(sla.Reopened, at)
-		}
-	case lifecycle.ArchivedFact:
-		b.On(sla.Archived, at)
-	case lifecycle.SnoozeSet:
-		b.Snooze(f.Until, at)
-	case lifecycle.Woken:
-		b.On(sla.Woken, *w.conversation.SnoozedUntil)
-	case lifecycle.Unsnoozed:
-		b.On(sla.Woken, at)
+	case lifecycle.Woken: // when its time came, however long ago
+		w.board.On(f, *w.conversation.SnoozedUntil)
 	case lifecycle.Assigned:
 		if !equalIDs(w.change.Before.TeamID, w.change.After.TeamID) {
-			b.Move(w.terms(w.change.After.TeamID), at)
+			w.board.Move(w.terms(w.change.After.TeamID), w.now)
 		}
+	default:
+		w.board.On(f, w.now)
 	}
 }
 

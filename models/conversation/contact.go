@@ -13,14 +13,14 @@ import (
 
 // Contact is a customer. E-mail is the match key, case-insensitively.
 type Contact struct {
-	TenantID     uuid.UUID
-	ID           uuid.UUID
-	Number       int64
+	TenantID     uuid.UUID `gorm:"<-:create"`
+	ID           uuid.UUID `gorm:"<-:create"`
+	Number       int64     `gorm:"<-:create"`
 	Name         *string
 	Email        *string
 	Phone        *string
 	CustomFields map[string]any `gorm:"serializer:json"`
-	CreatedAt    time.Time
+	CreatedAt    time.Time      `gorm:"<-:create"`
 	UpdatedAt    time.Time
 }
 

@@ -175,18 +175,15 @@ func (s *Contacts) newWrite(tx *gorm.DB, c Contact, actor wire.Actor, now time.T
 // saveContact ends the write (P1.5 to P1.7) with the contact, its event and the deliveries.
 func (w *write) saveContact(ctx context.Context) error {
 	ct := &w.conversation.Contact
-	var st postgres.Statement
 	switch w.contact {
-	case contactNew:
-		w.insertContact(&st)
+	case contactKnown:
+		return nil // nothing happened
 	case contactFilled:
 		ct.UpdatedAt = w.now
-		st.With("contact", `UPDATE contacts SET (name, email, phone, custom_fields, updated_at) = (`+
-			st.List(ct.Name, ct.Email, ct.Phone, postgres.JSONArg(postgres.OrEmptyMap(ct.CustomFields)), ct.UpdatedAt)+`)
-			WHERE tenant_id = `+st.Arg(ct.TenantID)+` AND id = `+st.Arg(ct.ID))
-	default:
-		return nil // nothing happened
+	case contactNew: // has its times
 	}
+	var st postgres.Statement
+	w.insertContact(&st)
 	var woken postgres.Ints
 	shards := w.insertEvents(&st)
 	err := st.Row(ctx, w.tx, `SELECT `+shards, &woken)

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -143,7 +144,8 @@ func (w *write) successor(number int64, teamID *uuid.UUID) *write {
 	next := newWrite(w.tx, w.actor, w.now)
 	next.ids, next.messageNumber, next.wakeTopics = w.ids, w.messageNumber, w.wakeTopics
 	next.begin(Conversation{
-		TenantID: old.TenantID, Number: number, Subject: old.Subject, Channel: old.Channel, TeamID: teamID, ChainID: old.ChainID,
+		TenantID: old.TenantID, Number: number, Channel: old.Channel, ChainID: old.ChainID,
+		State:                  lifecycle.State{Subject: old.Subject, TeamID: teamID},
 		PreviousConversationID: &old.ID, Contact: old.Contact, ContactID: old.ContactID,
 	})
 	return next

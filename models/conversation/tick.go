@@ -112,7 +112,7 @@ func (w *write) fired() []Fired {
 		case f.Kind == lifecycle.Woken:
 			late("wake", *w.change.Before.SnoozedUntil)
 		case f.Kind == lifecycle.ArchivedFact && f.ByUs:
-			late("archive", *w.change.Before.ArchiveAt)
+			late("archive", *w.change.Before.AutoArchiveAt)
 		}
 	}
 	for _, x := range w.crossings {

@@ -120,10 +120,10 @@ func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion
 	if err := w.readRules(ctx, s, timeVersion); err != nil {
 		return err
 	}
-	state := w.conversation.state()
+	state := w.conversation.State
 	w.computeLeft = cmp.Or(w.computeLeft, s.computeTime)
 	return w.compute(ctx, func(ctx context.Context) (err error) {
-		if state.ArchiveAt, err = w.archiveTime(ctx, state); err != nil {
+		if state.AutoArchiveAt, err = w.archiveTime(ctx, state); err != nil {
 			return err
 		}
 		w.change = lifecycle.Begin(state, w.now)
@@ -169,8 +169,7 @@ func (w *write) save(ctx context.Context) error {
 	if err := w.keepClocks(ctx); err != nil {
 		return err
 	}
-	c.Version++
-	c.UpdatedAt = w.now
+	c.Version, c.UpdatedAt, c.SetAside = c.Version+1, w.now, nil
 	w.missingTags()
 
 	var st postgres.Statement
@@ -182,7 +181,7 @@ func (w *write) save(ctx context.Context) error {
 	}
 	w.insertTags(&st)
 	for i := range w.messages {
-		w.insertMessage(&st, i)
+		postgres.Insert(&st, "message"+strconv.Itoa(i), &w.messages[i])
 	}
 	w.insertTimeline(&st)
 	w.insertClocks(&st)
@@ -240,130 +239,28 @@ func (w *write) insertTags(st *postgres.Statement) {
 }
 
 func (w *write) insertContact(st *postgres.Statement) {
-	ct := &w.conversation.Contact
-	switch w.contact {
+	switch ct := &w.conversation.Contact; w.contact {
 	case contactNew:
-		st.With(
-			"contact",
-			`INSERT INTO contacts (tenant_id, id, number, name, email, phone, custom_fields, created_at, updated_at)
-			VALUES (`+st.List(ct.TenantID, ct.ID, ct.Number, ct.Name, ct.Email, ct.Phone, postgres.JSONArg(postgres.OrEmptyMap(ct.CustomFields)), ct.CreatedAt, ct.UpdatedAt)+`)`,
-		)
+		postgres.Insert(st, "contact", ct)
 	case contactFilled:
-		st.With(
-			"contact",
-			`UPDATE contacts SET name = `+st.Arg(ct.Name)+`, phone = `+st.Arg(ct.Phone)+`, updated_at = `+st.Arg(ct.UpdatedAt)+`
-			WHERE tenant_id = `+st.Arg(ct.TenantID)+` AND id = `+st.Arg(ct.ID),
-		)
+		postgres.Update(st, "contact", ct)
 	}
 }
 
 func (w *write) insertConversation(st *postgres.Statement) {
 	c := &w.conversation
-	st.With("conversation", `INSERT INTO conversations (tenant_id, id, number, external_reference, subject, channel, status,
-			engagement, contact_id, team_id, tags, custom_fields, metadata, version, chain_id, previous_conversation_id,
-			created_at, updated_at, last_message_at, next_due_at, opened_at, waiting_since, clocks, time_version, sla_state,
-			sla_due_at)
-		VALUES (`+st.List(
-		c.TenantID,
-		c.ID,
-		c.Number,
-		c.ExternalReference,
-		c.Subject,
-		c.Channel,
-		string(c.Status),
-		string(
-			c.Engagement,
-		),
-		c.ContactID,
-		c.TeamID,
-		postgres.Texts(c.Tags),
-		postgres.JSONArg(postgres.OrEmptyMap(c.CustomFields)),
-		postgres.JSONArg(postgres.OrEmptyMap(c.Metadata)),
-		c.Version,
-		c.ChainID,
-		c.PreviousConversationID,
-		c.CreatedAt,
-		c.UpdatedAt,
-		c.LastMessageAt,
-		c.NextDueAt,
-		c.OpenedAt,
-		c.WaitingSince,
-		postgres.JSONArg(clocksArg(c.Clocks)),
-		c.TimeVersion,
-		c.SLAState,
-		c.SLADueAt,
-	)+`)`)
+	postgres.Insert(st, "conversation", c)
 	st.With("recency", `INSERT INTO conversation_recency (tenant_id, conversation_id, status, assignee_id, team_id, sla_state,
 			updated_at)
-		VALUES (`+st.List(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, c.SLAState, c.UpdatedAt)+`)`)
+		VALUES (`+st.List(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt)+`)`)
 }
 
 func (w *write) updateConversation(st *postgres.Statement) {
 	c := &w.conversation
 	st.With("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, sla_state, updated_at)
-		= (`+st.List(string(c.Status), c.AssigneeID, c.TeamID, c.SLAState, c.UpdatedAt)+`)
+		= (`+st.List(string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt)+`)
 		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND conversation_id = `+st.Arg(c.ID))
-	st.With("conversation", `UPDATE conversations SET (subject, status, engagement, assignee_id, team_id, tags,
-			custom_fields, snoozed_until, version, updated_at, first_reply_at, last_message_at, resolved_at, archived_at,
-			next_due_at, armed_for, opened_at, waiting_since, clocks, time_version, sla_state, sla_due_at, auto_archive_at,
-			set_aside)
-		= (`+st.List(
-		c.Subject,
-		string(c.Status),
-		string(c.Engagement),
-		c.AssigneeID,
-		c.TeamID,
-		postgres.Texts(c.Tags),
-		postgres.JSONArg(
-			postgres.OrEmptyMap(c.CustomFields),
-		),
-		c.SnoozedUntil,
-		c.Version,
-		c.UpdatedAt,
-		c.FirstReplyAt,
-		c.LastMessageAt,
-		c.ResolvedAt,
-		c.ArchivedAt,
-		c.NextDueAt,
-		c.ArmedFor,
-		c.OpenedAt,
-		c.WaitingSince,
-		postgres.JSONArg(clocksArg(c.Clocks)),
-		c.TimeVersion,
-		c.SLAState,
-		c.SLADueAt,
-		c.AutoArchiveAt,
-	)+`, NULL)
-		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND id = `+st.Arg(c.ID))
-}
-
-func (w *write) insertMessage(st *postgres.Statement, i int) {
-	m := &w.messages[i]
-	st.With(
-		"message"+strconv.Itoa(i),
-		`INSERT INTO messages (tenant_id, id, number, conversation_id, chain_id, direction, text, html,
-			author_type, author_id, author_name, automated, external_id, sent_at, created_at, metadata)
-		VALUES (`+st.List(
-			m.TenantID,
-			m.ID,
-			m.Number,
-			m.ConversationID,
-			m.ChainID,
-			string(m.Direction),
-			m.Text,
-			m.HTML,
-			string(
-				m.AuthorType,
-			),
-			m.AuthorID,
-			m.AuthorName,
-			m.Automated,
-			m.ExternalID,
-			m.SentAt,
-			m.CreatedAt,
-			postgres.JSONArg(postgres.OrEmptyMap(m.Metadata)),
-		)+`)`,
-	)
+	postgres.Update(st, "conversation", c)
 }
 
 // insertTimeline writes one entry for each fact.

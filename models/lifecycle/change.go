@@ -13,11 +13,13 @@ import (
 // Fact is one thing that happened in a change, in the order it happened.
 type Fact struct {
 	Kind  Kind
-	ByUs  bool           // caused by time or by a rule, not by whoever made the change
-	Tag   string         // TagAdded, TagRemoved
-	Index int            // MessageReceived, MessageSent, NoteAdded: which of the change's messages
-	Until time.Time      // SnoozeSet
-	Data  map[string]any // what the timeline shows; no personal data that is not in the row already
+	ByUs  bool      // caused by time or by a rule, not by whoever made the change
+	Tag   string    // TagAdded, TagRemoved
+	Index int       // MessageReceived, MessageSent, NoteAdded: which of the change's messages
+	Until time.Time // SnoozeSet
+	// Automated tells of a MessageSent that it is not an agent's reply.
+	Automated bool
+	Data      map[string]any // what the timeline shows; no personal data that is not in the row already
 }
 
 // Assignment is the pair that assignment.changed reports.
@@ -53,7 +55,7 @@ func Begin(s State, now time.Time) *Change {
 	if s.Status == Snoozed && !s.SnoozedUntil.After(now) {
 		c.wake(Fact{Kind: Woken, ByUs: true, Data: map[string]any{"until": formatTime(s.SnoozedUntil)}})
 	}
-	if s.Status == Done && s.ArchiveAt != nil && !s.ArchiveAt.After(now) {
+	if s.Status == Done && s.AutoArchiveAt != nil && !s.AutoArchiveAt.After(now) {
 		c.archive(Fact{Kind: ArchivedFact, ByUs: true, Data: map[string]any{"cause": "auto_archive"}})
 	}
 	return c
@@ -164,7 +166,7 @@ func (c *Change) Send(index int, automated bool) error {
 	if c.After.Status == Archived {
 		return c.refuse(Active)
 	}
-	c.Facts = append(c.Facts, Fact{Kind: MessageSent, Index: index})
+	c.Facts = append(c.Facts, Fact{Kind: MessageSent, Index: index, Automated: automated})
 	c.After.LastMessageAt = &c.Now
 	if !automated {
 		c.After.Engagement, c.After.WaitingSince = Engaged, nil

@@ -30,16 +30,16 @@ const MaxSnooze = 366 * 24 * time.Hour
 // MaxTags is how many tags a conversation carries at most.
 const MaxTags = 50
 
-// State is the part of a conversation that commands change.
+// State is the part of a conversation that commands change. Its tags say how the conversation's row keeps it.
 type State struct {
 	Status        Status
 	Engagement    Engagement
 	Subject       string
 	AssigneeID    *uuid.UUID
 	TeamID        *uuid.UUID
-	Tags          []string // sorted, unique
-	CustomFields  map[string]any
-	SnoozedUntil  *time.Time // set exactly while Snoozed
+	Tags          []string       `gorm:"serializer:texts"` // sorted, unique
+	CustomFields  map[string]any `gorm:"serializer:json"`
+	SnoozedUntil  *time.Time     // set exactly while Snoozed
 	FirstReplyAt  *time.Time
 	LastMessageAt *time.Time
 	ResolvedAt    *time.Time // set exactly while Done; kept when archived from Done
@@ -50,9 +50,9 @@ type State struct {
 	WaitingSince *time.Time // the first message of the customer that no agent has replied to; nil: none, or done
 
 	// What follows from the tenant's policies and hours, which are not this package's.
-	SLAState  string     // worst state of the clocks, "" without any
-	SLADueAt  *time.Time // the next tripwire
-	ArchiveAt *time.Time // when a Done conversation archives itself
+	SLAState      string     `gorm:"serializer:blank"` // worst state of the clocks, "" without any
+	SLADueAt      *time.Time // the next tripwire
+	AutoArchiveAt *time.Time // when a Done conversation archives itself
 }
 
 // NextDue is the moment at which time will change this conversation by itself, nil if never.
@@ -63,7 +63,7 @@ func (s State) NextDue() *time.Time {
 	case Active:
 		return s.SLADueAt
 	case Done:
-		return s.ArchiveAt
+		return s.AutoArchiveAt
 	}
 	return nil
 }

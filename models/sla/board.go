@@ -4,21 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
-)
 
-// Fact is something that happens in a conversation and concerns its clocks.
-type Fact string
-
-// The facts. An automated message is none, nor is a note. A snooze, which has an end, is told by Board.Snooze.
-const (
-	Created            Fact = "created" // a first message of the customer is a fact of its own, after it
-	CustomerMessage    Fact = "customer_message"
-	AgentReply         Fact = "agent_reply"
-	Resolved           Fact = "resolved"
-	Reopened           Fact = "reopened"             // by somebody
-	ReopenedByCustomer Fact = "reopened_by_customer" // by a message; CustomerMessage beside it adds nothing
-	Archived           Fact = "archived"
-	Woken              Fact = "woken"
+	"github.com/atender/atender/models/lifecycle"
 )
 
 // Progress is what a conversation's metrics wait for, whatever policies there are: it is what a clock starts from that
@@ -41,7 +28,7 @@ func (p *Progress) since(m Metric) **time.Time {
 	return &p.Resolution
 }
 
-// Board is the clocks of one conversation during one change of it. It is made by Open, told by On, Snooze and Move what
+// Board is the clocks of one conversation during one change of it. It is made by Open, told by On and Move what
 // happens, in order, and asked at the end for what it did, unless Err says that the context ended first.
 type Board struct {
 	ctx       context.Context // of the step of the change that goes on
@@ -71,7 +58,7 @@ type Change struct {
 // and what is due is crossed. The clocks are the latest cycle of each metric (older ones do no harm); a nil resolver
 // stands for a tenant without policies.
 //
-// Where a snooze ended before now, tell Woken with the time at which it did, first. The context bounds this and all that
+// Where a snooze ended before now, tell lifecycle.Woken with the time at which it did, first. The context bounds this and all that
 // the board is told later; see Err.
 func Open(
 	ctx context.Context, p Progress, clocks []Clock, version int64, terms Resolver, now time.Time,
@@ -121,40 +108,39 @@ func (b *Board) Advance(now time.Time) {
 	}
 }
 
-// On applies a fact that happened at a moment. What was due until then is crossed first, so a reply that is a second late
-// is a breach, whether or not anybody looked in between.
-func (b *Board) On(fact Fact, at time.Time) {
+// On applies a fact that happened at a moment; most concern no clock: a note, an automated message. What was due until then
+// is crossed first, so a reply that is a second late is a breach, whether or not the conversation was looked at in between.
+// A customer's message in the change that creates a conversation is a fact of its own, after Created; one that reopens it
+// adds nothing to Reopened.
+func (b *Board) On(fact lifecycle.Fact, at time.Time) {
 	b.Advance(at)
 	p := &b.progress
-	switch fact {
-	case Created:
+	switch fact.Kind {
+	case lifecycle.Created:
 		b.start(FirstReply, at)
 		b.start(Resolution, at)
-	case CustomerMessage:
+	case lifecycle.MessageReceived:
 		if p.Resolution != nil && p.AllMessages == nil {
 			b.start(AllMessages, at)
 		}
-	case AgentReply:
-		p.Answered = true
-		b.stop(FirstReply, at, true)
-		b.stop(AllMessages, at, true)
-	case Resolved, Archived:
+	case lifecycle.MessageSent:
+		if !fact.Automated {
+			p.Answered = true
+			b.stop(FirstReply, at, true)
+			b.stop(AllMessages, at, true)
+		}
+	case lifecycle.Resolved, lifecycle.ArchivedFact:
 		b.stop(FirstReply, at, false)
 		b.stop(AllMessages, at, false)
-		b.stop(Resolution, at, fact == Resolved)
+		b.stop(Resolution, at, fact.Kind == lifecycle.Resolved)
 		p.SnoozedUntil = nil
-	case Reopened, ReopenedByCustomer:
-		b.reopen(fact == ReopenedByCustomer, at)
-	case Woken:
+	case lifecycle.Reopened:
+		b.reopen(fact.ByUs, at)
+	case lifecycle.SnoozeSet: // or, of one that slept, another time to wake
+		b.sleep(&fact.Until, at)
+	case lifecycle.Woken, lifecycle.Unsnoozed:
 		b.sleep(nil, at)
 	}
-	b.Advance(b.now)
-}
-
-// Snooze applies that the conversation was put to sleep at a moment, or, if it slept, was given another time to wake.
-func (b *Board) Snooze(until, at time.Time) {
-	b.Advance(at)
-	b.sleep(&until, at)
 	b.Advance(b.now)
 }
 

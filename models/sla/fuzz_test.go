@@ -51,19 +51,19 @@ func FuzzBoard(f *testing.F) {
 			}
 			switch b & 7 {
 			case 0:
-				board.On(sla.Created, now)
+				board.On(opened, now)
 			case 1:
-				board.On(sla.CustomerMessage, now)
+				board.On(customerMessage, now)
 			case 2:
-				board.On(sla.AgentReply, now)
+				board.On(agentReply, now)
 			case 3:
-				board.On(sla.Resolved, now)
+				board.On(resolved, now)
 			case 4:
-				board.On(sla.ReopenedByCustomer, now)
+				board.On(reopenedByCustomer, now)
 			case 5:
-				board.On(sla.Woken, now)
+				board.On(woken, now)
 			case 6:
-				board.Snooze(now.Add(time.Duration(b>>3)*time.Hour+time.Minute), now)
+				board.On(snoozed(now.Add(time.Duration(b>>3)*time.Hour+time.Minute)), now)
 			case 7:
 				board.Move(resolver, now)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -19,6 +20,22 @@ var start = time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)
 // at is so many hours and minutes after the start.
 func at(hours, minutes int) time.Time {
 	return start.Add(time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
+}
+
+// The facts that concern clocks.
+var (
+	opened             = lifecycle.Fact{Kind: lifecycle.Created}
+	customerMessage    = lifecycle.Fact{Kind: lifecycle.MessageReceived}
+	agentReply         = lifecycle.Fact{Kind: lifecycle.MessageSent}
+	resolved           = lifecycle.Fact{Kind: lifecycle.Resolved}
+	reopened           = lifecycle.Fact{Kind: lifecycle.Reopened}
+	reopenedByCustomer = lifecycle.Fact{Kind: lifecycle.Reopened, ByUs: true}
+	archived           = lifecycle.Fact{Kind: lifecycle.ArchivedFact}
+	woken              = lifecycle.Fact{Kind: lifecycle.Woken, ByUs: true}
+)
+
+func snoozed(until time.Time) lifecycle.Fact {
+	return lifecycle.Fact{Kind: lifecycle.SnoozeSet, Until: until}
 }
 
 func targets(normal, high, urgent time.Duration) sla.Targets {
@@ -63,12 +80,12 @@ type conversation struct {
 
 func created(terms sla.Resolver, when time.Time) *conversation {
 	c := &conversation{clocks: map[sla.Metric]sla.Clock{}, terms: terms}
-	c.change(when, sla.Created)
+	c.change(when, opened)
 	return c
 }
 
 // change applies facts as one transaction would: everything is read, brought up to date, changed and written.
-func (c *conversation) change(when time.Time, facts ...sla.Fact) *sla.Board {
+func (c *conversation) change(when time.Time, facts ...lifecycle.Fact) *sla.Board {
 	return c.changeBy(when, func(b *sla.Board) {
 		for _, f := range facts {
 			b.On(f, when)
@@ -80,7 +97,7 @@ func (c *conversation) change(when time.Time, facts ...sla.Fact) *sla.Board {
 func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Board {
 	b := sla.Open(context.Background(), c.progress, c.stored(), c.version, c.terms, when)
 	if until := c.progress.SnoozedUntil; until != nil && !until.After(when) {
-		b.On(sla.Woken, *until)
+		b.On(woken, *until)
 	}
 	apply(b)
 	for _, change := range b.Changes() {
@@ -92,7 +109,7 @@ func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Boa
 }
 
 func (c *conversation) snooze(when, until time.Time) *sla.Board {
-	return c.changeBy(when, func(b *sla.Board) { b.Snooze(until, when) })
+	return c.changeBy(when, func(b *sla.Board) { b.On(snoozed(until), when) })
 }
 
 // edit is a change of the tenant's configuration: the conversation hears of it when it is touched next.

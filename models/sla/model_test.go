@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -158,7 +159,7 @@ func (m *model) end(metric sla.Metric, reached bool) {
 }
 
 // do applies a command and returns the facts that it is for the board.
-func (m *model) do(command string, swap bool) []sla.Fact {
+func (m *model) do(command string, swap bool) []lifecycle.Fact {
 	_, owed := m.waiting[sla.AllMessages]
 	switch from := m.status; command {
 	case "customer message":
@@ -169,12 +170,12 @@ func (m *model) do(command string, swap bool) []sla.Fact {
 		if !owed {
 			m.begin(sla.AllMessages, m.now)
 		}
-		facts := []sla.Fact{sla.CustomerMessage}
+		facts := []lifecycle.Fact{customerMessage}
 		switch from {
 		case "done":
-			facts = append(facts, sla.ReopenedByCustomer)
+			facts = append(facts, reopenedByCustomer)
 		case "snoozed":
-			facts = append(facts, sla.Woken)
+			facts = append(facts, woken)
 		}
 		if swap {
 			slices.Reverse(facts)
@@ -184,20 +185,20 @@ func (m *model) do(command string, swap bool) []sla.Fact {
 		m.answered = true
 		m.end(sla.FirstReply, true)
 		m.end(sla.AllMessages, true)
-		return []sla.Fact{sla.AgentReply}
+		return []lifecycle.Fact{agentReply}
 	case "reopen":
 		m.status = "active"
 		m.reopen()
-		return []sla.Fact{sla.Reopened}
+		return []lifecycle.Fact{reopened}
 	case "resolve", "archive":
 		m.status = map[string]string{"resolve": "done", "archive": "archived"}[command]
 		m.end(sla.FirstReply, false)
 		m.end(sla.AllMessages, false)
 		m.end(sla.Resolution, command == "resolve")
-		return []sla.Fact{map[string]sla.Fact{"resolve": sla.Resolved, "archive": sla.Archived}[command]}
+		return []lifecycle.Fact{map[string]lifecycle.Fact{"resolve": resolved, "archive": archived}[command]}
 	case "wake":
 		m.status = "active"
-		return []sla.Fact{sla.Woken}
+		return []lifecycle.Fact{woken}
 	}
 	return nil
 }
@@ -369,12 +370,12 @@ func BenchmarkReply(b *testing.B) {
 	terms := policy
 	terms.Schedule = officeHours(b, []calendar.Slot{{From: "09:00", To: "12:00"}, {From: "13:00", To: "17:00"}})
 	c := created(all(terms), start)
-	c.change(start, sla.CustomerMessage)
+	c.change(start, customerMessage)
 	clocks := c.stored()
 	b.ReportAllocs()
 	for b.Loop() {
 		board := sla.Open(context.Background(), c.progress, clocks, 0, c.terms, at(0, 30))
-		board.On(sla.AgentReply, at(0, 30))
+		board.On(agentReply, at(0, 30))
 		if len(board.Changes()) != 2 {
 			b.Fatal("not stopped")
 		}
@@ -386,7 +387,7 @@ func BenchmarkRecompute(b *testing.B) {
 	terms := policy
 	terms.Schedule = officeHours(b, []calendar.Slot{{From: "09:00", To: "12:00"}, {From: "13:00", To: "17:00"}})
 	c := created(all(terms), start)
-	c.change(start, sla.CustomerMessage)
+	c.change(start, customerMessage)
 	clocks := c.stored()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/sla"
 )
 
@@ -51,7 +52,7 @@ func TestTripwiresOnASchedule(t *testing.T) {
 
 func TestRepliedInTime(t *testing.T) {
 	c := created(only(policy, sla.FirstReply), start)
-	c.change(at(0, 30), sla.AgentReply)
+	c.change(at(0, 30), agentReply)
 	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
 	require.Empty(t, c.crossed)
 	require.Equal(t, 30*time.Minute, c.clocks[sla.FirstReply].Elapsed)
@@ -60,7 +61,7 @@ func TestRepliedInTime(t *testing.T) {
 
 func TestRepliedAfterAWarning(t *testing.T) {
 	c := created(only(policy, sla.FirstReply), start)
-	c.change(at(3, 0), sla.AgentReply)
+	c.change(at(3, 0), agentReply)
 	c.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeMet)
 	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
 	require.Equal(t, sla.AtRisk, c.change(at(9, 0)).Worst(), "the state stays at the worst reached")
@@ -70,7 +71,7 @@ func TestRepliedAfterAWarning(t *testing.T) {
 func TestReplyASecondLateIsABreachEvenIfNobodyLooked(t *testing.T) {
 	c := created(only(policy, sla.FirstReply), start)
 	c.change(at(0, 30))
-	c.change(at(8, 0).Add(time.Second), sla.AgentReply)
+	c.change(at(8, 0).Add(time.Second), agentReply)
 	c.requireOutcome(t, sla.FirstReply, sla.Breached, sla.OutcomeBreached)
 	want := []crossing{
 		punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0)),
@@ -82,22 +83,22 @@ func TestReplyASecondLateIsABreachEvenIfNobodyLooked(t *testing.T) {
 	require.Len(t, c.crossed, 3)
 
 	exactly := created(only(policy, sla.FirstReply), start)
-	exactly.change(at(8, 0), sla.AgentReply)
+	exactly.change(at(8, 0), agentReply)
 	exactly.requireOutcome(t, sla.FirstReply, sla.Breached, sla.OutcomeBreached)
 	before := created(only(policy, sla.FirstReply), start)
-	before.change(at(8, 0).Add(-1), sla.AgentReply)
+	before.change(at(8, 0).Add(-1), agentReply)
 	before.requireOutcome(t, sla.FirstReply, sla.Urgent, sla.OutcomeMet)
 }
 
 func TestReopenedByTheCustomerAfterAnAnswer(t *testing.T) {
 	c := created(all(policy), start)
-	c.change(start, sla.CustomerMessage)
-	c.change(at(0, 30), sla.AgentReply)
-	c.change(at(0, 40), sla.Resolved)
+	c.change(start, customerMessage)
+	c.change(at(0, 30), agentReply)
+	c.change(at(0, 40), resolved)
 	for _, m := range sla.Metrics {
 		c.requireOutcome(t, m, sla.OK, sla.OutcomeMet)
 	}
-	b := c.change(at(24, 0), sla.CustomerMessage, sla.ReopenedByCustomer)
+	b := c.change(at(24, 0), customerMessage, reopenedByCustomer)
 	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
 	for _, m := range []sla.Metric{sla.AllMessages, sla.Resolution} {
 		clock := c.clocks[m]
@@ -112,22 +113,22 @@ func TestReopenedByTheCustomerAfterAnAnswer(t *testing.T) {
 
 func TestReopenedBySomebody(t *testing.T) {
 	c := created(all(policy), start)
-	c.change(start, sla.CustomerMessage)
-	c.change(at(2, 0), sla.Resolved)
+	c.change(start, customerMessage)
+	c.change(at(2, 0), resolved)
 	c.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeNone)
 	c.requireOutcome(t, sla.AllMessages, sla.AtRisk, sla.OutcomeNone)
 	c.requireOutcome(t, sla.Resolution, sla.AtRisk, sla.OutcomeMet)
 	require.Nil(t, c.change(at(20, 0)).NextDue(), "nothing runs while it is done")
 	require.Len(t, c.crossed, 3)
 
-	b := c.change(at(24, 0), sla.Reopened)
+	b := c.change(at(24, 0), reopened)
 	require.Equal(t, 2, c.clocks[sla.FirstReply].Cycle, "nobody had answered")
 	require.Equal(t, sla.OK, c.clocks[sla.FirstReply].State, "a new cycle starts afresh")
 	require.Equal(t, 2, c.clocks[sla.Resolution].Cycle)
 	require.Equal(t, 1, c.clocks[sla.AllMessages].Cycle, "waits for the customer's next message")
 	require.Equal(t, sla.AtRisk, b.Worst(), "of all_messages, whose latest cycle that was")
 
-	c.change(at(24, 10), sla.CustomerMessage)
+	c.change(at(24, 10), customerMessage)
 	require.Equal(t, 2, c.clocks[sla.AllMessages].Cycle)
 	require.Equal(t, sla.OK, c.change(at(24, 20)).Worst())
 }
@@ -135,21 +136,21 @@ func TestReopenedBySomebody(t *testing.T) {
 func TestMessagesInARowAreOneWait(t *testing.T) {
 	c := created(only(policy, sla.AllMessages), start)
 	require.Empty(t, c.clocks, "a creation alone is no message")
-	c.change(start, sla.CustomerMessage)
-	c.change(at(0, 50), sla.CustomerMessage)
-	c.change(at(1, 10), sla.CustomerMessage)
-	c.change(at(1, 20), sla.AgentReply)
-	c.change(at(1, 30), sla.AgentReply)
+	c.change(start, customerMessage)
+	c.change(at(0, 50), customerMessage)
+	c.change(at(1, 10), customerMessage)
+	c.change(at(1, 20), agentReply)
+	c.change(at(1, 30), agentReply)
 	c.requireOutcome(t, sla.AllMessages, sla.AtRisk, sla.OutcomeMet)
 	require.Equal(t, []crossing{punctual(sla.AllMessages, sla.TripAtRisk, at(1, 0))}, crossings(c.crossed))
 
-	c.change(at(2, 0), sla.CustomerMessage)
+	c.change(at(2, 0), customerMessage)
 	require.Equal(t, at(2, 0), c.clocks[sla.AllMessages].StartedAt)
 	require.Equal(t, 2, c.clocks[sla.AllMessages].Cycle)
 }
 
 func TestGivenUpAfterABreachIsABreach(t *testing.T) {
-	for _, end := range []sla.Fact{sla.Resolved, sla.Archived} {
+	for _, end := range []lifecycle.Fact{resolved, archived} {
 		c := created(all(policy), start)
 		c.change(at(9, 0), end)
 		c.requireOutcome(t, sla.FirstReply, sla.Breached, sla.OutcomeBreached)
@@ -157,7 +158,7 @@ func TestGivenUpAfterABreachIsABreach(t *testing.T) {
 		require.Nil(t, c.change(at(100, 0)).NextDue())
 	}
 	c := created(only(policy, sla.Resolution), start)
-	c.change(at(2, 0), sla.Archived)
+	c.change(at(2, 0), archived)
 	c.requireOutcome(t, sla.Resolution, sla.AtRisk, sla.OutcomeNone)
 }
 
@@ -212,7 +213,7 @@ func TestEditHeardOfLate(t *testing.T) {
 func TestPolicyThatIsDeletedStopsItsClocksWithoutAnOutcome(t *testing.T) {
 	c := created(only(policy, sla.FirstReply), start)
 	c.edit(only(sla.Terms{Since: at(2, 0)}))
-	b := c.change(at(9, 0), sla.AgentReply)
+	b := c.change(at(9, 0), agentReply)
 	c.requireOutcome(t, sla.FirstReply, sla.AtRisk, sla.OutcomeNone)
 	require.Equal(t, at(2, 0), *c.clocks[sla.FirstReply].StoppedAt)
 	passed := []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(1, 0))}
@@ -256,8 +257,8 @@ func TestSnoozePausesOnlyIfThePolicySaysSo(t *testing.T) {
 	c := created(only(pausing, sla.FirstReply), start)
 	require.Equal(t, at(6, 30), *c.snooze(at(0, 30), at(6, 0)).NextDue(), "if nobody wakes it before")
 	require.Equal(t, at(20, 30), *c.snooze(at(5, 0), at(20, 0)).NextDue(), "a new time goes on with the same snooze")
-	require.Equal(t, at(10, 30), *c.change(at(10, 0), sla.Woken).NextDue())
-	c.change(at(10, 45), sla.AgentReply)
+	require.Equal(t, at(10, 30), *c.change(at(10, 0), woken).NextDue())
+	c.change(at(10, 45), agentReply)
 	require.Equal(t, []crossing{punctual(sla.FirstReply, sla.TripAtRisk, at(10, 30))}, crossings(c.crossed))
 	require.Equal(t, 75*time.Minute, c.clocks[sla.FirstReply].Elapsed)
 
@@ -266,7 +267,7 @@ func TestSnoozePausesOnlyIfThePolicySaysSo(t *testing.T) {
 	pausing.Since = at(3, 0)
 	c.edit(only(pausing, sla.FirstReply))
 	require.Equal(t, at(15, 30), *c.change(at(3, 30)).NextDue(), "the snooze counts as a pause, now that the policy says so")
-	require.Equal(t, at(13, 30), *c.change(at(10, 0), sla.Woken).NextDue())
+	require.Equal(t, at(13, 30), *c.change(at(10, 0), woken).NextDue())
 }
 
 func TestRepliedWhileSnoozed(t *testing.T) {
@@ -274,12 +275,12 @@ func TestRepliedWhileSnoozed(t *testing.T) {
 	pausing.PauseWhileSnoozed = true
 	c := created(all(pausing), start)
 	c.snooze(at(0, 20), at(20, 0))
-	c.change(at(9, 0), sla.AgentReply)
+	c.change(at(9, 0), agentReply)
 	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
 	require.Equal(t, 20*time.Minute, c.clocks[sla.FirstReply].Elapsed)
 	require.Equal(t, at(9, 0), *c.clocks[sla.FirstReply].Pauses[0].To)
 
-	c.change(at(10, 0), sla.CustomerMessage, sla.Woken)
+	c.change(at(10, 0), customerMessage, woken)
 	require.Empty(t, c.clocks[sla.AllMessages].Pauses, "the message that starts it ends the snooze")
 	require.Equal(t, at(11, 0), *c.clocks[sla.AllMessages].Due[0])
 	require.Equal(t, at(10, 40), *c.clocks[sla.Resolution].Due[0])
@@ -311,8 +312,8 @@ func TestPolicyFoundDuringASnoozePausesFromThen(t *testing.T) {
 
 func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
 	b := sla.Open(context.Background(), sla.Progress{}, nil, 0, only(policy, sla.FirstReply), start)
-	b.On(sla.Created, start)
-	b.On(sla.AgentReply, at(9, 0))
+	b.On(opened, start)
+	b.On(agentReply, at(9, 0))
 	require.Len(t, b.Crossings(), 3)
 	require.Equal(t, sla.OutcomeBreached, b.Clocks()[0].Outcome)
 }
@@ -320,16 +321,16 @@ func TestFactsOfOneBoardMayBeApartInTime(t *testing.T) {
 // A new conversation's row may say already what is waited for when its board is opened.
 func TestCreationThatTheBoardKnowsAlreadyStartsNothingTwice(t *testing.T) {
 	b := sla.Open(context.Background(), sla.Progress{FirstReply: &start, Resolution: &start}, nil, 0, all(policy), start)
-	b.On(sla.Created, start)
+	b.On(opened, start)
 	require.Len(t, b.Changes(), 2)
 	require.Equal(t, 1, b.Clocks()[0].Cycle)
 }
 
 func TestNothingStartsInAnArchivedConversation(t *testing.T) {
 	c := created(all(policy), start)
-	c.change(at(0, 10), sla.Archived)
+	c.change(at(0, 10), archived)
 	before := c.clocks[sla.Resolution]
-	c.change(at(0, 20), sla.CustomerMessage, sla.AgentReply)
+	c.change(at(0, 20), customerMessage, agentReply)
 	require.Equal(t, before, c.clocks[sla.Resolution])
 	require.NotContains(t, c.clocks, sla.AllMessages)
 }
@@ -375,7 +376,7 @@ func TestScheduleThatNeverOpensAgainHasNoDueTimes(t *testing.T) {
 	b := c.change(at(1000, 0))
 	require.Nil(t, b.NextDue())
 	require.Equal(t, sla.OK, b.Worst())
-	c.change(at(1001, 0), sla.AgentReply, sla.Resolved)
+	c.change(at(1001, 0), agentReply, resolved)
 	c.requireOutcome(t, sla.FirstReply, sla.OK, sla.OutcomeMet)
 	require.Zero(t, c.clocks[sla.FirstReply].Elapsed)
 }
@@ -384,7 +385,7 @@ func TestMetricsOfOneConversationMayHaveDifferentPolicies(t *testing.T) {
 	c := created(func(m sla.Metric) (sla.Terms, bool) {
 		return map[sla.Metric]sla.Terms{sla.FirstReply: strict, sla.Resolution: policy}[m], m != sla.AllMessages
 	}, start)
-	b := c.change(at(1, 0), sla.CustomerMessage)
+	b := c.change(at(1, 0), customerMessage)
 	require.Equal(t, []crossing{
 		punctual(sla.FirstReply, sla.TripAtRisk, at(0, 10)),
 		punctual(sla.FirstReply, sla.TripUrgent, at(0, 20)),
@@ -398,7 +399,7 @@ func TestMetricsOfOneConversationMayHaveDifferentPolicies(t *testing.T) {
 
 func TestConversationWithoutPoliciesHasNoStateButKeepsWhatIsWaitedFor(t *testing.T) {
 	c := created(nil, start)
-	b := c.change(at(1, 0), sla.CustomerMessage)
+	b := c.change(at(1, 0), customerMessage)
 	require.Empty(t, b.Worst())
 	require.Empty(t, b.Changes())
 	require.Nil(t, b.NextDue())

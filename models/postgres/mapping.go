@@ -1,0 +1,202 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+
+	"gorm.io/gorm/schema"
+)
+
+// What a row's fields are in the database, beyond what GORM knows, is said by their serializer tags:
+//
+//	serializer:json    a jsonb column; a nil map is {}, a nil slice [], a nil pointer NULL
+//	serializer:texts   a text[] column, for types that do not know of this package; nil is {}
+//	serializer:blank   a text column that is NULL where the field is empty
+//
+// and by GORM's permission <-:create which columns an update leaves alone.
+const (
+	serializeJSON  = "json"
+	serializeTexts = "texts"
+	serializeBlank = "blank"
+)
+
+func init() { //nolint:gochecknoinits // GORM keeps its serializers in a table of its own, by name
+	schema.RegisterSerializer(serializeTexts, textsSerializer{})
+	schema.RegisterSerializer(serializeBlank, blankSerializer{})
+}
+
+var schemaCache sync.Map
+
+// schemaOf is what GORM knows of T's table.
+func schemaOf[T any]() *schema.Schema {
+	parsed, err := schema.Parse(new(T), &schemaCache, schema.NamingStrategy{})
+	if err != nil {
+		panic("models: " + err.Error())
+	}
+	return parsed
+}
+
+// Columns lists T's columns as "alias.column AS prefixcolumn", for a struct embedded with that prefix.
+func Columns[T any](alias, prefix string) string {
+	names := schemaOf[T]().DBNames
+	cols := make([]string, len(names))
+	for i, name := range names {
+		cols[i] = alias + "." + name + " AS " + prefix + name
+	}
+	return strings.Join(cols, ", ")
+}
+
+// Targets are the places where Rows.Scan puts T's columns, in the order in which Columns lists them. It does what GORM's
+// own scan does, which looks every column up by name for every row: a seventh of the API's time for a message.
+func Targets[T any](dest []any, v *T) []any {
+	parsed := schemaOf[T]()
+	value := reflect.ValueOf(v).Elem()
+	for _, name := range parsed.DBNames {
+		field := parsed.FieldsByDBName[name]
+		place := value.FieldByIndex(field.StructField.Index).Addr().Interface()
+		switch field.TagSettings["SERIALIZER"] {
+		case serializeJSON:
+			place = JSONColumn{Into: place}
+		case serializeTexts:
+			place = (*Strings)(place.(*[]string))
+		case serializeBlank:
+			place = blankColumn{place.(*string)}
+		}
+		dest = append(dest, place)
+	}
+	return dest
+}
+
+// Insert adds the insertion of a row into its table to the statement, as the common table expression of that name.
+func Insert[T any](st *Statement, name string, row *T) {
+	parsed := schemaOf[T]()
+	columns, values := make([]string, 0, len(parsed.DBNames)), make([]any, 0, len(parsed.DBNames))
+	rv := reflect.ValueOf(row).Elem()
+	for _, column := range parsed.DBNames {
+		columns, values = append(columns, column), append(values, columnValue(parsed.FieldsByDBName[column], rv))
+	}
+	st.With(name, `INSERT INTO `+parsed.Table+` (`+strings.Join(columns, ", ")+`) VALUES (`+st.List(values...)+`)`)
+}
+
+// Update adds the update of all columns of a tenant's row that may change to the statement, as the common table expression
+// of that name. The row's type has the columns tenant_id and id.
+func Update[T any](st *Statement, name string, row *T) {
+	parsed := schemaOf[T]()
+	columns, values := make([]string, 0, len(parsed.DBNames)), make([]any, 0, len(parsed.DBNames))
+	rv := reflect.ValueOf(row).Elem()
+	for _, column := range parsed.DBNames {
+		if field := parsed.FieldsByDBName[column]; field.Updatable {
+			columns, values = append(columns, column), append(values, columnValue(field, rv))
+		}
+	}
+	st.With(name, `UPDATE `+parsed.Table+` SET (`+strings.Join(columns, ", ")+`) = (`+st.List(values...)+`)
+		WHERE tenant_id = `+st.Arg(columnValue(parsed.FieldsByDBName["tenant_id"], rv))+`
+			AND id = `+st.Arg(columnValue(parsed.FieldsByDBName["id"], rv)))
+}
+
+// columnValue is the argument for a column of a row.
+func columnValue(field *schema.Field, row reflect.Value) any {
+	v := row.FieldByIndex(field.StructField.Index)
+	switch field.TagSettings["SERIALIZER"] {
+	case serializeJSON:
+		return jsonValue(v)
+	case serializeTexts:
+		return Texts(v.Interface().([]string))
+	case serializeBlank:
+		return OrNull(v.String())
+	}
+	if v.Kind() == reflect.String { // a type of its own, say, which the driver would ask for a method that it has not
+		return v.String()
+	}
+	return v.Interface()
+}
+
+func jsonValue(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Map:
+		if v.IsNil() {
+			return "{}"
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			return "[]"
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+	}
+	return JSONArg(v.Interface())
+}
+
+// JSONColumn scans a jsonb column into what it points to; NULL leaves that alone.
+type JSONColumn struct{ Into any }
+
+// Scan implements sql.Scanner.
+func (c JSONColumn) Scan(src any) error {
+	switch src := src.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(src), c.Into)
+	case []byte:
+		return json.Unmarshal(src, c.Into)
+	}
+	return fmt.Errorf("jsonb came as %T", src)
+}
+
+// blankColumn scans a text column; NULL is empty.
+type blankColumn struct{ into *string }
+
+// Scan implements sql.Scanner.
+func (c blankColumn) Scan(src any) error {
+	var text sql.NullString
+	err := text.Scan(src)
+	*c.into = text.String
+	return err
+}
+
+// textsSerializer is GORM's view of serializer:texts.
+type textsSerializer struct{}
+
+// Scan implements GORM's SerializerInterface.
+func (textsSerializer) Scan(ctx context.Context, field *schema.Field, dst reflect.Value, src any) error {
+	var texts Strings
+	if src != nil {
+		if err := texts.Scan(src); err != nil {
+			return err
+		}
+	}
+	field.ReflectValueOf(ctx, dst).Set(reflect.ValueOf([]string(texts)))
+	return nil
+}
+
+// Value implements GORM's SerializerValuerInterface.
+func (textsSerializer) Value(_ context.Context, _ *schema.Field, _ reflect.Value, v any) (any, error) {
+	texts, _ := v.([]string)
+	return Strings(Texts(texts)), nil
+}
+
+// blankSerializer is GORM's view of serializer:blank.
+type blankSerializer struct{}
+
+// Scan implements GORM's SerializerInterface.
+func (blankSerializer) Scan(ctx context.Context, field *schema.Field, dst reflect.Value, src any) error {
+	var text string
+	if err := (blankColumn{&text}).Scan(src); err != nil {
+		return err
+	}
+	field.ReflectValueOf(ctx, dst).SetString(text)
+	return nil
+}
+
+// Value implements GORM's SerializerValuerInterface.
+func (blankSerializer) Value(_ context.Context, _ *schema.Field, _ reflect.Value, v any) (any, error) {
+	text, _ := v.(string)
+	return OrNull(text), nil
+}
