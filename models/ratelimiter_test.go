@@ -113,22 +113,22 @@ func TestAStarterKeyHasSeventyCallsInAMinute(t *testing.T) {
 		require.WithinDuration(t, time.Now().Add(time.Duration(wait)*time.Second), state.Reset, 2*time.Second)
 	}
 	require.Equal(t, 70, r.count(`SELECT (SELECT sum(n) FROM unnest(counts) n) FROM rate_windows`), "refused calls do not count")
-	require.Equal(t, 70, r.callsAfter(61 * time.Second, 80))
+	require.Equal(t, 70, r.callsAfter(61*time.Second, 80))
 	require.Equal(t, 140, r.count(`SELECT in_day FROM rate_windows`))
 }
 
 func TestTheDayOfAKey(t *testing.T) {
 	r := setupRates(t, account.NewKey{Tier: "custom", Limits: ratelimit.Limits{PerMinute: 60, PerDay: 90}})
 	// The clock is moved to noon, so that the minutes of this test are of one day.
-	require.Equal(t, 60, r.callsAfter(time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(36 * time.Hour)), 65))
-	require.Equal(t, 30, r.callsAfter(61 * time.Second, 65))
+	require.Equal(t, 60, r.callsAfter(time.Until(time.Now().UTC().Truncate(24*time.Hour).Add(36*time.Hour)), 65))
+	require.Equal(t, 30, r.callsAfter(61*time.Second, 65))
 	r.pass(61 * time.Second)
 	ok, state, wait := r.call(r.Store)
 	require.False(t, ok)
 	require.Equal(t, "day", state.Window)
 	require.InDelta(t, 12*3600, wait, 300)
 	require.Zero(t, state.Reset.UTC().Truncate(time.Second).Sub(state.Reset.UTC().Truncate(24*time.Hour)), "midnight in UTC")
-	require.Equal(t, 60, r.callsAfter(12 * time.Hour, 65))
+	require.Equal(t, 60, r.callsAfter(12*time.Hour, 65))
 }
 
 func TestThreeProcessesHoldAKeyToItsLimit(t *testing.T) {
