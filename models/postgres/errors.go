@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -93,6 +95,16 @@ func Translate(err error) error {
 		return Unavailable("the database did not answer: what was asked for was not done, and trying again is safe", err)
 	}
 	return err
+}
+
+// Doing says what was being done when err came up: nil for nil, and otherwise Translate's error within a sentence such as
+// "claim deliveries of shard 3: …". Problems stay what they are for errors.As, and what clients read of them is unchanged:
+// the sentence is for the log.
+func Doing(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(slices.Clone(args), Translate(err))...)
 }
 
 // TranslateCommit is translate for the error of a COMMIT. If the connection broke, the answer may be all that was lost, and
