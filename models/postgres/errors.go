@@ -126,5 +126,5 @@ func NotFound(err error, what string, id any) error {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return problem.New(problem.NotFound, "NOT_FOUND", "there is no %s %v", what, id)
 	}
-	return Translate(err)
+	return Doing(err, "read %s %v", what, id)
 }
