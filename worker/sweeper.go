@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// guardEvery and guardAfter are P3.5's: how often the guard looks, and how long it leaves to Temporal.
-	guardEvery = 250 * time.Millisecond
-	guardAfter = 1200 * time.Millisecond
-	// guardBatch is how many it ticks before it looks again: few, so that what another tenant has due meanwhile does not wait
+	// overdueEvery and overdueAfter are P3.5's: how often the sweeper looks, and how long it leaves to Temporal.
+	overdueEvery = 250 * time.Millisecond
+	overdueAfter = 1200 * time.Millisecond
+	// overdueBatch is how many it ticks before it looks again: few, so that what another tenant has due meanwhile does not wait
 	// behind one tenant's hundred thousand.
-	guardBatch = 64
-	// guardWorkers is how many conversations it ticks at a time: few, since Temporal, which is behind, needs the machine.
-	guardWorkers = 4
+	overdueBatch = 64
+	// overdueWorkers is how many conversations it ticks at a time: few, since Temporal, which is behind, needs the machine.
+	overdueWorkers = 4
 	// retriesEvery and retriesAfter are the same for retry workflows, whose waits are longer.
 	retriesEvery = 5 * time.Second
 	retriesAfter = 5 * time.Second
@@ -35,17 +35,18 @@ const (
 	// replaysEvery and replaysAfter are the same for replays, whose steps may have to wait for Temporal.
 	replaysEvery = 15 * time.Second
 	replaysAfter = 30 * time.Second
-	// walksEvery and walksAfter are the same for walks over a tenant's clocks, most of which are through by then.
-	walksEvery = 15 * time.Second
-	walksAfter = time.Minute
+	// recomputesEvery and recomputesAfter are the same for the recomputing of a tenant's clocks, most of which are through by then.
+	recomputesEvery = 15 * time.Second
+	recomputesAfter = time.Minute
 	// namespaceEvery is how often it looks whether Temporal still has its data.
 	namespaceEvery = 5 * time.Second
-	walkEvery      = time.Minute
+	// sweepEvery is how often the next few of all conversations are signalled (P3.6).
+	sweepEvery = time.Minute
 )
 
-// guard bounds the lag when Temporal is slow, saturated or away, and makes workflows again that were lost. Temporal stays
-// the clock: on an idle machine the guard has next to nothing to do (P3.5, P3.6).
-type guard struct {
+// sweeper bounds the lag when Temporal is slow, saturated or away, and makes workflows again that were lost. Temporal stays
+// the clock: on an idle machine the sweeper has next to nothing to do (P3.5, P3.6).
+type sweeper struct {
 	store     *models.Store
 	client    client.Client
 	namespace string
@@ -58,16 +59,16 @@ type guard struct {
 	met string // id of the namespace that has the search attributes and is remembered
 }
 
-func (g *guard) run(ctx context.Context) {
+func (s *sweeper) run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { every(ctx, guardEvery, g.tickOverdue) })
-	loops.Go(func() { every(ctx, retriesEvery, g.pokeRetries) })
-	loops.Go(func() { every(ctx, retriesEvery, g.cancelSwitchedOff) })
-	loops.Go(func() { every(ctx, actionsEvery, g.applyDockActions) })
-	loops.Go(func() { every(ctx, replaysEvery, g.pokeReplays) })
-	loops.Go(func() { every(ctx, walksEvery, g.pokeWalks) })
-	loops.Go(func() { every(ctx, namespaceEvery, g.checkNamespace) })
-	loops.Go(func() { every(ctx, walkEvery, g.walk) })
+	loops.Go(func() { every(ctx, overdueEvery, s.tickOverdue) })
+	loops.Go(func() { every(ctx, retriesEvery, s.signalRetries) })
+	loops.Go(func() { every(ctx, retriesEvery, s.cancelSwitchedOff) })
+	loops.Go(func() { every(ctx, actionsEvery, s.applyDockActions) })
+	loops.Go(func() { every(ctx, replaysEvery, s.signalReplays) })
+	loops.Go(func() { every(ctx, recomputesEvery, s.signalRecomputes) })
+	loops.Go(func() { every(ctx, namespaceEvery, s.checkNamespace) })
+	loops.Go(func() { every(ctx, sweepEvery, s.sweep) })
 	loops.Wait()
 }
 
@@ -79,19 +80,19 @@ func every(ctx context.Context, pause time.Duration, f func(context.Context)) {
 }
 
 // tickOverdue ticks what is overdue, until nothing is.
-func (g *guard) tickOverdue(ctx context.Context) {
+func (s *sweeper) tickOverdue(ctx context.Context) {
 	for {
-		overdue, err := g.store.Clocks.Overdue(ctx, guardAfter, guardBatch)
+		overdue, err := s.store.Clocks.Overdue(ctx, overdueAfter, overdueBatch)
 		if err != nil {
-			g.complain(ctx, "overdue conversations not read", err)
+			s.complain(ctx, "overdue conversations not read", err)
 			return
 		}
 		var workers sync.WaitGroup
 		work := make(chan conversation.Ref)
-		for range guardWorkers {
+		for range overdueWorkers {
 			workers.Go(func() {
 				for ref := range work {
-					g.tick(ctx, ref)
+					s.tick(ctx, ref)
 				}
 			})
 		}
@@ -100,124 +101,124 @@ func (g *guard) tickOverdue(ctx context.Context) {
 		}
 		close(work)
 		workers.Wait()
-		if len(overdue) < guardBatch || ctx.Err() != nil {
+		if len(overdue) < overdueBatch || ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-func (g *guard) tick(ctx context.Context, ref conversation.Ref) {
-	tick, err := g.store.Clocks.TickOverdue(ctx, ref.TenantID, ref.ID)
+func (s *sweeper) tick(ctx context.Context, ref conversation.Ref) {
+	tick, err := s.store.Clocks.TickOverdue(ctx, ref.TenantID, ref.ID)
 	switch {
 	case err != nil && !postgres.IsNotFound(err):
-		g.complain(ctx, "overdue conversation not ticked", err)
+		s.complain(ctx, "overdue conversation not ticked", err)
 	case tick.SetAside != "":
-		g.metrics.acts.CountSetAside(tick)
-	case len(tick.Fired) > 0: // else its workflow, or somebody, was quicker
-		g.metrics.guardTicks.Inc()
+		s.metrics.acts.CountSetAside(tick)
+	case len(tick.Fired) > 0: // else its workflow, or a caller, was quicker
+		s.metrics.sweeperTicks.Inc()
 		for _, f := range tick.Fired {
-			g.metrics.acts.TimerLag.WithLabelValues(f.Kind, "guard").Observe(f.Lag.Seconds())
+			s.metrics.acts.TimerLag.WithLabelValues(f.Kind, "sweeper").Observe(f.Lag.Seconds())
 		}
 	}
 }
 
-func (g *guard) pokeRetries(ctx context.Context) {
-	n, err := g.store.Webhooks.SignalLateRetries(ctx, retriesAfter)
+func (s *sweeper) signalRetries(ctx context.Context) {
+	n, err := s.store.Webhooks.SignalLateRetries(ctx, retriesAfter)
 	if err != nil {
-		g.complain(ctx, "late retries not poked", err)
+		s.complain(ctx, "late retries not signalled", err)
 		return
 	}
-	g.metrics.guardPokes.Add(float64(n))
+	s.metrics.sweeperSignals.Add(float64(n))
 }
 
-// cancelSwitchedOff cancels what tenants are owed whose webhooks were switched off (P4.10).
-func (g *guard) cancelSwitchedOff(ctx context.Context) {
-	n, err := g.store.Webhooks.CancelSwitchedOff(ctx)
+// cancelSwitchedOff cancels what is pending for tenants whose webhooks were switched off (P4.10).
+func (s *sweeper) cancelSwitchedOff(ctx context.Context) {
+	n, err := s.store.Webhooks.CancelSwitchedOff(ctx)
 	if n > 0 {
-		g.log.Info("cancelled what was owed to webhooks that were switched off", "deliveries", n)
+		s.log.Info("cancelled what was pending for webhooks that were switched off", "deliveries", n)
 	}
 	if err != nil {
-		g.complain(ctx, "deliveries of webhooks that are off not cancelled", err)
+		s.complain(ctx, "deliveries of webhooks that are off not cancelled", err)
 	}
 }
 
-func (g *guard) pokeReplays(ctx context.Context) {
-	n, err := g.store.Replays.SignalLate(ctx, replaysAfter)
+func (s *sweeper) signalReplays(ctx context.Context) {
+	n, err := s.store.Replays.SignalLate(ctx, replaysAfter)
 	if err != nil {
-		g.complain(ctx, "late replays not poked", err)
+		s.complain(ctx, "late replays not signalled", err)
 		return
 	}
-	g.metrics.guardPokes.Add(float64(n))
+	s.metrics.sweeperSignals.Add(float64(n))
 }
 
-func (g *guard) pokeWalks(ctx context.Context) {
-	if _, err := g.store.Clocks.SignalLateRecomputes(ctx, walksAfter); err != nil {
-		g.complain(ctx, "late walks over clocks not poked", err)
+func (s *sweeper) signalRecomputes(ctx context.Context) {
+	if _, err := s.store.Clocks.SignalLateRecomputes(ctx, recomputesAfter); err != nil {
+		s.complain(ctx, "late recomputes not signalled", err)
 	}
 }
 
 // applyDockActions carries out the actions of docks that their workflows are late for, in the order of arrival.
-func (g *guard) applyDockActions(ctx context.Context) {
-	late, err := g.store.Docks.LateActions(ctx, actionsAfter, actionsBatch)
+func (s *sweeper) applyDockActions(ctx context.Context) {
+	late, err := s.store.Docks.LateActions(ctx, actionsAfter, actionsBatch)
 	if err != nil {
-		g.complain(ctx, "late dock actions not read", err)
+		s.complain(ctx, "late dock actions not read", err)
 		return
 	}
 	for _, ref := range late {
-		_, decided, err := g.store.Docks.ApplyAction(ctx, ref.TenantID, ref.ID)
-		g.metrics.acts.CountDockActions("guard", decided)
+		_, decided, err := s.store.Docks.ApplyAction(ctx, ref.TenantID, ref.ID)
+		s.metrics.acts.CountDockActions("sweeper", decided)
 		if err != nil {
-			g.complain(ctx, "late dock action not carried out", err)
+			s.complain(ctx, "late dock action not carried out", err)
 		}
 	}
 }
 
-func (g *guard) checkNamespace(ctx context.Context) {
-	err := g.meetNamespace(ctx)
+func (s *sweeper) checkNamespace(ctx context.Context) {
+	err := s.meetNamespace(ctx)
 	if _, away := errors.AsType[serviceerror.ServiceError](err); err != nil && !away {
-		g.complain(ctx, "Temporal namespace not remembered", err)
-	} // Temporal being away others say; when it is back this asks again
+		s.complain(ctx, "Temporal namespace not remembered", err)
+	} // others report that Temporal is away; when it is back this asks again
 }
 
 // meetNamespace prepares a namespace that this worker has not met: the first one, or one without data in its place
 // (P3.6). Nothing may be told to Temporal before, or a loss of it could not be noticed. It registers first and remembers
-// then: ✗ in between, somebody does both again.
-func (g *guard) meetNamespace(ctx context.Context) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// then: ✗ in between, another worker does both again.
+func (s *sweeper) meetNamespace(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	call, cancel := context.WithTimeout(ctx, relayCall)
 	defer cancel()
-	answer, err := g.client.WorkflowService().DescribeNamespace(call,
-		&workflowservice.DescribeNamespaceRequest{Namespace: g.namespace})
+	answer, err := s.client.WorkflowService().DescribeNamespace(call,
+		&workflowservice.DescribeNamespaceRequest{Namespace: s.namespace})
 	if err != nil {
 		return err
 	}
 	id := answer.GetNamespaceInfo().GetId()
-	if id == g.met {
+	if id == s.met {
 		return nil
 	}
-	if err := g.register(call); err != nil {
+	if err := s.register(call); err != nil {
 		return err
 	}
-	replaced, err := g.store.Clocks.RememberNamespace(ctx, g.namespace, id)
+	replaced, err := s.store.Clocks.RememberNamespace(ctx, s.namespace, id)
 	if err != nil {
 		return err
 	}
-	g.met = id
+	s.met = id
 	if replaced {
-		g.log.Warn("Temporal has lost its data: making all workflows again", "namespace", g.namespace)
+		s.log.Warn("Temporal has lost its data: making all workflows again", "namespace", s.namespace)
 	}
 	return nil
 }
 
-func (g *guard) walk(ctx context.Context) {
-	if _, err := g.store.Clocks.Sweep(ctx); err != nil {
-		g.complain(ctx, "walk over conversations failed", err)
+func (s *sweeper) sweep(ctx context.Context) {
+	if _, err := s.store.Clocks.Sweep(ctx); err != nil {
+		s.complain(ctx, "sweep over conversations failed", err)
 	}
 }
 
-func (g *guard) complain(ctx context.Context, what string, err error) {
+func (s *sweeper) complain(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
-		g.log.Error(what, "error", err)
+		s.log.Error(what, "error", err)
 	}
 }
