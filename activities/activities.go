@@ -1,5 +1,5 @@
 // Package activities is what workflows do to the world: transitions in the database, and webhooks over HTTP. Each is
-// idempotent, or says in the database what it did before anybody can ask again.
+// idempotent, or says in the database what it did before it can be asked again.
 package activities
 
 import (
@@ -106,36 +106,4 @@ func (a *Activities) limiter(e *webhook.Endpoint) *rate.Limiter {
 	return l.(*rate.Limiter)
 }
 
-// ourDelay is how long a delivery waits that failed through our own fault.
-const ourDelay = 5 * time.Second
-
-// settle says what an attempt's outcome makes of its delivery.
-func settle(d webhook.Delivery, e *webhook.Endpoint, o sender.Outcome, startedAt time.Time, jitter float64) webhook.Result {
-	now := startedAt.Add(o.Duration)
-	r := webhook.Result{
-		Delivery: d, StartedAt: startedAt, Duration: o.Duration, Status: o.Status, Class: string(o.Class), Error: o.Error,
-		Excerpt: o.Excerpt, Counted: true, Jitter: jitter,
-	}
-	switch o.Result {
-	case sender.Delivered:
-		r.State = webhook.DeliveryDelivered
-	case sender.Gone:
-		r.State, r.Failure, r.Disable = webhook.DeliveryFailed, "GONE", "GONE"
-	case sender.OurFault:
-		r.State, r.Counted, r.DueAt = webhook.DeliveryPending, false, now.Add(ourDelay)
-	default:
-		first := startedAt
-		if d.FirstAttemptAt != nil {
-			first = *d.FirstAttemptAt
-		}
-		due, more := e.Schedule.Next(d.Attempts+1, first, now, o.RetryAfter, jitter)
-		if more {
-			r.State, r.DueAt = webhook.DeliveryPending, due
-		} else {
-			r.State, r.Failure = webhook.DeliveryFailed, "RETRIES_EXHAUSTED"
-		}
-	}
-	return r
-}
-
-func jitter() float64 { return 2*rand.Float64() - 1 } //nolint:gosec // spreads retries; nobody gains by guessing it
+func jitter() float64 { return 2*rand.Float64() - 1 } //nolint:gosec // spreads retries; nothing is gained by guessing it

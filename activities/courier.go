@@ -34,7 +34,7 @@ type courier struct {
 	gone map[uuid.UUID]bool // answered 410; not yet recorded
 
 	posting          sync.WaitGroup
-	results          chan webhook.Result
+	outcomes         chan webhook.Outcome
 	recorded         chan struct{}
 	delivered, other int64 // written by the recorder
 }
@@ -49,7 +49,7 @@ func (a *Activities) newCourier(ctx context.Context, s *slots) *courier {
 		freed:    make(chan struct{}, 1),
 		slots:    s,
 		gone:     map[uuid.UUID]bool{},
-		results:  make(chan webhook.Result, recordRows),
+		outcomes: make(chan webhook.Outcome, recordRows),
 		recorded: make(chan struct{}),
 	}
 	go c.record()
@@ -124,24 +124,26 @@ func (c *courier) post(d webhook.Delivery, e *webhook.Endpoint, probe bool) {
 			URL: e.URL, Body: []byte(d.Payload), EventID: d.EventID.String(), Event: d.EventType, DeliveryID: d.ID.String(),
 			Attempt: d.Attempts + 1, Signers: e.Signers, Secrets: e.Secrets, Custom: e.Headers,
 		}, startedAt)
-		outcome := c.a.Sender.Post(c.ctx, request)
-		c.finish(e, startedAt, outcome)
-		result := settle(d, e, outcome, startedAt, jitter())
-		result.Probe = probe
-		c.results <- result
-		c.observe(d, outcome)
+		attempt := c.a.Sender.Post(c.ctx, request)
+		attempt.StartedAt = startedAt
+		c.finish(e, attempt)
+		spread := jitter()
+		c.outcomes <- webhook.Outcome{
+			Delivery: d, Attempt: attempt, Decision: webhook.Decide(d, e.Schedule, attempt, spread), Probe: probe, Jitter: spread,
+		}
+		c.observe(d, attempt)
 	})
 }
 
 // finish gives the slot back, and asks for more work once there is room for some.
-func (c *courier) finish(e *webhook.Endpoint, startedAt time.Time, o sender.Outcome) {
-	if o.Result == sender.Gone {
+func (c *courier) finish(e *webhook.Endpoint, attempt webhook.Attempt) {
+	if attempt.IsGone() {
 		c.mu.Lock()
 		c.gone[e.ID] = true
 		c.mu.Unlock()
 	}
-	c.a.paces.answered(e.ID, o, time.Now())
-	isWorthAClaim := c.slots.end(e, startedAt)
+	c.a.paces.answered(e.ID, attempt, time.Now())
+	isWorthAClaim := c.slots.end(e, attempt.StartedAt)
 	c.a.Metrics.inFlight.Dec()
 	if isWorthAClaim {
 		select {
@@ -151,49 +153,40 @@ func (c *courier) finish(e *webhook.Endpoint, startedAt time.Time, o sender.Outc
 	}
 }
 
-func (c *courier) observe(d webhook.Delivery, o sender.Outcome) {
-	c.a.Metrics.requests.Observe(o.Duration.Seconds())
-	if o.Result == sender.Delivered {
+func (c *courier) observe(d webhook.Delivery, attempt webhook.Attempt) {
+	c.a.Metrics.requests.Observe(attempt.Duration.Seconds())
+	if attempt.IsDelivered() {
 		if d.Attempts == 0 {
 			c.a.Metrics.eventLag.Observe(time.Since(d.DueAt).Seconds())
 		}
 		return
 	}
-	if o.Cause != nil {
-		c.a.Log.Debug(
-			"webhook attempt failed",
-			"delivery",
-			d.ID,
-			"subscription",
-			d.SubscriptionID,
-			"class",
-			o.Class,
-			"error",
-			o.Cause,
-		)
+	if attempt.Cause != nil {
+		c.a.Log.Debug("webhook attempt failed",
+			"delivery", d.ID, "subscription", d.SubscriptionID, "class", attempt.Class, "error", attempt.Cause)
 	}
 }
 
-// record writes outcomes in batches until results is closed.
+// record writes outcomes in batches until outcomes is closed.
 func (c *courier) record() {
 	defer close(c.recorded)
-	var batch []webhook.Result
+	var batch []webhook.Outcome
 	var due <-chan time.Time
 	urgent := false
 	for {
 		select {
-		case r, open := <-c.results:
+		case o, open := <-c.outcomes:
 			if !open {
 				c.flush(batch)
 				return
 			}
-			batch = append(batch, r)
+			batch = append(batch, o)
 			if due == nil {
 				due = time.After(recordEvery)
 			}
 			// What ends a subscription, or lets the next of a conversation go, is written at once, with what is there.
-			urgent = urgent || r.Disable != "" || r.Delivery.Ordered
-			if len(batch) < recordRows && (!urgent || len(c.results) > 0) {
+			urgent = urgent || o.Disable != "" || o.Delivery.Ordered
+			if len(batch) < recordRows && (!urgent || len(c.outcomes) > 0) {
 				continue
 			}
 		case <-due:
@@ -204,7 +197,7 @@ func (c *courier) record() {
 }
 
 // flush records a batch, patiently: what is not recorded before its lease ends is sent again (P4.3).
-func (c *courier) flush(batch []webhook.Result) {
+func (c *courier) flush(batch []webhook.Outcome) {
 	began := time.Now()
 	for try := 1; len(batch) > 0; try++ {
 		fault.At(fault.BeforeRecord)
@@ -222,13 +215,13 @@ func (c *courier) flush(batch []webhook.Result) {
 	c.mu.Lock()
 	clear(c.gone)
 	c.mu.Unlock()
-	for _, r := range batch {
+	for _, o := range batch {
 		attempt := "retry"
-		if r.Delivery.Attempts == 0 {
+		if o.Delivery.Attempts == 0 {
 			attempt = "first"
 		}
-		c.a.Metrics.deliveries.WithLabelValues(attempt, string(r.State), r.Class).Inc()
-		if r.State == webhook.DeliveryDelivered {
+		c.a.Metrics.deliveries.WithLabelValues(attempt, string(o.State), string(o.Class)).Inc()
+		if o.State == webhook.DeliveryDelivered {
 			c.delivered++
 		} else {
 			c.other++
@@ -239,7 +232,7 @@ func (c *courier) flush(batch []webhook.Result) {
 // close waits for the requests under way and records them. It returns what this run did.
 func (c *courier) close() (delivered, other int64) {
 	c.posting.Wait() // each request ends within the sender's limit
-	close(c.results)
+	close(c.outcomes)
 	<-c.recorded
 	return c.delivered, c.other
 }

@@ -139,7 +139,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 	if len(quotas) == 0 {
 		return left, nil
 	}
-	// Not with the activity's context: were it called off just now, the claim would be made and nobody would know.
+	// Not with the activity's context: were it called off just now, the claim would be made and its leases lost.
 	claimed, err := c.a.Store.Webhooks.ClaimFresh(c.ctx, c.owner, quotas) //nolint:contextcheck // see above
 	got, size := map[uuid.UUID]int{}, 0
 	for _, delivery := range claimed {

@@ -19,7 +19,7 @@ func (a *Activities) ApplyDockAction(ctx context.Context, in durable.DockActionI
 	if err != nil {
 		return durable.DockActionResult{}, forTemporal(err)
 	}
-	if len(decided) > 0 { // else the guard was quicker
+	if len(decided) > 0 { // else the sweeper was quicker
 		fault.At(fault.AfterActing)
 	}
 	return durable.DockActionResult{Action: action.Action, State: string(action.State)}, nil

@@ -9,7 +9,7 @@ import (
 
 // Metrics are what activities count.
 type Metrics struct {
-	// TimerLag is how late time did what it does to conversations; the guard observes it, too.
+	// TimerLag is how late time did what it does to conversations; the sweeper observes it, too.
 	TimerLag *prometheus.HistogramVec
 
 	setAside    *prometheus.CounterVec
@@ -72,7 +72,7 @@ func (m *Metrics) CountSetAside(tick conversation.Tick) {
 	}
 }
 
-// CountDockActions counts what a workflow, or the guard, has decided.
+// CountDockActions counts what a workflow, or the sweeper, has decided.
 func (m *Metrics) CountDockActions(by string, decided []dock.AppliedAction) {
 	for _, d := range decided {
 		m.dockActions.WithLabelValues(d.Action, string(d.State)).Inc()

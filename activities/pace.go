@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/models/webhook"
 )
 
 const (
@@ -51,8 +51,8 @@ type pace struct {
 }
 
 // answered notes what came of a request. Faults on our side say nothing about the endpoint.
-func (p *paces) answered(id uuid.UUID, o sender.Outcome, now time.Time) {
-	if o.Result == sender.OurFault {
+func (p *paces) answered(id uuid.UUID, attempt webhook.Attempt, now time.Time) {
+	if attempt.IsOwnFault() {
 		return
 	}
 	p.mu.Lock()
@@ -61,11 +61,11 @@ func (p *paces) answered(id uuid.UUID, o sender.Outcome, now time.Time) {
 	if now.Sub(e.at) > paceFor {
 		e.answers, e.next = 0, 0
 	}
-	e.late[e.next] = o.Duration > slowAfter
+	e.late[e.next] = attempt.Duration > slowAfter
 	e.next = (e.next + 1) % paceAnswers
 	e.answers = min(e.answers+1, paceAnswers)
 	e.at = now
-	p.judge(e, 0, now)
+	p.classify(e, 0, now)
 }
 
 // tempo is how an endpoint answers, which has a number of requests under way for longer than slowAfter: they count as its
@@ -81,10 +81,10 @@ func (p *paces) tempo(id uuid.UUID, waiting int, now time.Time) tempo {
 	} else {
 		e = p.get(id)
 	}
-	return p.judge(e, waiting, now)
+	return p.classify(e, waiting, now)
 }
 
-func (p *paces) judge(e *pace, waiting int, now time.Time) tempo {
+func (p *paces) classify(e *pace, waiting int, now time.Time) tempo {
 	answers := e.answers
 	if now.Sub(e.at) > paceFor {
 		answers = 0

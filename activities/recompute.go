@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// recomputeFor is how long one run of the walk lasts, so that its workflow can say how far it is.
+	// recomputeFor is how long one run of the recomputing lasts, so that its workflow can say how far it is.
 	recomputeFor = 5 * time.Second
-	// recomputeWait is the pause when all that is left is being changed by somebody else.
+	// recomputeWait is the pause when all that is left is being changed by others.
 	recomputeWait = 100 * time.Millisecond
-	// recomputeRest is the pause after a step, in times of what the step took: agents wait for the same database, nobody waits
-	// for the walk.
+	// recomputeRest is the pause after a step, in times of what the step took: agents wait for the same database, and none waits
+	// for the recomputing.
 	recomputeRest = 1
 )
 
-// RecomputeClocks walks over the conversations of a tenant whose time configuration was edited, for a few seconds, and
+// RecomputeClocks brings the conversations of a tenant whose time configuration was edited up to it, for a few seconds, and
 // says how many are left. It may be repeated or cut off anywhere: a conversation that was visited is up to date.
 func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeInput) (durable.RecomputeResult, error) {
 	defer beat(ctx)()

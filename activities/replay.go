@@ -15,7 +15,7 @@ import (
 const (
 	// replayRun is how long one run of a replay lasts at most: its workflow then shows how far it has come.
 	replayRun = time.Minute
-	// replayWait is the pause before it looks again whether the webhook is through with what it owes.
+	// replayWait is the pause before it looks again whether the webhook is through with what is pending.
 	replayWait = 500 * time.Millisecond
 )
 

@@ -21,8 +21,8 @@ const (
 	retryPause = time.Second
 )
 
-// RetryDeliveries makes the further attempts of one subscription that are due, and says what is owed after that and when
-// the next is due (P4.7). A subscription that is gone owes nothing.
+// RetryDeliveries makes the further attempts of one subscription that are due, and says what is pending after that and when
+// the next is due (P4.7). A subscription that is gone has nothing pending.
 func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput) (durable.RetryResult, error) {
 	defer beat(ctx)()
 
@@ -108,7 +108,7 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 }
 
 func retryResult(state webhook.RetryState, made int64, now time.Time) durable.RetryResult {
-	r := durable.RetryResult{Owed: state.Owed, Made: made, CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes}
+	r := durable.RetryResult{Owed: state.Pending, Made: made, CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes}
 	if state.NextDue != nil {
 		next := now.Add(retryPause)
 		if state.NextDue.After(next) {

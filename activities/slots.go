@@ -56,7 +56,7 @@ func newSlots(limit int, paces *paces) *slots {
 // part of the slots; at least one.
 func (s *slots) part(divisor int) int { return max(s.limit/divisor, 1) }
 
-// free is how many slots nobody holds.
+// free is how many slots are free.
 func (s *slots) free() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

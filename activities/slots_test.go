@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models/webhook"
 )
 
@@ -27,7 +26,7 @@ func (d *dispatcher) endpoint(tenant uuid.UUID, took time.Duration) webhook.Endp
 	e := webhook.Endpoint{ID: uuid.New(), TenantID: tenant, MaxInFlight: webhook.MaxInFlight}
 	for range paceAnswers {
 		if took > 0 {
-			d.paces.answered(e.ID, sender.Outcome{Result: sender.Delivered, Duration: took}, d.now)
+			d.paces.answered(e.ID, webhook.Attempt{Class: webhook.ClassOK, Duration: took}, d.now)
 		}
 	}
 	return e
@@ -107,7 +106,7 @@ func TestEndpointsProveThemselvesBeforeTheyHoldMore(t *testing.T) {
 	e := d.endpoint(uuid.New(), 0)
 	require.Equal(t, []int{4}, d.all(e))
 	d.begin(&e, d.now)
-	d.paces.answered(e.ID, sender.Outcome{Result: sender.Delivered, Duration: quick}, d.now)
+	d.paces.answered(e.ID, webhook.Attempt{Class: webhook.ClassOK, Duration: quick}, d.now)
 	require.True(t, d.end(&e, d.now), "it may have more at once")
 	require.Equal(t, []int{29}, d.all(e))
 
@@ -141,14 +140,14 @@ func TestAnEndpointIsSlowByTheMedianOfItsRecentAnswers(t *testing.T) {
 	p, id, now := &paces{}, uuid.New(), time.Now()
 	answer := func(n int, took time.Duration) {
 		for range n {
-			p.answered(id, sender.Outcome{Result: sender.Delivered, Duration: took}, now)
+			p.answered(id, webhook.Attempt{Class: webhook.ClassOK, Duration: took}, now)
 		}
 	}
 	require.Equal(t, unproven, p.tempo(id, 0, now))
 	answer(8, quick)
 	answer(7, tardy)
 	require.Equal(t, prompt, p.tempo(id, 0, now), "7 of 15")
-	p.answered(id, sender.Outcome{Result: sender.OurFault, Duration: tardy}, now)
+	p.answered(id, webhook.Attempt{Class: webhook.ClassOwnFault, Duration: tardy}, now)
 	require.Equal(t, prompt, p.tempo(id, 0, now), "our own faults are not the endpoint's")
 	answer(1, tardy)
 	require.Equal(t, slow, p.tempo(id, 0, now), "8 of 15")
@@ -167,7 +166,7 @@ func TestEndpointsAreForgotten(t *testing.T) {
 		if i == 0 {
 			id = first
 		}
-		p.answered(id, sender.Outcome{Result: sender.Delivered, Duration: quick}, now)
+		p.answered(id, webhook.Attempt{Class: webhook.ClassOK, Duration: quick}, now)
 	}
 	require.Len(t, p.byID, paceEndpoints)
 	require.Equal(t, paceEndpoints, p.recent.Len())

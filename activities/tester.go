@@ -18,19 +18,10 @@ type Tester struct{ Sender *sender.Sender }
 func (t Tester) SendTest(ctx context.Context, test webhook.WebhookTest) wire.Attempt {
 	e := &test.Endpoint
 	startedAt := time.Now()
-	o := t.Sender.Post(ctx, t.Sender.Build(sender.Delivery{
+	attempt := t.Sender.Post(ctx, t.Sender.Build(sender.Delivery{
 		URL: e.URL, Body: []byte(test.Payload), EventID: test.EventID.String(), Event: string(webhook.TestEvent),
 		DeliveryID: test.DeliveryID.String(), Attempt: 1, Signers: e.Signers, Secrets: e.Secrets, Custom: e.Headers,
 	}, startedAt))
-	a := wire.Attempt{StartedAt: wire.At(startedAt), DurationMs: int(o.Duration.Milliseconds()), Class: string(o.Class)}
-	if o.Status != 0 {
-		a.Status = &o.Status
-	}
-	if o.Error != "" {
-		a.Error = &o.Error
-	}
-	if o.Excerpt != "" {
-		a.Excerpt = &o.Excerpt
-	}
-	return test.Attempt(a)
+	attempt.StartedAt = startedAt
+	return test.Wire(attempt)
 }

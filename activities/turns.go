@@ -14,7 +14,7 @@ const (
 	// replaySteps is how many steps of replays, which the database has work with, are under way in a process.
 	replaySteps = 8
 	// tickPlaces is how many ticks that workflows ask for are made at a time, of which a tenant has at most half. Each holds a
-	// connection to the database, and a thousand that are due at once would keep the guard, which knows whose turn it is, from
+	// connection to the database, and a thousand that are due at once would keep the sweeper, which knows whose turn it is, from
 	// getting one: of the 20 of a process, these leave it 8.
 	tickPlaces = 12
 	// turnPart is the part of the others that a tenant may have.

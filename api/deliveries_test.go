@@ -31,15 +31,18 @@ func (h *harness) attempt(state webhook.DeliveryState) {
 	}
 	claimed, err := h.store.Webhooks.ClaimFresh(ctx, owner, quotas)
 	require.NoError(h.t, err)
-	var results []webhook.Result
+	var outcomes []webhook.Outcome
 	for _, d := range claimed {
-		r := webhook.Result{Delivery: d, StartedAt: time.Now(), State: state, Counted: true, Status: 200, Class: "ok"}
-		if state != webhook.DeliveryDelivered {
-			r.Status, r.Class, r.Error, r.Failure = 500, "http_5xx", "the endpoint answered 500", "RETRIES_EXHAUSTED"
+		o := webhook.Outcome{
+			Delivery: d, Attempt: webhook.Attempt{StartedAt: time.Now(), Status: 200, Class: webhook.ClassOK},
+			Decision: webhook.Decision{State: state, Counted: true},
 		}
-		results = append(results, r)
+		if state != webhook.DeliveryDelivered {
+			o.Status, o.Class, o.Error, o.Failure = 500, webhook.ClassHTTP5xx, "the endpoint answered 500", "RETRIES_EXHAUSTED"
+		}
+		outcomes = append(outcomes, o)
 	}
-	require.NoError(h.t, h.store.Webhooks.RecordOutcomes(ctx, owner, results))
+	require.NoError(h.t, h.store.Webhooks.RecordOutcomes(ctx, owner, outcomes))
 }
 
 func TestDeliveryLog(t *testing.T) {

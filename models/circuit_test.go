@@ -62,7 +62,7 @@ func TestOpenCircuitBelongsToTheRetryWorkflow(t *testing.T) {
 	require.Positive(t, b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`))
 	st := b.arm(sub.ID)
 	require.True(t, st.Circuit.Open())
-	require.Equal(t, 15, st.Owed, "first attempts included")
+	require.Equal(t, 15, st.Pending, "first attempts included")
 	require.WithinDuration(t, time.Now().Add(5*time.Second), *st.NextDue, 2*time.Second)
 }
 

@@ -413,7 +413,7 @@ func TestALostWalkIsAskedForAgain(t *testing.T) {
 	rows, err := b.Outbox.Claim(t.Context(), outbox.Calm, 100)
 	require.NoError(t, err)
 	require.Len(t, rows, 1)
-	require.True(t, rows[0].IsRecompute())
+	require.Equal(t, outbox.Recompute, rows[0].Kind)
 	require.Equal(t, b.tenant.ID, rows[0].TenantID)
 	require.Zero(t, late(time.Minute), "one row at a time")
 	b.exec(`DELETE FROM outbox`)

@@ -14,6 +14,7 @@ import (
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/retry"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
@@ -32,27 +33,25 @@ func (b *bench) claim(owner uuid.UUID, rows int) []webhook.Delivery {
 	return claimed
 }
 
-func (b *bench) record(owner uuid.UUID, results ...webhook.Result) {
+func (b *bench) record(owner uuid.UUID, outcomes ...webhook.Outcome) {
 	b.t.Helper()
-	require.NoError(b.t, b.Webhooks.RecordOutcomes(b.t.Context(), owner, results))
+	require.NoError(b.t, b.Webhooks.RecordOutcomes(b.t.Context(), owner, outcomes))
 }
 
-func delivered(d webhook.Delivery) webhook.Result {
-	return webhook.Result{
-		Delivery:  d,
-		State:     webhook.DeliveryDelivered,
-		Status:    200,
-		Class:     "ok",
-		Counted:   true,
-		StartedAt: time.Now(),
-	}
+func delivered(d webhook.Delivery) webhook.Outcome {
+	return decided(d, webhook.Attempt{Status: 200, Class: webhook.ClassOK})
 }
 
-func failed(d webhook.Delivery, due time.Time) webhook.Result {
-	return webhook.Result{
-		Delivery: d, State: webhook.DeliveryPending, Status: 500, Class: "http_5xx", Error: "answered 500", Counted: true,
-		StartedAt: time.Now(), DueAt: due,
-	}
+// decided is what an attempt that starts now makes of a delivery.
+func decided(d webhook.Delivery, a webhook.Attempt) webhook.Outcome {
+	a.StartedAt = time.Now()
+	return webhook.Outcome{Delivery: d, Attempt: a, Decision: webhook.Decide(d, retry.Schedule{}, a, 0)}
+}
+
+func failed(d webhook.Delivery, due time.Time) webhook.Outcome {
+	o := decided(d, webhook.Attempt{Status: 500, Class: webhook.ClassHTTP5xx, Error: "answered 500"})
+	o.DueAt = due
+	return o
 }
 
 func (b *bench) states() map[string]int {
@@ -186,7 +185,7 @@ func TestFailureBecomesARetryAndPokesOnce(t *testing.T) {
 
 	state, err := b.Webhooks.ArmRetries(t.Context(), sub.ID)
 	require.NoError(t, err)
-	require.Equal(t, 2, state.Owed)
+	require.Equal(t, 2, state.Pending)
 	require.WithinDuration(t, due, *state.NextDue, time.Millisecond)
 	require.Len(t, state.Failures, 2)
 	require.Equal(t, "http_5xx", state.Failures[0].Class)
@@ -206,7 +205,7 @@ func TestFailureBecomesARetryAndPokesOnce(t *testing.T) {
 	}
 	state, err = b.Webhooks.ArmRetries(t.Context(), sub.ID)
 	require.NoError(t, err)
-	require.Zero(t, state.Owed)
+	require.Zero(t, state.Pending)
 	require.Zero(
 		t,
 		b.count(`SELECT count(*) FROM subscriptions WHERE retry_armed_for IS NOT NULL`),
@@ -237,7 +236,7 @@ func TestNoRetryIsOrphaned(t *testing.T) {
 		})
 		wg.Wait()
 		poked := b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`) > 0
-		require.True(t, poked || state.Owed > 0, "round %d", round)
+		require.True(t, poked || state.Pending > 0, "round %d", round)
 		b.exec(`UPDATE deliveries SET state = 'delivered'`)
 		b.exec(`UPDATE subscriptions SET failures = 0`) // the circuit is another test's
 	}
@@ -249,13 +248,9 @@ func TestOwnFaultUsesUpNoAttempt(t *testing.T) {
 	b.conversation("a")
 	owner := uuid.New()
 	claimed := b.claim(owner, 1)
-	b.record(owner, webhook.Result{
-		Delivery:  claimed[0],
-		State:     webhook.DeliveryPending,
-		Class:     "own_fault",
-		StartedAt: time.Now(),
-		DueAt:     time.Now().Add(time.Hour),
-	})
+	ours := decided(claimed[0], webhook.Attempt{Class: webhook.ClassOwnFault})
+	ours.DueAt = time.Now().Add(time.Hour)
+	b.record(owner, ours)
 	require.Equal(t, 0, b.count(`SELECT attempts FROM deliveries WHERE id = $1`, claimed[0].ID))
 	for _, d := range b.claim(owner, 100) {
 		require.NotEqual(t, claimed[0].ID, d.ID, "it waits for its time")
@@ -271,16 +266,7 @@ func TestWhatIsOwedToASubscriptionThatIsOffIsCancelled(t *testing.T) {
 	owner := uuid.New()
 	claimed := b.claim(owner, 1)
 	i := slices.IndexFunc(claimed, func(d webhook.Delivery) bool { return d.SubscriptionID == gone.ID })
-	b.record(owner, webhook.Result{
-		Delivery:  claimed[i],
-		State:     webhook.DeliveryFailed,
-		Failure:   "GONE",
-		Disable:   "GONE",
-		Status:    410,
-		Class:     "http_4xx",
-		Counted:   true,
-		StartedAt: time.Now(),
-	})
+	b.record(owner, decided(claimed[i], webhook.Attempt{Status: 410, Class: webhook.ClassHTTP4xx}))
 	sub, err := b.Webhooks.Get(t.Context(), b.tenant.ID, gone.ID)
 	require.NoError(t, err)
 	require.False(t, sub.IsActive)

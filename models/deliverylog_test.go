@@ -33,7 +33,7 @@ func (b *bench) log(sub uuid.UUID, f webhook.DeliveryFilter) []wire.Delivery {
 	}
 }
 
-func lost(d webhook.Delivery) webhook.Result {
+func lost(d webhook.Delivery) webhook.Outcome {
 	r := failed(d, time.Now())
 	r.State, r.Failure = webhook.DeliveryFailed, "RETRIES_EXHAUSTED"
 	return r
@@ -151,7 +151,7 @@ func TestStoredAttemptsDoNotTellWhichNamesExistInside(t *testing.T) {
 	b.conversation("a")
 	shown := map[string]int{}
 	owner := uuid.New()
-	for i, old := range []webhook.Result{
+	for i, old := range []webhook.Attempt{
 		{Class: "dns", Error: "the endpoint's host name does not exist or has no address", Duration: 35 * time.Millisecond},
 		{Class: "dns", Error: "the name servers of the endpoint's domain do not answer", Duration: 900 * time.Millisecond},
 		{Class: "blocked", Error: "the endpoint's address is not allowed: webhooks go to public addresses only",

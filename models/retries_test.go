@@ -34,8 +34,8 @@ func (b *bench) owing(due ...time.Time) (uuid.UUID, []webhook.Delivery) {
 	return sub.ID, claimed[:len(due)]
 }
 
-// Regression: whoever had claimed a retry was gone, the workflow slept until the next one that was pending, hours later,
-// and nobody told it when the lease had run out (P4.4, P4.7).
+// Regression: the worker that had claimed a retry was gone, the workflow slept until the next one that was pending, hours later,
+// and nothing told it when the lease had run out (P4.4, P4.7).
 func TestALeaseThatMayRunOutIsNotSleptThrough(t *testing.T) {
 	b := setup(t)
 	now := time.Now()
@@ -45,12 +45,12 @@ func TestALeaseThatMayRunOutIsNotSleptThrough(t *testing.T) {
 	require.Len(t, claimed, 1)
 
 	st := b.arm(sub)
-	require.Equal(t, 2, st.Owed)
+	require.Equal(t, 2, st.Pending)
 	require.WithinRange(t, *st.NextDue, now, now.Add(time.Minute), "it looks again when the lease ends")
 }
 
-// Regression: the guard looked at what a workflow was armed for, and not at whether a retry waited all the same (P4.7).
-func TestARetryThatIsLateIsPokedWhateverItsWorkflowIsArmedFor(t *testing.T) {
+// Regression: the sweeper looked at what a workflow was armed for, and not at whether a retry waited all the same (P4.7).
+func TestARetryThatIsLateIsSignalledWhateverItsWorkflowIsArmedFor(t *testing.T) {
 	b := setup(t)
 	sub, _ := b.owing(time.Now().Add(-time.Minute), time.Now().Add(8*time.Hour))
 	b.exec(`UPDATE subscriptions SET retry_armed_for = now() + interval '8 hours'`)
@@ -59,6 +59,14 @@ func TestARetryThatIsLateIsPokedWhateverItsWorkflowIsArmedFor(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, sub))
+
+	n, err = b.Webhooks.SignalLateRetries(t.Context(), 5*time.Second)
+	require.NoError(t, err)
+	require.Zero(t, n, "it waits in the outbox already")
+	b.exec(`UPDATE outbox SET kind = 'retrx'`) // of a newer version, or damaged
+	n, err = b.Webhooks.SignalLateRetries(t.Context(), 5*time.Second)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n, "a row that tells its workflow nothing of retries does not stand in for one")
 }
 
 // Regression: a retry that had to wait for an earlier delivery of its conversation kept its workflow looking every second.
@@ -86,11 +94,11 @@ func TestARetryOutOfTurnWaitsForTheOneBeforeIt(t *testing.T) {
 	require.WithinDuration(t, now.Add(3*time.Hour), *b.arm(sub.ID).NextDue, time.Minute, "behind a retry it waits for that one")
 	n, err := b.Webhooks.SignalLateRetries(t.Context(), 0)
 	require.NoError(t, err)
-	require.Zero(t, n, "and the guard leaves it in peace")
+	require.Zero(t, n, "and the sweeper leaves it in peace")
 
 	b.exec(`UPDATE deliveries SET attempts = 0, due_at = now() WHERE id = $1`, turn[0].ID)
 	require.WithinRange(t, *b.arm(sub.ID).NextDue, now.Add(5*time.Second), time.Now().Add(11*time.Second),
-		"behind a first attempt, which tells nobody, it looks again soon")
+		"behind a first attempt, which sends no signal, it looks again soon")
 	b.exec(`UPDATE deliveries SET state = 'delivered' WHERE id = $1`, turn[0].ID)
 	require.WithinRange(t, *b.arm(sub.ID).NextDue, now.Add(-2*time.Second), now, "now it is its turn")
 }
@@ -102,7 +110,7 @@ func TestOutcomesRecordedAgainCountOnce(t *testing.T) {
 	b.conversation("a")
 	owner := uuid.New()
 	claimed := b.claim(owner, 100)
-	results := make([]webhook.Result, len(claimed))
+	results := make([]webhook.Outcome, len(claimed))
 	for i, d := range claimed {
 		results[i] = failed(d, time.Now().Add(time.Hour))
 	}

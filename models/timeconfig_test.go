@@ -128,8 +128,7 @@ func TestEveryEditRaisesTheVersionAndAsksForAWalk(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rows, 11)
 	for _, row := range rows {
-		require.True(t, row.IsRecompute())
-		require.False(t, row.IsConversation())
+		require.Equal(t, outbox.Recompute, row.Kind)
 	}
 }
 

@@ -12,28 +12,35 @@ import (
 
 // metrics are what the worker itself counts; those of its activities are theirs.
 type metrics struct {
-	relayed     *prometheus.CounterVec
-	outboxDepth prometheus.Gauge
-	outboxAge   prometheus.Gauge
-	setAside    prometheus.Gauge
-	stuck       prometheus.Gauge
-	guardTicks  prometheus.Counter
-	guardPokes  prometheus.Counter
-	acts        *activities.Metrics // the guard does what activities do
+	relayed *prometheus.CounterVec
+	// unknownKinds counts by no label: a kind that is unknown has no bound on what it may be called.
+	unknownKinds   prometheus.Counter
+	outboxDepth    prometheus.Gauge
+	outboxAge      prometheus.Gauge
+	setAside       prometheus.Gauge
+	stuck          prometheus.Gauge
+	sweeperTicks   prometheus.Counter
+	sweeperSignals prometheus.Counter
+	acts           *activities.Metrics // the sweeper does what activities do
 }
 
 func newMetrics(r prometheus.Registerer, acts *activities.Metrics) *metrics {
 	m := &metrics{
 		acts: acts,
-		guardTicks: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "atender_guard_ticks_total", Help: "Conversations in which the guard did what their workflow was late for.",
+		sweeperTicks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "atender_sweeper_ticks_total", Help: "Conversations in which the sweeper did what their workflow was late for.",
 		}),
-		guardPokes: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "atender_guard_retry_pokes_total", Help: "Retry workflows that the guard poked because they were late or lost.",
+		sweeperSignals: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "atender_sweeper_signals_total",
+			Help: "Workflows of retries and replays that the sweeper signalled because they were late or lost.",
 		}),
 		relayed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_outbox_relayed_total", Help: "Outbox rows told to Temporal, by outcome.",
 		}, []string{"outcome"}),
+		unknownKinds: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "atender_outbox_unknown_kind_total",
+			Help: "Outbox rows met whose kind this version does not know, each time that it is met; the log has their ids.",
+		}),
 		outboxDepth: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "atender_outbox_depth", Help: "Outbox rows that wait to be told to Temporal.",
 		}),
@@ -47,7 +54,7 @@ func newMetrics(r prometheus.Registerer, acts *activities.Metrics) *metrics {
 			Name: "atender_activities_stuck", Help: "Activities of this process that have not come back though they were called off.",
 		}),
 	}
-	r.MustRegister(m.setAside, m.stuck, m.relayed, m.outboxDepth, m.outboxAge, m.guardTicks, m.guardPokes)
+	r.MustRegister(m.setAside, m.stuck, m.relayed, m.unknownKinds, m.outboxDepth, m.outboxAge, m.sweeperTicks, m.sweeperSignals)
 	return m
 }
 

@@ -29,6 +29,9 @@ const (
 	relayPoll = 250 * time.Millisecond
 	// relayAway is the pause after a batch in which Temporal did not answer.
 	relayAway = time.Second
+	// relayUnknown is how long a row of an unknown kind is left to others: where workers of two versions run, one that knows
+	// the kind takes it soon after, and where none does, its error comes twice a minute.
+	relayUnknown = 30 * time.Second
 )
 
 // pace is how hard a relay works: the calls to Temporal under way at once, the pause after each, in times of what it took,
@@ -44,7 +47,7 @@ var (
 	calmPace   = pace{calls: 1, rest: 2, batch: 16}
 )
 
-// relay tells Temporal what the outbox says (P1.9). The calls are idempotent: a poke says only that there is something to
+// relay tells Temporal what the outbox says (P1.9). The calls are idempotent: a signal says only that there is something to
 // look at. Rows are deleted after the call; a crash in between repeats it. Several relays share the work.
 type relay struct {
 	store   *models.Store
@@ -93,20 +96,27 @@ func (r *relay) drain(ctx context.Context, which outbox.Urgency, at pace) {
 
 // target is one workflow to tell, with all the rows that say so: one call serves them all.
 type target struct {
-	row outbox.Row // the newest of them
-	ids []int64
-	err error
+	row     outbox.Row // the newest of them
+	message outbox.Message
+	ids     []int64
+	err     error
 }
 
-func coalesce(rows []outbox.Row) []*target {
+// coalesce makes targets of the rows. Rows of a kind that is not in the registry tell nothing to any workflow: they are
+// returned as they are.
+func coalesce(rows []outbox.Row) (targets []*target, unknown []outbox.Row) {
 	type key struct {
-		kind   string
+		kind   outbox.Kind
 		id     uuid.UUID
 		action uuid.UUID // each action of a dock is told of by itself
 	}
 	byKey := map[key]*target{}
-	var targets []*target
 	for _, row := range rows {
+		message, known := row.Message()
+		if !known {
+			unknown = append(unknown, row)
+			continue
+		}
 		k := key{kind: row.Kind, id: row.TargetID}
 		if row.DockActionID != nil {
 			k.action = *row.DockActionID
@@ -118,16 +128,16 @@ func coalesce(rows []outbox.Row) []*target {
 			targets = append(targets, t)
 		}
 		if row.ID >= t.row.ID {
-			t.row = row
+			t.row, t.message = row, message
 		}
 		t.ids = append(t.ids, row.ID)
 	}
-	return targets
+	return targets, unknown
 }
 
-// tell makes the calls and settles the rows. It returns how long to wait before the next claim.
+// tell makes the calls, and deletes the rows or leaves them for later. It returns how long to wait before the next claim.
 func (r *relay) tell(ctx context.Context, rows []outbox.Row, at pace) time.Duration {
-	targets := coalesce(rows)
+	targets, unknown := coalesce(rows)
 	slots := make(chan struct{}, at.calls)
 	var wg sync.WaitGroup
 	for _, t := range targets {
@@ -137,14 +147,14 @@ func (r *relay) tell(ctx context.Context, rows []outbox.Row, at pace) time.Durat
 			call, cancel := context.WithTimeout(ctx, relayCall)
 			defer cancel()
 			began := time.Now()
-			t.err = r.poke(call, t.row)
+			t.err = r.signal(call, t.row, t.message)
 			sleep(ctx, time.Duration(at.rest)*time.Since(began))
 		})
 	}
 	wg.Wait()
 	fault.At(fault.AfterTelling)
 
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayCall)
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayCall)
 	defer cancel()
 	var done, failed []int64
 	var firstErr error
@@ -158,8 +168,11 @@ func (r *relay) tell(ctx context.Context, rows []outbox.Row, at pace) time.Durat
 	}
 	r.metrics.relayed.WithLabelValues("ok").Add(float64(len(done)))
 	r.metrics.relayed.WithLabelValues("failed").Add(float64(len(failed)))
-	if err := errors.Join(r.store.Outbox.Delete(settle, done), r.store.Outbox.Defer(settle, failed, relayAway)); err != nil {
-		r.log.Error("outbox rows not settled; they will be told again", "error", err)
+	err := errors.Join(
+		r.store.Outbox.Delete(after, done), r.store.Outbox.Defer(after, failed, relayAway), r.deferUnknown(after, unknown),
+	)
+	if err != nil {
+		r.log.Error("outbox rows not finished; they will be told again", "error", err)
 	}
 	if firstErr != nil && ctx.Err() == nil {
 		r.log.Warn("Temporal not told; the rows stay in the outbox", "rows", len(failed), "error", firstErr)
@@ -168,53 +181,42 @@ func (r *relay) tell(ctx context.Context, rows []outbox.Row, at pace) time.Durat
 	return relayPoll
 }
 
-// poke signals the workflow, starting it if it does not run.
-func (r *relay) poke(ctx context.Context, row outbox.Row) error {
-	options := client.StartWorkflowOptions{
-		TaskQueue:                r.queue,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+// deferUnknown leaves rows for later whose kind this version does not know: a newer one has written them, or they are
+// damaged. They are not deleted, since a version that knows them will tell them, and the operator is told.
+func (r *relay) deferUnknown(ctx context.Context, rows []outbox.Row) error {
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+		r.log.Error("outbox row of an unknown kind: written by a newer version, or damaged; Temporal is not told of it",
+			"id", row.ID, "kind", row.Kind, "tenant", row.TenantID, "target", row.TargetID, "attempts", row.Attempts)
 	}
+	r.metrics.unknownKinds.Add(float64(len(rows)))
+	return r.store.Outbox.Defer(ctx, ids, relayUnknown)
+}
+
+// signal tells the row's workflow, starting it if it does not run.
+func (r *relay) signal(ctx context.Context, row outbox.Row, m outbox.Message) error {
 	attributes := []temporal.SearchAttributeUpdate{workflows.AttributeTenant.ValueSet(row.TenantID.String())}
+	if m.Attribute != "" {
+		target := temporal.NewSearchAttributeKeyKeyword(m.Attribute)
+		attributes = append(attributes, target.ValueSet(row.TargetID.String()))
+	}
+	if row.Status != nil {
+		attributes = append(attributes, workflows.AttributeStatus.ValueSet(*row.Status))
+	}
 	if row.DueAt != nil {
 		attributes = append(attributes, workflows.AttributeNextDue.ValueSet(row.DueAt.UTC()))
 	}
-	var signal, workflow string
-	var input, payload any
-	switch {
-	case row.IsRecompute():
-		options.ID = durable.RecomputeID(row.TenantID)
-		options.StaticSummary = "Clocks of a tenant, brought up to edited policies and hours"
-		signal, workflow = durable.SignalTimeRulesChanged, durable.RecomputeWorkflow
-		input = durable.RecomputeInput{TenantID: row.TenantID}
-	case row.IsConversation():
-		options.ID = durable.ConversationID(row.TenantID, row.TargetID)
-		options.StaticSummary = "Time of one conversation: snoozes, SLA, archiving; what docks ask for"
-		attributes = append(attributes, workflows.AttributeConversation.ValueSet(row.TargetID.String()))
-		if row.Status != nil {
-			attributes = append(attributes, workflows.AttributeStatus.ValueSet(*row.Status))
-		}
-		signal, workflow = durable.SignalConversationChanged, durable.ConversationWorkflow
-		if row.DockActionID != nil {
-			signal, payload = durable.SignalDockAction, durable.DockActionSignal{ActionID: *row.DockActionID}
-		}
-		input = durable.ConversationInput{TenantID: row.TenantID, ConversationID: row.TargetID}
-	case row.IsReplay():
-		options.ID = durable.ReplayID(row.TenantID, row.TargetID)
-		options.StaticSummary = "Past events, once more to a webhook"
-		signal, workflow = durable.SignalReplayChanged, durable.ReplayWorkflow
-		input = durable.ReplayInput{TenantID: row.TenantID, ReplayID: row.TargetID}
-	default:
-		options.ID = durable.RetryID(row.TenantID, row.TargetID)
-		options.StaticSummary = "Webhook in trouble: its further attempts"
-		attributes = append(attributes, workflows.AttributeWebhook.ValueSet(row.TargetID.String()))
-		signal, workflow = durable.SignalRetriesOwed, durable.RetryWorkflow
-		input = durable.RetryInput{TenantID: row.TenantID, SubscriptionID: row.TargetID}
-	}
-	options.TypedSearchAttributes = temporal.NewSearchAttributes(attributes...)
-	_, err := r.client.SignalWithStartWorkflow(ctx, options.ID, signal, payload, options, workflow, input)
+	_, err := r.client.SignalWithStartWorkflow(ctx, m.WorkflowID, m.Signal, m.Payload, client.StartWorkflowOptions{
+		ID:                       m.WorkflowID,
+		TaskQueue:                r.queue,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            m.Summary,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(attributes...),
+	}, m.Workflow, m.Input)
 	if err != nil {
-		return fmt.Errorf("signal %s: %w", options.ID, err)
+		return fmt.Errorf("signal %s: %w", m.WorkflowID, err)
 	}
 	return nil
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/atender/atender/models/conversation"
 )
 
-// followTags takes the names of renamed and deleted tags off the conversations that carry them, a batch after the other,
-// in every worker process: models.FollowTags sees to it that no two have the same name. It is work that waits for
+// propagateTags takes the names of renamed and deleted tags off the conversations that carry them, a batch after the other,
+// in every worker process: conversation.Tags.Propagate sees to it that no two have the same name. It is work that waits for
 // nothing, and therefore no workflow's.
-func (w *Worker) followTags(ctx context.Context) {
+func (w *Worker) propagateTags(ctx context.Context) {
 	const poll = 250 * time.Millisecond // a lost wake-up costs no more (P9)
 	woken, stop := w.deps.Store.Wakeups().Listen(conversation.TopicTags)
 	defer stop()

@@ -104,7 +104,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 
 // Run works until ctx ends, then stops taking work and finishes or hands back what runs, within 25 s. Temporal and the
 // database may be away when it starts: it waits for them. Errors: Temporal refuses the worker for good, such as a namespace
-// that is not there two minutes after it was; whoever runs the process starts it anew.
+// that is not there two minutes after it was; the supervisor of the process starts it anew.
 func (w *Worker) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -123,14 +123,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
-	background.Go(func() { w.followTags(ctx) })
-	guard := &guard{
+	background.Go(func() { w.propagateTags(ctx) })
+	sweeper := &sweeper{
 		store: w.deps.Store, client: w.deps.Temporal, namespace: w.cfg.Namespace, log: w.deps.Logger, metrics: w.metrics,
 		register: w.registerAttributes,
 	}
-	background.Go(func() { guard.run(ctx) }) // before Temporal is there: what is due while it is away is the guard's
+	background.Go(func() { sweeper.run(ctx) }) // before Temporal is there: what is due while it is away is the sweeper's
 
-	if !w.retry(ctx, "prepare the namespace", guard.meetNamespace) {
+	if !w.retry(ctx, "prepare the namespace", sweeper.meetNamespace) {
 		return nil
 	}
 	workers := []sdkworker.Worker{w.workflowWorker(fatal), w.deliveryWorker(fatal)}

@@ -9,16 +9,18 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/atender/atender/models/durable"
 )
 
 // The search attributes by which an operator finds workflows. The worker registers them when it starts.
 var (
-	AttributeTenant       = temporal.NewSearchAttributeKeyKeyword("AtenderTenant")
-	AttributeConversation = temporal.NewSearchAttributeKeyKeyword("AtenderConversation")
-	AttributeStatus       = temporal.NewSearchAttributeKeyKeyword("AtenderStatus")
-	AttributeSLAState     = temporal.NewSearchAttributeKeyKeyword("AtenderSlaState")
-	AttributeNextDue      = temporal.NewSearchAttributeKeyTime("AtenderNextDue")
-	AttributeWebhook      = temporal.NewSearchAttributeKeyKeyword("AtenderWebhook")
+	AttributeTenant       = temporal.NewSearchAttributeKeyKeyword(durable.AttributeTenant)
+	AttributeConversation = temporal.NewSearchAttributeKeyKeyword(durable.AttributeConversation)
+	AttributeStatus       = temporal.NewSearchAttributeKeyKeyword(durable.AttributeStatus)
+	AttributeSLAState     = temporal.NewSearchAttributeKeyKeyword(durable.AttributeSLAState)
+	AttributeNextDue      = temporal.NewSearchAttributeKeyTime(durable.AttributeNextDue)
+	AttributeWebhook      = temporal.NewSearchAttributeKeyKeyword(durable.AttributeWebhook)
 )
 
 // AttributeTypes are the search attributes by name, with their types as Temporal registers them.
@@ -51,7 +53,7 @@ type alarm struct {
 	cancel workflow.CancelFunc
 }
 
-// arm sets the alarm. One that moves later is left to fire at the old time: whoever wakes finds nothing due and arms anew,
+// arm sets the alarm. One that moves later is left to fire at the old time: the workflow wakes, finds nothing due and arms anew,
 // which is cheaper than cancelling when a time moves often.
 func (a *alarm) arm(ctx workflow.Context, due *time.Time, summary string) {
 	if a.timer != nil && (due == nil || due.Before(a.at)) {

@@ -64,11 +64,11 @@ func newScenario(t *testing.T, r *row) *scenario {
 	return s
 }
 
-// at changes the row at a time and, if poked, tells the workflow.
-func (s *scenario) at(after time.Duration, poked bool, change func(*row)) {
+// at changes the row at a time and, if signalled, tells the workflow.
+func (s *scenario) at(after time.Duration, signalled bool, change func(*row)) {
 	s.RegisterDelayedCallback(func() {
 		change(s.row)
-		if poked {
+		if signalled {
 			s.SignalWorkflow(durable.SignalConversationChanged, nil)
 		}
 	}, after)
@@ -102,7 +102,7 @@ func TestEarlierSnoozeReplacesTheTimer(t *testing.T) {
 	require.Equal(t, 2, s.set)
 }
 
-// P3, the lazy alarm: a due time that moves later pokes nobody. The old timer fires, the tick finds nothing due, and the
+// P3, the lazy alarm: a due time that moves later signals no workflow. The old timer fires, the tick finds nothing due, and the
 // new time is armed.
 func TestLaterSnoozeCostsNothingUntilTheOldTimerFires(t *testing.T) {
 	s := newScenario(t, &row{status: "snoozed", due: in(time.Hour)})
@@ -127,7 +127,7 @@ func TestDoneConversationEndsItsWorkflowAtOnce(t *testing.T) {
 	require.Len(t, s.row.ticks, 1)
 }
 
-func TestPokesThatCameTogetherCostOneTick(t *testing.T) {
+func TestSignalsThatCameTogetherCostOneTick(t *testing.T) {
 	s := newScenario(t, &row{status: "active"})
 	s.RegisterDelayedCallback(func() {
 		for range 10 {

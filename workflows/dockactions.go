@@ -15,7 +15,7 @@ type dockActions struct {
 	next    []uuid.UUID
 }
 
-// receive adds the next signal to what a selector waits for. Unlike a poke it must not get lost: it says which action.
+// receive adds the next signal to what a selector waits for. Unlike conversation-changed it must not get lost: it says which action.
 func (d *dockActions) receive(s workflow.Selector) {
 	s.AddReceive(d.signals, func(workflow.ReceiveChannel, bool) { d.drain() })
 }
@@ -32,7 +32,7 @@ func (d *dockActions) waiting() bool {
 	return len(d.next) > 0
 }
 
-// patience is how long an action is tried. What does not succeed within it is the guard's, and neither the next actions nor
+// patience is how long an action is tried. What does not succeed within it is the sweeper's, and neither the next actions nor
 // the conversation's time wait for it.
 const patience = time.Minute
 
@@ -46,7 +46,7 @@ func (d *dockActions) carryOut(ctx workflow.Context, tenant uuid.UUID) int {
 		in := durable.DockActionInput{TenantID: tenant, ActionID: id}
 		result, err := promptly[durable.DockActionResult](ctx, durable.DockActionActivity, in, "what a dock asked for", patience)
 		if err != nil {
-			workflow.GetLogger(ctx).Warn("dock action left to the guard", "action", id, "error", err)
+			workflow.GetLogger(ctx).Warn("dock action left to the sweeper", "action", id, "error", err)
 		} else if result.State == "applied" {
 			n++
 		}

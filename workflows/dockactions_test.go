@@ -78,7 +78,7 @@ func TestDockActionWaitsForTheDatabase(t *testing.T) {
 	require.Equal(t, []uuid.UUID{id}, d.applied)
 }
 
-// An action that cannot be carried out is left to the guard: it keeps neither the next one nor a snooze's end waiting.
+// An action that cannot be carried out is left to the sweeper: it keeps neither the next one nor a snooze's end waiting.
 func TestDockActionThatFailsHoldsNothingUp(t *testing.T) {
 	s := newScenario(t, &row{status: "snoozed", due: in(90 * time.Minute)})
 	d := s.docks(&docks{away: 1_000_000})

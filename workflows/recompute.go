@@ -10,11 +10,11 @@ import (
 	"github.com/atender/atender/models/durable"
 )
 
-// recomputeAgain is how long after a walk another one follows: a change that began before the edit was committed may have
+// recomputeAgain is how long after a recompute another one follows: a change that began before the edit was committed may have
 // written a conversation by the old terms behind the first one's back.
 const recomputeAgain = 10 * time.Second
 
-// Recompute walks over the conversations of a tenant whose SLA policies, opening hours or archiving were edited, and shows
+// Recompute goes over the conversations of a tenant whose SLA policies, opening hours or archiving were edited, and shows
 // how far it is. Conversations that are touched meanwhile catch up by themselves.
 func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
 	changed := workflow.GetSignalChannel(ctx, durable.SignalTimeRulesChanged)

@@ -73,7 +73,7 @@ func TestReplayThatIsCancelledEndsAtOnce(t *testing.T) {
 	require.Equal(t, *in(time.Minute), cancelledAt)
 }
 
-// An operator cancels the workflow; the row hears of it.
+// An operator cancels the workflow; the row says so.
 func TestCancelledReplayWorkflowEndsTheReplay(t *testing.T) {
 	env, abandoned := replayScenario(t, func(time.Time) durable.ReplayResult {
 		return durable.ReplayResult{Status: "running", NextLook: in(time.Hour)}

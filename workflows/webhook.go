@@ -59,7 +59,7 @@ func Dispatch(ctx workflow.Context, in durable.DispatchInput) error {
 	return workflow.NewContinueAsNewError(ctx, durable.DispatchWorkflow, in)
 }
 
-// Retry owns the further attempts of one subscription, for as long as it owes any: every endpoint in trouble has one, and
+// Retry owns the further attempts of one subscription, for as long as any are pending: every failing endpoint has one, and
 // it is what an operator reads of it (P4).
 func Retry(ctx workflow.Context, in durable.RetryInput) error {
 	owed := workflow.GetSignalChannel(ctx, durable.SignalRetriesOwed)
@@ -78,7 +78,7 @@ func Retry(ctx workflow.Context, in durable.RetryInput) error {
 		if owed.Len() > 0 {
 			continue
 		}
-		if state.NextDue == nil { // an open circuit has always a probe ahead, even if nothing is owed
+		if state.NextDue == nil { // an open circuit has always a probe ahead, even if nothing is pending
 			return nil
 		}
 		if mustContinue(ctx, in.MaxHistory) {

@@ -17,31 +17,31 @@ import (
 
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models/signature"
+	"github.com/atender/atender/models/webhook"
 )
 
 var discard = log.New(io.Discard, "", 0)
 
 func TestStatusDecides(t *testing.T) {
 	for status, want := range map[int]struct {
-		class  sender.Class
-		result sender.Result
-		text   string
+		class webhook.Class
+		text  string
 	}{
-		200: {sender.OK, sender.Delivered, ""},
-		201: {sender.OK, sender.Delivered, ""},
-		204: {sender.OK, sender.Delivered, ""},
-		299: {sender.OK, sender.Delivered, ""},
-		301: {sender.HTTP3xx, sender.Retry, "answered 301 Moved Permanently: redirects are not followed"},
-		304: {sender.HTTP3xx, sender.Retry, "redirects are not followed"},
-		307: {sender.HTTP3xx, sender.Retry, "redirects are not followed"},
-		400: {sender.HTTP4xx, sender.Retry, "answered 400 Bad Request"},
-		404: {sender.HTTP4xx, sender.Retry, "answered 404 Not Found"},
-		410: {sender.HTTP4xx, sender.Gone, "answered 410 Gone"},
-		429: {sender.HTTP4xx, sender.Retry, "answered 429 Too Many Requests"},
-		500: {sender.HTTP5xx, sender.Retry, "answered 500 Internal Server Error"},
-		503: {sender.HTTP5xx, sender.Retry, "answered 503 Service Unavailable"},
-		599: {sender.HTTP5xx, sender.Retry, "answered 599"},
-		777: {sender.Protocol, sender.Retry, "answered 777, which is not a final HTTP status"},
+		200: {webhook.ClassOK, ""},
+		201: {webhook.ClassOK, ""},
+		204: {webhook.ClassOK, ""},
+		299: {webhook.ClassOK, ""},
+		301: {webhook.ClassHTTP3xx, "answered 301 Moved Permanently: redirects are not followed"},
+		304: {webhook.ClassHTTP3xx, "redirects are not followed"},
+		307: {webhook.ClassHTTP3xx, "redirects are not followed"},
+		400: {webhook.ClassHTTP4xx, "answered 400 Bad Request"},
+		404: {webhook.ClassHTTP4xx, "answered 404 Not Found"},
+		410: {webhook.ClassHTTP4xx, "answered 410 Gone"},
+		429: {webhook.ClassHTTP4xx, "answered 429 Too Many Requests"},
+		500: {webhook.ClassHTTP5xx, "answered 500 Internal Server Error"},
+		503: {webhook.ClassHTTP5xx, "answered 503 Service Unavailable"},
+		599: {webhook.ClassHTTP5xx, "answered 599"},
+		777: {webhook.ClassProtocol, "answered 777, which is not a final HTTP status"},
 	} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			var hits atomic.Int32
@@ -56,14 +56,14 @@ func TestStatusDecides(t *testing.T) {
 			out := post(t, newSender(t, patient(local)), e.URL+"/hook")
 			require.Equal(t, status, out.Status)
 			require.Equal(t, want.class, out.Class)
-			require.Equal(t, want.result, out.Result)
+			require.Equal(t, status == 410, out.IsGone())
 			require.Contains(t, out.Error, want.text)
 			require.EqualValues(t, 1, hits.Load(), "a redirect was followed")
 		})
 	}
 }
 
-func TestRetryAfterIsReadFrom429And503(t *testing.T) {
+func TestRetryAfterIsReadFromEveryFailure(t *testing.T) {
 	for name, c := range map[string]struct {
 		status   int
 		header   string
@@ -78,7 +78,7 @@ func TestRetryAfterIsReadFrom429And503(t *testing.T) {
 		"negative":     {429, "-5", 0, 0},
 		"garbage":      {503, "later", 0, 0},
 		"missing":      {429, "", 0, 0},
-		"other status": {500, "120", 0, 0},
+		"other status": {500, "120", 2 * time.Minute, 2 * time.Minute}, // whether it counts Decide says
 		"success":      {200, "120", 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestTheRequestIsThatOfTheDocumentation(t *testing.T) {
 	}
 	at := time.Now()
 	out := s.Post(t.Context(), s.Build(d, at))
-	require.Equal(t, sender.Delivered, out.Result, "%+v", out)
+	require.True(t, out.IsDelivered(), "%+v", out)
 
 	r := <-got
 	require.Equal(t, http.MethodPost, r.method)
@@ -209,13 +209,13 @@ func TestACompressedAnswerIsNotUnfolded(t *testing.T) {
 		_, _ = w.Write([]byte("\x1f\x8b not really gzip"))
 	})
 	out := post(t, newSender(t, patient(local)), e.URL)
-	require.Equal(t, sender.Delivered, out.Result)
+	require.True(t, out.IsDelivered())
 	require.Empty(t, <-accepts)
 	require.Contains(t, out.Excerpt, "not really gzip")
 }
 
 // Regression: after a 101 net/http leaves the connection to its caller, and an endpoint that kept it open was read for ever.
-func TestAProtocolThatNobodyAskedForIsNoAnswer(t *testing.T) {
+func TestAProtocolThatWasNotAskedForIsNoAnswer(t *testing.T) {
 	ended := make(chan struct{})
 	url := newRawServer(t, func(conn *net.TCPConn) {
 		defer close(ended)
@@ -223,8 +223,7 @@ func TestAProtocolThatNobodyAskedForIsNoAnswer(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn) // until the sender hangs up
 	})
 	out := post(t, newSender(t, patient(local)), url)
-	require.Equal(t, sender.Protocol, out.Class)
-	require.Equal(t, sender.Retry, out.Result)
+	require.Equal(t, webhook.ClassProtocol, out.Class)
 	require.Contains(t, out.Error, "answered 101, which is not a final HTTP status")
 	<-ended
 }

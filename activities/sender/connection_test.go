@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/activities/sender"
+	"github.com/atender/atender/models/webhook"
 )
 
 var testTime = time.Unix(1700000000, 0)
@@ -27,7 +28,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	})
 	s := newSender(t, patient(local))
 	for range 30 {
-		require.Equal(t, sender.Delivered, post(t, s, e.URL).Result)
+		require.True(t, post(t, s, e.URL).IsDelivered())
 	}
 	require.EqualValues(t, 1, e.conns.Load())
 }
@@ -40,7 +41,7 @@ func inParallel(t *testing.T, s *sender.Sender, to string, n int) {
 	var delivered atomic.Int32
 	for range n {
 		all.Go(func() {
-			if s.Post(t.Context(), s.Build(delivery(to), testTime)).Result == sender.Delivered {
+			if s.Post(t.Context(), s.Build(delivery(to), testTime)).IsDelivered() {
 				delivered.Add(1)
 			}
 		})
@@ -92,7 +93,7 @@ func TestHTTP2IsUsedWhereOffered(t *testing.T) {
 		s.TLS = &tls.Config{}
 	})
 	s := newSender(t, trusting(e, patient(local)))
-	inParallel(t, s, e.URL, 20) // each may dial, as long as nobody knows that the endpoint offers HTTP/2
+	inParallel(t, s, e.URL, 20) // each may dial, as long as it is not known that the endpoint offers HTTP/2
 	dialled := e.conns.Load()
 	for range 3 {
 		inParallel(t, s, e.URL, 20)
@@ -113,7 +114,7 @@ func TestAnEndlessAnswerOverHTTP2(t *testing.T) {
 	})
 	s := newSender(t, trusting(e, patient(local)))
 	for range 3 {
-		require.Equal(t, sender.Delivered, post(t, s, e.URL).Result)
+		require.True(t, post(t, s, e.URL).IsDelivered())
 	}
 	require.EqualValues(t, 1, e.conns.Load(), "only the stream is given up, not the connection")
 }
@@ -139,7 +140,7 @@ func TestAConnectionClosedWhileIdleIsNotAFailure(t *testing.T) {
 	})
 	s := newSender(t, patient(local))
 	for range 3 {
-		require.Equal(t, sender.Delivered, post(t, s, to).Result)
+		require.True(t, post(t, s, to).IsDelivered())
 	}
 	require.EqualValues(t, 3, conns.Load())
 	require.EqualValues(t, 5, requests.Load())
@@ -192,17 +193,16 @@ func TestProxy(t *testing.T) {
 		status int
 		header http.Header
 		url    string
-		class  sender.Class
-		result sender.Result
+		class  webhook.Class
 	}{
-		"tunnels":             {200, nil, e.URL, sender.OK, sender.Delivered},
-		"endpoint is away":    {200, nil, closed, sender.Connect, sender.Retry},
-		"gateway timeout":     {504, nil, e.URL, sender.Connect, sender.Retry},
-		"forbids":             {403, nil, e.URL, sender.Connect, sender.Retry},
-		"smokescreen forbids": {407, smokescreen, e.URL, sender.Connect, sender.Retry},
-		"wants a password":    {407, nil, e.URL, sender.OwnFault, sender.OurFault},
-		"has an error":        {500, nil, e.URL, sender.OwnFault, sender.OurFault},
-		"is overloaded":       {503, nil, e.URL, sender.OwnFault, sender.OurFault},
+		"tunnels":             {200, nil, e.URL, webhook.ClassOK},
+		"endpoint is away":    {200, nil, closed, webhook.ClassConnect},
+		"gateway timeout":     {504, nil, e.URL, webhook.ClassConnect},
+		"forbids":             {403, nil, e.URL, webhook.ClassConnect},
+		"smokescreen forbids": {407, smokescreen, e.URL, webhook.ClassConnect},
+		"wants a password":    {407, nil, e.URL, webhook.ClassOwnFault},
+		"has an error":        {500, nil, e.URL, webhook.ClassOwnFault},
+		"is overloaded":       {503, nil, e.URL, webhook.ClassOwnFault},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proxy, used := newProxy(t, c.status, c.header)
@@ -211,8 +211,7 @@ func TestProxy(t *testing.T) {
 			s := newSender(t, config)
 			out := post(t, s, c.url)
 			require.Equal(t, c.class, out.Class, "%+v", out)
-			require.Equal(t, c.result, out.Result)
-			if c.class == sender.Connect { // an unknown name, an address refused and an endpoint that is down
+			if c.class == webhook.ClassConnect { // an unknown name, an address refused and an endpoint that is down
 				require.Contains(t, out.Error, "the endpoint could not be reached: check its host name")
 				require.Equal(t, time.Second, out.Duration)
 			}
@@ -234,7 +233,7 @@ func TestAProxyThatIsAwayIsOurFault(t *testing.T) {
 			require.NoError(t, err)
 			config.Resolver = newDNS(t, nil)
 			out := post(t, newSender(t, config), "https://example.com/")
-			require.Equal(t, sender.OurFault, out.Result, "%+v", out)
+			require.True(t, out.IsOwnFault(), "%+v", out)
 			require.Contains(t, out.Error, "our proxy")
 		})
 	}
@@ -248,6 +247,6 @@ func TestTheProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
 	config := patient(local)
 	config.Resolver = newDNS(t, map[string]string{"hook.test": "127.0.0.1"}) // net/http never proxies 127.0.0.1
 	out := post(t, newSender(t, config), "http://hook.test:"+portOf(t, e.URL))
-	require.Equal(t, sender.Delivered, out.Result, "%+v", out)
+	require.True(t, out.IsDelivered(), "%+v", out)
 	require.Zero(t, used.Load())
 }

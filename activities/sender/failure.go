@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 )
 
 // progress notes how far an attempt came, for what is said about its failure. The transport calls it from goroutines
@@ -56,7 +57,7 @@ func (e *proxyError) Unwrap() error { return e.cause }
 
 // failed says what a request without an answer means. Every text is one of ours: those of the errors underneath have
 // addresses in them. ctx is the caller's: if it has ended, the failure is our own doing.
-func (s *Sender) failed(ctx context.Context, seen *progress, err error) Outcome {
+func (s *Sender) failed(ctx context.Context, seen *progress, err error) webhook.Attempt {
 	if ctx.Err() != nil {
 		return ourFault("the attempt was interrupted on our side", err)
 	}
@@ -73,42 +74,42 @@ func (s *Sender) failed(ctx context.Context, seen *progress, err error) Outcome 
 	case exhausted(err):
 		return ourFault("we could not open a connection", err)
 	case isTimeout(err) && !seen.connected.Load():
-		return charged(Timeout, fmt.Sprintf("no connection to the endpoint within %s", s.config.ConnectTimeout), err)
+		return failure(webhook.ClassTimeout, fmt.Sprintf("no connection to the endpoint within %s", s.config.ConnectTimeout), err)
 	case isTimeout(err):
-		return charged(Timeout, fmt.Sprintf("no answer from the endpoint within %s", s.config.Timeout), err)
+		return failure(webhook.ClassTimeout, fmt.Sprintf("no answer from the endpoint within %s", s.config.Timeout), err)
 	case seen.badTLS.Load():
-		return charged(TLS, tlsReason(err), err)
+		return failure(webhook.ClassTLS, tlsReason(err), err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return charged(Connect, "the endpoint refused the connection", err)
+		return failure(webhook.ClassConnect, "the endpoint refused the connection", err)
 	case !seen.connected.Load():
-		return charged(Connect, "the endpoint could not be reached", err)
+		return failure(webhook.ClassConnect, "the endpoint could not be reached", err)
 	case brokeOff(err):
-		return charged(Reset, "the endpoint closed the connection without an answer", err)
+		return failure(webhook.ClassReset, "the endpoint closed the connection without an answer", err)
 	}
-	return charged(Protocol, "the endpoint's answer is not valid HTTP", err)
+	return failure(webhook.ClassProtocol, "the endpoint's answer is not valid HTTP", err)
 }
 
-func charged(class Class, text string, err error) Outcome {
-	return Outcome{Class: class, Result: Retry, Error: text, Cause: err}
+func failure(class webhook.Class, text string, err error) webhook.Attempt {
+	return webhook.Attempt{Class: class, Error: text, Cause: err}
 }
 
 // noAddress is the one outcome of a host that has no address to send to, whether its name is unknown, its name servers
 // fail or the address is not public. Told apart, they would tell a tenant which names exist inside. The operator finds
 // the cause in the log.
-func noAddress(err error) Outcome { return charged(DNS, target.NoAddress, err) }
+func noAddress(err error) webhook.Attempt { return failure(webhook.ClassDNS, target.NoAddress, err) }
 
 // addressStep is what the time of an attempt without an address is rounded up to. A name that is answered from inside is
 // answered within milliseconds, and one that has to be asked for abroad takes longer; in steps of a second they are alike.
 const addressStep = time.Second
 
 // withoutAddress reports whether an attempt may have failed for want of an address to send to.
-func withoutAddress(out Outcome) bool {
+func withoutAddress(out webhook.Attempt) bool {
 	var proxy *proxyError
-	return out.Class == DNS || out.Class == Connect && errors.As(out.Cause, &proxy)
+	return out.Class == webhook.ClassDNS || out.Class == webhook.ClassConnect && errors.As(out.Cause, &proxy)
 }
 
 // alike waits until an attempt without an address has taken a whole number of steps, and says that it took that long.
-func alike(ctx context.Context, out *Outcome) {
+func alike(ctx context.Context, out *webhook.Attempt) {
 	steps := (out.Duration + addressStep - 1).Truncate(addressStep)
 	select {
 	case <-time.After(steps - out.Duration):
@@ -117,13 +118,13 @@ func alike(ctx context.Context, out *Outcome) {
 	out.Duration = steps
 }
 
-func ourFault(text string, err error) Outcome {
-	return Outcome{Class: OwnFault, Result: OurFault, Error: text, Cause: err}
+func ourFault(text string, err error) webhook.Attempt {
+	return webhook.Attempt{Class: webhook.ClassOwnFault, Error: text, Cause: err}
 }
 
 // proxyFailure divides the blame between the proxy and the endpoint behind it: a proxy that is away, wants a password
 // or has an error of its own is ours; one that says it cannot reach the endpoint (502, 504) speaks of the endpoint.
-func proxyFailure(err error) (Outcome, bool) {
+func proxyFailure(err error) (webhook.Attempt, bool) {
 	var proxy *proxyError
 	var op *net.OpError
 	switch {
@@ -131,18 +132,18 @@ func proxyFailure(err error) (Outcome, bool) {
 		proxy.status == http.StatusGatewayTimeout):
 		// Proxies answer 502 for a name that they cannot resolve as well as for an endpoint that is down, and some for an
 		// address that they refuse: these are one outcome, as without a proxy noAddress is.
-		return charged(Connect, "the endpoint could not be reached: check its host name, that its address is public, "+
+		return failure(webhook.ClassConnect, "the endpoint could not be reached: check its host name, that its address is public, "+
 			"and that it is up", err), true
 	case proxy != nil, errors.As(err, &op) && op.Op == "proxyconnect":
 		return ourFault("our proxy for outgoing requests failed", err), true
 	}
-	return Outcome{}, false
+	return webhook.Attempt{}, false
 }
 
 // dnsFailure divides the blame between our resolver and the endpoint's domain. A name that does not exist is the
 // endpoint's. No answer, or one that the resolver failed, is either's: it is ours only if the resolver cannot answer
 // anything else. Otherwise a domain with broken name servers would never use up its retries.
-func (s *Sender) dnsFailure(ctx context.Context, unresolved *net.DNSError, err error) Outcome {
+func (s *Sender) dnsFailure(ctx context.Context, unresolved *net.DNSError, err error) webhook.Attempt {
 	if unresolved.IsNotFound || s.resolver.works(ctx) {
 		return noAddress(err)
 	}

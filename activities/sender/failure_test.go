@@ -20,6 +20,7 @@ import (
 
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 )
 
 // request reads one request from a raw connection.
@@ -39,25 +40,25 @@ func TestBrokenEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		handle func(*net.TCPConn)
-		class  sender.Class
+		class  webhook.Class
 		text   string
 	}{
-		"accepts and says nothing": {silent, sender.Timeout, "no answer from the endpoint within 800ms"},
+		"accepts and says nothing": {silent, webhook.ClassTimeout, "no answer from the endpoint within 800ms"},
 		"half a header": {func(c *net.TCPConn) {
 			request(c) // an answer before the request is another matter to net/http
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nX-Slow: ")
 			untilClosed(c)
-		}, sender.Timeout, "no answer"},
-		"closes": {func(c *net.TCPConn) { request(c) }, sender.Reset, "closed the connection without an answer"},
+		}, webhook.ClassTimeout, "no answer"},
+		"closes": {func(c *net.TCPConn) { request(c) }, webhook.ClassReset, "closed the connection without an answer"},
 		"resets": {func(c *net.TCPConn) {
 			request(c)
 			_ = c.SetLinger(0)
-		}, sender.Reset, "closed the connection without an answer"},
+		}, webhook.ClassReset, "closed the connection without an answer"},
 		"not HTTP": {func(c *net.TCPConn) {
 			request(c)
 			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
 			untilClosed(c)
-		}, sender.Protocol, "not valid HTTP"},
+		}, webhook.ClassProtocol, "not valid HTTP"},
 		"endless header": {func(c *net.TCPConn) {
 			request(c)
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n")
@@ -66,7 +67,7 @@ func TestBrokenEndpoints(t *testing.T) {
 					return
 				}
 			}
-		}, sender.Protocol, "not valid HTTP"},
+		}, webhook.ClassProtocol, "not valid HTTP"},
 		"endless interim answers": {func(c *net.TCPConn) {
 			request(c)
 			for {
@@ -74,17 +75,16 @@ func TestBrokenEndpoints(t *testing.T) {
 					return
 				}
 			}
-		}, sender.Protocol, "not valid HTTP"},
+		}, webhook.ClassProtocol, "not valid HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config := patient(local)
-			if c.class == sender.Timeout {
+			if c.class == webhook.ClassTimeout {
 				config = hasty(local)
 			}
 			out := post(t, newSender(t, config), newRawServer(t, c.handle))
 			require.Equal(t, c.class, out.Class, "%+v", out)
-			require.Equal(t, sender.Retry, out.Result)
 			require.Contains(t, out.Error, c.text)
 			require.Zero(t, out.Status)
 			require.Empty(t, out.Excerpt)
@@ -120,8 +120,7 @@ func TestTheWholeExchangeIsLimited(t *testing.T) {
 	t.Parallel()
 	e := newEndpoint(t, dribble(200))
 	out := post(t, newSender(t, hasty(local)), e.URL)
-	require.Equal(t, sender.Timeout, out.Class)
-	require.Equal(t, sender.Retry, out.Result)
+	require.Equal(t, webhook.ClassTimeout, out.Class)
 	require.Equal(t, 200, out.Status)
 	require.Contains(t, out.Error, "answered 200 but did not finish its answer within 800ms")
 	require.Contains(t, out.Excerpt, "xx")
@@ -132,9 +131,9 @@ func TestTheWholeExchangeIsLimited(t *testing.T) {
 func TestAFailureIsKnownByItsStatusEvenIfItsBodyDribbles(t *testing.T) {
 	t.Parallel()
 	out := post(t, newSender(t, hasty(local)), newEndpoint(t, dribble(500)).URL)
-	require.Equal(t, sender.HTTP5xx, out.Class)
+	require.Equal(t, webhook.ClassHTTP5xx, out.Class)
 	out = post(t, newSender(t, hasty(local)), newEndpoint(t, dribble(410)).URL)
-	require.Equal(t, sender.Gone, out.Result)
+	require.True(t, out.IsGone())
 }
 
 func TestEndlessAnswersAreCutOff(t *testing.T) {
@@ -164,7 +163,7 @@ func TestEndlessAnswersAreCutOff(t *testing.T) {
 			e := newEndpoint(t, flood(length))
 			s := newSender(t, patient(local))
 			out := post(t, s, e.URL)
-			require.Equal(t, sender.Delivered, out.Result)
+			require.True(t, out.IsDelivered())
 			require.Len(t, out.Excerpt, sender.MaxExcerpt)
 			require.Less(t, out.Duration, 10*time.Second)
 			e.Close() // waits for the handler, whose writes fail once the connection is dropped
@@ -181,21 +180,20 @@ func TestAPromiseNotKept(t *testing.T) {
 		return ok
 	}
 	out := post(t, newSender(t, patient(local)), newRawServer(t, func(c *net.TCPConn) { promise(c) }))
-	require.Equal(t, sender.Delivered, out.Result, "the answer was given; its body is only for people")
+	require.True(t, out.IsDelivered(), "the answer was given; its body is only for people")
 	require.Equal(t, "received", out.Excerpt)
 
 	out = post(t, newSender(t, hasty(local)), newRawServer(t, func(c *net.TCPConn) {
 		promise(c)
 		untilClosed(c)
 	}))
-	require.Equal(t, sender.Timeout, out.Class)
+	require.Equal(t, webhook.ClassTimeout, out.Class)
 	require.Equal(t, "received", out.Excerpt)
 }
 
 func TestRefusedPort(t *testing.T) {
 	out := post(t, newSender(t, patient(local)), "http://"+unused(t))
-	require.Equal(t, sender.Connect, out.Class)
-	require.Equal(t, sender.Retry, out.Result)
+	require.Equal(t, webhook.ClassConnect, out.Class)
 	require.Equal(t, "the endpoint refused the connection", out.Error)
 	require.Error(t, out.Cause)
 }
@@ -224,20 +222,20 @@ func TestTLS(t *testing.T) {
 	for name, c := range map[string]struct {
 		url    string
 		config sender.Config
-		class  sender.Class
+		class  webhook.Class
 		text   string
 	}{
-		"trusted":           {e.URL, trusting(e, patient(local)), sender.OK, ""},
-		"unknown authority": {e.URL, patient(local), sender.TLS, "signed by an unknown authority"},
-		"other name": {"https://other.test:" + port, trusting(e, patient(local)), sender.TLS,
+		"trusted":           {e.URL, trusting(e, patient(local)), webhook.ClassOK, ""},
+		"unknown authority": {e.URL, patient(local), webhook.ClassTLS, "signed by an unknown authority"},
+		"other name": {"https://other.test:" + port, trusting(e, patient(local)), webhook.ClassTLS,
 			"not for its host name"},
-		"too old": {old.URL, trusting(old, patient(local)), sender.TLS, "handshake with the endpoint failed"},
-		"not TLS": {"https" + plain.URL[len("http"):], patient(local), sender.TLS,
+		"too old": {old.URL, trusting(old, patient(local)), webhook.ClassTLS, "handshake with the endpoint failed"},
+		"not TLS": {"https" + plain.URL[len("http"):], patient(local), webhook.ClassTLS,
 			"does not speak TLS on this port"},
 		"hangs up": {"https" + newRawServer(t, func(c *net.TCPConn) {
 			_, _ = c.Read(make([]byte, 1)) // the rest is unread, so closing resets
-		})[len("http"):], patient(local), sender.TLS, "handshake with the endpoint failed"},
-		"hangs": {"https" + newRawServer(t, silent)[len("http"):], hasty(local), sender.Timeout,
+		})[len("http"):], patient(local), webhook.ClassTLS, "handshake with the endpoint failed"},
+		"hangs": {"https" + newRawServer(t, silent)[len("http"):], hasty(local), webhook.ClassTimeout,
 			"no connection to the endpoint within 400ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -262,7 +260,7 @@ func TestAddressesInsideAreNotDialled(t *testing.T) {
 	s := newSender(t, c)
 	closed := portOf(t, "http://"+unused(t))
 	var wait sync.WaitGroup
-	outcomes := make(chan sender.Outcome, 100)
+	outcomes := make(chan webhook.Attempt, 100)
 	for _, host := range []string{
 		"loopback.test", "private.test", "metadata.test", "azure.test", "mapped.test", "nat64.test", "sixtofour.test",
 		"unspecified.test", "v6.test", "not-there.test", // a name that does not exist looks the same
@@ -281,7 +279,7 @@ func TestAddressesInsideAreNotDialled(t *testing.T) {
 	}
 	require.Len(t, seen, 1, "nothing of an outcome tells one address from another, or from none: %v", seen)
 	for out := range seen {
-		require.Contains(t, out, "Class:dns Result:retry Error:"+target.NoAddress+" Duration:1s Excerpt:")
+		require.Contains(t, out, "Class:dns Error:"+target.NoAddress+" Duration:1s Excerpt:")
 	}
 	require.Zero(t, hits.Load())
 }
@@ -293,8 +291,7 @@ func TestURLsAreCheckedAgainWhenSending(t *testing.T) {
 		"https://[fe80::1%25lo]/", "https://①②⑦.⓪.⓪.①/", "not a url", "",
 	} {
 		out := post(t, s, raw)
-		require.Equal(t, sender.Blocked, out.Class, raw)
-		require.Equal(t, sender.Retry, out.Result)
+		require.Equal(t, webhook.ClassBlocked, out.Class, raw)
 		require.Contains(t, out.Error, "the URL ")
 	}
 }
@@ -303,18 +300,17 @@ func TestNameResolution(t *testing.T) {
 	t.Parallel()
 	const none, ours = target.NoAddress, "our name resolution failed"
 	for name, c := range map[string]struct {
-		hosts  map[string]string
-		class  sender.Class
-		result sender.Result
-		text   string
+		hosts map[string]string
+		class webhook.Class
+		text  string
 	}{
-		"no such name":    {map[string]string{".": "::1"}, sender.DNS, sender.Retry, none},
-		"and no root":     {map[string]string{".": ""}, sender.DNS, sender.Retry, none},
-		"domain fails":    {map[string]string{"x.test": "", ".": "::1"}, sender.DNS, sender.Retry, none},
-		"domain silent":   {map[string]string{"x.test": "-", ".": "::1"}, sender.DNS, sender.Retry, none},
-		"closed network":  {map[string]string{"x.test": ""}, sender.DNS, sender.Retry, none},
-		"resolver fails":  {map[string]string{"x.test": "", ".": ""}, sender.OwnFault, sender.OurFault, ours},
-		"resolver silent": {map[string]string{"x.test": "-", ".": "-"}, sender.OwnFault, sender.OurFault, ours},
+		"no such name":    {map[string]string{".": "::1"}, webhook.ClassDNS, none},
+		"and no root":     {map[string]string{".": ""}, webhook.ClassDNS, none},
+		"domain fails":    {map[string]string{"x.test": "", ".": "::1"}, webhook.ClassDNS, none},
+		"domain silent":   {map[string]string{"x.test": "-", ".": "::1"}, webhook.ClassDNS, none},
+		"closed network":  {map[string]string{"x.test": ""}, webhook.ClassDNS, none},
+		"resolver fails":  {map[string]string{"x.test": "", ".": ""}, webhook.ClassOwnFault, ours},
+		"resolver silent": {map[string]string{"x.test": "-", ".": "-"}, webhook.ClassOwnFault, ours},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -325,7 +321,6 @@ func TestNameResolution(t *testing.T) {
 			config.Resolver = newDNS(t, c.hosts)
 			out := post(t, newSender(t, config), "http://x.test/")
 			require.Equal(t, c.class, out.Class, "%+v", out)
-			require.Equal(t, c.result, out.Result)
 			require.Contains(t, out.Error, c.text)
 		})
 	}
@@ -344,7 +339,7 @@ func TestShutdownIsNotTheEndpointsFault(t *testing.T) {
 		cancel()
 	}()
 	out := postCtx(t, ctx, newSender(t, patient(local)), e.URL)
-	require.Equal(t, sender.OurFault, out.Result)
+	require.True(t, out.IsOwnFault())
 	require.Contains(t, out.Error, "interrupted on our side")
 	require.ErrorIs(t, out.Cause, context.Canceled)
 }
@@ -353,5 +348,5 @@ func TestADeadlineOfTheCallerIsNotTheEndpointsFault(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	out := postCtx(t, ctx, newSender(t, patient(local)), newRawServer(t, silent))
-	require.Equal(t, sender.OurFault, out.Result)
+	require.True(t, out.IsOwnFault())
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models/signature"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -101,7 +102,7 @@ func newRawServer(t testing.TB, handle func(*net.TCPConn)) string {
 	return "http://" + listener.Addr().String()
 }
 
-// unused returns the address of a port on which nobody listens.
+// unused returns the address of a port on which nothing listens.
 func unused(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -121,23 +122,22 @@ func delivery(url string) sender.Delivery {
 	}
 }
 
-var classes = []sender.Class{
-	sender.OK, sender.HTTP3xx, sender.HTTP4xx, sender.HTTP5xx, sender.Timeout, sender.Connect, sender.DNS, sender.TLS,
-	sender.Blocked, sender.Reset, sender.Protocol, sender.OwnFault,
+var classes = []webhook.Class{
+	webhook.ClassOK, webhook.ClassHTTP3xx, webhook.ClassHTTP4xx, webhook.ClassHTTP5xx, webhook.ClassTimeout, webhook.ClassConnect, webhook.ClassDNS, webhook.ClassTLS,
+	webhook.ClassBlocked, webhook.ClassReset, webhook.ClassProtocol, webhook.ClassOwnFault,
 }
 
 // post makes one attempt and checks what holds for every outcome: nothing in it tells a tenant where the request went.
-func post(t testing.TB, s *sender.Sender, to string) sender.Outcome {
+func post(t testing.TB, s *sender.Sender, to string) webhook.Attempt {
 	t.Helper()
 	return postCtx(t, context.Background(), s, to)
 }
 
-func postCtx(t testing.TB, ctx context.Context, s *sender.Sender, to string) sender.Outcome {
+func postCtx(t testing.TB, ctx context.Context, s *sender.Sender, to string) webhook.Attempt {
 	t.Helper()
 	out := s.Post(ctx, s.Build(delivery(to), time.Now()))
 	require.Contains(t, classes, out.Class)
-	require.Equal(t, out.Result == sender.Delivered, out.Error == "", "%+v", out)
-	require.Equal(t, out.Class == sender.OwnFault, out.Result == sender.OurFault, "%+v", out)
+	require.Equal(t, out.IsDelivered(), out.Error == "", "%+v", out)
 	require.NotContains(t, out.Error, "127.0.0.1")
 	require.NotContains(t, out.Error, "::1")
 	require.Positive(t, out.Duration)

@@ -15,12 +15,13 @@ import (
 
 	"github.com/atender/atender/models/retry"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/webhook"
 )
 
 // Post sends the request once and says what came of it. Only 2xx is success; redirects are not followed. It returns
 // within Config.Timeout, plus at most three seconds if there is no address to send to, or as soon as ctx ends: that is
 // our own doing and never charged to the endpoint, unless the answer was there already.
-func (s *Sender) Post(ctx context.Context, r Request) Outcome {
+func (s *Sender) Post(ctx context.Context, r Request) webhook.Attempt {
 	start := time.Now()
 	out := s.post(ctx, r)
 	out.Duration = time.Since(start)
@@ -30,7 +31,7 @@ func (s *Sender) Post(ctx context.Context, r Request) Outcome {
 	return out
 }
 
-func (s *Sender) post(ctx context.Context, r Request) Outcome {
+func (s *Sender) post(ctx context.Context, r Request) webhook.Attempt {
 	if err := s.config.Policy.CheckURL(r.URL); err != nil { // rules may be stricter now than at registration
 		return urlRefused(err)
 	}
@@ -40,10 +41,10 @@ func (s *Sender) post(ctx context.Context, r Request) Outcome {
 	traced := httptrace.WithClientTrace(limited, seen.trace())
 	req, err := http.NewRequestWithContext(traced, http.MethodPost, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
-		return Outcome{Class: Blocked, Result: Retry, Error: "the URL is not valid", Cause: err}
+		return webhook.Attempt{Class: webhook.ClassBlocked, Error: "the URL is not valid", Cause: err}
 	}
 	req.Header = r.Header.Clone()
-	// An endpoint may close a kept connection at the moment we use it again, which is nobody's failure. Transport then
+	// An endpoint may close a kept connection at the moment we use it again, which is a failure of neither. Transport then
 	// takes a new one, but for a POST only if told that repeating does no harm (webhook-id sees to that). With no value
 	// the header is not sent (documentation of http.Transport).
 	req.Header["X-Idempotency-Key"] = nil
@@ -55,21 +56,21 @@ func (s *Sender) post(ctx context.Context, r Request) Outcome {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode < http.StatusOK {
-		// After a 101 the body is the connection itself, which net/http leaves to us with no deadline: whoever keeps it open
-		// would be read for ever.
-		return judge(answer, time.Now())
+		// After a 101 the body is the connection itself, which net/http leaves to us with no deadline: an endpoint that keeps it
+		// open would be read for ever.
+		return report(answer, time.Now())
 	}
 	excerpt, err := readAnswer(answer.Body)
-	out := judge(answer, time.Now())
+	out := report(answer, time.Now())
 	out.Excerpt = excerpt
-	if err == nil || out.Result != Delivered {
+	if err == nil || !out.IsDelivered() {
 		return out
 	}
 	return s.unfinished(ctx, out, err)
 }
 
-func urlRefused(err error) Outcome {
-	out := Outcome{Class: Blocked, Result: Retry, Error: "the URL is not allowed", Cause: err}
+func urlRefused(err error) webhook.Attempt {
+	out := webhook.Attempt{Class: webhook.ClassBlocked, Error: "the URL is not allowed", Cause: err}
 	var wrong *target.Error
 	if errors.As(err, &wrong) {
 		out.Error = "the URL " + wrong.Message
@@ -77,42 +78,38 @@ func urlRefused(err error) Outcome {
 	return out
 }
 
-// judge says what an answer's status means.
-func judge(answer *http.Response, now time.Time) Outcome {
+// report says what an answer was. What it means for the delivery is webhook.Decide's.
+func report(answer *http.Response, now time.Time) webhook.Attempt {
 	status := answer.StatusCode
-	out := Outcome{Status: status, Result: Retry, Error: fmt.Sprintf("the endpoint answered %d", status)}
+	out := webhook.Attempt{Status: status, Error: fmt.Sprintf("the endpoint answered %d", status)}
 	if text := http.StatusText(status); text != "" {
 		out.Error += " " + text
 	}
 	switch {
 	case status >= 200 && status < 300:
-		return Outcome{Status: status, Class: OK, Result: Delivered}
+		return webhook.Attempt{Status: status, Class: webhook.ClassOK}
 	case status >= 300 && status < 400:
-		out.Class = HTTP3xx
+		out.Class = webhook.ClassHTTP3xx
 		out.Error += ": redirects are not followed, set the webhook's URL to the final address"
-	case status == http.StatusGone:
-		out.Class, out.Result = HTTP4xx, Gone
 	case status >= 400 && status < 500:
-		out.Class = HTTP4xx
+		out.Class = webhook.ClassHTTP4xx
 	case status >= 500 && status < 600:
-		out.Class = HTTP5xx
+		out.Class = webhook.ClassHTTP5xx
 	default:
-		out.Class = Protocol
+		out.Class = webhook.ClassProtocol
 		out.Error = fmt.Sprintf("the endpoint answered %d, which is not a final HTTP status", status)
 	}
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		out.RetryAfter, _ = retry.ParseRetryAfter(answer.Header.Get("Retry-After"), now)
-	}
+	out.RetryAfter, _ = retry.ParseRetryAfter(answer.Header.Get("Retry-After"), now)
 	return out
 }
 
-// unfinished judges a 2xx whose body did not come to an end. One that dribbles beyond the limit has not kept it; one
+// unfinished reports a 2xx whose body did not come to an end. One that dribbles beyond the limit has not kept it; one
 // that broke off has: the status is the answer, the body is only for people to read.
-func (s *Sender) unfinished(ctx context.Context, out Outcome, err error) Outcome {
+func (s *Sender) unfinished(ctx context.Context, out webhook.Attempt, err error) webhook.Attempt {
 	if ctx.Err() != nil || !isTimeout(err) {
 		return out
 	}
-	out.Class, out.Result, out.Cause = Timeout, Retry, err
+	out.Class, out.Cause = webhook.ClassTimeout, err
 	out.Error = fmt.Sprintf("the endpoint answered %d but did not finish its answer within %s", out.Status,
 		s.config.Timeout)
 	return out

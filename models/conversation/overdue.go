@@ -98,10 +98,12 @@ const (
 	keySweep     = "walk-cursor"
 )
 
-// signalSQL makes an outbox row for each conversation whose workflow should be running.
-const signalSQL = `
-	INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
-	SELECT tenant_id, '` + outbox.Conversation + `', id, status, ?, next_due_at, clock_timestamp(), clock_timestamp() FROM conversations`
+// signalThose adds to the statement an outbox row for each conversation that meets the condition.
+func signalThose(st *postgres.Statement, condition string) {
+	outbox.AddEach(st, outbox.Conversation, outbox.Each{
+		Tenant: "tenant_id", Target: "id", Status: "status", DueAt: "next_due_at", From: "conversations WHERE " + condition,
+	})
+}
 
 // RememberNamespace stores the id of the Temporal namespace that the workflows live in. If another one was stored,
 // Temporal has lost its data: all workflows that should be running are poked, and so made again (P3.6). Of several
@@ -122,8 +124,10 @@ func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replac
 		if err := tx.Exec(`UPDATE installation SET value = ? WHERE key = ?`, id, key).Error; err != nil {
 			return err
 		}
-		if err := tx.Exec(signalSQL+` WHERE status IN ('active', 'snoozed') OR next_due_at IS NOT NULL`, outbox.PriorityConversation).Error; err != nil {
-			return err
+		var st postgres.Statement
+		signalThose(&st, `status IN ('active', 'snoozed') OR next_due_at IS NOT NULL`)
+		if err := st.Exec(tx); err != nil {
+			return postgres.Doing(err, "signal all conversations")
 		}
 		err = tx.Exec(`UPDATE subscriptions SET retry_armed_for = clock_timestamp() - interval '1 hour'
 			WHERE retry_armed_for IS NOT NULL`).Error // PokeLateRetries finds them
@@ -154,11 +158,12 @@ func (s *Clocks) Sweep(ctx context.Context) (poked int64, err error) {
 			ID *uuid.UUID
 			N  int64
 		}
-		err = tx.Raw(`
-			WITH next AS (SELECT tenant_id, id FROM conversations WHERE id > ? AND status IN ('active', 'snoozed') ORDER BY id
-				LIMIT (SELECT greatest(10, count(*) / 1440 + 1) FROM conversations WHERE status IN ('active', 'snoozed'))),
-			poked AS (`+signalSQL+` WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM next))
-			SELECT (array_agg(id ORDER BY id DESC))[1] AS id, count(*) AS n FROM next`, after, outbox.PriorityConversation).Take(&last).Error
+		var st postgres.Statement
+		st.With("next", `SELECT tenant_id, id FROM conversations
+			WHERE id > `+st.Arg(after)+` AND status IN ('active', 'snoozed') ORDER BY id
+			LIMIT (SELECT greatest(10, count(*) / 1440 + 1) FROM conversations WHERE status IN ('active', 'snoozed'))`)
+		signalThose(&st, `(tenant_id, id) IN (SELECT tenant_id, id FROM next)`)
+		err = st.Row(ctx, tx, `SELECT (array_agg(id ORDER BY id DESC))[1], count(*) FROM next`, &last.ID, &last.N)
 		if err != nil {
 			return err
 		}

@@ -152,20 +152,18 @@ func (s *Clocks) tickEach(ctx context.Context, tenantID uuid.UUID, ids []uuid.UU
 // conversations behind it: the walk was lost, or failed, or is not through yet, which does it no harm (P3.6). It returns
 // how many. Errors: UNAVAILABLE.
 func (s *Clocks) SignalLateRecomputes(ctx context.Context, after time.Duration) (int64, error) {
-	r := s.db.Main.WithContext(ctx).Exec(`
-		INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
-		SELECT t.id, ?, t.id, ?, clock_timestamp(), clock_timestamp() FROM tenants t
-		WHERE t.time_changed_at < clock_timestamp() - make_interval(secs => ?)
+	var st postgres.Statement
+	n, err := outbox.SignalEach(ctx, s.db, &st, outbox.Recompute, outbox.Each{
+		Tenant: "t.id", Target: "t.id",
+		From: `tenants t
+		WHERE t.time_changed_at < clock_timestamp() - make_interval(secs => ` + st.Arg(after.Seconds()) + `)
 			AND (EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id AND c.time_version < t.time_version
-					AND `+notSetAside+` AND (c.status IN ('active', 'snoozed') OR c.auto_archive_at IS NOT NULL))
+					AND ` + notSetAside + ` AND (c.status IN ('active', 'snoozed') OR c.auto_archive_at IS NOT NULL))
 				OR t.auto_archive IS NOT NULL AND EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id
-					AND c.time_version < t.time_version AND `+notSetAside+` AND c.status = 'done' AND c.auto_archive_at IS NULL))
-			AND NOT EXISTS (SELECT FROM outbox o WHERE o.target_id = t.id)`,
-		outbox.Recompute, outbox.PriorityRecompute, after.Seconds())
-	if r.Error == nil && r.RowsAffected > 0 {
-		s.db.Wakeups.Mark(outbox.Topic)
-	}
-	return r.RowsAffected, postgres.Translate(r.Error)
+					AND c.time_version < t.time_version AND ` + notSetAside + ` AND c.status = 'done' AND c.auto_archive_at IS NULL))
+			AND ` + outbox.NoneFor(outbox.Recompute, "t.id"),
+	})
+	return n, postgres.Doing(err, "signal late recomputes")
 }
 
 // Behind counts the conversations that a walk has still to visit.
@@ -283,9 +281,9 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string
 	st.With("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.version,
 			sla_due_at = m.due, auto_archive_at = m.archive, next_due_at = m.next, set_aside = NULL
 		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.poked`)
-	st.With("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
-		SELECT `+st.List(moved[0].conversation.TenantID, outbox.Conversation)+`, id, status, `+st.Arg(outbox.PriorityConversation)+`, next_due_at,
-			clock_timestamp(), clock_timestamp() FROM conversation WHERE poked`)
+	outbox.AddEach(&st, outbox.Conversation, outbox.Each{
+		Tenant: tenant + "::uuid", Target: "id", Status: "status", DueAt: "next_due_at", From: "conversation WHERE poked",
+	})
 	var one int
 	return marks, st.Row(ctx, tx, `SELECT 1`, &one)
 }

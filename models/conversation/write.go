@@ -203,8 +203,10 @@ func (w *write) save(ctx context.Context) error {
 func (w *write) insertSignal(st *postgres.Statement) {
 	c := &w.conversation
 	if w.forceSignal || !w.suppressSignal && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
-		st.With("poke", `INSERT INTO outbox (tenant_id, kind, target_id, status, priority, due_at, available_at, created_at)
-			VALUES (`+st.List(c.TenantID, outbox.Conversation, c.ID, string(c.Status), outbox.PriorityConversation, c.NextDueAt, w.now, w.now)+`)`)
+		status := string(c.Status)
+		outbox.Add(st, outbox.Entry{
+			Kind: outbox.Conversation, TenantID: c.TenantID, TargetID: c.ID, Status: &status, DueAt: c.NextDueAt, At: w.now,
+		})
 		w.wakeTopics = append(w.wakeTopics, outbox.Topic)
 	}
 }
@@ -263,69 +265,45 @@ func (w *write) updateConversation(st *postgres.Statement) {
 	postgres.Update(st, "conversation", c)
 }
 
+// timelineRow is an entry of the timeline as it is inserted.
+type timelineRow struct {
+	ID    uuid.UUID
+	Kind  string
+	Actor string // JSON
+	Data  string // JSON
+}
+
 // insertTimeline writes one entry for each fact.
 func (w *write) insertTimeline(st *postgres.Statement) {
-	n := len(w.change.Facts)
-	ids, kinds, actors, data := make([]uuid.UUID, n), make([]string, n), make([]string, n), make([]string, n)
+	entries := make([]timelineRow, len(w.change.Facts))
 	for i, f := range w.change.Facts {
-		d := f.Data
+		data := f.Data
 		switch f.Kind {
 		case lifecycle.MessageReceived, lifecycle.MessageSent, lifecycle.NoteAdded:
-			d = map[string]any{"messageId": w.messages[f.Index].ID}
+			data = map[string]any{"messageId": w.messages[f.Index].ID}
 		}
-		ids[i], kinds[i], actors[i], data[i] = w.ids.Next(), string(
-			f.Kind,
-		), postgres.JSONArg(
-			w.actorOf(f),
-		), postgres.JSONArg(
-			postgres.OrEmptyMap(d),
-		)
+		entries[i] = timelineRow{
+			ID: w.ids.Next(), Kind: string(f.Kind), Actor: postgres.JSONArg(w.actorOf(f)),
+			Data: postgres.JSONArg(postgres.OrEmptyMap(data)),
+		}
 	}
 	c := &w.conversation
 	st.With("timeline", `INSERT INTO timeline (tenant_id, id, conversation_id, kind, actor, data, version, created_at)
-		SELECT `+st.Arg(c.TenantID)+`, u.id, `+st.Arg(c.ID)+`, u.kind, u.actor::jsonb, u.data::jsonb, `+st.Arg(c.Version)+`, `+st.Arg(w.now)+`
-		FROM unnest(`+st.Arg(ids)+`::uuid[], `+st.Arg(kinds)+`::text[], `+st.Arg(actors)+`::text[], `+st.Arg(data)+`::text[])
-			u (id, kind, actor, data)`)
+		SELECT `+st.Arg(c.TenantID)+`, u.id, `+st.Arg(c.ID)+`, u.kind, u.actor::jsonb, u.data::jsonb,
+			`+st.Arg(c.Version)+`, `+st.Arg(w.now)+`
+		FROM `+postgres.Rows(st, entries))
 }
 
-// insertEvents writes the events and one delivery for each event and matching active subscription (P1.6). It returns
-// the expression of the shards that got deliveries.
+// insertEvents writes the events, and the deliveries of webhooks (P1.6). It returns the expression of the shards that got
+// deliveries.
 func (w *write) insertEvents(st *postgres.Statement) (shards string) {
+	c := &w.conversation
 	events := w.renderEvents()
-	if len(events) == 0 { // a note, say: consoles hear of it all the same
-		w.wakeTopics = append(
-			w.wakeTopics,
-			feed.Notice(w.conversation.TenantID, "conversation", w.conversation.ID, w.conversation.Version),
-		)
+	if len(events) == 0 { // of a note, say: consoles are told all the same
+		w.wakeTopics = append(w.wakeTopics, feed.Notice(c.TenantID, "conversation", c.ID, c.Version))
 		return `'{}'::int[]`
 	}
 	w.wakeTopics = append(w.wakeTopics, feed.TopicEvents)
-	n := len(events)
-	ids, kinds, payloads := make([]uuid.UUID, n), make([]string, n), make([]string, n)
-	conversations, contacts := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
-	for i, e := range events {
-		ids[i], kinds[i], payloads[i], conversations[i], contacts[i] = e.ID, string(
-			e.Type,
-		), e.Payload, e.ConversationID, e.ContactID
-	}
-	c := &w.conversation
-	tenant, now, version := st.Arg(c.TenantID), st.Arg(w.now)+`::timestamptz`, st.Arg(c.Version)+`::bigint`
-	st.With("owed", `SELECT * FROM unnest(`+st.Arg(ids)+`::uuid[], `+st.Arg(kinds)+`::text[], `+st.Arg(payloads)+`::text[], `+
-		st.Arg(conversations)+`::uuid[], `+st.Arg(contacts)+`::uuid[])
-		WITH ORDINALITY u (id, type, payload, conversation_id, contact_id, ord)`)
-	st.With("event", `INSERT INTO events (id, tenant_id, type, conversation_id, contact_id, version, payload, created_at)
-		SELECT id, `+tenant+`, type, conversation_id, contact_id, CASE WHEN conversation_id IS NOT NULL THEN `+version+` END, payload, `+now+` FROM owed`)
-	st.With("delivery", `INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, conversation_id,
-			seq, shard, ordered, state, due_at, created_at)
-		SELECT `+ident.SQL(st.Arg(ident.Tick(w.now))+`::bigint`, `o.ord`)+`, `+tenant+`, s.id, o.id, o.type, o.conversation_id,
-			`+version+` * `+strconv.Itoa(webhook.SeqPerVersion)+` + o.ord, s.shard,
-			s.ordering = 'conversation' AND o.conversation_id IS NOT NULL, 'pending', `+now+`, `+now+`
-		FROM owed o JOIN subscriptions s ON s.tenant_id = `+tenant+` AND s.is_active AND s.deleted_at IS NULL
-			AND (SELECT webhooks_enabled FROM tenants WHERE id = `+tenant+`) AND s.events && ARRAY['*', o.type]
-			AND (NOT s.has_filter OR o.conversation_id IS NOT NULL
-				AND (s.filter_channels = '{}' OR `+st.Arg(c.Channel)+` = ANY (s.filter_channels))
-				AND (s.filter_tags = '{}' OR s.filter_tags && `+st.Arg(postgres.Texts(c.Tags))+`::text[])
-				AND (s.filter_team_ids = '{}' OR `+st.Arg(c.TeamID)+`::uuid = ANY (s.filter_team_ids)))
-		RETURNING shard`)
-	return `(SELECT coalesce(array_agg(DISTINCT shard::int), '{}') FROM delivery)`
+	added := feed.Add(st, feed.NewEvents{TenantID: c.TenantID, At: w.now, Version: c.Version, Events: events})
+	return webhook.FanOut(st, added, w.now, webhook.Subject{Channel: c.Channel, Tags: c.Tags, TeamID: c.TeamID})
 }

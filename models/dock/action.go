@@ -128,9 +128,9 @@ func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionI
 		if a.Decided() {
 			return nil
 		}
-		return tx.Exec(`INSERT INTO outbox (tenant_id, kind, target_id, dock_action_id, priority, available_at, created_at)
-			VALUES (?, ?, ?, ?, ?, clock_timestamp(), clock_timestamp())`,
-			a.TenantID, outbox.DockAction, a.ConversationID, a.ID, outbox.PriorityDockAction).Error
+		return outbox.AddNow(tx, outbox.Entry{
+			Kind: outbox.DockAction, TenantID: a.TenantID, TargetID: a.ConversationID, DockActionID: &a.ID,
+		})
 	})
 	if err == nil && a.IsNew && !a.Decided() {
 		fault.At(fault.DockActionStored)

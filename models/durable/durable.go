@@ -28,6 +28,16 @@ const (
 	SignalReplayChanged       = "replay-changed"       // P4.9; no payload: the row says whether it still runs
 )
 
+// Search attributes, by which an operator finds workflows.
+const (
+	AttributeTenant       = "AtenderTenant"
+	AttributeConversation = "AtenderConversation"
+	AttributeStatus       = "AtenderStatus"
+	AttributeSLAState     = "AtenderSlaState"
+	AttributeNextDue      = "AtenderNextDue"
+	AttributeWebhook      = "AtenderWebhook"
+)
+
 // Activity types.
 const (
 	TickActivity       = "TickConversation"
@@ -56,7 +66,7 @@ func RetryID(tenant, subscription uuid.UUID) string {
 	return "webhook/" + tenant.String() + "/" + subscription.String()
 }
 
-// RecomputeID is the id of the workflow that walks over a tenant's clocks.
+// RecomputeID is the id of the workflow that brings a tenant's clocks up to edited rules.
 func RecomputeID(tenant uuid.UUID) string { return "recompute/" + tenant.String() }
 
 // RecomputeInput names the tenant whose time configuration was edited.
@@ -66,7 +76,7 @@ type RecomputeInput struct {
 	MaxHistory int `json:"maxHistory,omitempty"`
 }
 
-// RecomputeResult says how far a walk is.
+// RecomputeResult says how far a recompute is.
 type RecomputeResult struct {
 	Visited int   `json:"visited"`
 	Left    int64 `json:"left"`
@@ -83,7 +93,7 @@ type ConversationInput struct {
 	ConversationID uuid.UUID `json:"conversationId"`
 	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
 	MaxHistory int `json:"maxHistory,omitempty"`
-	// DockActions is how many actions of docks earlier runs have carried out, for whoever looks at the workflow.
+	// DockActions is how many actions of docks earlier runs have carried out, for people who look at the workflow.
 	DockActions int `json:"dockActions,omitempty"`
 }
 
@@ -100,7 +110,7 @@ type DockActionInput struct {
 
 // DockActionResult says what became of an action: applied, rejected, expired; empty when there is no such action.
 type DockActionResult struct {
-	Action string `json:"action,omitempty"` // such as addTag, for whoever reads the history
+	Action string `json:"action,omitempty"` // such as addTag, for people who read the history
 	State  string `json:"state"`
 }
 

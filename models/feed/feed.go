@@ -81,7 +81,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 	rows, err := s.db.Lists.Statement.ConnPool.QueryContext(ctx, feedSQL, tenantID, after, window, q.Types,
 		q.ConversationID, limit+1)
 	if err != nil {
-		return Page{}, postgres.ListError(ctx, err, "limit", "types")
+		return Page{}, postgres.Doing(postgres.ListError(ctx, err, "limit", "types"), "read the feed")
 	}
 	defer func() { _ = rows.Close() }()
 	var page Page
@@ -98,7 +98,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 		err := rows.Scan(&floor, &last, &seen, &furthest,
 			&id, &kind, &position, &e.ConversationID, &e.ContactID, &created, &payload)
 		if err != nil {
-			return Page{}, postgres.Translate(err)
+			return Page{}, postgres.Doing(err, "read an event of the feed")
 		}
 		if id != nil {
 			e.ID, e.Type, e.Position, e.CreatedAt, e.Payload = *id, *kind, *position, wire.At(created.Time), []byte(*payload)
@@ -110,7 +110,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return Page{}, postgres.ListError(ctx, err, "limit", "types")
+		return Page{}, postgres.Doing(postgres.ListError(ctx, err, "limit", "types"), "read the feed")
 	}
 	at := floor
 	if after != nil {
@@ -135,7 +135,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 	return page, nil
 }
 
-// A cursor is a position. It is written so that nobody is led to count with it.
+// A cursor is a position. It is written so that readers are not led to count with it.
 const feedCursorMark = "p"
 
 // Cursor is where a page of the feed goes on that ended with a position.

@@ -12,15 +12,6 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// NewEvent is one event of a transaction, rendered.
-type NewEvent struct {
-	ID             uuid.UUID
-	Type           lifecycle.EventType
-	ConversationID *uuid.UUID // nil for events about a contact
-	ContactID      *uuid.UUID
-	Payload        string
-}
-
 // Member is one key of an event's data with its JSON.
 type Member struct {
 	name string

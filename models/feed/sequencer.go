@@ -20,7 +20,7 @@ const (
 	// sequencePoll is how often the sequencer looks without having been woken, and how often those who would be it try.
 	sequencePoll = 250 * time.Millisecond
 	// sequencePause is the shortest time between two batches that are not full: a batch costs nearly the same for one
-	// event as for fifty. It is the delay that somebody who waits at the feed's end sees.
+	// event as for fifty. It is the delay that a reader who waits at the feed's end sees.
 	sequencePause = 40 * time.Millisecond
 	// sequenceTimeout bounds one statement; a connection that takes longer is given up, and with it the lock.
 	sequenceTimeout = 30 * time.Second
@@ -55,14 +55,14 @@ func (s *Store) RunSequencer(ctx context.Context, q Sequencer) {
 func (s *Store) sequenceOn(ctx context.Context, q Sequencer, wake <-chan struct{}) error {
 	conn, err := pgx.ConnectConfig(ctx, s.db.Config.Copy())
 	if err != nil {
-		return err
+		return postgres.Doing(err, "connect the sequencer")
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // which gives the lock back
 	for {
 		var leads bool
 		// Tried, not waited for: a statement that waits holds a snapshot, which keeps vacuum from its work.
 		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtext('atender sequencer'))`).Scan(&leads); err != nil {
-			return err
+			return postgres.Doing(err, "try the sequencer's lock")
 		}
 		if leads {
 			break
@@ -70,7 +70,7 @@ func (s *Store) sequenceOn(ctx context.Context, q Sequencer, wake <-chan struct{
 		postgres.Pause(ctx, nil, sequencePoll)
 	}
 	if err := postgres.PlanOnce(ctx, conn); err != nil {
-		return err
+		return postgres.Doing(err, "prepare the sequencer's connection")
 	}
 	if q.Lead != nil {
 		q.Lead(true)
@@ -104,13 +104,13 @@ func sequenceBatch(ctx context.Context, conn *pgx.Conn) (int, error) {
 	defer cancel()
 	rows, err := conn.Query(ctx, `SELECT id FROM events WHERE position IS NULL ORDER BY created_at, id LIMIT $1`, sequenceRows)
 	if err != nil {
-		return 0, err
+		return 0, postgres.Doing(err, "find events without positions")
 	}
 	ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id uuid.UUID, err error) {
 		return id, row.Scan(&id)
 	})
 	if err != nil || len(ids) == 0 {
-		return 0, err
+		return 0, postgres.Doing(err, "find events without positions")
 	}
 	fault.At(fault.BeforePositions)
 	least, greatest := bounds(ids)
@@ -118,7 +118,7 @@ func sequenceBatch(ctx context.Context, conn *pgx.Conn) (int, error) {
 WITH counter AS (UPDATE feed SET last_position = last_position + $2 RETURNING last_position - $2 AS given)
 UPDATE events e SET position = c.given + u.n FROM counter c, unnest($1::uuid[]) WITH ORDINALITY u (id, n)
 WHERE e.id = u.id AND e.id >= $3 AND e.id <= $4 AND e.position IS NULL`, ids, len(ids), least, greatest)
-	return len(ids), err
+	return len(ids), postgres.Doing(err, "give positions to %d events", len(ids))
 }
 
 func bounds(ids []uuid.UUID) (least, greatest uuid.UUID) {

@@ -20,7 +20,7 @@ const (
 	// TopicFeed is marked when events got positions (P6.1).
 	TopicFeed = "feed"
 
-	// streamPoll is how often the feed is looked at without a wake-up, while somebody listens.
+	// streamPoll is how often the feed is looked at without a wake-up, while consoles listen.
 	streamPoll = time.Second
 	// streamPause is the shortest time between two looks: people do not read faster, and a look is for all of them.
 	streamPause = 50 * time.Millisecond
@@ -28,10 +28,10 @@ const (
 	streamRows = 1_000
 	// streamBuffer is how many looks a listener may be behind before it is let go.
 	streamBuffer = 32
-	// streamCatchUp is how many events somebody who comes back is told of; with more, reading everything again is cheaper.
+	// streamCatchUp is how many events a console that comes back is told of; with more, reading everything again is cheaper.
 	streamCatchUp = 1_000
-	// streamConsoles is how many may listen in one process, liveOfTenant how many of those may be one tenant's, and liveOfAgent
-	// how many one agent's: a hundred agents with all of theirs would leave none to anybody else.
+	// streamConsoles is how many may listen in one process, streamsOfTenant how many of those may be one tenant's, and streamsOfAgent
+	// how many one agent's: a hundred agents with all of theirs would leave none to the others.
 	streamConsoles  = 2_000
 	streamsOfTenant = 500
 	streamsOfAgent  = 20
@@ -66,7 +66,7 @@ type Stream struct {
 
 // broadcaster passes on what happens to all who listen in this process.
 type broadcaster struct {
-	arrived chan struct{} // somebody listens
+	arrived chan struct{} // a console listens
 
 	mu        sync.Mutex
 	told      int64 // position up to which listeners have been told
@@ -88,7 +88,7 @@ func (s *Store) Listen(ctx context.Context, tenantID, agentID uuid.UUID, after s
 	}
 	var last int64
 	if err := s.db.Lists.Statement.ConnPool.QueryRowContext(ctx, `SELECT last_position FROM feed`).Scan(&last); err != nil {
-		return nil, postgres.Translate(err)
+		return nil, postgres.Doing(err, "read the feed's last position")
 	}
 	l := &listener{tenantID: tenantID, agentID: agentID, news: make(chan NewsBatch, streamBuffer)}
 	start, err := s.stream.add(l, last)
@@ -176,7 +176,7 @@ func (l *broadcaster) tell(tenantID uuid.UUID, batch NewsBatch) {
 	}
 }
 
-// tenants are those somebody listens to, and the position up to which they have been told.
+// tenants are those that consoles listen to, and the position up to which they have been told.
 func (l *broadcaster) tenants() (ids []uuid.UUID, told int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -188,7 +188,7 @@ func (l *broadcaster) tenants() (ids []uuid.UUID, told int64) {
 	return ids, l.told
 }
 
-// advance moves told, unless somebody has come meanwhile whose tenant was not looked at.
+// advance moves told, unless a console has come meanwhile whose tenant was not looked at.
 func (l *broadcaster) advance(told int64, looked []uuid.UUID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -201,7 +201,7 @@ func (l *broadcaster) advance(told int64, looked []uuid.UUID) bool {
 	return true
 }
 
-// runStream looks at the feed while somebody listens: when it is woken, at least every second, and passes on notices.
+// runStream looks at the feed while consoles listen: when it is woken, at least every second, and passes on notices.
 func (s *Store) runStream(ctx context.Context) {
 	wake, stop := s.db.Wakeups.Listen(TopicFeed)
 	defer stop()
@@ -245,13 +245,13 @@ type feedRow struct {
 }
 
 // look reads what has happened in the tenants since told, passes it on, and returns how much it was;
-// liveRows where it is worth looking again at once.
+// streamRows where it is worth looking again at once.
 func (s *Store) look(ctx context.Context, tenants []uuid.UUID, told int64) (int, error) {
 	var rows []feedRow
 	err := s.db.Main.WithContext(ctx).Raw(`SELECT tenant_id, position, type, conversation_id, contact_id, version FROM events
 		WHERE tenant_id = ANY (?) AND position > ? ORDER BY position LIMIT ?`, postgres.UUIDs(tenants), told, streamRows).Scan(&rows).Error
 	if err != nil || len(rows) == 0 {
-		return 0, err
+		return 0, postgres.Doing(err, "read what happened after %d", told)
 	}
 	// Before they are told: who comes now starts after these.
 	upTo := rows[len(rows)-1].Position
@@ -286,7 +286,7 @@ func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest
 			tenantID, from, to, streamCatchUp+1).Scan(&rows).Error
 	}
 	if err != nil {
-		return batch, postgres.ListError(ctx, err)
+		return batch, postgres.Doing(postgres.ListError(ctx, err), "read what happened after %d", from)
 	}
 	if from < floor || from > newest || len(rows) > streamCatchUp {
 		batch.News = append(batch.News, News{Type: NewsResync})

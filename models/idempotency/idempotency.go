@@ -76,7 +76,7 @@ func (s *Store) Do(
 			break
 		}
 	}
-	return answer, replayed, postgres.Translate(err)
+	return answer, replayed, postgres.Doing(err, "answer a call once")
 }
 
 // once is one try. again says that the whole was turned back for reasons of concurrency (P1.2).
@@ -88,7 +88,7 @@ func (s *Store) once(
 ) (answer Answer, replayed, again bool, err error) {
 	tx, end, err := s.db.Begin(ctx)
 	if err != nil {
-		return Answer{}, false, false, err
+		return Answer{}, false, false, postgres.Doing(err, "begin a unit of work")
 	}
 	defer end()
 	if stored, err := s.claimKey(ctx, tx, key, patience); stored != nil || err != nil {
@@ -138,7 +138,7 @@ func (s *Store) claimKey(ctx context.Context, tx *sql.Tx, key Key, patience time
 		case postgres.PgCode(err) == postgres.CodeLockTimeout:
 			return nil, errInProgress
 		case !errors.Is(err, sql.ErrNoRows):
-			return nil, err
+			return nil, postgres.Doing(err, "claim an idempotency key")
 		}
 		answer, err := s.storedAnswer(ctx, tx, key)
 		if !errors.Is(err, sql.ErrNoRows) {
@@ -206,7 +206,7 @@ func (s *Store) storeAnswer(ctx context.Context, tx *sql.Tx, key Key, a Answer) 
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE idempotency_keys SET status = $2, header = $3, body = $4, is_sealed = $5 WHERE id = $1`,
 		id[:], a.Status, postgres.JSONArg(header), body, a.Secret)
-	return err
+	return postgres.Doing(err, "store an answer")
 }
 
 // AnswerPlace is what a stored answer is bound to, with the hex form of its row's id.
@@ -222,12 +222,12 @@ func (s *Store) Purge(ctx context.Context) (int64, error) {
 			SELECT id FROM idempotency_keys WHERE created_at <= clock_timestamp() - $1::interval
 			ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)`, TTL, postgres.PurgeRows)
 		if err != nil {
-			return purged, postgres.Translate(err)
+			return purged, postgres.Doing(err, "delete expired answers")
 		}
 		n, err := r.RowsAffected()
 		purged += n
 		if err != nil || n < postgres.PurgeRows {
-			return purged, err
+			return purged, postgres.Doing(err, "delete expired answers")
 		}
 	}
 }
@@ -239,7 +239,7 @@ type flights struct {
 }
 
 type flight struct {
-	turn chan struct{} // has an element while nobody is through
+	turn chan struct{} // has an element while no call is through
 	here int           // those who wait and the one who is through
 }
 

@@ -10,25 +10,6 @@ import (
 	"github.com/atender/atender/models/postgres"
 )
 
-// What an outbox row tells Temporal (outbox.kind).
-const (
-	Conversation = "conversation" // poke the conversation's workflow, starting it if need be
-	Retry        = "retry"        // the subscription owes retries
-	DockAction   = "dock_action"  // the conversation's workflow has an action of a dock to carry out
-	Recompute    = "recompute"    // the tenant's time configuration was edited: walk its clocks
-	Replay       = "replay"       // poke the replay's workflow, starting it if need be
-)
-
-// Lower goes first: an agent who is waiting, then an endpoint in trouble, before conversations, of which a flood may be
-// waiting; a walk over all of them last.
-const (
-	PriorityDockAction   = 0
-	PriorityRetry        = 1
-	PriorityReplay       = 1 // few, and people wait for them
-	PriorityConversation = 2
-	PriorityRecompute    = 3
-)
-
 // Topic is marked when there are new outbox rows.
 const Topic = "outbox"
 
@@ -39,7 +20,7 @@ func TopicDeliveries(shard int) string { return "deliveries/" + strconv.Itoa(sha
 type Row struct {
 	ID       int64
 	TenantID uuid.UUID
-	Kind     string
+	Kind     Kind
 	TargetID uuid.UUID
 	Status   *string
 	DueAt    *time.Time
@@ -48,26 +29,18 @@ type Row struct {
 	DockActionID *uuid.UUID
 }
 
-// IsConversation tells whether the row is for a conversation's workflow.
-func (r Row) IsConversation() bool {
-	return r.Kind == Conversation || r.Kind == DockAction
-}
-
-// IsRecompute tells whether the row asks for a walk over the clocks of the tenant that is its target.
-func (r Row) IsRecompute() bool { return r.Kind == Recompute }
-
-// IsReplay tells whether the row pokes a replay's workflow. What is none of these is about a subscription's retries.
-func (r Row) IsReplay() bool { return r.Kind == Replay }
-
 // Urgency says which rows of the outbox a relay takes.
 type Urgency string
 
-// Urgent is what somebody waits for: everything but conversations in which nothing is due within a minute, and walks.
+// Urgent is what people wait for: everything but conversations in which nothing is due within a minute, and recomputes.
 // Those are Calm: a flood of new conversations is one.
 const (
-	Urgent Urgency = order + ` < (2, statement_timestamp() + interval '1 minute')`
-	Calm   Urgency = order + ` >= (2, statement_timestamp() + interval '1 minute')`
+	Urgent Urgency = order + ` < ` + border
+	Calm   Urgency = order + ` >= ` + border
 )
+
+// border is where what is urgent ends, in the order of rows: conversationPriority is the 2.
+const border = `(2, statement_timestamp() + interval '1 minute')`
 
 // order is that of a tenant's rows, as its index has it; what is due at no time comes last in its priority.
 const order = `(priority, coalesce(due_at, 'infinity'::timestamptz))`
@@ -101,14 +74,14 @@ func (s *Store) Claim(ctx context.Context, which Urgency, limit int) ([]Row, err
 )
 UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
 WHERE id IN (SELECT id FROM next UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox
-	WHERE target_id = n.target_id AND kind = n.kind AND kind <> @single AND available_at <= clock_timestamp()
+	WHERE target_id = n.target_id AND kind = n.kind AND kind NOT IN (` + separateKinds + `) AND available_at <= clock_timestamp()
 	LIMIT @along FOR UPDATE SKIP LOCKED) o)
 RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id, ` + postgres.WorkSeen
 	var rows []claimedRow
 	err := s.db.Turns.From(string(which), func(behind uuid.UUID) (int, int, uuid.UUID, error) {
 		rows = nil
 		err := s.db.Claims.WithContext(ctx).Raw(claim, map[string]any{
-			"behind": behind, "single": DockAction, "along": along,
+			"behind": behind, "along": along,
 		}).Scan(&rows).Error
 		if err != nil || len(rows) == 0 {
 			return 0, 0, uuid.Nil, err
@@ -119,7 +92,7 @@ RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_
 	for i, r := range rows {
 		out[i] = r.Row
 	}
-	return out, postgres.Translate(err)
+	return out, postgres.Doing(err, "claim rows of the outbox")
 }
 
 // claimedRow is a row with what the claim says of all tenants that have some.
@@ -135,7 +108,7 @@ func (s *Store) Delete(ctx context.Context, ids []int64) error {
 		return nil
 	}
 	_, err := s.db.SQL.ExecContext(ctx, `DELETE FROM outbox WHERE id = ANY($1)`, ids)
-	return postgres.Translate(err)
+	return postgres.Doing(err, "delete %d rows of the outbox", len(ids))
 }
 
 // Defer gives rows back whose message could not be delivered, to be tried again after the given time.
@@ -144,19 +117,13 @@ func (s *Store) Defer(ctx context.Context, ids []int64, after time.Duration) err
 		return nil
 	}
 	_, err := s.db.SQL.ExecContext(ctx, `UPDATE outbox SET available_at = clock_timestamp() + $2 WHERE id = ANY($1)`, ids, after)
-	return postgres.Translate(err)
+	return postgres.Doing(err, "defer %d rows of the outbox", len(ids))
 }
 
 // Depth is how many rows wait, and since when the oldest does (zero if none).
 func (s *Store) Depth(ctx context.Context) (depth int, oldest time.Duration, err error) {
 	var seconds float64
-	err = s.db.SQL.QueryRowContext(
-		ctx,
-		`SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM outbox`,
-	).
-		Scan(
-			&depth,
-			&seconds,
-		)
-	return depth, time.Duration(seconds * float64(time.Second)), postgres.Translate(err)
+	const query = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM outbox`
+	err = s.db.SQL.QueryRowContext(ctx, query).Scan(&depth, &seconds)
+	return depth, time.Duration(seconds * float64(time.Second)), postgres.Doing(err, "measure the outbox")
 }

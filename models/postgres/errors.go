@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -95,6 +97,16 @@ func Translate(err error) error {
 	return err
 }
 
+// Doing says what was being done when err came up: nil for nil, and otherwise Translate's error within a sentence such as
+// "claim deliveries of shard 3: …". Problems stay what they are for errors.As, and what clients read of them is unchanged:
+// the sentence is for the log.
+func Doing(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(slices.Clone(args), Translate(err))...)
+}
+
 // TranslateCommit is translate for the error of a COMMIT. If the connection broke, the answer may be all that was lost, and
 // the caller must not be told that nothing happened.
 func TranslateCommit(err error) error {
@@ -114,5 +126,5 @@ func NotFound(err error, what string, id any) error {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return problem.New(problem.NotFound, "NOT_FOUND", "there is no %s %v", what, id)
 	}
-	return Translate(err)
+	return Doing(err, "read %s %v", what, id)
 }

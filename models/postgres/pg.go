@@ -139,6 +139,12 @@ func (s *Statement) Query(ctx context.Context, tx *gorm.DB, last string) (*sql.R
 	return tx.Statement.ConnPool.QueryContext(ctx, s.text(last), s.args...)
 }
 
+// Exec runs the statement for what its parts do.
+func (s *Statement) Exec(tx *gorm.DB) error {
+	_, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, s.text(`SELECT`), s.args...)
+	return err
+}
+
 func (s *Statement) text(last string) string {
 	if len(s.parts) == 0 {
 		return last

@@ -17,7 +17,7 @@ import (
 // DeliveryState is where a delivery is.
 type DeliveryState string
 
-// The states. Leased is pending in somebody's hands: when the lease runs out it is pending again (P4.4).
+// The states. Leased is pending in a worker's hands: when the lease runs out it is pending again (P4.4).
 const (
 	DeliveryPending   DeliveryState = "pending"
 	DeliveryLeased    DeliveryState = "leased"
@@ -68,7 +68,7 @@ type Endpoint struct {
 	MaxInFlight  int
 	MaxPerSecond *int
 	Schedule     retry.Schedule
-	InTrouble    bool // it owes retries, so that another worker has leases on its deliveries, too
+	HasRetries   bool // retries are pending, so that another worker has leases on its deliveries, too
 }
 
 // endpoint opens a subscription's secrets. Errors: a key that the keyring does not have.
@@ -77,7 +77,7 @@ func (s *Store) endpoint(sub Subscription, now time.Time) (Endpoint, error) {
 		ID: sub.ID, TenantID: sub.TenantID, Shard: sub.Shard, URL: sub.URL,
 		On:          sub.IsActive && sub.DeletedAt == nil && !sub.TenantOff,
 		MaxInFlight: sub.MaxInFlight, MaxPerSecond: sub.MaxPerSecond,
-		InTrouble: sub.RetryArmedFor != nil,
+		HasRetries: sub.RetryArmedFor != nil,
 	}
 	if sub.Retry != nil {
 		steps := make([]int, len(sub.Retry))
@@ -131,7 +131,7 @@ type ClaimPosition struct {
 }
 
 // The subscriptions with fresh deliveries are found by jumping through the index from one to the next, so that a
-// million rows owed to one of them cost no more than one row.
+// million rows pending for one of them cost no more than one row.
 const freshSQL = `
 WITH RECURSIVE ready AS (
 	(SELECT shard, subscription_id FROM deliveries
@@ -149,25 +149,15 @@ ORDER BY r.shard, r.subscription_id`
 
 // FreshEndpoints lists the subscriptions of the shards [from, to) that have first attempts waiting, beginning behind
 // the given position. The second result is where the next call goes on: the range's beginning when the round is over.
-// What is owed to subscriptions that are off is cancelled on the way (P4.6).
+// What is pending for subscriptions that are off is cancelled on the way (P4.6).
 func (s *Store) FreshEndpoints(ctx context.Context, from, to int, after ClaimPosition) ([]Endpoint, ClaimPosition, error) {
 	start := ClaimPosition{Shard: from}
 	after.Shard = max(after.Shard, from)
 	var subs []Subscription
-	err := s.db.Claims.WithContext(
-		ctx,
-	).Raw(
-		freshSQL,
-		after.Shard,
-		after.Subscription,
-		to,
-		to,
-		claimSubscriptions,
-	).Scan(
-		&subs,
-	).Error
+	err := s.db.Claims.WithContext(ctx).
+		Raw(freshSQL, after.Shard, after.Subscription, to, to, claimSubscriptions).Scan(&subs).Error
 	if err != nil {
-		return nil, start, postgres.Translate(err)
+		return nil, start, postgres.Doing(err, "find webhooks with deliveries in shards %d to %d", from, to)
 	}
 	endpoints, err := s.endpoints(ctx, subs)
 	if len(subs) < claimSubscriptions {
@@ -188,13 +178,13 @@ func (s *Store) endpoints(ctx context.Context, subs []Subscription) ([]Endpoint,
 			continue
 		}
 		if !e.On {
-			if _, err := s.cancelOwed(ctx, sub); err != nil {
+			if _, err := s.cancelPending(ctx, sub); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		if sub.CancelBefore != nil { // P4.10
-			n, err := s.cancelOwed(ctx, sub)
+			n, err := s.cancelPending(ctx, sub)
 			if err != nil {
 				return nil, err
 			}
@@ -236,39 +226,39 @@ SELECT * FROM leased ORDER BY id`
 
 // claimLimit is ClaimRows as a literal, by which the planner knows how few rows a claim is about. Where it is a parameter
 // a generic plan expects a tenth of the backlog, and reads all of deliveries and events to join them: a second per claim
-// with 100,000 owed.
+// with 100,000 pending.
 var claimLimit = strconv.Itoa(ClaimRows)
 
 // ClaimFresh leases first attempts, oldest first within each endpoint, at most ClaimRows together (P4.1).
 func (s *Store) ClaimFresh(ctx context.Context, owner uuid.UUID, quotas []Quota) ([]Delivery, error) {
 	n := len(quotas)
-	ids, shards, rows, troubled := make(postgres.UUIDs, n), make(postgres.Ints, n), make(postgres.Ints, n), make(postgres.Ints, n)
+	ids, shards, rows, shared := make(postgres.UUIDs, n), make(postgres.Ints, n), make(postgres.Ints, n), make(postgres.Ints, n)
 	for i, q := range quotas {
 		ids[i], shards[i], rows[i] = q.Endpoint.ID, int32(q.Endpoint.Shard), int32(min(q.Rows, ClaimRows)) //nolint:gosec // small
-		if q.Endpoint.InTrouble {
-			troubled[i] = 1
+		if q.Endpoint.HasRetries {
+			shared[i] = 1
 		}
 	}
 	var claimed []Delivery
 	err := s.db.Claims.WithContext(ctx).Raw(`
 WITH picked AS MATERIALIZED (
-	SELECT p.id, p.event_id FROM unnest(?::uuid[], ?::int[], ?::int[], ?::int[]) t (id, shard, rows, troubled), LATERAL (
+	SELECT p.id, p.event_id FROM unnest(?::uuid[], ?::int[], ?::int[], ?::int[]) t (id, shard, rows, shared), LATERAL (
 		SELECT d.id, d.event_id FROM deliveries d
 		WHERE d.shard = t.shard AND d.subscription_id = t.id AND d.state = 'pending' AND d.attempts = 0 AND d.due_at <= clock_timestamp()
 			AND `+inTurnSQL+`
-		ORDER BY d.id LIMIT greatest(0, CASE t.troubled WHEN 0 THEN t.rows ELSE t.rows - `+othersSQL+` END) FOR UPDATE SKIP LOCKED) p
+		ORDER BY d.id LIMIT greatest(0, CASE t.shared WHEN 0 THEN t.rows ELSE t.rows - `+othersSQL+` END) FOR UPDATE SKIP LOCKED) p
 	LIMIT `+claimLimit+`
-)`+leaseSQL, ids, shards, rows, troubled, owner, owner).Scan(&claimed).Error
-	return claimed, postgres.Translate(err)
+)`+leaseSQL, ids, shards, rows, shared, owner, owner).Scan(&claimed).Error
+	return claimed, postgres.Doing(err, "claim deliveries of %d webhooks", n)
 }
 
 // othersSQL counts what other workers have in flight to t.id, which counts towards the endpoint's limit.
 const othersSQL = `(SELECT count(*) FROM deliveries o WHERE o.subscription_id = t.id AND o.state = 'leased' AND o.lease_owner <> ?)`
 
-// inTurnSQL lets an ordered delivery go only when no earlier one of its conversation is owed (P4.5).
+// inTurnSQL lets an ordered delivery go only when no earlier one of its conversation is pending (P4.5).
 const inTurnSQL = `(NOT d.ordered OR NOT ` + aheadSQL + `))`
 
-// aheadSQL finds what is owed before an ordered delivery; further conditions on it, and a bracket, end the expression.
+// aheadSQL finds what is pending before an ordered delivery; further conditions on it, and a bracket, end the expression.
 const aheadSQL = `EXISTS (SELECT FROM deliveries e WHERE e.subscription_id = d.subscription_id
 	AND e.conversation_id = d.conversation_id AND e.ordered AND e.state IN ('pending', 'leased') AND e.seq < d.seq`
 
@@ -284,16 +274,16 @@ WITH picked AS MATERIALIZED (
 		ORDER BY d.due_at LIMIT greatest(0, t.rows - `+othersSQL+`) FOR UPDATE SKIP LOCKED) p
 	LIMIT `+claimLimit+`
 )`+leaseSQL, subscription, min(rows, ClaimRows), owner, owner).Scan(&claimed).Error
-	return claimed, postgres.Translate(err)
+	return claimed, postgres.Doing(err, "claim retries of webhook %s", subscription)
 }
 
 // ClaimProbe leases the delivery that an open circuit is probed with: the one behind the last probe's, so that no
-// poisonous event can keep the circuit shut, and the first one again after the last. It returns none if none is owed.
+// poisonous event can keep the circuit shut, and the first one again after the last. It returns none if none is pending.
 func (s *Store) ClaimProbe(ctx context.Context, owner uuid.UUID, e *Endpoint) ([]Delivery, error) {
 	var last struct{ LastProbe *uuid.UUID }
 	err := s.db.Main.WithContext(ctx).Raw(`SELECT last_probe FROM subscriptions WHERE id = ?`, e.ID).Scan(&last).Error
 	if err != nil {
-		return nil, postgres.Translate(err)
+		return nil, postgres.Doing(err, "read the last probe of webhook %s", e.ID)
 	}
 	behind := []uuid.UUID{uuid.Nil}
 	if last.LastProbe != nil {
@@ -316,15 +306,15 @@ WITH candidate AS (
 			break
 		}
 	}
-	return claimed, postgres.Translate(err)
+	return claimed, postgres.Doing(err, "claim a probe of webhook %s", e.ID)
 }
 
 // ReleaseExpired makes the deliveries of the shards [from, to) whose lease ran out claimable again (P4.4). The owner is
-// left in the row: if it records after all before somebody else claims, that counts, and the delivery is not repeated.
+// left in the row: if it records after all before another claims, that counts, and the delivery is not repeated.
 func (s *Store) ReleaseExpired(ctx context.Context, from, to int) (int64, error) {
 	r := s.db.Main.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'pending', leased_until = NULL
 		WHERE state = 'leased' AND leased_until < clock_timestamp() AND shard >= ? AND shard < ?`, from, to)
-	return r.RowsAffected, postgres.Translate(r.Error)
+	return r.RowsAffected, postgres.Doing(r.Error, "release expired leases of shards %d to %d", from, to)
 }
 
 // Release hands deliveries back that were claimed and not attempted.
@@ -332,8 +322,7 @@ func (s *Store) Release(ctx context.Context, owner uuid.UUID, ids []uuid.UUID) e
 	if len(ids) == 0 {
 		return nil
 	}
-	return postgres.Translate(
-		s.db.Main.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'pending', leased_until = NULL, lease_owner = NULL
-		WHERE id = ANY(?) AND lease_owner = ? AND state = 'leased'`, postgres.UUIDs(ids), owner).Error,
-	)
+	err := s.db.Main.WithContext(ctx).Exec(`UPDATE deliveries SET state = 'pending', leased_until = NULL, lease_owner = NULL
+		WHERE id = ANY(?) AND lease_owner = ? AND state = 'leased'`, postgres.UUIDs(ids), owner).Error
+	return postgres.Doing(err, "release %d deliveries", len(ids))
 }

@@ -56,7 +56,7 @@ func saveHealth(ctx context.Context, tx *gorm.DB, subs []Subscription) error {
 			WHERE id = $1`, s.ID, s.Failures, []uuid.UUID(s.Failing), s.FailingSince,
 			s.CircuitOpenedAt, s.Probes, s.NextProbeAt, s.LastProbe, s.IsActive, s.DisabledReason)
 		if err != nil {
-			return err
+			return postgres.Doing(err, "save the health of webhook %s", s.ID)
 		}
 	}
 	return nil
@@ -65,24 +65,23 @@ func saveHealth(ctx context.Context, tx *gorm.DB, subs []Subscription) error {
 // resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4): retries are due at once, and their 72
 // hours have stood still while the circuit was open. The subscriptions are as they were before: it reads since when they
 // were open. It returns the topics to wake after the commit.
-func resumeDeliveries(ctx context.Context, tx *gorm.DB, subs []Subscription, now time.Time) (marks []string, err error) {
+func resumeDeliveries(tx *gorm.DB, subs []Subscription, now time.Time) (topics []string, err error) {
 	for _, s := range subs {
 		if s.CircuitOpenedAt == nil {
 			continue
 		}
-		_, err := tx.Statement.ConnPool.ExecContext(ctx, `
-			WITH freed AS (
-				UPDATE deliveries SET due_at = $2, first_attempt_at = first_attempt_at + ($2 - $3::timestamptz)
-				WHERE subscription_id = $1 AND state = 'pending' AND attempts > 0 RETURNING 1)
-			INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
-			VALUES ($4, $5, $1, $6, $2, $2, $2)`,
-			s.ID, now, *s.CircuitOpenedAt, s.TenantID, outbox.Retry, outbox.PriorityRetry)
-		if err != nil {
-			return nil, err
+		var st postgres.Statement
+		due := st.Arg(now) + `::timestamptz`
+		st.With("resumed", `UPDATE deliveries SET due_at = `+due+`,
+				first_attempt_at = first_attempt_at + (`+due+` - `+st.Arg(*s.CircuitOpenedAt)+`::timestamptz)
+			WHERE subscription_id = `+st.Arg(s.ID)+` AND state = 'pending' AND attempts > 0`)
+		outbox.Add(&st, outbox.Entry{Kind: outbox.Retry, TenantID: s.TenantID, TargetID: s.ID, DueAt: &now, At: now})
+		if err := st.Exec(tx); err != nil {
+			return nil, postgres.Doing(err, "resume deliveries of webhook %s", s.ID)
 		}
-		marks = append(marks, outbox.Topic, outbox.TopicDeliveries(s.Shard), feed.Notice(s.TenantID, feed.NoticeWebhook, s.ID, 0))
+		topics = append(topics, outbox.Topic, outbox.TopicDeliveries(s.Shard), feed.Notice(s.TenantID, feed.NoticeWebhook, s.ID, 0))
 	}
-	return marks, nil
+	return topics, nil
 }
 
 // lockSubscriptions locks rows in one order.
@@ -91,12 +90,12 @@ func lockSubscriptions(tx *gorm.DB, ids []uuid.UUID) (subs []Subscription, err e
 		return nil, nil
 	}
 	err = tx.Raw(`SELECT * FROM subscriptions WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE`, postgres.UUIDs(ids)).Scan(&subs).Error
-	return subs, err
+	return subs, postgres.Doing(err, "lock %d webhooks", len(ids))
 }
 
 // PostponeProbe notes that an open circuit had nothing to be probed with.
 func (s *Store) PostponeProbe(ctx context.Context, subscription uuid.UUID, jitter float64) error {
-	return s.db.Transact(ctx, func(tx *gorm.DB) error {
+	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
 		subs, err := lockSubscriptions(tx, []uuid.UUID{subscription})
 		if err != nil || len(subs) == 0 {
 			return err
@@ -104,4 +103,5 @@ func (s *Store) PostponeProbe(ctx context.Context, subscription uuid.UUID, jitte
 		subs[0].setCircuit(subs[0].circuit().Postpone(time.Now(), jitter))
 		return saveHealth(ctx, tx, subs)
 	})
+	return postgres.Doing(err, "postpone the probe of webhook %s", subscription)
 }

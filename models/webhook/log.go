@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,45 +73,10 @@ func (d deliveryRow) Wire() wire.Delivery {
 	return out
 }
 
-// attemptRow is a row of the attempts table.
-type attemptRow struct {
-	ID         uuid.UUID
-	Number     int
-	StartedAt  time.Time
-	DurationMs int
-	Status     *int
-	Class      string
-	Error      *string
-	Excerpt    *string
-}
-
-// classNoAddress is the class of attempts without an address to send to (package sender).
-const classNoAddress = "dns"
-
-// alike makes an attempt without an address look as it does since unknown names and addresses inside are one outcome:
-// attempts stored before that told them apart, by class, text and duration.
-func (a attemptRow) alike() attemptRow {
-	blocked := a.Class == "blocked" && a.Error != nil && !strings.HasPrefix(*a.Error, "the URL")
-	if a.Class == classNoAddress || blocked {
-		text := target.NoAddress
-		a.Class, a.Error, a.DurationMs = classNoAddress, &text, (a.DurationMs+999)/1000*1000
-	}
-	return a
-}
-
-// Wire is the attempt's JSON shape, without the headers.
-func (a attemptRow) Wire() wire.Attempt {
-	a = a.alike()
-	return wire.Attempt{
-		Number: a.Number, StartedAt: wire.At(a.StartedAt), DurationMs: a.DurationMs, Status: a.Status, Class: a.Class,
-		Error: a.Error, Excerpt: a.Excerpt,
-	}
-}
-
 // loggedRow is a line of the log: a delivery with its last attempt, and how far the call has looked.
 type loggedRow struct {
 	Delivery deliveryRow `gorm:"embedded;embeddedPrefix:d_"`
-	Attempt  attemptRow  `gorm:"embedded;embeddedPrefix:a_"`
+	Attempt  Attempt     `gorm:"embedded;embeddedPrefix:a_"`
 	Seen     int
 	Furthest *uuid.UUID
 }
@@ -142,7 +106,8 @@ func (s *Store) Deliveries(
 	var rows []loggedRow
 	query, args := logQuery(sub, f, low, high, page.Size()+1)
 	if err := s.db.Lists.WithContext(ctx).Raw(query, args...).Scan(&rows).Error; err != nil {
-		return nil, "", postgres.ListError(ctx, err, "since", "status", "conversationId")
+		err = postgres.ListError(ctx, err, "since", "status", "conversationId")
+		return nil, "", postgres.Doing(err, "list deliveries of webhook %s", subscription)
 	}
 	var end *uuid.UUID
 	if rows[0].Seen == logWindow { // there is always a row, if only to say how far the call has looked
@@ -180,9 +145,9 @@ func (s *Store) logRange(ctx context.Context, tenantID uuid.UUID, f DeliveryFilt
 			Take(&c, "tenant_id = ? AND id = ?", tenantID, *f.ConversationID).Error
 		switch {
 		case errors.Is(err, gorm.ErrRecordNotFound):
-			return low, low, nil // nobody's deliveries
+			return low, low, nil // it has no deliveries
 		case err != nil:
-			return low, high, postgres.Translate(err)
+			return low, high, postgres.Doing(err, "read conversation %s", *f.ConversationID)
 		}
 		low, high = ident.Floor(c.CreatedAt), ident.Floor(c.UpdatedAt.Add(deliverySpread))
 	}
@@ -194,7 +159,7 @@ func (s *Store) logRange(ctx context.Context, tenantID uuid.UUID, f DeliveryFilt
 	return low, high, nil
 }
 
-// logQuery reads a page. What is looked through comes from the index that fits the status: of the few that are owed or
+// logQuery reads a page. What is looked through comes from the index that fits the status: of the few that are pending or
 // have failed, none is missed among the many that were delivered.
 func logQuery(sub Subscription, f DeliveryFilter, low, high uuid.UUID, limit int) (string, []any) {
 	const mine = `tenant_id = @tenant AND subscription_id = @subscription AND id >= @low AND id < @high`
@@ -225,7 +190,7 @@ func logQuery(sub Subscription, f DeliveryFilter, low, high uuid.UUID, limit int
 		state = string(DeliveryLeased)
 	}
 	return `WITH seen AS MATERIALIZED (` + from + newest + `)
-		SELECT t.seen, t.furthest, ` + postgres.Columns[deliveryRow]("d", "d_") + `, ` + postgres.Columns[attemptRow]("a", "a_") + `
+		SELECT t.seen, t.furthest, ` + postgres.Columns[deliveryRow]("d", "d_") + `, ` + postgres.Columns[Attempt]("a", "a_") + `
 		FROM (SELECT count(*) AS seen, (SELECT id FROM seen ORDER BY id LIMIT 1) AS furthest FROM seen) t
 		LEFT JOIN (SELECT * FROM seen WHERE ` + where + ` ORDER BY id DESC LIMIT @limit) d ON true
 		LEFT JOIN LATERAL (SELECT * FROM attempts WHERE delivery_id = d.id ORDER BY id DESC LIMIT 1) a ON true
@@ -253,11 +218,11 @@ func (s *Store) Delivery(
 	if err := may.Check(append(slices.Clone(sub.Events), d.EventType)...); err != nil {
 		return wire.DeliveryDetail{}, err
 	}
-	var attempts []attemptRow
+	var attempts []Attempt
 	err = db.Raw(`SELECT * FROM (SELECT * FROM attempts WHERE delivery_id = ? ORDER BY id DESC LIMIT ?) a ORDER BY id`,
 		id, attemptsShown).Scan(&attempts).Error
 	if err != nil {
-		return wire.DeliveryDetail{}, postgres.Translate(err)
+		return wire.DeliveryDetail{}, postgres.Doing(err, "read the attempts of delivery %s", id)
 	}
 	out := wire.DeliveryDetail{Delivery: d.Wire(), AttemptLog: []wire.Attempt{}}
 	for _, a := range attempts {
@@ -272,7 +237,7 @@ func (s *Store) Delivery(
 	if event.Payload != nil {
 		out.Payload = json.RawMessage(*event.Payload)
 	}
-	return out, postgres.Translate(err)
+	return out, postgres.Doing(err, "read the event of delivery %s", id)
 }
 
 // hidden stands for a value that is not shown: of a signature, or of a custom header.

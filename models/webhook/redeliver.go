@@ -24,7 +24,7 @@ var (
 )
 
 // keepPartitions holds, to the end of the transaction, the lock under which partitions are dropped: who makes a delivery
-// owed again must find its event, and so must whoever sends it (P10.6). It comes before all other locks.
+// pending again must find its event, and so must the sender (P10.6). It comes before all other locks.
 func keepPartitions(tx *gorm.DB) error {
 	return tx.Exec(`SELECT pg_advisory_xact_lock_shared(hashtext('atender partitions'))`).Error
 }
@@ -79,7 +79,7 @@ func (s *Store) Redeliver(
 		return tx.Raw(`UPDATE deliveries SET `+revive+` WHERE id = ? AND tenant_id = ? RETURNING *`, id, tenantID).Take(&d).Error
 	})
 	if err != nil {
-		return wire.Delivery{}, err
+		return wire.Delivery{}, postgres.Doing(err, "redeliver %s", id)
 	}
 	s.db.Wake(ctx, outbox.TopicDeliveries(sub.Shard))
 	return d.Wire(), nil

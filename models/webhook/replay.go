@@ -119,7 +119,7 @@ func (s *Replays) Start(ctx context.Context, tenantID, subscription uuid.UUID, i
 		return signalReplay(tx, r)
 	})
 	if err != nil {
-		return wire.Replay{}, err
+		return wire.Replay{}, postgres.Doing(err, "start a replay of webhook %s", subscription)
 	}
 	s.db.Wake(ctx, outbox.Topic)
 	return r.Wire(), nil
@@ -172,8 +172,7 @@ func shortened(text string) string {
 
 // signalReplay tells the replay's workflow, starting it if need be.
 func signalReplay(tx *gorm.DB, r Replay) error {
-	return tx.Exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
-		VALUES (?, ?, ?, ?, clock_timestamp(), clock_timestamp())`, r.TenantID, outbox.Replay, r.ID, outbox.PriorityReplay).Error
+	return outbox.AddNow(tx, outbox.Entry{Kind: outbox.Replay, TenantID: r.TenantID, TargetID: r.ID})
 }
 
 // List lists a webhook's replays, the newest first, and returns the cursor of the next page.
@@ -193,7 +192,7 @@ func (s *Replays) List(ctx context.Context, tenantID, subscription uuid.UUID, pa
 	}
 	var rows []Replay
 	if err := q.Order("id DESC").Limit(page.Size() + 1).Find(&rows).Error; err != nil {
-		return nil, "", postgres.ListError(ctx, err)
+		return nil, "", postgres.Doing(postgres.ListError(ctx, err), "list replays of webhook %s", subscription)
 	}
 	rows, next := postgres.Cut(rows, page, func(r Replay) postgres.Position { return postgres.Position{ID: r.ID, Sort: sort} })
 	out := make([]wire.Replay, len(rows))
@@ -244,7 +243,7 @@ func (s *Replays) Cancel(ctx context.Context, tenantID, subscription, id uuid.UU
 		return signalReplay(tx, r)
 	})
 	if err != nil {
-		return wire.Replay{}, err
+		return wire.Replay{}, postgres.Doing(err, "cancel replay %s", id)
 	}
 	s.db.Wake(ctx, outbox.Topic)
 	return r.Wire(), nil
@@ -252,7 +251,7 @@ func (s *Replays) Cancel(ctx context.Context, tenantID, subscription, id uuid.UU
 
 // Abandon ends a running replay whose workflow was cancelled in Temporal. Errors: UNAVAILABLE.
 func (s *Replays) Abandon(ctx context.Context, tenantID, id uuid.UUID) error {
-	return s.db.Transact(ctx, func(tx *gorm.DB) error {
+	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
 		r, err := lockReplay(tx, tenantID, id)
 		if postgres.IsNotFound(err) || err == nil && r.State != ReplayRunning {
 			return nil
@@ -263,6 +262,7 @@ func (s *Replays) Abandon(ctx context.Context, tenantID, id uuid.UUID) error {
 		r.end(ReplayCancelled, "OPERATOR", time.Now())
 		return saveReplay(tx, r)
 	})
+	return postgres.Doing(err, "abandon replay %s", id)
 }
 
 func lockReplay(tx *gorm.DB, tenantID, id uuid.UUID) (r Replay, err error) {
@@ -271,19 +271,19 @@ func lockReplay(tx *gorm.DB, tenantID, id uuid.UUID) (r Replay, err error) {
 }
 
 func saveReplay(tx *gorm.DB, r Replay) error {
-	return tx.Model(&r).Select("*").Where("id = ? AND tenant_id = ?", r.ID, r.TenantID).Updates(&r).Error
+	err := tx.Model(&r).Select("*").Where("id = ? AND tenant_id = ?", r.ID, r.TenantID).Updates(&r).Error
+	return postgres.Doing(err, "save replay %s", r.ID)
 }
 
 // SignalLate makes outbox rows for the running replays whose workflow should have looked for longer than the given
 // time ago: it was lost (P4.9). It returns how many.
 func (s *Replays) SignalLate(ctx context.Context, by time.Duration) (int64, error) {
-	r := s.db.Main.WithContext(ctx).Exec(`
-		INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
-		SELECT r.tenant_id, ?, r.id, ?, clock_timestamp(), clock_timestamp() FROM replays r
-		WHERE r.state = 'running' AND r.next_look_at < clock_timestamp() - make_interval(secs => ?)
-			AND NOT EXISTS (SELECT FROM outbox o WHERE o.target_id = r.id)`, outbox.Replay, outbox.PriorityReplay, by.Seconds())
-	if r.Error == nil && r.RowsAffected > 0 {
-		s.db.Wakeups.Mark(outbox.Topic)
-	}
-	return r.RowsAffected, postgres.Translate(r.Error)
+	var st postgres.Statement
+	n, err := outbox.SignalEach(ctx, s.db, &st, outbox.Replay, outbox.Each{
+		Tenant: "r.tenant_id", Target: "r.id",
+		From: `replays r WHERE r.state = 'running'
+			AND r.next_look_at < clock_timestamp() - make_interval(secs => ` + st.Arg(by.Seconds()) + `)
+			AND ` + outbox.NoneFor(outbox.Replay, "r.id"),
+	})
+	return n, postgres.Doing(err, "signal late replays")
 }

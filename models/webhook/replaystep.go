@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
@@ -22,7 +24,7 @@ const (
 	replayRows = 500
 	// replayWindow is how many events one step looks through at most.
 	replayWindow = 5_000
-	// replayAhead is how many first attempts a webhook may owe for the replay to go on: what is replayed is older than
+	// replayAhead is how many first attempts of a webhook may be pending for the replay to go on: what is replayed is older than
 	// what happens now, and would all be sent before it (P4.9).
 	replayAhead = 1_000
 	// replayPause is how long it waits while the circuit is open.
@@ -42,7 +44,7 @@ const deliverySpread = time.Second
 // ReplayStep is what one step of a replay did.
 type ReplayStep struct {
 	Replay Replay
-	// Full: it waits for the webhook to be through with what it owes. Otherwise Replay.NextLookAt says when to go on.
+	// Full: it waits for the webhook to be through with what is pending. Otherwise Replay.NextLookAt says when to go on.
 	Full bool
 }
 
@@ -79,7 +81,7 @@ func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID) (ReplaySt
 			r.NextLookAt = &later
 		default:
 			// What is still to be cancelled would be left as on its way (P4.10).
-			if step.Full, err = owesFromBefore(tx, sub); err == nil && !step.Full {
+			if step.Full, err = hasFromBefore(tx, sub); err == nil && !step.Full {
 				step.Full, err = isFull(tx, sub)
 			}
 			if err == nil && !step.Full {
@@ -101,10 +103,10 @@ func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID) (ReplaySt
 		fault.At(fault.AfterReplaying)
 		s.db.Wake(ctx, outbox.TopicDeliveries(sub.Shard))
 	}
-	return step, err
+	return step, postgres.Doing(err, "advance replay %s", id)
 }
 
-// isFull tells whether a webhook owes so many first attempts that a replay has to wait.
+// isFull tells whether so many first attempts of a webhook are pending that a replay has to wait.
 func isFull(tx *gorm.DB, sub Subscription) (full bool, err error) {
 	err = tx.Raw(`SELECT EXISTS (SELECT FROM deliveries WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0
 		OFFSET ?)`, sub.Shard, sub.ID, replayAhead).Scan(&full).Error
@@ -177,10 +179,11 @@ WITH seen AS MATERIALIZED (
 	SELECT id, tenant_id, type, conversation_id, version FROM events WHERE id > @after AND id < @before ORDER BY id` + windowLimit + `
 )` + replayPage + `SELECT s.id, s.id AS event_id, s.type, s.conversation_id, `)
 	if sub.Ordering == OrderingConversation {
-		b.WriteString(`coalesce(s.version, 0) * ` + strconv.Itoa(SeqPerVersion) + ` + (SELECT count(*) FROM events p WHERE p.tenant_id = s.tenant_id
-		AND p.conversation_id = s.conversation_id AND p.version = s.version AND p.id <= s.id) AS seq`)
+		place := `(SELECT count(*) FROM events p WHERE p.tenant_id = s.tenant_id
+			AND p.conversation_id = s.conversation_id AND p.version = s.version AND p.id <= s.id)`
+		b.WriteString(feed.Seq(`coalesce(s.version, 0)`, place) + ` AS seq`)
 	} else {
-		b.WriteString(`coalesce(s.version, 0) * ` + strconv.Itoa(SeqPerVersion) + ` AS seq`)
+		b.WriteString(feed.Seq(`coalesce(s.version, 0)`, `0`) + ` AS seq`)
 	}
 	b.WriteString(` FROM seen s WHERE s.tenant_id = @tenant AND s.type = ANY(@types)`)
 	if len(sub.FilterChannels)+len(sub.FilterTags)+len(sub.FilterTeamIDs) > 0 {
@@ -214,27 +217,22 @@ func (r *Replay) queueFailed(ctx context.Context, tx *gorm.DB, _ Subscription, r
 // queueEvents puts events on their way: by their delivery if there is one and it is finished, by a new one if there is
 // none. What is on its way already stays as it is.
 func (r *Replay) queueEvents(ctx context.Context, tx *gorm.DB, sub Subscription, rows []replayRow) error {
-	n := len(rows)
-	events, ids, types := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]string, n)
-	conversations, seqs := make([]*uuid.UUID, n), make([]int64, n)
-	for i, row := range rows {
-		events[i], ids[i], types[i] = row.EventID, replayedID(row.EventID, sub.ID), row.Type
-		conversations[i], seqs[i] = row.ConversationID, row.Seq
+	wanted := slices.Clone(rows)
+	for i := range wanted {
+		wanted[i].ID = replayedID(wanted[i].EventID, sub.ID)
 	}
 	var st postgres.Statement
 	tenant, subscription := st.Arg(r.TenantID), st.Arg(sub.ID)
 	isOrdered := st.Arg(sub.Ordering == OrderingConversation) + `::bool`
 	theirs := `d.tenant_id = ` + tenant + ` AND d.subscription_id = ` + subscription + ` AND d.id >= ` +
-		st.Arg(ident.Floor(idTime(events[0]).Add(-deliverySpread))) + ` AND d.id <= ` +
-		st.Arg(ident.Floor(idTime(events[n-1]).Add(deliverySpread)))
-	st.With("wanted", `SELECT * FROM unnest(`+st.Arg(events)+`::uuid[], `+st.Arg(ids)+`::uuid[], `+st.Arg(types)+`::text[], `+
-		st.Arg(conversations)+`::uuid[], `+st.Arg(seqs)+`::bigint[]) u (event_id, id, type, conversation_id, seq)`)
+		st.Arg(ident.Floor(idTime(wanted[0].EventID).Add(-deliverySpread))) + ` AND d.id <= ` +
+		st.Arg(ident.Floor(idTime(wanted[len(wanted)-1].EventID).Add(deliverySpread)))
+	st.With("wanted", `SELECT * FROM `+postgres.Rows(&st, wanted))
 	st.With("there", `SELECT d.id, d.event_id, d.state FROM deliveries d WHERE `+theirs)
 	st.With("revived", `UPDATE deliveries d SET `+revive+`, seq = CASE WHEN d.ordered AND `+isOrdered+` THEN w.seq ELSE d.seq END
 		FROM wanted w JOIN there t ON t.event_id = w.event_id
 		WHERE d.id = t.id AND `+theirs+` AND d.state IN ('delivered', 'failed', 'cancelled') RETURNING 1`)
-	st.With("made", `INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, conversation_id, seq, shard,
-			ordered, state, due_at, created_at)
+	st.With("made", `INSERT INTO deliveries `+deliveryColumns+`
 		SELECT w.id, `+tenant+`, `+subscription+`, w.event_id, w.type, w.conversation_id, w.seq, `+st.Arg(sub.Shard)+`,
 			`+isOrdered+` AND w.conversation_id IS NOT NULL, 'pending', clock_timestamp(), clock_timestamp()
 		FROM wanted w WHERE NOT EXISTS (SELECT FROM there t WHERE t.event_id = w.event_id) ON CONFLICT DO NOTHING RETURNING 1`)

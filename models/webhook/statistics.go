@@ -11,7 +11,7 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// How far the figures of an endpoint's health are counted: reading them must cost little, whatever is owed.
+// How far the figures of an endpoint's health are counted: reading them must cost little, whatever is pending.
 const (
 	backlogCounted = "10000" // literals: see claimLimit
 	attemptsRated  = "1000"
@@ -30,7 +30,7 @@ type statistics struct {
 
 // Each part reads its own partial index, from its end. The oldest of those with failed attempts and the oldest without are
 // found each by its index; what is leased is little.
-const vitalsSQL = `
+const statisticsSQL = `
 SELECT s.id, least(` + backlogCounted + `, f.n + r.n + l.n) AS backlog, least(fo.at, ro.at, l.at) AS oldest_owed_at,
 	ok.at AS last_success_at, a.succeeded, a.attempted
 FROM unnest(?::uuid[], ?::int[]) s (id, shard),
@@ -57,7 +57,7 @@ func shown(db *gorm.DB, subs ...Subscription) ([]wire.Subscription, error) {
 	}
 	var rows []statistics
 	since := ident.Floor(time.Now().Add(-ratedPeriod))
-	if err := db.Raw(vitalsSQL, ids, shards, since).Scan(&rows).Error; err != nil {
+	if err := db.Raw(statisticsSQL, ids, shards, since).Scan(&rows).Error; err != nil {
 		return nil, err
 	}
 	byID := make(map[uuid.UUID]statistics, len(rows))

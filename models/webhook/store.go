@@ -8,7 +8,7 @@ import (
 	"github.com/atender/atender/models/target"
 )
 
-// Store is the tenants' webhooks (subscriptions), what they are owed and what became of it, in the database.
+// Store is the tenants' webhooks (subscriptions), their deliveries and what became of them, in the database.
 type Store struct {
 	db       *postgres.DB
 	accounts *account.Store

@@ -35,9 +35,9 @@ func (s *Store) SetLimits(ctx context.Context, id uuid.UUID, l TenantLimits) (ac
 		})
 	}
 	var t account.Tenant
-	var marks []string
+	var topics []string
 	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
-		t, marks = account.Tenant{}, nil
+		t, topics = account.Tenant{}, nil
 		err := tx.Raw(`SELECT * FROM tenants WHERE id = ? FOR NO KEY UPDATE`, id).Take(&t).Error
 		if err != nil {
 			return postgres.NotFound(err, "tenant", id)
@@ -45,7 +45,7 @@ func (s *Store) SetLimits(ctx context.Context, id uuid.UUID, l TenantLimits) (ac
 		wire.Set(&t.MaxWebhooks, l.MaxWebhooks)
 		if on := l.WebhooksEnabled; on != nil && *on != t.WebhooksEnabled {
 			t.WebhooksEnabled = *on
-			if marks, err = switchWebhooks(tx, id, *on); err != nil {
+			if topics, err = switchWebhooks(tx, id, *on); err != nil {
 				return err
 			}
 		}
@@ -53,9 +53,9 @@ func (s *Store) SetLimits(ctx context.Context, id uuid.UUID, l TenantLimits) (ac
 			t.WebhooksEnabled, t.MaxWebhooks, id).Error
 	})
 	if err != nil {
-		return account.Tenant{}, err
+		return account.Tenant{}, postgres.Doing(err, "set the limits of tenant %s", id)
 	}
-	s.db.Wake(ctx, marks...)
+	s.db.Wake(ctx, topics...)
 	return t, nil
 }
 
@@ -63,9 +63,9 @@ func (s *Store) SetLimits(ctx context.Context, id uuid.UUID, l TenantLimits) (ac
 const webhooksOff = "WEBHOOKS_DISABLED"
 
 const (
-	// settleTime is how long after a switch deliveries may still appear that were owed before it: a write that had looked
+	// switchTime is how long after a switch deliveries may still appear that were pending before it: a write that had looked
 	// at the tenant before the switch commits after it. Writes take milliseconds, and wait for locks for seconds at most.
-	settleTime = time.Minute
+	switchTime = time.Minute
 	// switchedOffRows is how many subscriptions one round of CancelSwitchedOff looks at, so that it stays short; those that
 	// are done drop out of the next.
 	switchedOffRows = 1_000
@@ -78,9 +78,9 @@ var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 const withTenantSQL = `SELECT s.*, NOT t.webhooks_enabled AS tenant_off FROM subscriptions s JOIN tenants t ON t.id = s.tenant_id`
 
 // switchWebhooks does what belongs to switching a tenant's webhooks on or off (P4.10), in the transaction that has locked
-// the tenant's row and changes it. Off: replays end, and retry workflows look again, and end. Either way what is owed by now
+// the tenant's row and changes it. Off: replays end, and retry workflows look again, and end. Either way what is pending by now
 // is marked as to be cancelled: once they are on again, nothing old is sent. It returns the topics to wake after the commit.
-func switchWebhooks(tx *gorm.DB, tenantID uuid.UUID, on bool) (marks []string, err error) {
+func switchWebhooks(tx *gorm.DB, tenantID uuid.UUID, on bool) (topics []string, err error) {
 	change := `cancel_before = clock_timestamp()`
 	if on { // as when a subscription is switched on: the endpoint is said to be well
 		change += `, failures = 0, failing = '{}', failing_since = NULL, circuit_opened_at = NULL, probes = 0,
@@ -91,32 +91,35 @@ func switchWebhooks(tx *gorm.DB, tenantID uuid.UUID, on bool) (marks []string, e
 	err = tx.Raw(`UPDATE subscriptions SET `+change+` WHERE tenant_id = ? AND deleted_at IS NULL RETURNING shard`, tenantID).
 		Scan(&shards).Error
 	if err != nil || on {
-		return nil, err
+		return nil, postgres.Doing(err, "switch the webhooks of tenant %s", tenantID)
 	}
-	err = tx.Exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
-		SELECT tenant_id, ?, id, ?, clock_timestamp(), clock_timestamp() FROM subscriptions
-		WHERE tenant_id = ? AND (retry_armed_for IS NOT NULL OR circuit_opened_at IS NOT NULL)`,
-		outbox.Retry, outbox.PriorityRetry, tenantID).Error
-	if err != nil {
-		return nil, err
+	var retries, replays postgres.Statement
+	outbox.AddEach(&retries, outbox.Retry, outbox.Each{
+		Tenant: "tenant_id", Target: "id",
+		From: `subscriptions WHERE tenant_id = ` + retries.Arg(tenantID) + `
+			AND (retry_armed_for IS NOT NULL OR circuit_opened_at IS NOT NULL)`,
+	})
+	if err := retries.Exec(tx); err != nil {
+		return nil, postgres.Doing(err, "signal retries of tenant %s", tenantID)
 	}
-	err = tx.Exec(`WITH ended AS (
-			UPDATE replays SET state = ?, reason = ?, finished_at = clock_timestamp(), next_look_at = NULL
-			WHERE tenant_id = ? AND state = 'running' RETURNING id, tenant_id)
-		INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
-		SELECT tenant_id, ?, id, ?, clock_timestamp(), clock_timestamp() FROM ended`,
-		ReplayCancelled, webhooksOff, tenantID, outbox.Replay, outbox.PriorityReplay).Error
-	marks = []string{outbox.Topic}
+	replays.With("ended", `UPDATE replays SET state = `+replays.Arg(ReplayCancelled)+`, reason = `+replays.Arg(webhooksOff)+`,
+			finished_at = clock_timestamp(), next_look_at = NULL
+		WHERE tenant_id = `+replays.Arg(tenantID)+` AND state = 'running' RETURNING id, tenant_id`)
+	outbox.AddEach(&replays, outbox.Replay, outbox.Each{Tenant: "tenant_id", Target: "id", From: "ended"})
+	if err := replays.Exec(tx); err != nil {
+		return nil, postgres.Doing(err, "end replays of tenant %s", tenantID)
+	}
+	topics = []string{outbox.Topic}
 	for _, shard := range shards {
-		marks = append(marks, outbox.TopicDeliveries(shard))
+		topics = append(topics, outbox.TopicDeliveries(shard))
 	}
-	return marks, err
+	return topics, nil
 }
 
-// cancelOwed cancels the next few deliveries that a subscription is owed and will not be sent: all of them, if it is off, or
+// cancelPending cancels the next few pending deliveries of a subscription that will not be sent: all of them, if it is off, or
 // those from before its tenant's webhooks were switched. It returns how many; fewer than cancelRows are the last. What is
 // leased is on its way, and stays.
-func (s *Store) cancelOwed(ctx context.Context, sub Subscription) (int64, error) {
+func (s *Store) cancelPending(ctx context.Context, sub Subscription) (int64, error) {
 	state, why := DeliveryCancelled, "DISABLED"
 	before, below := endOfTime, uuid.Max
 	switch {
@@ -140,13 +143,13 @@ func (s *Store) cancelOwed(ctx context.Context, sub Subscription) (int64, error)
 			"state": state, "why": why, "shard": sub.Shard, "subscription": sub.ID, "below": below, "before": before,
 			"rows": cancelRows,
 		})
-	return r.RowsAffected, postgres.Translate(r.Error)
+	return r.RowsAffected, postgres.Doing(r.Error, "cancel pending deliveries of webhook %s", sub.ID)
 }
 
-// cancelAllOwed is cancelOwed until nothing is left, step by step, each a transaction of its own.
-func (s *Store) cancelAllOwed(ctx context.Context, sub Subscription) (cancelled int64, err error) {
+// cancelAllPending is cancelPending until nothing is left, step by step, each a transaction of its own.
+func (s *Store) cancelAllPending(ctx context.Context, sub Subscription) (cancelled int64, err error) {
 	for {
-		n, err := s.cancelOwed(ctx, sub)
+		n, err := s.cancelPending(ctx, sub)
 		cancelled += n
 		if err != nil || n < cancelRows {
 			return cancelled, err
@@ -154,9 +157,9 @@ func (s *Store) cancelAllOwed(ctx context.Context, sub Subscription) (cancelled 
 	}
 }
 
-// owesFromBefore tells whether a subscription has deliveries that wait, or are on their way, from before its tenant's
+// hasFromBefore tells whether a subscription has deliveries that wait, or are on their way, from before its tenant's
 // webhooks were switched.
-func owesFromBefore(db *gorm.DB, sub Subscription) (owes bool, err error) {
+func hasFromBefore(db *gorm.DB, sub Subscription) (has bool, err error) {
 	if sub.CancelBefore == nil {
 		return false, nil
 	}
@@ -169,12 +172,12 @@ func owesFromBefore(db *gorm.DB, sub Subscription) (owes bool, err error) {
 		map[string]any{
 			"shard": sub.Shard, "subscription": sub.ID, "before": *sub.CancelBefore,
 			"below": ident.Floor(sub.CancelBefore.Add(deliverySpread)),
-		}).Scan(&owes).Error
-	return owes, err
+		}).Scan(&has).Error
+	return has, err
 }
 
-// CancelSwitchedOff cancels, step by step, what subscriptions are owed whose tenant's webhooks are off, and what they were
-// owed before a switch (P4.10). Claims do the same for what they meet, and send none of it; this finds the rest, such as
+// CancelSwitchedOff cancels, step by step, what is pending for subscriptions whose tenant's webhooks are off, and what was
+// pending before a switch (P4.10). Claims do the same for what they meet, and send none of it; this finds the rest, such as
 // retries that are due in hours. It returns how many deliveries it cancelled. Several processes may call it at once.
 func (s *Store) CancelSwitchedOff(ctx context.Context) (cancelled int64, err error) {
 	var subs []Subscription
@@ -183,13 +186,13 @@ func (s *Store) CancelSwitchedOff(ctx context.Context) (cancelled int64, err err
 			OR EXISTS (SELECT FROM deliveries d WHERE d.subscription_id = s.id AND d.state = 'pending' AND d.attempts > 0))
 		ORDER BY s.cancel_before DESC NULLS FIRST, s.id LIMIT ?`, switchedOffRows).Scan(&subs).Error
 	if err != nil {
-		return 0, postgres.Translate(err)
+		return 0, postgres.Doing(err, "find webhooks that were switched off")
 	}
 	for _, sub := range subs {
-		n, err := s.cancelAllOwed(ctx, sub)
+		n, err := s.cancelAllPending(ctx, sub)
 		cancelled += n
 		if err == nil {
-			err = s.settleSwitch(ctx, sub)
+			err = s.forgetSwitch(ctx, sub)
 		}
 		if err != nil {
 			return cancelled, err
@@ -198,16 +201,16 @@ func (s *Store) CancelSwitchedOff(ctx context.Context) (cancelled int64, err err
 	return cancelled, nil
 }
 
-// settleSwitch forgets a switch once nothing from before it can be owed any more.
-func (s *Store) settleSwitch(ctx context.Context, sub Subscription) error {
-	if sub.CancelBefore == nil || time.Since(*sub.CancelBefore) < settleTime {
+// forgetSwitch forgets a switch once nothing from before it can be pending any more.
+func (s *Store) forgetSwitch(ctx context.Context, sub Subscription) error {
+	if sub.CancelBefore == nil || time.Since(*sub.CancelBefore) < switchTime {
 		return nil
 	}
 	db := s.db.Main.WithContext(ctx)
-	owes, err := owesFromBefore(db, sub)
-	if err == nil && !owes {
+	has, err := hasFromBefore(db, sub)
+	if err == nil && !has {
 		err = db.Exec(`UPDATE subscriptions SET cancel_before = NULL WHERE id = ? AND tenant_id = ? AND cancel_before = ?`,
 			sub.ID, sub.TenantID, *sub.CancelBefore).Error
 	}
-	return postgres.Translate(err)
+	return postgres.Doing(err, "forget a switch of webhook %s", sub.ID)
 }

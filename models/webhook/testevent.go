@@ -10,6 +10,7 @@ import (
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUI
 		err = may.Check(sub.Events...)
 	}
 	if err != nil {
-		return WebhookTest{}, err
+		return WebhookTest{}, postgres.Doing(err, "prepare a test of webhook %s", subscription)
 	}
 	now := time.Now()
 	t := WebhookTest{EventID: ident.New(), DeliveryID: ident.New(), subscription: sub}
@@ -43,9 +44,10 @@ func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUI
 	return t, err
 }
 
-// Attempt completes what came of the test with what was sent.
-func (t WebhookTest) Attempt(a wire.Attempt) wire.Attempt {
+// Wire is the JSON shape of the test's one attempt, with what was sent.
+func (t WebhookTest) Wire(a Attempt) wire.Attempt {
 	a.Number = 1
-	a.RequestHeaders = requestHeaders(t.subscription, t.EventID, string(TestEvent), t.DeliveryID, a.Number, a.StartedAt.Time)
-	return a
+	out := a.Wire()
+	out.RequestHeaders = requestHeaders(t.subscription, t.EventID, string(TestEvent), t.DeliveryID, a.Number, a.StartedAt)
+	return out
 }

@@ -84,9 +84,7 @@ func timeChangedAt(tx *gorm.DB, tenantID uuid.UUID, now time.Time, did timeEdit)
 	if err := clearSetAsides(tx, tenantID); err != nil {
 		return err
 	}
-	return tx.Exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, available_at, created_at)
-		VALUES (?, ?, ?, ?, clock_timestamp(), clock_timestamp())`,
-		tenantID, outbox.Recompute, tenantID, outbox.PriorityRecompute).Error
+	return outbox.AddNow(tx, outbox.Entry{Kind: outbox.Recompute, TenantID: tenantID, TargetID: tenantID})
 }
 
 // roomFor refuses one more row of a table of the time configuration than a tenant may have. Errors: LIMIT_REACHED.

@@ -70,7 +70,8 @@ func TestMetrics(t *testing.T) {
 		return nil
 	})
 	for _, series := range []string{
-		`atender_outbox_relayed_total{outcome="ok"} `, "atender_outbox_depth ", "atender_delivery_lag_seconds_count ",
+		`atender_outbox_relayed_total{outcome="ok"} `, "atender_outbox_depth ", "atender_outbox_unknown_kind_total 0",
+		"atender_delivery_lag_seconds_count ",
 	} {
 		require.Contains(t, worker, "\n"+series)
 	}

@@ -278,13 +278,13 @@ func TestProcessesWithoutFigures(t *testing.T) {
 
 func TestFiredFromMetrics(t *testing.T) {
 	got, err := parseFired("# HELP x\natender_timer_lag_seconds_bucket{by=\"workflow\",kind=\"wake\",le=\"1\"} 3\n" +
-		"atender_timer_lag_seconds_count{by=\"guard\",kind=\"wake\"} 2\n" +
+		"atender_timer_lag_seconds_count{by=\"sweeper\",kind=\"wake\"} 2\n" +
 		"atender_timer_lag_seconds_count{by=\"workflow\",kind=\"wake\"} 1e+06\n" +
 		"atender_timer_lag_seconds_count{by=\"workflow\",kind=\"breach\"} 7\n")
 	require.NoError(t, err)
-	require.Equal(t, firedBy{"wake": {"guard": 2, "workflow": 1_000_000}, "breach": {"workflow": 7}}, got)
+	require.Equal(t, firedBy{"wake": {"sweeper": 2, "workflow": 1_000_000}, "breach": {"workflow": 7}}, got)
 	require.Equal(t, firedBy{"wake": {"workflow": 999_990}, "breach": {"workflow": 7}},
-		got.since(firedBy{"wake": {"guard": 2, "workflow": 10}}))
+		got.since(firedBy{"wake": {"sweeper": 2, "workflow": 10}}))
 }
 
 // What is made in bulk is what the write path leaves: each row has one thing due, at its time.

@@ -173,7 +173,7 @@ func (b *bench) punctual(ctx context.Context, ops []operation, figures *timerFig
 }
 
 // firedBy is how often time did something, by its kind (wake, warning, breach, archive) and by who noticed (workflow,
-// guard, recompute), as the worker's atender_timer_lag_seconds counts.
+// sweeper, recompute), as the worker's atender_timer_lag_seconds counts.
 type firedBy map[string]map[string]int
 
 var firedCount = regexp.MustCompile(`(?m)^atender_timer_lag_seconds_count\{by="([^"]*)",kind="([^"]*)"\} (\S+)$`)
