@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/atender/atender/api/contract"
-	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/worktime"
 )
 
@@ -131,7 +130,7 @@ func (h *handlers) GetSLAReport(ctx context.Context, r contract.GetSLAReportRequ
 	contract.GetSLAReportResponseObject, error,
 ) {
 	ctx, p := caller(ctx)
-	report, err := h.store.Clocks.Report(ctx, p.TenantID, conversation.SLAReportQuery{
+	report, err := h.store.Worktime.Report(ctx, p.TenantID, worktime.ReportQuery{
 		From:     r.Params.From,
 		To:       r.Params.To,
 		GroupBy:  string(value(r.Params.GroupBy)),

@@ -19,6 +19,7 @@ import (
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/webhook"
+	"github.com/atender/atender/models/worktime"
 )
 
 // asCall is a context as a call of the tenant has it.
@@ -89,7 +90,7 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 		"policies": func() error { _, _, err := b.Worktime.SLAPolicies(ctx, id, postgres.Page{}); return err },
 		"hours":    func() error { _, _, err := b.Worktime.ListOpeningHours(ctx, id, postgres.Page{}); return err },
 		"report": func() error {
-			_, err := b.Clocks.Report(ctx, id, conversation.SLAReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
+			_, err := b.Worktime.Report(ctx, id, worktime.ReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
 			return err
 		},
 	}
@@ -252,8 +253,8 @@ func TestTwoReportsOfATenantRunAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	release := b.blocked(`sla_clocks`)
 	report := func(tenantID uuid.UUID, results chan error) {
-		_, err := b.Clocks.Report(asCall(t.Context(), tenantID), tenantID,
-			conversation.SLAReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
+		_, err := b.Worktime.Report(asCall(t.Context(), tenantID), tenantID,
+			worktime.ReportQuery{From: time.Now().Add(-time.Hour), To: time.Now()})
 		results <- err
 	}
 	own, others := make(chan error, 50), make(chan error, 1)

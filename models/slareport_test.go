@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/models/worktime"
@@ -63,15 +62,15 @@ func TestReportCountsWhatStopped(t *testing.T) {
 	_, err = b.Worktime.UpdateSLAPolicy(ctx, tenant, gold.ID, worktime.SLAPolicyUpdate{Name: &name})
 	require.NoError(t, err)
 
-	query := conversation.SLAReportQuery{From: monday, To: hour(24)}
+	query := worktime.ReportQuery{From: monday, To: hour(24)}
 	for groupBy, want := range map[string][]string{
-		"":                     {"Gone: resolution 1/1", "Platinum: first_reply 3/5"},
-		conversation.ByTeam:    {"Returns: first_reply 3/4", "-: first_reply 0/1 resolution 1/1"},
-		conversation.ByChannel: {"email: first_reply 3/4", "sms: first_reply 0/1 resolution 1/1"},
-		conversation.ByDay:     {"2026-05-04: first_reply 3/4 resolution 1/1", "2026-05-05: first_reply 0/1"},
+		"":                 {"Gone: resolution 1/1", "Platinum: first_reply 3/5"},
+		worktime.ByTeam:    {"Returns: first_reply 3/4", "-: first_reply 0/1 resolution 1/1"},
+		worktime.ByChannel: {"email: first_reply 3/4", "sms: first_reply 0/1 resolution 1/1"},
+		worktime.ByDay:     {"2026-05-04: first_reply 3/4 resolution 1/1", "2026-05-05: first_reply 0/1"},
 	} {
 		query.GroupBy = groupBy
-		report, err := b.Clocks.Report(ctx, tenant, query)
+		report, err := b.Worktime.Report(ctx, tenant, query)
 		require.NoError(t, err)
 		require.Equal(t, want, summary(report.Data), groupBy)
 		require.Equal(t, []string{"-: first_reply 3/5 resolution 1/1"}, summary([]wire.SLAReportGroup{{Metrics: report.Total}}))
@@ -79,20 +78,20 @@ func TestReportCountsWhatStopped(t *testing.T) {
 
 	sms := "sms"
 	for _, c := range []struct {
-		narrow func(*conversation.SLAReportQuery)
+		narrow func(*worktime.ReportQuery)
 		want   []string
 	}{
-		{func(q *conversation.SLAReportQuery) { q.PolicyID = &gone.ID }, []string{"sms: resolution 1/1"}},
-		{func(q *conversation.SLAReportQuery) { q.TeamID = &team.ID }, []string{"email: first_reply 3/4"}},
-		{func(q *conversation.SLAReportQuery) { q.Channel = &sms }, []string{"sms: first_reply 0/1 resolution 1/1"}},
+		{func(q *worktime.ReportQuery) { q.PolicyID = &gone.ID }, []string{"sms: resolution 1/1"}},
+		{func(q *worktime.ReportQuery) { q.TeamID = &team.ID }, []string{"email: first_reply 3/4"}},
+		{func(q *worktime.ReportQuery) { q.Channel = &sms }, []string{"sms: first_reply 0/1 resolution 1/1"}},
 	} {
-		q := conversation.SLAReportQuery{From: monday, To: hour(24), GroupBy: conversation.ByChannel}
+		q := worktime.ReportQuery{From: monday, To: hour(24), GroupBy: worktime.ByChannel}
 		c.narrow(&q)
-		report, err := b.Clocks.Report(ctx, tenant, q)
+		report, err := b.Worktime.Report(ctx, tenant, q)
 		require.NoError(t, err)
 		require.Equal(t, c.want, summary(report.Data))
 	}
-	other, err := b.Clocks.Report(ctx, uuid.New(), query)
+	other, err := b.Worktime.Report(ctx, uuid.New(), query)
 	require.NoError(t, err)
 	require.Empty(t, other.Total, "another tenant's")
 }
@@ -106,7 +105,7 @@ func TestReportHasTheMedianAndTheNinetiethPercentile(t *testing.T) {
 	}
 	outcomes[9] = "breached"
 	b.clocks(wire.SLAPolicy{ID: uuid.New(), Name: "Gold"}, sla.AllMessages, nil, "email", &stopped, outcomes...)
-	report, err := b.Clocks.Report(t.Context(), b.tenant.ID, conversation.SLAReportQuery{From: monday, To: hour(2)})
+	report, err := b.Worktime.Report(t.Context(), b.tenant.ID, worktime.ReportQuery{From: monday, To: hour(2)})
 	require.NoError(t, err)
 	require.Equal(t, []wire.SLAReportLine{{
 		Metric: sla.AllMessages, Stopped: 10, Met: 9, Breached: 1, MetRate: 0.9, BreachRate: 0.1, MedianSeconds: 5, P90Seconds: 9,

@@ -250,40 +250,48 @@ func (s *Clocks) lockBehind(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID
 	return found, nil
 }
 
+// movedRow is a conversation whose clocks go by other terms, as it is written.
+type movedRow struct {
+	ID            uuid.UUID
+	Clocks        string // JSON
+	TimeVersion   int64
+	SLADueAt      *time.Time
+	AutoArchiveAt *time.Time
+	NextDueAt     *time.Time
+	Signaled      bool // its workflow knows of a later time only
+}
+
 // saveMoved writes conversations in which nothing happened but that their clocks go by other terms, in the state that they
-// had, and pokes the workflows of those that have something due earlier than it knows (P3.1).
-func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (marks []string, err error) {
-	n := len(moved)
-	if n == 0 {
+// had, and signals the workflows of those that have something due earlier than it knows (P3.1).
+func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (wakeTopics []string, err error) {
+	if len(moved) == 0 {
 		return nil, nil
 	}
-	ids, clocks, versions := make([]uuid.UUID, n), make([]string, n), make([]int64, n)
-	dues, archives, nexts := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
-	poked := make([]bool, n)
+	rows := make([]movedRow, len(moved))
 	for i, w := range moved {
 		c := &w.conversation
 		c.setState(w.change.After)
 		if c.TimeVersion = w.timeVersion; w.board != nil {
 			c.Clocks = w.board.Clocks()
 		}
-		ids[i], clocks[i], versions[i] = c.ID, postgres.JSONArg(clocksArg(c.Clocks)), c.TimeVersion
-		dues[i], archives[i], nexts[i] = c.SLADueAt, c.AutoArchiveAt, c.NextDueAt
-		if poked[i] = lifecycle.NeedsPoke(c.Status, c.Status, c.NextDueAt, c.ArmedFor); poked[i] {
-			marks = []string{outbox.Topic}
+		rows[i] = movedRow{
+			ID: c.ID, Clocks: postgres.JSONArg(clocksArg(c.Clocks)), TimeVersion: c.TimeVersion,
+			SLADueAt: c.SLADueAt, AutoArchiveAt: c.AutoArchiveAt, NextDueAt: c.NextDueAt,
+			Signaled: lifecycle.NeedsPoke(c.Status, c.Status, c.NextDueAt, c.ArmedFor),
+		}
+		if rows[i].Signaled {
+			wakeTopics = []string{outbox.Topic}
 		}
 	}
 	var st postgres.Statement
 	tenant := st.Arg(moved[0].conversation.TenantID)
-	st.With("moved", `SELECT * FROM unnest(`+st.Arg(ids)+`::uuid[], `+st.Arg(clocks)+`::text[], `+st.Arg(versions)+`::bigint[], `+
-		st.Arg(dues)+`::timestamptz[], `+st.Arg(archives)+`::timestamptz[], `+
-		st.Arg(nexts)+`::timestamptz[], `+st.Arg(poked)+`::bool[])
-		u (id, clocks, version, due, archive, next, poked)`)
-	st.With("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.version,
-			sla_due_at = m.due, auto_archive_at = m.archive, next_due_at = m.next, set_aside = NULL
-		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.poked`)
+	st.With("moved", `SELECT * FROM `+postgres.Rows(&st, rows))
+	st.With("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.time_version,
+			sla_due_at = m.sla_due_at, auto_archive_at = m.auto_archive_at, next_due_at = m.next_due_at, set_aside = NULL
+		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.signaled`)
 	outbox.AddEach(&st, outbox.Conversation, outbox.Each{
-		Tenant: tenant + "::uuid", Target: "id", Status: "status", DueAt: "next_due_at", From: "conversation WHERE poked",
+		Tenant: tenant + "::uuid", Target: "id", Status: "status", DueAt: "next_due_at", From: "conversation WHERE signaled",
 	})
 	var one int
-	return marks, st.Row(ctx, tx, `SELECT 1`, &one)
+	return wakeTopics, st.Row(ctx, tx, `SELECT 1`, &one)
 }

@@ -50,7 +50,7 @@ type State struct {
 	WaitingSince *time.Time // the first message of the customer that no agent has replied to; nil: none, or done
 
 	// What follows from the tenant's policies and hours, which are not this package's.
-	SLAState      string     `gorm:"serializer:blank"` // worst state of the clocks, "" without any
+	SLAState      string     `gorm:"default:null"` // worst state of the clocks, "" without any
 	SLADueAt      *time.Time // the next tripwire
 	AutoArchiveAt *time.Time // when a Done conversation archives itself
 }

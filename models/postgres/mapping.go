@@ -16,18 +16,19 @@ import (
 //
 //	serializer:json    a jsonb column; a nil map is {}, a nil slice [], a nil pointer NULL
 //	serializer:texts   a text[] column, for types that do not know of this package; nil is {}
-//	serializer:blank   a text column that is NULL where the field is empty
+//	serializer:ms      a duration in a column of whole milliseconds
 //
-// and by GORM's permission <-:create which columns an update leaves alone.
+// A field with the default null is NULL where it is empty; GORM's permission <-:create marks the columns that
+// an update leaves alone.
 const (
 	serializeJSON  = "json"
 	serializeTexts = "texts"
-	serializeBlank = "blank"
+	serializeMs    = "ms"
 )
 
 func init() { //nolint:gochecknoinits // GORM keeps its serializers in a table of its own, by name
 	schema.RegisterSerializer(serializeTexts, textsSerializer{})
-	schema.RegisterSerializer(serializeBlank, blankSerializer{})
+	schema.RegisterSerializer(serializeMs, msSerializer{})
 }
 
 var schemaCache sync.Map
@@ -59,13 +60,13 @@ func Targets[T any](dest []any, v *T) []any {
 	for _, name := range parsed.DBNames {
 		field := parsed.FieldsByDBName[name]
 		place := value.FieldByIndex(field.StructField.Index).Addr().Interface()
-		switch field.TagSettings["SERIALIZER"] {
-		case serializeJSON:
+		switch text, isText := place.(*string); {
+		case field.TagSettings["SERIALIZER"] == serializeJSON:
 			place = JSONColumn{Into: place}
-		case serializeTexts:
+		case field.TagSettings["SERIALIZER"] == serializeTexts:
 			place = (*Strings)(place.(*[]string))
-		case serializeBlank:
-			place = blankColumn{place.(*string)}
+		case isText && isNullable(field):
+			place = blankColumn{text}
 		}
 		dest = append(dest, place)
 	}
@@ -99,6 +100,9 @@ func Update[T any](st *Statement, name string, row *T) {
 			AND id = `+st.Arg(columnValue(parsed.FieldsByDBName["id"], rv)))
 }
 
+// isNullable tells whether a field that is empty is NULL in the database.
+func isNullable(field *schema.Field) bool { return field.DefaultValue == "null" }
+
 // columnValue is the argument for a column of a row.
 func columnValue(field *schema.Field, row reflect.Value) any {
 	v := row.FieldByIndex(field.StructField.Index)
@@ -107,8 +111,9 @@ func columnValue(field *schema.Field, row reflect.Value) any {
 		return jsonValue(v)
 	case serializeTexts:
 		return Texts(v.Interface().([]string))
-	case serializeBlank:
-		return OrNull(v.String())
+	}
+	if isNullable(field) && v.IsZero() {
+		return nil
 	}
 	if v.Kind() == reflect.String { // a type of its own, say, which the driver would ask for a method that it has not
 		return v.String()
@@ -180,23 +185,4 @@ func (textsSerializer) Scan(ctx context.Context, field *schema.Field, dst reflec
 func (textsSerializer) Value(_ context.Context, _ *schema.Field, _ reflect.Value, v any) (any, error) {
 	texts, _ := v.([]string)
 	return Strings(Texts(texts)), nil
-}
-
-// blankSerializer is GORM's view of serializer:blank.
-type blankSerializer struct{}
-
-// Scan implements GORM's SerializerInterface.
-func (blankSerializer) Scan(ctx context.Context, field *schema.Field, dst reflect.Value, src any) error {
-	var text string
-	if err := (blankColumn{&text}).Scan(src); err != nil {
-		return err
-	}
-	field.ReflectValueOf(ctx, dst).SetString(text)
-	return nil
-}
-
-// Value implements GORM's SerializerValuerInterface.
-func (blankSerializer) Value(_ context.Context, _ *schema.Field, _ reflect.Value, v any) (any, error) {
-	text, _ := v.(string)
-	return OrNull(text), nil
 }

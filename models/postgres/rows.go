@@ -90,7 +90,7 @@ func rowColumnOf(field *schema.Field) rowColumn {
 	}
 	c.element = as
 	c.put = func(to, field reflect.Value) { to.Set(field.Convert(as)) }
-	if isPointer || field.DefaultValue == "null" {
+	if isPointer || isNullable(field) {
 		c.element = reflect.PointerTo(as)
 		c.put = func(to, field reflect.Value) {
 			if field.IsZero() {
@@ -106,8 +106,6 @@ func rowColumnOf(field *schema.Field) rowColumn {
 
 // msSerializer is the serializer ms: a field of type time.Duration in a column of whole milliseconds.
 type msSerializer struct{}
-
-func init() { schema.RegisterSerializer("ms", msSerializer{}) }
 
 // Scan implements schema.SerializerInterface.
 func (msSerializer) Scan(ctx context.Context, field *schema.Field, dst reflect.Value, value any) error {

@@ -1,4 +1,4 @@
-package conversation
+package worktime
 
 import (
 	"cmp"
@@ -15,7 +15,6 @@ import (
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
-	"github.com/atender/atender/models/worktime"
 )
 
 // maxReport is how much time a report covers at most.
@@ -29,8 +28,8 @@ const (
 	ByDay     = "day" // in UTC
 )
 
-// SLAReportQuery asks for what came of the clocks that stopped from From on and before To.
-type SLAReportQuery struct {
+// ReportQuery asks for what came of the clocks that stopped from From on and before To.
+type ReportQuery struct {
 	From, To         time.Time
 	GroupBy          string     // policy when empty
 	PolicyID, TeamID *uuid.UUID // nil: all
@@ -46,7 +45,7 @@ var reportKeys = map[string][2]string{
 	ByDay:     {"c.day::text", "NULL::text"},
 }
 
-func (q SLAReportQuery) check() error {
+func (q ReportQuery) check() error {
 	var wrong []problem.Field
 	switch {
 	case !q.From.Before(q.To):
@@ -60,7 +59,7 @@ func (q SLAReportQuery) check() error {
 			Message: "must be one of " + strings.Join(slices.Sorted(maps.Keys(reportKeys)), ", "),
 		})
 	}
-	return problem.Fields(append(wrong, worktime.CheckChannel("channel", q.Channel)...)...)
+	return problem.Fields(append(wrong, CheckChannel("channel", q.Channel)...)...)
 }
 
 // reportRow is one line of a report; Total of all groups together.
@@ -83,7 +82,7 @@ func (r reportRow) line() wire.SLAReportLine {
 // Report counts the outcomes of clocks that stopped in a time of at most a year; clocks that run, or were called off,
 // are not in it. The groups come in the order of their names, days in their own. Errors: VALIDATION_FAILED;
 // QUERY_TOO_EXPENSIVE; TENANT_BUSY.
-func (s *Clocks) Report(ctx context.Context, tenantID uuid.UUID, q SLAReportQuery) (wire.SLAReport, error) {
+func (s *Store) Report(ctx context.Context, tenantID uuid.UUID, q ReportQuery) (wire.SLAReport, error) {
 	q.GroupBy = cmp.Or(q.GroupBy, ByPolicy)
 	if err := q.check(); err != nil {
 		return wire.SLAReport{}, err
@@ -116,7 +115,7 @@ func (s *Clocks) Report(ctx context.Context, tenantID uuid.UUID, q SLAReportQuer
 	return assemble(q, rows), nil
 }
 
-func (q SLAReportQuery) conditions(tenantID uuid.UUID) (string, []any) {
+func (q ReportQuery) conditions(tenantID uuid.UUID) (string, []any) {
 	where, args := `c.tenant_id = ? AND c.stopped_at >= ? AND c.stopped_at < ?`, []any{tenantID, q.From, q.To}
 	if q.PolicyID != nil {
 		where, args = where+` AND c.policy_id = ?`, append(args, *q.PolicyID)
@@ -131,7 +130,7 @@ func (q SLAReportQuery) conditions(tenantID uuid.UUID) (string, []any) {
 }
 
 // assemble puts the lines of each group together.
-func assemble(q SLAReportQuery, rows []reportRow) wire.SLAReport {
+func assemble(q ReportQuery, rows []reportRow) wire.SLAReport {
 	report := wire.SLAReport{
 		From: wire.At(q.From), To: wire.At(q.To), GroupBy: q.GroupBy,
 		Total: []wire.SLAReportLine{}, Data: []wire.SLAReportGroup{},
