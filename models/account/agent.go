@@ -59,7 +59,8 @@ type NewAgent struct {
 }
 
 // CreateAgent adds an agent. Errors: VALIDATION_FAILED, AGENT_EXISTS when the tenant has one with that e-mail.
-func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent) (Agent, error) {
+func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent) (_ Agent, err error) {
+	defer postgres.During(&err, "create an agent of tenant %s", tenantID)
 	if !slices.Contains(Roles, in.Role) {
 		return Agent{}, problem.Fields(problem.Field{
 			Field: "role", Code: "invalid", Message: "must be one of " + strings.Join(RoleNames(), ", "),
@@ -79,16 +80,17 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 		IsActive:  true,
 		CreatedAt: time.Now(),
 	}
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&a).Error })
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&a).Error })
 	if postgres.Violates(err, "agents_email") {
 		return Agent{}, problem.New(problem.Conflict, "AGENT_EXISTS", "there is an agent with the e-mail %s already", in.Email)
 	}
-	return a, postgres.Translate(err)
+	return a, err
 }
 
 // Agents lists a tenant's agents with their teams, oldest first, those with the e-mail address if one is given, and
 // returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor that is not of this list.
-func (s *Store) Agents(ctx context.Context, tenantID uuid.UUID, email string, page postgres.Page) ([]wire.Agent, string, error) {
+func (s *Store) Agents(ctx context.Context, tenantID uuid.UUID, email string, page postgres.Page) (_ []wire.Agent, _ string, err error) {
+	defer postgres.During(&err, "list agents of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if email != "" {
 		q = q.Where("lower(email) = lower(?)", email)
@@ -113,7 +115,8 @@ func (s *Store) Agents(ctx context.Context, tenantID uuid.UUID, email string, pa
 }
 
 // Agent returns one agent with the teams. Errors: NOT_FOUND, also for another tenant's.
-func (s *Store) Agent(ctx context.Context, tenantID, id uuid.UUID) (wire.Agent, error) {
+func (s *Store) Agent(ctx context.Context, tenantID, id uuid.UUID) (_ wire.Agent, err error) {
+	defer postgres.During(&err, "read agent %s", id)
 	var a Agent
 	if err := s.db.Main.WithContext(ctx).Take(&a, "tenant_id = ? AND id = ?", tenantID, id).Error; err != nil {
 		return wire.Agent{}, postgres.NotFound(err, "agent", id)
@@ -134,8 +137,9 @@ type AgentUpdate struct {
 
 // UpdateAgent changes an agent. Errors: NOT_FOUND; LAST_OWNER when the tenant would be left without an active owner; those
 // of MayGrant.
-func (s *Store) UpdateAgent(ctx context.Context, tenantID, id uuid.UUID, u AgentUpdate) (wire.Agent, error) {
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+func (s *Store) UpdateAgent(ctx context.Context, tenantID, id uuid.UUID, u AgentUpdate) (_ wire.Agent, err error) {
+	defer postgres.During(&err, "update agent %s", id)
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		var a Agent
 		err := tx.Raw(`SELECT * FROM agents WHERE tenant_id = ? AND id = ? FOR NO KEY UPDATE`, tenantID, id).Take(&a).Error
 		if err != nil {

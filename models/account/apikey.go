@@ -70,6 +70,7 @@ type NewKey struct {
 // by side. Errors: VALIDATION_FAILED for scopes or a tier that do not exist, and for limits that are out of bounds or
 // not of tier custom; NOT_FOUND for the tenant.
 func (s *Keys) Create(ctx context.Context, tenantID uuid.UUID, in NewKey) (key APIKey, plain string, err error) {
+	defer postgres.During(&err, "create an API key of tenant %s", tenantID)
 	scopes, err := scope.Expand(in.Scopes)
 	if err != nil {
 		return key, "", problem.Fields(problem.Field{Field: "scopes", Code: "invalid", Message: err.Error()})
@@ -102,9 +103,10 @@ func (s *Keys) Create(ctx context.Context, tenantID uuid.UUID, in NewKey) (key A
 }
 
 // List lists a tenant's keys, oldest first.
-func (s *Keys) List(ctx context.Context, tenantID uuid.UUID) ([]APIKey, error) {
+func (s *Keys) List(ctx context.Context, tenantID uuid.UUID) (_ []APIKey, err error) {
+	defer postgres.During(&err, "list API keys of tenant %s", tenantID)
 	var keys []APIKey
-	err := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("id").Find(&keys).Error
+	err = s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("id").Find(&keys).Error
 	return keys, postgres.ListError(ctx, err)
 }
 
@@ -125,6 +127,7 @@ func (s *Keys) Get(ctx context.Context, tenantID, keyID uuid.UUID) (APIKey, erro
 // Grant makes a key on behalf of somebody, who cannot give it more than they have themselves.
 // Errors: SCOPE_MISSING with details.requiredScope, and those of CreateKey.
 func (s *Keys) Grant(ctx context.Context, by Principal, in NewKey) (key APIKey, plain string, err error) {
+	defer postgres.During(&err, "grant an API key")
 	scopes, err := scope.Expand(in.Scopes)
 	if err != nil {
 		return key, "", problem.Fields(problem.Field{Field: "scopes", Code: "invalid", Message: err.Error()})
@@ -137,7 +140,8 @@ func (s *Keys) Grant(ctx context.Context, by Principal, in NewKey) (key APIKey, 
 
 // RevokeBy ends a key on behalf of a principal, who cannot end what may do more than they may.
 // Errors: NOT_FOUND; SCOPE_MISSING, as Principal.Require.
-func (s *Keys) RevokeBy(ctx context.Context, by Principal, keyID uuid.UUID) error {
+func (s *Keys) RevokeBy(ctx context.Context, by Principal, keyID uuid.UUID) (err error) {
+	defer postgres.During(&err, "revoke API key %s", keyID)
 	key, err := s.Get(ctx, by.TenantID, keyID) // whose scopes never change
 	if err == nil {
 		err = by.requireFor(": a key is revoked only by who may do all that the key may do", key.Scopes)
@@ -149,7 +153,8 @@ func (s *Keys) RevokeBy(ctx context.Context, by Principal, keyID uuid.UUID) erro
 }
 
 // Revoke ends a key for good; every process refuses it within seconds. Errors: NOT_FOUND.
-func (s *Keys) Revoke(ctx context.Context, tenantID, keyID uuid.UUID) error {
+func (s *Keys) Revoke(ctx context.Context, tenantID, keyID uuid.UUID) (err error) {
+	defer postgres.During(&err, "revoke API key %s", keyID)
 	r := s.db.Main.WithContext(ctx).Exec(`UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, clock_timestamp())
 		WHERE tenant_id = ? AND id = ?`, tenantID, keyID)
 	if r.Error == nil && r.RowsAffected == 0 {
@@ -157,7 +162,7 @@ func (s *Keys) Revoke(ctx context.Context, tenantID, keyID uuid.UUID) error {
 	}
 	s.db.Wake(ctx, topicKeys)
 	if r.Error != nil {
-		return postgres.Translate(r.Error)
+		return r.Error
 	}
 	return s.forgetRateWindow(ctx, tenantID, keyID)
 }

@@ -216,7 +216,8 @@ func (c *authCache) takeUsed() used {
 // (SetTenant). What is not well-formed is refused without asking.
 func (s *Keys) Resolve(
 	ctx context.Context, plain string, wellFormed bool, find func(context.Context, TokenHash) (*Principal, error), refused error,
-) (Principal, error) {
+) (_ Principal, err error) {
+	defer postgres.During(&err, "authenticate a credential")
 	if plain == "" {
 		return Principal{}, refused
 	}

@@ -38,9 +38,10 @@ func seedChannels(tx *gorm.DB, tenantID uuid.UUID) error {
 }
 
 // ChannelSettings lists a tenant's channels in the order of their numbers.
-func (s *Store) ChannelSettings(ctx context.Context, tenantID uuid.UUID) ([]Channel, error) {
+func (s *Store) ChannelSettings(ctx context.Context, tenantID uuid.UUID) (_ []Channel, err error) {
+	defer postgres.During(&err, "list channels of tenant %s", tenantID)
 	var channels []Channel
-	err := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("number").Find(&channels).Error
+	err = s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID).Order("number").Find(&channels).Error
 	return channels, postgres.ListError(ctx, err)
 }
 
@@ -60,7 +61,8 @@ type ChannelUpdate struct {
 
 // UpdateChannel changes a channel for the conversations to come. Errors: NOT_FOUND; VALIDATION_FAILED for a team that the
 // tenant does not have.
-func (s *Store) UpdateChannel(ctx context.Context, tenantID uuid.UUID, channel string, u ChannelUpdate) (Channel, error) {
+func (s *Store) UpdateChannel(ctx context.Context, tenantID uuid.UUID, channel string, u ChannelUpdate) (_ Channel, err error) {
+	defer postgres.During(&err, "update channel %s of tenant %s", channel, tenantID)
 	set := map[string]any{}
 	if u.DisplayName != nil {
 		set["display_name"] = *u.DisplayName

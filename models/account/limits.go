@@ -71,9 +71,10 @@ type KeyChange struct {
 
 // Set changes a key's tier and limits. All processes go by them at once.
 // Errors: NOT_FOUND; VALIDATION_FAILED for a tier that does not exist, and limits as of CreateKey.
-func (s *Keys) Set(ctx context.Context, tenantID, keyID uuid.UUID, change KeyChange) (APIKey, error) {
+func (s *Keys) Set(ctx context.Context, tenantID, keyID uuid.UUID, change KeyChange) (_ APIKey, err error) {
+	defer postgres.During(&err, "set the limits of API key %s", keyID)
 	var key APIKey
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		key = APIKey{}
 		err := tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Take(&key, "tenant_id = ? AND id = ?", tenantID, keyID).Error
 		if err != nil {

@@ -84,7 +84,8 @@ var (
 )
 
 // Lease makes a request of the database. Nothing else writes rate_windows but what deletes rows.
-func (s *Limiter) Lease(ctx context.Context, subject RateSubject, r ratelimit.Request) (ratelimit.Answer, error) {
+func (s *Limiter) Lease(ctx context.Context, subject RateSubject, r ratelimit.Request) (_ ratelimit.Answer, err error) {
+	defer postgres.During(&err, "lease calls for %s %s", subject.Kind, subject.ID)
 	slots, tokens := make([]int64, len(r.Back)), make([]int32, len(r.Back))
 	for i, back := range r.Back {
 		slots[i], tokens[i] = back.Slot, int32(back.Tokens)
@@ -92,25 +93,26 @@ func (s *Limiter) Lease(ctx context.Context, subject RateSubject, r ratelimit.Re
 	now := time.Now()
 	var a ratelimit.Answer
 	var counts postgres.Ints
-	err := s.db.Leases.QueryRowContext(ctx, rateLeaseSQL, subject.TenantID, subject.ID, subject.Kind, s.db.Clock(now).Sub(now),
+	err = s.db.Leases.QueryRowContext(ctx, rateLeaseSQL, subject.TenantID, subject.ID, subject.Kind, s.db.Clock(now).Sub(now),
 		r.Tokens, positive(r.Limits.Minute()), positive(r.Limits.PerDay), slots, tokens).
 		Scan(&a.Window.Slot, &counts, &a.Window.Day, &a.Window.InDay, &a.Tokens, &a.Now)
 	a.Window.Counts = counts
-	return a, postgres.Translate(err)
+	return a, err
 }
 
 // rateWindowKept is how long a window is kept after it was used last, apart from those of keys, which count a day.
 const rateWindowKept = 5 * time.Minute
 
 // PurgeWindows deletes the windows that hold nothing any more.
-func (s *Limiter) PurgeWindows(ctx context.Context) error {
+func (s *Limiter) PurgeWindows(ctx context.Context) (err error) {
+	defer postgres.During(&err, "purge windows of rate limits")
 	for {
 		r := s.db.Main.WithContext(ctx).Exec(`DELETE FROM rate_windows WHERE (subject, kind) IN (SELECT subject, kind FROM rate_windows
 			WHERE leased_at < clock_timestamp() - ?::interval
 				AND (kind <> ? OR leased_at < date_trunc('day', clock_timestamp(), 'UTC'))
 			LIMIT ? FOR UPDATE SKIP LOCKED)`, rateWindowKept, rateKey, postgres.PurgeRows)
 		if r.Error != nil || r.RowsAffected < postgres.PurgeRows {
-			return postgres.Translate(r.Error)
+			return r.Error
 		}
 	}
 }

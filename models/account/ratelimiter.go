@@ -56,7 +56,8 @@ type rateWaiter struct {
 // a call for which this process holds no token waits, for a lease that serves all that wait (P11.1). Errors:
 // RATE_LIMITED with details.window and details.retryAfter; UNAVAILABLE when no token is held and the database is
 // away. The state is good with an error, too.
-func (s *Limiter) Limit(ctx context.Context, subject RateSubject) (ratelimit.State, error) {
+func (s *Limiter) Limit(ctx context.Context, subject RateSubject) (_ ratelimit.State, err error) {
+	defer postgres.During(&err, "count a call of %s %s", subject.Kind, subject.ID)
 	l := &s.rates
 	l.mu.Lock()
 	now := s.db.Clock(time.Now())
@@ -89,7 +90,7 @@ func (s *Limiter) Limit(ctx context.Context, subject RateSubject) (ratelimit.Sta
 		if w.verdict == ratelimit.Granted && w.err == nil && isClosed(w.done) {
 			b.Undo()
 		}
-		return b.State(s.db.Clock(time.Now())), postgres.Translate(ctx.Err())
+		return b.State(s.db.Clock(time.Now())), ctx.Err()
 	}
 	if w.err != nil {
 		return w.state, w.err

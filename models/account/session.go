@@ -98,11 +98,12 @@ func (s *SignIns) find(ctx context.Context, hash [sha256.Size]byte) (*Principal,
 
 // Lives tells whether the principal's session holds, from the database and not from memory: what lasts longer than
 // a request asks now and then, and when PrincipalsChanged says so.
-func (s *SignIns) Lives(ctx context.Context, p Principal) (bool, error) {
+func (s *SignIns) Lives(ctx context.Context, p Principal) (_ bool, err error) {
+	defer postgres.During(&err, "read the session of a principal")
 	var n int64
-	err := s.db.Main.WithContext(ctx).Raw(`SELECT count(*) FROM sessions s JOIN agents a ON `+LiveSession+`
+	err = s.db.Main.WithContext(ctx).Raw(`SELECT count(*) FROM sessions s JOIN agents a ON `+LiveSession+`
 		WHERE s.tenant_id = ? AND s.id = ?`, SessionLife, SessionIdle, p.TenantID, p.SessionID).Scan(&n).Error
-	return n == 1, postgres.Translate(err)
+	return n == 1, err
 }
 
 // WatchingFor is how long an agent counts as online after a console has said that it is open (WatchSession): a little
@@ -110,10 +111,11 @@ func (s *SignIns) Lives(ctx context.Context, p Principal) (bool, error) {
 const WatchingFor = 90 * time.Second
 
 // Watch tells what SessionLives does, and notes that the agent has a console open now. Once a minute is enough.
-func (s *SignIns) Watch(ctx context.Context, p Principal) (bool, error) {
+func (s *SignIns) Watch(ctx context.Context, p Principal) (_ bool, err error) {
+	defer postgres.During(&err, "watch the session of a principal")
 	r := s.db.Main.WithContext(ctx).Exec(`UPDATE sessions s SET watching_at = clock_timestamp() FROM agents a
 		WHERE `+LiveSession+` AND s.tenant_id = ? AND s.id = ?`, SessionLife, SessionIdle, p.TenantID, p.SessionID)
-	return r.RowsAffected == 1, postgres.Translate(r.Error)
+	return r.RowsAffected == 1, r.Error
 }
 
 // PrincipalsChanged returns a channel that receives when keys or sessions were ended somewhere, and a function that ends
@@ -123,17 +125,19 @@ func (s *SignIns) PrincipalsChanged() (<-chan struct{}, func()) {
 }
 
 // End signs the principal's browser out. Every process refuses it within seconds.
-func (s *SignIns) End(ctx context.Context, p Principal) error {
-	err := s.db.Main.WithContext(ctx).Exec(`DELETE FROM sessions WHERE tenant_id = ? AND id = ?`, p.TenantID, p.SessionID).Error
+func (s *SignIns) End(ctx context.Context, p Principal) (err error) {
+	defer postgres.During(&err, "end a session")
+	err = s.db.Main.WithContext(ctx).Exec(`DELETE FROM sessions WHERE tenant_id = ? AND id = ?`, p.TenantID, p.SessionID).Error
 	s.keys.auth.forget()
 	s.db.Wake(ctx, topicKeys)
-	return postgres.Translate(err)
+	return err
 }
 
 // EndAll signs an agent out everywhere and takes back the sign-in links that were not used: after a change of the
 // password, and when the agent is deactivated.
-func (s *SignIns) EndAll(ctx context.Context, tenantID, agentID uuid.UUID) error {
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error { return endSessions(tx, tenantID, agentID) })
+func (s *SignIns) EndAll(ctx context.Context, tenantID, agentID uuid.UUID) (err error) {
+	defer postgres.During(&err, "end the sessions of agent %s", agentID)
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error { return endSessions(tx, tenantID, agentID) })
 	s.keys.auth.forget()
 	s.db.Wake(ctx, topicKeys)
 	return err
@@ -147,7 +151,8 @@ func endSessions(tx *gorm.DB, tenantID, agentID uuid.UUID) error {
 }
 
 // Purge deletes sessions and links that have run out, and counts of attempts that nobody looks at any more.
-func (s *SignIns) Purge(ctx context.Context) error {
+func (s *SignIns) Purge(ctx context.Context) (err error) {
+	defer postgres.During(&err, "purge sessions and sign-in links")
 	db := s.db.Main.WithContext(ctx)
 	for _, r := range []*gorm.DB{
 		db.Exec(`DELETE FROM sessions WHERE created_at <= clock_timestamp() - ?::interval
@@ -159,7 +164,7 @@ func (s *SignIns) Purge(ctx context.Context) error {
 		db.Exec(`DELETE FROM sign_in_places WHERE seen_at <= clock_timestamp() - ?::interval`, placeLife),
 	} {
 		if r.Error != nil {
-			return postgres.Translate(r.Error)
+			return r.Error
 		}
 	}
 	return nil
@@ -167,7 +172,8 @@ func (s *SignIns) Purge(ctx context.Context) error {
 
 // SessionWire is the JSON shape of who is signed in. version and temporalUI are the server's; the latter, empty if there
 // is none, is for owners.
-func (s *SignIns) SessionWire(ctx context.Context, a Agent, version, temporalUI string) (wire.Session, error) {
+func (s *SignIns) SessionWire(ctx context.Context, a Agent, version, temporalUI string) (_ wire.Session, err error) {
+	defer postgres.During(&err, "describe the session of agent %s", a.ID)
 	t, err := s.accounts.Tenant(ctx, a.TenantID)
 	if err != nil {
 		return wire.Session{}, err
@@ -176,7 +182,7 @@ func (s *SignIns) SessionWire(ctx context.Context, a Agent, version, temporalUI 
 	err = s.db.Main.WithContext(ctx).Raw(`SELECT team_id FROM team_members WHERE tenant_id = ? AND agent_id = ? ORDER BY team_id`,
 		a.TenantID, a.ID).Scan(&teams).Error
 	if err != nil {
-		return wire.Session{}, postgres.Translate(err)
+		return wire.Session{}, err
 	}
 	var last int64
 	err = s.db.Main.WithContext(ctx).Raw(`SELECT last_position FROM feed`).Scan(&last).Error
@@ -189,5 +195,5 @@ func (s *SignIns) SessionWire(ctx context.Context, a Agent, version, temporalUI 
 	if a.Role == RoleOwner && temporalUI != "" {
 		out.TemporalUIURL = &temporalUI
 	}
-	return out, postgres.Translate(err)
+	return out, err
 }

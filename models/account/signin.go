@@ -70,7 +70,8 @@ type candidate struct {
 // agent's in no tenant, in one or in several.
 // Errors: SIGN_IN_FAILED, the same whatever is wrong; SIGN_IN_THROTTLED with details.retryAfter; TENANT_REQUIRED with
 // details.tenants if e-mail and password are good for several tenants.
-func (s *SignIns) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
+func (s *SignIns) SignIn(ctx context.Context, in SignIn) (_ SignedIn, err error) {
+	defer postgres.During(&err, "sign in")
 	candidates, err := s.candidates(ctx, in)
 	if err != nil {
 		return SignedIn{}, err
@@ -134,7 +135,8 @@ func (s *SignIns) tryPassword(ctx context.Context, in SignIn, candidates []candi
 
 // HeldAgainst are the hashes that an attempt's password is held against: as many whether or not there is such an agent, so
 // that the time of an answer does not tell. Errors: UNAVAILABLE.
-func (s *SignIns) HeldAgainst(ctx context.Context, in SignIn) ([]string, error) {
+func (s *SignIns) HeldAgainst(ctx context.Context, in SignIn) (_ []string, err error) {
+	defer postgres.During(&err, "read failed sign-ins")
 	candidates, err := s.candidates(ctx, in)
 	return s.heldAgainst(in, candidates), err
 }
@@ -182,7 +184,8 @@ func errWhichTenant(right []candidate) error {
 
 // CreateLink makes the secret of a link that signs the agent in, once, within life. Errors: NOT_FOUND, also for an
 // agent who is not active.
-func (s *SignIns) CreateLink(ctx context.Context, tenantID, agentID uuid.UUID, life time.Duration) (string, error) {
+func (s *SignIns) CreateLink(ctx context.Context, tenantID, agentID uuid.UUID, life time.Duration) (_ string, err error) {
+	defer postgres.During(&err, "create a sign-in link of agent %s", agentID)
 	plain, hash := token()
 	r := s.db.Main.WithContext(ctx).Exec(`INSERT INTO sign_in_links (tenant_id, id, agent_id, hash, expires_at)
 		SELECT tenant_id, ?, id, ?, clock_timestamp() + ?::interval FROM agents WHERE tenant_id = ? AND id = ? AND is_active`,
@@ -190,7 +193,7 @@ func (s *SignIns) CreateLink(ctx context.Context, tenantID, agentID uuid.UUID, l
 	if r.Error == nil && r.RowsAffected == 0 {
 		return "", postgres.NotFound(gorm.ErrRecordNotFound, "active agent", agentID)
 	}
-	return plain, postgres.Translate(r.Error)
+	return plain, r.Error
 }
 
 var errLink = problem.New(problem.Unauthorized, "SIGN_IN_LINK_INVALID",
@@ -198,10 +201,11 @@ var errLink = problem.New(problem.Unauthorized, "SIGN_IN_LINK_INVALID",
 
 // SignInByLink starts a session for the agent whom the link was made for, and uses the link up.
 // Errors: SIGN_IN_LINK_INVALID.
-func (s *SignIns) SignInByLink(ctx context.Context, plain string) (SignedIn, error) {
+func (s *SignIns) SignInByLink(ctx context.Context, plain string) (_ SignedIn, err error) {
+	defer postgres.During(&err, "sign in by a link")
 	hash := sha256.Sum256([]byte(plain))
 	var in SignedIn
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		var a Agent
 		r := tx.Raw(`WITH used AS (DELETE FROM sign_in_links WHERE hash = ? RETURNING *)
 			SELECT a.* FROM used u JOIN agents a ON a.tenant_id = u.tenant_id AND a.id = u.agent_id
@@ -221,7 +225,8 @@ func (s *SignIns) SignInByLink(ctx context.Context, plain string) (SignedIn, err
 
 // SetPassword gives an agent a password, whatever it was, and signs the agent out everywhere. Errors: NOT_FOUND,
 // VALIDATION_FAILED for a password that is too short or too long, common, or the agent's own e-mail or name.
-func (s *SignIns) SetPassword(ctx context.Context, tenantID, agentID uuid.UUID, plain string) error {
+func (s *SignIns) SetPassword(ctx context.Context, tenantID, agentID uuid.UUID, plain string) (err error) {
+	defer postgres.During(&err, "set the password of agent %s", agentID)
 	own, err := s.ownNames(ctx, tenantID, agentID)
 	if err != nil {
 		return err
@@ -273,7 +278,8 @@ func setPassword(tx *gorm.DB, tenantID, agentID uuid.UUID, hash string) error {
 // ChangePassword lets an agent who is signed in choose another password. All sessions of the agent end; the one that asks
 // is replaced by the new one in the answer. Who has signed in by link within the last hour need not know the old password.
 // Errors: VALIDATION_FAILED for a current password that is not right and a new one that will not do; SIGN_IN_THROTTLED.
-func (s *SignIns) ChangePassword(ctx context.Context, p Principal, current, next string) (SignedIn, error) {
+func (s *SignIns) ChangePassword(ctx context.Context, p Principal, current, next string) (_ SignedIn, err error) {
+	defer postgres.During(&err, "change a password")
 	own, err := s.ownNames(ctx, p.TenantID, p.Agent.ID)
 	if err != nil {
 		return SignedIn{}, err
@@ -352,11 +358,12 @@ type StaffMember struct {
 
 // Staff lists all agents of a tenant, oldest first. Errors: NOT_FOUND for the tenant.
 func (s *SignIns) Staff(ctx context.Context, tenantID uuid.UUID) (staff []StaffMember, err error) {
+	defer postgres.During(&err, "list who signs in to tenant %s", tenantID)
 	if _, err := s.accounts.Tenant(ctx, tenantID); err != nil {
 		return nil, err
 	}
 	err = s.db.Main.WithContext(ctx).Raw(`SELECT a.*, c.agent_id IS NOT NULL AS has_password FROM agents a
 		LEFT JOIN agent_credentials c ON c.tenant_id = a.tenant_id AND c.agent_id = a.id
 		WHERE a.tenant_id = ? ORDER BY a.id`, tenantID).Scan(&staff).Error
-	return staff, postgres.Translate(err)
+	return staff, err
 }

@@ -83,7 +83,8 @@ func addMembers(tx *gorm.DB, tenantID, teamID uuid.UUID, agentIDs []uuid.UUID) e
 
 // Teams lists a tenant's teams with their members, oldest first, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
-func (s *Store) Teams(ctx context.Context, tenantID uuid.UUID, page postgres.Page) ([]wire.Team, string, error) {
+func (s *Store) Teams(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []wire.Team, _ string, err error) {
+	defer postgres.During(&err, "list teams of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	teams, next, err := postgres.Listed(q, page, func(t Team) uuid.UUID { return t.ID })
 	if err != nil {
@@ -105,7 +106,8 @@ func (s *Store) Teams(ctx context.Context, tenantID uuid.UUID, page postgres.Pag
 }
 
 // Team returns one team with its members. Errors: NOT_FOUND, also for another tenant's.
-func (s *Store) Team(ctx context.Context, tenantID, id uuid.UUID) (wire.Team, error) {
+func (s *Store) Team(ctx context.Context, tenantID, id uuid.UUID) (_ wire.Team, err error) {
+	defer postgres.During(&err, "read team %s", id)
 	var t Team
 	if err := s.db.Main.WithContext(ctx).Take(&t, "tenant_id = ? AND id = ?", tenantID, id).Error; err != nil {
 		return wire.Team{}, postgres.NotFound(err, "team", id)
@@ -155,9 +157,10 @@ func (s *Store) UpdateTeam(ctx context.Context, tenantID, id uuid.UUID, u TeamUp
 }
 
 // DeleteTeam removes a team. Errors: NOT_FOUND; TEAM_IN_USE while a conversation or a setting names it.
-func (s *Store) DeleteTeam(ctx context.Context, tenantID, id uuid.UUID) error {
+func (s *Store) DeleteTeam(ctx context.Context, tenantID, id uuid.UUID) (err error) {
+	defer postgres.During(&err, "delete team %s", id)
 	var found int64
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		r := tx.Where("tenant_id = ? AND id = ?", tenantID, id).Delete(&Team{})
 		found = r.RowsAffected
 		return r.Error

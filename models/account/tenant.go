@@ -39,6 +39,7 @@ type NewTenant struct{ Name string }
 
 // CreateTenant makes a tenant with its sandbox twin.
 func (s *Store) CreateTenant(ctx context.Context, in NewTenant) (live, sandbox Tenant, err error) {
+	defer postgres.During(&err, "create a tenant")
 	if in.Name == "" {
 		return live, sandbox, problem.Fields(problem.Field{Field: "name", Code: "required", Message: "a tenant needs a name"})
 	}
@@ -67,10 +68,11 @@ func (s *Store) CreateTenant(ctx context.Context, in NewTenant) (live, sandbox T
 }
 
 // Tenants lists all tenants, oldest first.
-func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+func (s *Store) Tenants(ctx context.Context) (_ []Tenant, err error) {
+	defer postgres.During(&err, "list tenants")
 	var tenants []Tenant
-	err := s.db.Main.WithContext(ctx).Order("id").Find(&tenants).Error
-	return tenants, postgres.Translate(err)
+	err = s.db.Main.WithContext(ctx).Order("id").Find(&tenants).Error
+	return tenants, err
 }
 
 // Tenant returns one tenant. Errors: NOT_FOUND.

@@ -109,7 +109,8 @@ ON CONFLICT (key_id, day, endpoint, status, tenant_id) DO UPDATE SET requests = 
 
 // Usage returns what a key was used for on the latest days, today (UTC) included, the latest day first.
 // Errors: NOT_FOUND.
-func (s *Keys) Usage(ctx context.Context, tenantID, keyID uuid.UUID, days int) ([]wire.KeyUse, error) {
+func (s *Keys) Usage(ctx context.Context, tenantID, keyID uuid.UUID, days int) (_ []wire.KeyUse, err error) {
+	defer postgres.During(&err, "read the usage of API key %s", keyID)
 	if _, err := s.Get(ctx, tenantID, keyID); err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (s *Keys) Usage(ctx context.Context, tenantID, keyID uuid.UUID, days int) (
 		Requests      int64
 	}
 	since := time.Now().UTC().AddDate(0, 0, 1-days).Format(time.DateOnly)
-	err := s.db.Lists.WithContext(ctx).Raw(`SELECT day::text, endpoint, status, requests FROM api_key_usage
+	err = s.db.Lists.WithContext(ctx).Raw(`SELECT day::text, endpoint, status, requests FROM api_key_usage
 		WHERE tenant_id = ? AND key_id = ? AND day >= ?::date ORDER BY day DESC, endpoint, status`,
 		tenantID, keyID, since).Scan(&rows).Error
 	out := make([]wire.KeyUse, len(rows))
@@ -130,7 +131,8 @@ func (s *Keys) Usage(ctx context.Context, tenantID, keyID uuid.UUID, days int) (
 }
 
 // PurgeUsage deletes counts older than 400 days.
-func (s *Keys) PurgeUsage(ctx context.Context) error {
-	_, err := s.db.SQL.ExecContext(ctx, `DELETE FROM api_key_usage WHERE day < (clock_timestamp() - $1::interval)::date`, usageKept)
-	return postgres.Translate(err)
+func (s *Keys) PurgeUsage(ctx context.Context) (err error) {
+	defer postgres.During(&err, "purge the usage of API keys")
+	_, err = s.db.SQL.ExecContext(ctx, `DELETE FROM api_key_usage WHERE day < (clock_timestamp() - $1::interval)::date`, usageKept)
+	return err
 }

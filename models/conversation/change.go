@@ -20,7 +20,8 @@ import (
 // Change applies commands to a conversation, all or none, in one transaction (P1). A change in which nothing changed
 // commits nothing and fires nothing.
 // Errors: NOT_FOUND, INVALID_TRANSITION, VALIDATION_FAILED for what only the database knows, UNAVAILABLE.
-func (s *Store) Change(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, cmds ...Command) (Conversation, error) {
+func (s *Store) Change(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, cmds ...Command) (_ Conversation, err error) {
+	defer postgres.During(&err, "change conversation %s", id)
 	var want lockOptions
 	for _, cmd := range cmds {
 		switch t := cmd.(type) {
@@ -126,7 +127,8 @@ func (s *Store) Create(
 	tenantID uuid.UUID,
 	actor wire.Actor,
 	in NewConversation,
-) (Conversation, error) {
+) (_ Conversation, err error) {
+	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
 	number, err := s.nextNumber(ctx, tenantID) // before the transaction: it has one of its own (P2)
 	if err != nil {
 		return Conversation{}, err

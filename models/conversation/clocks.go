@@ -263,7 +263,8 @@ func clocksArg(clocks []sla.Clock) []sla.Clock {
 
 // ShowClocks fills in how the clocks of conversations that were read stand now. It asks the database only if one has a
 // clock that runs.
-func (s *Store) ShowClocks(ctx context.Context, db *gorm.DB, tenantID uuid.UUID, conversations ...*Conversation) error {
+func (s *Store) ShowClocks(ctx context.Context, db *gorm.DB, tenantID uuid.UUID, conversations ...*Conversation) (err error) {
+	defer postgres.During(&err, "show SLA clocks of tenant %s", tenantID)
 	var rules *worktime.Rules
 	now := s.db.Clock(time.Now())
 	for _, c := range conversations {
@@ -273,11 +274,11 @@ func (s *Store) ShowClocks(ctx context.Context, db *gorm.DB, tenantID uuid.UUID,
 		if rules == nil {
 			var version int64
 			if err := db.Raw(`SELECT time_version FROM tenants WHERE id = ?`, tenantID).Scan(&version).Error; err != nil {
-				return postgres.Translate(err)
+				return err
 			}
 			var err error
 			if rules, err = s.worktime.Rules(ctx, db, tenantID, version); err != nil {
-				return postgres.Translate(err)
+				return err
 			}
 		}
 		var err error

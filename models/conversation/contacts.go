@@ -34,7 +34,8 @@ type ContactFilter struct {
 
 // List lists contacts, oldest first, and returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor
 // that is not of this list; QUERY_TOO_EXPENSIVE.
-func (s *Contacts) List(ctx context.Context, tenantID uuid.UUID, f ContactFilter, page postgres.Page) ([]Contact, string, error) {
+func (s *Contacts) List(ctx context.Context, tenantID uuid.UUID, f ContactFilter, page postgres.Page) (_ []Contact, _ string, err error) {
+	defer postgres.During(&err, "list contacts of tenant %s", tenantID)
 	db := s.db.Lists.WithContext(ctx)
 	list := func() *gorm.DB {
 		q := db.Model(&Contact{}).Where("tenant_id = ? AND number > 0", tenantID) // the condition of contacts_listed
@@ -71,7 +72,8 @@ type ContactInput struct {
 
 // Create adds a contact, with contact.created, in one transaction as in P1.
 // Errors: CONTACT_EXISTS with details.contactId when the e-mail address is taken; VALIDATION_FAILED without an address.
-func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in ContactInput) (Contact, error) {
+func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in ContactInput) (_ Contact, err error) {
+	defer postgres.During(&err, "create a contact of tenant %s", tenantID)
 	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
 		var row struct {
 			Now    time.Time
@@ -119,7 +121,8 @@ type ContactUpdate struct {
 // address would be left.
 func (s *Contacts) Update(
 	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, u ContactUpdate,
-) (Contact, error) {
+) (_ Contact, err error) {
+	defer postgres.During(&err, "update contact %s", id)
 	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
 		w, err := s.lock(tx, tenantID, id, actor)
 		if err != nil {

@@ -35,19 +35,20 @@ const overdueSeen = 1_000
 // Overdue lists conversations in which something has been due for longer than the given time: tenants take turns, and of
 // each the longest overdue comes first (P3.5). Those that somebody is changing at the moment are left out: that somebody
 // applies what is due. Errors: UNAVAILABLE.
-func (s *Clocks) Overdue(ctx context.Context, by time.Duration, limit int) ([]Ref, error) {
+func (s *Clocks) Overdue(ctx context.Context, by time.Duration, limit int) (_ []Ref, err error) {
+	defer postgres.During(&err, "list overdue conversations")
 	args := map[string]any{"by": by.Seconds()}
 	var n int
-	err := s.db.Claims.WithContext(ctx).Raw(`SELECT count(*) FROM (SELECT FROM conversations WHERE `+isOverdue+
+	err = s.db.Claims.WithContext(ctx).Raw(`SELECT count(*) FROM (SELECT FROM conversations WHERE `+isOverdue+
 		` ORDER BY next_due_at LIMIT `+strconv.Itoa(overdueSeen)+`) x`, args).Scan(&n).Error
 	switch {
 	case err != nil || n == 0:
-		return nil, postgres.Translate(err)
+		return nil, err
 	case n < overdueSeen:
 		few := `WITH work AS MATERIALIZED (SELECT tenant_id, id, next_due_at FROM conversations WHERE ` + isOverdue + `
 			ORDER BY next_due_at LIMIT ` + strconv.Itoa(overdueSeen) + `), working AS (SELECT NULL::uuid AS tenant_id)`
 		found, err := s.overdue(ctx, few, args, limit)
-		return refsOf(found), postgres.Translate(err)
+		return refsOf(found), err
 	}
 	many := postgres.WorkOf("conversations", "next_due_at IS NOT NULL", isTenants+" AND "+isOverdue,
 		"tenant_id, id, next_due_at", turnDue, 2*limit)
@@ -60,7 +61,7 @@ func (s *Clocks) Overdue(ctx context.Context, by time.Duration, limit int) ([]Re
 		}
 		return len(found), found[0].Tenants, found[0].Last, nil
 	})
-	return refsOf(found), postgres.Translate(err)
+	return refsOf(found), err
 }
 
 // overdueRow is an overdue conversation, with what the query says of all tenants that have some.
@@ -109,6 +110,7 @@ func signalThose(st *postgres.Statement, condition string) {
 // Temporal has lost its data: all workflows that should be running are poked, and so made again (P3.6). Of several
 // workers one does it.
 func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replaced bool, err error) {
+	defer postgres.During(&err, "remember Temporal namespace %s", name)
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		replaced = false
 		key := keyNamespace + "/" + name
@@ -143,6 +145,7 @@ func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replac
 // Sweep pokes the next few conversations of a walk over all whose workflow should be running, so that one that was lost
 // for a reason nobody thought of is found within a day if Walk is called every minute (P3.6). It returns how many.
 func (s *Clocks) Sweep(ctx context.Context) (poked int64, err error) {
+	defer postgres.During(&err, "sweep conversations whose workflow should be running")
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		var cursor struct{ Value string }
 		err := tx.Raw(`INSERT INTO installation (key, value) VALUES (?, '') ON CONFLICT (key) DO UPDATE SET value = installation.value

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
 )
@@ -26,7 +27,8 @@ type Patch struct {
 // changes nothing commits nothing and fires nothing.
 // Errors: NOT_FOUND, PRECONDITION_FAILED with details.version when IfVersion does not hold, INVALID_TRANSITION,
 // VALIDATION_FAILED for what only the database knows, UNAVAILABLE.
-func (s *Store) Patch(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, p Patch) (Conversation, error) {
+func (s *Store) Patch(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, p Patch) (_ Conversation, err error) {
+	defer postgres.During(&err, "patch conversation %s", id)
 	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
 		if p.Assign.AssigneeID.Set || p.Assign.TeamID.Set {
 			if err := p.Assign.check(ctx, tx, tenantID); err != nil {

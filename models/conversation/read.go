@@ -51,7 +51,8 @@ func FindConversation(db *gorm.DB, tenantID, id uuid.UUID) (Conversation, error)
 }
 
 // Get returns one conversation. Errors: NOT_FOUND, also for another tenant's.
-func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (Conversation, error) {
+func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (_ Conversation, err error) {
+	defer postgres.During(&err, "read conversation %s", id)
 	db := s.db.Main.WithContext(ctx)
 	c, err := FindConversation(db, tenantID, id)
 	if err != nil {
@@ -115,7 +116,8 @@ func (s *Store) List(
 	tenantID uuid.UUID,
 	f Filter,
 	page postgres.Page,
-) ([]Conversation, string, error) {
+) (_ []Conversation, _ string, err error) {
+	defer postgres.During(&err, "list conversations of tenant %s", tenantID)
 	sort := cmp.Or(f.Sort, SortUpdated)
 	order, known := listOrders[sort]
 	if !known {
@@ -212,7 +214,8 @@ func (f Filter) conditions(alias string) (condition string, args []any, query st
 
 // Messages lists a conversation's messages, oldest first, and returns the cursor of the next page.
 // Errors: NOT_FOUND, VALIDATION_FAILED.
-func (s *Store) Messages(ctx context.Context, tenantID, conversationID uuid.UUID, page postgres.Page) ([]Message, string, error) {
+func (s *Store) Messages(ctx context.Context, tenantID, conversationID uuid.UUID, page postgres.Page) (_ []Message, _ string, err error) {
+	defer postgres.During(&err, "list messages of conversation %s", conversationID)
 	at, err := page.After("")
 	if err != nil {
 		return nil, "", err
@@ -241,8 +244,9 @@ func (s *Store) messagesThatFit(
 }
 
 // LatestMessages are the last of a conversation's messages, at most so many and as many as fit a page, oldest first.
-func (s *Store) LatestMessages(ctx context.Context, tenantID, conversationID uuid.UUID, most int) ([]Message, error) {
-	most, err := s.messagesThatFit(ctx, tenantID, conversationID, `id <> ?`, `id DESC`, uuid.Nil, most)
+func (s *Store) LatestMessages(ctx context.Context, tenantID, conversationID uuid.UUID, most int) (_ []Message, err error) {
+	defer postgres.During(&err, "read the latest messages of conversation %s", conversationID)
+	most, err = s.messagesThatFit(ctx, tenantID, conversationID, `id <> ?`, `id DESC`, uuid.Nil, most)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +278,8 @@ func (s *Store) Timeline(
 	ctx context.Context,
 	tenantID, conversationID uuid.UUID,
 	page postgres.Page,
-) ([]wire.TimelineEntry, string, error) {
+) (_ []wire.TimelineEntry, _ string, err error) {
+	defer postgres.During(&err, "list the timeline of conversation %s", conversationID)
 	rows, next, err := byID(ctx, s, tenantID, conversationID, page, func(e TimelineEntry) uuid.UUID { return e.ID })
 	entries := make([]wire.TimelineEntry, len(rows))
 	for i, e := range rows {

@@ -37,12 +37,13 @@ type Recomputed struct {
 // have their first clock, are ticked, so that it happens in the order and with the events of any change (P1); the others
 // are written together.
 // Errors: NOT_FOUND for the tenant, UNAVAILABLE.
-func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (Recomputed, error) {
+func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (_ Recomputed, err error) {
+	defer postgres.During(&err, "recompute SLA clocks of tenant %s", tenantID)
 	var done Recomputed
 	var due []uuid.UUID
 	var marks []string
 	var rules *worktime.Rules
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		done, due, marks = Recomputed{}, nil, nil
 		var err error
 		if rules, err = s.currentTimeRules(ctx, tx, tenantID); err != nil {
@@ -168,15 +169,16 @@ func (s *Clocks) SignalLateRecomputes(ctx context.Context, after time.Duration) 
 
 // Behind counts the conversations that a walk has still to visit.
 func (s *Clocks) Behind(ctx context.Context, tenantID uuid.UUID) (n int64, err error) {
+	defer postgres.During(&err, "count conversations of tenant %s to recompute", tenantID)
 	db := s.db.Main.WithContext(ctx)
 	rules, err := s.currentTimeRules(ctx, db, tenantID)
 	if err != nil {
-		return 0, postgres.Translate(err)
+		return 0, err
 	}
 	for _, condition := range behindConditions(rules) {
 		var part int64
 		if err := db.Raw(`SELECT count(*) FROM conversations WHERE `+condition, tenantID, rules.Version).Scan(&part).Error; err != nil {
-			return 0, postgres.Translate(err)
+			return 0, err
 		}
 		n += part
 	}

@@ -144,7 +144,8 @@ func (s *Clocks) SetAsides(ctx context.Context, tenantID *uuid.UUID, limit int) 
 
 // CountSetAsides counts the conversations that are set aside now.
 func (s *Clocks) CountSetAsides(ctx context.Context) (n int64, err error) {
+	defer postgres.During(&err, "count conversations that are set aside")
 	err = s.db.Main.WithContext(ctx).Raw(`SELECT count(*) FROM conversations
 		WHERE set_aside IS NOT NULL AND set_aside->>'until' IS NOT NULL`).Scan(&n).Error
-	return n, postgres.Translate(err)
+	return n, err
 }

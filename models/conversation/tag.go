@@ -34,7 +34,8 @@ const TopicTags = "tags"
 
 // List lists a tenant's tags in the order of their names and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
-func (s *Tags) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) ([]Tag, string, error) {
+func (s *Tags) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []Tag, _ string, err error) {
+	defer postgres.During(&err, "list tags of tenant %s", tenantID)
 	const sort = "name"
 	at, err := page.After(sort)
 	if err != nil {
@@ -60,9 +61,10 @@ func (s *Tags) Get(ctx context.Context, tenantID, id uuid.UUID) (Tag, error) {
 }
 
 // Create adds a tag. Errors: TAG_EXISTS with details.tagId; TAG_BUSY for a name that is leaving.
-func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (Tag, error) {
+func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (_ Tag, err error) {
+	defer postgres.During(&err, "create a tag of tenant %s", tenantID)
 	t := Tag{TenantID: tenantID, ID: ident.New(), Name: name, CreatedAt: time.Now()}
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&t).Error })
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&t).Error })
 	if postgres.PgCode(err) == postgres.CodeUniqueViolation {
 		return Tag{}, s.taken(ctx, tenantID, name)
 	}
@@ -72,9 +74,10 @@ func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (Tag
 // Rename gives a tag another name, at once. The conversations that carry it, and the filters of webhooks that name it,
 // follow (FollowTags); until then filters have both names.
 // Errors: NOT_FOUND; TAG_EXISTS with details.tagId; TAG_BUSY for a name that is leaving.
-func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, name string) (Tag, error) {
+func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, name string) (_ Tag, err error) {
+	defer postgres.During(&err, "rename tag %s", id)
 	var t Tag
-	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+	err = s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
 		if t, err = lockTag(tx, tenantID, id); err != nil || t.Name == name {
 			return err
 		}
@@ -103,8 +106,9 @@ func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Ac
 
 // Delete removes a tag from the list, at once, and from the conversations that carry it (FollowTags). Filters of
 // webhooks keep its name: one that lost its only condition would match everything. Errors: NOT_FOUND.
-func (s *Tags) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor) error {
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+func (s *Tags) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor) (err error) {
+	defer postgres.During(&err, "delete tag %s", id)
+	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		if _, err := lockTag(tx, tenantID, id); err != nil {
 			return err
 		}

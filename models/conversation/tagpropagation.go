@@ -25,6 +25,7 @@ const (
 // name. It returns how many conversations it changed, and whether there may be more to do at once.
 // ✗ anywhere: the lease runs out, and somebody goes on; a conversation that has followed no longer carries the name.
 func (s *Tags) Propagate(ctx context.Context) (changed int, more bool, err error) {
+	defer postgres.During(&err, "propagate a retired tag")
 	leaving, err := s.claimRetired(ctx)
 	if err != nil || leaving == nil {
 		return 0, false, err
@@ -34,7 +35,7 @@ func (s *Tags) Propagate(ctx context.Context) (changed int, more bool, err error
 		WHERE tenant_id = ? AND tags <> '{}' AND tags @> ARRAY[?::text] ORDER BY id LIMIT ?`,
 		leaving.TenantID, leaving.Name, followBatch).Scan(&carriers).Error
 	if err != nil {
-		return 0, false, postgres.Translate(err)
+		return 0, false, err
 	}
 	if len(carriers) == 0 {
 		return 0, true, s.finish(ctx, *leaving)
@@ -47,7 +48,7 @@ func (s *Tags) Propagate(ctx context.Context) (changed int, more bool, err error
 	}
 	err = s.db.Main.WithContext(ctx).Exec(`UPDATE tags SET leaving_at = clock_timestamp() WHERE tenant_id = ? AND id = ?`,
 		leaving.TenantID, leaving.ID).Error
-	return changed, true, postgres.Translate(err)
+	return changed, true, err
 }
 
 // claimRetired takes the next name for followLease; nil when there is none.

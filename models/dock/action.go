@@ -97,9 +97,10 @@ type NewAction struct {
 // back rejected; any other pending, on its way to the conversation's workflow. The same RequestID again returns the
 // first action, whatever else the call says.
 // Errors: NOT_FOUND for the session; STALE_CONTEXT when the session's context is another by now; RATE_LIMITED.
-func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionID uuid.UUID, in NewAction) (Action, error) {
+func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionID uuid.UUID, in NewAction) (_ Action, err error) {
+	defer postgres.During(&err, "request an action in dock session %s", sessionID)
 	var a Action
-	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+	err = s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
 		// The lock orders the actions of a session as they arrive, and makes the count of them exact.
 		session, err := lockSession(tx, p, sessionID)
 		if err != nil {
@@ -240,7 +241,8 @@ func (s *Store) Action(ctx context.Context, p account.Principal, id uuid.UUID) (
 
 // AwaitAction waits until an action is decided, for the given time at most, and returns it as it is then (P8.4).
 // Within a unit of work it does not wait: before the commit nobody sees the action. Errors: UNAVAILABLE.
-func (s *Store) AwaitAction(ctx context.Context, a Action, patience time.Duration) (Action, error) {
+func (s *Store) AwaitAction(ctx context.Context, a Action, patience time.Duration) (_ Action, err error) {
+	defer postgres.During(&err, "await dock action %s", a.ID)
 	if a.Decided() || postgres.IsOneTransaction(ctx) {
 		return a, nil
 	}
@@ -253,7 +255,7 @@ func (s *Store) AwaitAction(ctx context.Context, a Action, patience time.Duratio
 	for {
 		var now Action
 		if err := s.db.Main.WithContext(ctx).Take(&now, "tenant_id = ? AND id = ?", a.TenantID, a.ID).Error; err != nil {
-			return a, postgres.Translate(err)
+			return a, err
 		}
 		if now.Decided() {
 			return now, nil

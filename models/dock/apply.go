@@ -30,14 +30,15 @@ type AppliedAction struct {
 // idempotent: an action that is decided stays so, and each is applied once, however often and by however many this is
 // called. It returns the action as it is now and what this very call decided. Errors: NOT_FOUND, UNAVAILABLE; with any error
 // the action is still pending.
-func (s *Store) ApplyAction(ctx context.Context, tenantID, id uuid.UUID) (Action, []AppliedAction, error) {
+func (s *Store) ApplyAction(ctx context.Context, tenantID, id uuid.UUID) (_ Action, _ []AppliedAction, err error) {
+	defer postgres.During(&err, "apply dock action %s", id)
 	var ids []string
-	err := s.db.Main.WithContext(ctx).Raw(`SELECT e.id::text FROM dock_actions a
+	err = s.db.Main.WithContext(ctx).Raw(`SELECT e.id::text FROM dock_actions a
 		JOIN dock_actions e ON e.tenant_id = a.tenant_id AND e.conversation_id = a.conversation_id AND e.arrival <= a.arrival
 			AND e.state = 'pending'
 		WHERE a.tenant_id = ? AND a.id = ? ORDER BY e.arrival`, tenantID, id).Scan(&ids).Error
 	if err != nil {
-		return Action{}, nil, postgres.Translate(err)
+		return Action{}, nil, err
 	}
 	var decided []AppliedAction
 	for _, next := range ids {
@@ -214,14 +215,15 @@ const lateSeen = "5000" // a literal: see claimLimit
 
 // LateActions lists actions that have been pending for longer than the given time, because their workflow is late, or
 // was lost: tenants take turns, and of each they come in the order of their arrival (P8.5).
-func (s *Store) LateActions(ctx context.Context, by time.Duration, limit int) ([]ActionRef, error) {
+func (s *Store) LateActions(ctx context.Context, by time.Duration, limit int) (_ []ActionRef, err error) {
+	defer postgres.During(&err, "list late dock actions")
 	var refs []ActionRef
-	err := s.db.Main.WithContext(ctx).Raw(`SELECT tenant_id, id FROM (
+	err = s.db.Main.WithContext(ctx).Raw(`SELECT tenant_id, id FROM (
 			SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY created_at, arrival) AS turn FROM (
 				SELECT tenant_id, id, created_at, arrival FROM dock_actions
 				WHERE state = 'pending' AND created_at < statement_timestamp() - make_interval(secs => ?)
 				ORDER BY created_at, arrival LIMIT `+lateSeen+`) x) y
 		ORDER BY turn, created_at, arrival LIMIT ?`,
 		by.Seconds(), limit).Scan(&refs).Error
-	return refs, postgres.Translate(err)
+	return refs, err
 }

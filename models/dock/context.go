@@ -21,14 +21,15 @@ import (
 
 // Visible are the docks that an agent sees beside a conversation, in the order of their positions.
 // Errors: NOT_FOUND for the conversation.
-func (s *Store) Visible(ctx context.Context, tenantID, agentID, conversationID uuid.UUID) ([]wire.VisibleDock, error) {
+func (s *Store) Visible(ctx context.Context, tenantID, agentID, conversationID uuid.UUID) (_ []wire.VisibleDock, err error) {
+	defer postgres.During(&err, "list docks beside conversation %s", conversationID)
 	v, err := s.loadView(ctx, s.db.Main.WithContext(ctx), tenantID, agentID, conversationID)
 	if err != nil {
-		return nil, postgres.Translate(err)
+		return nil, err
 	}
 	var docks []Dock
 	if err := postgres.NotDeleted(s.db.Main.WithContext(ctx), tenantID).Order("position, id").Find(&docks).Error; err != nil {
-		return nil, postgres.Translate(err)
+		return nil, err
 	}
 	visible := []wire.VisibleDock{}
 	for _, d := range docks {

@@ -95,7 +95,8 @@ func (u Update) exposes() bool {
 
 // Create makes a dock, which may ask for all actions unless told otherwise; its secret is in the answer and never
 // readable again. Errors: VALIDATION_FAILED, DOCK_LIMIT_REACHED.
-func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewDock) (wire.Dock, error) {
+func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewDock) (_ wire.Dock, err error) {
+	defer postgres.During(&err, "create a dock of tenant %s", tenantID)
 	now := time.Now()
 	d := Dock{
 		TenantID: tenantID, ID: ident.New(), IsActive: true, CreatedAt: now, Actions: slices.Clone(dockaction.Kinds),
@@ -136,7 +137,8 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewDock) (wir
 }
 
 // List lists a tenant's docks, oldest first, and returns the cursor of the next page. Errors: VALIDATION_FAILED.
-func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) ([]wire.Dock, string, error) {
+func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []wire.Dock, _ string, err error) {
+	defer postgres.During(&err, "list docks of tenant %s", tenantID)
 	rows, next, err := postgres.Listed(
 		postgres.NotDeleted(s.db.Lists.WithContext(ctx), tenantID),
 		page,
@@ -161,7 +163,8 @@ func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (wire.Dock, err
 
 // Update changes a dock. What it may ask for holds at once, also for actions that wait to be carried out (P8.3).
 // Errors: NOT_FOUND, VALIDATION_FAILED.
-func (s *Store) Update(ctx context.Context, tenantID, id uuid.UUID, u Update) (wire.Dock, error) {
+func (s *Store) Update(ctx context.Context, tenantID, id uuid.UUID, u Update) (_ wire.Dock, err error) {
+	defer postgres.During(&err, "update dock %s", id)
 	d, err := s.change(ctx, tenantID, id, func(tx *gorm.DB, d *Dock) error {
 		return s.apply(tx, d, u, time.Now())
 	})
@@ -173,8 +176,9 @@ func (s *Store) Update(ctx context.Context, tenantID, id uuid.UUID, u Update) (w
 
 // Delete takes a dock away: its sessions end, and what it asked for and is not done yet is refused.
 // Errors: NOT_FOUND.
-func (s *Store) Delete(ctx context.Context, tenantID, id uuid.UUID) error {
-	_, err := s.change(ctx, tenantID, id, func(_ *gorm.DB, d *Dock) error {
+func (s *Store) Delete(ctx context.Context, tenantID, id uuid.UUID) (err error) {
+	defer postgres.During(&err, "delete dock %s", id)
+	_, err = s.change(ctx, tenantID, id, func(_ *gorm.DB, d *Dock) error {
 		now := time.Now()
 		d.DeletedAt, d.IsActive, d.UpdatedAt = &now, false, now
 		return nil
@@ -192,7 +196,8 @@ func (s *Store) Delete(ctx context.Context, tenantID, id uuid.UUID) error {
 // may refuses, by the actions that the dock may ask for; nil allows all.
 func (s *Store) RotateSecret(
 	ctx context.Context, tenantID, id uuid.UUID, grace time.Duration, may func(actions []string) error,
-) (wire.Dock, error) {
+) (_ wire.Dock, err error) {
+	defer postgres.During(&err, "rotate the secret of dock %s", id)
 	var secret string
 	d, err := s.change(ctx, tenantID, id, func(_ *gorm.DB, d *Dock) (err error) {
 		if may != nil {
@@ -273,7 +278,8 @@ func (s *Store) signingSecret(d Dock, now time.Time) (string, error) {
 
 // Origins are the origins that frames of a tenant's active docks may show: what the console's
 // Content-Security-Policy lists as frame-src. Sorted, each once.
-func (s *Store) Origins(ctx context.Context, tenantID uuid.UUID) ([]string, error) {
+func (s *Store) Origins(ctx context.Context, tenantID uuid.UUID) (_ []string, err error) {
+	defer postgres.During(&err, "list the origins of docks of tenant %s", tenantID)
 	var docks []Dock
 	if err := postgres.NotDeleted(s.db.Lists.WithContext(ctx), tenantID).Where("is_active").Find(&docks).Error; err != nil {
 		return nil, postgres.ListError(ctx, err)

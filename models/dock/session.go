@@ -57,7 +57,8 @@ type NewSession struct {
 // names; then the answer has the token that opens this session and nothing else.
 // Errors: SCOPE_MISSING for a key without those of scope.DockHost; VALIDATION_FAILED for an agent who is missing,
 // unknown or may not read conversations; NOT_FOUND for a conversation, or a dock that this agent does not see beside it.
-func (s *Store) OpenSession(ctx context.Context, p account.Principal, in NewSession) (wire.DockSession, error) {
+func (s *Store) OpenSession(ctx context.Context, p account.Principal, in NewSession) (_ wire.DockSession, err error) {
+	defer postgres.During(&err, "open a dock session")
 	agentID, err := p.DockAgent(in.AgentID)
 	if err != nil {
 		return wire.DockSession{}, err
@@ -186,7 +187,8 @@ func (s *Store) moveSession(ctx context.Context, p account.Principal, id uuid.UU
 }
 
 // CloseSession ends a session. What was asked for in it is still carried out. Errors: NOT_FOUND.
-func (s *Store) CloseSession(ctx context.Context, p account.Principal, id uuid.UUID) error {
+func (s *Store) CloseSession(ctx context.Context, p account.Principal, id uuid.UUID) (err error) {
+	defer postgres.During(&err, "close dock session %s", id)
 	return s.db.Transact(ctx, func(tx *gorm.DB) error {
 		session, err := lockSession(tx, p, id)
 		if err != nil {
@@ -202,7 +204,8 @@ func (s *Store) CloseSession(ctx context.Context, p account.Principal, id uuid.U
 const dockSessionKept = 30 * 24 * time.Hour
 
 // PurgeSessions deletes sessions that have been over for long and asked for nothing, and returns how many.
-func (s *Store) PurgeSessions(ctx context.Context) (int64, error) {
+func (s *Store) PurgeSessions(ctx context.Context) (_ int64, err error) {
+	defer postgres.During(&err, "purge dock sessions")
 	var purged int64
 	for {
 		r := s.db.Main.WithContext(ctx).Exec(`DELETE FROM dock_sessions WHERE id IN (SELECT id FROM dock_sessions s
@@ -211,7 +214,7 @@ func (s *Store) PurgeSessions(ctx context.Context) (int64, error) {
 			ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED)`, dockSessionKept, postgres.PurgeRows)
 		purged += r.RowsAffected
 		if r.Error != nil || r.RowsAffected < postgres.PurgeRows {
-			return purged, postgres.Translate(r.Error)
+			return purged, r.Error
 		}
 	}
 }

@@ -84,12 +84,11 @@ func Translate(err error) error {
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	switch code {
 	case codeQueryCanceled:
-		return Unavailable("the database took too long over this: it was called off, "+
-			" nothing was done, and trying again is safe", err)
-	case CodeLockTimeout:
-		return Unavailable("other calls are changing the same thing, and this one has "+
-			"waited for them long enough: nothing was done, "+
+		return Unavailable("the database took too long over this: it was called off, nothing was done, "+
 			"and trying again is safe", err)
+	case CodeLockTimeout:
+		return Unavailable("other calls are changing the same thing, and this one has waited for them long enough: "+
+			"nothing was done, and trying again is safe", err)
 	}
 	if (away || WorthRetrying(err)) && !errors.Is(err, context.Canceled) {
 		return Unavailable("the database did not answer: what was asked for was not done, and trying again is safe", err)
@@ -107,7 +106,10 @@ func Doing(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(slices.Clone(args), Translate(err))...)
 }
 
-// TranslateCommit is translate for the error of a COMMIT. If the connection broke, the answer may be all that was lost, and
+// During is Doing for all errors that a function returns: deferred at its top with the address of its named result.
+func During(err *error, format string, args ...any) { *err = Doing(*err, format, args...) }
+
+// TranslateCommit is Translate for the error of a COMMIT. If the connection broke, the answer may be all that was lost, and
 // the caller must not be told that nothing happened.
 func TranslateCommit(err error) error {
 	err = Translate(err)

@@ -86,7 +86,8 @@ type loggedRow struct {
 // 5,000 at most. Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED for a cursor that is not of this list.
 func (s *Store) Deliveries(
 	ctx context.Context, tenantID, subscription uuid.UUID, f DeliveryFilter, page postgres.Page,
-) ([]wire.Delivery, string, error) {
+) (_ []wire.Delivery, _ string, err error) {
+	defer postgres.During(&err, "list deliveries of tenant %s", tenantID)
 	const sort = "-deliveries"
 	at, err := page.After(sort)
 	if err != nil {
@@ -204,7 +205,8 @@ func logQuery(sub Subscription, f DeliveryFilter, low, high uuid.UUID, limit int
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND, also for another webhook's; those of may, as Redeliver.
 func (s *Store) Delivery(
 	ctx context.Context, tenantID, subscription, id uuid.UUID, may account.EventCheck,
-) (wire.DeliveryDetail, error) {
+) (_ wire.DeliveryDetail, err error) {
+	defer postgres.During(&err, "read delivery %s", id)
 	sub, err := s.read(ctx, tenantID, subscription)
 	if err != nil {
 		return wire.DeliveryDetail{}, err

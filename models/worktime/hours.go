@@ -103,12 +103,13 @@ func checkRule(rule calendar.Rule, wrong []problem.Field) error {
 
 // CreateOpeningHours makes opening hours.
 // Errors: VALIDATION_FAILED naming each wrong part of the rule, OPENING_HOURS_EXISTS when the name is taken, LIMIT_REACHED.
-func (s *Store) CreateOpeningHours(ctx context.Context, tenantID uuid.UUID, in NewOpeningHours) (wire.OpeningHours, error) {
+func (s *Store) CreateOpeningHours(ctx context.Context, tenantID uuid.UUID, in NewOpeningHours) (_ wire.OpeningHours, err error) {
+	defer postgres.During(&err, "create opening hours of tenant %s", tenantID)
 	o := OpeningHours{TenantID: tenantID, ID: ident.New(), Name: in.Name, Rule: in.Rule}
 	if err := checkRule(in.Rule, checkName("name", in.Name)); err != nil {
 		return wire.OpeningHours{}, err
 	}
-	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
+	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		o.CreatedAt, o.UpdatedAt = now, now
 		if err := roomFor(tx, o.TableName(), tenantID, "opening hours"); err != nil {
 			return 0, err
@@ -160,14 +161,16 @@ func (s *Store) ListOpeningHours(
 	ctx context.Context,
 	tenantID uuid.UUID,
 	page postgres.Page,
-) ([]wire.OpeningHours, string, error) {
+) (_ []wire.OpeningHours, _ string, err error) {
+	defer postgres.During(&err, "list opening hours of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	rows, next, err := postgres.Listed(q, page, func(o OpeningHours) uuid.UUID { return o.ID })
 	return postgres.Each(rows, OpeningHours.Wire), next, err
 }
 
 // OpeningHours returns one of a tenant's opening hours. Errors: NOT_FOUND.
-func (s *Store) OpeningHours(ctx context.Context, tenantID, id uuid.UUID) (wire.OpeningHours, error) {
+func (s *Store) OpeningHours(ctx context.Context, tenantID, id uuid.UUID) (_ wire.OpeningHours, err error) {
+	defer postgres.During(&err, "read opening hours %s", id)
 	o, err := findOpeningHours(s.db.Main.WithContext(ctx), tenantID, id)
 	return o.Wire(), err
 }
@@ -182,9 +185,10 @@ func findOpeningHours(db *gorm.DB, tenantID, id uuid.UUID) (OpeningHours, error)
 // Errors: NOT_FOUND, VALIDATION_FAILED, OPENING_HOURS_EXISTS.
 func (s *Store) UpdateOpeningHours(
 	ctx context.Context, tenantID, id uuid.UUID, u OpeningHoursUpdate,
-) (wire.OpeningHours, error) {
+) (_ wire.OpeningHours, err error) {
+	defer postgres.During(&err, "update opening hours %s", id)
 	var o OpeningHours
-	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
+	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		before, err := findOpeningHours(tx, tenantID, id)
 		if err != nil {
 			return 0, err
@@ -256,7 +260,8 @@ func PreviewHours(ctx context.Context, rule calendar.Rule, at time.Time, n int) 
 // OpeningHoursPreview shows what stored opening hours mean. Errors: NOT_FOUND.
 func (s *Store) OpeningHoursPreview(
 	ctx context.Context, tenantID, id uuid.UUID, at time.Time, n int,
-) (wire.HoursPreview, error) {
+) (_ wire.HoursPreview, err error) {
+	defer postgres.During(&err, "preview opening hours %s", id)
 	o, err := findOpeningHours(s.db.Main.WithContext(ctx), tenantID, id)
 	if err != nil {
 		return wire.HoursPreview{}, err

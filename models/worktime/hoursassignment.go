@@ -45,7 +45,8 @@ type NewOpeningHoursAssignment struct {
 // team nor channel is given; OPENING_HOURS_ASSIGNMENT_EXISTS, LIMIT_REACHED.
 func (s *Store) CreateOpeningHoursAssignment(
 	ctx context.Context, tenantID uuid.UUID, in NewOpeningHoursAssignment,
-) (wire.OpeningHoursAssignment, error) {
+) (_ wire.OpeningHoursAssignment, err error) {
+	defer postgres.During(&err, "assign opening hours of tenant %s", tenantID)
 	a := OpeningHoursAssignment{
 		TenantID: tenantID, ID: ident.New(), OpeningHoursID: in.OpeningHoursID, TeamID: in.TeamID, Channel: in.Channel,
 	}
@@ -55,7 +56,7 @@ func (s *Store) CreateOpeningHoursAssignment(
 			Message: "teamId, channel or both; for everything else make these opening hours the default",
 		})
 	}
-	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
+	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		a.CreatedAt = now
 		to := reach{a.TeamID, a.Channel}
 		if err := checkAssignment(tx, tenantID, &OpeningHours{}, "openingHoursId", a.OpeningHoursID, to); err != nil {
@@ -78,7 +79,8 @@ func (s *Store) CreateOpeningHoursAssignment(
 // set of opening hours, unless hoursID is nil. Errors: VALIDATION_FAILED.
 func (s *Store) OpeningHoursAssignments(
 	ctx context.Context, tenantID uuid.UUID, hoursID *uuid.UUID, page postgres.Page,
-) ([]wire.OpeningHoursAssignment, string, error) {
+) (_ []wire.OpeningHoursAssignment, _ string, err error) {
+	defer postgres.During(&err, "list assignments of opening hours of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if hoursID != nil {
 		q = q.Where("opening_hours_id = ?", *hoursID)

@@ -95,7 +95,8 @@ func checkTargets(targets map[sla.Metric]sla.Targets) (wrong []problem.Field) {
 
 // CreateSLAPolicy makes a policy. It governs nothing until it is assigned.
 // Errors: VALIDATION_FAILED, SLA_POLICY_EXISTS when the name is taken, LIMIT_REACHED.
-func (s *Store) CreateSLAPolicy(ctx context.Context, tenantID uuid.UUID, in NewSLAPolicy) (wire.SLAPolicy, error) {
+func (s *Store) CreateSLAPolicy(ctx context.Context, tenantID uuid.UUID, in NewSLAPolicy) (_ wire.SLAPolicy, err error) {
+	defer postgres.During(&err, "create an SLA policy of tenant %s", tenantID)
 	p := SLAPolicy{
 		TenantID: tenantID, ID: ident.New(), IgnoreOfficeHours: in.IgnoreOfficeHours, PauseWhileSnoozed: in.PauseWhileSnoozed,
 	}
@@ -103,7 +104,7 @@ func (s *Store) CreateSLAPolicy(ctx context.Context, tenantID uuid.UUID, in NewS
 	if err := update.apply(&p); err != nil {
 		return wire.SLAPolicy{}, err
 	}
-	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
+	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		p.CreatedAt, p.UpdatedAt = now, now
 		if err := roomFor(tx, p.TableName(), tenantID, "SLA policies"); err != nil {
 			return 0, err
@@ -122,14 +123,16 @@ func policyExists(err error, name string) error {
 
 // SLAPolicies lists a tenant's policies, oldest first, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED.
-func (s *Store) SLAPolicies(ctx context.Context, tenantID uuid.UUID, page postgres.Page) ([]wire.SLAPolicy, string, error) {
+func (s *Store) SLAPolicies(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []wire.SLAPolicy, _ string, err error) {
+	defer postgres.During(&err, "list SLA policies of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	rows, next, err := postgres.Listed(q, page, func(p SLAPolicy) uuid.UUID { return p.ID })
 	return postgres.Each(rows, SLAPolicy.Wire), next, err
 }
 
 // SLAPolicy returns one policy. Errors: NOT_FOUND.
-func (s *Store) SLAPolicy(ctx context.Context, tenantID, id uuid.UUID) (wire.SLAPolicy, error) {
+func (s *Store) SLAPolicy(ctx context.Context, tenantID, id uuid.UUID) (_ wire.SLAPolicy, err error) {
+	defer postgres.During(&err, "read SLA policy %s", id)
 	p, err := findSLAPolicy(s.db.Main.WithContext(ctx), tenantID, id)
 	return p.Wire(), err
 }
@@ -143,9 +146,10 @@ func findSLAPolicy(db *gorm.DB, tenantID, id uuid.UUID) (SLAPolicy, error) {
 // UpdateSLAPolicy changes a policy, for the clocks that run, too: they keep their start, and their state never falls.
 // A metric that is taken out is left to the next policy that applies.
 // Errors: NOT_FOUND, VALIDATION_FAILED, SLA_POLICY_EXISTS.
-func (s *Store) UpdateSLAPolicy(ctx context.Context, tenantID, id uuid.UUID, u SLAPolicyUpdate) (wire.SLAPolicy, error) {
+func (s *Store) UpdateSLAPolicy(ctx context.Context, tenantID, id uuid.UUID, u SLAPolicyUpdate) (_ wire.SLAPolicy, err error) {
+	defer postgres.During(&err, "update SLA policy %s", id)
 	var p SLAPolicy
-	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
+	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		before, err := findSLAPolicy(tx, tenantID, id)
 		if err != nil {
 			return 0, err

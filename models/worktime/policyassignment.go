@@ -43,9 +43,10 @@ type NewSLAAssignment struct {
 
 // CreateSLAAssignment assigns a policy. Errors: VALIDATION_FAILED for a policy, team or channel that does not exist,
 // SLA_ASSIGNMENT_EXISTS, LIMIT_REACHED.
-func (s *Store) CreateSLAAssignment(ctx context.Context, tenantID uuid.UUID, in NewSLAAssignment) (wire.SLAAssignment, error) {
+func (s *Store) CreateSLAAssignment(ctx context.Context, tenantID uuid.UUID, in NewSLAAssignment) (_ wire.SLAAssignment, err error) {
+	defer postgres.During(&err, "assign an SLA policy of tenant %s", tenantID)
 	a := SLAAssignment{TenantID: tenantID, ID: ident.New(), PolicyID: in.PolicyID, TeamID: in.TeamID, Channel: in.Channel}
-	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
+	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
 		a.CreatedAt = now
 		if err := checkAssignment(tx, tenantID, &SLAPolicy{}, "policyId", a.PolicyID, reach{a.TeamID, a.Channel}); err != nil {
 			return 0, err
@@ -85,7 +86,8 @@ func checkAssignment(tx *gorm.DB, tenantID uuid.UUID, model any, field string, i
 // unless it is nil. Errors: VALIDATION_FAILED.
 func (s *Store) SLAAssignments(
 	ctx context.Context, tenantID uuid.UUID, policyID *uuid.UUID, page postgres.Page,
-) ([]wire.SLAAssignment, string, error) {
+) (_ []wire.SLAAssignment, _ string, err error) {
+	defer postgres.During(&err, "list assignments of SLA policies of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if policyID != nil {
 		q = q.Where("policy_id = ?", *policyID)

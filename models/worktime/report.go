@@ -82,7 +82,8 @@ func (r reportRow) line() wire.SLAReportLine {
 // Report counts the outcomes of clocks that stopped in a time of at most a year; clocks that run, or were called off,
 // are not in it. The groups come in the order of their names, days in their own. Errors: VALIDATION_FAILED;
 // QUERY_TOO_EXPENSIVE; TENANT_BUSY.
-func (s *Store) Report(ctx context.Context, tenantID uuid.UUID, q ReportQuery) (wire.SLAReport, error) {
+func (s *Store) Report(ctx context.Context, tenantID uuid.UUID, q ReportQuery) (_ wire.SLAReport, err error) {
+	defer postgres.During(&err, "report on SLA clocks of tenant %s", tenantID)
 	q.GroupBy = cmp.Or(q.GroupBy, ByPolicy)
 	if err := q.check(); err != nil {
 		return wire.SLAReport{}, err
@@ -90,7 +91,7 @@ func (s *Store) Report(ctx context.Context, tenantID uuid.UUID, q ReportQuery) (
 	key, name := reportKeys[q.GroupBy][0], reportKeys[q.GroupBy][1]
 	where, args := q.conditions(tenantID)
 	var rows []reportRow
-	err := s.db.Reports.WithContext(ctx).Raw(fmt.Sprintf(`
+	err = s.db.Reports.WithContext(ctx).Raw(fmt.Sprintf(`
 		SELECT grouping(%[1]s) = 1 AS total, %[1]s AS key, %[2]s AS name, c.metric, count(*) AS stopped,
 			count(*) FILTER (WHERE c.outcome = 'met') AS met, count(*) FILTER (WHERE c.outcome = 'breached') AS breached,
 			percentile_disc(0.5) WITHIN GROUP (ORDER BY c.elapsed_ms) AS median_ms,

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
@@ -112,7 +113,8 @@ var noTimeRules = &Rules{}
 // Rules returns the tenant's time configuration at a version (tenants.time_version), or a newer one if it has been
 // edited since. Version 0, of tenants that never configured anything, and versions that this process has met before cost
 // no query; others cost one, in tx, which must not have edited the configuration itself.
-func (s *Store) Rules(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, version int64) (*Rules, error) {
+func (s *Store) Rules(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, version int64) (_ *Rules, err error) {
+	defer postgres.During(&err, "read the time rules of tenant %s", tenantID)
 	if version == 0 {
 		return noTimeRules, nil
 	}

@@ -88,12 +88,13 @@ func settingsOf(db *gorm.DB, tenantID uuid.UUID) (wire.Settings, error) {
 
 // UpdateSettings changes a tenant's settings. Conversations that are done are archived by the new delay, counted from when
 // they became so. Errors: VALIDATION_FAILED, NOT_FOUND for the tenant.
-func (s *Store) UpdateSettings(ctx context.Context, tenantID uuid.UUID, u SettingsUpdate) (wire.Settings, error) {
+func (s *Store) UpdateSettings(ctx context.Context, tenantID uuid.UUID, u SettingsUpdate) (_ wire.Settings, err error) {
+	defer postgres.During(&err, "update the settings of tenant %s", tenantID)
 	if err := u.check(); err != nil {
 		return wire.Settings{}, err
 	}
 	var now wire.Settings
-	err := s.editTime(ctx, tenantID, func(tx *gorm.DB, _ time.Time) (timeEdit, error) {
+	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, _ time.Time) (timeEdit, error) {
 		before, err := settingsOf(tx, tenantID)
 		if err != nil {
 			return 0, err

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/models/worktime"
@@ -103,8 +104,8 @@ func (m *timerRowMaker) clocks(ctx context.Context, created time.Time) *sla.Boar
 		return sla.Terms{PolicyID: m.policy.ID, PolicyName: m.policy.Name, Targets: targets[metric]}, true
 	}
 	board := sla.Open(ctx, sla.Progress{}, nil, m.timeVersion, terms, created)
-	board.On(sla.Created, created)
-	board.On(sla.CustomerMessage, created)
+	board.On(lifecycle.Fact{Kind: lifecycle.Created}, created)
+	board.On(lifecycle.Fact{Kind: lifecycle.MessageReceived}, created)
 	board.Advance(m.now)
 	return board
 }
