@@ -40,8 +40,8 @@ func TestRowsTravelAsColumns(t *testing.T) {
 		{Text: &empty},
 	})
 	require.Equal(t, `unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], `+
-		`$9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bool[], $13::bigint[]) WITH ORDINALITY u (id, other, shade, text, reason, `+
-		`count, status, long, at, due, on, took_ms, ord)`, from)
+		`$9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bool[], $13::bigint[]) `+
+		`WITH ORDINALITY u (id, other, shade, text, reason, count, status, long, at, due, on, took_ms, ord)`, from)
 	why, ok := "why", int64(200)
 	known := pgtype.UUID{Bytes: id, Valid: true}
 	require.Equal(t, []any{
