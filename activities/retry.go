@@ -108,7 +108,9 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 }
 
 func retryResult(state webhook.RetryState, made int64, now time.Time) durable.RetryResult {
-	r := durable.RetryResult{Owed: state.Pending, Made: made, CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes}
+	r := durable.RetryResult{
+		Owed: state.Pending, Made: made, CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes,
+	}
 	if state.NextDue != nil {
 		next := now.Add(retryPause)
 		if state.NextDue.After(next) {

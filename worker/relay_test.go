@@ -93,7 +93,8 @@ func TestARowOfAnUnknownKindStaysAndIsReported(t *testing.T) {
 	require.Equal(t, 1, r.depth(), "the row is there for a version that knows its kind")
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.unknownKinds), 0)
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.relayed.WithLabelValues("ok")), 0)
-	require.Regexp(t, `level=ERROR msg="outbox row of an unknown kind.* id=2 kind=retrx .*target=`+damaged.String(), r.log.String())
+	require.Regexp(t, `level=ERROR msg="outbox row of an unknown kind.* id=2 kind=retrx .*target=`+damaged.String(),
+		r.log.String())
 
 	r.round()
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.unknownKinds), 0, "it is not met again at once")
@@ -132,7 +133,8 @@ func TestEachKindTellsItsWorkflow(t *testing.T) {
 	_, err := r.store.DB.SQL.ExecContext(t.Context(), `UPDATE outbox SET priority = 0`) // so that all come at once
 	require.NoError(t, err)
 	for _, told := range []*mock.Call{
-		r.expect(durable.ConversationID(tenant, target), durable.SignalConversationChanged, nil, durable.ConversationWorkflow, conversation),
+		r.expect(durable.ConversationID(tenant, target), durable.SignalConversationChanged, nil, durable.ConversationWorkflow,
+			conversation),
 		r.expect(durable.ConversationID(tenant, target), durable.SignalDockAction, durable.DockActionSignal{ActionID: action},
 			durable.ConversationWorkflow, conversation),
 		r.expect(durable.RetryID(tenant, target), durable.SignalRetriesOwed, nil, durable.RetryWorkflow,

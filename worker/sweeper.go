@@ -35,7 +35,7 @@ const (
 	// replaysEvery and replaysAfter are the same for replays, whose steps may have to wait for Temporal.
 	replaysEvery = 15 * time.Second
 	replaysAfter = 30 * time.Second
-	// recomputesEvery and recomputesAfter are the same for the recomputing of a tenant's clocks, most of which are through by then.
+	// recomputesEvery and recomputesAfter are the same for recomputes of a tenant's clocks, most of which are through by then.
 	recomputesEvery = 15 * time.Second
 	recomputesAfter = time.Minute
 	// namespaceEvery is how often it looks whether Temporal still has its data.

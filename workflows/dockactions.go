@@ -15,7 +15,8 @@ type dockActions struct {
 	next    []uuid.UUID
 }
 
-// receive adds the next signal to what a selector waits for. Unlike conversation-changed it must not get lost: it says which action.
+// receive adds the next signal to what a selector waits for. Unlike conversation-changed it must not get lost: it says
+// which action.
 func (d *dockActions) receive(s workflow.Selector) {
 	s.AddReceive(d.signals, func(workflow.ReceiveChannel, bool) { d.drain() })
 }

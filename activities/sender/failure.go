@@ -132,8 +132,8 @@ func proxyFailure(err error) (webhook.Attempt, bool) {
 		proxy.status == http.StatusGatewayTimeout):
 		// Proxies answer 502 for a name that they cannot resolve as well as for an endpoint that is down, and some for an
 		// address that they refuse: these are one outcome, as without a proxy noAddress is.
-		return failure(webhook.ClassConnect, "the endpoint could not be reached: check its host name, that its address is public, "+
-			"and that it is up", err), true
+		return failure(webhook.ClassConnect, "the endpoint could not be reached: check its host name, "+
+			"that its address is public, and that it is up", err), true
 	case proxy != nil, errors.As(err, &op) && op.Op == "proxyconnect":
 		return ourFault("our proxy for outgoing requests failed", err), true
 	}

@@ -123,7 +123,8 @@ func delivery(url string) sender.Delivery {
 }
 
 var classes = []webhook.Class{
-	webhook.ClassOK, webhook.ClassHTTP3xx, webhook.ClassHTTP4xx, webhook.ClassHTTP5xx, webhook.ClassTimeout, webhook.ClassConnect, webhook.ClassDNS, webhook.ClassTLS,
+	webhook.ClassOK, webhook.ClassHTTP3xx, webhook.ClassHTTP4xx, webhook.ClassHTTP5xx, webhook.ClassTimeout,
+	webhook.ClassConnect, webhook.ClassDNS, webhook.ClassTLS,
 	webhook.ClassBlocked, webhook.ClassReset, webhook.ClassProtocol, webhook.ClassOwnFault,
 }
 

@@ -161,7 +161,8 @@ func (s *Clocks) SignalLateRecomputes(ctx context.Context, after time.Duration) 
 			AND (EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id AND c.time_version < t.time_version
 					AND ` + notSetAside + ` AND (c.status IN ('active', 'snoozed') OR c.auto_archive_at IS NOT NULL))
 				OR t.auto_archive IS NOT NULL AND EXISTS (SELECT FROM conversations c WHERE c.tenant_id = t.id
-					AND c.time_version < t.time_version AND ` + notSetAside + ` AND c.status = 'done' AND c.auto_archive_at IS NULL))
+					AND c.time_version < t.time_version AND ` + notSetAside + ` AND c.status = 'done'
+					AND c.auto_archive_at IS NULL))
 			AND ` + outbox.NoneFor(outbox.Recompute, "t.id"),
 	})
 	return n, postgres.Doing(err, "signal late recomputes")

@@ -82,7 +82,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (_ Page, 
 	rows, err := s.db.Lists.Statement.ConnPool.QueryContext(ctx, feedSQL, tenantID, after, window, q.Types,
 		q.ConversationID, limit+1)
 	if err != nil {
-		return Page{}, postgres.Doing(postgres.ListError(ctx, err, "limit", "types"), "read the feed")
+		return Page{}, postgres.Listing(ctx, err, "read the feed", "limit", "types")
 	}
 	defer func() { _ = rows.Close() }()
 	var page Page
@@ -111,7 +111,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (_ Page, 
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return Page{}, postgres.Doing(postgres.ListError(ctx, err, "limit", "types"), "read the feed")
+		return Page{}, postgres.Listing(ctx, err, "read the feed", "limit", "types")
 	}
 	at := floor
 	if after != nil {

@@ -30,8 +30,8 @@ const (
 	streamBuffer = 32
 	// streamCatchUp is how many events a console that comes back is told of; with more, reading everything again is cheaper.
 	streamCatchUp = 1_000
-	// streamConsoles is how many may listen in one process, streamsOfTenant how many of those may be one tenant's, and streamsOfAgent
-	// how many one agent's: a hundred agents with all of theirs would leave none to the others.
+	// streamConsoles is how many may listen in one process, streamsOfTenant how many of those may be one tenant's, and
+	// streamsOfAgent how many one agent's: a hundred agents with all of theirs would leave none to the others.
 	streamConsoles  = 2_000
 	streamsOfTenant = 500
 	streamsOfAgent  = 20
@@ -287,7 +287,7 @@ func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest
 			tenantID, from, to, streamCatchUp+1).Scan(&rows).Error
 	}
 	if err != nil {
-		return batch, postgres.Doing(postgres.ListError(ctx, err), "read what happened after %d", from)
+		return batch, postgres.Listing(ctx, err, "read what a console has missed")
 	}
 	if from < floor || from > newest || len(rows) > streamCatchUp {
 		batch.News = append(batch.News, News{Type: NewsResync})

@@ -54,23 +54,15 @@ const along = 100
 // share the work: none sees a row that another has.
 func (s *Store) Claim(ctx context.Context, which Urgency, limit int) ([]Row, error) {
 	const order = `priority, coalesce(due_at, 'infinity'::timestamptz), id`
-	claim := postgres.WorkOf(
-		"outbox",
-		"true",
+	twice, once := strconv.Itoa(2*limit), strconv.Itoa(limit) // literals, by which the planner knows how few rows it is about
+	claim := postgres.WorkOf("outbox", "true",
 		"x.tenant_id = t.tenant_id AND "+string(which)+" AND available_at <= clock_timestamp()",
-		"tenant_id, id, priority, coalesce(due_at, 'infinity'::timestamptz) AS due",
-		order,
-		2*limit,
-	) + `, turns AS MATERIALIZED (
+		"tenant_id, id, priority, coalesce(due_at, 'infinity'::timestamptz) AS due", order, 2*limit) + `, turns AS MATERIALIZED (
 	SELECT id, priority, due, row_number() OVER (PARTITION BY tenant_id ORDER BY priority, due, id) AS turn FROM work
-	ORDER BY turn, priority, due, id LIMIT ` + strconv.Itoa(
-		2*limit,
-	) + `
+	ORDER BY turn, priority, due, id LIMIT ` + twice + `
 ), next AS MATERIALIZED (
 	SELECT o.id, o.kind, o.target_id FROM turns t JOIN outbox o ON o.id = t.id WHERE o.available_at <= clock_timestamp()
-	ORDER BY t.turn, t.priority, t.due, t.id LIMIT ` + strconv.Itoa(
-		limit,
-	) + ` FOR UPDATE OF o SKIP LOCKED
+	ORDER BY t.turn, t.priority, t.due, t.id LIMIT ` + once + ` FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
 WHERE id IN (SELECT id FROM next UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox

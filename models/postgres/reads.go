@@ -107,3 +107,12 @@ func ListError(ctx context.Context, err error, narrow ...string) error {
 	}
 	return TooExpensive(ctx, err, listTime, narrow...)
 }
+
+// Listing is Doing for a list: what was being done, and ListError's error. A list that was called off stays that, and does
+// not pass for a database that is away.
+func Listing(ctx context.Context, err error, what string, narrow ...string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, ListError(ctx, err, narrow...))
+}

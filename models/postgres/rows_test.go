@@ -35,13 +35,13 @@ func TestRowsTravelAsColumns(t *testing.T) {
 	var st Statement
 	require.Equal(t, `$1`, st.Arg("before"))
 	from := Rows(&st, []mixed{
-		{ID: id, Other: &id, Shade: "red", Text: &text, Reason: "why", Count: 3, Status: 200, Long: &long, At: at, Due: &at, On: true,
-			Took: 1999 * time.Microsecond},
+		{ID: id, Other: &id, Shade: "red", Text: &text, Reason: "why", Count: 3, Status: 200, Long: &long, At: at, Due: &at,
+			On: true, Took: 1999 * time.Microsecond},
 		{Text: &empty},
 	})
-	require.Equal(t, `unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], `+
-		`$10::timestamptz[], $11::timestamptz[], $12::bool[], $13::bigint[]) WITH ORDINALITY u (id, other, shade, text, reason, `+
-		`count, status, long, at, due, on, took_ms, ord)`, from)
+	require.Equal(t, `unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], `+
+		`$9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bool[], $13::bigint[]) `+
+		`WITH ORDINALITY u (id, other, shade, text, reason, count, status, long, at, due, on, took_ms, ord)`, from)
 	why, ok := "why", int64(200)
 	known := pgtype.UUID{Bytes: id, Valid: true}
 	require.Equal(t, []any{

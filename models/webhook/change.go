@@ -91,7 +91,7 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewSubscripti
 		}
 		var count int64
 		if err := postgres.NotDeleted(tx, tenantID).Model(&Subscription{}).Count(&count).Error; err != nil {
-			return err
+			return postgres.Doing(err, "count webhooks")
 		}
 		if int(count) >= tenant.MaxWebhooks {
 			return problem.New(
@@ -102,7 +102,7 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewSubscripti
 			).
 				With("maxWebhooks", tenant.MaxWebhooks)
 		}
-		return tx.Create(&sub).Error
+		return postgres.Doing(tx.Create(&sub).Error, "insert the webhook")
 	})
 	if err != nil {
 		return wire.Subscription{}, postgres.Doing(err, "create a webhook")
@@ -125,7 +125,8 @@ func (s *Store) lock(tx *gorm.DB, tenantID, id uuid.UUID) (Subscription, error) 
 }
 
 func saveSubscription(tx *gorm.DB, sub *Subscription) error {
-	return tx.Model(sub).Select("*").Where("tenant_id = ? AND id = ?", sub.TenantID, sub.ID).Updates(sub).Error
+	err := tx.Model(sub).Select("*").Where("tenant_id = ? AND id = ?", sub.TenantID, sub.ID).Updates(sub).Error
+	return postgres.Doing(err, "save webhook %s", sub.ID)
 }
 
 // Update changes a subscription. A new URL or header is used from the next claim on (P4.6). Turning one on

@@ -20,6 +20,9 @@ func TestWhatAnAttemptMakesOfItsDelivery(t *testing.T) {
 	again := func(wait time.Duration) Decision {
 		return Decision{State: DeliveryPending, Counted: true, DueAt: noon.Add(wait)}
 	}
+	answer := func(class Class, status int, retryAfter time.Duration) Attempt {
+		return Attempt{Class: class, Status: status, RetryAfter: retryAfter}
+	}
 	for name, x := range map[string]struct {
 		delivery Delivery
 		schedule retry.Schedule
@@ -32,7 +35,7 @@ func TestWhatAnAttemptMakesOfItsDelivery(t *testing.T) {
 			want:    Decision{State: DeliveryFailed, Counted: true, Failure: "GONE", Disable: "GONE"},
 		},
 		"410 ends it whatever attempt it is": {
-			delivery: Delivery{Attempts: 99, FirstAttemptAt: &long}, attempt: Attempt{Class: ClassHTTP4xx, Status: 410, RetryAfter: 1},
+			delivery: Delivery{Attempts: 99, FirstAttemptAt: &long}, attempt: answer(ClassHTTP4xx, 410, 1),
 			want: Decision{State: DeliveryFailed, Counted: true, Failure: "GONE", Disable: "GONE"},
 		},
 		"first failure: 5 s": {attempt: Attempt{Class: ClassHTTP5xx, Status: 500}, want: again(5 * time.Second)},
@@ -40,17 +43,18 @@ func TestWhatAnAttemptMakesOfItsDelivery(t *testing.T) {
 			attempt: Attempt{Class: ClassTimeout, Duration: 10 * time.Second}, want: again(15 * time.Second),
 		},
 		"third failure: 2 min": {
-			delivery: Delivery{Attempts: 2, FirstAttemptAt: &first}, attempt: Attempt{Class: ClassReset}, want: again(2 * time.Minute),
+			delivery: Delivery{Attempts: 2, FirstAttemptAt: &first}, attempt: Attempt{Class: ClassReset},
+			want: again(2 * time.Minute),
 		},
 		"a refusal may be mended": {attempt: Attempt{Class: ClassHTTP4xx, Status: 404}, want: again(5 * time.Second)},
 		"a redirect is a failure": {attempt: Attempt{Class: ClassHTTP3xx, Status: 301}, want: again(5 * time.Second)},
 		"a blocked address, too":  {attempt: Attempt{Class: ClassDNS}, want: again(5 * time.Second)},
 		"a blocked URL, too":      {attempt: Attempt{Class: ClassBlocked}, want: again(5 * time.Second)},
 		"2xx that came to no end": {attempt: Attempt{Class: ClassTimeout, Status: 200}, want: again(5 * time.Second)},
-		"Retry-After of a 429":    {attempt: Attempt{Class: ClassHTTP4xx, Status: 429, RetryAfter: time.Hour}, want: again(time.Hour)},
-		"Retry-After of a 503":    {attempt: Attempt{Class: ClassHTTP5xx, Status: 503, RetryAfter: time.Hour}, want: again(time.Hour)},
-		"Retry-After of a 500":    {attempt: Attempt{Class: ClassHTTP5xx, Status: 500, RetryAfter: time.Hour}, want: again(5 * time.Second)},
-		"Retry-After has a bound": {attempt: Attempt{Class: ClassHTTP4xx, Status: 429, RetryAfter: 99 * time.Hour}, want: again(24 * time.Hour)},
+		"Retry-After of a 429":    {attempt: answer(ClassHTTP4xx, 429, time.Hour), want: again(time.Hour)},
+		"Retry-After of a 503":    {attempt: answer(ClassHTTP5xx, 503, time.Hour), want: again(time.Hour)},
+		"Retry-After of a 500":    {attempt: answer(ClassHTTP5xx, 500, time.Hour), want: again(5 * time.Second)},
+		"Retry-After has a bound": {attempt: answer(ClassHTTP4xx, 429, 99*time.Hour), want: again(24 * time.Hour)},
 		"72 hours are over": {
 			delivery: Delivery{Attempts: 12, FirstAttemptAt: &long}, attempt: Attempt{Class: ClassConnect}, want: exhausted,
 		},
@@ -66,8 +70,9 @@ func TestWhatAnAttemptMakesOfItsDelivery(t *testing.T) {
 			attempt: Attempt{Class: ClassOwnFault}, want: Decision{State: DeliveryPending, DueAt: noon.Add(OwnFaultWait)},
 		},
 		"not even when the schedule is at its end": {
-			delivery: Delivery{Attempts: 12, FirstAttemptAt: &long}, attempt: Attempt{Class: ClassOwnFault, Duration: time.Second},
-			want: Decision{State: DeliveryPending, DueAt: noon.Add(time.Second + OwnFaultWait)},
+			delivery: Delivery{Attempts: 12, FirstAttemptAt: &long},
+			attempt:  Attempt{Class: ClassOwnFault, Duration: time.Second},
+			want:     Decision{State: DeliveryPending, DueAt: noon.Add(time.Second + OwnFaultWait)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,8 +92,11 @@ func FuzzDecide(f *testing.F) {
 	for i := range classes {
 		f.Add(uint8(i), uint16(410), int64(10*time.Second), int64(time.Hour), uint16(i), int64(time.Hour), 0.5, uint8(i))
 	}
-	f.Add(uint8(2), uint16(429), int64(math.MaxInt64), int64(math.MinInt64), uint16(65535), int64(math.MaxInt64), -1.0, uint8(255))
-	f.Fuzz(func(t *testing.T, class uint8, status uint16, took, asked int64, attempts uint16, age int64, jitter float64, steps uint8) {
+	f.Add(uint8(2), uint16(429), int64(math.MaxInt64), int64(math.MinInt64), uint16(65535), int64(math.MaxInt64), -1.0,
+		uint8(255))
+	f.Fuzz(func(
+		t *testing.T, class uint8, status uint16, took, asked int64, attempts uint16, age int64, jitter float64, steps uint8,
+	) {
 		a := Attempt{
 			StartedAt: noon, Class: classes[int(class)%len(classes)], Status: int(status),
 			Duration: time.Duration(took) % time.Minute, RetryAfter: time.Duration(asked),

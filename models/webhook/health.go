@@ -79,7 +79,8 @@ func resumeDeliveries(tx *gorm.DB, subs []Subscription, now time.Time) (topics [
 		if err := st.Exec(tx); err != nil {
 			return nil, postgres.Doing(err, "resume deliveries of webhook %s", s.ID)
 		}
-		topics = append(topics, outbox.Topic, outbox.TopicDeliveries(s.Shard), feed.Notice(s.TenantID, feed.NoticeWebhook, s.ID, 0))
+		notice := feed.Notice(s.TenantID, feed.NoticeWebhook, s.ID, 0)
+		topics = append(topics, outbox.Topic, outbox.TopicDeliveries(s.Shard), notice)
 	}
 	return topics, nil
 }

@@ -107,8 +107,7 @@ func (s *Store) Deliveries(
 	var rows []loggedRow
 	query, args := logQuery(sub, f, low, high, page.Size()+1)
 	if err := s.db.Lists.WithContext(ctx).Raw(query, args...).Scan(&rows).Error; err != nil {
-		err = postgres.ListError(ctx, err, "since", "status", "conversationId")
-		return nil, "", postgres.Doing(err, "list deliveries of webhook %s", subscription)
+		return nil, "", postgres.Listing(ctx, err, "list deliveries", "since", "status", "conversationId")
 	}
 	var end *uuid.UUID
 	if rows[0].Seen == logWindow { // there is always a row, if only to say how far the call has looked

@@ -45,10 +45,10 @@ func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page
 	db := s.db.Lists.WithContext(ctx)
 	rows, next, err := postgres.Listed(postgres.NotDeleted(db, tenantID), page, func(s Subscription) uuid.UUID { return s.ID })
 	if err != nil {
-		return nil, "", postgres.Doing(err, "list webhooks")
+		return nil, "", err
 	}
 	out, err := shown(db, rows...)
-	return out, next, postgres.Doing(postgres.ListError(ctx, err), "read the health of webhooks")
+	return out, next, postgres.Listing(ctx, err, "read the health of webhooks")
 }
 
 // Get returns one subscription. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
@@ -59,7 +59,7 @@ func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (_ wire.Subscri
 		return wire.Subscription{}, err
 	}
 	out, err := show(s.db.Lists.WithContext(ctx), sub)
-	return out, postgres.Doing(postgres.ListError(ctx, err), "read the health of webhook %s", id)
+	return out, postgres.Listing(ctx, err, "read the health of a webhook")
 }
 
 // read reads one subscription's row. Errors: WEBHOOKS_DISABLED, NOT_FOUND.

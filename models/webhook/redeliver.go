@@ -26,7 +26,8 @@ var (
 // keepPartitions holds, to the end of the transaction, the lock under which partitions are dropped: who makes a delivery
 // pending again must find its event, and so must the sender (P10.6). It comes before all other locks.
 func keepPartitions(tx *gorm.DB) error {
-	return tx.Exec(`SELECT pg_advisory_xact_lock_shared(hashtext('atender partitions'))`).Error
+	err := tx.Exec(`SELECT pg_advisory_xact_lock_shared(hashtext('atender partitions'))`).Error
+	return postgres.Doing(err, "lock the partitions")
 }
 
 // revive is what makes a finished delivery a new one under its old id: attempts are counted anew, and with them the
@@ -74,10 +75,11 @@ func (s *Store) Redeliver(
 			err = errEventExpired
 		}
 		if err != nil {
-			return err
+			return postgres.Doing(err, "look for event %s", d.EventID)
 		}
 		d = deliveryRow{} // GORM leaves what is NULL now as it was
-		return tx.Raw(`UPDATE deliveries SET `+revive+` WHERE id = ? AND tenant_id = ? RETURNING *`, id, tenantID).Take(&d).Error
+		err = tx.Raw(`UPDATE deliveries SET `+revive+` WHERE id = ? AND tenant_id = ? RETURNING *`, id, tenantID).Take(&d).Error
+		return postgres.Doing(err, "revive delivery %s", id)
 	})
 	if err != nil {
 		return wire.Delivery{}, postgres.Doing(err, "redeliver %s", id)

@@ -111,10 +111,10 @@ func (s *Replays) Start(ctx context.Context, tenantID, subscription uuid.UUID, i
 				"wait for it, or cancel it").With("replayId", running.ID)
 		}
 		if !errors.Is(err, gorm.ErrRecordNotFound) {
-			return err
+			return postgres.Doing(err, "look for a running replay")
 		}
 		if err := tx.Create(&r).Error; err != nil {
-			return err
+			return postgres.Doing(err, "insert the replay")
 		}
 		return signalReplay(tx, r)
 	})
@@ -193,7 +193,7 @@ func (s *Replays) List(ctx context.Context, tenantID, subscription uuid.UUID, pa
 	}
 	var rows []Replay
 	if err := q.Order("id DESC").Limit(page.Size() + 1).Find(&rows).Error; err != nil {
-		return nil, "", postgres.Doing(postgres.ListError(ctx, err), "list replays of webhook %s", subscription)
+		return nil, "", postgres.Listing(ctx, err, "list replays")
 	}
 	rows, next := postgres.Cut(rows, page, func(r Replay) postgres.Position { return postgres.Position{ID: r.ID, Sort: sort} })
 	out := make([]wire.Replay, len(rows))

@@ -65,7 +65,7 @@ func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID) (ReplaySt
 		}
 		err = tx.Raw(withTenantSQL+` WHERE s.id = ? AND s.tenant_id = ?`, r.SubscriptionID, tenantID).Take(&sub).Error
 		if err != nil {
-			return err
+			return postgres.Doing(err, "read webhook %s", r.SubscriptionID)
 		}
 		now := time.Now()
 		r.NextLookAt = &now
@@ -110,7 +110,7 @@ func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID) (ReplaySt
 func isFull(tx *gorm.DB, sub Subscription) (full bool, err error) {
 	err = tx.Raw(`SELECT EXISTS (SELECT FROM deliveries WHERE shard = ? AND subscription_id = ? AND state = 'pending' AND attempts = 0
 		OFFSET ?)`, sub.Shard, sub.ID, replayAhead).Scan(&full).Error
-	return full, err
+	return full, postgres.Doing(err, "measure the backlog of webhook %s", sub.ID)
 }
 
 // replayRow is one delivery or event that a step may be about, with how far it has looked.
@@ -135,7 +135,7 @@ func (r *Replay) advance(ctx context.Context, tx *gorm.DB, sub Subscription, now
 		"types": r.Events, "channels": sub.FilterChannels, "tags": sub.FilterTags, "teams": sub.FilterTeamIDs,
 	}).Scan(&rows).Error
 	if err != nil {
-		return err
+		return postgres.Doing(err, "find what is to be replayed")
 	}
 	seen, furthest := rows[0].Seen, rows[0].Furthest // there is always a row, if only to say this
 	if rows[0].ID == uuid.Nil {
@@ -211,7 +211,7 @@ func (r *Replay) queueFailed(ctx context.Context, tx *gorm.DB, _ Subscription, r
 	err := st.Row(ctx, tx, `SELECT count(*) FROM revived`, &queued)
 	r.Queued += queued
 	r.Missing += int64(len(rows)) - queued
-	return err
+	return postgres.Doing(err, "revive %d failed deliveries", len(rows))
 }
 
 // queueEvents puts events on their way: by their delivery if there is one and it is finished, by a new one if there is
@@ -239,7 +239,7 @@ func (r *Replay) queueEvents(ctx context.Context, tx *gorm.DB, sub Subscription,
 	var queued int64
 	err := st.Row(ctx, tx, `SELECT (SELECT count(*) FROM revived) + (SELECT count(*) FROM made)`, &queued)
 	r.Queued += queued
-	return err
+	return postgres.Doing(err, "queue %d past events", len(wanted))
 }
 
 // replayedID is the id of the delivery that a replay makes of an event: with the event's time, so that it lies in the

@@ -85,9 +85,10 @@ func (s *Store) armRetries(ctx context.Context, subscription uuid.UUID) (st Retr
 			err = countPending(ctx, tx, &st)
 		}
 		if err != nil || wire.SameTime(st.NextDue, sub.RetryArmedFor) {
-			return err
+			return postgres.Doing(err, "count pending retries")
 		}
-		return tx.Exec(`UPDATE subscriptions SET retry_armed_for = ? WHERE id = ?`, st.NextDue, subscription).Error
+		err = tx.Exec(`UPDATE subscriptions SET retry_armed_for = ? WHERE id = ?`, st.NextDue, subscription).Error
+		return postgres.Doing(err, "note what the retry workflow is armed for")
 	})
 	return st, sub, err
 }

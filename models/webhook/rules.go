@@ -163,7 +163,7 @@ func unknownTeams(tx *gorm.DB, tenantID uuid.UUID, f *wire.Filter) ([]problem.Fi
 			})
 		}
 	}
-	return wrong, err
+	return wrong, postgres.Doing(err, "look for the teams of a filter")
 }
 
 func (s *Store) sealHeaders(sub *Subscription, headers map[string]string) (err error) {
@@ -172,5 +172,5 @@ func (s *Store) sealHeaders(sub *Subscription, headers map[string]string) (err e
 		plain, _ := json.Marshal(headers) // strings
 		sub.Headers, err = s.db.Keyring.Seal(plain, headersAAD(sub.ID))
 	}
-	return err
+	return postgres.Doing(err, "seal the headers of webhook %s", sub.ID)
 }

@@ -62,11 +62,11 @@ func (s *Store) newSecret(sub *Subscription) (told *string, err error) {
 		public := pair.Public().String()
 		sub.PublicKey = &public
 		sub.Secret, err = s.db.Keyring.Seal([]byte(pair.Reveal()), secretAAD(sub.ID))
-		return nil, err
+		return nil, postgres.Doing(err, "seal the key of webhook %s", sub.ID)
 	}
 	plain := signature.NewSecret().Reveal()
 	sub.Secret, err = s.db.Keyring.Seal([]byte(plain), secretAAD(sub.ID))
-	return &plain, err
+	return &plain, postgres.Doing(err, "seal the secret of webhook %s", sub.ID)
 }
 
 // PublicKeys are the keys that verify what a subscription sends now, the newest first: one, and after a rotation the one

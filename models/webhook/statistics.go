@@ -58,7 +58,7 @@ func shown(db *gorm.DB, subs ...Subscription) ([]wire.Subscription, error) {
 	var rows []statistics
 	since := ident.Floor(time.Now().Add(-ratedPeriod))
 	if err := db.Raw(statisticsSQL, ids, shards, since).Scan(&rows).Error; err != nil {
-		return nil, err
+		return nil, postgres.Doing(err, "count the deliveries of %d webhooks", len(subs))
 	}
 	byID := make(map[uuid.UUID]statistics, len(rows))
 	for _, v := range rows {

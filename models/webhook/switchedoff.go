@@ -49,8 +49,9 @@ func (s *Store) SetLimits(ctx context.Context, id uuid.UUID, l TenantLimits) (ac
 				return err
 			}
 		}
-		return tx.Exec(`UPDATE tenants SET webhooks_enabled = ?, max_webhooks = ? WHERE id = ?`,
+		err = tx.Exec(`UPDATE tenants SET webhooks_enabled = ?, max_webhooks = ? WHERE id = ?`,
 			t.WebhooksEnabled, t.MaxWebhooks, id).Error
+		return postgres.Doing(err, "save tenant %s", id)
 	})
 	if err != nil {
 		return account.Tenant{}, postgres.Doing(err, "set the limits of tenant %s", id)
@@ -173,7 +174,7 @@ func hasFromBefore(db *gorm.DB, sub Subscription) (has bool, err error) {
 			"shard": sub.Shard, "subscription": sub.ID, "before": *sub.CancelBefore,
 			"below": ident.Floor(sub.CancelBefore.Add(deliverySpread)),
 		}).Scan(&has).Error
-	return has, err
+	return has, postgres.Doing(err, "look for deliveries from before a switch of webhook %s", sub.ID)
 }
 
 // CancelSwitchedOff cancels, step by step, what is pending for subscriptions whose tenant's webhooks are off, and what was

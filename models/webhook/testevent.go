@@ -42,7 +42,7 @@ func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUI
 	t := WebhookTest{EventID: ident.New(), DeliveryID: ident.New(), subscription: sub}
 	t.Payload = feed.Render(TestEvent, tenantID, now, feed.Data("webhook", map[string]any{"id": sub.ID, "name": sub.Name}))
 	t.Endpoint, err = s.endpoint(sub, now)
-	return t, err
+	return t, postgres.Doing(err, "prepare a test of webhook %s", subscription)
 }
 
 // Wire is the JSON shape of the test's one attempt, with what was sent.
