@@ -68,8 +68,7 @@ ORDER BY hit.position`
 // event exactly once, and each conversation's in the order of its versions (P6.1).
 // Errors: CURSOR_EXPIRED with details.oldest if events after the cursor have been dropped, VALIDATION_FAILED for what is no
 // cursor of this feed, UNAVAILABLE.
-func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (_ Page, err error) {
-	defer postgres.During(&err, "read the feed of tenant %s", tenantID)
+func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, error) {
 	after, err := q.after()
 	if err != nil {
 		return Page{}, err

@@ -81,8 +81,7 @@ type listener struct {
 // Listen tells an agent what happens in the tenant from now on, or from after the cursor of an earlier NewsBatch. One look at the
 // feed serves all listeners of the process, however many. Errors: TOO_MANY_CONSOLES; VALIDATION_FAILED for what is no
 // cursor; UNAVAILABLE.
-func (s *Store) Listen(ctx context.Context, tenantID, agentID uuid.UUID, after string) (_ *Stream, err error) {
-	defer postgres.During(&err, "listen to changes of tenant %s", tenantID)
+func (s *Store) Listen(ctx context.Context, tenantID, agentID uuid.UUID, after string) (*Stream, error) {
 	from, err := Query{After: after}.after()
 	if err != nil {
 		return nil, err

@@ -62,7 +62,6 @@ func (s *Store) Do(
 	key Key,
 	f func(context.Context) (Answer, error),
 ) (answer Answer, replayed bool, err error) {
-	defer postgres.During(&err, "answer an idempotent call")
 	patience := time.Now().Add(idempotencyWait)
 	// Calls of one process queue here rather than in the database, where each would hold a connection while it waits.
 	leave, err := s.flights.enter(ctx, key.id(), patience)

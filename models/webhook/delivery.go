@@ -150,12 +150,11 @@ ORDER BY r.shard, r.subscription_id`
 // FreshEndpoints lists the subscriptions of the shards [from, to) that have first attempts waiting, beginning behind
 // the given position. The second result is where the next call goes on: the range's beginning when the round is over.
 // What is pending for subscriptions that are off is cancelled on the way (P4.6).
-func (s *Store) FreshEndpoints(ctx context.Context, from, to int, after ClaimPosition) (_ []Endpoint, _ ClaimPosition, err error) {
-	defer postgres.During(&err, "read endpoints of shards %d to %d", from, to)
+func (s *Store) FreshEndpoints(ctx context.Context, from, to int, after ClaimPosition) ([]Endpoint, ClaimPosition, error) {
 	start := ClaimPosition{Shard: from}
 	after.Shard = max(after.Shard, from)
 	var subs []Subscription
-	err = s.db.Claims.WithContext(ctx).
+	err := s.db.Claims.WithContext(ctx).
 		Raw(freshSQL, after.Shard, after.Subscription, to, to, claimSubscriptions).Scan(&subs).Error
 	if err != nil {
 		return nil, start, postgres.Doing(err, "find webhooks with deliveries in shards %d to %d", from, to)

@@ -86,8 +86,7 @@ type loggedRow struct {
 // 5,000 at most. Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED for a cursor that is not of this list.
 func (s *Store) Deliveries(
 	ctx context.Context, tenantID, subscription uuid.UUID, f DeliveryFilter, page postgres.Page,
-) (_ []wire.Delivery, _ string, err error) {
-	defer postgres.During(&err, "list deliveries of tenant %s", tenantID)
+) ([]wire.Delivery, string, error) {
 	const sort = "-deliveries"
 	at, err := page.After(sort)
 	if err != nil {
@@ -204,8 +203,7 @@ func logQuery(sub Subscription, f DeliveryFilter, low, high uuid.UUID, limit int
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND, also for another webhook's; those of may, as Redeliver.
 func (s *Store) Delivery(
 	ctx context.Context, tenantID, subscription, id uuid.UUID, may account.EventCheck,
-) (_ wire.DeliveryDetail, err error) {
-	defer postgres.During(&err, "read delivery %s", id)
+) (wire.DeliveryDetail, error) {
 	sub, err := s.read(ctx, tenantID, subscription)
 	if err != nil {
 		return wire.DeliveryDetail{}, err

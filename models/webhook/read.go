@@ -26,8 +26,7 @@ var errWebhooksDisabled = problem.New(problem.Forbidden, "WEBHOOKS_DISABLED",
 	"webhooks are not enabled for this tenant: ask your operator to enable them")
 
 // Enabled is nil if the tenant may use webhooks at all. Errors: WEBHOOKS_DISABLED.
-func (s *Store) Enabled(ctx context.Context, tenantID uuid.UUID) (err error) {
-	defer postgres.During(&err, "read whether webhooks of tenant %s are enabled", tenantID)
+func (s *Store) Enabled(ctx context.Context, tenantID uuid.UUID) error {
 	t, err := s.accounts.Tenant(ctx, tenantID)
 	if err == nil && !t.WebhooksEnabled {
 		return errWebhooksDisabled
@@ -37,8 +36,7 @@ func (s *Store) Enabled(ctx context.Context, tenantID uuid.UUID) (err error) {
 
 // List lists a tenant's subscriptions, oldest first, and returns the cursor of the next page.
 // Errors: WEBHOOKS_DISABLED, VALIDATION_FAILED.
-func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []wire.Subscription, _ string, err error) {
-	defer postgres.During(&err, "list webhooks of tenant %s", tenantID)
+func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) ([]wire.Subscription, string, error) {
 	if err := s.Enabled(ctx, tenantID); err != nil {
 		return nil, "", err
 	}
@@ -52,8 +50,7 @@ func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page
 }
 
 // Get returns one subscription. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
-func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (_ wire.Subscription, err error) {
-	defer postgres.During(&err, "read webhook %s", id)
+func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (wire.Subscription, error) {
 	sub, err := s.read(ctx, tenantID, id)
 	if err != nil {
 		return wire.Subscription{}, err

@@ -40,14 +40,13 @@ const revive = `state = 'pending', attempts = 0, due_at = clock_timestamp(), fir
 // the webhook's types and the delivery's own, since the webhook may have had others when it was made.
 func (s *Store) Redeliver(
 	ctx context.Context, tenantID, subscription, id uuid.UUID, may account.EventCheck,
-) (_ wire.Delivery, err error) {
-	defer postgres.During(&err, "redeliver %s", id)
+) (wire.Delivery, error) {
 	if err := s.Enabled(ctx, tenantID); err != nil {
 		return wire.Delivery{}, err
 	}
 	var d deliveryRow
 	var sub Subscription
-	err = s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
 		d = deliveryRow{}
 		if err := keepPartitions(tx); err != nil {
 			return err

@@ -177,8 +177,7 @@ func signalReplay(tx *gorm.DB, r Replay) error {
 
 // List lists a webhook's replays, the newest first, and returns the cursor of the next page.
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND, VALIDATION_FAILED for a cursor that is not of this list.
-func (s *Replays) List(ctx context.Context, tenantID, subscription uuid.UUID, page postgres.Page) (_ []wire.Replay, _ string, err error) {
-	defer postgres.During(&err, "list replays of tenant %s", tenantID)
+func (s *Replays) List(ctx context.Context, tenantID, subscription uuid.UUID, page postgres.Page) ([]wire.Replay, string, error) {
 	const sort = "-replays"
 	at, err := page.After(sort)
 	if err != nil {
@@ -204,13 +203,12 @@ func (s *Replays) List(ctx context.Context, tenantID, subscription uuid.UUID, pa
 }
 
 // Get is one replay of a webhook. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
-func (s *Replays) Get(ctx context.Context, tenantID, subscription, id uuid.UUID) (_ wire.Replay, err error) {
-	defer postgres.During(&err, "read replay %s", id)
+func (s *Replays) Get(ctx context.Context, tenantID, subscription, id uuid.UUID) (wire.Replay, error) {
 	if _, err := s.webhooks.read(ctx, tenantID, subscription); err != nil {
 		return wire.Replay{}, err
 	}
 	var r Replay
-	err = s.db.Main.WithContext(ctx).
+	err := s.db.Main.WithContext(ctx).
 		Take(&r, "id = ? AND tenant_id = ? AND subscription_id = ?", id, tenantID, subscription).Error
 	return r.Wire(), postgres.NotFound(err, "replay", id)
 }
@@ -223,13 +221,12 @@ func (s *Replays) Read(ctx context.Context, tenantID, id uuid.UUID) (r Replay, e
 
 // Cancel ends a running replay; what it has put on its way stays on its way. One that has ended stays as it is.
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND.
-func (s *Replays) Cancel(ctx context.Context, tenantID, subscription, id uuid.UUID) (_ wire.Replay, err error) {
-	defer postgres.During(&err, "cancel replay %s", id)
+func (s *Replays) Cancel(ctx context.Context, tenantID, subscription, id uuid.UUID) (wire.Replay, error) {
 	if _, err := s.webhooks.read(ctx, tenantID, subscription); err != nil {
 		return wire.Replay{}, err
 	}
 	var r Replay
-	err = s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
 		if r, err = lockReplay(tx, tenantID, id); err != nil {
 			return err
 		}

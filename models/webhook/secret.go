@@ -72,8 +72,7 @@ func (s *Store) newSecret(sub *Subscription) (told *string, err error) {
 // PublicKeys are the keys that verify what a subscription sends now, the newest first: one, and after a rotation the one
 // before it for as long as it signs, too. None for a subscription that signs with a secret.
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND; a secret that the keyring cannot open.
-func (s *Store) PublicKeys(ctx context.Context, tenantID, id uuid.UUID) (_ []wire.PublicKey, err error) {
-	defer postgres.During(&err, "read the public keys of webhook %s", id)
+func (s *Store) PublicKeys(ctx context.Context, tenantID, id uuid.UUID) ([]wire.PublicKey, error) {
 	sub, err := s.read(ctx, tenantID, id)
 	if err != nil || sub.PublicKey == nil {
 		return nil, err

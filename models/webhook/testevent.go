@@ -29,8 +29,7 @@ type WebhookTest struct {
 
 // PrepareTest makes a test of a webhook, whether it is switched on or not.
 // Errors: WEBHOOKS_DISABLED, NOT_FOUND, those of may; a secret that the keyring cannot open.
-func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUID, may account.EventCheck) (_ WebhookTest, err error) {
-	defer postgres.During(&err, "prepare a test of a webhook")
+func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUID, may account.EventCheck) (WebhookTest, error) {
 	sub, err := s.read(ctx, tenantID, subscription)
 	if err == nil {
 		err = may.Check(sub.Events...)
