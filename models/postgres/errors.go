@@ -103,7 +103,11 @@ func Doing(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf(format+": %w", append(slices.Clone(args), Translate(err))...)
+	// A call that was called off, which is what TooExpensive says of one, is not a database that did not answer in time.
+	if err != context.DeadlineExceeded { //nolint:errorlint // within another error it is the driver's
+		err = Translate(err)
+	}
+	return fmt.Errorf(format+": %w", append(slices.Clone(args), err)...)
 }
 
 // During is Doing for all errors that a function returns: deferred at its top with the address of its named result.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"io"
 	"testing"
 
@@ -31,4 +32,13 @@ func TestAnErrorSaysWhatWasBeingDoneAndStaysWhatItIs(t *testing.T) {
 	require.True(t, WorthRetrying(Doing(ErrRaced, "make tags")))
 	require.True(t, WorthRetrying(Doing(&pgconn.PgError{Code: codeDeadlock}, "make tags")))
 	require.True(t, Violates(Doing(&pgconn.PgError{ConstraintName: "x"}, "make tags"), "x"))
+}
+
+// Regression: a list whose caller had gone was reported as a database that did not answer.
+func TestAListThatWasCalledOffIsNotAnOutage(t *testing.T) {
+	t.Parallel()
+	err := Doing(context.DeadlineExceeded, "list tags")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, known := problem.As(err)
+	require.False(t, known)
 }
