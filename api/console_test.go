@@ -11,11 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/api/metrics"
+	"github.com/atender/atender/api/middleware"
+	"github.com/atender/atender/api/pages"
+	"github.com/atender/atender/api/respond"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/feed"
 )
@@ -246,21 +250,25 @@ func TestAMessagesHTMLIsShownHarmless(t *testing.T) {
 func TestThePageMayFrameTheTenantsDocks(t *testing.T) {
 	h := newHarness(t)
 	b := h.newBrowser(account.RoleReader)
-	p := pages{
-		handlers: &handlers{store: h.store},
-		frames: func(_ context.Context, tenantID uuid.UUID) ([]string, error) {
-			require.Equal(t, h.live.ID, tenantID)
-			return []string{"https://docks.example.com"}, nil
+	doc, err := openDocument("")
+	require.NoError(t, err)
+	files, err := console.Open()
+	require.NoError(t, err)
+	handler := newRouter(routing{
+		doc: doc, handlers: &handlers{}, metrics: metrics.New(nil), who: middleware.Credentials{Store: h.store},
+		console: pages.Console{
+			Store: h.store, Files: files, Errors: respond.Errors{Log: h.server.log},
+			Frames: func(_ context.Context, tenantID uuid.UUID) ([]string, error) {
+				require.Equal(t, h.live.ID, tenantID)
+				return []string{"https://docks.example.com"}, nil
+			},
 		},
+	})
+	policy := func(cookie string) string {
+		return get(handler, "/console", "Cookie", cookie).Header().Get("Content-Security-Policy")
 	}
-	origins := func(cookie string) []string {
-		c, _ := gin.CreateTestContext(httptest.NewRecorder())
-		c.Request = httptest.NewRequest("GET", "/console", nil)
-		c.Request.Header.Set("Cookie", cookie)
-		return p.frameOrigins(c)
-	}
-	require.Equal(t, []string{"https://docks.example.com"}, origins(b.cookie))
-	require.Empty(t, origins("atender=none"))
+	require.Equal(t, console.Policy([]string{"https://docks.example.com"}), policy(b.cookie))
+	require.Equal(t, console.Policy(nil), policy("atender=none"))
 	h.call("GET", "/console/none.js", nil).refused(404, "NOT_FOUND")
 	h.call("POST", "/console", nil).refused(404, "NOT_FOUND")
 }

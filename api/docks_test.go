@@ -253,7 +253,7 @@ func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 		require.Equal(t, want, reason["code"], action)
 	}
 	figures := httptest.NewRecorder()
-	h.server.metrics.handler().ServeHTTP(figures, httptest.NewRequest("GET", "/metrics", nil))
+	h.server.metrics.Handler().ServeHTTP(figures, httptest.NewRequest("GET", "/metrics", nil))
 	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="unknown",outcome="rejected"} 1`)
 	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="addTag",outcome="pending"} 1`)
 
