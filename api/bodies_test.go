@@ -187,7 +187,8 @@ func TestBodiesWithoutAKeyAreShort(t *testing.T) {
 		send(t, h.server.Handler(), "POST", path, long, "Origin", ownOrigin, "Content-Type", kind).refused(413, "BODY_TOO_LARGE")
 	}
 	require.Equal(t, []string{"body:not_allowed"},
-		h.call("POST", "/v1/conversations/"+h.newConversation("1")+"/resolve", strings.Repeat(" ", validation.MaxPublicBody+1)).wrong())
+		h.call("POST", "/v1/conversations/"+h.newConversation("1")+"/resolve",
+			strings.Repeat(" ", validation.MaxPublicBody+1)).wrong())
 	for key, op := range strictDocument().Operations {
 		if op.Public {
 			require.Equal(t, int64(validation.MaxPublicBody), op.MaxBody(), key)
@@ -201,7 +202,8 @@ func TestQueriesAreBounded(t *testing.T) {
 	for _, path := range []string{"/v1/conversations", "/v1/me", "/console/sign-in", "/console", "/healthz", "/nowhere"} {
 		require.Equal(t, []string{"query:too_many"},
 			h.call("GET", path+"?a"+strings.Repeat("&a", middleware.MaxParameters), nil).wrong(), path)
-		require.Equal(t, []string{"query:too_long"}, h.call("GET", path+"?a="+strings.Repeat("x", middleware.MaxQuery), nil).wrong(), path)
+		require.Equal(t, []string{"query:too_long"},
+			h.call("GET", path+"?a="+strings.Repeat("x", middleware.MaxQuery), nil).wrong(), path)
 	}
 }
 

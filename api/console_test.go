@@ -213,7 +213,7 @@ func TestOwnersManageKeysAndSeeTheirUse(t *testing.T) {
 	b.call("GET", "/v1/api-keys/"+uuid.NewString(), nil).refused(404, "NOT_FOUND")
 	b.call("GET", "/v1/api-keys/"+uuid.NewString()+"/usage", nil).refused(404, "NOT_FOUND")
 
-	// Whoever may make keys makes none that may do more than they.
+	// An agent who may make keys makes none that may do more than the agent.
 	limited := h.newKey(h.live, "settings:write", "conversations:read")
 	all := object{"name": "x", "scopes": []any{"full_access"}}
 	more := h.call("POST", "/v1/api-keys", all, "Authorization", "Bearer "+limited)
@@ -273,7 +273,7 @@ func TestThePageMayFrameTheTenantsDocks(t *testing.T) {
 	h.call("POST", "/console", nil).refused(404, "NOT_FOUND")
 }
 
-// HTML that a dock would send is shown to who is asked as it would be shown afterwards: harmless, and to nobody else's page.
+// HTML that a dock would send is shown to who is asked as it would be shown afterwards: harmless, and to no other origin's page.
 func TestWhatADockWouldSendIsShownHarmless(t *testing.T) {
 	h := newHarness(t)
 	post := func(cookie, origin string, form url.Values) *httptest.ResponseRecorder {

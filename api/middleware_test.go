@@ -132,7 +132,7 @@ func TestMetrics(t *testing.T) {
 
 func TestWithoutADatabase(t *testing.T) {
 	store, err := models.Open(t.Context(), models.Options{
-		URL: "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=1", Logger: slog.New(slog.DiscardHandler),
+		URL: "postgres://atender@127.0.0.1:1/nothing?connect_timeout=1", Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)

@@ -29,7 +29,8 @@ func TestTheScriptsForDocksCanBeLoadedFromEverywhereAndKept(t *testing.T) {
 		require.Equal(t, 304, again.Code, name)
 		require.Empty(t, again.Body.String())
 	}
-	require.Equal(t, "public, max-age=3600, stale-while-revalidate=86400", get(handler, "/sdk/dock.js").Header().Get("Cache-Control"))
+	require.Equal(t, "public, max-age=3600, stale-while-revalidate=86400",
+		get(handler, "/sdk/dock.js").Header().Get("Cache-Control"))
 	require.Equal(t, "text/javascript; charset=utf-8", get(handler, "/sdk/dock.mjs").Header().Get("Content-Type"))
 	// The modules of the host are of one version, or do not work together.
 	require.Equal(t, "public, no-cache", get(handler, "/sdk/dock-host.js").Header().Get("Cache-Control"))

@@ -56,7 +56,7 @@ func TestWebhookFromCradleToGrave(t *testing.T) {
 	h.call("GET", path, nil).refused(404, "NOT_FOUND")
 }
 
-// Of a pair of keys the receiver needs the public one: whoever has the private one signs as we do.
+// Of a pair of keys the receiver needs the public one: with the private one a signature is as good as ours.
 func TestEd25519ShowsPublicKeysOnly(t *testing.T) {
 	h := newHarness(t)
 	made := h.call("POST", "/v1/webhooks", object{

@@ -21,7 +21,10 @@ func (h *Handlers) ChangeConversations(ctx context.Context, r contract.ChangeCon
 	ctx, p := request.Caller(ctx)
 	command := bulkCommand(r.Body)
 	// In one order for all calls (P1.2): of a call with an Idempotency-Key all are one transaction.
-	inOrder := slices.SortedFunc(slices.Values(r.Body.Ids), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	inOrder := slices.SortedFunc(
+		slices.Values(r.Body.Ids),
+		func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) },
+	)
 	results := map[uuid.UUID]wire.BulkResult{}
 	var changed []uuid.UUID
 	for _, id := range slices.Compact(inOrder) {

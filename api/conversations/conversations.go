@@ -61,7 +61,11 @@ func newConversation(b *contract.NewOutboundConversation) (conversation.NewConve
 	if said := b.OutboundContext; said != nil {
 		in.Metadata = postgres.Deref(said.Metadata)
 		if postgres.Deref(said.OriginalMessage) != "" || postgres.Deref(said.OriginalHTML) != "" {
-			in.Message = &conversation.FirstMessage{Text: said.OriginalMessage, HTML: said.OriginalHTML, SentAt: said.SentAt}
+			in.Message = &conversation.FirstMessage{
+				Text:   said.OriginalMessage,
+				HTML:   said.OriginalHTML,
+				SentAt: said.SentAt,
+			}
 		}
 	}
 	return in, nil
@@ -134,7 +138,12 @@ func (h *Handlers) ListTimeline(ctx context.Context, r contract.ListTimelineRequ
 	contract.ListTimelineResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	entries, cursor, err := h.store.Conversations.Timeline(ctx, p.TenantID, r.ID, request.Page(r.Params.Limit, r.Params.Cursor))
+	entries, cursor, err := h.store.Conversations.Timeline(
+		ctx,
+		p.TenantID,
+		r.ID,
+		request.Page(r.Params.Limit, r.Params.Cursor),
+	)
 	if err != nil {
 		return nil, err
 	}

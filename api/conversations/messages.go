@@ -54,9 +54,17 @@ func (h *Handlers) ListMessages(ctx context.Context, r contract.ListMessagesRequ
 	contract.ListMessagesResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Conversations.Messages(ctx, p.TenantID, r.ID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Conversations.Messages(
+		ctx,
+		p.TenantID,
+		r.ID,
+		request.Page(r.Params.Limit, r.Params.Cursor),
+	)
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListMessages200JSONResponse{Data: postgres.Each(found, conversation.Message.Wire), NextCursor: respond.Next(cursor)}, nil
+	return contract.ListMessages200JSONResponse{
+		Data:       postgres.Each(found, conversation.Message.Wire),
+		NextCursor: respond.Next(cursor),
+	}, nil
 }

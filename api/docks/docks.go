@@ -64,7 +64,9 @@ func (h *Handlers) CreateDock(ctx context.Context, r contract.CreateDockRequestO
 }
 
 // GetDock implements GET /v1/docks/{id}.
-func (h *Handlers) GetDock(ctx context.Context, r contract.GetDockRequestObject) (contract.GetDockResponseObject, error) {
+func (h *Handlers) GetDock(ctx context.Context, r contract.GetDockRequestObject) (
+	contract.GetDockResponseObject, error,
+) {
 	ctx, p := request.Caller(ctx)
 	found, err := h.store.Docks.Get(ctx, p.TenantID, r.ID)
 	return contract.GetDock200JSONResponse(found), err
@@ -133,7 +135,9 @@ func agentOf(p account.Principal, named *uuid.UUID) (uuid.UUID, error) {
 	case p.Agent != nil:
 		return p.Agent.ID, nil
 	case named == nil:
-		return uuid.Nil, problem.Fields(problem.Field{Field: "agentId", Code: "required", Message: "is required with a key"})
+		return uuid.Nil, problem.Fields(
+			problem.Field{Field: "agentId", Code: "required", Message: "is required with a key"},
+		)
 	}
 	return *named, nil
 }

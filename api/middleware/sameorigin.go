@@ -15,7 +15,8 @@ import (
 func RequireSameOrigin(own origin.Origin, e respond.Errors) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		path := c.FullPath()
-		if !strings.HasPrefix(path, console.Path+"/") || path == console.SignInPath || path == console.PreviewPath { // which are forms: see there
+		isForm := path == console.SignInPath || path == console.PreviewPath // see package pages
+		if !strings.HasPrefix(path, console.Path+"/") || isForm {
 			return
 		}
 		if err := own.CheckWrite(c.Request); err != nil {

@@ -24,7 +24,12 @@ func (h *Handlers) ListAgents(ctx context.Context, r contract.ListAgentsRequestO
 	contract.ListAgentsResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Accounts.Agents(ctx, p.TenantID, postgres.Deref(r.Params.Email), request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Accounts.Agents(
+		ctx,
+		p.TenantID,
+		postgres.Deref(r.Params.Email),
+		request.Page(r.Params.Limit, r.Params.Cursor),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +64,9 @@ func (h *Handlers) CreateAgent(ctx context.Context, r contract.CreateAgentReques
 }
 
 // GetAgent implements GET /v1/agents/{id}.
-func (h *Handlers) GetAgent(ctx context.Context, r contract.GetAgentRequestObject) (contract.GetAgentResponseObject, error) {
+func (h *Handlers) GetAgent(ctx context.Context, r contract.GetAgentRequestObject) (
+	contract.GetAgentResponseObject, error,
+) {
 	ctx, p := request.Caller(ctx)
 	agent, err := h.store.Accounts.Agent(ctx, p.TenantID, r.ID)
 	return contract.GetAgent200JSONResponse(agent), err

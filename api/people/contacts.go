@@ -28,7 +28,10 @@ func (h *Handlers) ListContacts(ctx context.Context, r contract.ListContactsRequ
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListContacts200JSONResponse{Data: postgres.Each(found, conversation.Contact.Wire), NextCursor: respond.Next(cursor)}, nil
+	return contract.ListContacts200JSONResponse{
+		Data:       postgres.Each(found, conversation.Contact.Wire),
+		NextCursor: respond.Next(cursor),
+	}, nil
 }
 
 // CreateContact implements POST /v1/contacts.

@@ -22,7 +22,10 @@ func (h *Handlers) ListAPIKeys(ctx context.Context, r contract.ListAPIKeysReques
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListAPIKeys200JSONResponse{Data: postgres.Each(found, account.APIKey.Wire), NextCursor: respond.Next(cursor)}, nil
+	return contract.ListAPIKeys200JSONResponse{
+		Data:       postgres.Each(found, account.APIKey.Wire),
+		NextCursor: respond.Next(cursor),
+	}, nil
 }
 
 // CreateAPIKey implements POST /v1/api-keys.
@@ -45,7 +48,9 @@ func (h *Handlers) CreateAPIKey(ctx context.Context, r contract.CreateAPIKeyRequ
 }
 
 // GetAPIKey implements GET /v1/api-keys/{id}.
-func (h *Handlers) GetAPIKey(ctx context.Context, r contract.GetAPIKeyRequestObject) (contract.GetAPIKeyResponseObject, error) {
+func (h *Handlers) GetAPIKey(ctx context.Context, r contract.GetAPIKeyRequestObject) (
+	contract.GetAPIKeyResponseObject, error,
+) {
 	ctx, p := request.Caller(ctx)
 	found, err := h.store.Keys.Get(ctx, p.TenantID, r.ID)
 	return contract.GetAPIKey200JSONResponse(found.Wire()), err

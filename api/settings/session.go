@@ -41,7 +41,9 @@ func (h *Handlers) GetSession(ctx context.Context, _ contract.GetSessionRequestO
 }
 
 // SignOut implements DELETE /console/session.
-func (h *Handlers) SignOut(ctx context.Context, _ contract.SignOutRequestObject) (contract.SignOutResponseObject, error) {
+func (h *Handlers) SignOut(ctx context.Context, _ contract.SignOutRequestObject) (
+	contract.SignOutResponseObject, error,
+) {
 	c := ctx.(*gin.Context)
 	ctx, p := request.Caller(ctx)
 	if p.Agent == nil {

@@ -17,7 +17,8 @@ func (h *Handlers) StartReplay(ctx context.Context, r contract.StartReplayReques
 	ctx, p := request.Caller(ctx)
 	b := r.Body
 	made, err := h.store.Replays.Start(ctx, p.TenantID, r.ID, webhook.NewReplay{
-		Since: b.Since, Until: b.Until, Events: postgres.Deref(b.Events), OnlyFailed: postgres.Deref(b.OnlyFailed), May: p.MayReceive,
+		Since: b.Since, Until: b.Until, Events: postgres.Deref(b.Events), OnlyFailed: postgres.Deref(b.OnlyFailed),
+		May: p.MayReceive,
 	})
 	if err != nil {
 		return nil, err

@@ -20,7 +20,11 @@ func (h *Handlers) ListOpeningHours(ctx context.Context, r contract.ListOpeningH
 	contract.ListOpeningHoursResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Worktime.ListOpeningHours(ctx, p.TenantID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Worktime.ListOpeningHours(
+		ctx,
+		p.TenantID,
+		request.Page(r.Params.Limit, r.Params.Cursor),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +123,10 @@ func (h *Handlers) GetOpeningHoursPreview(ctx context.Context, r contract.GetOpe
 }
 
 // ListOpeningHoursAssignments implements GET /v1/opening-hours-assignments.
-func (h *Handlers) ListOpeningHoursAssignments(ctx context.Context, r contract.ListOpeningHoursAssignmentsRequestObject) (
+func (h *Handlers) ListOpeningHoursAssignments(
+	ctx context.Context,
+	r contract.ListOpeningHoursAssignmentsRequestObject,
+) (
 	contract.ListOpeningHoursAssignmentsResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
@@ -128,11 +135,17 @@ func (h *Handlers) ListOpeningHoursAssignments(ctx context.Context, r contract.L
 	if err != nil {
 		return nil, err
 	}
-	return contract.ListOpeningHoursAssignments200JSONResponse{Data: respond.List(found), NextCursor: respond.Next(cursor)}, nil
+	return contract.ListOpeningHoursAssignments200JSONResponse{
+		Data:       respond.List(found),
+		NextCursor: respond.Next(cursor),
+	}, nil
 }
 
 // CreateOpeningHoursAssignment implements POST /v1/opening-hours-assignments.
-func (h *Handlers) CreateOpeningHoursAssignment(ctx context.Context, r contract.CreateOpeningHoursAssignmentRequestObject) (
+func (h *Handlers) CreateOpeningHoursAssignment(
+	ctx context.Context,
+	r contract.CreateOpeningHoursAssignmentRequestObject,
+) (
 	contract.CreateOpeningHoursAssignmentResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
@@ -158,7 +171,10 @@ func (h *Handlers) GetOpeningHoursAssignment(ctx context.Context, r contract.Get
 }
 
 // DeleteOpeningHoursAssignment implements DELETE /v1/opening-hours-assignments/{id}.
-func (h *Handlers) DeleteOpeningHoursAssignment(ctx context.Context, r contract.DeleteOpeningHoursAssignmentRequestObject) (
+func (h *Handlers) DeleteOpeningHoursAssignment(
+	ctx context.Context,
+	r contract.DeleteOpeningHoursAssignmentRequestObject,
+) (
 	contract.DeleteOpeningHoursAssignmentResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
