@@ -10,6 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/api/intake"
+	"github.com/atender/atender/api/metrics"
+	"github.com/atender/atender/api/middleware"
+	"github.com/atender/atender/api/respond"
+	"github.com/atender/atender/api/validation"
 )
 
 // BenchmarkMiddlewares is what a request costs before it reaches its handler, without the store: everything (all), and
@@ -17,16 +21,17 @@ import (
 func BenchmarkMiddlewares(b *testing.B) {
 	doc, err := openDocument("")
 	require.NoError(b, err)
-	e := errorResponder{slog.New(slog.DiscardHandler)}
+	e := respond.Errors{Log: slog.New(slog.DiscardHandler)}
 	const route = "/v1/conversations/:id/messages"
 	path := "/v1/conversations/019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10/messages"
 	body := `{"direction":"inbound","externalId":"mail-1","sentAt":"2026-11-21T09:30:00Z","metadata":{"n":5},"text":"` +
 		strings.Repeat("All work and no play. ", 46) + `"}`
 	for name, chain := range map[string][]gin.HandlerFunc{
-		"validate": {validate(doc, intake.New(), e)},
+		"validate": {validation.Requests(doc, intake.New(), e)},
 		"all": {
-			requestID(), accessLog(e.log), newMetrics(nil).observe(), recovery(e), deadline(requestTime), unescapeParameters(e),
-			standardHeaders, authenticate(doc, anyKey{}, "", e), validate(doc, intake.New(), e),
+			middleware.RequestID(), middleware.AccessLog(e.Log), metrics.New(nil).Observe(), middleware.Recovery(e),
+			middleware.Deadline(requestTime), middleware.UnescapeParameters(e), middleware.StandardHeaders,
+			middleware.Authenticate(doc, anyKey{}, "", e), validation.Requests(doc, intake.New(), e),
 		},
 	} {
 		b.Run(name, func(b *testing.B) {

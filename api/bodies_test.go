@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/api/intake"
+	"github.com/atender/atender/api/middleware"
+	"github.com/atender/atender/api/validation"
 )
 
 // sender is a client that sends what it likes, when it likes.
@@ -122,7 +124,7 @@ func TestBytesOfBodiesAreBudgeted(t *testing.T) {
 	h := newHarness(t)
 	server := httptest.NewServer(h.server.Handler())
 	t.Cleanup(server.Close)
-	const path, each = "/v1/conversations/outbound", intake.KeyShare / maxBody
+	const path, each = "/v1/conversations/outbound", intake.KeyShare / validation.MaxBody
 	keys := []string{h.key}
 	for range intake.MaxHeldLarge / intake.KeyShare {
 		keys = append(keys, h.newKey(h.live, "full_access"))
@@ -130,14 +132,14 @@ func TestBytesOfBodiesAreBudgeted(t *testing.T) {
 	last := h.newKey(h.sandbox, "full_access")
 	refused := func(key string) *sender {
 		s := dial(t, server)
-		s.begin("POST", path, key, maxBody, "{")
+		s.begin("POST", path, key, validation.MaxBody, "{")
 		return s
 	}
 	var held []*sender
 	hold := func(key string) {
 		for range each {
 			s := dial(t, server)
-			s.begin("POST", path, key, maxBody, "{")
+			s.begin("POST", path, key, validation.MaxBody, "{")
 			held = append(held, s)
 		}
 	}
@@ -171,24 +173,25 @@ func TestBytesOfBodiesAreBudgeted(t *testing.T) {
 			require.Equal(t, "1", a.Header.Get("Retry-After"))
 		}
 	}
-	require.Equal(t, map[int]int{408: intake.MaxHeldLarge / maxBody, 503: 1}, statuses)
+	require.Equal(t, map[int]int{408: intake.MaxHeldLarge / validation.MaxBody, 503: 1}, statuses)
 	h.call("POST", path, `{"x":"`+strings.Repeat("x", 1<<19)+`"}`).want(400) // there is room again
 }
 
 // Where no key is needed, and where there is nothing to say, bodies are short.
 func TestBodiesWithoutAKeyAreShort(t *testing.T) {
 	h := newHarness(t)
-	long := `{"email":"` + strings.Repeat("x", maxPublicBody) + `"}`
+	long := `{"email":"` + strings.Repeat("x", validation.MaxPublicBody) + `"}`
 	for path, kind := range map[string]string{
 		"/console/session": "application/json", "/console/sign-in": "application/x-www-form-urlencoded",
 	} {
 		send(t, h.server.Handler(), "POST", path, long, "Origin", ownOrigin, "Content-Type", kind).refused(413, "BODY_TOO_LARGE")
 	}
 	require.Equal(t, []string{"body:not_allowed"},
-		h.call("POST", "/v1/conversations/"+h.newConversation("1")+"/resolve", strings.Repeat(" ", maxPublicBody+1)).wrong())
-	for key, op := range strictDocument().operations {
-		if op.public {
-			require.Equal(t, int64(maxPublicBody), op.maxBody(), key)
+		h.call("POST", "/v1/conversations/"+h.newConversation("1")+"/resolve",
+			strings.Repeat(" ", validation.MaxPublicBody+1)).wrong())
+	for key, op := range strictDocument().Operations {
+		if op.Public {
+			require.Equal(t, int64(validation.MaxPublicBody), op.MaxBody(), key)
 		}
 	}
 }
@@ -198,8 +201,9 @@ func TestQueriesAreBounded(t *testing.T) {
 	h := newHarness(t)
 	for _, path := range []string{"/v1/conversations", "/v1/me", "/console/sign-in", "/console", "/healthz", "/nowhere"} {
 		require.Equal(t, []string{"query:too_many"},
-			h.call("GET", path+"?a"+strings.Repeat("&a", maxParameters), nil).wrong(), path)
-		require.Equal(t, []string{"query:too_long"}, h.call("GET", path+"?a="+strings.Repeat("x", maxQuery), nil).wrong(), path)
+			h.call("GET", path+"?a"+strings.Repeat("&a", middleware.MaxParameters), nil).wrong(), path)
+		require.Equal(t, []string{"query:too_long"},
+			h.call("GET", path+"?a="+strings.Repeat("x", middleware.MaxQuery), nil).wrong(), path)
 	}
 }
 

@@ -11,11 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/api/metrics"
+	"github.com/atender/atender/api/middleware"
+	"github.com/atender/atender/api/pages"
+	"github.com/atender/atender/api/respond"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/feed"
 )
@@ -209,7 +213,7 @@ func TestOwnersManageKeysAndSeeTheirUse(t *testing.T) {
 	b.call("GET", "/v1/api-keys/"+uuid.NewString(), nil).refused(404, "NOT_FOUND")
 	b.call("GET", "/v1/api-keys/"+uuid.NewString()+"/usage", nil).refused(404, "NOT_FOUND")
 
-	// Whoever may make keys makes none that may do more than they.
+	// An agent who may make keys makes none that may do more than the agent.
 	limited := h.newKey(h.live, "settings:write", "conversations:read")
 	all := object{"name": "x", "scopes": []any{"full_access"}}
 	more := h.call("POST", "/v1/api-keys", all, "Authorization", "Bearer "+limited)
@@ -246,26 +250,30 @@ func TestAMessagesHTMLIsShownHarmless(t *testing.T) {
 func TestThePageMayFrameTheTenantsDocks(t *testing.T) {
 	h := newHarness(t)
 	b := h.newBrowser(account.RoleReader)
-	p := pages{
-		handlers: &handlers{store: h.store},
-		frames: func(_ context.Context, tenantID uuid.UUID) ([]string, error) {
-			require.Equal(t, h.live.ID, tenantID)
-			return []string{"https://docks.example.com"}, nil
+	doc, err := openDocument("")
+	require.NoError(t, err)
+	files, err := console.Open()
+	require.NoError(t, err)
+	handler := newRouter(routing{
+		doc: doc, handlers: &handlers{}, metrics: metrics.New(nil), who: middleware.Credentials{Store: h.store},
+		console: pages.Console{
+			Store: h.store, Files: files, Errors: respond.Errors{Log: h.server.log},
+			Frames: func(_ context.Context, tenantID uuid.UUID) ([]string, error) {
+				require.Equal(t, h.live.ID, tenantID)
+				return []string{"https://docks.example.com"}, nil
+			},
 		},
+	})
+	policy := func(cookie string) string {
+		return get(handler, "/console", "Cookie", cookie).Header().Get("Content-Security-Policy")
 	}
-	origins := func(cookie string) []string {
-		c, _ := gin.CreateTestContext(httptest.NewRecorder())
-		c.Request = httptest.NewRequest("GET", "/console", nil)
-		c.Request.Header.Set("Cookie", cookie)
-		return p.frameOrigins(c)
-	}
-	require.Equal(t, []string{"https://docks.example.com"}, origins(b.cookie))
-	require.Empty(t, origins("atender=none"))
+	require.Equal(t, console.Policy([]string{"https://docks.example.com"}), policy(b.cookie))
+	require.Equal(t, console.Policy(nil), policy("atender=none"))
 	h.call("GET", "/console/none.js", nil).refused(404, "NOT_FOUND")
 	h.call("POST", "/console", nil).refused(404, "NOT_FOUND")
 }
 
-// HTML that a dock would send is shown to who is asked as it would be shown afterwards: harmless, and to nobody else's page.
+// HTML that a dock would send is shown to who is asked as it would be shown afterwards: harmless, and to no other origin's page.
 func TestWhatADockWouldSendIsShownHarmless(t *testing.T) {
 	h := newHarness(t)
 	post := func(cookie, origin string, form url.Values) *httptest.ResponseRecorder {

@@ -75,7 +75,7 @@ func TestTheSameReferenceAgain(t *testing.T) {
 	h := newHarness(t)
 	first := h.newConversation("same")
 	body := least("same")
-	body["contact"] = object{"email": "somebody.else@example.com"}
+	body["contact"] = object{"email": "another@example.com"}
 	details := h.call("POST", "/v1/conversations/outbound", body).refused(409, "EXTERNAL_REFERENCE_EXISTS")
 	require.Equal(t, first, details["conversationId"])
 	require.Len(t, h.call("GET", "/v1/conversations", nil).want(200).list(), 1)
@@ -182,9 +182,9 @@ func TestAssign(t *testing.T) {
 	same := h.call("POST", path, object{"teamId": team.ID}).want(200)
 	require.Equal(t, a.body, same.body, "nothing changed")
 
-	nobody := "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
+	unknown := "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 	require.Equal(t, []string{"assigneeId:unknown", "teamId:unknown"},
-		h.call("POST", path, object{"assigneeId": nobody, "teamId": nobody}).wrong())
+		h.call("POST", path, object{"assigneeId": unknown, "teamId": unknown}).wrong())
 	require.Equal(t, []string{"body:too_few"}, h.call("POST", path, object{}).wrong())
 }
 

@@ -253,7 +253,7 @@ func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 		require.Equal(t, want, reason["code"], action)
 	}
 	figures := httptest.NewRecorder()
-	h.server.metrics.handler().ServeHTTP(figures, httptest.NewRequest("GET", "/metrics", nil))
+	h.server.metrics.Handler().ServeHTTP(figures, httptest.NewRequest("GET", "/metrics", nil))
 	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="unknown",outcome="rejected"} 1`)
 	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="addTag",outcome="pending"} 1`)
 
@@ -262,7 +262,7 @@ func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 	require.Equal(t, "INVALID_TRANSITION", again.body["error"].(object)["code"]) //nolint:forcetypeassert // seen above
 }
 
-// P8.4: while nobody carries it out, the answer says where to ask again.
+// P8.4: until it is carried out, the answer says where to ask again.
 func TestActionThatTakesLongIsAnsweredWithWhereToAsk(t *testing.T) {
 	h := newHarness(t)
 	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))
@@ -280,7 +280,7 @@ func TestActionThatTakesLongIsAnsweredWithWhereToAsk(t *testing.T) {
 	other.call("GET", waiting.string("url"), nil).refused(404, "NOT_FOUND")
 }
 
-// An Idempotency-Key makes the call one transaction, before whose end nobody sees the action: it does not wait.
+// An Idempotency-Key makes the call one transaction, before whose end no other connection sees the action: it does not wait.
 func TestActionWithAnIdempotencyKeyIsAnsweredAtOnce(t *testing.T) {
 	h := newHarness(t)
 	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))

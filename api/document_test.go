@@ -19,25 +19,24 @@ import (
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
-	"github.com/atender/atender/models/scope"
 	"github.com/atender/atender/models/webhook"
 )
 
 func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
 	doc := strictDocument()
 	var listed, all []string
-	for _, e := range doc.spec.Components.Schemas["EventType"].Value.Enum {
+	for _, e := range doc.Spec.Components.Schemas["EventType"].Value.Enum {
 		listed = append(listed, e.(string))
 	}
 	for _, e := range lifecycle.EventTypes {
 		all = append(all, string(e))
 	}
 	require.Equal(t, all, listed)
-	require.Equal(t, append([]any{"*"}, doc.spec.Components.Schemas["EventType"].Value.Enum...),
-		doc.spec.Components.Schemas["SubscribedEvents"].Value.Items.Value.Enum)
-	require.ElementsMatch(t, append(all, string(webhook.TestEvent)), slices.Collect(maps.Keys(doc.spec.Webhooks)),
+	require.Equal(t, append([]any{"*"}, doc.Spec.Components.Schemas["EventType"].Value.Enum...),
+		doc.Spec.Components.Schemas["SubscribedEvents"].Value.Items.Value.Enum)
+	require.ElementsMatch(t, append(all, string(webhook.TestEvent)), slices.Collect(maps.Keys(doc.Spec.Webhooks)),
 		"what is posted to receivers is documented")
-	for event, item := range doc.spec.Webhooks {
+	for event, item := range doc.Spec.Webhooks {
 		body := item.Post.RequestBody.Value.Content["application/json"].Schema.Value
 		require.Error(t, body.VisitJSON(map[string]any{"event": event}, openapi3.EnableJSONSchema2020()), event)
 		header := item.Post.Parameters.GetByInAndName("header", "X-Atender-Event").Schema.Value
@@ -45,49 +44,13 @@ func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
 	}
 }
 
-// The server trusts the document it is built with, so that it is checked here, examples and all.
-func TestTheDocumentIsValid(t *testing.T) {
-	doc, err := parseDocument()
-	require.NoError(t, err)
-	require.NoError(t, doc.spec.Validate(t.Context()))
-}
-
 func TestEveryErrorCodeIsExplained(t *testing.T) {
-	about := strictDocument().spec.Info.Description
+	about := strictDocument().Spec.Info.Description
 	_, table, found := strings.Cut(about, "## Errors")
 	require.True(t, found)
 	for _, code := range problem.Codes {
 		require.Contains(t, table, "`"+code+"`")
 	}
-}
-
-func TestEveryRequiredScopeIsListed(t *testing.T) {
-	doc, err := openDocument("")
-	require.NoError(t, err)
-	for key, op := range doc.operations {
-		require.Subset(t, scope.All, append(slices.Clone(op.scopes), op.keyScopes...), key)
-	}
-}
-
-func TestEveryRequestBodyIsClosed(t *testing.T) {
-	doc, err := openDocument("")
-	require.NoError(t, err)
-	for key, op := range doc.operations {
-		if op.takes != nil {
-			require.True(t, op.takes.closed, key)
-		}
-	}
-}
-
-func TestThePublicURLIsTheDocumentsServer(t *testing.T) {
-	doc, err := openDocument(`https://support.example.com`)
-	require.NoError(t, err)
-	require.Equal(t, "https://support.example.com", doc.spec.Servers[0].URL)
-	require.Contains(t, string(doc.json), `"url":"https://support.example.com"`)
-	require.Contains(t, string(doc.yaml), "\n  - url: \"https://support.example.com\"\n")
-	plain, err := openDocument("")
-	require.NoError(t, err)
-	require.Equal(t, "/", plain.spec.Servers[0].URL, "another server's document is its own")
 }
 
 // TestEventsAreAsTheDocumentSays makes every kind of event happen and holds what was rendered against the document.
@@ -115,7 +78,7 @@ func TestEventsAreAsTheDocumentSays(t *testing.T) {
 	test, err := h.store.Webhooks.PrepareTest(t.Context(), h.live.ID, hook.ID, nil)
 	require.NoError(t, err)
 
-	spec := strictDocument().spec
+	spec := strictDocument().Spec
 	happened := map[string]bool{}
 	check := func(event, payload string) bool {
 		item := spec.Webhooks[event]
@@ -165,42 +128,6 @@ func (h *harness) events() func(yield func(event, payload string) bool) {
 			if !yield(e[0], e[1]) {
 				return
 			}
-		}
-	}
-}
-
-func TestFormats(t *testing.T) {
-	for format, values := range map[string]map[string]bool{
-		"email": {
-			"ada@example.com": true, "a+b@example.co.uk": true, "ada.o'neil@example.com": true, "jürgen@münchen.example": true,
-			"a@b": true,
-			"":    false, "ada": false, "@example.com": false, "ada@": false, "a b@example.com": false,
-			"Ada <ada@example.com>": false,
-			"<ada@example.com>":     false, `"a b"@example.com`: false, "ada@example..com": false, "ada@-example.com": false,
-			"a@b@c":           false,
-			"ada@[127.0.0.1]": false, "ada@example.com ": false, "ada@example.com\n": false, "(c)ada@example.com": false,
-			strings.Repeat("a", 64) + "@example.com": true, strings.Repeat("a", 65) + "@example.com": false,
-			"ada@exa_mple.com": false,
-		},
-		"phone": {
-			"+442079460958": true, "+44 (20) 7946-0958": true, "+49.30/1234-567": true, "+1 555 0100": true,
-			"": false, "+": false, "020 7946 0958": false, "0044 20 7946 0958": false, "+0123456789": false,
-			"+44 20 7946 0958 ext 3": false,
-			"+1234567890123456":      false, "+44207946095８": false, "++442079460958": false, "+12345": false,
-		},
-		"uuid": {
-			"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10": true, "019A9F0E-6C1E-7A3B-9C54-3F0F5B1F2A10": true,
-			"019a9f0e6c1e7a3b9c543f0f5b1f2a10": false, "{019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10}": false, "": false,
-			"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a1g": false,
-		},
-		"date-time": {
-			"2026-11-21T09:30:00Z": true, "2026-11-21T09:30:00.123456+05:30": true, "2028-02-29T00:00:00Z": true,
-			"2026-02-29T00:00:00Z": false, "2026-11-21": false, "2026-11-21T09:30:00": false, "2026-11-21 09:30:00Z": false,
-			"1969-12-31T23:59:59Z": false, "9999-12-31T23:59:59Z": false, "2026-11-21T24:00:00Z": false, "": false,
-		},
-	} {
-		for value, good := range values {
-			require.Equal(t, good, formats[format].Validate(value) == nil, "%s %q", format, value)
 		}
 	}
 }

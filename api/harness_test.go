@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/api/validation"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/password"
@@ -168,13 +169,13 @@ func (a answer) list() []map[string]any {
 }
 
 // strictDocument is the document with every object closed, so that an answer with a field it does not describe fails.
-var strictDocument = sync.OnceValue(func() *document {
-	doc, err := parseDocument() // one to be changed
+var strictDocument = sync.OnceValue(func() *validation.Document {
+	doc, err := validation.Parse(documentSource) // one to be changed
 	if err != nil {
 		panic(err)
 	}
 	open := []string{"Message", "Event", "ConversationEventData", "ContactEventData"} // parts of others
-	for name, ref := range doc.spec.Components.Schemas {
+	for name, ref := range doc.Spec.Components.Schemas {
 		s := ref.Value
 		if len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && !slices.Contains(open, name) {
 			s.AdditionalProperties = openapi3.BoolSchema{Has: new(bool)}
@@ -190,7 +191,7 @@ func init() { openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.Pla
 func checkAnswer(t testing.TB, r *http.Request, a answer) {
 	t.Helper()
 	require.NotEqual(t, 500, a.status, a.text)
-	spec := strictDocument().spec
+	spec := strictDocument().Spec
 	path := r.URL.EscapedPath()
 	if strings.HasPrefix(path, "/api/v1/") {
 		path = strings.TrimPrefix(path, "/api")
@@ -222,6 +223,9 @@ func checkAnswer(t testing.TB, r *http.Request, a answer) {
 		require.NoError(t, schema.VisitJSON(a.body, openapi3.EnableJSONSchema2020()), a.text)
 	}
 }
+
+// pathParameter is a parameter of a path, as the document writes it.
+var pathParameter = regexp.MustCompile(`\{\w+\}`)
 
 func pathPattern(template string) *regexp.Regexp {
 	return regexp.MustCompile("^" + pathParameter.ReplaceAllString(template, "[^/]+") + "$")

@@ -39,14 +39,11 @@ func TestARepeatedCallGetsTheFirstAnswer(t *testing.T) {
 func TestEveryPostTakesAnIdempotencyKey(t *testing.T) {
 	h := newHarness(t)
 	posts := 0
-	for key, op := range strictDocument().operations {
+	for key, op := range strictDocument().Operations {
 		method, path, _ := strings.Cut(key, " ")
-		takes := false
-		for _, p := range op.header {
-			takes = takes || p.name == "Idempotency-Key"
-		}
-		// Keys are a caller's; who signs in is nobody yet.
-		require.Equal(t, method == "POST" && !op.noEffect && !op.public, takes, key)
+		takes := op.TakesHeader("Idempotency-Key")
+		// Keys are a caller's; an agent who signs in has none yet.
+		require.Equal(t, method == "POST" && !op.NoEffect && !op.Public, takes, key)
 		if !takes {
 			continue
 		}

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,17 +11,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/api/conversations"
 	"github.com/atender/atender/api/intake"
+	"github.com/atender/atender/api/metrics"
+	"github.com/atender/atender/api/pages"
+	"github.com/atender/atender/api/respond"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/tests/deps"
 )
 
@@ -39,17 +39,22 @@ func (anyKey) AuthenticateSession(context.Context, string) (account.Principal, e
 }
 
 // storeless is the API without a store: what gets through to one panics.
-func storeless(t testing.TB) (http.Handler, *logBuffer, *metrics) {
+func storeless(t testing.TB) (http.Handler, *logBuffer, *metrics.Metrics) {
 	t.Helper()
 	doc, err := openDocument("")
 	require.NoError(t, err)
 	log := &logBuffer{}
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	m := newMetrics(nil)
+	m := metrics.New(nil)
 	files, err := console.Open()
 	require.NoError(t, err)
-	h := &handlers{log: logger, version: "1.2.3", intake: intake.New()}
-	return newRouter(doc, h, m, anyKey{}, pages{handlers: h, files: files, e: errorResponder{logger}}), log, m
+	return newRouter(routing{
+		doc: doc, metrics: m, who: anyKey{},
+		handlers: &handlers{
+			conversationHandlers: conversations.New(nil), service: &service{log: logger, version: "1.2.3"},
+		},
+		console: pages.Console{Intake: intake.New(), Files: files, Errors: respond.Errors{Log: logger}},
+	}), log, m
 }
 
 func get(handler http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
@@ -88,49 +93,6 @@ func TestRequestIDs(t *testing.T) {
 	require.Len(t, made, 7)
 }
 
-func TestErrorsBecomeAnswers(t *testing.T) {
-	for _, c := range []struct {
-		err    error
-		status int
-		code   string
-		header string // name: value
-	}{
-		{errors.New("secret"), 500, "INTERNAL", ""},
-		{problem.New(problem.Internal, "SECRET", "secret"), 500, "INTERNAL", ""},
-		{fmt.Errorf("secret: %w", context.DeadlineExceeded), 503, "UNAVAILABLE", "Retry-After: 1"},
-		{fmt.Errorf("secret: %w", context.Canceled), 503, "UNAVAILABLE", "Retry-After: 1"},
-		{
-			&problem.Error{Kind: problem.Unavailable, Code: "UNAVAILABLE", Message: "m", Cause: errors.New("secret")},
-			503, "UNAVAILABLE", "Retry-After: 1",
-		},
-		{fmt.Errorf("secret: %w", problem.New(problem.NotFound, "NOT_FOUND", "m")), 404, "NOT_FOUND", ""},
-		{problem.New(problem.Unauthorized, "UNAUTHORIZED", "m"), 401, "UNAUTHORIZED", `Www-Authenticate: Bearer realm="atender"`},
-		{problem.New(problem.Forbidden, "SCOPE_MISSING", "m"), 403, "SCOPE_MISSING", ""},
-		{problem.New(problem.Conflict, "INVALID_TRANSITION", "m"), 409, "INVALID_TRANSITION", ""},
-		{problem.New(problem.Precondition, "X", "m"), 412, "X", ""},
-		{problem.New(problem.TooLarge, "BODY_TOO_LARGE", "m"), 413, "BODY_TOO_LARGE", ""},
-		{problem.New(problem.Limited, "WEBHOOK_LIMIT_REACHED", "m"), 429, "WEBHOOK_LIMIT_REACHED", ""},
-		{problem.New(problem.Invalid, "METHOD_NOT_ALLOWED", "m"), 405, "METHOD_NOT_ALLOWED", ""},
-		{problem.New(problem.Invalid, "UNSUPPORTED_MEDIA_TYPE", "m"), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
-	} {
-		w := httptest.NewRecorder()
-		ctx, _ := gin.CreateTestContext(w)
-		ctx.Request = httptest.NewRequest("GET", "/", nil)
-		errorResponder{slog.New(slog.DiscardHandler)}.respond(ctx, c.err)
-		require.Equal(t, c.status, w.Code, c.err)
-		require.Contains(t, w.Body.String(), `"code":"`+c.code+`"`)
-		require.NotContains(t, w.Body.String(), "secret")
-		var headers []string
-		for name, values := range w.Header() {
-			headers = append(headers, name+": "+values[0])
-		}
-		if c.header != "" {
-			require.Contains(t, headers, c.header)
-		}
-		require.Equal(t, c.status == 503, w.Header().Get("Retry-After") != "")
-	}
-}
-
 func TestTheLogHasNoPersonalData(t *testing.T) {
 	h := newHarness(t)
 	a := h.call("POST", "/v1/conversations/outbound", least("private-reference"), "X-Request-Id", "the-id").want(201)
@@ -156,7 +118,7 @@ func TestMetrics(t *testing.T) {
 	r := httptest.NewRequest("WHATEVER", "/also/nothing", nil)
 	handler.ServeHTTP(httptest.NewRecorder(), r)
 	w := httptest.NewRecorder()
-	m.handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
 		`atender_http_requests_total{method="GET",route="/v1/conversations/:id",status="4xx"} 2`,
 		`atender_http_requests_total{method="GET",route="unmatched",status="4xx"} 1`,
@@ -170,7 +132,7 @@ func TestMetrics(t *testing.T) {
 
 func TestWithoutADatabase(t *testing.T) {
 	store, err := models.Open(t.Context(), models.Options{
-		URL: "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=1", Logger: slog.New(slog.DiscardHandler),
+		URL: "postgres://atender@127.0.0.1:1/nothing?connect_timeout=1", Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)

@@ -1,16 +1,23 @@
 package api
 
 import (
+	"io/fs"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/api/sdk"
 )
 
 func TestTheScriptsForDocksCanBeLoadedFromEverywhereAndKept(t *testing.T) {
 	handler, _, _ := storeless(t)
-	for _, name := range filesIn(sdkFiles, "sdk") {
+	scripts, err := fs.ReadDir(sdk.Files, ".")
+	require.NoError(t, err)
+	require.NotEmpty(t, scripts)
+	for _, script := range scripts {
+		name := script.Name()
 		w := get(handler, "/sdk/"+name)
 		require.Equal(t, 200, w.Code, name)
 		require.NotEmpty(t, w.Body.String(), name)
@@ -22,10 +29,11 @@ func TestTheScriptsForDocksCanBeLoadedFromEverywhereAndKept(t *testing.T) {
 		require.Equal(t, 304, again.Code, name)
 		require.Empty(t, again.Body.String())
 	}
-	require.Equal(t, cacheHour, get(handler, "/sdk/dock.js").Header().Get("Cache-Control"))
+	require.Equal(t, "public, max-age=3600, stale-while-revalidate=86400",
+		get(handler, "/sdk/dock.js").Header().Get("Cache-Control"))
 	require.Equal(t, "text/javascript; charset=utf-8", get(handler, "/sdk/dock.mjs").Header().Get("Content-Type"))
 	// The modules of the host are of one version, or do not work together.
-	require.Equal(t, cacheAsked, get(handler, "/sdk/dock-host.js").Header().Get("Cache-Control"))
+	require.Equal(t, "public, no-cache", get(handler, "/sdk/dock-host.js").Header().Get("Cache-Control"))
 	require.Equal(t, 404, get(handler, "/sdk/nothing.js").Code)
 }
 

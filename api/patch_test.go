@@ -117,16 +117,16 @@ func TestIfMatchKeepsOneFromOverwritingTheOther(t *testing.T) {
 func TestPatchRefusesAllOrNothing(t *testing.T) {
 	h := newHarness(t)
 	path := "/v1/conversations/" + h.newConversation("1")
-	nobody := uuid.NewString()
+	unknown := uuid.NewString()
 	require.Equal(t, []string{"assigneeId:unknown", "teamId:unknown"},
-		h.call("PATCH", path, object{"subject": "New", "assigneeId": nobody, "teamId": nobody}).wrong())
+		h.call("PATCH", path, object{"subject": "New", "assigneeId": unknown, "teamId": unknown}).wrong())
 	require.Equal(t, []string{"customFields.A:invalid_key"},
 		h.call("PATCH", path, object{"customFields": object{"A": 1}}).wrong())
 	require.Equal(t, []string{"body:too_few"}, h.call("PATCH", path, object{}).wrong())
 	h.exec(`UPDATE tenants SET unknown_tags = 'reject'`)
 	require.Equal(t, []string{"tags:unknown"}, h.call("PATCH", path, object{"subject": "New", "tags": []any{"typo"}}).wrong())
 	require.Equal(t, "Where is my order?", h.call("GET", path, nil).want(200).string("subject"))
-	h.call("PATCH", "/v1/conversations/"+nobody, object{"subject": "New"}).refused(404, "NOT_FOUND")
+	h.call("PATCH", "/v1/conversations/"+unknown, object{"subject": "New"}).refused(404, "NOT_FOUND")
 	sandbox := h.newKey(h.sandbox, "full_access")
 	h.call("PATCH", path, object{"subject": "New"}, "Authorization", "Bearer "+sandbox).refused(404, "NOT_FOUND")
 }
@@ -149,12 +149,12 @@ func TestBulkChangesEachOnItsOwn(t *testing.T) {
 	h := newHarness(t)
 	a, b, done := h.newConversation("1"), h.newConversation("2"), h.newConversation("3")
 	h.call("POST", "/v1/conversations/"+done+"/resolve", nil).want(200)
-	nobody := uuid.NewString()
-	body := object{"ids": []any{b, done, nobody, a, b}, "action": "resolve"}
+	unknown := uuid.NewString()
+	body := object{"ids": []any{b, done, unknown, a, b}, "action": "resolve"}
 	answer := h.call("POST", "/v1/conversations/bulk", body, "Idempotency-Key", "once").want(200)
 	results := answer.list()
 	require.Len(t, results, 4)
-	for i, want := range []struct{ id, code string }{{b, ""}, {done, "INVALID_TRANSITION"}, {nobody, "NOT_FOUND"}, {a, ""}} {
+	for i, want := range []struct{ id, code string }{{b, ""}, {done, "INVALID_TRANSITION"}, {unknown, "NOT_FOUND"}, {a, ""}} {
 		require.Equal(t, want.id, results[i]["id"])
 		if want.code == "" {
 			require.InDelta(t, 2, results[i]["version"], 0)

@@ -91,7 +91,7 @@ func TestTheSeventyFirstCallInAMinuteIsRefused(t *testing.T) {
 		require.WithinDuration(t, time.Now().Add(time.Duration(wait)*time.Second), reset, 2*time.Second)
 	}
 	w := httptest.NewRecorder()
-	h.server.metrics.handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	h.server.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	require.Contains(t, w.Body.String(), `atender_rate_limited_total{window="minute"} 3`+"\n")
 	require.Contains(t, w.Body.String(), `atender_rate_limited_total{window="day"} 0`+"\n")
 }

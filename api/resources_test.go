@@ -25,7 +25,7 @@ func TestContactsAreMadeFoundAndChanged(t *testing.T) {
 	require.Equal(t, "/v1/contacts/"+ada.string("id"), path)
 	require.Equal(t, "Ada", ada.string("name"), "the local part")
 	require.Equal(t, ada.body, h.call("GET", path, nil).want(200).body)
-	h.call("POST", "/v1/contacts", object{"phone": "+15550100", "name": "Nobody"}).want(201)
+	h.call("POST", "/v1/contacts", object{"phone": "+15550100", "name": "Noble"}).want(201)
 	require.Equal(t, ada.string("id"),
 		h.call("POST", "/v1/contacts", object{"email": "ada@EXAMPLE.com"}).refused(409, "CONTACT_EXISTS")["contactId"])
 	require.Equal(t, []string{"email:required"}, h.call("POST", "/v1/contacts", object{"name": "Ghost"}).wrong())
@@ -105,7 +105,7 @@ func TestAgents(t *testing.T) {
 		h.call("PATCH", conversation, object{"assigneeId": gone.string("id")}).wrong())
 }
 
-// Whoever may only write users cannot make themselves more than they are.
+// An agent who may only write users gets no role with more than that.
 func TestNobodyGrantsARoleBeyondTheirOwn(t *testing.T) {
 	h := newHarness(t)
 	owner := h.call("POST", "/v1/agents", object{"name": "Olga", "email": "olga@example.com", "role": "owner"}).want(201)

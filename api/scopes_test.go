@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/api/validation"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/scope"
 	"github.com/atender/atender/models/webhook"
@@ -153,7 +154,7 @@ func TestOpeningDocksByKeyNeedsWhatTheyDo(t *testing.T) {
 	opened := h.with(scope.DockHost...)("POST", "/v1/dock-sessions", body).want(201)
 	doc, err := openDocument("")
 	require.NoError(t, err)
-	require.Equal(t, scope.DockHost, doc.operations[routeKey("POST", "/v1/dock-sessions")].keyScopes)
+	require.Equal(t, scope.DockHost, doc.Operations[validation.RouteKey("POST", "/v1/dock-sessions")].KeyScopes)
 
 	// A session that such a key opened before is over, too.
 	context := opened.header.Get("Location")

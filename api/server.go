@@ -1,6 +1,9 @@
 // Package api is the REST API: the routes that openapi.yaml describes, and what every request passes on its way to
 // them. The document is the contract. It is written by hand; the types, the routing and a client are generated from it
-// (generate.go), requests are checked against it (validate.go), and which scope an operation needs stands in it.
+// (generate.go), requests are checked against it (validation), and which scope an operation needs stands in it.
+//
+// The package puts the parts together (router.go) and listens (server.go). The operations are in a package for each group of
+// the document's tags; handlers.go joins them.
 //
 // Whatever a handler does to the world it does through models.Store.
 package api
@@ -21,7 +24,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/atender/atender/api/console"
+	"github.com/atender/atender/api/conversations"
+	"github.com/atender/atender/api/docks"
 	"github.com/atender/atender/api/intake"
+	"github.com/atender/atender/api/metrics"
+	"github.com/atender/atender/api/middleware"
+	"github.com/atender/atender/api/origin"
+	"github.com/atender/atender/api/pages"
+	"github.com/atender/atender/api/people"
+	"github.com/atender/atender/api/respond"
+	"github.com/atender/atender/api/settings"
+	"github.com/atender/atender/api/webhooks"
+	"github.com/atender/atender/api/worktime"
 	"github.com/atender/atender/models"
 )
 
@@ -42,8 +56,8 @@ type Config struct {
 // Deps are what the API works with.
 type Deps struct {
 	Store    *models.Store
-	Temporal client.Client // may be nil: its state is reported at /readyz, and nothing else needs it
-	Tester   TestSender    // may be nil: webhooks cannot be tested then
+	Temporal client.Client       // may be nil: its state is reported at /readyz, and nothing else needs it
+	Tester   webhooks.TestSender // may be nil: webhooks cannot be tested then
 	Logger   *slog.Logger
 }
 
@@ -52,7 +66,7 @@ type Server struct {
 	config  Config
 	log     *slog.Logger
 	handler http.Handler
-	metrics *metrics
+	metrics *metrics.Metrics
 	intake  *intake.Intake
 	closing chan struct{}
 	close   func() // closes closing
@@ -68,19 +82,29 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the console: %w", err)
 	}
-	s := &Server{config: config, log: deps.Logger, metrics: newMetrics(deps.Store.DB.PoolStats), closing: make(chan struct{})}
-	s.metrics.registerGates(deps.Store.DB.GateStats)
-	s.close = sync.OnceFunc(func() { close(s.closing) })
-	h := &handlers{
-		store: deps.Store, temporal: deps.Temporal, tests: newTests(deps.Tester), log: deps.Logger, version: config.Version,
-		site: site(config.PublicURL).normal(), workflowsURL: config.WorkflowsURL,
-		trustedProxies: each(config.TrustedProxies, netip.Prefix.String), intake: intake.New(),
+	s := &Server{
+		config: config, log: deps.Logger, metrics: metrics.New(deps.Store.DB.PoolStats), intake: intake.New(),
+		closing: make(chan struct{}),
 	}
-	h.metrics = s.metrics
-	s.intake = h.intake
-	s.metrics.showHeld(h.intake.Held)
-	s.handler = h.site.secured(newRouter(doc, h, s.metrics, credentials{deps.Store}, pages{
-		handlers: h, files: files, frames: deps.Store.Docks.Origins, closing: s.closing, e: errorResponder{deps.Logger},
+	s.metrics.ShowGates(deps.Store.DB.GateStats)
+	s.metrics.ShowHeld(s.intake.Held)
+	s.close = sync.OnceFunc(func() { close(s.closing) })
+	own := origin.Of(config.PublicURL)
+	s.handler = own.Secured(newRouter(routing{
+		doc: doc, metrics: s.metrics, who: middleware.Credentials{Store: deps.Store}, trustedProxies: config.TrustedProxies,
+		handlers: &handlers{
+			conversations.New(deps.Store),
+			people.New(deps.Store),
+			webhooks.New(deps.Store, deps.Tester),
+			docks.New(deps.Store, s.metrics),
+			worktime.New(deps.Store),
+			settings.New(deps.Store, own, config.Version, config.WorkflowsURL),
+			&service{store: deps.Store, temporal: deps.Temporal, log: deps.Logger, version: config.Version},
+		},
+		console: pages.Console{
+			Store: deps.Store, Origin: own, Intake: s.intake, Files: files, Frames: deps.Store.Docks.Origins,
+			Closing: s.closing, Errors: respond.Errors{Log: deps.Logger},
+		},
 	}))
 	return s, nil
 }
@@ -108,7 +132,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	if s.config.MetricsAddr != "" {
 		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", s.metrics.handler())
+		mux.Handle("GET /metrics", s.metrics.Handler())
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index) // heap, goroutine and the like
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		if err := s.serve(ctx, group, "metrics", s.config.MetricsAddr, mux); err != nil {

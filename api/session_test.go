@@ -149,7 +149,7 @@ func TestWritesByCookieAreTheConsolesOwn(t *testing.T) {
 	b.call("POST", path+"/reopen", nil, "Authorization", "Bearer sa_live_wrong").refused(401, "UNAUTHORIZED")
 }
 
-// Nobody signs a browser in to an account that is not its user's.
+// No other page signs a browser in to an account that is not its user's.
 func TestSigningInIsTheConsolesOwn(t *testing.T) {
 	h := newHarness(t)
 	h.person("ada@example.com", account.RoleAgent)

@@ -113,9 +113,9 @@ func TestSLAAssignments(t *testing.T) {
 	require.Equal(t, all, append(first.list(), rest.list()...))
 	require.Nil(t, rest.body["nextCursor"])
 
-	const nobody = "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
+	const unknown = "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 	require.Equal(t, []string{"policyId:unknown", "teamId:unknown"},
-		h.call("POST", "/v1/sla-assignments", object{"policyId": nobody, "teamId": nobody}).wrong())
+		h.call("POST", "/v1/sla-assignments", object{"policyId": unknown, "teamId": unknown}).wrong())
 	require.Equal(t, []string{"channel:invalid_value"},
 		h.call("POST", "/v1/sla-assignments", object{"policyId": gold, "channel": "pigeon"}).wrong())
 

@@ -56,7 +56,7 @@ func TestWebhookFromCradleToGrave(t *testing.T) {
 	h.call("GET", path, nil).refused(404, "NOT_FOUND")
 }
 
-// Of a pair of keys the receiver needs the public one: whoever has the private one signs as we do.
+// Of a pair of keys the receiver needs the public one: with the private one a signature is as good as ours.
 func TestEd25519ShowsPublicKeysOnly(t *testing.T) {
 	h := newHarness(t)
 	made := h.call("POST", "/v1/webhooks", object{
@@ -221,20 +221,20 @@ func TestScopes(t *testing.T) {
 	doc := strictDocument()
 	without := h.newKey(h.live, "contacts:write")
 	others := h.newKey(h.live, "tags:write") // for what asks for contacts alone
-	for key, op := range doc.operations {
-		if len(op.scopes) == 0 {
+	for key, op := range doc.Operations {
+		if len(op.Scopes) == 0 {
 			continue
 		}
-		poor, missing := others, op.scopes[0]
-		if i := slices.IndexFunc(op.scopes, func(s string) bool { return !strings.HasPrefix(s, "contacts:") }); i >= 0 {
-			poor, missing = without, op.scopes[i]
+		poor, missing := others, op.Scopes[0]
+		if i := slices.IndexFunc(op.Scopes, func(s string) bool { return !strings.HasPrefix(s, "contacts:") }); i >= 0 {
+			poor, missing = without, op.Scopes[i]
 		}
 		method, path, _ := strings.Cut(key, " ")
 		path = fillIn(path)
 		details := h.call(method, path, nil, "Authorization", "Bearer "+poor).refused(403, "SCOPE_MISSING")
 		require.Equal(t, missing, details["requiredScope"])
 		surface, access, _ := strings.Cut(missing, ":")
-		with := h.newKey(h.live, slices.Concat(op.scopes, op.keyScopes, []string{surface + ":write"})...)
+		with := h.newKey(h.live, slices.Concat(op.Scopes, op.KeyScopes, []string{surface + ":write"})...)
 		require.NotEqual(t, 403, h.call(method, path, nil, "Authorization", "Bearer "+with).status, key)
 		if access == "write" {
 			reader := h.newKey(h.live, surface+":read")

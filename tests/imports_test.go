@@ -69,22 +69,70 @@ var domain = map[string][]string{
 	"dock":         {"postgres", "outbox", "feed", "account", "worktime", "webhook", "conversation"},
 }
 
+// serving is the packages below api, each with those of them that it may import, directly or not. Package api itself puts
+// them together and imports what it likes of them.
+var serving = func() map[string][]string {
+	handlers := func(besides ...string) []string {
+		return append([]string{"contract", "request", "respond"}, besides...)
+	}
+	checks := []string{"contract", "request", "respond", "intake", "validation", "validation/jsonscan"}
+	passed := append([]string{"console", "metrics", "origin"}, checks...)
+	return map[string][]string{
+		"client":              nil,
+		"console":             nil,
+		"contract":            nil,
+		"intake":              nil,
+		"safehtml":            nil,
+		"sdk":                 nil,
+		"validation/jsonscan": nil,
+		"request":             {"contract"},
+		"respond":             {"contract", "request"},
+		"origin":              {"contract", "request"},
+		"metrics":             {"contract", "request"},
+		"validation":          {"contract", "request", "respond", "intake", "validation/jsonscan"},
+		"middleware":          passed,
+		"pages":               append([]string{"middleware", "safehtml", "sdk"}, passed...),
+		"conversations":       append([]string{"safehtml"}, checks...),
+		"people":              checks,
+		"webhooks":            handlers(),
+		"docks":               handlers("metrics"),
+		"worktime":            handlers(),
+		"settings":            handlers("origin"),
+	}
+}()
+
 // The domain's packages import each other in one direction, and what is pure imports none of them.
 func TestTheDomainsPackagesPointOneWay(t *testing.T) {
 	t.Parallel()
+	pointOneWay(t, "models", domain, false)
+}
+
+// So do the parts of the API: the groups of operations know nothing of each other, nor of what requests pass before them.
+func TestTheAPIsPackagesPointOneWay(t *testing.T) {
+	t.Parallel()
+	pointOneWay(t, "api", serving, true)
+}
+
+// pointOneWay holds the packages below a folder to the edges that are allowed. Where all are listed, a package that is not
+// has to be added.
+func pointOneWay(t *testing.T, folder string, allowed map[string][]string, all bool) {
+	t.Helper()
 	packages := dependencies(t)
-	for name := range domain {
-		require.Contains(t, packages, module+"/models/"+name)
+	for name := range allowed {
+		require.Contains(t, packages, module+"/"+folder+"/"+name)
 	}
 	for path, imports := range packages {
-		name, inModels := strings.CutPrefix(path, module+"/models/")
-		if !inModels {
+		name, inside := strings.CutPrefix(path, module+"/"+folder+"/")
+		if !inside {
 			continue
 		}
+		if all {
+			require.Contains(t, allowed, name, "what may %s/%s import?", folder, name)
+		}
 		for _, imported := range imports {
-			other, inModels := strings.CutPrefix(imported, module+"/models/")
-			if _, isDomain := domain[other]; inModels && isDomain {
-				require.Contains(t, domain[name], other, "models/%s depends on models/%s", name, other)
+			other, inside := strings.CutPrefix(imported, module+"/"+folder+"/")
+			if _, held := allowed[other]; inside && held {
+				require.Contains(t, allowed[name], other, "%s/%s depends on %s/%s", folder, name, folder, other)
 			}
 		}
 	}

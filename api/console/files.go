@@ -18,9 +18,6 @@ import (
 	"time"
 )
 
-// Path is where the console is.
-const Path = "/console"
-
 //go:embed s*
 var content embed.FS // static, and signin.html
 

@@ -35,7 +35,7 @@ func (c *contract) fillRegions(root string, files map[string][]byte) error {
 		"alone": aloneTable(actions), "exports": exports(actions), "codes": codesType(codes), "kinds": kindsType(actions),
 		"methods": methods(actions), "functions": functions(actions), "rows": rows,
 	}
-	for _, name := range []string{"api/sdk/dock.js", "api/sdk/dock.mjs", "api/sdk/dock.d.ts", "api/docks/index.html"} {
+	for _, name := range []string{"api/sdk/dock.js", "api/sdk/dock.mjs", "api/sdk/dock.d.ts", "api/pages/docks/index.html"} {
 		if files[name], err = fill(filepath.Join(root, name), texts); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

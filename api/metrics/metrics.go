@@ -1,0 +1,140 @@
+// Package metrics has the figures of the API process, for Prometheus.
+package metrics
+
+import (
+	"database/sql"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/atender/atender/api/request"
+	"github.com/atender/atender/models/dock"
+	"github.com/atender/atender/models/dockaction"
+	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/ratelimit"
+)
+
+// Metrics are the figures of the API process. All labels have few values: route patterns, never paths.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+	docks    *prometheus.CounterVec
+	limited  *prometheus.CounterVec
+}
+
+// New returns the figures, with those of the database connections unless pool is nil.
+func New(pool func() sql.DBStats) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atender_http_requests_total",
+			Help: "Requests answered, by route pattern, method and class of status.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "atender_http_request_duration_seconds",
+			Help:    "Time from the request's headers to the end of its answer, by route pattern and method.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route", "method"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "atender_http_requests_in_flight",
+			Help: "Requests that are being answered now.",
+		}),
+	}
+	m.docks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "atender_dock_actions_total",
+		Help: "Actions of docks, by kind and by what became of them at once; the workers count what they carry out.",
+	}, []string{"action", "outcome"})
+	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "atender_rate_limited_total",
+		Help: "Calls that were refused because their key or session had made too many, by what was used up: minute or day.",
+	}, []string{"window"})
+	for _, window := range []string{ratelimit.ForMinute, ratelimit.ForDay} {
+		m.limited.WithLabelValues(window) // zero is worth showing
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.docks, m.limited,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if pool != nil {
+		m.registerPool(pool)
+	}
+	return m
+}
+
+// ShowHeld shows the bytes of request bodies that are held: near the limit (api/intake), large bodies are refused.
+func (m *Metrics) ShowHeld(held func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "atender_http_body_bytes", Help: "Bytes of request bodies that are held now.",
+	}, func() float64 { return float64(held()) }))
+}
+
+// registerPool shows the database connections: all in use and rising waits mean that the pool is the bottleneck.
+func (m *Metrics) registerPool(pool func() sql.DBStats) {
+	gauge := func(name, help string, value func(sql.DBStats) float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return value(pool()) }))
+	}
+	gauge("atender_db_connections_open", "Open connections to the database.",
+		func(s sql.DBStats) float64 { return float64(s.OpenConnections) })
+	gauge("atender_db_connections_in_use", "Connections that are in use now.",
+		func(s sql.DBStats) float64 { return float64(s.InUse) })
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "atender_db_wait_seconds_total",
+		Help: "Time that requests have waited for a connection in all.",
+	}, func() float64 { return pool().WaitDuration.Seconds() }))
+}
+
+// ShowGates shows the calls that wait for other calls of their tenant: many, all the time, are one tenant that
+// asks for too much.
+func (m *Metrics) ShowGates(stats func() map[string]postgres.GateStats) {
+	for pool := range stats() {
+		labels := prometheus.Labels{"pool": pool}
+		m.registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "atender_db_tenant_waiting", ConstLabels: labels,
+				Help: "Calls that wait because their tenant uses its share of the connections, by pool.",
+			}, func() float64 { return float64(stats()[pool].Waiting) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "atender_db_tenant_refused_total", ConstLabels: labels,
+				Help: "Calls refused with TENANT_BUSY because too many of their tenant waited, by pool.",
+			}, func() float64 { return float64(stats()[pool].Refused) }))
+	}
+}
+
+// Handler serves the figures.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Observe counts and times every request.
+func (m *Metrics) Observe() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		m.inFlight.Inc()
+		defer func() {
+			m.inFlight.Dec()
+			route, method := request.Route(c), request.Method(c)
+			m.requests.WithLabelValues(route, method, strconv.Itoa(c.Writer.Status()/100)+"xx").Inc()
+			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
+		}()
+		c.Next()
+	}
+}
+
+// CountLimited counts a call that was refused because its key or session had made too many, by what was used up.
+func (m *Metrics) CountLimited(window string) { m.limited.WithLabelValues(window).Inc() }
+
+// CountDockAction counts what a new action was found to be when it came in.
+func (m *Metrics) CountDockAction(a dock.Action) {
+	kind := a.Action
+	if !slices.Contains(dockaction.Kinds, kind) {
+		kind = "unknown"
+	}
+	m.docks.WithLabelValues(kind, string(a.State)).Inc()
+}

@@ -1,0 +1,36 @@
+package request
+
+import (
+	"context"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/problem"
+)
+
+// ErrAgentRequired refuses keys where only an agent makes sense.
+var ErrAgentRequired = problem.New(problem.Forbidden, problem.CodeAgentRequired,
+	"this is for agents who are signed in to the console, not for API keys")
+
+// SetPrincipal notes who makes the request.
+func SetPrincipal(c *gin.Context, p account.Principal) { c.Set(principalKey, p) }
+
+// Principal is who makes the request; false where that is not known, or not yet.
+func Principal(c *gin.Context) (account.Principal, bool) {
+	v, ok := c.Get(principalKey)
+	if !ok {
+		return account.Principal{}, false
+	}
+	p, ok := v.(account.Principal)
+	return p, ok
+}
+
+// Caller returns who makes the request, and the request's own context. Handlers get gin's context from the generated
+// code; it must not reach the store, since gin uses it again for another request while a goroutine of a transaction may
+// still be looking at it.
+func Caller(ctx context.Context) (context.Context, account.Principal) {
+	c := ctx.(*gin.Context)
+	p, _ := Principal(c)
+	return c.Request.Context(), p
+}
