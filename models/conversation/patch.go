@@ -82,7 +82,7 @@ func (w *write) admitTags(names []string) ([]string, error) {
 	tenantID, have := w.conversation.TenantID, w.conversation.Tags
 	err := w.tx.Raw(`SELECT unknown_tags, (SELECT jsonb_object_agg(name, id) FROM tags
 			WHERE tenant_id = t.id AND name = ANY (?::text[])) AS tag_ids FROM tenants t WHERE id = ?`,
-		slices.Concat(have, names), tenantID).Scan(&row).Error
+		postgres.Strings(slices.Concat(have, names)), tenantID).Scan(&row).Error
 	if err != nil {
 		return nil, err
 	}
