@@ -40,11 +40,12 @@ test: tools build ## Run every test against a PostgreSQL and a Temporal of its o
 	$(TESTENV) \
 		deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- $(GOTEST) -timeout=15m $(TESTFLAGS) $(PACKAGES)
 
+# One package after the other: the long forms hold times to their promises, which others beside them would spoil.
 test-long: tools build ## Run the long forms of the tests, an hour of fuzzing and chaos; takes about three hours
 	@$(INSTALL) chromium >/dev/null; \
 	gotestsum=$$($(INSTALL) gotestsum); \
 	$(TESTENV) ATENDER_LONG=1 ATENDER_FAULTS=full \
-		deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- $(GOTEST) -timeout=3h $(TESTFLAGS) $(PACKAGES)
+		deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- $(GOTEST) -p=1 -timeout=3h $(TESTFLAGS) $(PACKAGES)
 	@deploy/tools/fuzz.sh 3600
 	@$(MAKE) --no-print-directory chaos
 
