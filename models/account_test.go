@@ -192,7 +192,7 @@ func TestDatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	requireProblem(t, err, "UNAVAILABLE")
 }
 
-// P10: rows land in their week's partition, and one that nobody prepared goes to the default.
+// P10: rows land in their week's partition; those of a week without one go to the default.
 func TestRowsLandInTheirWeek(t *testing.T) {
 	b := setup(t)
 	b.conversation("a")

@@ -133,7 +133,7 @@ func (b *slaBench) told(zone *time.Location) []string {
 
 var firstReplyOnly = map[sla.Metric]sla.Targets{sla.FirstReply: hours(1, 4, 8)}
 
-// A reply that nobody gives: whoever looks a week later finds that everything was crossed when it was due, once.
+// A reply that never comes: a tick a week later finds that everything was crossed when it was due, once.
 func TestTripwiresInOpeningHours(t *testing.T) {
 	copenhagen, err := time.LoadLocation("Europe/Copenhagen")
 	require.NoError(t, err)
@@ -319,8 +319,8 @@ func TestEditedPoliciesReachRunningClocks(t *testing.T) {
 	require.Len(t, b.told(time.UTC), 2)
 }
 
-// A state that begins because a policy came late is a change like any other, whoever sees it first; a deadline that only
-// moves is none.
+// A state that begins because a policy came late is a change like any other, whichever transaction sees it first; a
+// deadline that only moves is none.
 func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 	b := slaSetup(t, nil)
 	walked, touched, done := b.conversation("walked"), b.conversation("touched"), b.done("done")
@@ -358,7 +358,7 @@ func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 	require.EqualValues(t, 2, b.read(walked.ID).Version)
 }
 
-// P3.7: whoever sees it first, and however many at once, there is one version and one event of it.
+// P3.7: whichever transaction sees it first, and however many do at once, it has one version and one event.
 func TestAPolicyThatComesLateIsToldOfOnce(t *testing.T) {
 	b := slaSetup(t, nil)
 	var ids []uuid.UUID
@@ -534,7 +534,7 @@ func TestDoneConversationsArchiveThemselves(t *testing.T) {
 	require.True(t, tick.MayEnd)
 	require.Empty(t, b.tick(reopened.ID).Fired)
 
-	// A customer who writes a second later finds it archived, whether or not anybody has looked.
+	// A customer who writes a second later finds it archived, whether or not it was ticked.
 	b.pass(time.Second)
 	p := b.post(written.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("One more thing.")})
 	require.Equal(t, written.ID, *p.Conversation.PreviousConversationID)

@@ -37,7 +37,7 @@ func TestGuardDoesWhatTheWorkflowIsLateForAndPokesIt(t *testing.T) {
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "nothing happened: nobody is poked")
 }
 
-// P3.5: after an outage what has waited longest comes first, and what somebody is changing is left to them.
+// P3.5: after an outage what has waited longest comes first, and what a transaction is changing is left to it.
 func TestOverdueConversationsComeLongestFirst(t *testing.T) {
 	b := setup(t)
 	var ids []uuid.UUID

@@ -83,7 +83,7 @@ func TestConversationsFollowARenamedTag(t *testing.T) {
 
 	events := b.events()[before:]
 	require.Equal(t, []lifecycle.EventType{
-		lifecycle.ConversationUpdated, lifecycle.TagAddedEvent, // somebody's own
+		lifecycle.ConversationUpdated, lifecycle.TagAddedEvent, // a command of its own
 		lifecycle.ConversationUpdated, lifecycle.TagRemovedEvent, lifecycle.TagAddedEvent,
 		lifecycle.ConversationUpdated, lifecycle.TagRemovedEvent,
 		lifecycle.ConversationUpdated, lifecycle.TagRemovedEvent, lifecycle.TagAddedEvent,
@@ -110,7 +110,7 @@ func TestADeletedTagLeavesAllConversations(t *testing.T) {
 	_, err := b.Tags.Create(t.Context(), b.tenant.ID, "old")
 	requireProblem(t, err, "TAG_BUSY")
 
-	// ✗: a worker takes a batch and is gone; until its lease runs out nobody else has the name.
+	// ✗: a worker takes a batch and is gone; until its lease runs out no other worker gets the name.
 	changed, more, err := b.Tags.Propagate(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 100, changed)
@@ -128,7 +128,7 @@ func TestADeletedTagLeavesAllConversations(t *testing.T) {
 	require.NotEqual(t, tag.ID, again.ID)
 }
 
-// Whoever filters by the tag misses nothing, whichever name a conversation has at the moment.
+// A filter by the tag misses nothing, whichever name a conversation has at the moment.
 func TestFiltersFollowARenamedTag(t *testing.T) {
 	b := setup(t)
 	sub := b.subscribe(func(in *webhook.NewSubscription) { in.Filter = &wire.Filter{Tags: []string{"refund"}} })
@@ -148,7 +148,8 @@ func TestFiltersFollowARenamedTag(t *testing.T) {
 	require.Equal(t, []string{"returns"}, filter(), "without it the filter would match everything")
 }
 
-// A tag that is renamed twice before anybody follows ends with its last name; one that is deleted after that, with none.
+// A tag that is renamed twice before any propagation ends with its last name; one that is deleted after that, with
+// none.
 func TestRenamedTwiceThenDeleted(t *testing.T) {
 	b := setup(t)
 	c := b.tagged("1", "a")

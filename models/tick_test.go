@@ -53,7 +53,7 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 	require.Len(t, b.events(), before+1)
 }
 
-// One wake per snooze, whoever comes first.
+// One wake per snooze, whichever transaction comes first.
 func TestRacingTicksAndCommandsWakeOnce(t *testing.T) {
 	var time0 clock
 	b := setup(t, time0.option)

@@ -82,7 +82,8 @@ func slaOnly(in *webhook.NewSubscription) {
 	in.Events, in.Ordering = []string{"sla.warning", "sla.breached"}, "conversation"
 }
 
-// Nobody replies: warnings and the breach arrive when they are due, and the conversation's workflow is the one that noticed.
+// No reply comes: warnings and the breach arrive when they are due, and the conversation's workflow is the one that
+// noticed.
 func TestWarningsAndBreachArriveOnTime(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -241,7 +242,8 @@ func TestDoneConversationArchivesItself(t *testing.T) {
 		strings.NewReader(`{"autoArchive": {"minutes": 1}}`))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, set.StatusCode(), "%s", set.Body)
-	// A minute is the least there is. Somebody whose clock is behind by most of it made the conversation and resolved it.
+	// A minute is the least there is. A process whose clock is behind by most of it made the conversation and
+	// resolved it.
 	past := s.OpenStore(func(o *models.Options) {
 		o.Clock = func(now time.Time) time.Time { return now.Add(-57 * time.Second) }
 	})

@@ -16,7 +16,7 @@ var signIn = sync.OnceValue(func() *template.Template {
 var styleElement = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 
 // SignInPage writes the page of a sign-in link. Opening it uses nothing up, since mail programs open links to show a
-// preview; its button does. wrong is why the link does not work, empty while nobody knows.
+// preview; its button does. wrong is why the link does not work, empty until it was tried.
 func SignInPage(w http.ResponseWriter, status int, token, wrong string) error {
 	var page bytes.Buffer
 	if err := signIn().Execute(&page, struct{ Token, Wrong, Home string }{token, wrong, Path}); err != nil {

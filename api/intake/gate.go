@@ -76,7 +76,7 @@ func (g *gate) leave() {
 	g.pass()
 }
 
-// pass gives a place that has become free to whoever is next.
+// pass gives a place that has become free to the next in line.
 func (g *gate) pass() {
 	for _, queue := range []*list.List{&g.urgent, &g.others} {
 		if first := queue.Front(); first != nil {

@@ -124,7 +124,7 @@ func (s *Keys) Get(ctx context.Context, tenantID, keyID uuid.UUID) (APIKey, erro
 	return key, postgres.NotFound(err, "API key", keyID)
 }
 
-// Grant makes a key on behalf of somebody, who cannot give it more than they have themselves.
+// Grant makes a key on behalf of a principal, who cannot give it more than they have themselves.
 // Errors: SCOPE_MISSING with details.requiredScope, and those of CreateKey.
 func (s *Keys) Grant(ctx context.Context, by Principal, in NewKey) (key APIKey, plain string, err error) {
 	defer postgres.During(&err, "grant an API key")

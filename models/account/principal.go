@@ -50,7 +50,7 @@ type Principal struct {
 	Role      Role
 	SessionID uuid.UUID
 
-	// DockSessionID is set for whoever holds the token of a dock session: an agent's, for that session and nothing else.
+	// DockSessionID is set for the bearer of a dock session's token: an agent's, for that session and nothing else.
 	DockSessionID uuid.UUID
 }
 

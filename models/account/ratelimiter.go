@@ -46,7 +46,7 @@ type rateBucket struct {
 // rateWaiter is a call that waits for a lease.
 type rateWaiter struct {
 	done    chan struct{} // closed when there is a verdict
-	gone    bool          // nobody waits any more
+	gone    bool          // the call has given up
 	verdict ratelimit.Verdict
 	state   ratelimit.State
 	err     error

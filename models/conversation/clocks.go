@@ -26,8 +26,8 @@ func (w *write) openClocks(ctx context.Context, s *Store, version int64) error {
 }
 
 // readRules finds what the tenant's time configuration has at the given version, or, if it is newer, at the one that the
-// conversation goes by already: whoever waited for the lock may have read the tenant before an edit. A tenant without a
-// configuration costs nothing.
+// conversation goes by already: a transaction that waited for the lock may have read the tenant before an edit. A
+// tenant without a configuration costs nothing.
 func (w *write) readRules(ctx context.Context, s *Store, version int64) error {
 	c := &w.conversation
 	if version = max(version, c.TimeVersion); version == 0 {
@@ -232,8 +232,8 @@ func (w *write) insertClocks(st *postgres.Statement) {
 	}
 }
 
-// saveClocks writes clocks that follow other terms now, and when it archives itself by them, in a change in which nothing
-// happened that anybody is told of: the state they have is the one it had.
+// saveClocks writes clocks that follow other terms now, and when it archives itself by them, in a change without
+// facts: the state they have is the one it had.
 func (w *write) saveClocks(ctx context.Context) error {
 	c := &w.conversation
 	c.setState(w.change.After)

@@ -229,7 +229,7 @@ func (u ContactUpdate) apply(c *Contact) map[string]lifecycle.FieldChange {
 	return changes
 }
 
-// check refuses a contact that nobody could reach.
+// check refuses a contact without an address.
 func (c Contact) check() error {
 	if c.Email == nil && c.Phone == nil {
 		return problem.Fields(problem.Field{

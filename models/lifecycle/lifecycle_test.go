@@ -95,7 +95,7 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// P1.4: whoever comes after the time has come finds the conversation awake.
+// P1.4: a command that comes after the time has come finds the conversation awake.
 func TestDueSnoozeEndsBeforeTheCommandIsApplied(t *testing.T) {
 	s := stateIn(lifecycle.Snoozed)
 	require.Empty(t, lifecycle.Begin(s, s.SnoozedUntil.Add(-time.Millisecond)).Facts)

@@ -104,7 +104,7 @@ func (e *embed) appliedOnce(messages int) {
 	require.Equal(e.w.t, messages, row[int](e.w, `SELECT count(*) FROM timeline WHERE kind = 'message_sent'`))
 }
 
-// ✗ P8.1: the action is stored, and nobody knows. The relay tells its workflow.
+// ✗ P8.1: the action is stored, and its workflow does not know. The relay tells its workflow.
 func TestCrashAfterADockActionIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -77,7 +77,7 @@ func TestCrashAfterTheCommitOfAChange(t *testing.T) {
 	w := newWorld(t)
 	w.subscribe()
 	w.cutOff(fault.AfterCommit, "order-1")
-	w.start("worker") // which nobody woke
+	w.start("worker") // which was not woken
 	w.settle(time.Minute)
 	w.startAPI()
 	r, err := w.writer(1).call(t.Context(), http.MethodPost, "/v1/conversations/outbound", order("order-1", 1))
