@@ -49,7 +49,7 @@ func (g *guesses) allow(c *postgres.Caller) error {
 	if over <= 0 {
 		return nil
 	}
-	return problem.New(problem.Limited, "RATE_LIMITED",
+	return problem.New(problem.Limited, problem.CodeRateLimited,
 		"this address has presented more than %d keys or session tokens within a minute that are not valid: "+
 			"correct yours, and try again after Retry-After seconds", guessBurst).
 		With("window", "address").With("retryAfter", int((over+time.Second-1)/time.Second))

@@ -61,7 +61,7 @@ func startSession(tx *gorm.DB, a Agent, byLink bool) (SignedIn, error) {
 }
 
 // errNotSignedIn is the one answer to all that is no session: why it is none is not told.
-var errNotSignedIn = problem.New(problem.Unauthorized, "UNAUTHORIZED",
+var errNotSignedIn = problem.New(problem.Unauthorized, problem.CodeUnauthorized,
 	"you are not signed in, or the session has ended: sign in again")
 
 // Authenticate returns who a session's token belongs to. Errors: UNAUTHORIZED, the same for an unknown token, a

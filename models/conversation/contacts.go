@@ -198,7 +198,8 @@ func (w *write) saveContact(ctx context.Context) error {
 
 // taken says who has the e-mail address that a write met.
 func (s *Contacts) taken(ctx context.Context, tenantID uuid.UUID, email *string) error {
-	taken := problem.New(problem.Conflict, "CONTACT_EXISTS", "there is a contact with this e-mail address already")
+	taken := problem.New(problem.Conflict, problem.CodeContactExists,
+		"there is a contact with this e-mail address already")
 	var other Contact
 	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND lower(email) = lower(?)", tenantID, email).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {

@@ -132,9 +132,10 @@ func (s *Tags) taken(ctx context.Context, tenantID uuid.UUID, name string) error
 	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND name = ?", tenantID, name).Error
 	switch {
 	case err == nil && other.LeavingAt == nil:
-		return problem.New(problem.Conflict, "TAG_EXISTS", "there is a tag called %q already", name).With("tagId", other.ID)
+		return problem.New(problem.Conflict, problem.CodeTagExists,
+			"there is a tag called %q already", name).With("tagId", other.ID)
 	case err == nil || errors.Is(err, gorm.ErrRecordNotFound):
-		return problem.New(problem.Conflict, "TAG_BUSY",
+		return problem.New(problem.Conflict, problem.CodeTagBusy,
 			"%q is still being taken off the conversations that carry it; try again in a moment", name)
 	default:
 		return postgres.Translate(err)

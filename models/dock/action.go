@@ -112,7 +112,7 @@ func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionI
 			return err
 		}
 		if in.ContextID != session.ContextID {
-			return problem.New(problem.Conflict, "STALE_CONTEXT",
+			return problem.New(problem.Conflict, problem.CodeStaleContext,
 				"the agent has moved on: ask for the context and act on that, or not at all")
 		}
 		if err := limitActions(tx, session); err != nil {
@@ -151,7 +151,8 @@ func limitActions(tx *gorm.DB, session Session) error {
 	if err != nil || recent.N < account.DockActionsPerMinute {
 		return err
 	}
-	return problem.New(problem.Limited, "RATE_LIMITED", "a dock may ask for %d actions a minute", account.DockActionsPerMinute).
+	return problem.New(problem.Limited, problem.CodeRateLimited,
+		"a dock may ask for %d actions a minute", account.DockActionsPerMinute).
 		With("window", "minute").With("retryAfter", int(max(recent.Wait, 0))+1)
 }
 

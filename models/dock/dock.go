@@ -119,7 +119,7 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewDock) (_ w
 			return err
 		}
 		if count >= MaxDocks {
-			return problem.New(problem.Limited, "DOCK_LIMIT_REACHED",
+			return problem.New(problem.Limited, problem.CodeDockLimitReached,
 				"a tenant may have %d docks, inactive ones included: delete one first", MaxDocks)
 		}
 		if err := s.apply(tx, &d, update, now); err != nil {

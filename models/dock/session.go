@@ -113,7 +113,8 @@ func (s *Store) Authenticate(ctx context.Context, token string) (account.Princip
 	return s.keys.Resolve(ctx, token, account.IsToken(token, dockTokenPrefix), s.findSession, errNoDockSession)
 }
 
-var errNoDockSession = problem.New(problem.Unauthorized, "UNAUTHORIZED", "the session token is not valid: open the dock again")
+var errNoDockSession = problem.New(problem.Unauthorized, problem.CodeUnauthorized,
+	"the session token is not valid: open the dock again")
 
 func (s *Store) findSession(ctx context.Context, hash account.TokenHash) (*account.Principal, error) {
 	var row struct {
