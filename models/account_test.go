@@ -138,8 +138,8 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 	require.Equal(t, 3, depth)
 }
 
-// One call pokes a workflow for all rows that ask for it, so a claim takes them along; but for actions of docks, which are
-// told of one by one, and rows that another relay has.
+// One call signals a workflow for all rows that ask for it, so a claim takes them along; but for actions of docks,
+// which are told of one by one, and rows that another relay has.
 func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
 	b := setup(t)
 	late, other := ident.New(), ident.New()

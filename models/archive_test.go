@@ -178,11 +178,11 @@ func TestAutoArchiveFollowsItsRules(t *testing.T) {
 	require.Nil(t, c.AutoArchiveAt)
 	require.True(t, b.tick(c.ID).MayEnd)
 	b.exec(`DELETE FROM outbox`)
-	at := func(want time.Time, poked bool) {
+	at := func(want time.Time, signaled bool) {
 		t.Helper()
 		require.Equal(t, 1, b.walk().Visited)
 		require.WithinDuration(t, want, *b.read(c.ID).AutoArchiveAt, 0)
-		require.Equal(t, poked, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) == 1)
+		require.Equal(t, signaled, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) == 1)
 		require.WithinDuration(t, want, *b.tick(c.ID).NextDue, 0)
 		b.exec(`DELETE FROM outbox`)
 	}

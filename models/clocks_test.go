@@ -432,32 +432,32 @@ func TestALostWalkIsAskedForAgain(t *testing.T) {
 }
 
 // P3.1: what puts a deadline off costs Temporal nothing. The timer that is set fires, the tick finds nothing due.
-func TestAReplyThatPutsADeadlineOffPokesNobody(t *testing.T) {
+func TestAReplyThatPutsADeadlineOffSignalsNothing(t *testing.T) {
 	b := slaSetup(t, map[sla.Metric]sla.Targets{
 		sla.FirstReply: hours(1, 2, 3), sla.AllMessages: hours(1, 2, 3), sla.Resolution: hours(24, 48, 72),
 	})
 	c := b.conversation("a")
-	pokes := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
-	require.Equal(t, 1, pokes(), "creation starts the workflow")
+	signals := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
+	require.Equal(t, 1, signals(), "creation starts the workflow")
 	require.WithinDuration(t, ten.Add(time.Hour), *b.tick(c.ID).NextDue, 0)
 	b.pass(30 * time.Minute)
 	answered := b.reply(c.ID)
 	require.WithinDuration(t, ten.Add(24*time.Hour), *answered.SLADueAt, 0)
-	require.Equal(t, 1, pokes())
+	require.Equal(t, 1, signals())
 
 	b.pass(10 * time.Minute) // a question whose reply is due later than what the workflow is armed for
 	b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("And when?")})
-	require.Equal(t, 1, pokes())
+	require.Equal(t, 1, signals())
 	b.set(ten.Add(time.Hour)) // the old timer
 	tick := b.tick(c.ID)
 	require.Empty(t, tick.Fired)
 	require.WithinDuration(t, ten.Add(100*time.Minute), *tick.NextDue, 0)
 	b.reply(c.ID)
 	b.tick(c.ID)
-	require.Equal(t, 1, pokes())
+	require.Equal(t, 1, signals())
 
 	b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("It has not come.")})
-	require.Equal(t, 2, pokes(), "what is due earlier than the workflow knows is told")
+	require.Equal(t, 2, signals(), "what is due earlier than the workflow knows is told")
 	require.Empty(t, b.told(time.UTC))
 }
 

@@ -330,7 +330,7 @@ func TestOneReplayAtATimeWhichCanBeCancelled(t *testing.T) {
 	require.Equal(t, "DISABLED OPERATOR asked", strings.Join(reasons, " "))
 }
 
-func TestReplayWhoseWorkflowWasLostIsPoked(t *testing.T) {
+func TestReplayWhoseWorkflowWasLostIsSignaled(t *testing.T) {
 	b := setup(t)
 	sub := b.subscribe()
 	b.replay(sub.ID, webhook.NewReplay{})

@@ -92,7 +92,7 @@ func (w *write) computeClocks(ctx context.Context) error {
 		w.insertCrossings(w.board.Crossings())
 		after.SLAState, after.SLADueAt = string(w.board.Worst()), w.board.NextDue()
 	}
-	if err := w.settleArchive(ctx); err != nil {
+	if err := w.decideArchive(ctx); err != nil {
 		return err
 	}
 	c := &w.conversation
@@ -101,8 +101,8 @@ func (w *write) computeClocks(ctx context.Context) error {
 	return nil
 }
 
-// settleArchive computes when a conversation archives itself that has become done, or been given to another team.
-func (w *write) settleArchive(ctx context.Context) (err error) {
+// decideArchive computes when a conversation archives itself that has become done, or been given to another team.
+func (w *write) decideArchive(ctx context.Context) (err error) {
 	before, after := &w.change.Before, &w.change.After
 	switch {
 	case after.Status != lifecycle.Done:

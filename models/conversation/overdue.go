@@ -144,7 +144,7 @@ func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replac
 
 // Sweep signals the next few conversations of a pass over all whose workflow should be running, so that one that was
 // lost for an unforeseen reason is found within a day if Sweep is called every minute (P3.6). It returns how many.
-func (s *Clocks) Sweep(ctx context.Context) (poked int64, err error) {
+func (s *Clocks) Sweep(ctx context.Context) (signaled int64, err error) {
 	defer postgres.During(&err, "sweep conversations whose workflow should be running")
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		var cursor struct{ Value string }
@@ -170,14 +170,14 @@ func (s *Clocks) Sweep(ctx context.Context) (poked int64, err error) {
 		if err != nil {
 			return err
 		}
-		poked, cursor.Value = last.N, ""
+		signaled, cursor.Value = last.N, ""
 		if last.ID != nil {
 			cursor.Value = last.ID.String()
 		}
 		return tx.Exec(`UPDATE installation SET value = ? WHERE key = ?`, cursor.Value, keySweep).Error
 	})
-	if poked > 0 {
+	if signaled > 0 {
 		s.db.Wakeups.Mark(outbox.Topic)
 	}
-	return poked, err
+	return signaled, err
 }

@@ -41,10 +41,10 @@ func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (_ Recompute
 	defer postgres.During(&err, "recompute SLA clocks of tenant %s", tenantID)
 	var done Recomputed
 	var due []uuid.UUID
-	var marks []string
+	var wakeTopics []string
 	var rules *worktime.Rules
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
-		done, due, marks = Recomputed{}, nil, nil
+		done, due, wakeTopics = Recomputed{}, nil, nil
 		var err error
 		if rules, err = s.currentTimeRules(ctx, tx, tenantID); err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (_ Recompute
 			}
 			moved = append(moved, w)
 		}
-		if marks, err = saveMoved(ctx, tx, moved); err != nil {
+		if wakeTopics, err = saveMoved(ctx, tx, moved); err != nil {
 			return err
 		}
 		if done.Visited = len(behind); done.Visited > 0 {
@@ -81,7 +81,7 @@ func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (_ Recompute
 	if done.Visited > 0 {
 		fault.At(fault.AfterStep)
 	}
-	s.db.Wake(ctx, marks...)
+	s.db.Wake(ctx, wakeTopics...)
 	if done.Fired, err = s.tickEach(ctx, tenantID, due); err != nil {
 		return done, err
 	}
@@ -279,7 +279,7 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (wakeTopics []s
 		rows[i] = movedRow{
 			ID: c.ID, Clocks: postgres.JSONArg(clocksArg(c.Clocks)), TimeVersion: c.TimeVersion,
 			SLADueAt: c.SLADueAt, AutoArchiveAt: c.AutoArchiveAt, NextDueAt: c.NextDueAt,
-			Signaled: lifecycle.NeedsPoke(c.Status, c.Status, c.NextDueAt, c.ArmedFor),
+			Signaled: lifecycle.NeedsSignal(c.Status, c.Status, c.NextDueAt, c.ArmedFor),
 		}
 		if rows[i].Signaled {
 			wakeTopics = []string{outbox.Topic}

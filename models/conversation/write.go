@@ -202,7 +202,8 @@ func (w *write) save(ctx context.Context) error {
 // insertSignal tells the conversation's workflow, if it has to hear of this (P3.1).
 func (w *write) insertSignal(st *postgres.Statement) {
 	c := &w.conversation
-	if w.forceSignal || !w.suppressSignal && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
+	if w.forceSignal ||
+		!w.suppressSignal && lifecycle.NeedsSignal(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
 		status := string(c.Status)
 		outbox.Add(st, outbox.Entry{
 			Kind: outbox.Conversation, TenantID: c.TenantID, TargetID: c.ID, Status: &status, DueAt: c.NextDueAt, At: w.now,
