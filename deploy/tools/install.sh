@@ -23,7 +23,7 @@ die() {
     exit 1
 }
 
-# own_private_dir DIR: DIR exists, is a real directory and nobody else can have prepared it.
+# own_private_dir DIR: DIR exists, is a real directory and no other account can have prepared it.
 own_private_dir() {
     mkdir -m 700 "$1" 2>/dev/null || true
     [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ]
@@ -42,7 +42,7 @@ choose_tools_dir() {
         return
     fi
     fallback=${TMPDIR:-/tmp}/atender-$(id -u)
-    own_private_dir "$fallback" || die "cannot write to ${tools_dir:-~/.cache (HOME is not set)}, and $fallback belongs to somebody else:" \
+    own_private_dir "$fallback" || die "cannot write to ${tools_dir:-~/.cache (HOME is not set)}, and $fallback belongs to another account:" \
         "set ATENDER_TOOLS_DIR to a directory that you can write to"
     tools_dir=$fallback/tools
     mkdir -p "$tools_dir"

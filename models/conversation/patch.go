@@ -40,7 +40,7 @@ func (s *Store) Patch(ctx context.Context, tenantID, id uuid.UUID, actor wire.Ac
 			return nil, err
 		}
 		if at := w.conversation.Version; p.IfVersion != nil && !p.IfVersion(at) {
-			return nil, problem.New(problem.Precondition, "PRECONDITION_FAILED",
+			return nil, problem.New(problem.Precondition, problem.CodePreconditionFailed,
 				"the conversation is at version %d; read it again, and repeat what still applies", at).With("version", at)
 		}
 		if err := w.patch(p); err != nil {
