@@ -109,7 +109,7 @@ func TestWarningsAndBreachArriveOnTime(t *testing.T) {
 	}
 	require.Equal(t, 2, s.Fired("warning")["workflow"]+s.Fired("warning")["sweeper"])
 	require.Equal(t, 1, s.Fired("breach")["workflow"]+s.Fired("breach")["sweeper"])
-	require.Positive(t, s.Fired("warning")["workflow"]+s.Fired("breach")["workflow"], "the guard is for when Temporal is late")
+	require.Positive(t, s.Fired("warning")["workflow"]+s.Fired("breach")["workflow"], "the sweeper is for when Temporal is late")
 	found := workflows(t, s.Temporal, s.Namespace, "AtenderSlaState = 'breached'", running(1))
 	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
 	details, err := currentDetails(t, s, found[0].Execution.WorkflowId)
