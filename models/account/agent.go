@@ -90,7 +90,9 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 
 // Agents lists a tenant's agents with their teams, oldest first, those with the e-mail address if one is given, and
 // returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor that is not of this list.
-func (s *Store) Agents(ctx context.Context, tenantID uuid.UUID, email string, page postgres.Page) (_ []wire.Agent, _ string, err error) {
+func (s *Store) Agents(
+	ctx context.Context, tenantID uuid.UUID, email string, page postgres.Page,
+) (_ []wire.Agent, _ string, err error) {
 	defer postgres.During(&err, "list agents of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if email != "" {

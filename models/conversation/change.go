@@ -20,7 +20,9 @@ import (
 // Change applies commands to a conversation, all or none, in one transaction (P1). A change in which nothing changed
 // commits nothing and fires nothing.
 // Errors: NOT_FOUND, INVALID_TRANSITION, VALIDATION_FAILED for what only the database knows, UNAVAILABLE.
-func (s *Store) Change(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, cmds ...Command) (_ Conversation, err error) {
+func (s *Store) Change(
+	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, cmds ...Command,
+) (_ Conversation, err error) {
 	defer postgres.During(&err, "change conversation %s", id)
 	var want lockOptions
 	for _, cmd := range cmds {

@@ -34,7 +34,9 @@ type ContactFilter struct {
 
 // List lists contacts, oldest first, and returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor
 // that is not of this list; QUERY_TOO_EXPENSIVE.
-func (s *Contacts) List(ctx context.Context, tenantID uuid.UUID, f ContactFilter, page postgres.Page) (_ []Contact, _ string, err error) {
+func (s *Contacts) List(
+	ctx context.Context, tenantID uuid.UUID, f ContactFilter, page postgres.Page,
+) (_ []Contact, _ string, err error) {
 	defer postgres.During(&err, "list contacts of tenant %s", tenantID)
 	db := s.db.Lists.WithContext(ctx)
 	list := func() *gorm.DB {

@@ -38,7 +38,9 @@ type PostedMessage struct {
 // the conversation that continues it, made at the first such message.
 // Errors: NOT_FOUND, INVALID_TRANSITION (outbound to an archived conversation, resolve of a done one),
 // VALIDATION_FAILED for an unknown agent, UNAVAILABLE.
-func (s *Store) PostMessage(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage) (_ PostedMessage, err error) {
+func (s *Store) PostMessage(
+	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage,
+) (_ PostedMessage, err error) {
 	defer postgres.During(&err, "add a message to conversation %s", id)
 	author, err := s.author(ctx, tenantID, actor, in.AgentID)
 	if err != nil {

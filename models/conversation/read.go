@@ -214,7 +214,9 @@ func (f Filter) conditions(alias string) (condition string, args []any, query st
 
 // Messages lists a conversation's messages, oldest first, and returns the cursor of the next page.
 // Errors: NOT_FOUND, VALIDATION_FAILED.
-func (s *Store) Messages(ctx context.Context, tenantID, conversationID uuid.UUID, page postgres.Page) (_ []Message, _ string, err error) {
+func (s *Store) Messages(
+	ctx context.Context, tenantID, conversationID uuid.UUID, page postgres.Page,
+) (_ []Message, _ string, err error) {
 	defer postgres.During(&err, "list messages of conversation %s", conversationID)
 	at, err := page.After("")
 	if err != nil {

@@ -51,8 +51,8 @@ func (s *Store) search(
 		Window: func(at *postgres.Position) ([]conversationRow, *conversationRow, error) {
 			from, args := list(at)
 			var rows []row
-			err := db.Raw(postgres.WindowSQL(conversationColumns, from, order.by, matches), append(slices.Clone(matching), args...)...).
-				Scan(&rows).Error
+			window := postgres.WindowSQL(conversationColumns, from, order.by, matches)
+			err := db.Raw(window, append(slices.Clone(matching), args...)...).Scan(&rows).Error
 			found, last := postgres.WindowOf(rows, func(r row) (conversationRow, postgres.Looked) { return r.Row, r.Looked })
 			return found, last, err
 		},

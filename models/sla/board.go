@@ -58,8 +58,8 @@ type Change struct {
 // and what is due is crossed. The clocks are the latest cycle of each metric (older ones do no harm); a nil resolver
 // stands for a tenant without policies.
 //
-// Where a snooze ended before now, tell lifecycle.Woken with the time at which it did, first. The context bounds this and all that
-// the board is told later; see Err.
+// Where a snooze ended before now, tell lifecycle.Woken with the time at which it did, first. The context bounds this and all
+// that the board is told later; see Err.
 func Open(
 	ctx context.Context, p Progress, clocks []Clock, version int64, terms Resolver, now time.Time,
 ) *Board {

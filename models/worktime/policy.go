@@ -124,7 +124,9 @@ func policyExists(err error, name string) error {
 
 // SLAPolicies lists a tenant's policies, oldest first, and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED.
-func (s *Store) SLAPolicies(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []wire.SLAPolicy, _ string, err error) {
+func (s *Store) SLAPolicies(
+	ctx context.Context, tenantID uuid.UUID, page postgres.Page,
+) (_ []wire.SLAPolicy, _ string, err error) {
 	defer postgres.During(&err, "list SLA policies of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	rows, next, err := postgres.Listed(q, page, func(p SLAPolicy) uuid.UUID { return p.ID })

@@ -43,7 +43,9 @@ type NewSLAAssignment struct {
 
 // CreateSLAAssignment assigns a policy. Errors: VALIDATION_FAILED for a policy, team or channel that does not exist,
 // SLA_ASSIGNMENT_EXISTS, LIMIT_REACHED.
-func (s *Store) CreateSLAAssignment(ctx context.Context, tenantID uuid.UUID, in NewSLAAssignment) (_ wire.SLAAssignment, err error) {
+func (s *Store) CreateSLAAssignment(
+	ctx context.Context, tenantID uuid.UUID, in NewSLAAssignment,
+) (_ wire.SLAAssignment, err error) {
 	defer postgres.During(&err, "assign an SLA policy of tenant %s", tenantID)
 	a := SLAAssignment{TenantID: tenantID, ID: ident.New(), PolicyID: in.PolicyID, TeamID: in.TeamID, Channel: in.Channel}
 	err = s.editTime(ctx, tenantID, func(tx *gorm.DB, now time.Time) (timeEdit, error) {
