@@ -7,7 +7,7 @@ import (
 )
 
 // TakeTurns makes what a request does with the store take its turn with the other calls of its tenant, which
-// authentication tells (models.SetTenant).
+// authentication tells (postgres.SetTenant).
 func TakeTurns(c *gin.Context) {
 	c.Request = c.Request.WithContext(postgres.WithCaller(c.Request.Context(), c.ClientIP()))
 }

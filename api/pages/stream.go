@@ -20,7 +20,7 @@ const (
 	// heartbeat is how often a stream says that it is there: proxies close what is silent.
 	heartbeat = 15 * time.Second
 	// beatsPerCheck is after how many of them the session is looked up, and its agent noted as online
-	// (models.WatchingFor); an end that an agent or an owner has asked for is told at once.
+	// (account.WatchingFor); an end that an agent or an owner has asked for is told at once.
 	beatsPerCheck = 4
 	// streamPatience is how long one write may take before the browser counts as gone.
 	streamPatience = 10 * time.Second

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/atender/atender/models/feed"
-
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/dockaction"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -141,6 +140,7 @@ func dockMessage(r dockaction.Request) *conversation.NewMessage {
 	return &m
 }
 
+// command is what any other action does; one that has no case here is taken for assign.
 func command(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (conversation.Command, error) {
 	switch r.Kind {
 	case dockaction.AddTag:
@@ -211,7 +211,7 @@ type ActionRef struct{ TenantID, ID uuid.UUID }
 
 // lateSeen is how many late actions are looked at, the oldest first, to let tenants take turns. A session makes 30 a
 // minute, so one tenant alone hardly gets beyond it.
-const lateSeen = "5000" // a literal: see claimLimit
+const lateSeen = "5000" // a literal: see claimLimit of package webhook
 
 // LateActions lists actions that have been pending for longer than the given time, because their workflow is late, or
 // was lost: tenants take turns, and of each they come in the order of their arrival (P8.5).

@@ -57,7 +57,7 @@ func encode(v any) []byte {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil { // only our own shapes and values that came as JSON
-		panic("models: a value that JSON cannot hold: " + err.Error())
+		panic("feed: a value that JSON cannot hold: " + err.Error())
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -1,4 +1,4 @@
-// Package migrations holds the database's versioned SQL, applied by models.Migrate.
+// Package migrations holds the database's versioned SQL, applied by postgres.Migrate.
 package migrations
 
 import "embed"

@@ -37,7 +37,7 @@ var schemaCache sync.Map
 func schemaOf[T any]() *schema.Schema {
 	parsed, err := schema.Parse(new(T), &schemaCache, schema.NamingStrategy{})
 	if err != nil {
-		panic("models: " + err.Error())
+		panic("postgres: " + err.Error())
 	}
 	return parsed
 }

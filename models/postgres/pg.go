@@ -156,7 +156,7 @@ func (s *Statement) text(last string) string {
 func JSONArg(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil { // only maps and slices of plain values come here
-		panic("models: a value that JSON cannot hold: " + err.Error())
+		panic("postgres: a value that JSON cannot hold: " + err.Error())
 	}
 	return string(b)
 }

@@ -70,7 +70,7 @@ func rowColumnOf(field *schema.Field) rowColumn {
 	switch {
 	case field.Serializer != nil:
 		if _, ok := field.Serializer.(msSerializer); !ok || isPointer {
-			panic("models: Rows cannot carry " + field.Name)
+			panic("postgres: Rows cannot carry " + field.Name)
 		}
 		c.element, c.cast = reflect.TypeFor[int64](), `::bigint[]`
 		c.put = func(to, field reflect.Value) { to.SetInt(time.Duration(field.Int()).Milliseconds()) }
@@ -86,7 +86,7 @@ func rowColumnOf(field *schema.Field) rowColumn {
 	case base.Kind() >= reflect.Int && base.Kind() <= reflect.Int64:
 		as, c.cast = reflect.TypeFor[int64](), `::bigint[]`
 	default:
-		panic("models: Rows cannot carry " + field.Name + ", a " + base.String())
+		panic("postgres: Rows cannot carry " + field.Name + ", a " + base.String())
 	}
 	c.element = as
 	c.put = func(to, field reflect.Value) { to.Set(field.Convert(as)) }

@@ -1,6 +1,6 @@
 // Package ratelimit has the rules of rate limits (P11): the limits of tiers, the trailing minute and the day as
 // they are counted in the database (Window), and what one process holds of them (Bucket). All of it is plain
-// computation with the time passed in; package models carries it to the database.
+// computation with the time passed in; package account carries it to the database.
 package ratelimit
 
 import "fmt"

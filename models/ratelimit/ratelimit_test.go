@@ -160,7 +160,7 @@ func newWorld(limits ratelimit.Limits, processes int, latency time.Duration) *wo
 	return w
 }
 
-// call makes a call to a process, as models.Store does.
+// call makes a call to a process, as account.Limiter does.
 func (w *world) call(i int) {
 	p := w.buckets[i]
 	if p.waiting > 0 {

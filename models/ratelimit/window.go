@@ -60,7 +60,7 @@ func (w Window) at(now time.Time) Window {
 	return out
 }
 
-// Take gives tokens back and then takes as many of those asked for as the limits leave. The statement of package models
+// Take gives tokens back and then takes as many of those asked for as the limits leave. The statement of package account
 // is this function in SQL; a test holds one against the other.
 func (w Window) Take(now time.Time, limits Limits, ask int, back []Return) (Window, int) {
 	w = w.at(now)

@@ -17,7 +17,7 @@ func FuzzNext(f *testing.F) {
 	f.Add([]byte(`[5,60,3600]`), 3, int64(86400), int64(7200), -1.0)
 	f.Fuzz(func(t *testing.T, text []byte, attempt int, since, retryAfter int64, jitter float64) {
 		var s retry.Schedule
-		if json.Unmarshal(text, &s) != nil || s.Validate("retrySchedule") != nil {
+		if json.Unmarshal(text, &s) != nil || s.Validate("retry") != nil {
 			return
 		}
 		now := time.Date(2026, 5, 4, 7, 0, 0, 0, time.UTC)

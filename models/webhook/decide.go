@@ -7,7 +7,7 @@ import (
 	"github.com/atender/atender/models/retry"
 )
 
-// Why a delivery failed for good.
+// Why an attempt made its delivery fail for good; cancelPending says why one ends without an attempt.
 const (
 	failedGone      = "GONE"              // the endpoint answered 410
 	failedExhausted = "RETRIES_EXHAUSTED" // the schedule has no further attempt
@@ -21,7 +21,7 @@ const OwnFaultWait = 5 * time.Second
 type Decision struct {
 	State   DeliveryState // delivered, failed, or pending for another attempt
 	DueAt   time.Time     // pending: when
-	Failure string        `gorm:"default:null"` // failed: why for good, upper snake
+	Failure string        `gorm:"default:null"` // failed: why for good, upper snake; reason in the API
 	Counted bool          // false for a failure on our side, which uses up no attempt and is not held against the endpoint (P5.6)
 	Disable string        `gorm:"-"` // not empty: disable the subscription at once, for this reason
 }

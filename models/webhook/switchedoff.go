@@ -119,7 +119,7 @@ func switchWebhooks(tx *gorm.DB, tenantID uuid.UUID, on bool) (topics []string, 
 
 // cancelPending cancels the next few pending deliveries of a subscription that will not be sent: all of them, if it is off, or
 // those from before its tenant's webhooks were switched. It returns how many; fewer than cancelRows are the last. What is
-// leased is on its way, and stays.
+// leased is on its way, and stays. Deliveries are cancelled here alone; the contract lists the causes (reason of Delivery).
 func (s *Store) cancelPending(ctx context.Context, sub Subscription) (int64, error) {
 	state, why := DeliveryCancelled, "DISABLED"
 	before, below := endOfTime, uuid.Max
