@@ -45,11 +45,8 @@ type (
 		Status       *lifecycle.Status
 		SnoozedUntil wire.Optional[time.Time]
 	}
-	// Edit sets the subject or the custom fields; nil leaves them.
-	Edit struct {
-		Subject      *string
-		CustomFields map[string]any
-	}
+	// Edit sets fields that the conversation's life does not depend on.
+	Edit lifecycle.Edit
 )
 
 func (Resolve) apply(c *lifecycle.Change) error     { return c.Resolve() }
@@ -59,7 +56,7 @@ func (Archive) apply(c *lifecycle.Change) error     { return c.Archive() }
 func (t AddTag) apply(c *lifecycle.Change) error    { return c.AddTag(t.Name) }
 func (t RemoveTag) apply(c *lifecycle.Change) error { return c.RemoveTag(t.Name) }
 func (t SetTags) apply(c *lifecycle.Change) error   { return c.SetTags(t.Names) }
-func (e Edit) apply(c *lifecycle.Change) error      { return c.Edit(e.Subject, e.CustomFields) }
+func (e Edit) apply(c *lifecycle.Change) error      { return c.Edit(lifecycle.Edit(e)) }
 func (s Snooze) apply(c *lifecycle.Change) error    { return snooze(c, "until", s.Until) }
 
 // snooze judges the time, which the request calls field, under the row's lock.

@@ -3,6 +3,7 @@ package dock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -140,7 +141,8 @@ func dockMessage(r dockaction.Request) *conversation.NewMessage {
 	return &m
 }
 
-// command is what any other action does; one that has no case here is taken for assign.
+// command is what any other action does. Errors: INVALID_PARAMS; a kind that has no case here, which a newer version
+// may have stored.
 func command(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (conversation.Command, error) {
 	switch r.Kind {
 	case dockaction.AddTag:
@@ -149,9 +151,10 @@ func command(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (conversatio
 		return conversation.Snooze{Until: r.Time("until")}, nil
 	case dockaction.Resolve:
 		return conversation.Resolve{}, nil
-	default:
+	case dockaction.Assign:
 		return assign(tx, tenantID, r)
 	}
+	return nil, fmt.Errorf("dock action %s has no command", r.Kind)
 }
 
 // assign finds whom an assignment names. Errors: INVALID_PARAMS.

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -245,30 +244,5 @@ func (c *Change) SetTags(names []string) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// Edit sets the subject and the custom fields; nil leaves them. Errors: *TransitionError when archived.
-func (c *Change) Edit(subject *string, customFields map[string]any) error {
-	var fields []string
-	if subject != nil && *subject != c.After.Subject {
-		fields = append(fields, "subject")
-	}
-	if customFields != nil && !maps.EqualFunc(customFields, c.After.CustomFields, reflect.DeepEqual) {
-		fields = append(fields, "customFields")
-	}
-	if len(fields) == 0 {
-		return nil
-	}
-	if c.After.Status == Archived {
-		return c.refuse(Archived)
-	}
-	if subject != nil {
-		c.After.Subject = *subject
-	}
-	if customFields != nil {
-		c.After.CustomFields = customFields
-	}
-	c.Facts = append(c.Facts, Fact{Kind: Edited, Data: map[string]any{"fields": fields}})
 	return nil
 }

@@ -143,7 +143,7 @@ func TestWhatChangesNothingFiresNothing(t *testing.T) {
 	require.NoError(t, c.RemoveTag("refund"))
 	require.NoError(t, c.Snooze(*s.SnoozedUntil))
 	require.NoError(t, c.Assign(lifecycle.Assignment{}))
-	require.NoError(t, c.Edit(&s.Subject, nil))
+	require.NoError(t, c.Edit(lifecycle.Edit{Subject: &s.Subject}))
 	require.Empty(t, c.Facts)
 	require.Empty(t, c.Events())
 }

@@ -156,3 +156,30 @@ func (s State) clone() State {
 	s.CustomFields = maps.Clone(s.CustomFields)
 	return s
 }
+
+// Edit is what sets the fields that nothing else depends on; nil leaves a field as it is.
+type Edit struct {
+	Subject      *string
+	CustomFields map[string]any
+}
+
+// Edit sets fields. Errors: *TransitionError when archived.
+func (c *Change) Edit(e Edit) error {
+	after := c.After
+	var fields []string
+	if e.Subject != nil && *e.Subject != after.Subject {
+		after.Subject, fields = *e.Subject, append(fields, "subject")
+	}
+	if e.CustomFields != nil && !maps.EqualFunc(e.CustomFields, after.CustomFields, reflect.DeepEqual) {
+		after.CustomFields, fields = e.CustomFields, append(fields, "customFields")
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	if c.After.Status == Archived {
+		return c.refuse(Archived)
+	}
+	c.After = after
+	c.Facts = append(c.Facts, Fact{Kind: Edited, Data: map[string]any{"fields": fields}})
+	return nil
+}
