@@ -42,7 +42,10 @@ test('the list asks for what its filters say, and shows it in the order of the s
   assert.deepEqual(list.ids.peek(), ['c1', 'c2']);
   assert.ok(list.complete.peek());
   const { query } = server.requests[0];
-  assert.equal(String(query), 'status=active&teamId=t1&engagement=pending&sort=-lastMessageAt&assigneeId=grace&limit=100');
+  assert.equal(
+    String(query),
+    'status=active&teamId=t1&engagement=pending&sort=-lastMessageAt&assigneeId=grace&limit=100',
+  );
 });
 
 test('pages follow when they are asked for, until there are none', async () => {

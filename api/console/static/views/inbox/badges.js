@@ -81,9 +81,7 @@ export function SlaBadge({ of, long }) {
     (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '') +
     (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
   return html`<span class=${`sla ${standsStill(metric, now.value) ? 'plain' : tone} ${metric.state}`} title=${title}>
-    <i class="shape" /><span>${
-      long || differs ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word
-    }</span>
+    <i class="shape" /><span>${long || differs ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
     <span class="figures">${timeLeft(metric, now.value)}</span>
   </span>${differs && html`<${Settled} sla=${of.sla} byMetric />`}`;
 }
@@ -96,7 +94,8 @@ function Settled({ sla, byMetric }) {
   if (sla.state === 'ok' && !sla.metrics.some((m) => m.outcome)) return null;
   const { word, tone } = STATES[sla.state];
   const reached = sla.metrics.filter((m) => m.stoppedAt && m.state === sla.state).map((m) => METRICS[m.metric]);
-  const text = sla.state === 'ok' ? 'SLA met' : byMetric ? `${reached.join(', ')}: ${word.toLowerCase()}` : `SLA: ${word}`;
+  const text =
+    sla.state === 'ok' ? 'SLA met' : byMetric ? `${reached.join(', ')}: ${word.toLowerCase()}` : `SLA: ${word}`;
   return html`<span class=${`sla ${tone} ${sla.state}`} title=${`${reached.join(', ')}: ${word}. Stopped`}><i
     class="shape" /><span>${text}</span></span>`;
 }
