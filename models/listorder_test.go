@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/migrations"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
@@ -148,4 +150,41 @@ func TestAContactsChangeIsAVersionOfItsConversations(t *testing.T) {
 	require.Zero(t, b.count(`SELECT count(*) FROM (SELECT payload::jsonb#>>'{data,conversation,contact,updatedAt}' AS at,
 			lag(payload::jsonb#>>'{data,conversation,contact,updatedAt}') OVER (ORDER BY version, id) AS before
 		FROM events WHERE conversation_id = $1) e WHERE at < before`, first.ID))
+}
+
+// What was there before the orders were has its place in them: the migration fills in what a list goes by.
+func TestOlderConversationsHaveTheirPlace(t *testing.T) {
+	b := slaSetup(t, map[sla.Metric]sla.Targets{sla.FirstReply: hours(1, 2, 3)})
+	var ids []uuid.UUID
+	for _, name := range []string{"a", "b", "c", "d"} {
+		ids = append(ids, b.conversation(name).ID)
+		b.pass(time.Hour)
+	}
+	b.post(ids[0], conversation.NewMessage{Direction: conversation.Inbound, Text: text("Well?")})
+	for _, id := range ids {
+		b.tick(id)
+	}
+	filters := []conversation.Filter{
+		{Sort: conversation.SortLastMessage}, {Sort: conversation.SortSLADue}, {BreachedMetric: conversation.AnyMetric},
+	}
+	var want [][]uuid.UUID
+	for _, f := range filters {
+		want = append(want, b.walked(f, 2))
+	}
+	require.ElementsMatch(t, ids[:2], want[2], "longer than three hours without a reply")
+	b.exec(`ALTER TABLE conversations DROP COLUMN sla_breached_since`)
+	b.exec(`ALTER TABLE conversation_recency DROP COLUMN last_message_at`)
+	const listOrders = 23
+	b.exec(`DELETE FROM goose_db_version WHERE version_id = $1`, listOrders)
+	provider, err := goose.NewProvider(goose.DialectPostgres, b.db, migrations.FS)
+	require.NoError(t, err)
+	for range 2 { // also when it was broken off, and is made again
+		_, err = provider.ApplyVersion(t.Context(), listOrders, true)
+		require.NoError(t, err)
+		b.exec(`DELETE FROM goose_db_version WHERE version_id = $1`, listOrders)
+	}
+	b.Store = b.open(b.option)
+	for i, f := range filters {
+		require.Equal(t, want[i], b.walked(f, 2))
+	}
 }
