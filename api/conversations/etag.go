@@ -9,8 +9,9 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// etag is the entity tag of a conversation that is shown: its version, which moves exactly when what is shown does (P1.5).
-// Messages that are shown with it are none of the conversation, and a note changes no version: they have a hash of their own.
+// etag is the entity tag of a conversation that is shown: its version, which moves exactly when what is shown does
+// (P1.5). Messages that are shown with it are no part of the conversation, and a note changes no version: they have a
+// hash of their own.
 func etag(c wire.Conversation) *string {
 	tag := strconv.FormatInt(c.Version, 10)
 	if c.Messages != nil {
