@@ -48,7 +48,8 @@ const (
 var listOrders = map[string]listOrder{
 	SortUpdated: byTime(fromRecency, "r", `r.updated_at DESC, r.conversation_id DESC`,
 		`(r.updated_at, r.conversation_id) < (?, ?)`, func(c Conversation) time.Time { return c.UpdatedAt }),
-	SortLastMessage: byTime(fromRecency+` AND r.last_message_at > '-infinity'`, "r", `r.last_message_at DESC, r.conversation_id DESC`,
+	SortLastMessage: byTime(fromRecency+` AND r.last_message_at > '-infinity'`, "r", // the condition of its index
+		`r.last_message_at DESC, r.conversation_id DESC`,
 		`(r.last_message_at, r.conversation_id) < (?, ?)`, func(c Conversation) time.Time { return c.lastMessage() }),
 	SortCreated: byTime(fromConversations, "c", `c.created_at, c.id`,
 		`(c.created_at, c.id) > (?, ?)`, func(c Conversation) time.Time { return c.CreatedAt }),

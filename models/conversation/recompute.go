@@ -296,7 +296,8 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (wakeTopics []s
 	st.With("moved", `SELECT * FROM `+postgres.Rows(&st, rows))
 	st.With("conversation", `UPDATE conversations c SET version = m.version, updated_at = m.updated_at,
 			clocks = m.clocks::jsonb, time_version = m.time_version, sla_due_at = m.sla_due_at,
-			sla_breached_since = m.sla_breached_since, auto_archive_at = m.auto_archive_at, next_due_at = m.next_due_at, set_aside = NULL
+			sla_breached_since = m.sla_breached_since, auto_archive_at = m.auto_archive_at,
+			next_due_at = m.next_due_at, set_aside = NULL
 		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.signaled`)
 	st.With("recency", `UPDATE conversation_recency r SET updated_at = m.updated_at
 		FROM moved m WHERE r.tenant_id = `+tenant+` AND r.conversation_id = m.id AND r.updated_at <> m.updated_at`)

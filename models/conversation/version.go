@@ -48,7 +48,8 @@ func showTheSame(before, after []sla.Clock) bool {
 	for i, b := range before {
 		a := after[i]
 		same := b.Metric == a.Metric && b.Cycle == a.Cycle && b.PolicyID == a.PolicyID && b.PolicyName == a.PolicyName &&
-			b.State == a.State && b.Outcome == a.Outcome && b.StartedAt.Equal(a.StartedAt) && wire.SameTime(b.StoppedAt, a.StoppedAt)
+			b.State == a.State && b.Outcome == a.Outcome && b.StartedAt.Equal(a.StartedAt) &&
+			wire.SameTime(b.StoppedAt, a.StoppedAt)
 		for trip := range b.Due {
 			same = same && wire.SameTime(b.Due[trip], a.Due[trip])
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -21,7 +22,7 @@ import (
 // triaged is how many conversations are gone through.
 const triaged = 20
 
-// demoDesk makes the demo's data, and of its open conversations as many as are to be gone through; the one who signs in is the owner.
+// demoDesk makes the demo's data, and of its open conversations as many as are to be gone through. The owner signs in.
 func (c *console) demoDesk() {
 	c.t.Helper()
 	ctx := c.t.Context()
@@ -133,6 +134,10 @@ func TestBreachedMeansOneThing(t *testing.T) {
 	offered := browser.Get[string](c.tab, `document.querySelector(".popover").innerText`)
 	require.Contains(t, offered, "Ben Bitdiddle")
 	require.NotContains(t, offered, "Rita Reader")
+	c.tab.Press(kb.Escape)
+	c.awake()
+	c.must(http.MethodPost, part(three[0].ID, "/messages"), map[string]any{"direction": "note", "text": "Ask Ben first"}, nil)
+	c.shows(c.tab, "Ask Ben first") // which is no version
 
 	c.visit("/reports")
 	c.shows(c.tab, "Breached and still open now")
