@@ -222,9 +222,9 @@ func TestETag(t *testing.T) {
 	h := newHarness(t)
 	path := "/v1/conversations/" + h.newConversation("1")
 	tag := h.call("GET", path, nil).want(200).header.Get("ETag")
-	require.Regexp(t, `^"1-[0-9a-f]{12}"$`, tag)
+	require.Equal(t, `"1"`, tag)
 	for header, status := range map[string]int{
-		tag: 304, "W/" + tag: 304, `"0", ` + tag: 304, `*`: 304, `"1"`: 200, `"2"`: 200, `1`: 200, `"`: 200,
+		tag: 304, "W/" + tag: 304, `"0", ` + tag: 304, `*`: 304, `"1-9f0e6c1e7a3b"`: 200, `"2"`: 200, `1`: 200, `"`: 200,
 	} {
 		a := h.call("GET", path, nil, "If-None-Match", header).want(status)
 		require.Equal(t, tag, a.header.Get("ETag"))
@@ -233,38 +233,100 @@ func TestETag(t *testing.T) {
 	h.call("GET", path, nil, "If-None-Match", tag).want(200)
 }
 
-// What is shown of a conversation can change without a change of the conversation: then it is not 304, and no conflict.
-func TestETagStandsForAllThatIsShown(t *testing.T) {
+// One rule: version, ETag and updatedAt move together, exactly when what is shown of the conversation changes, whatever
+// changes it; the list of what has changed since shows it then, and only then.
+func TestVersionETagAndUpdatedAtMoveTogether(t *testing.T) {
 	h := newHarness(t)
 	policy := h.policy("Gold")
 	h.call("POST", "/v1/sla-assignments", object{"policyId": policy}).want(201)
-	path := "/v1/conversations/" + h.newConversation("1")
+	id := h.newConversation("1")
+	path := "/v1/conversations/" + id
 	h.call("POST", path+"/messages", object{"direction": "inbound", "text": "Well?"}).want(201)
-	read := h.call("GET", path, nil).want(200)
-	tag := read.header.Get("ETag")
-	differs := func(url string, change func()) {
-		t.Helper()
-		before := h.call("GET", url, nil).want(200)
-		h.call("GET", url, nil, "If-None-Match", before.header.Get("ETag")).want(304)
-		change()
-		after := h.call("GET", url, nil, "If-None-Match", before.header.Get("ETag")).want(200)
-		require.NotEqual(t, before.body, after.body)
-		require.Equal(t, before.body["version"], after.body["version"])
-	}
-	differs(path, func() {
-		h.call("PATCH", "/v1/sla-policies/"+policy, object{"targets": object{"first_reply": targets(600, 1200, 1800)}}).want(200)
+	contact := h.call("GET", path, nil).want(200).body["contact"].(map[string]any)["id"].(string)
+	walk := func() {
 		_, err := h.store.Clocks.Recompute(t.Context(), h.live.ID)
 		require.NoError(t, err)
-	})
-	differs(path, func() {
-		closed := object{"name": "Closed", "timeZone": "UTC", "weekly": object{}}
-		h.call("POST", "/v1/opening-hours", closed).want(201) // shown as paused before anything is recomputed
-	})
-	contact := read.body["contact"].(map[string]any)["id"].(string)
-	differs(path, func() { h.call("PATCH", "/v1/contacts/"+contact, object{"name": "Ada Lovelace"}).want(200) })
-	require.NotEqual(t, h.call("GET", path, nil).want(200).header.Get("ETag"),
-		h.call("GET", path+"?include=messages", nil).want(200).header.Get("ETag"))
+	}
+	for _, c := range []struct {
+		name   string
+		moves  bool
+		change func()
+	}{
+		{"a note", false, func() {
+			h.call("POST", path+"/messages", object{"direction": "note", "text": "Careful."}).want(201)
+		}},
+		{"what is so already", false, func() { h.call("PATCH", path, object{"subject": h.subject(path)}).want(200) }},
+		{"a deadline that moves", true, func() {
+			h.call("PATCH", "/v1/sla-policies/"+policy, object{"targets": object{
+				"first_reply": targets(600, 1200, 1800), "resolution": targets(6000, 12000, 18000),
+			}}).want(200)
+			walk()
+		}},
+		{"a policy's new name", true, func() {
+			h.call("PATCH", "/v1/sla-policies/"+policy, object{"name": "Platinum"}).want(200)
+			walk()
+		}},
+		{"the contact's name", true, func() {
+			h.call("PATCH", "/v1/contacts/"+contact, object{"name": "Ada Lovelace"}).want(200)
+		}},
+		{"a message", true, func() { h.call("POST", path+"/messages", object{"text": "On its way."}).want(201) }},
+	} {
+		name := c.name
+		before := h.call("GET", path, nil).want(200)
+		since := "/v1/conversations?updatedSince=" + escape(before.string("updatedAt"))
+		c.change()
+		after := h.call("GET", path, nil).want(200)
+		status := 304
+		if c.moves {
+			status = 200
+			require.NotEqual(t, before.body, after.body, name)
+			require.Greater(t, after.string("updatedAt"), before.string("updatedAt"), name)
+			require.Greater(t, after.body["version"], before.body["version"], name)
+			listed := h.call("GET", since, nil).want(200).body["data"].([]any)
+			require.Equal(t, after.body["version"], listed[0].(map[string]any)["version"], name)
+		} else {
+			require.Equal(t, before.body, after.body, name)
+		}
+		require.Equal(t, fmt.Sprintf(`"%v"`, after.body["version"]), after.header.Get("ETag"), name)
+		h.call("GET", path, nil, "If-None-Match", before.header.Get("ETag")).want(status)
+	}
+	// Messages that are included are in the tag, too: a note among them is shown at once.
+	with := path + "?include=messages"
+	tag := h.call("GET", with, nil).want(200).header.Get("ETag")
+	h.call("GET", with, nil, "If-None-Match", tag).want(304)
+	h.call("POST", path+"/messages", object{"direction": "note", "text": "Look."}).want(201)
+	h.call("GET", with, nil, "If-None-Match", tag).want(200)
 	h.call("PATCH", path, object{"subject": "Mine"}, "If-Match", tag).want(200)
+}
+
+func (h *harness) subject(path string) string {
+	return h.call("GET", path, nil).want(200).string("subject")
+}
+
+// Readers and analysts cannot do what they would be assigned. What was assigned before stays.
+func TestWhoCannotWorkIsAssignedNothing(t *testing.T) {
+	h := newHarness(t)
+	path := "/v1/conversations/" + h.newConversation("1")
+	agent := func(role string) string {
+		return h.call("POST", "/v1/agents", object{"name": role, "email": role + "@example.com", "role": role}).want(201).string("id")
+	}
+	for _, role := range []string{"reader", "analytics"} {
+		id := agent(role)
+		for _, a := range []answer{
+			h.call("POST", path+"/assign", object{"assigneeId": id}),
+			h.call("PATCH", path, object{"assigneeId": id}),
+		} {
+			require.Equal(t, []string{"assigneeId:cannot_work"}, a.wrong())
+			require.Contains(t, a.text, "role is one of owner, lead, agent")
+		}
+	}
+	worker := agent("agent")
+	h.call("POST", path+"/assign", object{"assigneeId": worker}).want(200)
+	h.call("PATCH", "/v1/agents/"+worker, object{"role": "reader"}).want(200)
+	require.Equal(t, worker, h.call("GET", path, nil).want(200).string("assigneeId"))
+	h.call("PATCH", path, object{"subject": "Changed"}).want(200)
+	h.call("POST", path+"/assign", object{"assigneeId": nil}).want(200)
+	h.call("POST", path+"/assign", object{"assigneeId": worker}).wrong()
 }
 
 func TestListsFilterAndWalk(t *testing.T) {

@@ -29,7 +29,8 @@ func (h *harness) many(tenant account.Tenant, n int) {
 		SELECT $1, c.id, i, 'An order ' || i || ' has not arrived', 'email', 'archived', 'pending', c.id, 1, c.id,
 			now() - i * interval '25 seconds', now() - i * interval '25 seconds', now()
 		FROM (SELECT id, row_number() OVER () AS i FROM contacts WHERE tenant_id = $1) c`, tenant.ID)
-	h.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at FROM conversations
+	h.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at,
+		coalesce(last_message_at, created_at) FROM conversations
 		WHERE tenant_id = $1`, tenant.ID)
 	h.exec(`INSERT INTO sla_clocks (tenant_id, conversation_id, metric, cycle, policy_id, policy_name, channel, started_at, stopped_at,
 			state, outcome, elapsed_ms)

@@ -195,6 +195,6 @@ func TestInboundFindsWhatIsThere(t *testing.T) {
 	again := h.call("POST", "/v1/conversations/inbound", least("1")).want(200)
 	require.Equal(t, first.string("id"), again.string("id"))
 	require.Equal(t, "Changed since", again.string("subject"))
-	require.Regexp(t, `^"2-[0-9a-f]{12}"$`, again.header.Get("ETag"))
+	require.Equal(t, `"2"`, again.header.Get("ETag"))
 	require.Len(t, h.kinds(), events)
 }

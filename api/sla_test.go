@@ -163,13 +163,20 @@ func TestSLAReport(t *testing.T) {
 	empty := h.call("GET", "/v1/sla-report?"+week, nil).want(200)
 	require.Equal(t, []any{}, empty.body["data"])
 	require.Equal(t, []any{}, empty.body["total"])
+	require.Equal(t, []any{}, empty.body["breachedOpen"])
 
 	policy := h.policy("Gold")
 	for cycle, outcome := range []string{"met", "met", "breached"} {
+		id := h.newConversation("c" + outcome + string(rune('0'+cycle)))
+		if outcome == "breached" {
+			h.exec(`INSERT INTO sla_crossings (tenant_id, conversation_id, metric, cycle, tripwire, due_at, crossed_at, created_at)
+				VALUES ($1, $2, 'all_messages', $3, 'breached', '2026-05-05 11:00Z', '2026-05-05 11:00Z', now())`,
+				h.live.ID, id, cycle)
+		}
 		h.exec(`INSERT INTO sla_clocks (tenant_id, conversation_id, metric, cycle, policy_id, policy_name, channel, started_at,
 				stopped_at, state, outcome, elapsed_ms)
 			VALUES ($1, $2, 'all_messages', $3, $4, 'Old', 'email', '2026-05-05 10:00Z', '2026-05-05 12:00Z', 'ok', $5, $6)`,
-			h.live.ID, h.newConversation("c"+outcome+string(rune('0'+cycle))), cycle, policy, outcome, 1000*(cycle+1))
+			h.live.ID, id, cycle, policy, outcome, 1000*(cycle+1))
 	}
 	line := map[string]any{
 		"metric": "all_messages", "stopped": 3.0, "met": 2.0, "breached": 1.0, "metRate": 2.0 / 3, "breachRate": 1.0 / 3,

@@ -50,7 +50,7 @@ func TestTheGeneratedClient(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, text, *posted.JSON201.Text)
 	require.Equal(t, conversation.ID, posted.JSON201.Conversation.ID)
-	require.Contains(t, posted.HTTPResponse.Header.Get("ETag"), fmt.Sprintf(`"%d-`, posted.JSON201.Conversation.Version))
+	require.Equal(t, fmt.Sprintf(`"%d"`, posted.JSON201.Conversation.Version), posted.HTTPResponse.Header.Get("ETag"))
 
 	tagged, err := api.AddTagWithResponse(t.Context(), conversation.ID, "a/b c+d%")
 	require.NoError(t, err)

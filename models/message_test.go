@@ -49,8 +49,14 @@ func TestNoteFiresNoEvent(t *testing.T) {
 	c := b.conversation("a")
 	before := len(b.events())
 	p := b.post(c.ID, conversation.NewMessage{Direction: conversation.Note, Text: text("Careful with this one.")})
-	require.Equal(t, c.Version+1, p.Conversation.Version)
+	require.Equal(t, c.Version, p.Conversation.Version)
+	require.WithinDuration(t, c.UpdatedAt, p.Conversation.UpdatedAt, 0)
 	require.Len(t, b.events(), before)
+	entries, _, err := b.Conversations.Timeline(t.Context(), b.tenant.ID, c.ID, postgres.Page{})
+	require.NoError(t, err)
+	last := entries[len(entries)-1]
+	require.Equal(t, "note_added", last.Kind)
+	require.Equal(t, c.Version, last.Version)
 }
 
 func TestSendAndResolveIsOneTransaction(t *testing.T) {

@@ -31,7 +31,8 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 			'email', CASE WHEN i % 40 = 0 THEN 'active' ELSE 'done' END, 'pending', c.id, 1, c.id,
 			now() - i * interval '1 second', now() - i * interval '1 second', CASE WHEN i % 3 = 0 THEN now() - i * interval '1 minute' END
 		FROM (SELECT id, row_number() OVER (ORDER BY number) AS i FROM contacts WHERE tenant_id = $1) c`, b.tenant.ID)
-	b.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at FROM conversations`)
+	b.exec(`INSERT INTO conversation_recency SELECT tenant_id, id, status, assignee_id, team_id, sla_state, updated_at,
+		coalesce(last_message_at, created_at) FROM conversations`)
 	b.exec(`VACUUM ANALYZE contacts, conversations, conversation_recency`)
 
 	matches := map[string]func(i int) bool{

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/models/worktime"
@@ -25,6 +27,10 @@ func (b *bench) clocks(
 				started_at, stopped_at, state, outcome, elapsed_ms)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ok', $11, $12)`,
 			b.tenant.ID, id, metric, i+1, policy.ID, policy.Name, team, channel, monday, stopped, outcome, 1000*(i+1))
+		if outcome == "breached" {
+			b.exec(`INSERT INTO sla_crossings (tenant_id, conversation_id, metric, cycle, tripwire, due_at, crossed_at, created_at)
+				VALUES ($1, $2, $3, $4, 'breached', $5, $5, $5)`, b.tenant.ID, id, metric, i+1, stopped)
+		}
 	}
 }
 
@@ -108,6 +114,53 @@ func TestReportHasTheMedianAndTheNinetiethPercentile(t *testing.T) {
 	report, err := b.Worktime.Report(t.Context(), b.tenant.ID, worktime.ReportQuery{From: monday, To: hour(2)})
 	require.NoError(t, err)
 	require.Equal(t, []wire.SLAReportLine{{
-		Metric: sla.AllMessages, Stopped: 10, Met: 9, Breached: 1, MetRate: 0.9, BreachRate: 0.1, MedianSeconds: 5, P90Seconds: 9,
+		Metric: sla.AllMessages, Stopped: 10, Met: 9, Breached: 1, MetRate: 0.9, BreachRate: 0.1,
+		MedianSeconds: new(5.0), P90Seconds: new(9.0),
 	}}, report.Total)
+}
+
+// Never answering must not improve the report: a breach counts when it happens, on the day and for the policy, team and
+// channel of its clock, and once, whether the clock runs, stops later or loses its policy.
+func TestABreachCountsWhenItHappens(t *testing.T) {
+	b := slaSetup(t, map[sla.Metric]sla.Targets{sla.FirstReply: hours(1, 2, 3), sla.Resolution: hours(10, 20, 30)})
+	open, answered, inTime := b.conversation("open"), b.conversation("answered"), b.conversation("in time")
+	b.reply(inTime.ID)
+	b.pass(4 * time.Hour)
+	for _, c := range []conversation.Conversation{open, answered, inTime} {
+		b.tick(c.ID)
+	}
+	b.pass(24 * time.Hour)
+	b.reply(answered.ID) // the day after it was breached
+	midnight := time.Date(2026, 5, 5, 0, 0, 0, 0, time.UTC)
+	report := func(from, to time.Time, groupBy string) wire.SLAReport {
+		t.Helper()
+		r, err := b.Worktime.Report(t.Context(), b.tenant.ID, worktime.ReportQuery{From: from, To: to, GroupBy: groupBy})
+		require.NoError(t, err)
+		return r
+	}
+	first := report(midnight.AddDate(0, 0, -1), midnight, worktime.ByPolicy)
+	require.Equal(t, []wire.SLAReportLine{{
+		Metric: sla.FirstReply, Stopped: 1, Met: 1, Breached: 2, MetRate: 1. / 3, BreachRate: 2. / 3,
+		MedianSeconds: new(0.0), P90Seconds: new(0.0),
+	}}, first.Total)
+	require.Equal(t, "Standard", *first.Data[0].Name)
+	require.Len(t, first.Data, 1)
+	require.Equal(t, []wire.SLABreachedOpen{{Metric: sla.FirstReply, Clocks: 1}}, first.BreachedOpen)
+	second := report(midnight, midnight.AddDate(0, 0, 1), worktime.ByDay)
+	require.Len(t, second.Total, 1)
+	require.EqualValues(t, 1, second.Total[0].Stopped)
+	require.Zero(t, second.Total[0].Met+second.Total[0].Breached, "its breach was the day before")
+	require.Zero(t, second.Total[0].BreachRate)
+
+	found, _, err := b.Conversations.List(t.Context(), b.tenant.ID,
+		conversation.Filter{BreachedMetric: string(sla.FirstReply)}, postgres.Page{})
+	require.NoError(t, err)
+	require.Len(t, found, 1, "the report's number is that of its list")
+	require.Equal(t, open.ID, found[0].ID)
+
+	require.NoError(t, b.Worktime.DeleteSLAPolicy(t.Context(), b.tenant.ID, b.policy.ID))
+	b.walk()
+	gone := report(midnight.AddDate(0, 0, -1), midnight, worktime.ByPolicy)
+	require.EqualValues(t, 2, gone.Total[0].Breached, "it happened")
+	require.Empty(t, gone.BreachedOpen)
 }

@@ -712,17 +712,44 @@ func (e UnknownTags) Valid() bool {
 	}
 }
 
+// Defines values for ListConversationsParamsBreachedMetric.
+const (
+	AllMessages ListConversationsParamsBreachedMetric = "all_messages"
+	Any         ListConversationsParamsBreachedMetric = "any"
+	FirstReply  ListConversationsParamsBreachedMetric = "first_reply"
+	Resolution  ListConversationsParamsBreachedMetric = "resolution"
+)
+
+// Valid indicates whether the value is a known member of the ListConversationsParamsBreachedMetric enum.
+func (e ListConversationsParamsBreachedMetric) Valid() bool {
+	switch e {
+	case AllMessages:
+		return true
+	case Any:
+		return true
+	case FirstReply:
+		return true
+	case Resolution:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListConversationsParamsSort.
 const (
-	CreatedAt      ListConversationsParamsSort = "createdAt"
-	MinusUpdatedAt ListConversationsParamsSort = "-updatedAt"
-	SLADueAt       ListConversationsParamsSort = "slaDueAt"
+	CreatedAt          ListConversationsParamsSort = "createdAt"
+	MinusLastMessageAt ListConversationsParamsSort = "-lastMessageAt"
+	MinusUpdatedAt     ListConversationsParamsSort = "-updatedAt"
+	SLADueAt           ListConversationsParamsSort = "slaDueAt"
 )
 
 // Valid indicates whether the value is a known member of the ListConversationsParamsSort enum.
 func (e ListConversationsParamsSort) Valid() bool {
 	switch e {
 	case CreatedAt:
+		return true
+	case MinusLastMessageAt:
 		return true
 	case MinusUpdatedAt:
 		return true
@@ -766,7 +793,8 @@ type AgentChange struct {
 	Name     *string `json:"name,omitempty"`
 
 	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+	// assigned to agents of the first three.
 	Role *Role `json:"role,omitempty"`
 }
 
@@ -1179,7 +1207,8 @@ type Me struct {
 	Name        string             `json:"name"`
 
 	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+	// assigned to agents of the first three.
 	Role     *Role              `json:"role,omitempty"`
 	Scopes   []Scope            `json:"scopes"`
 	TenantID openapi_types.UUID `json:"tenantId"`
@@ -1214,7 +1243,8 @@ type NewAgent struct {
 	Name  string `json:"name"`
 
 	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+	// assigned to agents of the first three.
 	Role Role `json:"role"`
 }
 
@@ -1604,7 +1634,8 @@ type ReplayPage struct {
 type RetrySchedule = []int
 
 // Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+// assigned to agents of the first three.
 type Role string
 
 // SLA How a conversation's clocks stand.
@@ -1620,6 +1651,9 @@ type SLAAssignmentPage struct {
 	// NextCursor For the next page, given back as `cursor`; null on the last.
 	NextCursor *string `json:"nextCursor"`
 }
+
+// SLABreachedOpen defines model for SLABreachedOpen.
+type SLABreachedOpen = wire.SLABreachedOpen
 
 // SLAMetric defines model for SLAMetric.
 type SLAMetric = wire.SLAMetric
@@ -1964,8 +1998,13 @@ type ListConversationsParams struct {
 	Channel    *Channel            `form:"channel,omitempty" json:"channel,omitempty"`
 	Engagement *Engagement         `form:"engagement,omitempty" json:"engagement,omitempty"`
 
-	// SLAState The worst state of the latest cycles of its clocks; that of a conversation which is done stays.
+	// SLAState The worst state of the latest cycles of its clocks, which is `sla.state`; that of a conversation which is done, or
+	// whose breached clock has stopped, stays.
 	SLAState *SLAState `form:"slaState,omitempty" json:"slaState,omitempty"`
+
+	// BreachedMetric Only conversations in which a clock of this metric is breached and still runs; `any`: a clock of any metric. These
+	// are the ones that `breachedOpen` in the report counts.
+	BreachedMetric *ListConversationsParamsBreachedMetric `form:"breachedMetric,omitempty" json:"breachedMetric,omitempty"`
 
 	// Tag A tag's name, in its exact case.
 	Tag               *string             `form:"tag,omitempty" json:"tag,omitempty"`
@@ -1974,7 +2013,10 @@ type ListConversationsParams struct {
 	TeamID            *openapi_types.UUID `form:"teamId,omitempty" json:"teamId,omitempty"`
 	ContactID         *openapi_types.UUID `form:"contactId,omitempty" json:"contactId,omitempty"`
 
-	// UpdatedSince Only conversations changed at or after this time.
+	// UpdatedSince Only conversations changed at or after this time. `updatedAt` moves exactly with `version`, so this is a complete
+	// sync: wakes, archiving, SLA states and deadlines, and changes of the contact are all in it. Notes are no changes.
+	// A change has the time at which it was made and can be read a little later: begin a minute before the latest
+	// `updatedAt` that you have.
 	UpdatedSince *time.Time `form:"updatedSince,omitempty" json:"updatedSince,omitempty"`
 
 	// CreatedSince Only conversations created at or after this time.
@@ -1985,8 +2027,10 @@ type ListConversationsParams struct {
 	// `ada@example.com`.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
-	// Sort `-updatedAt`: latest change first. `createdAt`: oldest first. `slaDueAt`: the next SLA tripwire first; conversations
-	// that have none ahead, since no clock runs or all have breached, are left out.
+	// Sort `-updatedAt`: latest change first. `-lastMessageAt`: latest message first, of either side; a conversation without
+	// any is where its beginning is. `createdAt`: oldest first. `slaDueAt`: first those with a clock that is breached
+	// and runs, the longest overdue on top; then those with a tripwire ahead, the next one first. Conversations without
+	// either are left out.
 	Sort *ListConversationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit How many to answer with at most.
@@ -1995,6 +2039,9 @@ type ListConversationsParams struct {
 	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// ListConversationsParamsBreachedMetric defines parameters for ListConversations.
+type ListConversationsParamsBreachedMetric string
 
 // ListConversationsParamsSort defines parameters for ListConversations.
 type ListConversationsParamsSort string
@@ -2497,7 +2544,8 @@ type ClientInterface interface {
 	//
 	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+	// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+	// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2508,7 +2556,8 @@ type ClientInterface interface {
 	//
 	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+	// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+	// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2742,8 +2791,10 @@ type ClientInterface interface {
 
 	// GetConversation Read a conversation
 	//
-	// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
-	// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
+	// The `ETag` is that of this `version`, and moves exactly with it and with `updatedAt`: when something in this answer has
+	// changed, whatever changed it. Sent back as `If-None-Match` it is answered with 304 until then. Two members are read off
+	// the calendar at the time of the answer and do not count: `paused` and `resumesAt` of SLA clocks. With
+	// `include=messages` the `ETag` moves with the messages, too, notes among them.
 	//
 	// Corresponds with GET /v1/conversations/{id} (the `GetConversation` operationId).
 	GetConversation(ctx context.Context, id ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2792,7 +2843,8 @@ type ClientInterface interface {
 	// AssignConversationWithBody Assign
 	//
 	// Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-	// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+	// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+	// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 	// `assignment.changed`.
 	//
 	// Takes any type of body and a specified content type.
@@ -2803,7 +2855,8 @@ type ClientInterface interface {
 	// AssignConversation Assign
 	//
 	// Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-	// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+	// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+	// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 	// `assignment.changed`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3396,8 +3449,9 @@ type ClientInterface interface {
 
 	// GetSLAReport How the targets were met
 	//
-	// Counts the clocks that stopped from `from` on and before `to`, at most a year, by what came of them. Clocks that
-	// run, or were called off with their policy, are not counted.
+	// Counts what happened from `from` on and before `to`, at most a year. A clock is met when it stops in time; a breach
+	// counts when it happens, whether the clock has stopped since, runs on, or is called off with its policy. `breachedOpen`
+	// counts what is breached and still open now, whenever that happened.
 	//
 	// Corresponds with GET /v1/sla-report (the `GetSLAReport` operationId).
 	GetSLAReport(ctx context.Context, params *GetSLAReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3975,7 +4029,8 @@ func (c *HTTPClient) GetAgent(ctx context.Context, id openapi_types.UUID, reqEdi
 //
 // Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 // who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3996,7 +4051,8 @@ func (c *HTTPClient) UpdateAgentWithBody(ctx context.Context, id openapi_types.U
 //
 // Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 // who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4470,8 +4526,10 @@ func (c *HTTPClient) CreateOutboundConversation(ctx context.Context, body Create
 
 // GetConversation Read a conversation
 //
-// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
-// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
+// The `ETag` is that of this `version`, and moves exactly with it and with `updatedAt`: when something in this answer has
+// changed, whatever changed it. Sent back as `If-None-Match` it is answered with 304 until then. Two members are read off
+// the calendar at the time of the answer and do not count: `paused` and `resumesAt` of SLA clocks. With
+// `include=messages` the `ETag` moves with the messages, too, notes among them.
 //
 // Corresponds with GET /v1/conversations/{id} (the `GetConversation` operationId).
 func (c *HTTPClient) GetConversation(ctx context.Context, id ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4560,7 +4618,8 @@ func (c *HTTPClient) ArchiveConversation(ctx context.Context, id ConversationID,
 // AssignConversationWithBody Assign
 //
 // Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 // `assignment.changed`.
 //
 // Takes any type of body and a specified content type.
@@ -4581,7 +4640,8 @@ func (c *HTTPClient) AssignConversationWithBody(ctx context.Context, id Conversa
 // AssignConversation Assign
 //
 // Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 // `assignment.changed`.
 //
 // Takes a body of the `application/json` content type.
@@ -5814,8 +5874,9 @@ func (c *HTTPClient) UpdateSLAPolicy(ctx context.Context, id openapi_types.UUID,
 
 // GetSLAReport How the targets were met
 //
-// Counts the clocks that stopped from `from` on and before `to`, at most a year, by what came of them. Clocks that
-// run, or were called off with their policy, are not counted.
+// Counts what happened from `from` on and before `to`, at most a year. A clock is met when it stops in time; a breach
+// counts when it happens, whether the clock has stopped since, runs on, or is called off with its policy. `breachedOpen`
+// counts what is breached and still open now, whenever that happened.
 //
 // Corresponds with GET /v1/sla-report (the `GetSLAReport` operationId).
 func (c *HTTPClient) GetSLAReport(ctx context.Context, params *GetSLAReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7549,6 +7610,18 @@ func NewListConversationsRequest(server string, params *ListConversationsParams)
 		if params.SLAState != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "slaState", *params.SLAState, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.BreachedMetric != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "breachedMetric", *params.BreachedMetric, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11817,7 +11890,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+	// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+	// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11828,7 +11902,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 	// who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-	// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+	// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+	// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12080,8 +12155,10 @@ type ClientWithResponsesInterface interface {
 
 	// GetConversationWithResponse Read a conversation
 	//
-	// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
-	// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
+	// The `ETag` is that of this `version`, and moves exactly with it and with `updatedAt`: when something in this answer has
+	// changed, whatever changed it. Sent back as `If-None-Match` it is answered with 304 until then. Two members are read off
+	// the calendar at the time of the answer and do not count: `paused` and `resumesAt` of SLA clocks. With
+	// `include=messages` the `ETag` moves with the messages, too, notes among them.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12134,7 +12211,8 @@ type ClientWithResponsesInterface interface {
 	// AssignConversationWithBodyWithResponse Assign
 	//
 	// Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-	// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+	// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+	// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 	// `assignment.changed`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12145,7 +12223,8 @@ type ClientWithResponsesInterface interface {
 	// AssignConversationWithResponse Assign
 	//
 	// Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-	// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+	// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+	// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 	// `assignment.changed`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -12800,8 +12879,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetSLAReportWithResponse How the targets were met
 	//
-	// Counts the clocks that stopped from `from` on and before `to`, at most a year, by what came of them. Clocks that
-	// run, or were called off with their policy, are not counted.
+	// Counts what happened from `from` on and before `to`, at most a year. A clock is met when it stops in time; a breach
+	// counts when it happens, whether the clock has stopped since, runs on, or is called off with its policy. `breachedOpen`
+	// counts what is breached and still open now, whenever that happened.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -25223,7 +25303,8 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, id opena
 //
 // Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 // who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25240,7 +25321,8 @@ func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Contex
 //
 // Send only what changes. A role is given, and taken, only by who has every scope of it, and an agent is changed only by
 // who has every scope of the agent's role: else 403 `SCOPE_MISSING`. The last active owner stays
-// one: 409 `LAST_OWNER`. An agent who is not active keeps what is assigned to them, and is assigned nothing more.
+// one: 409 `LAST_OWNER`. An agent who is not active, or whose role becomes `reader` or `analytics`, keeps what is
+// assigned to them, and is assigned nothing more: `GET /v1/conversations?assigneeId=` lists what to hand on.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25636,8 +25718,10 @@ func (c *ClientWithResponses) CreateOutboundConversationWithResponse(ctx context
 
 // GetConversationWithResponse Read a conversation
 //
-// The `ETag` stands for this answer. Sent back as `If-None-Match` it is answered with 304 while the answer would be the
-// same: also `sla`, which moves with policies, opening hours and time, and the contact, without a new `version`.
+// The `ETag` is that of this `version`, and moves exactly with it and with `updatedAt`: when something in this answer has
+// changed, whatever changed it. Sent back as `If-None-Match` it is answered with 304 until then. Two members are read off
+// the calendar at the time of the answer and do not count: `paused` and `resumesAt` of SLA clocks. With
+// `include=messages` the `ETag` moves with the messages, too, notes among them.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25714,7 +25798,8 @@ func (c *ClientWithResponses) ArchiveConversationWithResponse(ctx context.Contex
 // AssignConversationWithBodyWithResponse Assign
 //
 // Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 // `assignment.changed`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -25731,7 +25816,8 @@ func (c *ClientWithResponses) AssignConversationWithBodyWithResponse(ctx context
 // AssignConversationWithResponse Assign
 //
 // Sets the agent, the team or both. A field that is left out stays as it is; `null` takes the assignment away.
-// Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
+// The agent is active and of a role that may change conversations, `owner`, `lead` or `agent`: any other is 400 at
+// `assigneeId`. Assigning what is assigned already changes nothing and fires nothing. Fires `conversation.updated`,
 // `assignment.changed`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -26770,8 +26856,9 @@ func (c *ClientWithResponses) UpdateSLAPolicyWithResponse(ctx context.Context, i
 
 // GetSLAReportWithResponse How the targets were met
 //
-// Counts the clocks that stopped from `from` on and before `to`, at most a year, by what came of them. Clocks that
-// run, or were called off with their policy, are not counted.
+// Counts what happened from `from` on and before `to`, at most a year. A clock is met when it stops in time; a breach
+// counts when it happens, whether the clock has stopped since, runs on, or is called off with its policy. `breachedOpen`
+// counts what is breached and still open now, whenever that happened.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -713,17 +713,44 @@ func (e UnknownTags) Valid() bool {
 	}
 }
 
+// Defines values for ListConversationsParamsBreachedMetric.
+const (
+	AllMessages ListConversationsParamsBreachedMetric = "all_messages"
+	Any         ListConversationsParamsBreachedMetric = "any"
+	FirstReply  ListConversationsParamsBreachedMetric = "first_reply"
+	Resolution  ListConversationsParamsBreachedMetric = "resolution"
+)
+
+// Valid indicates whether the value is a known member of the ListConversationsParamsBreachedMetric enum.
+func (e ListConversationsParamsBreachedMetric) Valid() bool {
+	switch e {
+	case AllMessages:
+		return true
+	case Any:
+		return true
+	case FirstReply:
+		return true
+	case Resolution:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListConversationsParamsSort.
 const (
-	CreatedAt      ListConversationsParamsSort = "createdAt"
-	MinusUpdatedAt ListConversationsParamsSort = "-updatedAt"
-	SLADueAt       ListConversationsParamsSort = "slaDueAt"
+	CreatedAt          ListConversationsParamsSort = "createdAt"
+	MinusLastMessageAt ListConversationsParamsSort = "-lastMessageAt"
+	MinusUpdatedAt     ListConversationsParamsSort = "-updatedAt"
+	SLADueAt           ListConversationsParamsSort = "slaDueAt"
 )
 
 // Valid indicates whether the value is a known member of the ListConversationsParamsSort enum.
 func (e ListConversationsParamsSort) Valid() bool {
 	switch e {
 	case CreatedAt:
+		return true
+	case MinusLastMessageAt:
 		return true
 	case MinusUpdatedAt:
 		return true
@@ -767,7 +794,8 @@ type AgentChange struct {
 	Name     *string `json:"name,omitempty"`
 
 	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+	// assigned to agents of the first three.
 	Role *Role `json:"role,omitempty"`
 }
 
@@ -1180,7 +1208,8 @@ type Me struct {
 	Name        string             `json:"name"`
 
 	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+	// assigned to agents of the first three.
 	Role     *Role              `json:"role,omitempty"`
 	Scopes   []Scope            `json:"scopes"`
 	TenantID openapi_types.UUID `json:"tenantId"`
@@ -1215,7 +1244,8 @@ type NewAgent struct {
 	Name  string `json:"name"`
 
 	// Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+	// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+	// assigned to agents of the first three.
 	Role Role `json:"role"`
 }
 
@@ -1605,7 +1635,8 @@ type ReplayPage struct {
 type RetrySchedule = []int
 
 // Role What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+// assigned to agents of the first three.
 type Role string
 
 // SLA How a conversation's clocks stand.
@@ -1621,6 +1652,9 @@ type SLAAssignmentPage struct {
 	// NextCursor For the next page, given back as `cursor`; null on the last.
 	NextCursor *string `json:"nextCursor"`
 }
+
+// SLABreachedOpen defines model for SLABreachedOpen.
+type SLABreachedOpen = wire.SLABreachedOpen
 
 // SLAMetric defines model for SLAMetric.
 type SLAMetric = wire.SLAMetric
@@ -1965,8 +1999,13 @@ type ListConversationsParams struct {
 	Channel    *Channel            `form:"channel,omitempty" json:"channel,omitempty"`
 	Engagement *Engagement         `form:"engagement,omitempty" json:"engagement,omitempty"`
 
-	// SLAState The worst state of the latest cycles of its clocks; that of a conversation which is done stays.
+	// SLAState The worst state of the latest cycles of its clocks, which is `sla.state`; that of a conversation which is done, or
+	// whose breached clock has stopped, stays.
 	SLAState *SLAState `form:"slaState,omitempty" json:"slaState,omitempty"`
+
+	// BreachedMetric Only conversations in which a clock of this metric is breached and still runs; `any`: a clock of any metric. These
+	// are the ones that `breachedOpen` in the report counts.
+	BreachedMetric *ListConversationsParamsBreachedMetric `form:"breachedMetric,omitempty" json:"breachedMetric,omitempty"`
 
 	// Tag A tag's name, in its exact case.
 	Tag               *string             `form:"tag,omitempty" json:"tag,omitempty"`
@@ -1975,7 +2014,10 @@ type ListConversationsParams struct {
 	TeamID            *openapi_types.UUID `form:"teamId,omitempty" json:"teamId,omitempty"`
 	ContactID         *openapi_types.UUID `form:"contactId,omitempty" json:"contactId,omitempty"`
 
-	// UpdatedSince Only conversations changed at or after this time.
+	// UpdatedSince Only conversations changed at or after this time. `updatedAt` moves exactly with `version`, so this is a complete
+	// sync: wakes, archiving, SLA states and deadlines, and changes of the contact are all in it. Notes are no changes.
+	// A change has the time at which it was made and can be read a little later: begin a minute before the latest
+	// `updatedAt` that you have.
 	UpdatedSince *time.Time `form:"updatedSince,omitempty" json:"updatedSince,omitempty"`
 
 	// CreatedSince Only conversations created at or after this time.
@@ -1986,8 +2028,10 @@ type ListConversationsParams struct {
 	// `ada@example.com`.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
-	// Sort `-updatedAt`: latest change first. `createdAt`: oldest first. `slaDueAt`: the next SLA tripwire first; conversations
-	// that have none ahead, since no clock runs or all have breached, are left out.
+	// Sort `-updatedAt`: latest change first. `-lastMessageAt`: latest message first, of either side; a conversation without
+	// any is where its beginning is. `createdAt`: oldest first. `slaDueAt`: first those with a clock that is breached
+	// and runs, the longest overdue on top; then those with a tripwire ahead, the next one first. Conversations without
+	// either are left out.
 	Sort *ListConversationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit How many to answer with at most.
@@ -1996,6 +2040,9 @@ type ListConversationsParams struct {
 	// Cursor The `nextCursor` of the page before. Opaque; valid only with the same filters and sort.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// ListConversationsParamsBreachedMetric defines parameters for ListConversations.
+type ListConversationsParamsBreachedMetric string
 
 // ListConversationsParamsSort defines parameters for ListConversations.
 type ListConversationsParamsSort string
@@ -3183,6 +3230,14 @@ func (siw *ServerInterfaceWrapper) ListConversations(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "slaState", c.Request.URL.Query(), &params.SLAState, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter slaState: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "breachedMetric" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "breachedMetric", c.Request.URL.Query(), &params.BreachedMetric, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter breachedMetric: %w", err), http.StatusBadRequest)
 		return
 	}
 

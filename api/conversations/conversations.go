@@ -84,6 +84,7 @@ func (h *Handlers) ListConversations(ctx context.Context, r contract.ListConvers
 		ExternalReference: postgres.Deref(q.ExternalReference),
 		Engagement:        string(postgres.Deref(q.Engagement)),
 		SLAState:          string(postgres.Deref(q.SLAState)),
+		BreachedMetric:    string(postgres.Deref(q.BreachedMetric)),
 		Query:             postgres.Deref(q.Q),
 		AssigneeID:        q.AssigneeID,
 		TeamID:            q.TeamID,

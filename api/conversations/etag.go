@@ -2,7 +2,6 @@ package conversations
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,15 +9,19 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// etag is the entity tag of a conversation that is shown: its version, and a hash of what is shown, because a deadline moves
-// with the policy, a clock pauses with the hours and a contact gets another name, all without a new version.
+// etag is the entity tag of a conversation that is shown: its version, which moves exactly when what is shown does
+// (P1.5). Messages that are shown with it are no part of the conversation, and a note changes no version: they have a
+// hash of their own.
 func etag(c wire.Conversation) *string {
-	text, err := json.Marshal(c)
-	if err != nil { // only our own shapes and values that came as JSON
-		panic("api: a conversation that JSON cannot hold: " + err.Error())
+	tag := strconv.FormatInt(c.Version, 10)
+	if c.Messages != nil {
+		hash := sha256.New()
+		for _, m := range *c.Messages { // which never change, but for the erasure of a contact, which is a version
+			hash.Write(m.ID[:])
+		}
+		tag = fmt.Sprintf("%s-%x", tag, hash.Sum(nil)[:6])
 	}
-	sum := sha256.Sum256(text)
-	tag := fmt.Sprintf(`"%d-%x"`, c.Version, sum[:6])
+	tag = `"` + tag + `"`
 	return &tag
 }
 

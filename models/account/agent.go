@@ -13,6 +13,7 @@ import (
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/scope"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -21,6 +22,20 @@ func RoleNames() []string {
 	names := make([]string, len(Roles))
 	for i, role := range Roles {
 		names[i] = string(role)
+	}
+	return names
+}
+
+// MayWork tells whether an agent of the role may change conversations, and so be assigned some.
+func (r Role) MayWork() bool { return scope.Grants(scope.OfRole(string(r)), scope.ConversationsWrite) }
+
+// WorkingRoles are the roles whose agents may be assigned conversations, as text.
+func WorkingRoles() []string {
+	var names []string
+	for _, role := range Roles {
+		if role.MayWork() {
+			names = append(names, string(role))
+		}
 	}
 	return names
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
@@ -91,6 +92,7 @@ func (w *write) computeClocks(ctx context.Context) error {
 		}
 		w.insertCrossings(w.board.Crossings())
 		after.SLAState, after.SLADueAt = string(w.board.Worst()), w.board.NextDue()
+		after.SLABreachedSince = w.board.BreachedSince()
 	}
 	if err := w.decideArchive(ctx); err != nil {
 		return err
@@ -233,9 +235,11 @@ func (w *write) insertClocks(st *postgres.Statement) {
 }
 
 // saveClocks writes clocks that follow other terms now, and when it archives itself by them, in a change without
-// facts: the state they have is the one it had.
+// facts: the state they have is the one it had. Deadlines that have moved are a version (P1.5).
 func (w *write) saveClocks(ctx context.Context) error {
 	c := &w.conversation
+	before := c.Version
+	w.countVersion()
 	c.setState(w.change.After)
 	if err := w.keepClocks(ctx); err != nil {
 		return err
@@ -243,11 +247,17 @@ func (w *write) saveClocks(ctx context.Context) error {
 	var st postgres.Statement
 	st.With(
 		"conversation",
-		`UPDATE conversations SET (clocks, time_version, sla_due_at, auto_archive_at, next_due_at, armed_for, set_aside)
-		= (`+st.List(postgres.JSONArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt, c.AutoArchiveAt, c.NextDueAt,
-			c.ArmedFor)+`, NULL)
+		`UPDATE conversations SET (version, updated_at, clocks, time_version, sla_due_at, sla_breached_since,
+			auto_archive_at, next_due_at, armed_for, set_aside)
+		= (`+st.List(c.Version, c.UpdatedAt, postgres.JSONArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt,
+			c.SLABreachedSince, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`, NULL)
 		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND id = `+st.Arg(c.ID),
 	)
+	if c.Version > before {
+		st.With("recency", `UPDATE conversation_recency SET updated_at = `+st.Arg(c.UpdatedAt)+`
+			WHERE tenant_id = `+st.Arg(c.TenantID)+` AND conversation_id = `+st.Arg(c.ID))
+		w.wakeTopics = append(w.wakeTopics, feed.Notice(c.TenantID, feed.NoticeConversation, c.ID, c.Version))
+	}
 	w.insertClocks(&st)
 	w.insertSignal(&st)
 	var one int

@@ -3,11 +3,13 @@ package conversation
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -119,22 +121,31 @@ func (a Assign) apply(c *lifecycle.Change) error {
 	return c.Assign(to)
 }
 
-// check refuses an assignee or team that the tenant does not have, before the conversation is locked. What it finds stays
-// until the commit.
+// check refuses, before the conversation is locked, an assignee or team that the tenant does not have, and an agent who may
+// not change conversations: readers and analysts cannot do what they would be assigned. That the two exist holds until the
+// commit. An agent who is given another role meanwhile, or later, keeps what is assigned to them.
 func (a Assign) check(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID) error {
-	var agent, team bool
+	var role *account.Role
+	var team bool
 	err := tx.Statement.ConnPool.QueryRowContext(ctx, `SELECT
-		$2::uuid IS NULL OR EXISTS (SELECT FROM agents WHERE tenant_id = $1 AND id = $2 AND is_active FOR KEY SHARE),
+		(SELECT role FROM agents WHERE tenant_id = $1 AND id = $2 AND is_active FOR KEY SHARE),
 		$3::uuid IS NULL OR EXISTS (SELECT FROM teams WHERE tenant_id = $1 AND id = $3 FOR KEY SHARE)`,
-		tenantID, a.AssigneeID.Value, a.TeamID.Value).Scan(&agent, &team)
+		tenantID, a.AssigneeID.Value, a.TeamID.Value).Scan(&role, &team)
 	if err != nil {
 		return err
 	}
 	var wrong []problem.Field
-	if !agent {
+	switch agent := a.AssigneeID.Value; {
+	case agent == nil:
+	case role == nil:
 		wrong = append(wrong, problem.Field{
-			Field: "assigneeId", Code: "unknown",
-			Message: "there is no active agent " + a.AssigneeID.Value.String(),
+			Field: "assigneeId", Code: "unknown", Message: "there is no active agent " + agent.String(),
+		})
+	case !role.MayWork():
+		wrong = append(wrong, problem.Field{
+			Field: "assigneeId", Code: "cannot_work",
+			Message: "agent " + agent.String() + " has the role " + string(*role) + ", which cannot change conversations: " +
+				"assign an agent whose role is one of " + strings.Join(account.WorkingRoles(), ", "),
 		})
 	}
 	if !team {

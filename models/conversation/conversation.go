@@ -51,6 +51,14 @@ func (c Conversation) Wire() wire.Conversation {
 	}
 }
 
+// lastMessage is where the conversation is in the order of the latest messages; one without any is where its beginning is.
+func (c *Conversation) lastMessage() time.Time {
+	if c.LastMessageAt == nil {
+		return c.CreatedAt
+	}
+	return *c.LastMessageAt
+}
+
 // setState takes over what a change made of the state, and what follows from it.
 func (c *Conversation) setState(s lifecycle.State) {
 	c.State, c.NextDueAt = s, s.NextDue()

@@ -134,6 +134,12 @@ func (s *Store) lockForMessage(
 			if err != nil {
 				return nil, nil, err
 			}
+			// Locked, so that none changes it before the successor is there to get a version for that (P1.5).
+			err = tx.Raw(`SELECT * FROM contacts WHERE tenant_id = ? AND id = ? FOR SHARE`, tenantID, w.conversation.ContactID).
+				Take(&w.conversation.Contact).Error
+			if err != nil {
+				return nil, nil, postgres.Doing(err, "lock the contact of a successor")
+			}
 			next := w.successor(number, team.DefaultTeamID)
 			return next, nil, next.openClocks(ctx, s, w.timeVersion)
 		}

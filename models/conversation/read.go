@@ -3,7 +3,6 @@ package conversation
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,41 +64,11 @@ func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (_ Conversation
 type Filter struct {
 	Status, Channel, Tag, ExternalReference, Engagement string
 	SLAState                                            string // worst state of the latest cycles
+	BreachedMetric                                      string // a clock of it is breached and runs; AnyMetric: of any
 	Query                                               string // beginnings of words, see searchConversations; or the number
 	AssigneeID, TeamID, ContactID                       *uuid.UUID
 	UpdatedSince, CreatedSince                          *time.Time
 	Sort                                                string // one of the orders below; SortUpdated when empty
-}
-
-// The orders of a list of conversations.
-const (
-	SortUpdated = "-updatedAt"
-	SortCreated = "createdAt"
-	SortSLADue  = "slaDueAt" // of the next tripwire, the soonest first; conversations without one are not in the list
-)
-
-// listOrder is how a list in one order is read: the table it comes through, with the columns that the table repeats (alias).
-type listOrder struct {
-	from, alias, by, after string
-	key                    func(Conversation) time.Time
-}
-
-var listOrders = map[string]listOrder{
-	SortUpdated: {
-		from: ` FROM conversation_recency r JOIN conversations c ON c.tenant_id = r.tenant_id AND c.id = r.conversation_id
-			JOIN contacts ct ON ct.tenant_id = c.tenant_id AND ct.id = c.contact_id WHERE r.tenant_id = ?`,
-		alias: "r", by: `r.updated_at DESC, r.conversation_id DESC`, after: `(r.updated_at, r.conversation_id) < (?, ?)`,
-		key: func(c Conversation) time.Time { return c.UpdatedAt },
-	},
-	SortCreated: {
-		from: fromConversations, alias: "c", by: `c.created_at, c.id`, after: `(c.created_at, c.id) > (?, ?)`,
-		key: func(c Conversation) time.Time { return c.CreatedAt },
-	},
-	SortSLADue: {
-		from:  fromConversations + ` AND c.sla_due_at IS NOT NULL`,
-		alias: "c", by: `c.sla_due_at, c.id`, after: `(c.sla_due_at, c.id) > (?, ?)`,
-		key: func(c Conversation) time.Time { return *c.SLADueAt },
-	},
 }
 
 // conversationNarrow are the parameters that make a list of conversations cheaper.
@@ -123,7 +92,7 @@ func (s *Store) List(
 	if !known {
 		return nil, "", problem.Fields(problem.Field{
 			Field: "sort", Code: "invalid",
-			Message: fmt.Sprintf("must be one of %s, %s, %s", SortUpdated, SortCreated, SortSLADue),
+			Message: "must be one of " + strings.Join([]string{SortUpdated, SortLastMessage, SortCreated, SortSLADue}, ", "),
 		})
 	}
 	at, err := page.After(sort)
@@ -137,7 +106,7 @@ func (s *Store) List(
 	} else {
 		if at != nil {
 			where += ` AND ` + order.after
-			args = append(args, at.Time, at.ID)
+			args = append(args, order.bind(*at)...)
 		}
 		err = s.db.Lists.WithContext(ctx).Raw(conversationColumns+order.from+where+` ORDER BY `+order.by+` LIMIT ?`,
 			append(append([]any{tenantID}, args...), page.Size()+1)...).Scan(&rows).Error
@@ -146,7 +115,9 @@ func (s *Store) List(
 		return nil, "", postgres.ListError(ctx, err, conversationNarrow...)
 	}
 	rows, next := postgres.Cut(rows, page, func(r conversationRow) postgres.Position {
-		return postgres.Position{Time: order.key(r.Conversation), ID: r.Conversation.ID, Sort: sort}
+		at := order.at(r.Conversation)
+		at.Sort = sort
+		return at
 	})
 	conversations, shown := make([]Conversation, len(rows)), make([]*Conversation, len(rows))
 	for i, r := range rows {
@@ -184,6 +155,13 @@ func (f Filter) conditions(alias string) (condition string, args []any, query st
 		add(alias + ".sla_state = '" + f.SLAState + "'")
 	default:
 		text("c.sla_state", f.SLAState)
+	}
+	if f.BreachedMetric != "" { // the condition of conversations_breached
+		add("c.sla_breached_since IS NOT NULL")
+		if f.BreachedMetric != AnyMetric {
+			add(`c.clocks @> jsonb_build_array(jsonb_build_object('metric', ?::text, 'state', 'breached', 'stoppedAt', NULL))`,
+				f.BreachedMetric)
+		}
 	}
 	text("c.channel", f.Channel)
 	text("c.external_reference", f.ExternalReference)

@@ -255,13 +255,16 @@ func (s *Clocks) lockBehind(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID
 
 // movedRow is a conversation whose clocks go by other terms, as it is written.
 type movedRow struct {
-	ID            uuid.UUID
-	Clocks        string // JSON
-	TimeVersion   int64
-	SLADueAt      *time.Time
-	AutoArchiveAt *time.Time
-	NextDueAt     *time.Time
-	Signaled      bool // its workflow knows of a later time only
+	ID               uuid.UUID
+	Version          int64
+	UpdatedAt        time.Time
+	Clocks           string // JSON
+	TimeVersion      int64
+	SLADueAt         *time.Time
+	SLABreachedSince *time.Time
+	AutoArchiveAt    *time.Time
+	NextDueAt        *time.Time
+	Signaled         bool // its workflow knows of a later time only
 }
 
 // saveMoved writes conversations in which nothing happened but that their clocks go by other terms, in the state that they
@@ -273,13 +276,15 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (wakeTopics []s
 	rows := make([]movedRow, len(moved))
 	for i, w := range moved {
 		c := &w.conversation
+		w.countVersion()
 		c.setState(w.change.After)
 		if c.TimeVersion = w.timeVersion; w.board != nil {
 			c.Clocks = w.board.Clocks()
 		}
 		rows[i] = movedRow{
-			ID: c.ID, Clocks: postgres.JSONArg(clocksArg(c.Clocks)), TimeVersion: c.TimeVersion,
-			SLADueAt: c.SLADueAt, AutoArchiveAt: c.AutoArchiveAt, NextDueAt: c.NextDueAt,
+			ID: c.ID, Version: c.Version, UpdatedAt: c.UpdatedAt,
+			Clocks: postgres.JSONArg(clocksArg(c.Clocks)), TimeVersion: c.TimeVersion,
+			SLADueAt: c.SLADueAt, SLABreachedSince: c.SLABreachedSince, AutoArchiveAt: c.AutoArchiveAt, NextDueAt: c.NextDueAt,
 			Signaled: lifecycle.NeedsSignal(c.Status, c.Status, c.NextDueAt, c.ArmedFor),
 		}
 		if rows[i].Signaled {
@@ -289,9 +294,13 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (wakeTopics []s
 	var st postgres.Statement
 	tenant := st.Arg(moved[0].conversation.TenantID)
 	st.With("moved", `SELECT * FROM `+postgres.Rows(&st, rows))
-	st.With("conversation", `UPDATE conversations c SET clocks = m.clocks::jsonb, time_version = m.time_version,
-			sla_due_at = m.sla_due_at, auto_archive_at = m.auto_archive_at, next_due_at = m.next_due_at, set_aside = NULL
+	st.With("conversation", `UPDATE conversations c SET version = m.version, updated_at = m.updated_at,
+			clocks = m.clocks::jsonb, time_version = m.time_version, sla_due_at = m.sla_due_at,
+			sla_breached_since = m.sla_breached_since, auto_archive_at = m.auto_archive_at,
+			next_due_at = m.next_due_at, set_aside = NULL
 		FROM moved m WHERE c.tenant_id = `+tenant+` AND c.id = m.id RETURNING c.id, c.status, c.next_due_at, m.signaled`)
+	st.With("recency", `UPDATE conversation_recency r SET updated_at = m.updated_at
+		FROM moved m WHERE r.tenant_id = `+tenant+` AND r.conversation_id = m.id AND r.updated_at <> m.updated_at`)
 	outbox.AddEach(&st, outbox.Conversation, outbox.Each{
 		Tenant: tenant + "::uuid", Target: "id", Status: "status", DueAt: "next_due_at", From: "conversation WHERE signaled",
 	})

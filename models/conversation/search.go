@@ -35,7 +35,7 @@ func (s *Store) search(
 		if at == nil {
 			return order.from + where, args
 		}
-		return order.from + where + ` AND ` + order.after, append(args, at.Time, at.ID)
+		return order.from + where + ` AND ` + order.after, append(args, order.bind(*at)...)
 	}
 	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []conversationRow, err error) {
 		from, args := list(at)
@@ -72,7 +72,7 @@ func (s *Store) search(
 			return read(at, n, matches, matching...)
 		},
 		Position: func(r conversationRow) postgres.Position {
-			return postgres.Position{Time: order.key(r.Conversation), ID: r.Conversation.ID}
+			return order.at(r.Conversation)
 		},
 	}.Page(at, n)
 }

@@ -75,7 +75,8 @@ SELECT ` + postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[C
 	CASE WHEN $3 THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY($4::text[])) AS tag_ids,
 	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of,
-	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version
+	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version,
+	(SELECT v.version FROM conversations v WHERE v.tenant_id = l.tenant_id AND v.id = l.id) AS version_seen
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
 
 // lockOptions says what lock should bring along, to save round trips.
@@ -98,16 +99,22 @@ func (s *Store) lock(
 	w := &write{tx: tx, actor: actor, computeLeft: want.computeIn}
 	var now time.Time
 	var replayOf *uuid.UUID
-	var timeVersion int64
+	var timeVersion, versionSeen int64
 	dest := postgres.Targets(make([]any, 0, 64), &w.conversation)
 	dest = postgres.Targets(dest, &w.conversation.Contact)
-	dest = append(dest, &now, &w.messageNumber, postgres.JSONColumn{Into: &w.tags}, &replayOf, &timeVersion)
+	dest = append(dest, &now, &w.messageNumber, postgres.JSONColumn{Into: &w.tags}, &replayOf, &timeVersion, &versionSeen)
 	row := tx.Statement.ConnPool.QueryRowContext(ctx, lockSQL,
 		postgres.Binary(tenantID), postgres.Binary(id), want.message, postgres.Strings(want.tags), want.externalID)
 	if err := row.Scan(dest...); errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, postgres.NotFound(gorm.ErrRecordNotFound, "conversation", id)
 	} else if err != nil {
 		return nil, nil, err
+	}
+	if versionSeen != w.conversation.Version { // it changed while this one waited, perhaps with its contact (P1.5)
+		c := &w.conversation
+		if err := tx.Take(&c.Contact, "tenant_id = ? AND id = ?", tenantID, c.ContactID).Error; err != nil {
+			return nil, nil, postgres.Doing(err, "read contact %s again", c.ContactID)
+		}
 	}
 	return w, replayOf, w.resume(ctx, s, now, timeVersion)
 }
@@ -165,11 +172,12 @@ func (w *write) save(ctx context.Context) error {
 		w.actor = wire.System // the caller's command has changed nothing
 	}
 	c := &w.conversation
+	c.SetAside = nil
+	w.countVersion()
 	c.setState(w.change.After)
 	if err := w.keepClocks(ctx); err != nil {
 		return err
 	}
-	c.Version, c.UpdatedAt, c.SetAside = c.Version+1, w.now, nil
 	w.missingTags()
 
 	var st postgres.Statement
@@ -247,6 +255,7 @@ func (w *write) insertContact(st *postgres.Statement) {
 		postgres.Insert(st, "contact", ct)
 	case contactFilled:
 		postgres.Update(st, "contact", ct)
+		w.countContactVersions(st)
 	}
 }
 
@@ -254,14 +263,16 @@ func (w *write) insertConversation(st *postgres.Statement) {
 	c := &w.conversation
 	postgres.Insert(st, "conversation", c)
 	st.With("recency", `INSERT INTO conversation_recency (tenant_id, conversation_id, status, assignee_id, team_id, sla_state,
-			updated_at)
-		VALUES (`+st.List(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt)+`)`)
+			updated_at, last_message_at)
+		VALUES (`+st.List(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt,
+		c.lastMessage())+`)`)
 }
 
 func (w *write) updateConversation(st *postgres.Statement) {
 	c := &w.conversation
-	st.With("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, sla_state, updated_at)
-		= (`+st.List(string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt)+`)
+	st.With("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, sla_state, updated_at,
+			last_message_at)
+		= (`+st.List(string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt, c.lastMessage())+`)
 		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND conversation_id = `+st.Arg(c.ID))
 	postgres.Update(st, "conversation", c)
 }
@@ -301,7 +312,7 @@ func (w *write) insertEvents(st *postgres.Statement) (shards string) {
 	c := &w.conversation
 	events := w.renderEvents()
 	if len(events) == 0 { // of a note, say: consoles are told all the same
-		w.wakeTopics = append(w.wakeTopics, feed.Notice(c.TenantID, "conversation", c.ID, c.Version))
+		w.wakeTopics = append(w.wakeTopics, feed.Notice(c.TenantID, feed.NoticeConversation, c.ID, c.Version))
 		return `'{}'::int[]`
 	}
 	w.wakeTopics = append(w.wakeTopics, feed.TopicEvents)

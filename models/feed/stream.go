@@ -356,8 +356,12 @@ const NoticeDockAction = "dock_action"
 // beside conversations, is another.
 const NoticeDocks = "docks"
 
-// NoticeTime is the kind of notice that clocks have come to go by an edited time configuration: deadlines have moved, while
-// no version has. Its id is the tenant's.
+// NoticeConversation is the kind of notice about a conversation in which something happened that is no event: it got a note,
+// which is no change of its version, or its deadlines have moved.
+const NoticeConversation = "conversation"
+
+// NoticeTime is the kind of notice that clocks have come to go by an edited time configuration: deadlines have moved, and
+// the versions of their conversations with them, without an event. Its id is the tenant's.
 const NoticeTime = "time"
 
 // Notice is the topic to mark after a commit (P9) that tells the tenant's consoles of something that is no event: that a

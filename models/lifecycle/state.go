@@ -53,6 +53,8 @@ type State struct {
 	SLAState      string     `gorm:"default:null"` // worst state of the clocks, "" without any
 	SLADueAt      *time.Time // the next tripwire
 	AutoArchiveAt *time.Time // when a Done conversation archives itself
+	// SLABreachedSince is when the clock was to be met that is breached and runs, of several the earliest; nil without one.
+	SLABreachedSince *time.Time
 }
 
 // NextDue is the moment at which time will change this conversation by itself, nil if never.

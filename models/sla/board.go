@@ -341,6 +341,20 @@ func (b *Board) NextDue() *time.Time {
 	return next
 }
 
+// BreachedSince is the earliest moment by which a clock was to be met that is breached and still runs, nil if there is none.
+func (b *Board) BreachedSince() *time.Time {
+	var first *time.Time
+	for _, e := range b.latest {
+		if e == nil {
+			continue
+		}
+		if since := e.BreachedSince(); since != nil && (first == nil || since.Before(*first)) {
+			first = since
+		}
+	}
+	return first
+}
+
 // Worst is the state of the conversation: the worst of each metric's latest cycle; "" if it has no clock.
 func (b *Board) Worst() State {
 	var worst State

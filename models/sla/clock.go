@@ -216,6 +216,19 @@ func (c *Clock) resume(at time.Time) {
 	c.Pauses[n-1].To = &at
 }
 
+// BreachedSince is the moment by which a clock was to be met that is breached and still runs, under the terms in force; its
+// start where those have none; nil for every other clock.
+func (c *Clock) BreachedSince() *time.Time {
+	switch {
+	case !c.Running() || c.State != Breached:
+		return nil
+	case c.Due[2] == nil:
+		return &c.StartedAt
+	default:
+		return c.Due[2]
+	}
+}
+
 // NextDue is the moment at which the clock will pass its next tripwire, nil if never.
 func (c *Clock) NextDue() *time.Time {
 	if !c.Running() {

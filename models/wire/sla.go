@@ -55,13 +55,21 @@ type SLAAssignment struct {
 	CreatedAt Time       `json:"createdAt"`
 }
 
-// SLAReport is what came of the clocks that stopped between two times, From included and To not.
+// SLAReport is what came of clocks between two times, From included and To not.
 type SLAReport struct {
 	From    Time             `json:"from"`
 	To      Time             `json:"to"`
 	GroupBy string           `json:"groupBy"`
 	Total   []SLAReportLine  `json:"total"` // one for each metric that has any
 	Data    []SLAReportGroup `json:"data"`
+	// BreachedOpen is what is breached and runs when the report is made.
+	BreachedOpen []SLABreachedOpen `json:"breachedOpen"`
+}
+
+// SLABreachedOpen counts the clocks of one metric that are breached and run: one a conversation.
+type SLABreachedOpen struct {
+	Metric sla.Metric `json:"metric"`
+	Clocks int64      `json:"clocks"`
 }
 
 // SLAReportGroup is the part of one policy, team, channel or day.
@@ -76,9 +84,9 @@ type SLAReportLine struct {
 	Metric        sla.Metric `json:"metric"`
 	Stopped       int64      `json:"stopped"`
 	Met           int64      `json:"met"`
-	Breached      int64      `json:"breached"`
-	MetRate       float64    `json:"metRate"` // 0 to 1
+	Breached      int64      `json:"breached"` // breaches that happened, of clocks that run, too
+	MetRate       float64    `json:"metRate"`  // 0 to 1, of met and breached
 	BreachRate    float64    `json:"breachRate"`
-	MedianSeconds float64    `json:"medianSeconds"` // of the time that counted: opening hours only, say
-	P90Seconds    float64    `json:"p90Seconds"`
+	MedianSeconds *float64   `json:"medianSeconds"` // of the time that counted: opening hours only, say; nil: none stopped
+	P90Seconds    *float64   `json:"p90Seconds"`
 }

@@ -104,7 +104,7 @@ export type Conversation = {
   snoozedUntil: NullableTime;
   /** Null without a clock, because no policy applies. */
   sla: SLA | null;
-  /** Rises with every change. Of two versions of a conversation the higher is the later. */
+  /** Rises, and `updatedAt` with it, exactly when something else in this object changes, whatever changes it: also by a wake, a deadline that moves with its policy, and a change of the contact. Not for notes, and not for `paused` and `resumesAt`, which the calendar answers. Of two versions of a conversation the higher is the later. */
   version: number;
   /** The archived conversation that this one continues. */
   previousConversationId: string | null;
@@ -928,7 +928,8 @@ export type Me = {
 
 /**
  * What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
- * redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+ * redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+ * assigned to agents of the first three.
  */
 export type Role = 'owner' | 'lead' | 'agent' | 'reader' | 'analytics';
 
@@ -1167,10 +1168,18 @@ export type SLAReport = {
   from: Time;
   to: Time;
   groupBy: SLAReportGrouping;
-  /** All groups together, a line for each metric of which a clock stopped. */
+  /** All groups together, a line for each metric of which a clock stopped or breached. */
   total: SLAReportLine[];
   /** In the order of names; days in their own. */
   data: SLAReportGroup[];
+  /** Clocks that are breached and still run now, by metric, of this policy, team and channel; without those that have none. `GET /v1/conversations?breachedMetric=` lists their conversations. */
+  breachedOpen: SLABreachedOpen[];
+};
+
+export type SLABreachedOpen = {
+  metric: SLAMetricName;
+  /** One a conversation. */
+  clocks: number;
 };
 
 export type SLAReportGroup = {
@@ -1185,14 +1194,18 @@ export type SLAReportLine = {
   metric: SLAMetricName;
   /** How many clocks stopped. */
   stopped: number;
+  /** How many of those stopped in time. */
   met: number;
+  /** How many breaches happened, of clocks that run, too. */
   breached: number;
+  /** `met`, of `met` and `breached`. */
   metRate: number;
+  /** `breached`, of `met` and `breached`. */
   breachRate: number;
-  /** Of the time that counted: without closed hours, for one. */
-  medianSeconds: number;
-  /** Nine of ten took no longer. */
-  p90Seconds: number;
+  /** Of the clocks that stopped, the time that counted: without closed hours, for one. Null if none did. */
+  medianSeconds: number | null;
+  /** Nine of ten took no longer. Null as the median. */
+  p90Seconds: number | null;
 };
 
 /**

@@ -275,7 +275,8 @@ export const DOCK_PERMISSIONS = Object.freeze([
 ]);
 
 // What an agent may do. `owner`: everything. `lead`: all of conversations, contacts and tags, the report, and
-// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only.
+// redelivery. `agent`: all of conversations. `reader`: read them. `analytics`: the report only. Conversations are
+// assigned to agents of the first three.
 /** @type {readonly import('./types.js').Role[]} */
 export const ROLES = Object.freeze([
   'owner',

@@ -19,14 +19,14 @@ const open = {
   tag: '',
   sla: '',
   turn: '',
-  sort: '-updatedAt',
+  sort: '-lastMessageAt',
   q: '',
 };
 
-/** The nth conversation of the list: the first was updated last. @param {number} n @param {object} [different] */
+/** The nth conversation of the list: the first was written to last. @param {number} n @param {object} [different] */
 const nth = (n, different) =>
   conversation(`c${n}`, {
-    updatedAt: new Date(Date.parse('2026-05-06T07:00:00Z') - n * 60_000).toISOString(),
+    lastMessageAt: new Date(Date.parse('2026-05-06T07:00:00Z') - n * 60_000).toISOString(),
     ...different,
   });
 
@@ -42,7 +42,10 @@ test('the list asks for what its filters say, and shows it in the order of the s
   assert.deepEqual(list.ids.peek(), ['c1', 'c2']);
   assert.ok(list.complete.peek());
   const { query } = server.requests[0];
-  assert.equal(String(query), 'status=active&teamId=t1&engagement=pending&sort=-updatedAt&assigneeId=grace&limit=100');
+  assert.equal(
+    String(query),
+    'status=active&teamId=t1&engagement=pending&sort=-lastMessageAt&assigneeId=grace&limit=100',
+  );
 });
 
 test('pages follow when they are asked for, until there are none', async () => {
@@ -61,13 +64,13 @@ test('pages follow when they are asked for, until there are none', async () => {
 test('a change moves a conversation to where it belongs, and out when it matches no more', async () => {
   server.on('GET /v1/conversations', page(some(1, 5)));
   await list.show(open);
-  take(nth(3, { version: 2, updatedAt: '2026-05-06T07:30:00.000Z' }));
+  take(nth(3, { version: 2, lastMessageAt: '2026-05-06T07:30:00.000Z' }));
   assert.deepEqual(list.ids.peek(), ['c3', 'c1', 'c2', 'c4']);
   take(nth(1, { version: 2, status: 'done' }));
   assert.deepEqual(list.ids.peek(), ['c3', 'c2', 'c4']);
-  take(conversation('new', { updatedAt: '2026-05-06T07:40:00.000Z' }));
+  take(conversation('new', { lastMessageAt: '2026-05-06T07:40:00.000Z' }));
   assert.deepEqual(list.ids.peek(), ['new', 'c3', 'c2', 'c4']);
-  take(conversation('other', { updatedAt: '2026-05-06T07:50:00.000Z', status: 'snoozed' }));
+  take(conversation('other', { lastMessageAt: '2026-05-06T07:50:00.000Z', status: 'snoozed' }));
   assert.equal(list.ids.peek().length, 4);
 });
 
@@ -105,19 +108,83 @@ test('under the pointer the order stands still, and the button says how many wai
   server.on('GET /v1/conversations', page(some(1, 4)));
   await list.show(open);
   list.hold(true);
-  take(nth(3, { version: 2, updatedAt: '2026-05-06T07:30:00.000Z' }));
-  take(conversation('new', { updatedAt: '2026-05-06T07:40:00.000Z' }));
+  take(nth(3, { version: 2, lastMessageAt: '2026-05-06T07:30:00.000Z' }));
+  take(conversation('new', { lastMessageAt: '2026-05-06T07:40:00.000Z' }));
   assert.deepEqual(list.ids.peek(), ['c1', 'c2', 'c3']);
   assert.equal(list.waiting.peek(), 2);
   list.sortInPending();
   assert.deepEqual(list.ids.peek(), ['new', 'c3', 'c1', 'c2']);
   assert.equal(list.waiting.peek(), 0);
-  take(nth(2, { version: 2, updatedAt: '2026-05-06T07:50:00.000Z' }));
+  take(nth(2, { version: 2, lastMessageAt: '2026-05-06T07:50:00.000Z' }));
   list.hold(false);
   assert.deepEqual(list.ids.peek(), ['c2', 'new', 'c3', 'c1'], 'leaving sorts in, too');
 });
 
-test('the next tripwire orders by urgency, and what is never due is not in that list', async () => {
+test('what the agent does to a conversation does not move it', async () => {
+  server.on('GET /v1/conversations', page(some(1, 4)));
+  await list.show(open);
+  take(nth(3, { version: 2, updatedAt: '2026-05-06T08:00:00.000Z', assigneeId: 'grace' }));
+  assert.deepEqual(list.ids.peek(), ['c1', 'c2', 'c3']);
+});
+
+test('for who goes through the list by keys nothing moves or comes until it is asked for; what is done goes', async () => {
+  server.on('GET /v1/conversations', page(some(1, 5)));
+  await list.show(open);
+  list.holdByKeys(true);
+  take(nth(4, { version: 2, lastMessageAt: '2026-05-06T07:30:00.000Z' }));
+  take(nth(9, { id: 'new', lastMessageAt: '2026-05-06T07:40:00.000Z' }));
+  take(nth(2, { version: 2, status: 'done' }));
+  assert.deepEqual(list.ids.peek(), ['c1', 'c3', 'c4']);
+  assert.equal(list.waiting.peek(), 2);
+  list.hold(true);
+  list.hold(false);
+  assert.deepEqual(list.ids.peek(), ['c1', 'c3', 'c4'], 'a pointer that passes by changes nothing of that');
+  list.sortInPending();
+  assert.deepEqual(list.ids.peek(), ['new', 'c4', 'c1', 'c3']);
+  take(nth(3, { version: 2, lastMessageAt: '2026-05-06T07:50:00.000Z' }));
+  assert.equal(list.waiting.peek(), 1, 'it goes on standing still');
+  list.holdByKeys(false);
+  assert.deepEqual(list.ids.peek(), ['c3', 'new', 'c4', 'c1']);
+});
+
+test('breached and open is a filter by metric, another than the worst state reached', async () => {
+  server.on('GET /v1/conversations', page([]));
+  const metric = (/** @type {string} */ name, /** @type {string} */ state, /** @type {string|null} */ stoppedAt) => ({
+    metric: name,
+    state,
+    stoppedAt,
+    dueAt: { atRisk: null, urgent: null, breached: '2026-05-06T07:00:00Z' },
+  });
+  const late = conversation(
+    'late',
+    /** @type {object} */ ({
+      sla: { state: 'breached', metrics: [metric('first_reply', 'breached', null), metric('resolution', 'ok', null)] },
+    }),
+  );
+  const answered = conversation(
+    'answered',
+    /** @type {object} */ ({
+      sla: {
+        state: 'breached',
+        metrics: [metric('first_reply', 'breached', '2026-05-06T08:00:00Z'), metric('resolution', 'ok', null)],
+      },
+    }),
+  );
+  for (const [sla, ids, query] of /** @type {[string, string[], string][]} */ ([
+    ['breached', ['answered', 'late'], 'slaState=breached'],
+    ['any', ['late'], 'breachedMetric=any'],
+    ['first_reply', ['late'], 'breachedMetric=first_reply'],
+    ['resolution', [], 'breachedMetric=resolution'],
+  ])) {
+    await list.show({ ...open, sla });
+    assert.ok(String(server.requests.at(-1)?.query).includes(query), sla);
+    take(late);
+    take(answered);
+    assert.deepEqual([...list.ids.peek()].sort(), ids, sla);
+  }
+});
+
+test('what is overdue for longest comes first, then the next tripwire; what is neither is not in that list', async () => {
   /** @param {string} id @param {string} state @param {(string | null)[]} due @param {string | null} [stoppedAt] */
   const timed = (id, state, due, stoppedAt = null) =>
     conversation(
@@ -136,8 +203,10 @@ test('the next tripwire orders by urgency, and what is never due is not in that 
   take(timed('late', 'ok', ['2026-05-06T12:00:00Z', '2026-05-06T13:00:00Z', '2026-05-06T14:00:00Z']));
   take(timed('soon', 'at_risk', ['2026-05-06T06:00:00Z', '2026-05-06T09:00:00Z', '2026-05-06T14:00:00Z']));
   take(timed('all passed', 'breached', ['2026-05-06T06:00:00Z', '2026-05-06T06:30:00Z', '2026-05-06T07:00:00Z']));
+  take(timed('overdue longer', 'breached', ['2026-05-06T05:00:00Z', '2026-05-06T05:30:00Z', '2026-05-06T06:00:00Z']));
+  take(timed('stopped late', 'breached', [null, null, '2026-05-06T05:00:00Z'], '2026-05-06T08:00:00Z'));
   take(timed('stopped', 'ok', ['2026-05-06T08:30:00Z', null, null], '2026-05-06T08:00:00Z'));
-  assert.deepEqual(list.ids.peek(), ['soon', 'late']);
+  assert.deepEqual(list.ids.peek(), ['overdue longer', 'all passed', 'soon', 'late']);
 });
 
 test('what changes while a page is read is not lost with it', async () => {
@@ -159,7 +228,7 @@ test('what waits for the pointer to leave goes on waiting when the next page com
   await list.show(open);
   list.hold(true);
   const reading = list.more();
-  take(nth(101, { version: 2, updatedAt: '2026-05-06T07:30:00.000Z' }));
+  take(nth(101, { version: 2, lastMessageAt: '2026-05-06T07:30:00.000Z' }));
   await reading;
   assert.equal(list.ids.peek().indexOf('c101'), 101, 'under the pointer nothing moves');
   list.hold(false);

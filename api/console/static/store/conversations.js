@@ -79,9 +79,9 @@ export function onConversation(watcher) {
 export function take(copy, { share = false } = {}) {
   const s = conversation(copy.id);
   const before = guesses.get(copy.id)?.confirmed ?? s.peek();
-  // Not older only: SLA and the like are computed when a copy is read, so that one of the same version can be fresher.
+  // Not older only: whether a clock is paused is of the time of the read, so that one of the same version can be fresher.
   if (!before || copy.version >= before.version) {
-    // Its contact has no version, and may have been read since.
+    // Its contact is read by itself when it changes, and may have been read since.
     const newer = before && before.contact.id === copy.contact.id && before.contact.updatedAt > copy.contact.updatedAt;
     show(s, newer ? { ...copy, contact: before.contact } : copy);
   }
@@ -197,7 +197,7 @@ function byContact(ids) {
 }
 
 /**
- * Reads a contact and shows it in its conversations. A conversation's version does not rise with its contact.
+ * Reads a contact and shows it in its conversations, whose versions, one higher, come with what changes next in them.
  * @param {string} id @param {Known[]} conversations
  */
 async function readContact(id, conversations) {
@@ -239,7 +239,7 @@ onStream((event) => {
     gather();
   }
   if (event.type === 'resync') readAll();
-  if (event.type === 'time') setTimeout(readAll, Math.random() * SPREAD); // deadlines have moved; versions have not
+  if (event.type === 'time') setTimeout(readAll, Math.random() * SPREAD); // deadlines have moved, without an event each
 });
 
 const loadedAt = now.peek();

@@ -15,6 +15,10 @@ export const tags = signal([]);
 /** @type {import('../vendor/signals.js').Signal<{channel: string, displayName: string, enabled: boolean}[]>} */
 export const channels = signal([]);
 
+/** Whether conversations can be assigned to an agent: one who is active, of a role that may change conversations. */
+export const mayWork = (/** @type {import('../types.js').Agent} */ a) =>
+  a.isActive && (a.role === 'owner' || a.role === 'lead' || a.role === 'agent');
+
 /** Names of agents and teams by id. */
 const names = computed(() => new Map([...agents.value, ...teams.value].map((x) => [x.id, x.name])));
 

@@ -1,6 +1,8 @@
 /**
  * The inbox list: the ids that match the filters, in order, as far as they were read. Live changes are sorted in where
- * they belong, but never while the pointer is over the list: then they wait, and a button says how many.
+ * they belong, but never while the agent works in the list: then they wait, and a button says how many. Under the pointer
+ * no row moves. Who goes through the list by keys is on a row, not at a place: for them a row that matches no more goes at
+ * once, and nothing moves or comes.
  */
 import { batch, signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
@@ -16,7 +18,7 @@ import { me } from './session.js';
  * @property {string} team
  * @property {string} channel
  * @property {string} tag
- * @property {string} sla
+ * @property {string} sla a state, a metric of which a clock is breached and runs, `any` for such a clock of any metric, or ''
  * @property {string} turn pending, engaged or ''
  * @property {string} sort
  * @property {string} q
@@ -49,7 +51,10 @@ let running = null;
 let again = false;
 /** Whether it was a reading from the beginning that failed. */
 let failedFresh = false;
-let held = false;
+/** Whether the pointer is over the list. */
+let pointed = false;
+/** Whether the agent goes through it by keys. */
+let keyed = false;
 /** So much changed while the order was held that the list must be read anew. */
 let outdated = false;
 let filling = false;
@@ -63,6 +68,9 @@ keepListed(
   () => !!filter && !filter.q,
 );
 
+/** The states that the list can be narrowed to; what else `sla` has is about clocks that are breached and run. */
+const STATES = new Set(['ok', 'at_risk', 'urgent', 'breached']);
+
 /** @param {Filter} f */
 function query(f) {
   return {
@@ -70,7 +78,8 @@ function query(f) {
     channel: f.channel,
     teamId: f.team,
     tag: f.tag,
-    slaState: f.sla,
+    slaState: STATES.has(f.sla) ? f.sla : '',
+    breachedMetric: STATES.has(f.sla) ? '' : f.sla,
     engagement: f.turn,
     q: f.q,
     sort: f.sort,
@@ -81,6 +90,7 @@ function query(f) {
 /** Reads the list from its beginning. @param {Filter} f */
 export async function show(f) {
   empty();
+  keyed = false;
   filter = f;
   await read(true, FIRST);
 }
@@ -88,7 +98,7 @@ export async function show(f) {
 /** Ends the list: it is not on the page any more, so no pointer keeps it still. */
 export function hide() {
   empty();
-  held = false;
+  pointed = keyed = false;
 }
 
 function empty() {
@@ -192,24 +202,37 @@ function fill(copies, fresh) {
 }
 
 /**
- * The list with what has changed while it was read where it belongs now. What waits for the pointer to leave goes on
- * waiting, unless it is in the list no more.
+ * The list with what has changed while it was read where it belongs now. What waits goes on waiting, unless it is in the
+ * list no more.
  * @param {string[]} list @param {Set<string>} rows those just read @param {boolean} fresh
  */
 function withArrivals(list, rows, fresh) {
   for (const id of arrived) {
     if (!fresh && !rows.has(id)) continue;
     const next = sortIn(list, id);
-    if (fresh || !held || !next.includes(id)) list = next;
+    if (fresh || !waits(next, id)) list = next;
   }
   return list;
 }
 
 /** Holds the order while the pointer is over the list. @param {boolean} hold */
 export function hold(hold) {
-  held = hold;
-  if (!hold) sortInPending();
+  pointed = hold;
+  release();
 }
+
+/** Holds the order while the agent goes through the list by keys. @param {boolean} hold */
+export function holdByKeys(hold) {
+  keyed = hold;
+  release();
+}
+
+function release() {
+  if (!pointed && !keyed) sortInPending();
+}
+
+/** Whether a change waits that makes this of the list. @param {string[]} next @param {string} id of what has changed */
+const waits = (next, id) => pointed || (keyed && next.includes(id));
 
 /** Sorts in what has been waiting. */
 export function sortInPending() {
@@ -228,7 +251,7 @@ function sortIn(list, id) {
   const c = peek(id);
   const rest = list.filter((i) => i !== id);
   if (!c || !filter || !matches(c, filter, list)) return rest;
-  const order = orders[filter.sort] ?? orders['-updatedAt'];
+  const order = orders[filter.sort] ?? orders['-lastMessageAt'];
   const at = rest.findIndex((i) => {
     const other = peek(i);
     return other && order(c, other) < 0;
@@ -240,16 +263,39 @@ function sortIn(list, id) {
 
 /** @type {Record<string, (a: Conversation, b: Conversation) => number>} */
 const orders = {
+  '-lastMessageAt': (a, b) => cmp(lastMessage(b), lastMessage(a)) || cmp(b.id, a.id),
   '-updatedAt': (a, b) => cmp(b.updatedAt, a.updatedAt) || cmp(b.id, a.id),
   createdAt: (a, b) => cmp(a.createdAt, b.createdAt) || cmp(a.id, b.id),
-  slaDueAt: (a, b) => cmp(nextDue(a), nextDue(b)) || cmp(a.id, b.id),
+  slaDueAt: (a, b) => cmp(slaTurn(a), slaTurn(b)) || cmp(a.id, b.id),
 };
 
 /** @param {string} a @param {string} b */
 const cmp = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
+/** When the latest message came; without any, when the conversation began. @param {Conversation} c */
+const lastMessage = (c) => c.lastMessageAt ?? c.createdAt;
+
 /** Later than every time there is. */
 const NEVER = '9';
+
+/**
+ * Where a conversation is in the order by what is due: first those with a breached clock that runs, the longest overdue on
+ * top, then those with a tripwire ahead.
+ * @param {Conversation} c
+ */
+function slaTurn(c) {
+  const late = (c.sla?.metrics ?? []).filter(breachedOpen).map((m) => m.dueAt.breached ?? m.startedAt);
+  return late.length ? `0 ${late.sort()[0]}` : `1 ${nextDue(c)}`;
+}
+
+/** @param {import('../types.js').SLAMetric} m */
+const breachedOpen = (m) => !m.stoppedAt && m.state === 'breached';
+
+/** @param {Conversation} c @param {string} sla of the filter */
+function matchesSla(c, sla) {
+  if (STATES.has(sla)) return c.sla?.state === sla;
+  return !!c.sla?.metrics.some((m) => breachedOpen(m) && (sla === 'any' || m.metric === sla));
+}
 
 /**
  * The next tripwire that no clock of the conversation has passed; never, if there is none.
@@ -281,9 +327,9 @@ function matches(c, f, list) {
     (!f.team || c.teamId === f.team) &&
     (!f.tag || c.tags.includes(f.tag)) &&
     (!f.turn || c.engagement === f.turn) &&
-    (!f.sla || c.sla?.state === f.sla) &&
+    (!f.sla || matchesSla(c, f.sla)) &&
     (!f.q || list.includes(c.id)) &&
-    (f.sort !== 'slaDueAt' || nextDue(c) !== NEVER)
+    (f.sort !== 'slaDueAt' || slaTurn(c) !== `1 ${NEVER}`)
   );
 }
 
@@ -297,14 +343,17 @@ onConversation((c) => {
     if (pending.delete(c.id)) waiting.value = pending.size;
     return;
   }
-  if (held) {
+  if (waits(next, c.id)) {
     pending.add(c.id);
     waiting.value = pending.size;
-  } else ids.value = next;
+  } else {
+    if (pending.delete(c.id)) waiting.value = pending.size;
+    ids.value = next;
+  }
 });
 
 onBurst((changed) => {
-  if (!held) {
+  if (!pointed && !keyed) {
     refresh();
     return;
   }

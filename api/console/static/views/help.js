@@ -18,6 +18,7 @@ const KEYS = [
     [
       ['j  k', 'Next, previous'],
       ['Enter', 'Open'],
+      ['u', 'Show updates'],
       ['/', 'Search'],
     ],
   ],

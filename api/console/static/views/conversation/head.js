@@ -2,7 +2,7 @@
 import { html } from '../../lib/html.js';
 import { go, to } from '../../lib/router.js';
 import { addTag, archive, assign, busy, removeTag, reopen, resolve, unsnooze } from '../../store/actions.js';
-import { agents, channelName, nameOf, tags, teams } from '../../store/directory.js';
+import { agents, channelName, mayWork, nameOf, tags, teams } from '../../store/directory.js';
 import { me } from '../../store/session.js';
 import { docksOpen, menu, toggleDocks } from '../../store/view.js';
 import { copy } from '../../ui/copy.js';
@@ -116,7 +116,7 @@ function Assignment({ of: c, write }) {
   if (!write) return html`<span class="muted">${nameOf(c.assigneeId)}${c.teamId && `, ${nameOf(c.teamId)}`}</span>`;
   const mine = me.value?.id;
   const people = agents.value
-    .filter((a) => a.isActive || a.id === c.assigneeId)
+    .filter((a) => mayWork(a) || a.id === c.assigneeId)
     .sort((a, b) => Number(b.id === mine) - Number(a.id === mine) || a.name.localeCompare(b.name));
   return html`
     <${Picker} label="Assignee" searchable choices=${[

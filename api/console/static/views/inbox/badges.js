@@ -64,17 +64,16 @@ export function timeLeft(m, nowMs) {
   return next ? countdown(Date.parse(next.at) - nowMs) : '';
 }
 
-/** @param {{of: Conversation, long?: boolean}} props long: says which clock it is */
+/**
+ * The conversation's SLA state, which is the one that lists are narrowed to. Where the clock that matters now has another
+ * one, because the worst was reached by a clock that has stopped, both are said, each by its metric.
+ * @param {{of: Conversation, long?: boolean}} props long: says in any case which clock it is
+ */
 export function SlaBadge({ of, long }) {
   if (!of.sla) return null;
   const metric = leading(of);
-  if (!metric) {
-    if (!long) return null;
-    if (!of.sla.metrics.some((m) => m.outcome)) return null; // every clock was called off
-    const { word, tone } = STATES[of.sla.state];
-    return html`<span class=${`sla ${tone}`}><i class="shape"
-      />${of.sla.state === 'ok' ? 'SLA met' : `SLA: ${word}`}</span>`;
-  }
+  if (!metric) return html`<${Settled} sla=${of.sla} />`;
+  const differs = metric.state !== of.sla.state;
   const { word, tone } = STATES[metric.state];
   const next = nextTripwire(metric);
   const title =
@@ -82,9 +81,23 @@ export function SlaBadge({ of, long }) {
     (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '') +
     (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
   return html`<span class=${`sla ${standsStill(metric, now.value) ? 'plain' : tone} ${metric.state}`} title=${title}>
-    <i class="shape" /><span>${long ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
+    <i class="shape" /><span>${long || differs ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>
     <span class="figures">${timeLeft(metric, now.value)}</span>
-  </span>`;
+  </span>${differs && html`<${Settled} sla=${of.sla} byMetric />`}`;
+}
+
+/**
+ * The state that clocks reached which have stopped; nothing where every clock was called off in time.
+ * @param {{sla: import('../../types.js').SLA, byMetric?: boolean}} props
+ */
+function Settled({ sla, byMetric }) {
+  if (sla.state === 'ok' && !sla.metrics.some((m) => m.outcome)) return null;
+  const { word, tone } = STATES[sla.state];
+  const reached = sla.metrics.filter((m) => m.stoppedAt && m.state === sla.state).map((m) => METRICS[m.metric]);
+  const text =
+    sla.state === 'ok' ? 'SLA met' : byMetric ? `${reached.join(', ')}: ${word.toLowerCase()}` : `SLA: ${word}`;
+  return html`<span class=${`sla ${tone} ${sla.state}`} title=${`${reached.join(', ')}: ${word}. Stopped`}><i
+    class="shape" /><span>${text}</span></span>`;
 }
 
 /** @param {{of: Conversation}} props */

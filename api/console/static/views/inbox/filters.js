@@ -18,7 +18,7 @@ const DEFAULTS = {
   tag: '',
   sla: '',
   turn: '',
-  sort: '-updatedAt',
+  sort: '-lastMessageAt',
   q: '',
 };
 
@@ -30,6 +30,7 @@ const VIEWS = [
 ];
 
 const SORTS = [
+  ['-lastMessageAt', 'Latest message'],
   ['-updatedAt', 'Latest change'],
   ['createdAt', 'Oldest first'],
   ['slaDueAt', 'SLA due next'],
@@ -92,6 +93,10 @@ export function Filters() {
         { value: 'urgent', label: 'Urgent' },
         { value: 'at_risk', label: 'At risk' },
         { value: 'ok', label: 'On time' },
+        { value: 'any', label: 'Breached and open' },
+        { value: 'first_reply', label: 'First reply breached and open' },
+        { value: 'all_messages', label: 'Reply breached and open' },
+        { value: 'resolution', label: 'Resolution breached and open' },
       ]} />
       ${
         !wide &&

@@ -32,6 +32,9 @@ effect(() => {
 /** Whether the focus is to be on that row, once it is on the page. */
 const wanted = signal(false);
 
+/** After so long without a key or a click the agent does not work in the list any more, in ms. */
+const IDLE = 120_000;
+
 /** Gives the focus to the row that the keyboard is on. */
 export function focusRow() {
   wanted.value = true;
@@ -52,12 +55,31 @@ export function List() {
   useEffect(() => {
     if (open) cursor.value = open;
   }, [open]);
+  useEffect(() => {
+    let timer = 0;
+    const active = () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(() => list.holdByKeys(false), IDLE);
+    };
+    addEventListener('keydown', active, true);
+    addEventListener('pointerdown', active, true);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener('keydown', active, true);
+      removeEventListener('pointerdown', active, true);
+    };
+  }, []);
   useKeys({
+    u: list.sortInPending,
     j: () => move(1),
     ArrowDown: () => move(1),
     k: () => move(-1),
     ArrowUp: () => move(-1),
-    Enter: () => cursor.value && go(to('inbox', cursor.value, filterQuery())),
+    Enter: () => {
+      if (!cursor.value) return;
+      list.holdByKeys(true);
+      go(to('inbox', cursor.value, filterQuery()));
+    },
   });
 
   const ids = list.ids.value;
@@ -67,7 +89,7 @@ export function List() {
     onPointerLeave=${() => list.hold(false)}>
     ${
       waiting > 0 &&
-      html`<button type="button" class="list-news" onClick=${list.sortInPending}>
+      html`<button type="button" class="list-news" aria-keyshortcuts="u" onClick=${list.sortInPending}>
       <${Icon} name="refresh" /> ${waiting === 1 ? '1 update' : `${waiting} updates`}</button>`
     }
     ${
@@ -105,6 +127,7 @@ function Nothing({ filter }) {
 function move(by) {
   const ids = list.ids.peek();
   if (!ids.length) return;
+  list.holdByKeys(true);
   const id = cursor.peek() ?? '';
   const at = ids.indexOf(id);
   const gone = id === place.id ? place.index - Number(by < 0) : 0;
@@ -186,7 +209,7 @@ function Row({ id, open, at, stop }) {
     <span class="row-top">
       ${unread && html`<span class="dot" title="Unread"><span class="hidden">Unread</span></span>`}
       <span class="row-name" dir="auto">${c.contact.name ?? c.contact.email ?? c.contact.phone ?? 'Somebody'}</span>
-      <${Ago} at=${c.lastMessageAt ?? c.updatedAt} class="row-time" />
+      <${Ago} at=${c.lastMessageAt ?? c.createdAt} class="row-time" />
     </span>
     <span class="row-subject" dir="auto">${c.subject || 'No subject'}</span>
     <span class="row-meta">

@@ -2,6 +2,7 @@
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
+import { to } from '../../lib/router.js';
 import { span } from '../../lib/time.js';
 import { channelName, nameOf, teams } from '../../store/directory.js';
 import { Empty, Loaded } from '../../ui/parts.js';
@@ -19,10 +20,10 @@ import { Chart } from './chart.js';
  * @property {number} breached
  * @property {number} metRate
  * @property {number} breachRate
- * @property {number} medianSeconds
- * @property {number} p90Seconds
+ * @property {number|null} medianSeconds
+ * @property {number|null} p90Seconds
  * @typedef {{key: string|null, name: string|null, metrics: Line[]}} Group
- * @typedef {{from: string, to: string, groupBy: string, total: Line[], data: Group[]}} SlaReport
+ * @typedef {{from: string, to: string, groupBy: string, total: Line[], data: Group[], breachedOpen: {metric: Line['metric'], clocks: number}[]}} SlaReport
  */
 
 const PERIODS = [
@@ -65,7 +66,8 @@ export function Report() {
   return html`<main id="main" class="report">
     <header class="section-head">
       <div class="section-title"><h1>SLA report</h1><p
-        class="muted">Clocks that stopped in the period, by what came of them. Days are those of UTC.</p></div>
+        class="muted">What came of clocks in the period. A breach counts when it happens, whether or not the clock has
+        stopped since. Days are those of UTC.</p></div>
       <div class="part-tools">
         <div class="segments" role="group"
           aria-label="Period">${PERIODS.map(
@@ -84,8 +86,9 @@ export function Report() {
     <${Loaded} of=${{ ...report, data: kept.current }} what="The report could not be read.">${(
       /** @type {{grouped: SlaReport, daily: SlaReport}} */ { grouped, daily },
     ) =>
-      grouped.total.length
+      grouped.total.length || grouped.breachedOpen.length
         ? html`
+        <${BreachedOpen} of=${grouped.breachedOpen} team=${view.teamId} channel=${view.channel} />
         <div class="cards">${sorted(grouped.total).map(
           (line) => html`<${Card} key=${line.metric} line=${line} daily=${daily} />`,
         )}</div>
@@ -97,9 +100,26 @@ export function Report() {
               onClick=${() => setView({ ...view, groupBy: value })}>${label}</button>`,
             )}</div></header>
         <${Groups} report=${grouped} />`
-        : html`<${Empty} icon="chart" text="No clock stopped in this period. Clocks run where an SLA policy is assigned." />`}<//>
+        : html`<${Empty} icon="chart" text="No clock stopped or breached in this period. Clocks run where an SLA policy is assigned." />`}<//>
   </main>`;
 }
+
+/**
+ * What is breached and still open now, with the list of it.
+ * @param {{of: SlaReport['breachedOpen'], team: string, channel: string}} props
+ */
+function BreachedOpen({ of, team, channel }) {
+  if (!of.length) return null;
+  return html`<p class="breached-open">Breached and still open now: ${of.map(
+    ({ metric, clocks }, i) => html`${i > 0 && ', '}<a key=${metric}
+    href=${to('inbox', { status: 'any', sort: 'slaDueAt', sla: metric, team, channel })}>${
+      METRICS[metric]
+    } ${clocks.toLocaleString()}</a>`,
+  )}</p>`;
+}
+
+/** @param {number|null} seconds */
+const took = (seconds) => (seconds === null ? '–' : span(seconds * 1000));
 
 /** @param {Line[]} lines */
 const sorted = (lines) => [...lines].sort((a, b) => ORDER.indexOf(a.metric) - ORDER.indexOf(b.metric));
@@ -114,10 +134,10 @@ function Card({ line, daily }) {
     <header><h2>${METRICS[line.metric]}</h2><span
       class="muted">${line.stopped.toLocaleString()} ${line.stopped === 1 ? 'clock' : 'clocks'}</span></header>
     <dl class="figures-row">
-      <div><dt>Met</dt><dd class="figures">${percent(line.metRate)}</dd></div>
+      <div><dt>Met</dt><dd class="figures">${line.met + line.breached ? percent(line.metRate) : '–'}</dd></div>
       <div><dt>Breached</dt><dd class="figures">${line.breached.toLocaleString()}</dd></div>
-      <div><dt>Median</dt><dd class="figures">${span(line.medianSeconds * 1000)}</dd></div>
-      <div><dt>9 of 10 within</dt><dd class="figures">${span(line.p90Seconds * 1000)}</dd></div>
+      <div><dt>Median</dt><dd class="figures">${took(line.medianSeconds)}</dd></div>
+      <div><dt>9 of 10 within</dt><dd class="figures">${took(line.p90Seconds)}</dd></div>
     </dl>
     <${Chart} label=${`${METRICS[line.metric]}: met and breached by day`} days=${days.map((d) => d.day)}
       met=${days.map((d) => d.line?.met ?? null)} breached=${days.map((d) => d.line?.breached ?? null)} />
@@ -166,10 +186,10 @@ function Groups({ report }) {
           i ? '' : name(g),
           METRICS[m.metric],
           m.stopped.toLocaleString(),
-          percent(m.metRate),
+          m.met + m.breached ? percent(m.metRate) : '–',
           m.breached.toLocaleString(),
-          span(m.medianSeconds * 1000),
-          span(m.p90Seconds * 1000),
+          took(m.medianSeconds),
+          took(m.p90Seconds),
         ].map((cell, j) => (j > 1 ? html`<span class="figures">${cell}</span>` : cell)),
       })),
     )} />`;

@@ -1,7 +1,8 @@
 /** Agents: who may sign in, and as what. */
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
-import { agents, loadAgents, nameOf } from '../../store/directory.js';
+import { to } from '../../lib/router.js';
+import { agents, loadAgents, mayWork, nameOf } from '../../store/directory.js';
 import { may, me, session } from '../../store/session.js';
 import { Dialog } from '../../ui/dialog.js';
 import { changed, FormFoot, useForm } from '../../ui/form.js';
@@ -65,6 +66,8 @@ function AgentDialog({ agent, onClose, onChanged, onMade }) {
     onClose();
   });
   const self = agent.id === me.value?.id;
+  const lets = { ...agent, ...form.values };
+  const keeps = agent.id && mayWork(/** @type {Agent} */ (agent)) && !mayWork(/** @type {Agent} */ (lets));
   return html`<${Dialog} title=${agent.id ? 'Agent' : 'New agent'} onClose=${onClose}>
     <form class="form" onSubmit=${form.submit}>
       <${Field} label="Name" error=${form.wrong('name')}><input autofocus required maxlength="200"
@@ -83,6 +86,11 @@ function AgentDialog({ agent, onClose, onChanged, onMade }) {
         html`<${Check} label="Active: may sign in and be assigned" checked=${form.values.isActive}
         disabled=${self}
         onChange=${(/** @type {boolean} */ isActive) => form.put({ isActive })} />`
+      }
+      ${
+        keeps &&
+        html`<p class="muted small">What is assigned to ${agent.name} stays so; nothing more can be assigned.
+        <a href=${to('inbox', { status: 'any', assignee: agent.id ?? '' })}>Show what is</a></p>`
       }
       <${FormFoot} form=${form} label="Save" onCancel=${onClose} known=${['name', 'email', 'role']} />
     </form>
