@@ -26,7 +26,7 @@ import (
 func (b *bench) key(key, body string) idempotency.Key {
 	return idempotency.Key{
 		TenantID: b.tenant.ID, APIKeyID: *b.actor.ID, Method: "POST", Path: "/v1/things", Key: key,
-		Body: sha256.Sum256([]byte(body)),
+		Request: sha256.Sum256([]byte(body)),
 	}
 }
 

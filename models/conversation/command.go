@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -48,7 +49,7 @@ type (
 	// Edit sets the subject or the custom fields; nil leaves them.
 	Edit struct {
 		Subject      *string
-		CustomFields map[string]any
+		CustomFields freeform.Values
 	}
 )
 

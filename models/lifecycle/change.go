@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/atender/atender/models/freeform"
 )
 
 // Fact is one thing that happened in a change, in the order it happened.
@@ -249,7 +251,7 @@ func (c *Change) SetTags(names []string) error {
 }
 
 // Edit sets the subject and the custom fields; nil leaves them. Errors: *TransitionError when archived.
-func (c *Change) Edit(subject *string, customFields map[string]any) error {
+func (c *Change) Edit(subject *string, customFields freeform.Values) error {
 	var fields []string
 	if subject != nil && *subject != c.After.Subject {
 		fields = append(fields, "subject")
