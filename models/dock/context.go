@@ -1,8 +1,8 @@
 package dock
 
 import (
-	"encoding/json"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
