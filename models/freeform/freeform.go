@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,8 +17,8 @@ import (
 // wherever they come from. In the database they are jsonb; nil is {}.
 type Values map[string]any
 
-// MaxDigits is how many digits a whole number of Values may have that is kept as it was written. Those of a decimal
-// column in the databases that callers keep their ids in are at most so many (SQL Server, Oracle, MySQL to 65).
+// MaxDigits is how many digits a whole number of Values may have that is kept as it was written: as many as the decimal
+// columns of SQL Server and Oracle hold, from which callers' ids come.
 const MaxDigits = 38
 
 // beyondDouble is how the one reason is told why a number cannot be kept.
@@ -41,7 +42,7 @@ func Number(n json.Number) (json.Number, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil { // it is well-formed, so that it is too large
-		return "", fmt.Errorf("%s", beyondDouble)
+		return "", errors.New(beyondDouble)
 	}
 	return shortest(f), nil
 }
