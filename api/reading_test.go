@@ -70,7 +70,7 @@ func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
 	}
 	fields := `"customFields":{"id":12345678901234567890123456789012345678,"rate":1e-7}` // encoding/json's, and JavaScript's
 	require.Contains(t, strings.ReplaceAll(h.call("GET", path, nil).text, "1e-07", "1e-7"), fields)
-	version := made.body["version"]
+	version := h.call("GET", path, nil).body["version"]
 	same := h.call("PATCH", path, `{`+strings.Replace(fields, "1e-7", "0.0000001", 1)+`}`).want(200)
 	require.Equal(t, version, same.body["version"], "the same values are no change")
 	require.Contains(t, h.call("PATCH", path, `{"customFields":{"id":12345678901234567890123456789012345679}}`).want(200).text,
