@@ -202,7 +202,7 @@ func checkAnswer(t testing.TB, r *http.Request, a answer) {
 		if o == nil || !pathPattern(template).MatchString(path) {
 			continue
 		}
-		if strings.HasSuffix(path, "/outbound") && !strings.HasSuffix(template, "/outbound") {
+		if spec.Paths.Value(path) != nil && template != path { // its last part is no id
 			continue
 		}
 		in := &openapi3filter.ResponseValidationInput{

@@ -172,7 +172,7 @@ func TestEverythingWrongIsToldAtOnce(t *testing.T) {
 	h := newHarness(t)
 	a := h.call("POST", "/v1/conversations/outbound", `{
 		"sbject": "x", "externalReference": "", "channel": "pigeon", "tags": ["ok", "", 5],
-		"customFields": {"A": 1, "b": [], "c": 9007199254740993},
+		"customFields": {"A": 1, "b": [], "c": 100000000000000000000000000000000000000},
 		"contact": {"email": "ada", "phone": "020 7946 0958", "nick": "x"},
 		"outboundContext": {"sentAt": "yesterday", "metadata": {"n": -1e400}}}`)
 	require.ElementsMatch(t, []string{

@@ -71,7 +71,7 @@ func TestRepeatedMessagesAreReplayedAlongTheChain(t *testing.T) {
 	require.NotEqual(t, id, late.string("conversationId"))
 	require.Equal(t, late.string("conversationId"), successor["id"])
 	require.Equal(t, id, successor["previousConversationId"])
-	again = h.call("POST", path, object{"direction": "inbound", "text": "x", "externalId": "mail-2"}).want(200)
+	again = h.call("POST", path, object{"direction": "inbound", "text": "Still there?", "externalId": "mail-2"}).want(200)
 	require.Equal(t, late.body, again.body)
 	h.call("POST", path, body).want(200)
 }
@@ -88,20 +88,20 @@ func TestMessagesThatMakeNoSense(t *testing.T) {
 		`{"text":"x","txt":"y"}`:              "txt:unknown_field",
 		`{"text":"x","Text":"y"}`:             "Text:unknown_field",
 		`{"text":"x","direction":"sideways"}`: "direction:invalid_value",
-		`{"text":"x","direction":"inbound","resolve":true}`:                   "resolve:not_applicable",
-		`{"text":"x","direction":"note","automated":true}`:                    "automated:not_applicable",
-		`{"text":"x","externalId":""}`:                                        "externalId:too_short",
-		`{"text":"x","agentId":"42"}`:                                         "agentId:invalid_format",
-		`{"text":"x","agentId":"{019a9f0e6c1e7a3b9c543f0f5b1f2a10}"}`:         "agentId:invalid_format",
-		`{"text":"x","sentAt":1700000000}`:                                    "sentAt:invalid_type",
-		`{"text":"x","metadata":[]}`:                                          "metadata:invalid_type",
-		`{"text":"x","metadata":{"a":{"b":[9007199254740993]}}}`:              "metadata.a.b[0]:out_of_range",
-		`{"text":"x","metadata":{"n":1e999}}`:                                 "metadata.n:out_of_range",
-		`{"text":"x","metadata":{"s":"a\u0000b"}}`:                            "metadata.s:invalid_text",
-		`{"text":"x","metadata":{"a\u0000b":1}}`:                              `metadata.a\u0000b:invalid_text`,
-		`{"text":"x","metadata":{"s":"` + strings.Repeat("x", 16<<10) + `"}}`: "metadata:too_long",
-		`{"text":"` + strings.Repeat("x", 256<<10+1) + `"}`:                   "text:too_long",
-		`{"html":"` + strings.Repeat("é", 128<<10+1) + `"}`:                   "html:too_long",
+		`{"text":"x","direction":"inbound","resolve":true}`:                             "resolve:not_applicable",
+		`{"text":"x","direction":"note","automated":true}`:                              "automated:not_applicable",
+		`{"text":"x","externalId":""}`:                                                  "externalId:too_short",
+		`{"text":"x","agentId":"42"}`:                                                   "agentId:invalid_format",
+		`{"text":"x","agentId":"{019a9f0e6c1e7a3b9c543f0f5b1f2a10}"}`:                   "agentId:invalid_format",
+		`{"text":"x","sentAt":1700000000}`:                                              "sentAt:invalid_type",
+		`{"text":"x","metadata":[]}`:                                                    "metadata:invalid_type",
+		`{"text":"x","metadata":{"a":{"b":[100000000000000000000000000000000000000]}}}`: "metadata.a.b[0]:out_of_range",
+		`{"text":"x","metadata":{"n":1e999}}`:                                           "metadata.n:out_of_range",
+		`{"text":"x","metadata":{"s":"a\u0000b"}}`:                                      "metadata.s:invalid_text",
+		`{"text":"x","metadata":{"a\u0000b":1}}`:                                        `metadata.a\u0000b:invalid_text`,
+		`{"text":"x","metadata":{"s":"` + strings.Repeat("x", 16<<10) + `"}}`:           "metadata:too_long",
+		`{"text":"` + strings.Repeat("x", 256<<10+1) + `"}`:                             "text:too_long",
+		`{"html":"` + strings.Repeat("é", 128<<10+1) + `"}`:                             "html:too_long",
 	} {
 		require.Equal(t, []string{want}, h.call("POST", path, body).wrong(), body[:min(len(body), 200)])
 	}

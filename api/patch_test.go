@@ -105,7 +105,7 @@ func TestIfMatchKeepsOneFromOverwritingTheOther(t *testing.T) {
 	h.call("PATCH", path, object{"subject": "Mine"}, "If-Match", read).want(200)
 	details := h.call("PATCH", path, object{"subject": "Theirs"}, "If-Match", read).refused(412, "PRECONDITION_FAILED")
 	require.InDelta(t, 2, details["version"], 0)
-	for _, tag := range []string{`W/"2"`, `2`, `"2`, `"-2"`, `"2a"`, `""`, `"` + strings.Repeat("9", 40) + `"`} {
+	for _, tag := range []string{`W/"1"`, `W/2`, `w/"2"`, `2`, `"2`, `"-2"`, `"2a"`, `""`, `"` + strings.Repeat("9", 40) + `"`} {
 		h.call("PATCH", path, object{"subject": "Theirs"}, "If-Match", tag).refused(412, "PRECONDITION_FAILED")
 	}
 	require.Equal(t, "Mine", h.call("GET", path, nil).want(200).string("subject"))

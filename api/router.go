@@ -52,6 +52,7 @@ func newRouter(with routing) http.Handler {
 		validation.ReleaseBody(),
 		middleware.BoundQuery(e),
 		middleware.TakeTurns,
+		middleware.RefuseWrongMethod(doc, e),
 		middleware.UnescapeParameters(e),
 		middleware.StandardHeaders,
 		middleware.CountUse(store, doc),

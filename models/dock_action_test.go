@@ -264,9 +264,16 @@ func TestSameRequestIsTheSameAction(t *testing.T) {
 	first := ask("addTag", params{"tag": "refunded"})
 	require.Equal(t, first.ID, ask("addTag", params{"tag": "refunded"}).ID)
 	e.apply(first)
-	again := ask("resolve", nil)
-	require.Equal(t, first.ID, again.ID, "whatever else the call says")
+	again := ask("addTag", params{"tag": "refunded"})
+	require.Equal(t, first.ID, again.ID)
 	require.Equal(t, dock.DockActionApplied, again.State, "with its outcome")
+	for _, other := range []dock.NewAction{{Action: "resolve"}, {Action: "addTag", Params: params{"tag": "paid"}}, {Action: "addTag"}} {
+		other.RequestID, other.ContextID = "refund-1", e.session.ContextID
+		_, err := e.Docks.RequestAction(t.Context(), e.who, e.session.ID, other)
+		require.Equal(t, "REQUEST_ID_REUSED", code(err))
+	}
+	e.exec(`UPDATE dock_actions SET request_hash = NULL`) // one from before there were hashes
+	require.Equal(t, first.ID, ask("addTag", params{"tag": "paid"}).ID)
 
 	e.session.ContextID = uuid.New() // the agent has moved on, and the dock asks once more what became of it
 	require.Equal(t, first.ID, ask("addTag", params{"tag": "refunded"}).ID)
@@ -334,7 +341,7 @@ func TestThirtyActionsAMinute(t *testing.T) {
 	_, err := e.Docks.RequestAction(t.Context(), e.who, e.session.ID, again)
 	require.Equal(t, "RATE_LIMITED", code(err))
 	_, err = e.Docks.RequestAction(t.Context(), e.who, e.session.ID, dock.NewAction{
-		RequestID: "1", ContextID: e.session.ContextID,
+		RequestID: "1", ContextID: e.session.ContextID, Action: "addTag", Params: params{"tag": "refunded"},
 	})
 	require.NoError(t, err, "asking again is not asking for more")
 	e.exec(`UPDATE dock_actions SET created_at = created_at - interval '61 seconds' WHERE request_id = '1'`)

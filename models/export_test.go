@@ -63,7 +63,7 @@ func SealedColumns() []string {
 
 // CursorOf is a cursor of a list.
 func CursorOf(at time.Time, name string) string {
-	return postgres.Position{Time: at, Name: name}.Cursor()
+	return postgres.Page{}.Next(postgres.Position{Time: at, Name: name})
 }
 
 // ReadCursor reads one; nothing of an empty one.

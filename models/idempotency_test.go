@@ -26,7 +26,7 @@ import (
 func (b *bench) key(key, body string) idempotency.Key {
 	return idempotency.Key{
 		TenantID: b.tenant.ID, APIKeyID: *b.actor.ID, Method: "POST", Path: "/v1/things", Key: key,
-		Body: sha256.Sum256([]byte(body)),
+		Request: sha256.Sum256([]byte(body)),
 	}
 }
 
@@ -105,7 +105,7 @@ func TestAKeyIsItsScopes(t *testing.T) {
 		require.False(t, replayed)
 		require.Equal(t, i+1, calls)
 	}
-	_, err := run(func(k *idempotency.Key) { k.Body = sha256.Sum256([]byte("other")) })
+	_, err := run(func(k *idempotency.Key) { k.Request = sha256.Sum256([]byte("other")) })
 	require.ErrorContains(t, err, "IDEMPOTENCY_KEY_REUSED")
 	require.Equal(t, 5, calls)
 }

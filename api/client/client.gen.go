@@ -16,6 +16,7 @@ import (
 
 	"github.com/atender/atender/models/calendar"
 	"github.com/atender/atender/models/feed"
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 	"github.com/oapi-codegen/runtime"
@@ -297,6 +298,7 @@ const (
 	DELIVERYPENDING              ErrorCode = "DELIVERY_PENDING"
 	DOCKLIMITREACHED             ErrorCode = "DOCK_LIMIT_REACHED"
 	EVENTEXPIRED                 ErrorCode = "EVENT_EXPIRED"
+	EXTERNALIDREUSED             ErrorCode = "EXTERNAL_ID_REUSED"
 	EXTERNALREFERENCEEXISTS      ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
 	IDEMPOTENCYINPROGRESS        ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
 	IDEMPOTENCYKEYREUSED         ErrorCode = "IDEMPOTENCY_KEY_REUSED"
@@ -313,6 +315,7 @@ const (
 	QUERYTOOEXPENSIVE            ErrorCode = "QUERY_TOO_EXPENSIVE"
 	RATELIMITED                  ErrorCode = "RATE_LIMITED"
 	REPLAYRUNNING                ErrorCode = "REPLAY_RUNNING"
+	REQUESTIDREUSED              ErrorCode = "REQUEST_ID_REUSED"
 	REQUESTTIMEOUT               ErrorCode = "REQUEST_TIMEOUT"
 	SCOPEMISSING                 ErrorCode = "SCOPE_MISSING"
 	SIGNINFAILED                 ErrorCode = "SIGN_IN_FAILED"
@@ -364,6 +367,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case EVENTEXPIRED:
 		return true
+	case EXTERNALIDREUSED:
+		return true
 	case EXTERNALREFERENCEEXISTS:
 		return true
 	case IDEMPOTENCYINPROGRESS:
@@ -395,6 +400,8 @@ func (e ErrorCode) Valid() bool {
 	case RATELIMITED:
 		return true
 	case REPLAYRUNNING:
+		return true
+	case REQUESTIDREUSED:
 		return true
 	case REQUESTTIMEOUT:
 		return true
@@ -973,7 +980,7 @@ type ConversationStatus string
 // CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
 //
 // Examples: {"amount":49.9,"order_id":"4521"}
-type CustomFields = map[string]any
+type CustomFields = freeform.Values
 
 // CustomHeaders Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
 // or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
@@ -1140,7 +1147,9 @@ type Error struct {
 		Code ErrorCode `json:"code"`
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
-		// `requiredScope`, `missingScopes`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
+		// `requiredScope`, `missingScopes`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`,
+		// and `nextConversationId` of a message that another conversation can take. `EXTERNAL_ID_REUSED`: `messageId`.
+		// `REQUEST_ID_REUSED`: `actionId`.
 		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`. `REPLAY_RUNNING`: `replayId`. `RATE_LIMITED`: `window`,
 		// `retryAfter`.
 		Details map[string]interface{} `json:"details,omitempty,omitzero"`
@@ -1235,7 +1244,7 @@ type MessagePage struct {
 // Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 //
 // Examples: {"source":"shopify"}
-type Metadata = map[string]any
+type Metadata = freeform.Values
 
 // NewAgent defines model for NewAgent.
 type NewAgent struct {
@@ -2890,6 +2899,7 @@ type ClientInterface interface {
 	//
 	// A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 	// time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+	// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 	//
 	// Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 	// `conversation.resolved` or `conversation.reopened` where that happened.
@@ -2910,6 +2920,7 @@ type ClientInterface interface {
 	//
 	// A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 	// time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+	// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 	//
 	// Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 	// `conversation.resolved` or `conversation.reopened` where that happened.
@@ -3036,7 +3047,7 @@ type ClientInterface interface {
 	// expires. With an `Idempotency-Key` it is answered 202 at once.
 	//
 	// The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-	// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+	// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 	//
 	// | action | params |
 	// | --- | --- |
@@ -3059,7 +3070,7 @@ type ClientInterface interface {
 	// expires. With an `Idempotency-Key` it is answered 202 at once.
 	//
 	// The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-	// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+	// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 	//
 	// | action | params |
 	// | --- | --- |
@@ -4705,6 +4716,7 @@ func (c *HTTPClient) ListMessages(ctx context.Context, id ConversationID, params
 //
 // A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 // time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 //
 // Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 // `conversation.resolved` or `conversation.reopened` where that happened.
@@ -4735,6 +4747,7 @@ func (c *HTTPClient) PostMessageWithBody(ctx context.Context, id ConversationID,
 //
 // A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 // time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 //
 // Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 // `conversation.resolved` or `conversation.reopened` where that happened.
@@ -5001,7 +5014,7 @@ func (c *HTTPClient) CloseDockSession(ctx context.Context, id DockSessionID, req
 // expires. With an `Idempotency-Key` it is answered 202 at once.
 //
 // The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 //
 // | action | params |
 // | --- | --- |
@@ -5034,7 +5047,7 @@ func (c *HTTPClient) RequestDockActionWithBody(ctx context.Context, id DockSessi
 // expires. With an `Idempotency-Key` it is answered 202 at once.
 //
 // The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 //
 // | action | params |
 // | --- | --- |
@@ -12262,6 +12275,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 	// time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+	// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 	//
 	// Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 	// `conversation.resolved` or `conversation.reopened` where that happened.
@@ -12282,6 +12296,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 	// time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+	// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 	//
 	// Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 	// `conversation.resolved` or `conversation.reopened` where that happened.
@@ -12426,7 +12441,7 @@ type ClientWithResponsesInterface interface {
 	// expires. With an `Idempotency-Key` it is answered 202 at once.
 	//
 	// The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-	// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+	// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 	//
 	// | action | params |
 	// | --- | --- |
@@ -12449,7 +12464,7 @@ type ClientWithResponsesInterface interface {
 	// expires. With an `Idempotency-Key` it is answered 202 at once.
 	//
 	// The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-	// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+	// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 	//
 	// | action | params |
 	// | --- | --- |
@@ -16851,7 +16866,7 @@ type PostMessageResponse struct {
 	// JSON408 the response for an HTTP 408 `application/json` response
 	JSON408 *RequestTimeout
 	// JSON409 the response for an HTTP 409 `application/json` response
-	JSON409 *InvalidTransition
+	JSON409 *Error
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *TooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
@@ -16908,7 +16923,7 @@ func (r PostMessageResponse) GetJSON408() *RequestTimeout {
 }
 
 // GetJSON409 returns the response for an HTTP 409 `application/json` response
-func (r PostMessageResponse) GetJSON409() *InvalidTransition {
+func (r PostMessageResponse) GetJSON409() *Error {
 	return r.JSON409
 }
 
@@ -25873,6 +25888,7 @@ func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, id C
 //
 // A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 // time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 //
 // Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 // `conversation.resolved` or `conversation.reopened` where that happened.
@@ -25899,6 +25915,7 @@ func (c *ClientWithResponses) PostMessageWithBodyWithResponse(ctx context.Contex
 //
 // A message has `text`, `html` or both. With an `externalId` the call can be repeated without harm: the second
 // time it answers 200 with what the first call made, also when the message went to a later conversation of the chain.
+// Another direction, text or HTML under the same `externalId`: 409 `EXTERNAL_ID_REUSED`.
 //
 // Fires `message.sent` or `message.received`, after `conversation.updated` if the conversation changed, and
 // `conversation.resolved` or `conversation.reopened` where that happened.
@@ -26127,7 +26144,7 @@ func (c *ClientWithResponses) CloseDockSessionWithResponse(ctx context.Context, 
 // expires. With an `Idempotency-Key` it is answered 202 at once.
 //
 // The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 //
 // | action | params |
 // | --- | --- |
@@ -26156,7 +26173,7 @@ func (c *ClientWithResponses) RequestDockActionWithBodyWithResponse(ctx context.
 // expires. With an `Idempotency-Key` it is answered 202 at once.
 //
 // The same `requestId` again, in this session, is the same action: it is carried out once, and the answer is about that
-// one. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
+// one; with another action or other params: 409 `REQUEST_ID_REUSED`. A `contextId` that is not current: 409 `STALE_CONTEXT`. More than 30 in a minute: 429 `RATE_LIMITED`.
 //
 // | action | params |
 // | --- | --- |
@@ -31010,7 +31027,7 @@ func ParsePostMessageResponse(rsp *http.Response) (*PostMessageResponse, error) 
 		response.JSON408 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest InvalidTransition
+		var dest Error
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

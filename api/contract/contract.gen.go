@@ -15,6 +15,7 @@ import (
 
 	"github.com/atender/atender/models/calendar"
 	"github.com/atender/atender/models/feed"
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 	"github.com/gin-gonic/gin"
@@ -298,6 +299,7 @@ const (
 	DELIVERYPENDING              ErrorCode = "DELIVERY_PENDING"
 	DOCKLIMITREACHED             ErrorCode = "DOCK_LIMIT_REACHED"
 	EVENTEXPIRED                 ErrorCode = "EVENT_EXPIRED"
+	EXTERNALIDREUSED             ErrorCode = "EXTERNAL_ID_REUSED"
 	EXTERNALREFERENCEEXISTS      ErrorCode = "EXTERNAL_REFERENCE_EXISTS"
 	IDEMPOTENCYINPROGRESS        ErrorCode = "IDEMPOTENCY_IN_PROGRESS"
 	IDEMPOTENCYKEYREUSED         ErrorCode = "IDEMPOTENCY_KEY_REUSED"
@@ -314,6 +316,7 @@ const (
 	QUERYTOOEXPENSIVE            ErrorCode = "QUERY_TOO_EXPENSIVE"
 	RATELIMITED                  ErrorCode = "RATE_LIMITED"
 	REPLAYRUNNING                ErrorCode = "REPLAY_RUNNING"
+	REQUESTIDREUSED              ErrorCode = "REQUEST_ID_REUSED"
 	REQUESTTIMEOUT               ErrorCode = "REQUEST_TIMEOUT"
 	SCOPEMISSING                 ErrorCode = "SCOPE_MISSING"
 	SIGNINFAILED                 ErrorCode = "SIGN_IN_FAILED"
@@ -365,6 +368,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case EVENTEXPIRED:
 		return true
+	case EXTERNALIDREUSED:
+		return true
 	case EXTERNALREFERENCEEXISTS:
 		return true
 	case IDEMPOTENCYINPROGRESS:
@@ -396,6 +401,8 @@ func (e ErrorCode) Valid() bool {
 	case RATELIMITED:
 		return true
 	case REPLAYRUNNING:
+		return true
+	case REQUESTIDREUSED:
 		return true
 	case REQUESTTIMEOUT:
 		return true
@@ -974,7 +981,7 @@ type ConversationStatus string
 // CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
 //
 // Examples: {"amount":49.9,"order_id":"4521"}
-type CustomFields = map[string]any
+type CustomFields = freeform.Values
 
 // CustomHeaders Headers to send along, by name. Values are written, never read back. Refused are names that mean something to HTTP
 // or to the signature, and those by which proxies, clouds and sign-in gateways speak to the servers behind them, such
@@ -1141,7 +1148,9 @@ type Error struct {
 		Code ErrorCode `json:"code"`
 
 		// Details For programs. `VALIDATION_FAILED`: `fields`, a list of `{field, code, message}`. `SCOPE_MISSING`:
-		// `requiredScope`, `missingScopes`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`.
+		// `requiredScope`, `missingScopes`. `EXTERNAL_REFERENCE_EXISTS`: `conversationId`. `INVALID_TRANSITION`: `from`, `to`,
+		// and `nextConversationId` of a message that another conversation can take. `EXTERNAL_ID_REUSED`: `messageId`.
+		// `REQUEST_ID_REUSED`: `actionId`.
 		// `CURSOR_EXPIRED`: `oldest`. `LIMIT_REACHED`: `limit`. `REPLAY_RUNNING`: `replayId`. `RATE_LIMITED`: `window`,
 		// `retryAfter`.
 		Details map[string]interface{} `json:"details,omitempty,omitzero"`
@@ -1236,7 +1245,7 @@ type MessagePage struct {
 // Metadata What you like, at most 16 KiB as JSON. It is kept and given back, never looked into.
 //
 // Examples: {"source":"shopify"}
-type Metadata = map[string]any
+type Metadata = freeform.Values
 
 // NewAgent defines model for NewAgent.
 type NewAgent struct {
@@ -10035,7 +10044,7 @@ func (response PostMessage408JSONResponse) VisitPostMessageResponse(w http.Respo
 	return err
 }
 
-type PostMessage409JSONResponse struct{ InvalidTransitionJSONResponse }
+type PostMessage409JSONResponse Error
 
 func (response PostMessage409JSONResponse) VisitPostMessageResponse(w http.ResponseWriter) error {
 

@@ -92,7 +92,7 @@ func (h *Handlers) ListConversations(ctx context.Context, r contract.ListConvers
 		UpdatedSince:      q.UpdatedSince,
 		CreatedSince:      q.CreatedSince,
 		Sort:              string(postgres.Deref(q.Sort)),
-	}, request.Page(q.Limit, q.Cursor))
+	}, request.Page(ctx, q.Limit, q.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (h *Handlers) ListTimeline(ctx context.Context, r contract.ListTimelineRequ
 		ctx,
 		p.TenantID,
 		r.ID,
-		request.Page(r.Params.Limit, r.Params.Cursor),
+		request.Page(ctx, r.Params.Limit, r.Params.Cursor),
 	)
 	if err != nil {
 		return nil, err

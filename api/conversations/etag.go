@@ -25,10 +25,15 @@ func etag(c wire.Conversation) *string {
 	return &tag
 }
 
-// taggedVersion reads the version out of an entity tag; one that is written by hand may do without the hash. False for a
-// weak tag, and for what is none of ours.
+// weakMark is what stands before the opaque part of a weak entity tag (RFC 9110, section 8.8.3).
+const weakMark = "W/"
+
+// taggedVersion reads the version out of an entity tag; one that is written by hand may do without the hash. False for
+// what is none of ours. A weak tag is read, too: our tags are strong, and it is a proxy that weakens them when it
+// compresses an answer, while what identifies the version is the opaque part.
 func taggedVersion(tag string) (int64, bool) {
-	inner, quoted := strings.CutPrefix(strings.TrimSpace(tag), `"`)
+	opaque := strings.TrimPrefix(strings.TrimSpace(tag), weakMark)
+	inner, quoted := strings.CutPrefix(opaque, `"`)
 	inner, ends := strings.CutSuffix(inner, `"`)
 	digits, _, _ := strings.Cut(inner, "-")
 	version, err := strconv.ParseInt(digits, 10, 64)
@@ -41,7 +46,7 @@ func matches(header *string, tag string) bool {
 		return false
 	}
 	for candidate := range strings.SplitSeq(*header, ",") {
-		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), weakMark)
 		if candidate == tag || candidate == "*" {
 			return true
 		}

@@ -58,7 +58,7 @@ func (h *Handlers) ListMessages(ctx context.Context, r contract.ListMessagesRequ
 		ctx,
 		p.TenantID,
 		r.ID,
-		request.Page(r.Params.Limit, r.Params.Cursor),
+		request.Page(ctx, r.Params.Limit, r.Params.Cursor),
 	)
 	if err != nil {
 		return nil, err

@@ -36,8 +36,9 @@ func (h *Handlers) UpdateConversation(ctx context.Context, r contract.UpdateConv
 	}, nil
 }
 
-// ifVersion reads an If-Match header (RFC 9110, section 13.1.1: a weak tag matches nothing); nil without one. Of the tag
-// only the version counts: no other caller's change is lost under a clock that has moved since.
+// ifVersion reads an If-Match header (RFC 9110, section 13.1.1); nil without one. Of the tag only the version counts: no
+// other caller's change is lost under a clock that has moved since. Other than the RFC has it, a weak tag matches as its
+// strong form would: see taggedVersion.
 func ifVersion(header *string) func(version int64) bool {
 	if header == nil || strings.TrimSpace(*header) == "*" {
 		return nil

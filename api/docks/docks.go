@@ -32,7 +32,7 @@ func (h *Handlers) ListDocks(ctx context.Context, r contract.ListDocksRequestObj
 	contract.ListDocksResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Docks.List(ctx, p.TenantID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Docks.List(ctx, p.TenantID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

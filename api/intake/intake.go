@@ -37,6 +37,7 @@ var (
 // Body is a body that was received whole. It is used by one goroutine. Its zero value is an empty one.
 type Body struct {
 	Bytes   []byte
+	other   []byte // what is to be read instead, nil for Bytes
 	intake  *Intake
 	holding holding
 	large   bool
@@ -139,7 +140,18 @@ func (b *Body) Leave() {
 }
 
 // Drop lets go of the bytes. They stay counted until Release, as what they were made into is about as large.
-func (b *Body) Drop() { b.Bytes = nil }
+func (b *Body) Drop() { b.Bytes, b.other = nil, nil }
+
+// Rewrite has text read instead of what was received, which it must not be much longer than: it is not counted.
+func (b *Body) Rewrite(text []byte) { b.other = text }
+
+// Text is what is to be read of the body: what was received, or what that was rewritten to.
+func (b *Body) Text() []byte {
+	if b.other != nil {
+		return b.other
+	}
+	return b.Bytes
+}
 
 // Release gives back what the body holds. It may be called again.
 func (b *Body) Release() {
@@ -149,7 +161,7 @@ func (b *Body) Release() {
 }
 
 // Reader reads the body from its beginning.
-func (b *Body) Reader() io.ReadCloser { return io.NopCloser(bytes.NewReader(b.Bytes)) }
+func (b *Body) Reader() io.ReadCloser { return io.NopCloser(bytes.NewReader(b.Text())) }
 
 // Held is how many bytes of bodies are held now.
 func (i *Intake) Held() int64 { return i.budget.total() }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -45,10 +46,10 @@ func Idempotent(store *models.Store, doc *validation.Document, e respond.Errors)
 		body := validation.BodyOf(c) // which validate has received
 		key := idempotency.Key{
 			TenantID: p.TenantID, APIKeyID: p.ID(), Method: c.Request.Method, Path: c.Request.URL.EscapedPath(),
-			Key: keys[0], Body: sha256.Sum256(body.Bytes),
+			Key: keys[0], Request: requestHash(c.Request.URL.Query(), body.Bytes),
 		}
 		body.Leave() // the database comes first
-		run := runner{c: c, request: c.Request, out: c.Writer, body: body, bytes: body.Bytes}
+		run := runner{c: c, request: c.Request, out: c.Writer, body: body, bytes: body.Text()}
 		defer run.restore()
 		answer, replayed, err := store.Idempotency.Do(
 			c.Request.Context(),
@@ -70,6 +71,16 @@ func Idempotent(store *models.Store, doc *validation.Document, e respond.Errors)
 		}
 		run.send(answer)
 	}
+}
+
+// requestHash is what tells one request from another under a key: the query, in whichever order its parameters came, and
+// the body. Without a query it is the hash of the body alone, as it is of answers that were stored before queries counted.
+func requestHash(query url.Values, body []byte) [sha256.Size]byte {
+	sum := sha256.Sum256(body)
+	if len(query) == 0 {
+		return sum
+	}
+	return sha256.Sum256(append([]byte(query.Encode()+"\n"), sum[:]...))
 }
 
 // runner runs the handler of a request into a buffer. It can do so several times: a handler is a function of the request.

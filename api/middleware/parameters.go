@@ -2,12 +2,15 @@ package middleware
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/respond"
+	"github.com/atender/atender/api/validation"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -31,6 +34,19 @@ func BoundQuery(e respond.Errors) gin.HandlerFunc {
 			e.Respond(c, problem.Fields(problem.Field{
 				Field: "query", Code: "too_many", Message: fmt.Sprintf("must have at most %d parameters", MaxParameters),
 			}))
+		}
+	}
+}
+
+// RefuseWrongMethod answers requests for a path that the document lists by itself (/v1/conversations/outbound) with a
+// method that it does not have. Without it gin would take its last part for the id in another route
+// (/v1/conversations/{id}), and say of the methods what is true of that one.
+func RefuseWrongMethod(doc *validation.Document, e respond.Errors) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		allowed := slices.Sorted(slices.Values(doc.Methods(c.Request.URL.EscapedPath())))
+		if len(allowed) > 0 && !slices.Contains(allowed, c.Request.Method) && c.Request.Method != http.MethodOptions {
+			c.Header("Allow", strings.Join(allowed, ", "))
+			e.WrongMethod(c)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (h *Handlers) ListAgents(ctx context.Context, r contract.ListAgentsRequestO
 		ctx,
 		p.TenantID,
 		postgres.Deref(r.Params.Email),
-		request.Page(r.Params.Limit, r.Params.Cursor),
+		request.Page(ctx, r.Params.Limit, r.Params.Cursor),
 	)
 	if err != nil {
 		return nil, err

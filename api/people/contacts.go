@@ -24,7 +24,7 @@ func (h *Handlers) ListContacts(ctx context.Context, r contract.ListContactsRequ
 	}
 	found, cursor, err := h.store.Contacts.List(ctx, p.TenantID, conversation.ContactFilter{
 		Email: postgres.Deref(r.Params.Email), Phone: postgres.Deref(phone), Query: postgres.Deref(r.Params.Q),
-	}, request.Page(r.Params.Limit, r.Params.Cursor))
+	}, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func (h *Handlers) ListTags(ctx context.Context, r contract.ListTagsRequestObjec
 	contract.ListTagsResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Tags.List(ctx, p.TenantID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Tags.List(ctx, p.TenantID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func (h *Handlers) ListTeams(ctx context.Context, r contract.ListTeamsRequestObj
 	contract.ListTeamsResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Accounts.Teams(ctx, p.TenantID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Accounts.Teams(ctx, p.TenantID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

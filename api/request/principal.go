@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -15,6 +16,9 @@ var ErrAgentRequired = problem.New(problem.Forbidden, problem.CodeAgentRequired,
 
 // SetPrincipal notes who makes the request.
 func SetPrincipal(c *gin.Context, p account.Principal) { c.Set(principalKey, p) }
+
+// listKey is where a context of Caller has the list that the request reads, if it reads one.
+type listKey struct{}
 
 // Principal is who makes the request; false where that is not known, or not yet.
 func Principal(c *gin.Context) (account.Principal, bool) {
@@ -32,5 +36,6 @@ func Principal(c *gin.Context) (account.Principal, bool) {
 func Caller(ctx context.Context) (context.Context, account.Principal) {
 	c := ctx.(*gin.Context)
 	p, _ := Principal(c)
-	return c.Request.Context(), p
+	list := postgres.CursorList{Key: p.CursorKey, Name: c.FullPath()}
+	return context.WithValue(c.Request.Context(), listKey{}, list), p
 }

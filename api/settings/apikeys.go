@@ -18,7 +18,7 @@ func (h *Handlers) ListAPIKeys(ctx context.Context, r contract.ListAPIKeysReques
 	contract.ListAPIKeysResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Keys.Page(ctx, p.TenantID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Keys.Page(ctx, p.TenantID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

@@ -140,7 +140,9 @@ func readBody(c *gin.Context, in *intake.Intake, op *Operation) (value any, give
 	if err := body.Enter(c.Request.Context(), false); err != nil {
 		return nil, false, ExplainIntake(err, MaxBody)
 	}
-	value, err = decodeJSON(body.Bytes)
+	if value, err = decodeJSON(body.Bytes); err == nil {
+		value, err = op.trimBody(c, value)
+	}
 	return value, err == nil, err
 }
 
@@ -173,13 +175,19 @@ func checkContentType(h http.Header) error {
 	if err != nil || media != request.JSON && !structured {
 		return refuse("send the body as JSON, with Content-Type: application/json")
 	}
-	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if !isUTF8(params["charset"]) {
 		return refuse("send the body in UTF-8")
 	}
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return refuse("send the body without Content-Encoding")
 	}
 	return nil
+}
+
+// isUTF8 tells whether a charset parameter means UTF-8, the only one that JSON has (RFC 8259, section 8.1). Many clients
+// leave the hyphen out, which is the name that the Encoding Standard lists besides.
+func isUTF8(charset string) bool {
+	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 // decodeJSON builds the value of a JSON text, after one look at the text for what is not to be built.

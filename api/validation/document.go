@@ -22,6 +22,9 @@ type Document struct {
 	YAML, JSON []byte
 	Spec       *openapi3.T
 	Operations map[string]*Operation // by RouteKey
+
+	// methods of the paths without parameters, sorted: such a path is no other's, whatever its last part could stand for.
+	methods map[string][]string
 }
 
 // Operation is what the document says of one method of one path.
@@ -61,7 +64,7 @@ type parameter struct {
 // Parse reads and indexes a document, which takes a few tenths of a second. That it is valid, examples and all, a test
 // checks: it takes as long again and cannot come out differently when the binary starts.
 func Parse(source []byte) (*Document, error) {
-	d := &Document{YAML: source, Operations: map[string]*Operation{}}
+	d := &Document{YAML: source, Operations: map[string]*Operation{}, methods: map[string][]string{}}
 	var err error
 	if d.Spec, err = openapi3.NewLoader().LoadFromData(source); err != nil {
 		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
@@ -77,10 +80,16 @@ func Parse(source []byte) (*Document, error) {
 			}
 			op.Endpoint = method + " " + path
 			d.Operations[RouteKey(method, ginPath(path))] = op
+			if !pathParameter.MatchString(path) {
+				d.methods[path] = append(d.methods[path], method)
+			}
 		}
 	}
 	return d, nil
 }
+
+// Methods are those that a path takes, as it was sent: nil for one that has parameters, or is not in the document.
+func (d *Document) Methods(path string) []string { return d.methods[path] }
 
 // At is the document of a server that is reached at publicURL; empty leaves the relative one.
 func (d *Document) At(publicURL string) (*Document, error) {

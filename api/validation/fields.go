@@ -51,6 +51,9 @@ func describe(e *openapi3.SchemaError, path []string) problem.Field {
 		f.Code, f.Message = "invalid_format", formatMessage(e)
 	case "minLength":
 		f.Code, f.Message = "too_short", fmt.Sprintf("must have at least %s", count(e.Schema.MinLength, "character"))
+		if isTrimmed(e.Schema) {
+			f.Message += " that can be seen"
+		}
 	case "maxLength":
 		f.Code, f.Message = "too_long", fmt.Sprintf("must have at most %s", count(*e.Schema.MaxLength, "character"))
 	case "minimum":

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -13,7 +14,6 @@ import (
 const (
 	maxText     = 256 << 10 // bytes of a message's text, and of its HTML
 	maxMetadata = 16 << 10  // bytes of metadata as JSON
-	maxInteger  = 1<<53 - 1 // the largest that every JSON reader keeps exact (RFC 7493, section 2.2)
 )
 
 // rules are what an operation asks of its body beyond the schema. They see bodies that may not match the schema, and
@@ -118,7 +118,7 @@ func checkTree(field string, v any) []problem.Field {
 	return found.fields
 }
 
-// numbers looks for numbers that would be rounded. The path is put together for those alone: it can be long, and there can
+// numbers looks for numbers that cannot be kept. The path is put together for those alone: it can be long, and there can
 // be many values.
 func (f *findings) numbers(v any, path []string) {
 	if f.full() {
@@ -141,20 +141,12 @@ func (f *findings) numbers(v any, path []string) {
 	}
 }
 
-// checkNumber refuses numbers that would not come back as they were sent.
+// checkNumber refuses numbers that cannot be kept.
 func checkNumber(field string, n number) []problem.Field {
-	f, err := strconv.ParseFloat(string(n), 64)
-	if err != nil {
-		return []problem.Field{{Field: field, Code: "out_of_range", Message: beyondDouble}}
-	}
-	if integerLiteral.MatchString(string(n)) && (f > maxInteger || f < -maxInteger) {
-		return []problem.Field{{
-			Field: field, Code: "out_of_range", Message: "is beyond ±(2^53 − 1) and would be rounded: send it as a string",
-		}}
+	if _, err := freeform.Number(n); err != nil {
+		return []problem.Field{{Field: field, Code: "out_of_range", Message: err.Error()}}
 	}
 	return nil
 }
 
 const beyondDouble = "is beyond the range of a double"
-
-var integerLiteral = regexp.MustCompile(`^-?[0-9]+$`)

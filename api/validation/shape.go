@@ -23,20 +23,23 @@ type shape struct {
 	closed     bool              // it has no other keys
 	maxItems   *uint64
 	maxKeys    *uint64
+	trims      bool // it is trimmed, or something in it is
 }
 
 func newShape(s *openapi3.Schema) *shape {
 	if len(s.AllOf)+len(s.AnyOf)+len(s.OneOf) > 0 || s.Not != nil {
-		return &shape{schema: s}
+		return &shape{schema: s, trims: isTrimmed(s)}
 	}
 	bare := *s
-	out := &shape{schema: &bare, maxItems: s.MaxItems, maxKeys: s.MaxProps}
+	out := &shape{schema: &bare, maxItems: s.MaxItems, maxKeys: s.MaxProps, trims: isTrimmed(s)}
 	if s.Items != nil {
 		out.items, bare.Items = newShape(s.Items.Value), nil
+		out.trims = out.trims || out.items.trims
 	}
 	out.properties, bare.Properties = map[string]*shape{}, nil
 	for name, ref := range s.Properties {
 		out.properties[name] = newShape(ref.Value)
+		out.trims = out.trims || out.properties[name].trims
 	}
 	if other := s.AdditionalProperties; other.Schema != nil {
 		out.others = newShape(other.Schema.Value)

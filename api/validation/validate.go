@@ -27,6 +27,7 @@ func Requests(doc *Document, in *intake.Intake, e respond.Errors) gin.HandlerFun
 		if op == nil {
 			return
 		}
+		op.trimPath(c)
 		wrong := op.checkParameters(c)
 		body, given, err := readBody(c, in, op)
 		if given {

@@ -24,7 +24,7 @@ func (h *Handlers) ListDeliveries(ctx context.Context, r contract.ListDeliveries
 		Event:          string(postgres.Deref(q.Event)),
 		ConversationID: q.ConversationID,
 		Since:          q.Since,
-	}, request.Page(q.Limit, q.Cursor))
+	}, request.Page(ctx, q.Limit, q.Cursor))
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (h *Handlers) ListReplays(ctx context.Context, r contract.ListReplaysReques
 	contract.ListReplaysResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Replays.List(ctx, p.TenantID, r.ID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Replays.List(ctx, p.TenantID, r.ID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (h *Handlers) ListWebhooks(ctx context.Context, r contract.ListWebhooksRequ
 	contract.ListWebhooksResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Webhooks.List(ctx, p.TenantID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Webhooks.List(ctx, p.TenantID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

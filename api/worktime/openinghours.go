@@ -23,7 +23,7 @@ func (h *Handlers) ListOpeningHours(ctx context.Context, r contract.ListOpeningH
 	found, cursor, err := h.store.Worktime.ListOpeningHours(
 		ctx,
 		p.TenantID,
-		request.Page(r.Params.Limit, r.Params.Cursor),
+		request.Page(ctx, r.Params.Limit, r.Params.Cursor),
 	)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (h *Handlers) ListOpeningHoursAssignments(
 ) {
 	ctx, p := request.Caller(ctx)
 	found, cursor, err := h.store.Worktime.OpeningHoursAssignments(
-		ctx, p.TenantID, r.Params.OpeningHoursID, request.Page(r.Params.Limit, r.Params.Cursor))
+		ctx, p.TenantID, r.Params.OpeningHoursID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

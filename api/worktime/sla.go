@@ -23,7 +23,7 @@ func (h *Handlers) ListSLAPolicies(ctx context.Context, r contract.ListSLAPolici
 	contract.ListSLAPoliciesResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Worktime.SLAPolicies(ctx, p.TenantID, request.Page(r.Params.Limit, r.Params.Cursor))
+	found, cursor, err := h.store.Worktime.SLAPolicies(ctx, p.TenantID, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (h *Handlers) ListSLAAssignments(ctx context.Context, r contract.ListSLAAss
 		ctx,
 		p.TenantID,
 		r.Params.PolicyID,
-		request.Page(r.Params.Limit, r.Params.Cursor),
+		request.Page(ctx, r.Params.Limit, r.Params.Cursor),
 	)
 	if err != nil {
 		return nil, err

@@ -180,8 +180,9 @@ func (s *Keys) find(ctx context.Context, hash [sha256.Size]byte) (*Principal, er
 	var row struct {
 		APIKey
 		Environment Environment
+		CursorKey   []byte
 	}
-	err := s.db.Main.WithContext(ctx).Raw(`SELECT k.*, t.environment FROM api_keys k JOIN tenants t ON t.id = k.tenant_id
+	err := s.db.Main.WithContext(ctx).Raw(`SELECT k.*, t.environment, t.cursor_key FROM api_keys k JOIN tenants t ON t.id = k.tenant_id
 		WHERE k.hash = ? AND k.is_active`, hash[:]).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, nil
@@ -190,7 +191,7 @@ func (s *Keys) find(ctx context.Context, hash [sha256.Size]byte) (*Principal, er
 		return nil, postgres.Translate(err)
 	}
 	return &Principal{
-		TenantID: row.TenantID, KeyID: row.ID, KeyName: row.Name, Environment: row.Environment,
+		TenantID: row.TenantID, KeyID: row.ID, KeyName: row.Name, Environment: row.Environment, CursorKey: row.CursorKey,
 		Scopes: row.Scopes, Limits: row.Limits(),
 	}, nil
 }

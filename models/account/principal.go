@@ -39,6 +39,7 @@ type Principal struct {
 	TenantID    uuid.UUID
 	Environment Environment
 	Scopes      []string
+	CursorKey   []byte // authenticates the cursors of the tenant's lists
 
 	// Of a key.
 	KeyID   uuid.UUID

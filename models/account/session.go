@@ -79,9 +79,10 @@ func (s *SignIns) find(ctx context.Context, hash [sha256.Size]byte) (*Principal,
 	var row struct {
 		Agent       Agent `gorm:"embedded"`
 		Environment Environment
+		CursorKey   []byte
 		SessionID   uuid.UUID
 	}
-	err := s.db.Main.WithContext(ctx).Raw(`SELECT a.*, t.environment, s.id AS session_id
+	err := s.db.Main.WithContext(ctx).Raw(`SELECT a.*, t.environment, t.cursor_key, s.id AS session_id
 		FROM sessions s JOIN agents a ON `+LiveSession+` JOIN tenants t ON t.id = s.tenant_id WHERE s.hash = ?`,
 		SessionLife, SessionIdle, hash[:]).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -91,7 +92,7 @@ func (s *SignIns) find(ctx context.Context, hash [sha256.Size]byte) (*Principal,
 		return nil, postgres.Translate(err)
 	}
 	return &Principal{
-		TenantID: row.Agent.TenantID, Environment: row.Environment, Scopes: scope.OfRole(string(row.Agent.Role)),
+		TenantID: row.Agent.TenantID, Environment: row.Environment, CursorKey: row.CursorKey, Scopes: scope.OfRole(string(row.Agent.Role)),
 		Agent: &row.Agent, Role: row.Agent.Role, SessionID: row.SessionID,
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
@@ -86,9 +87,9 @@ type NewConversation struct {
 	Channel           string // email when empty
 	Contact           NewContact
 	Message           *FirstMessage // the customer's, if there is one
-	Metadata          map[string]any
+	Metadata          freeform.Values
 	Tags              []string
-	CustomFields      map[string]any
+	CustomFields      freeform.Values
 }
 
 // FirstMessage is the customer's message that a conversation begins with.

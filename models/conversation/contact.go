@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
@@ -19,8 +20,8 @@ type Contact struct {
 	Name         *string
 	Email        *string
 	Phone        *string
-	CustomFields map[string]any `gorm:"serializer:json"`
-	CreatedAt    time.Time      `gorm:"<-:create"`
+	CustomFields freeform.Values
+	CreatedAt    time.Time `gorm:"<-:create"`
 	UpdatedAt    time.Time
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
@@ -69,7 +70,7 @@ func (s *Contacts) List(
 // name falls back to the local part of the e-mail. The caller has checked shapes and limits; Phone is E.164.
 type ContactInput struct {
 	Email, Name, Phone *string
-	CustomFields       map[string]any
+	CustomFields       freeform.Values
 }
 
 // Create adds a contact, with contact.created, in one transaction as in P1.
@@ -114,7 +115,7 @@ func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Ac
 // ContactUpdate is a change of a contact; what is nil or not set stays, null clears.
 type ContactUpdate struct {
 	Email, Name, Phone wire.Optional[string]
-	CustomFields       map[string]any // replace those it has
+	CustomFields       freeform.Values // replace those it has
 }
 
 // Update changes a contact, with contact.updated, in one transaction as in P1. A change in which nothing changed

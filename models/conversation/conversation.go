@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
@@ -14,14 +15,14 @@ import (
 // Conversation is a row of the conversations table. Its state changes only through the write path (P1); what is marked as
 // settable at creation never changes.
 type Conversation struct {
-	TenantID               uuid.UUID      `gorm:"<-:create"`
-	ID                     uuid.UUID      `gorm:"<-:create"`
-	Number                 int64          `gorm:"<-:create"`
-	ExternalReference      *string        `gorm:"<-:create"`
-	Channel                string         `gorm:"<-:create"`
-	lifecycle.State                       // what commands change
-	ContactID              uuid.UUID      `gorm:"<-:create"`
-	Metadata               map[string]any `gorm:"<-:create;serializer:json"`
+	TenantID               uuid.UUID       `gorm:"<-:create"`
+	ID                     uuid.UUID       `gorm:"<-:create"`
+	Number                 int64           `gorm:"<-:create"`
+	ExternalReference      *string         `gorm:"<-:create"`
+	Channel                string          `gorm:"<-:create"`
+	lifecycle.State                        // what commands change
+	ContactID              uuid.UUID       `gorm:"<-:create"`
+	Metadata               freeform.Values `gorm:"<-:create"`
 	Version                int64
 	ChainID                uuid.UUID  `gorm:"<-:create"`
 	PreviousConversationID *uuid.UUID `gorm:"<-:create"`
@@ -91,7 +92,7 @@ type Message struct {
 	ExternalID     *string
 	SentAt         time.Time
 	CreatedAt      time.Time
-	Metadata       map[string]any `gorm:"serializer:json"`
+	Metadata       freeform.Values
 }
 
 // Wire is the message's JSON shape.

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -23,7 +24,7 @@ type NewMessage struct {
 	SentAt     *time.Time // shown; clocks use arrival
 	AgentID    *uuid.UUID // outbound and note: the agent in whose name a key acts
 	Automated  bool       // outbound: not an agent's reply
-	Metadata   map[string]any
+	Metadata   freeform.Values
 	Resolve    bool // outbound: resolve in the same transaction
 }
 
@@ -36,7 +37,7 @@ type PostedMessage struct {
 
 // PostMessage adds a message to a conversation. A customer's message to an archived conversation goes to its successor:
 // the conversation that continues it, made at the first such message.
-// Errors: NOT_FOUND, INVALID_TRANSITION (outbound to an archived conversation, resolve of a done one),
+// Errors: NOT_FOUND, INVALID_TRANSITION (outbound to an archived conversation, resolve of a done one), EXTERNAL_ID_REUSED,
 // VALIDATION_FAILED for an unknown agent, UNAVAILABLE.
 func (s *Store) PostMessage(
 	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage,
@@ -55,11 +56,11 @@ func (s *Store) PostMessage(
 			return nil, err
 		}
 		if replayOf != nil {
-			posted, err = s.alreadyPosted(ctx, tx, tenantID, *replayOf)
+			posted, err = s.alreadyPosted(ctx, tx, tenantID, *replayOf, in)
 			return nil, err
 		}
 		if err := w.post(in); err != nil {
-			return nil, explain(err)
+			return nil, w.explainPost(err)
 		}
 		err = w.save(ctx)
 		if postgres.Violates(err, "messages_external_id") || postgres.Violates(err, "conversations_successor") {
@@ -185,11 +186,49 @@ func (w *write) post(in NewMessage) error {
 	return nil
 }
 
-// alreadyPosted answers a repeated external id with the message it made.
-func (s *Store) alreadyPosted(ctx context.Context, tx *gorm.DB, tenantID, messageID uuid.UUID) (PostedMessage, error) {
+// explainPost says why a message was refused. To the customer there is a way on from an archived conversation, which is
+// named: the conversation that continues it, or else a new one.
+func (w *write) explainPost(err error) error {
+	t, ok := errors.AsType[*lifecycle.TransitionError](err)
+	if !ok || t.From != lifecycle.Archived {
+		return explain(err)
+	}
+	refused := problem.New(problem.Conflict, "INVALID_TRANSITION", "the conversation is archived, and nothing can be sent in it: "+
+		"begin a new one with POST /v1/conversations/outbound; a message of the customer here begins one by itself").
+		With("from", t.From).With("to", t.To)
+	var next struct{ ID uuid.UUID }
+	found := w.tx.Raw(`SELECT id FROM conversations WHERE tenant_id = ? AND previous_conversation_id = ?`,
+		w.conversation.TenantID, w.conversation.ID).Scan(&next)
+	if found.Error != nil {
+		return found.Error
+	}
+	if next.ID != uuid.Nil {
+		refused.Message = "the conversation is archived, and nothing can be sent in it: send it in conversation " +
+			next.ID.String() + ", which continues it"
+		refused = refused.With("nextConversationId", next.ID)
+	}
+	return refused
+}
+
+// errExternalIDReused refuses an external id that is another message's, which the details name.
+func errExternalIDReused(first uuid.UUID) error {
+	return problem.New(problem.Conflict, problem.CodeExternalIDReused,
+		"another message has this externalId, with another direction, text or html: use a new externalId for a new message").
+		With("messageId", first)
+}
+
+// alreadyPosted answers a repeated external id with the message it made. Errors: EXTERNAL_ID_REUSED when that is another.
+func (s *Store) alreadyPosted(
+	ctx context.Context, tx *gorm.DB, tenantID, messageID uuid.UUID, in NewMessage,
+) (PostedMessage, error) {
 	p := PostedMessage{Replayed: true}
 	if err := tx.Take(&p.Message, "tenant_id = ? AND id = ?", tenantID, messageID).Error; err != nil {
 		return p, err
+	}
+	first := p.Message
+	if first.Direction != in.Direction || postgres.Deref(first.Text) != postgres.Deref(in.Text) ||
+		postgres.Deref(first.HTML) != postgres.Deref(in.HTML) {
+		return PostedMessage{}, errExternalIDReused(first.ID)
 	}
 	var err error
 	if p.Conversation, err = FindConversation(tx, tenantID, p.Message.ConversationID); err != nil {

@@ -1,7 +1,10 @@
 package dock
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -49,6 +52,7 @@ type Action struct {
 	ConversationID uuid.UUID
 	Action         string
 	Params         map[string]any `gorm:"serializer:json"`
+	RequestHash    []byte         // of what was asked for: see NewAction.hash; nil of actions that are older than it
 	State          ActionState
 	ErrorCode      *string
 	ErrorMessage   *string
@@ -93,10 +97,28 @@ type NewAction struct {
 	Params    map[string]any
 }
 
+// hash is what tells a request from another with the same requestId: its action and params. Params that are not given are
+// empty ones.
+func (in NewAction) hash() []byte {
+	params := in.Params
+	if params == nil {
+		params = map[string]any{}
+	}
+	text, _ := json.Marshal(params) // values that came as JSON; the keys are sorted
+	sum := sha256.Sum256(append([]byte(in.Action+"\n"), text...))
+	return sum[:]
+}
+
+// isOf tells whether the request is the one that the action was made from.
+func (a Action) isOf(in NewAction) bool {
+	return a.Action == in.Action && (a.RequestHash == nil || bytes.Equal(a.RequestHash, in.hash()))
+}
+
 // RequestAction takes an action in (P8.1). One that the agent may not carry out, or that cannot be right as it is,
 // comes back rejected; any other pending, on its way to the conversation's workflow. The same RequestID again returns
-// the first action, whatever else the call says.
-// Errors: NOT_FOUND for the session; STALE_CONTEXT when the session's context is another by now; RATE_LIMITED.
+// the first action, if it asks for the same.
+// Errors: NOT_FOUND for the session; REQUEST_ID_REUSED for another action or other params; STALE_CONTEXT when the
+// session's context is another by now; RATE_LIMITED.
 func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionID uuid.UUID, in NewAction) (_ Action, err error) {
 	defer postgres.During(&err, "request an action in dock session %s", sessionID)
 	var a Action
@@ -108,6 +130,11 @@ func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionI
 		}
 		a = Action{}
 		err = tx.Take(&a, "session_id = ? AND request_id = ?", session.ID, in.RequestID).Error
+		if err == nil && !a.isOf(in) {
+			return problem.New(problem.Conflict, problem.CodeRequestIDReused,
+				"this requestId came with another action or other params before: use a new requestId for a new request").
+				With("actionId", a.ID)
+		}
 		if !errors.Is(err, gorm.ErrRecordNotFound) {
 			return err
 		}
@@ -165,7 +192,8 @@ func newAction(tx *gorm.DB, p account.Principal, session Session, in NewAction) 
 	a := Action{
 		TenantID: session.TenantID, ID: ident.New(), SessionID: session.ID, RequestID: in.RequestID, DockID: session.DockID,
 		AgentID: session.AgentID, ConversationID: session.ConversationID, Action: in.Action, Params: in.Params,
-		State: DockActionPending, CreatedAt: now,
+		RequestHash: in.hash(),
+		State:       DockActionPending, CreatedAt: now,
 	}
 	if a.Params == nil {
 		a.Params = map[string]any{}

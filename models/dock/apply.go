@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -146,7 +147,11 @@ func dockMessage(r dockaction.Request) *conversation.NewMessage {
 func command(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (conversation.Command, error) {
 	switch r.Kind {
 	case dockaction.AddTag:
-		return conversation.AddTag{Name: r.Text("tag")}, nil
+		name := strings.TrimSpace(r.Text("tag"))
+		if name == "" {
+			return nil, &dockaction.Error{Code: dockaction.InvalidParams, Message: "addTag needs tag: a name, not spaces alone"}
+		}
+		return conversation.AddTag{Name: name}, nil
 	case dockaction.Snooze:
 		return conversation.Snooze{Until: r.Time("until")}, nil
 	case dockaction.Resolve:

@@ -2,6 +2,7 @@ package dock
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -132,8 +133,8 @@ func scalar(v any) string {
 		return v
 	case bool:
 		return strconv.FormatBool(v)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+	case json.Number:
+		return v.String() // as the API shows it
 	default:
 		return ""
 	}

@@ -49,6 +49,9 @@ func (s *Store) apply(tx *gorm.DB, d *Dock, u Update, now time.Time) error {
 	setNames(&d.Channels, "channels", u.Channels, account.Channels)
 	setNames(&d.Roles, "roles", u.Roles, account.RoleNames())
 	setNames(&d.Permissions, "permissions", u.Permissions, dockurl.Permissions)
+	if u.Actions != nil || u.Confirm != nil {
+		wrong = append(wrong, d.checkConfirm()...)
+	}
 	if u.FrameOrigins != nil {
 		wrong = append(wrong, s.checkFrameOrigins(*u.FrameOrigins)...)
 		d.FrameOrigins = append(postgres.Strings{}, *u.FrameOrigins...)
@@ -74,6 +77,20 @@ func checkNames(field string, names, known []string) []problem.Field {
 		if !slices.Contains(known, name) {
 			return []problem.Field{{
 				Field: field, Code: "unknown", Message: "has one that there is not; there are " + strings.Join(known, ", "),
+			}}
+		}
+	}
+	return nil
+}
+
+// checkConfirm refuses, once, an action to be confirmed that the dock may not ask for: it would look like a safeguard and
+// be none.
+func (d *Dock) checkConfirm() []problem.Field {
+	for _, name := range d.Confirm {
+		if slices.Contains(dockaction.Kinds, name) && !slices.Contains(d.Actions, name) {
+			return []problem.Field{{
+				Field: "confirm", Code: "not_applicable",
+				Message: "names " + name + ", which is not among the dock's actions: add it to actions, or leave it out here",
 			}}
 		}
 	}

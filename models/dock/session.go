@@ -121,9 +121,10 @@ func (s *Store) findSession(ctx context.Context, hash account.TokenHash) (*accou
 		Agent       account.Agent `gorm:"embedded;embeddedPrefix:a_"`
 		SessionID   uuid.UUID
 		Environment account.Environment
+		CursorKey   []byte
 		KeyScopes   postgres.Strings
 	}
-	r := s.db.Main.WithContext(ctx).Raw(`SELECT `+postgres.Columns[account.Agent]("a", "a_")+`, s.id AS session_id, t.environment, k.scopes AS key_scopes
+	r := s.db.Main.WithContext(ctx).Raw(`SELECT `+postgres.Columns[account.Agent]("a", "a_")+`, s.id AS session_id, t.environment, t.cursor_key, k.scopes AS key_scopes
 		FROM dock_sessions s JOIN tenants t ON t.id = s.tenant_id
 		JOIN agents a ON a.tenant_id = s.tenant_id AND a.id = s.agent_id AND a.is_active
 		JOIN api_keys k ON k.tenant_id = s.tenant_id AND k.id = s.api_key_id AND k.is_active
@@ -136,7 +137,7 @@ func (s *Store) findSession(ctx context.Context, hash account.TokenHash) (*accou
 		return nil, nil
 	}
 	return &account.Principal{
-		TenantID: row.Agent.TenantID, Environment: row.Environment, Scopes: scope.OfRole(string(row.Agent.Role)),
+		TenantID: row.Agent.TenantID, Environment: row.Environment, CursorKey: row.CursorKey, Scopes: scope.OfRole(string(row.Agent.Role)),
 		Agent: &row.Agent, Role: row.Agent.Role, DockSessionID: row.SessionID,
 	}, nil
 }

@@ -32,7 +32,7 @@ type Key struct {
 	APIKeyID     uuid.UUID // or the agent's id
 	Method, Path string
 	Key          string            // what the caller sent, 1 to 255 visible ASCII characters
-	Body         [sha256.Size]byte // SHA-256 of the request's raw body
+	Request      [sha256.Size]byte // SHA-256 of what else tells requests apart: the query and the raw body
 }
 
 // id is the row's: no part of the scope can run into the next, since none but the last may contain the separator.
@@ -55,7 +55,7 @@ type Answer struct {
 // Do runs f at most once for each key: the first call's answer is stored in the transaction of what f did, and
 // later calls get it again, which replayed tells. Whatever f does with the store through the context it is given is part
 // of that transaction; it may be run several times (P7.4), and then the earlier times did not happen.
-// Errors: IDEMPOTENCY_KEY_REUSED for a key that came with another body, IDEMPOTENCY_IN_PROGRESS when the first call is not
+// Errors: IDEMPOTENCY_KEY_REUSED for a key that came with another body or query, IDEMPOTENCY_IN_PROGRESS when the first call is not
 // done after 5 s, UNAVAILABLE, and f's own.
 func (s *Store) Do(
 	ctx context.Context,
@@ -131,7 +131,7 @@ func (s *Store) claimKey(ctx context.Context, tx *sql.Tx, key Key, patience time
 		wait := max(time.Until(patience).Milliseconds(), 1)
 		var unused string
 		err := tx.QueryRowContext(ctx, claimKeySQL,
-			id[:], key.TenantID, key.APIKeyID, key.Body[:], strconv.FormatInt(wait, 10)).Scan(&unused)
+			id[:], key.TenantID, key.APIKeyID, key.Request[:], strconv.FormatInt(wait, 10)).Scan(&unused)
 		switch {
 		case err == nil:
 			return nil, nil
@@ -152,7 +152,7 @@ var errInProgress = problem.New(problem.Conflict, "IDEMPOTENCY_IN_PROGRESS",
 	"an earlier call with this Idempotency-Key is still running: try again, to get its answer")
 
 var errKeyReused = problem.New(problem.Conflict, "IDEMPOTENCY_KEY_REUSED",
-	"this Idempotency-Key came with another body before: use a new key for a new request, the same body to repeat the old one")
+	"this Idempotency-Key came with another body or query before: use a new key for a new request, the same body and query to repeat the old one")
 
 // storedAnswer reads the key's answer. Errors: sql.ErrNoRows if there is none, or none any more; IDEMPOTENCY_KEY_REUSED.
 func (s *Store) storedAnswer(ctx context.Context, tx *sql.Tx, key Key) (*Answer, error) {
@@ -175,7 +175,7 @@ func (s *Store) storedAnswer(ctx context.Context, tx *sql.Tx, key Key) (*Answer,
 		}
 		return nil, sql.ErrNoRows
 	}
-	if [sha256.Size]byte(request) != key.Body {
+	if [sha256.Size]byte(request) != key.Request {
 		return nil, errKeyReused
 	}
 	if err := json.Unmarshal(header, &a.Header); err != nil {

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/atender/atender/models/freeform"
 )
 
 // MaxSnooze is how far ahead a conversation can be snoozed.
@@ -37,9 +39,9 @@ type State struct {
 	Subject       string
 	AssigneeID    *uuid.UUID
 	TeamID        *uuid.UUID
-	Tags          []string       `gorm:"serializer:texts"` // sorted, unique
-	CustomFields  map[string]any `gorm:"serializer:json"`
-	SnoozedUntil  *time.Time     // set exactly while Snoozed
+	Tags          []string `gorm:"serializer:texts"` // sorted, unique
+	CustomFields  freeform.Values
+	SnoozedUntil  *time.Time // set exactly while Snoozed
 	FirstReplyAt  *time.Time
 	LastMessageAt *time.Time
 	ResolvedAt    *time.Time // set exactly while Done; kept when archived from Done
@@ -162,7 +164,7 @@ func (s State) clone() State {
 // Edit is what sets the fields that nothing else depends on; nil leaves a field as it is.
 type Edit struct {
 	Subject      *string
-	CustomFields map[string]any
+	CustomFields freeform.Values
 }
 
 // Edit sets fields. Errors: *TransitionError when archived.

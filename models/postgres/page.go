@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -17,6 +20,25 @@ import (
 type Page struct {
 	Limit  int
 	Cursor string
+	List   CursorList
+}
+
+// CursorList is what a cursor is good for: one list of one tenant. Its zero value is for callers within the process, who
+// have got their cursors there.
+type CursorList struct {
+	Key  []byte // of the tenant: tenants.cursor_key
+	Name string // of the list, such as the route that it is read by
+}
+
+// cursorMAC is how many bytes of its HMAC-SHA256 a cursor carries: half, as RFC 2104, section 5 has it.
+const cursorMAC = sha256.Size / 2
+
+// mac authenticates what a cursor says.
+func (l CursorList) mac(position []byte) []byte {
+	h := hmac.New(sha256.New, l.Key)
+	h.Write([]byte(l.Name + "\x00"))
+	h.Write(position)
+	return h.Sum(nil)[:cursorMAC]
 }
 
 // Size is how many rows the page has at most.
@@ -37,23 +59,26 @@ type Position struct {
 	Sort string    `json:"s,omitempty"` // the cursor of one order means nothing in another
 }
 
-// Cursor is the position as a caller gets it and brings it back.
-func (p Position) Cursor() string {
-	b, _ := json.Marshal(p) // plain values
-	return base64.RawURLEncoding.EncodeToString(b)
+// Next is the cursor of the page after this one, which ends at the position, as a caller gets it and brings it back.
+func (p Page) Next(at Position) string {
+	b, _ := json.Marshal(at) // plain values
+	return base64.RawURLEncoding.EncodeToString(append(p.List.mac(b), b...))
 }
 
-// After reads the cursor, which a caller may have made up; nil on the first page. Errors: VALIDATION_FAILED.
+// After reads the cursor, which a caller may have made up; nil on the first page. That it is one of ours is known from
+// its MAC; what it says is checked all the same, like any input. Errors: VALIDATION_FAILED.
 func (p Page) After(sort string) (*Position, error) {
 	if p.Cursor == "" {
 		return nil, nil
 	}
 	var at Position
 	b, err := base64.RawURLEncoding.DecodeString(p.Cursor)
-	if err == nil {
-		err = json.Unmarshal(b, &at)
+	ours := err == nil && len(b) > cursorMAC && hmac.Equal(b[:cursorMAC], p.List.mac(b[cursorMAC:]))
+	if ours {
+		err = json.Unmarshal(b[cursorMAC:], &at)
 	}
-	usable := at.Sort == sort && (at.Time.IsZero() || calendar.InYears(at.Time)) && !strings.ContainsRune(at.Name, 0)
+	usable := ours && at.Sort == sort && (at.Time.IsZero() || calendar.InYears(at.Time)) &&
+		utf8.ValidString(at.Name) && !strings.ContainsRune(at.Name, 0)
 	if err != nil || !usable {
 		return nil, problem.Fields(problem.Field{
 			Field: "cursor", Code: "invalid",
@@ -92,5 +117,5 @@ func Cut[T any](rows []T, page Page, at func(T) Position) ([]T, string) {
 		return rows, ""
 	}
 	rows = rows[:page.Size()]
-	return rows, at(rows[len(rows)-1]).Cursor()
+	return rows, page.Next(at(rows[len(rows)-1]))
 }

@@ -32,6 +32,8 @@ const (
 	CodeInvalidTransition            = "INVALID_TRANSITION"
 	CodeTenantRequired               = "TENANT_REQUIRED"
 	CodeIdempotencyKeyReused         = "IDEMPOTENCY_KEY_REUSED"
+	CodeExternalIDReused             = "EXTERNAL_ID_REUSED"
+	CodeRequestIDReused              = "REQUEST_ID_REUSED"
 	CodeIdempotencyInProgress        = "IDEMPOTENCY_IN_PROGRESS"
 	CodeWebhookInactive              = "WEBHOOK_INACTIVE"
 	CodeDeliveryPending              = "DELIVERY_PENDING"
@@ -86,6 +88,8 @@ var Codes = []string{
 	CodeInvalidTransition,
 	CodeTenantRequired,
 	CodeIdempotencyKeyReused,
+	CodeExternalIDReused,
+	CodeRequestIDReused,
 	CodeIdempotencyInProgress,
 	CodeWebhookInactive,
 	CodeDeliveryPending,

@@ -131,7 +131,7 @@ func (s *Store) Deliveries(
 	if end == nil {
 		return found, "", nil
 	}
-	return found, postgres.Position{ID: *end, Sort: sort}.Cursor(), nil
+	return found, page.Next(postgres.Position{ID: *end, Sort: sort}), nil
 }
 
 // logRange is the range of ids, which begin with a time, in which the deliveries can be that a filter asks for.

@@ -102,8 +102,8 @@ func checkEvents(events []string) []problem.Field {
 	if len(events) == 0 {
 		return []problem.Field{{Field: "events", Code: "required", Message: `must name at least one event type, or "*" for all`}}
 	}
-	if len(events) == 1 && events[0] == "*" {
-		return nil
+	if slices.Contains(events, allEvents) {
+		return checkAllEvents(events)
 	}
 	var wrong []problem.Field
 	for _, e := range events {
@@ -120,6 +120,23 @@ func checkEvents(events []string) []problem.Field {
 		}
 	}
 	return wrong
+}
+
+// allEvents, as the only item of a list of event types, stands for all of them, also those to come.
+const allEvents = "*"
+
+// checkAllEvents refuses types beside the one that stands for all: whether the caller wants those or all is not for us to
+// guess.
+func checkAllEvents(events []string) []problem.Field {
+	for _, e := range events {
+		if e != allEvents {
+			return []problem.Field{{
+				Field: "events", Code: "invalid", Message: `"*" stands for all event types and must be the only item: ` +
+					`leave out the other types, or "*"`,
+			}}
+		}
+	}
+	return nil
 }
 
 func (s *Subscription) setRetry(steps *[]int) []problem.Field {
