@@ -1834,8 +1834,8 @@ type VisibleDock = wire.VisibleDock
 type VisibleDockPage struct {
 	Data []VisibleDock `json:"data"`
 
-	// NextCursor All are on the one page.
-	NextCursor any `json:"nextCursor"`
+	// NextCursor Null: there is one page.
+	NextCursor *string `json:"nextCursor"`
 }
 
 // Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do

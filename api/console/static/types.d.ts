@@ -839,8 +839,8 @@ export type VisibleDock = {
 
 export type VisibleDockPage = {
   data: VisibleDock[];
-  /** All are on the one page. */
-  nextCursor: null;
+  /** Null: there is one page. */
+  nextCursor: string | null;
 };
 
 export type NewDockSession = {
