@@ -1034,7 +1034,10 @@ export type Health = {
 
 export type Readiness = {
   status: 'ready' | 'unready';
-  database: 'ok' | 'unavailable';
+  /** `unavailable`: it does not answer. `unmigrated`: it answers, and lacks migrations of this version; `atender migrate` makes them. */
+  database: 'ok' | 'unavailable' | 'unmigrated';
+  /** The names of the missing migrations, in order. Only with `unmigrated`. */
+  missingMigrations?: string[];
   /** Reported only; the API serves without it. */
   temporal: 'ok' | 'unavailable' | 'unconfigured';
 };
