@@ -195,7 +195,9 @@ func TestDocsComeFromHereAlone(t *testing.T) {
 	require.NotContains(t, w.Header().Get("Content-Security-Policy"), "http")
 	require.Equal(t, 200, get(handler, "/docs/redoc.standalone.js").Code)
 	require.Equal(t, 200, get(handler, "/openapi.json").Code)
-	require.Equal(t, string(documentSource), get(handler, "/openapi.yaml").Body.String())
+	doc, err := openDocument("")
+	require.NoError(t, err)
+	require.Equal(t, string(doc.YAML), get(handler, "/openapi.yaml").Body.String())
 }
 
 func TestRunServesAndStops(t *testing.T) {
