@@ -170,19 +170,39 @@ func (a answer) list() []map[string]any {
 
 // strictDocument is the document with every object closed, so that an answer with a field it does not describe fails.
 var strictDocument = sync.OnceValue(func() *validation.Document {
-	doc, err := validation.Parse(documentSource) // one to be changed
+	served, err := readDocument()
+	if err != nil {
+		panic(err)
+	}
+	doc, err := validation.Parse(served.YAML) // as clients get it, and one to be changed
 	if err != nil {
 		panic(err)
 	}
 	open := []string{"Message", "Event", "ConversationEventData", "ContactEventData"} // parts of others
 	for name, ref := range doc.Spec.Components.Schemas {
-		s := ref.Value
-		if len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && !slices.Contains(open, name) {
-			s.AdditionalProperties = openapi3.BoolSchema{Has: new(bool)}
-		}
+		closeSchema(ref, slices.Contains(open, name))
 	}
 	return doc
 })
+
+// closeSchema closes an object, unless it is part of others, and those within it that have no name.
+func closeSchema(ref *openapi3.SchemaRef, isPart bool) {
+	s := ref.Value
+	if len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil && !isPart {
+		s.AdditionalProperties = openapi3.BoolSchema{Has: new(bool)}
+	}
+	for _, inner := range s.Properties {
+		if inner.Ref == "" {
+			closeSchema(inner, false)
+		}
+	}
+	if s.Items != nil && s.Items.Ref == "" {
+		closeSchema(s.Items, false)
+	}
+	if of := s.AdditionalProperties.Schema; of != nil && of.Ref == "" {
+		closeSchema(of, false)
+	}
+}
 
 func init() { openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder) }
 

@@ -154,6 +154,19 @@ func TestReady(t *testing.T) {
 	require.Equal(t, object{"status": "ready", "database": "ok", "temporal": "unconfigured"}, ready.body)
 }
 
+// Regression: a database without its tables was "unavailable", as one that is down.
+func TestAnUnmigratedDatabaseIsSaidToLackWhichMigrations(t *testing.T) {
+	h := newHarness(t)
+	h.exec(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
+	ready := h.call("GET", "/readyz", nil).want(503)
+	require.Equal(t, "unready", ready.string("status"))
+	require.Equal(t, "unmigrated", ready.string("database"))
+	missing := ready.body["missingMigrations"].([]any)
+	require.Len(t, missing, 1)
+	require.Regexp(t, `^\d{5}_\w+$`, missing[0])
+	require.Contains(t, h.log.String(), "migrations are missing: "+missing[0].(string))
+}
+
 func TestTemporalIsReportedAndNotRequired(t *testing.T) {
 	h := newHarness(t)
 	away, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1", Logger: sdklog.NewStructuredLogger(h.server.log)})
@@ -182,7 +195,9 @@ func TestDocsComeFromHereAlone(t *testing.T) {
 	require.NotContains(t, w.Header().Get("Content-Security-Policy"), "http")
 	require.Equal(t, 200, get(handler, "/docs/redoc.standalone.js").Code)
 	require.Equal(t, 200, get(handler, "/openapi.json").Code)
-	require.Equal(t, string(documentSource), get(handler, "/openapi.yaml").Body.String())
+	doc, err := openDocument("")
+	require.NoError(t, err)
+	require.Equal(t, string(doc.YAML), get(handler, "/openapi.yaml").Body.String())
 }
 
 func TestRunServesAndStops(t *testing.T) {

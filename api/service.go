@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/request"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/postgres"
 )
 
 // probeTime bounds how long a readiness probe waits for what it asks.
@@ -48,6 +50,9 @@ func (s *service) GetReadiness(ctx context.Context, _ contract.GetReadinessReque
 	if err != nil {
 		s.log.WarnContext(ctx, "not ready", "error", err, "requestId", id)
 		state.Status, state.Database = contract.Unready, contract.ReadinessDatabaseUnavailable
+		if unmigrated, ok := errors.AsType[*postgres.UnmigratedError](err); ok {
+			state.Database, state.MissingMigrations = contract.ReadinessDatabaseUnmigrated, unmigrated.Missing
+		}
 		return contract.GetReadiness503JSONResponse(state), nil
 	}
 	return contract.GetReadiness200JSONResponse(state), nil

@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/outbox"
+	"github.com/atender/atender/models/postgres"
 )
 
 func TestKeysOpenTheirOwnTenantUntilRevoked(t *testing.T) {
@@ -177,12 +179,19 @@ func ptr[T any](v T) *T { return &v }
 func TestReadySaysWhatIsMissing(t *testing.T) {
 	b := setup(t)
 	require.NoError(t, b.DB.Ready(t.Context()))
-	b.exec(`UPDATE goose_db_version SET is_applied = false WHERE version_id > 0`)
+	// A migration that was left out is missing as well as those that are yet to come.
+	b.exec(`DELETE FROM goose_db_version WHERE version_id IN (7, (SELECT max(version_id) FROM goose_db_version))`)
 	err := b.DB.Ready(t.Context())
 	requireProblem(t, err, "UNAVAILABLE")
 	require.ErrorContains(t, err, "atender migrate")
+	unmigrated, missing := errors.AsType[*postgres.UnmigratedError](err)
+	require.True(t, missing, "%v", err)
+	require.Len(t, unmigrated.Missing, 2)
+	require.Equal(t, "00007_resources", unmigrated.Missing[0])
 	b.exec(`DROP TABLE goose_db_version`)
-	require.ErrorContains(t, b.DB.Ready(t.Context()), "not migrated")
+	unmigrated, missing = errors.AsType[*postgres.UnmigratedError](b.DB.Ready(t.Context()))
+	require.True(t, missing)
+	require.Equal(t, "00001_core", unmigrated.Missing[0])
 }
 
 func TestDatabaseThatIsAwayIsUnavailable(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,7 +34,7 @@ import (
 
 // Config are a worker's values.
 type Config struct {
-	MetricsAddr string // where /metrics, /healthz and /debug/pprof are served; nowhere when empty
+	MetricsAddr string // where /metrics, /healthz, /readyz and /debug/pprof are served; nowhere when empty
 	TaskQueue   string // of the workflows; the queue of deliveries is derived from it
 	Namespace   string // Temporal's, for the registration of search attributes
 	Dispatchers int    // dispatch workflows, 1 to 64; 8 when 0. All workers must agree.
@@ -59,6 +60,8 @@ type Worker struct {
 	registry *prometheus.Registry
 	metrics  *metrics
 	acts     *activities.Activities
+	identity string      // of its polls
+	isUp     atomic.Bool // the polls have begun
 }
 
 // stopTimeout is how long running activities may go on after a stop: a webhook request's 10 s, its record, a margin. It
@@ -90,7 +93,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		registry = prometheus.NewRegistry()
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	w := &Worker{cfg: cfg, deps: deps, registry: registry}
+	w := &Worker{cfg: cfg, deps: deps, registry: registry, identity: identity()}
 	w.acts = &activities.Activities{
 		Config:  cfg.Activities,
 		Store:   deps.Store,
@@ -153,6 +156,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	relay := relay{store: w.deps.Store, client: w.deps.Temporal, queue: w.cfg.TaskQueue, log: w.deps.Logger, metrics: w.metrics}
 	background.Go(func() { relay.run(ctx) })
 	background.Go(func() { w.keepDispatchers(ctx) })
+	w.isUp.Store(true)
 	w.deps.Logger.Info("worker is up", "taskQueue", w.cfg.TaskQueue, "dispatchers", w.cfg.Dispatchers)
 
 	var err error
@@ -168,6 +172,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, w.cfg.TaskQueue, sdkworker.Options{
 		OnFatalError:                fatal,
+		Identity:                    w.identity,
 		Interceptors:                w.interceptors(),
 		WorkerStopTimeout:           stopTimeout,
 		DisableRegistrationAliasing: true,
@@ -192,6 +197,7 @@ const spareRuns = 56
 func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	sdk := sdkworker.New(w.deps.Temporal, durable.DeliveriesQueue(w.cfg.TaskQueue), sdkworker.Options{
 		OnFatalError:                fatal,
+		Identity:                    w.identity,
 		Interceptors:                w.interceptors(),
 		WorkerStopTimeout:           stopTimeout,
 		DisableRegistrationAliasing: true,
@@ -276,6 +282,7 @@ func (w *Worker) serveMetrics(ctx context.Context) {
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // heap, goroutine and the like
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	server := &http.Server{Addr: w.cfg.MetricsAddr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()

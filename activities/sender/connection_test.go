@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -88,10 +87,7 @@ func TestIdleConnectionsAreKeptForABurst(t *testing.T) {
 
 func TestHTTP2IsUsedWhereOffered(t *testing.T) {
 	var protocol atomic.Int32
-	e := newEndpoint(t, together(20, &protocol), func(s *httptest.Server) {
-		s.EnableHTTP2 = true
-		s.TLS = &tls.Config{}
-	})
+	e := newEndpoint(t, together(20, &protocol), withHTTP2)
 	s := newSender(t, trusting(e, patient(local)))
 	inParallel(t, s, e.URL, 20) // each may dial, as long as it is not known that the endpoint offers HTTP/2
 	dialled := e.conns.Load()
@@ -108,10 +104,7 @@ func TestAnEndlessAnswerOverHTTP2(t *testing.T) {
 		for r.Context().Err() == nil {
 			_, _ = w.Write(make([]byte, 32<<10))
 		}
-	}, func(s *httptest.Server) {
-		s.EnableHTTP2 = true
-		s.TLS = &tls.Config{}
-	})
+	}, withHTTP2)
 	s := newSender(t, trusting(e, patient(local)))
 	for range 3 {
 		require.True(t, post(t, s, e.URL).IsDelivered())

@@ -24,6 +24,7 @@ import (
 type progress struct {
 	connected atomic.Bool // there was a connection, with TLS done
 	badTLS    atomic.Bool // the TLS handshake failed
+	late      atomic.Bool // the time for an answer was over, so that the request was called off
 }
 
 func (p *progress) trace() *httptrace.ClientTrace {
@@ -66,6 +67,7 @@ func (s *Sender) failed(ctx context.Context, seen *progress, err error) webhook.
 	}
 	var blocked *target.BlockedError
 	var unresolved *net.DNSError
+	isLate := seen.late.Load() || isTimeout(err)
 	switch {
 	case errors.As(err, &blocked):
 		return noAddress(err)
@@ -73,9 +75,9 @@ func (s *Sender) failed(ctx context.Context, seen *progress, err error) webhook.
 		return s.dnsFailure(ctx, unresolved, err)
 	case exhausted(err):
 		return ourFault("we could not open a connection", err)
-	case isTimeout(err) && !seen.connected.Load():
+	case isLate && !seen.connected.Load():
 		return failure(webhook.ClassTimeout, fmt.Sprintf("no connection to the endpoint within %s", s.config.ConnectTimeout), err)
-	case isTimeout(err):
+	case isLate:
 		return failure(webhook.ClassTimeout, fmt.Sprintf("no answer from the endpoint within %s", s.config.Timeout), err)
 	case seen.badTLS.Load():
 		return failure(webhook.ClassTLS, tlsReason(err), err)

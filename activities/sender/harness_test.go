@@ -2,6 +2,7 @@ package sender_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -75,6 +76,12 @@ func newEndpoint(t testing.TB, handler http.HandlerFunc, change ...func(*httptes
 	start()
 	t.Cleanup(e.Close)
 	return e
+}
+
+// withHTTP2 makes an endpoint offer HTTP/2.
+func withHTTP2(s *httptest.Server) {
+	s.EnableHTTP2 = true
+	s.TLS = &tls.Config{} // of the test's certificate: what the server starts with adds to it
 }
 
 // newRawServer answers each connection by hand.

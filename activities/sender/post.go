@@ -18,9 +18,10 @@ import (
 	"github.com/atender/atender/models/webhook"
 )
 
-// Post sends the request once and says what came of it. Only 2xx is success; redirects are not followed. It returns
-// within Config.Timeout, plus at most three seconds if there is no address to send to, or as soon as ctx ends: that is
-// our own doing and never charged to the endpoint, unless the answer was there already.
+// Post sends the request once and says what came of it. Only 2xx is success; redirects are not followed. The outcome is
+// decided when the status and headers are there, which they must be within Config.Timeout; the body is for people to read
+// and gets BodyTime more. Post returns then, or at most three seconds later if there is no address to send to, or as soon as
+// ctx ends: that is our own doing and never charged to the endpoint, unless the answer was there already.
 func (s *Sender) Post(ctx context.Context, r Request) webhook.Attempt {
 	start := time.Now()
 	out := s.post(ctx, r)
@@ -35,8 +36,10 @@ func (s *Sender) post(ctx context.Context, r Request) webhook.Attempt {
 	if err := s.config.Policy.CheckURL(r.URL); err != nil { // rules may be stricter now than at registration
 		return urlRefused(err)
 	}
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
-	defer cancel()
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := time.AfterFunc(s.config.Timeout, func() { cancel(context.DeadlineExceeded) })
+	defer limit.Stop()
 	var seen progress
 	traced := httptrace.WithClientTrace(limited, seen.trace())
 	req, err := http.NewRequestWithContext(traced, http.MethodPost, r.URL, bytes.NewReader(r.Body))
@@ -52,21 +55,20 @@ func (s *Sender) post(ctx context.Context, r Request) webhook.Attempt {
 	// The transport is used without http.Client, so there is nothing that could follow a redirect or keep a cookie.
 	answer, err := s.transport.RoundTrip(req)
 	if err != nil {
+		seen.late.Store(errors.Is(context.Cause(limited), context.DeadlineExceeded))
 		return s.failed(ctx, &seen, err)
 	}
+	// Closing a body that has not ended closes the connection of HTTP/1, and resets the stream of HTTP/2.
 	defer func() { _ = answer.Body.Close() }()
+	out := report(answer, time.Now())
 	if answer.StatusCode < http.StatusOK {
 		// After a 101 the body is the connection itself, which net/http leaves to us with no deadline: an endpoint that keeps it
 		// open would be read for ever.
-		return report(answer, time.Now())
-	}
-	excerpt, err := readAnswer(answer.Body)
-	out := report(answer, time.Now())
-	out.Excerpt = excerpt
-	if err == nil || !out.IsDelivered() {
 		return out
 	}
-	return s.unfinished(ctx, out, err)
+	limit.Reset(BodyTime)
+	out.Excerpt = readExcerpt(answer.Body)
+	return out
 }
 
 func urlRefused(err error) webhook.Attempt {
@@ -103,23 +105,11 @@ func report(answer *http.Response, now time.Time) webhook.Attempt {
 	return out
 }
 
-// unfinished reports a 2xx whose body did not come to an end. One that dribbles beyond the limit has not kept it; one
-// that broke off has: the status is the answer, the body is only for people to read.
-func (s *Sender) unfinished(ctx context.Context, out webhook.Attempt, err error) webhook.Attempt {
-	if ctx.Err() != nil || !isTimeout(err) {
-		return out
-	}
-	out.Class, out.Cause = webhook.ClassTimeout, err
-	out.Error = fmt.Sprintf("the endpoint answered %d but did not finish its answer within %s", out.Status,
-		s.config.Timeout)
-	return out
-}
-
-// readAnswer reads at most MaxAnswer bytes, so that a connection with a normal answer can be used again and one with
-// an endless answer is dropped, and returns the start as an excerpt, also when reading fails.
-func readAnswer(body io.Reader) (excerpt string, err error) {
-	read, err := io.ReadAll(io.LimitReader(body, MaxAnswer))
-	return clean(read[:min(len(read), MaxExcerpt+utf8.UTFMax)]), err
+// readExcerpt reads at most MaxAnswer bytes, so that a connection with a normal answer can be used again and one with
+// an endless answer is dropped, and returns the start as an excerpt, also of a body that breaks off or is called off.
+func readExcerpt(body io.Reader) string {
+	read, _ := io.ReadAll(io.LimitReader(body, MaxAnswer)) // the status is the answer, however its body ends
+	return clean(read[:min(len(read), MaxExcerpt+utf8.UTFMax)])
 }
 
 // clean makes text fit to be stored and shown: valid UTF-8, control characters and those that turn the direction of

@@ -19,6 +19,9 @@ import (
 const (
 	MaxAnswer  = 64 << 10 // bytes of an answer's body that are read, and of its header
 	MaxExcerpt = 1 << 10  // bytes of an answer's body that are kept
+	// BodyTime is how long an answer's body is read, from its headers on. The delivery is decided by then: the time is for
+	// an ordinary body to end, so that its connection can be used again, and an endless one must not hold a slot for longer.
+	BodyTime = time.Second
 )
 
 // Config is what a Sender needs to know. Zero values are the production defaults named below.
@@ -37,7 +40,7 @@ type Config struct {
 	// takes "127.1" for an address.)
 	Resolver *net.Resolver
 
-	// Timeout bounds the whole exchange, including reading the answer; default 10 s.
+	// Timeout bounds the exchange until the answer's headers are there; default 10 s. The body gets BodyTime more.
 	Timeout time.Duration
 	// ConnectTimeout bounds name resolution and connecting together, and then the TLS handshake; default 5 s.
 	ConnectTimeout time.Duration

@@ -576,6 +576,7 @@ func (e Ordering) Valid() bool {
 const (
 	ReadinessDatabaseOk          ReadinessDatabase = "ok"
 	ReadinessDatabaseUnavailable ReadinessDatabase = "unavailable"
+	ReadinessDatabaseUnmigrated  ReadinessDatabase = "unmigrated"
 )
 
 // Valid indicates whether the value is a known member of the ReadinessDatabase enum.
@@ -584,6 +585,8 @@ func (e ReadinessDatabase) Valid() bool {
 	case ReadinessDatabaseOk:
 		return true
 	case ReadinessDatabaseUnavailable:
+		return true
+	case ReadinessDatabaseUnmigrated:
 		return true
 	default:
 		return false
@@ -1611,14 +1614,22 @@ type PublicKeyList struct {
 
 // Readiness defines model for Readiness.
 type Readiness struct {
+	// Database `unavailable`: it does not answer. `unmigrated`: it answers, and lacks migrations of this version; `atender migrate`
+	// makes them.
 	Database ReadinessDatabase `json:"database"`
-	Status   ReadinessStatus   `json:"status"`
+
+	// MissingMigrations The names of the missing migrations, in order. Only with `unmigrated`.
+	//
+	// Examples: ["00018_sign_in"]
+	MissingMigrations []string        `json:"missingMigrations,omitempty,omitzero"`
+	Status            ReadinessStatus `json:"status"`
 
 	// Temporal Reported only; the API serves without it.
 	Temporal ReadinessTemporal `json:"temporal"`
 }
 
-// ReadinessDatabase defines model for Readiness.Database.
+// ReadinessDatabase `unavailable`: it does not answer. `unmigrated`: it answers, and lacks migrations of this version; `atender migrate`
+// makes them.
 type ReadinessDatabase string
 
 // ReadinessStatus defines model for Readiness.Status.
@@ -1876,8 +1887,8 @@ type VisibleDock = wire.VisibleDock
 type VisibleDockPage struct {
 	Data []VisibleDock `json:"data"`
 
-	// NextCursor All are on the one page.
-	NextCursor any `json:"nextCursor"`
+	// NextCursor Null: there is one page.
+	NextCursor *string `json:"nextCursor"`
 }
 
 // Weekly The slots of each day; a day that is left out is closed. `from` and `to` are HH:MM, `to` up to 24:00. Slots of a day do

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/request"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -98,10 +99,13 @@ func asProblem(err error) *problem.Error {
 		return p
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return problem.New(problem.Unavailable, problem.CodeUnavailable, "the request took too long; try again")
-	default:
-		return problem.New(problem.Internal, problem.CodeInternal,
-			"something went wrong on our side; tell us the requestId and we can look it up")
 	}
+	// Stores translate what the database says. An error that reached this place untold is no less an outage for it.
+	if p, ok := problem.As(postgres.Translate(err)); ok && p.Kind == problem.Unavailable {
+		return p
+	}
+	return problem.New(problem.Internal, problem.CodeInternal,
+		"something went wrong on our side; tell us the requestId and we can look it up")
 }
 
 func statusOf(p *problem.Error) int {

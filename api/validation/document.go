@@ -3,13 +3,10 @@
 package validation
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -19,12 +16,13 @@ import (
 // Document is the OpenAPI document in the forms the server needs: as it is served, and as requests are checked
 // against it. It does not change after it is made.
 type Document struct {
-	YAML, JSON []byte
+	YAML, JSON []byte // as they are served
 	Spec       *openapi3.T
 	Operations map[string]*Operation // by RouteKey
 
 	// methods of the paths without parameters, sorted: such a path is no other's, whatever its last part could stand for.
 	methods map[string][]string
+	served  served
 }
 
 // Operation is what the document says of one method of one path.
@@ -64,13 +62,16 @@ type parameter struct {
 // Parse reads and indexes a document, which takes a few tenths of a second. That it is valid, examples and all, a test
 // checks: it takes as long again and cannot come out differently when the binary starts.
 func Parse(source []byte) (*Document, error) {
-	d := &Document{YAML: source, Operations: map[string]*Operation{}, methods: map[string][]string{}}
+	d := &Document{Operations: map[string]*Operation{}, methods: map[string][]string{}}
 	var err error
 	if d.Spec, err = openapi3.NewLoader().LoadFromData(source); err != nil {
 		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
 	}
-	if d.JSON, err = json.Marshal(d.Spec); err != nil {
-		return nil, fmt.Errorf("writing the OpenAPI document as JSON: %w", err)
+	if d.served, err = readServed(source); err != nil {
+		return nil, err
+	}
+	if err := d.write(); err != nil {
+		return nil, err
 	}
 	for path, item := range d.Spec.Paths.Map() {
 		for method, o := range item.Operations() {
@@ -100,12 +101,20 @@ func (d *Document) At(publicURL string) (*Document, error) {
 	server.URL = publicURL
 	spec.Servers = openapi3.Servers{&server}
 	at.Spec = &spec
-	at.YAML = bytes.Replace(d.YAML, []byte("\n  - url: /\n"), []byte("\n  - url: "+strconv.Quote(publicURL)+"\n"), 1)
-	var err error
-	if at.JSON, err = json.Marshal(at.Spec); err != nil {
-		return nil, fmt.Errorf("writing the OpenAPI document as JSON: %w", err)
+	at.served = d.served.at(publicURL)
+	if err := at.write(); err != nil {
+		return nil, err
 	}
 	return &at, nil
+}
+
+// write makes the texts that are served, once: they are the same for every request.
+func (d *Document) write() (err error) {
+	if d.YAML, err = d.served.yaml(); err != nil {
+		return err
+	}
+	d.JSON, err = d.served.json()
+	return err
 }
 
 // secretAnswer is the extension that marks operations whose answer holds a secret.

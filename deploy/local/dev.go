@@ -277,7 +277,7 @@ func (d *dev) startAtender(ctx context.Context, env [][2]string) error {
 		name, colour, probe string
 	}{
 		{"api", cyan, d.apiURL() + "/readyz"},
-		{"worker", magenta, "http://" + loopback(d.ports.WorkerMetrics) + "/healthz"},
+		{"worker", magenta, "http://" + loopback(d.ports.WorkerMetrics) + "/readyz"},
 	} {
 		sv, err := d.stack.start(command{
 			name: role.name, tier: tierAtender, signal: syscall.SIGTERM,

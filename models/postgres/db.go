@@ -204,30 +204,6 @@ func withoutSync(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 // PoolStats are the connection pool's figures, for metrics.
 func (s *DB) PoolStats() sql.DBStats { return s.SQL.Stats() }
 
-// Ready tells whether the database answers and is migrated as far as this binary needs.
-// Errors: problem.Unavailable saying which of the two is missing.
-func (s *DB) Ready(ctx context.Context) error {
-	want, err := latestMigration()
-	if err != nil {
-		return err
-	}
-	var have int64
-	err = s.SQL.QueryRowContext(ctx,
-		`SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
-	switch {
-	case err != nil && PgCode(err) == codeUndefinedTable:
-		return Unavailable("the database is not migrated: run atender migrate", err)
-	case err != nil:
-		return Translate(err)
-	case have < want:
-		return Unavailable(
-			fmt.Sprintf("the database is at migration %d, this binary needs %d: run atender migrate", have, want),
-			nil,
-		)
-	}
-	return nil
-}
-
 // MaxTries bounds the attempts at a transaction that PostgreSQL, or a concurrent creation, turned back (P1.2).
 const MaxTries = 5
 

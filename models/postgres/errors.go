@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 
@@ -32,9 +33,12 @@ const (
 	codeDeadlock        = "40P01"
 	codeUndefinedTable  = "42P01"
 	CodeLockTimeout     = "55P03"
-	codeTooManyConns    = "53300"
 	codeQueryCanceled   = "57014"
-	classShutdown       = "57P" // admin_shutdown, crash_shutdown, cannot_connect_now
+	codeReadOnly        = "25006" // of a primary that has become a standby, since none of our statements is for one
+	classIdle           = "25P"   // a transaction that was left idle, or went on for too long, or failed before this statement
+	classResources      = "53"    // the disk is full, memory is used up, too many connections
+	classShutdown       = "57P"   // admin_shutdown, crash_shutdown, cannot_connect_now
+	classSystem         = "58"    // I/O errors, files that are gone
 	classConnection     = "08"
 )
 
@@ -67,7 +71,7 @@ func Unavailable(message string, cause error) error {
 	return &problem.Error{Kind: problem.Unavailable, Code: problem.CodeUnavailable, Message: message, Cause: cause}
 }
 
-// Translate gives a database that is away the one error that says so; other errors pass.
+// Translate gives a database that is away, or cannot work, the one error that says so; other errors pass.
 func Translate(err error) error {
 	if err == nil {
 		return nil
@@ -76,24 +80,48 @@ func Translate(err error) error {
 		return err
 	}
 	code := PgCode(err)
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	_, network := errors.AsType[net.Error](err)
-	away := connecting || network || code == codeTooManyConns ||
-		strings.HasPrefix(code, classShutdown) || strings.HasPrefix(code, classConnection) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-	switch code {
-	case codeQueryCanceled:
+	switch {
+	case code == codeQueryCanceled:
 		return Unavailable("the database took too long over this: it was called off, nothing was done, "+
 			"and trying again is safe", err)
-	case CodeLockTimeout:
+	case code == CodeLockTimeout:
 		return Unavailable("other calls are changing the same thing, and this one has waited for them long enough: "+
 			"nothing was done, and trying again is safe", err)
+	case strings.HasPrefix(code, classResources), strings.HasPrefix(code, classSystem), code == codeReadOnly:
+		return Unavailable("the database cannot do this at the moment: what was asked for was not done, "+
+			"and trying again is safe", err)
 	}
-	if (away || WorthRetrying(err)) && !errors.Is(err, context.Canceled) {
+	if (isAway(err) || WorthRetrying(err)) && !errors.Is(err, context.Canceled) {
 		return Unavailable("the database did not answer: what was asked for was not done, and trying again is safe", err)
 	}
 	return err
+}
+
+// lostConnection are the errors of what has lost its connection to the database, or has none any more.
+var lostConnection = []error{
+	driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone, pgconn.ErrConnClosed, pgx.ErrTxClosed,
+	io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
+	syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE,
+}
+
+// lostTexts are the texts of such errors that are not exported: of database/sql's closed pool (errDBClosed).
+var lostTexts = []string{"sql: database is closed"}
+
+// isAway tells whether err says that the database, or the connection to it, went away.
+func isAway(err error) bool {
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return true
+	}
+	if _, network := errors.AsType[net.Error](err); network {
+		return true
+	}
+	for _, prefix := range []string{classShutdown, classConnection, classIdle} {
+		if strings.HasPrefix(PgCode(err), prefix) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(lostConnection, func(lost error) bool { return errors.Is(err, lost) }) ||
+		slices.ContainsFunc(lostTexts, func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
 // Doing says what was being done when err came up: nil for nil, and otherwise Translate's error within a sentence such as

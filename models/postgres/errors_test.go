@@ -2,9 +2,13 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"io"
+	"net"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
@@ -41,4 +45,38 @@ func TestAListThatWasCalledOffIsNotAnOutage(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	_, known := problem.As(err)
 	require.False(t, known)
+}
+
+// Regression: a closed connection, a full disk and a pool that was shut down were errors of ours (500).
+func TestADatabaseThatCannotWorkIsUnavailable(t *testing.T) {
+	t.Parallel()
+	closed, err := pgx.ParseConfig("postgres://nobody@127.0.0.1:1/none")
+	require.NoError(t, err)
+	pool := connections(*closed, 1)
+	require.NoError(t, pool.Close())
+	for what, err := range map[string]error{
+		"a pool that was shut down":      pool.PingContext(t.Context()),
+		"a closed connection":            fmt.Errorf("failed to prepare: %w", pgconn.ErrConnClosed),
+		"a transaction that is over":     sql.ErrTxDone,
+		"a socket of ours that closed":   &net.OpError{Op: "read", Err: net.ErrClosed},
+		"a full disk":                    &pgconn.PgError{Code: "53100"},
+		"no memory":                      &pgconn.PgError{Code: "53200"},
+		"too many connections":           &pgconn.PgError{Code: "53300"},
+		"a limit of the configuration":   &pgconn.PgError{Code: "53400"},
+		"an I/O error":                   &pgconn.PgError{Code: "58030"},
+		"a primary that is one no more":  &pgconn.PgError{Code: "25006"},
+		"a transaction that was idle":    &pgconn.PgError{Code: "25P03"},
+		"a PostgreSQL that is shut down": &pgconn.PgError{Code: "57P01"},
+		"a PostgreSQL that starts":       &pgconn.PgError{Code: "57P03"},
+		"a connection that broke":        &pgconn.PgError{Code: "08006"},
+	} {
+		p, known := problem.As(Translate(err))
+		require.True(t, known, "%s: %v", what, err)
+		require.Equal(t, problem.Unavailable, p.Kind, what)
+		require.NotContains(t, p.Message, "5", "%s: no text or code of the database's", what)
+	}
+	for _, err := range []error{&pgconn.PgError{Code: "23505"}, &pgconn.PgError{Code: "42601"}, context.Canceled} {
+		_, known := problem.As(Translate(err))
+		require.False(t, known, "%v", err)
+	}
 }

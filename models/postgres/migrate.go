@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,14 +55,73 @@ func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
 	return err
 }
 
-// latestMigration is the number of the newest migration in this binary.
-func latestMigration() (int64, error) {
+// UnmigratedError says which migrations of this binary the database has not had.
+type UnmigratedError struct {
+	Missing []string // their names, such as 00018_sign_in, in order
+}
+
+// Error implements error.
+func (e *UnmigratedError) Error() string {
+	return "migrations are missing: " + strings.Join(e.Missing, ", ")
+}
+
+// Ready tells whether the database answers and has had every migration of this binary; more does no harm.
+// Errors: problem.Unavailable, with an UnmigratedError as its cause where migrations are missing.
+func (s *DB) Ready(ctx context.Context) error {
+	missing, err := migrationNames()
+	if err != nil {
+		return err
+	}
+	applied, err := s.appliedMigrations(ctx)
+	if err != nil {
+		return Doing(err, "read which migrations were applied")
+	}
+	for _, number := range applied {
+		delete(missing, number)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return Unavailable("the database lacks migrations of this version: run atender migrate",
+		&UnmigratedError{Missing: slices.Sorted(maps.Values(missing))})
+}
+
+// appliedMigrations are the numbers of the migrations that the database has had; none where it was never migrated.
+func (s *DB) appliedMigrations(ctx context.Context) (numbers []int64, err error) {
+	rows, err := s.SQL.QueryContext(ctx, `SELECT version_id FROM goose_db_version WHERE is_applied`)
+	if PgCode(err) == codeUndefinedTable {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err has told all that is to be told
+	for rows.Next() {
+		var number int64
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers, rows.Err()
+}
+
+// migrationNames are the migrations in this binary, without ".sql", by number.
+func migrationNames() (map[int64]string, error) {
 	files, err := fs.Glob(migrations.FS, "*.sql")
 	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("no migrations in this binary: %w", err)
+		return nil, fmt.Errorf("no migrations in this binary: %w", err)
 	}
-	number, _, _ := strings.Cut(files[len(files)-1], "_") // Glob sorts
-	return strconv.ParseInt(number, 10, 64)
+	names := make(map[int64]string, len(files))
+	for _, file := range files {
+		digits, _, _ := strings.Cut(file, "_")
+		number, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("number of migration %s: %w", file, err)
+		}
+		names[number] = strings.TrimSuffix(file, ".sql")
+	}
+	return names, nil
 }
 
 // partitioned are the tables that grow without end (P10).

@@ -69,6 +69,7 @@ func TestMetrics(t *testing.T) {
 		}
 		return nil
 	})
+	require.Equal(t, "ok\n", string(get(t, "http://"+address+"/readyz").body), "the stack is ready, and so is its worker")
 	for _, series := range []string{
 		`atender_outbox_relayed_total{outcome="ok"} `, "atender_outbox_depth ", "atender_outbox_unknown_kind_total 0",
 		"atender_delivery_lag_seconds_count ",

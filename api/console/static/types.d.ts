@@ -839,8 +839,8 @@ export type VisibleDock = {
 
 export type VisibleDockPage = {
   data: VisibleDock[];
-  /** All are on the one page. */
-  nextCursor: null;
+  /** Null: there is one page. */
+  nextCursor: string | null;
 };
 
 export type NewDockSession = {
@@ -1035,7 +1035,10 @@ export type Health = {
 
 export type Readiness = {
   status: 'ready' | 'unready';
-  database: 'ok' | 'unavailable';
+  /** `unavailable`: it does not answer. `unmigrated`: it answers, and lacks migrations of this version; `atender migrate` makes them. */
+  database: 'ok' | 'unavailable' | 'unmigrated';
+  /** The names of the missing migrations, in order. Only with `unmigrated`. */
+  missingMigrations?: string[];
   /** Reported only; the API serves without it. */
   temporal: 'ok' | 'unavailable' | 'unconfigured';
 };
