@@ -10,13 +10,17 @@ const sandbox = [
   "allow-popups-to-escape-sandbox",
   "allow-downloads",
   "allow-storage-access-by-user-activation",
-].join(" ");
+];
+
+/** The permission that is no feature of Permissions Policy: alert, confirm, prompt and print, which the sandbox keeps away. */
+const modals = "modals";
 
 /** The sentences that this script shows by itself; {name} is the dock's. */
 export const texts = {
   notLoaded: "{name} did not load.",
   notAnswering: "{name} has stopped answering.",
   quiet: "Nothing has been heard from {name} yet.",
+  blocked: "{name} has gone to {origin}, which this page does not let it show.",
   unavailable: "{name} cannot be opened.",
   reload: "Reload",
   fine: "It works",
@@ -28,6 +32,7 @@ export const limits = {
   firstWord: 10_000, // for a loaded page to say something
   ping: 15_000, // between two looks whether a dock that can say so is alive
   pong: 10_000, // for its answer
+  blocked: 2_000, // for the empty page to load that takes the place of one that this page's policy keeps away
   minHeight: 80,
   maxHeight: 4000,
 };
@@ -81,6 +86,16 @@ export function whyNotFramed(url) {
   return null;
 }
 
+/** The origin of an address as a violation tells it; of one that has none, its scheme. @param {string} address */
+function originOf(address) {
+  try {
+    const { origin, protocol } = new URL(address);
+    return origin === "null" ? protocol : origin;
+  } catch {
+    return address.slice(0, 100) || "an address that is not told";
+  }
+}
+
 /**
  * What the agent sees: `failed` covers the frame with its reason, `quiet` says at its foot that nothing has been heard.
  * @typedef {{name: "loading" | "open" | "quiet" | "failed", reason?: string}} Shown
@@ -88,20 +103,24 @@ export function whyNotFramed(url) {
 
 /**
  * One dock's frame within an element. The frame is covered only where there is nothing to see in it: while the dock cannot
- * be opened, when no page has loaded, and when a page that answered has stopped to. A page that loads and says nothing may
- * be one to sign in at, or an app that only listens: it stays visible.
+ * be opened, when no page has loaded or one was kept away, and when a page that answered has stopped to. A page that loads
+ * and says nothing may be one to sign in at, or an app that only listens: it stays visible, and only of a dock that has said
+ * that it is ready is it told that it says nothing now.
  */
 export class DockFrame {
   /** @type {HTMLIFrameElement | null} */ #frame = null;
+  /** @type {HTMLElement | null} */ #page = null; // what has the frame within
   /** @type {HTMLElement} */ #problem;
   /** @type {HTMLElement} */ #hint;
   #url = "";
   #loaded = false;
-  /** @type {Shown} */ #page = { name: "loading" }; // what is to be said of the page in the frame
+  /** @type {Shown} */ #state = { name: "loading" }; // what is to be said of the page in the frame
   #unavailable = ""; // why the dock cannot be opened, whatever its page does; empty if it can
   /** @type {Shown | null} */ #said = null;
   #spoken = false; // since the latest load event the dock has said something, of its own accord
   #canPong = false; // a page of this address has said that it answers ping
+  #greets = false; // the dock has said that it is ready, which it does after each load
+  #blocked = ""; // the origin that a frame was kept from just now; empty if none was
   #hintDeclined = false;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
 
@@ -112,7 +131,7 @@ export class DockFrame {
    * @param {() => string[]} on.permissions
    * @param {typeof texts} on.texts
    * @param {typeof limits} on.limits
-   * @param {() => void} on.load  a page has loaded; it need not be the dock's
+   * @param {(first: boolean) => void} on.load  a page has loaded, the frame's first or a later one; it need not be the dock's
    * @param {() => void} on.reload  the dock is to be loaded anew
    * @param {() => void} on.ping  the dock is to be asked whether it is alive
    * @param {(state: Shown["name"], reason?: string) => void} on.state
@@ -128,6 +147,7 @@ export class DockFrame {
       this.#is("open");
     });
     element.replaceChildren(this.#problem, this.#hint);
+    element.ownerDocument.addEventListener("securitypolicyviolation", this.#onViolation);
   }
 
   /** Of the frame; null without one. */
@@ -149,15 +169,19 @@ export class DockFrame {
     return this.#loaded || this.#spoken;
   }
 
-  /** Shows a page. What listens to it has to listen by now. @param {string} url */
+  /**
+   * Shows a page, in a new frame: what is still said by the page before, is from another window. What listens to it has to
+   * listen by now.
+   * @param {string} url
+   */
   navigate(url) {
     this.#url = url;
     this.#loaded = this.#spoken = this.#canPong = false;
+    this.#blocked = "";
     this.#stopTimers();
     this.#is("loading");
     this.#timer("load", this.on.limits.load, () => this.#is("failed", this.on.texts.notLoaded));
-    if (this.#frame) this.#frame.src = url;
-    else this.#insert(url);
+    this.#insert(url);
   }
 
   /** The dock cannot be opened: what its page shows is about something else, and is covered. @param {string} why */
@@ -188,31 +212,63 @@ export class DockFrame {
     addStyle(root, frameStyle);
     const frame = document.createElement("iframe");
     frame.title = this.on.name;
-    frame.setAttribute("sandbox", sandbox);
+    const permissions = this.on.permissions();
+    frame.setAttribute("sandbox", [...sandbox, ...(permissions.includes(modals) ? ["allow-modals"] : [])].join(" "));
     frame.referrerPolicy = "strict-origin";
-    frame.allow = this.on
-      .permissions()
-      .filter((name) => /^[a-z-]+$/.test(name))
-      .join("; ");
-    frame.addEventListener("load", () => this.#onLoad());
+    frame.allow = permissions.filter((name) => name !== modals && /^[a-z-]+$/.test(name)).join("; ");
+    let first = true;
+    frame.addEventListener("load", () => {
+      this.#onLoad(first);
+      first = false;
+    });
     frame.src = url;
-    this.#frame = frame;
     root.append(frame);
+    this.#page?.remove();
+    this.#page = page;
+    this.#frame = frame;
     this.element.prepend(page);
   }
 
   /**
    * A page has loaded: the one that was asked for, or where that has gone. What has spoken while it was loading may have been
    * the page before. So it is asked to answer, if one of them has said that it does; until it has, it is asked no more.
+   * @param {boolean} first
    */
-  #onLoad() {
+  #onLoad(first) {
+    if (this.#blocked) return this.#onBlocked();
     this.#loaded = true;
     this.#stopTimers();
     this.#is("open");
-    if (!this.#spoken || this.#canPong) this.#timer("firstWord", this.on.limits.firstWord, () => this.#onSilence());
+    if (this.#greets && (!this.#spoken || this.#canPong))
+      this.#timer("firstWord", this.on.limits.firstWord, () => this.#onSilence());
     this.#spoken = false;
-    this.on.load();
+    this.on.load(first);
     if (this.#canPong) this.on.ping();
+  }
+
+  /**
+   * This page's policy has kept a frame from going somewhere: from the address of the dock itself, or from one that a page
+   * went to. The browser does not say which frame; an empty page then loads in it.
+   * @param {SecurityPolicyViolationEvent} event
+   */
+  #onViolation = ({ effectiveDirective, disposition, blockedURI }) => {
+    if (effectiveDirective !== "frame-src" || disposition !== "enforce" || !this.#frame) return;
+    this.#blocked = originOf(blockedURI);
+    this.#timer("blocked", this.on.limits.blocked, () => {
+      this.#blocked = "";
+    });
+    if (!this.hasPage && this.#blocked === this.origin) this.#onBlocked();
+  };
+
+  #onBlocked() {
+    const origin = this.#blocked;
+    this.#blocked = "";
+    this.#loaded = this.#spoken = this.#canPong = false;
+    this.#stopTimers();
+    this.#is(
+      "failed",
+      this.on.texts.blocked.replaceAll("{origin}", () => origin),
+    );
   }
 
   #onSilence() {
@@ -221,12 +277,14 @@ export class DockFrame {
 
   /**
    * A message has come from the dock.
-   * @param {{canPong?: boolean, isPong?: boolean}} [message]  it says that it answers ping; it is such an answer
+   * @param {{greets?: boolean, canPong?: boolean, isPong?: boolean}} [message]  it says that it is ready, and perhaps that it
+   *   answers ping; it is such an answer
    */
-  heard({ canPong = false, isPong = false } = {}) {
+  heard({ greets = false, canPong = false, isPong = false } = {}) {
     if (isPong && !this.#loaded) return; // of the page before: this one was not asked
     if (!isPong) this.#spoken = true;
     if (canPong) this.#canPong = true;
+    if (greets) this.#greets = true;
     for (const name of ["load", "firstWord", "pong"]) this.#cancel(name); // it works, though something on it may be slow
     this.#is("open");
     if (this.#loaded && this.#canPong && !this.#timers.has("ping")) this.#pingLater();
@@ -249,14 +307,14 @@ export class DockFrame {
 
   /** @param {Shown["name"]} name @param {string} [reason] */
   #is(name, reason) {
-    this.#page = { name, reason };
+    this.#state = { name, reason };
     this.#show();
   }
 
   /** Shows what is to be said, and says it to others once. */
   #show() {
     /** @type {Shown} */
-    const shown = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#page;
+    const shown = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#state;
     const { name, reason = "" } = shown;
     const problem = this.#say(this.#problem, name === "failed" ? reason : "");
     this.#say(this.#hint, name === "quiet" ? this.on.texts.quiet : "");
@@ -274,7 +332,8 @@ export class DockFrame {
 
   remove() {
     this.#stopTimers();
-    this.#frame = null;
+    this.element.ownerDocument.removeEventListener("securitypolicyviolation", this.#onViolation);
+    this.#frame = this.#page = null;
     this.element.replaceChildren();
     this.element.classList.remove("atender-dock");
   }

@@ -284,6 +284,7 @@ export class DockHost {
     if (read.kind === "other") return this.#seen(event, "ignored", read.reason);
     const native = read.kind === "native" ? read : null;
     this.#frame.heard({
+      greets: native?.type === "ready",
       canPong: native?.type === "ready" && native.message.ping === true,
       isPong: native?.type === "pong",
     });
