@@ -800,7 +800,7 @@ type APIKeyUse = wire.KeyUse
 
 // Assign defines model for Assign.
 type Assign struct {
-	// AssigneeID The agent; null for nobody.
+	// AssigneeID The agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// TeamID The team; null for none.
@@ -823,7 +823,7 @@ type AutoArchive struct {
 type BulkChange struct {
 	Action BulkChangeAction `json:"action"`
 
-	// AssigneeID `assign`: the agent; null for nobody.
+	// AssigneeID `assign`: the agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// Ids Conversations. Doubles count once.
@@ -914,7 +914,7 @@ type Conversation = wire.Conversation
 
 // ConversationChange defines model for ConversationChange.
 type ConversationChange struct {
-	// AssigneeID The agent; null for nobody.
+	// AssigneeID The agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
@@ -1020,7 +1020,7 @@ type DockChange struct {
 	// Roles Agents in these roles see it; in all when empty.
 	Roles *DockRoles `json:"roles,omitempty"`
 
-	// TeamIds Members of these teams see it; everybody when empty.
+	// TeamIds Members of these teams see it; all agents when empty.
 	TeamIds *DockTeams `json:"teamIds,omitempty"`
 
 	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
@@ -1073,7 +1073,7 @@ type DockSecretRotation struct {
 // DockSession defines model for DockSession.
 type DockSession = wire.DockSession
 
-// DockTeams Members of these teams see it; everybody when empty.
+// DockTeams Members of these teams see it; all agents when empty.
 type DockTeams = []openapi_types.UUID
 
 // EndpointHealth How the endpoint has been doing.
@@ -1268,7 +1268,7 @@ type NewDock struct {
 	// Roles Agents in these roles see it; in all when empty.
 	Roles *DockRoles `json:"roles,omitempty"`
 
-	// TeamIds Members of these teams see it; everybody when empty.
+	// TeamIds Members of these teams see it; all agents when empty.
 	TeamIds *DockTeams `json:"teamIds,omitempty"`
 
 	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
@@ -1827,7 +1827,7 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// Via The means through which somebody acted, such as the key with which an agent's reply was posted.
+// Via The means through which the actor acted, such as the key with which an agent's reply was posted.
 type Via = wire.Via
 
 // VisibleDock defines model for VisibleDock.
@@ -2528,7 +2528,7 @@ type ClientInterface interface {
 
 	// CreateAPIKeyWithBody Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -2539,7 +2539,7 @@ type ClientInterface interface {
 
 	// CreateAPIKey Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -4036,7 +4036,7 @@ func (c *HTTPClient) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams,
 
 // CreateAPIKeyWithBody Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //
@@ -4057,7 +4057,7 @@ func (c *HTTPClient) CreateAPIKeyWithBody(ctx context.Context, contentType strin
 
 // CreateAPIKey Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //
@@ -11850,7 +11850,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -11861,7 +11861,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithResponse Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -25274,7 +25274,7 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //
@@ -25291,7 +25291,7 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //

@@ -198,7 +198,8 @@ func (w *write) saveContact(ctx context.Context) error {
 
 // taken says who has the e-mail address that a write met.
 func (s *Contacts) taken(ctx context.Context, tenantID uuid.UUID, email *string) error {
-	taken := problem.New(problem.Conflict, "CONTACT_EXISTS", "there is a contact with this e-mail address already")
+	taken := problem.New(problem.Conflict, problem.CodeContactExists,
+		"there is a contact with this e-mail address already")
 	var other Contact
 	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND lower(email) = lower(?)", tenantID, email).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -229,7 +230,7 @@ func (u ContactUpdate) apply(c *Contact) map[string]lifecycle.FieldChange {
 	return changes
 }
 
-// check refuses a contact that nobody could reach.
+// check refuses a contact without an address.
 func (c Contact) check() error {
 	if c.Email == nil && c.Phone == nil {
 		return problem.Fields(problem.Field{

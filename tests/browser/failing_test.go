@@ -79,8 +79,8 @@ func TestADashboardAppThatAsksOnDemandStaysVisible(t *testing.T) {
 	require.Equal(t, []string{"loading", "open", "loading", "open"}, browser.Get[[]string](w.tab, "states"))
 }
 
-// The server is away just when the agent moves on. What the dock shows is about somebody else then, and is covered until
-// it can be opened again, whatever it says meanwhile.
+// The server is away just when the agent moves on. What the dock shows is about another customer then, and is covered
+// until it can be opened again, whatever it says meanwhile.
 func TestADockThatCanBeOpenedAgainIsUncovered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
