@@ -368,9 +368,20 @@ export class DockFrame {
   #say(box, sentence) {
     const said = sentence.replaceAll("{name}", () => this.on.name);
     const place = /** @type {HTMLElement} */ (box.firstElementChild);
-    if (place.textContent !== said) place.textContent = said; // read out again otherwise
+    // Only if it is another: it is read out again otherwise.
+    if (place.textContent !== said) place.replaceChildren(...this.#parts(sentence));
     box.hidden = !said;
     return said;
+  }
+
+  /** The parts of a sentence, the dock's name set apart: it may be written in another direction. @param {string} sentence */
+  #parts(sentence) {
+    return sentence.split(/(\{name\})/).map((part) => {
+      if (part !== "{name}") return part;
+      const name = this.element.ownerDocument.createElement("bdi");
+      name.textContent = this.on.name;
+      return name;
+    });
   }
 
   /** @param {string} name @param {number} after @param {() => void} then */
