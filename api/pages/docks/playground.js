@@ -32,7 +32,7 @@ function dock() {
     id: dockId,
     name: "Your dock",
     url,
-    permissions: ["clipboard-write"],
+    permissions: ["clipboard-write", "modals"],
     actions: DOCK_ACTION_KINDS.filter((action) => chosen[action] !== "no"),
     confirm: DOCK_ACTION_KINDS.filter((action) => chosen[action] === "confirm"),
   };
