@@ -1,6 +1,8 @@
 // @ts-check
 // The frame that a dock lives in: its attributes, its size, and what is shown when nothing comes from it.
 
+import { originOf } from "./dock-origins.js";
+
 /** What a dock's page may do. It cannot navigate the page it is in. */
 const sandbox = [
   "allow-scripts",
@@ -32,7 +34,7 @@ export const limits = {
   firstWord: 10_000, // for a loaded page to say something
   ping: 15_000, // between two looks whether a dock that can say so is alive
   pong: 10_000, // for its answer
-  blocked: 2_000, // for the empty page to load that takes the place of one that this page's policy keeps away
+  blocked: 2_000, // between word that this page's policy has kept a page away, and the load of an empty one in its place
   minHeight: 80,
   maxHeight: 4000,
 };
@@ -68,35 +70,6 @@ function addStyle(root, text) {
 }
 
 /**
- * Whether a page may be shown in a frame like this, and if not, why.
- * @param {string} url
- * @returns {string | null}
- */
-export function whyNotFramed(url) {
-  let target;
-  try {
-    target = new URL(url);
-  } catch {
-    return "its URL is not one";
-  }
-  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(target.hostname);
-  if (target.protocol !== "https:" && !(target.protocol === "http:" && loopback)) return "its URL has to be https";
-  // With allow-same-origin such a page could take its own sandbox off.
-  if (target.origin === location.origin) return "it would be of this page's own origin";
-  return null;
-}
-
-/** The origin of an address as a violation tells it; of one that has none, its scheme. @param {string} address */
-function originOf(address) {
-  try {
-    const { origin, protocol } = new URL(address);
-    return origin === "null" ? protocol : origin;
-  } catch {
-    return address.slice(0, 100) || "an address that is not told";
-  }
-}
-
-/**
  * What the agent sees: `failed` covers the frame with its reason, `quiet` says at its foot that nothing has been heard.
  * @typedef {{name: "loading" | "open" | "quiet" | "failed", reason?: string}} Shown
  */
@@ -121,6 +94,7 @@ export class DockFrame {
   #canPong = false; // a page of this address has said that it answers ping
   #greets = false; // the dock has said that it is ready, which it does after each load
   #blocked = ""; // the origin that a frame was kept from just now; empty if none was
+  #wentAt = -Infinity; // when a page loaded that the frame went to by itself; on the clock of performance
   #hintDeclined = false;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
 
@@ -178,6 +152,7 @@ export class DockFrame {
     this.#url = url;
     this.#loaded = this.#spoken = this.#canPong = false;
     this.#blocked = "";
+    this.#wentAt = -Infinity;
     this.#stopTimers();
     this.#is("loading");
     this.#timer("load", this.on.limits.load, () => this.#is("failed", this.on.texts.notLoaded));
@@ -237,6 +212,7 @@ export class DockFrame {
   #onLoad(first) {
     if (this.#blocked) return this.#onBlocked();
     this.#loaded = true;
+    this.#wentAt = first ? -Infinity : performance.now();
     this.#stopTimers();
     this.#is("open");
     if (this.#greets && (!this.#spoken || this.#canPong))
@@ -248,7 +224,7 @@ export class DockFrame {
 
   /**
    * This page's policy has kept a frame from going somewhere: from the address of the dock itself, or from one that a page
-   * went to. The browser does not say which frame; an empty page then loads in it.
+   * went to. The browser does not say which frame: it is the one in which an empty page loads, just before or after.
    * @param {SecurityPolicyViolationEvent} event
    */
   #onViolation = ({ effectiveDirective, disposition, blockedURI }) => {
@@ -257,7 +233,9 @@ export class DockFrame {
     this.#timer("blocked", this.on.limits.blocked, () => {
       this.#blocked = "";
     });
-    if (!this.hasPage && this.#blocked === this.origin) this.#onBlocked();
+    const own = !this.hasPage && this.#blocked === this.origin;
+    const went = this.#loaded && !this.#spoken && performance.now() - this.#wentAt < this.on.limits.blocked;
+    if (own || went) this.#onBlocked();
   };
 
   #onBlocked() {

@@ -13,7 +13,8 @@
 import { ActionDesk, limits as actionLimits } from "./dock-actions.js";
 import { ContextSender, limits as contextLimits } from "./dock-context.js";
 import { codeOf, isRequestId, messageOf, nativeMessage, readMessage } from "./dock-messages.js";
-import { DockFrame, limits as frameLimits, texts as frameTexts, whyNotFramed } from "./dock-frame.js";
+import { DockFrame, limits as frameLimits, texts as frameTexts } from "./dock-frame.js";
+import { whyNotFramed } from "./dock-origins.js";
 
 export { DockError } from "./dock-messages.js";
 export { restTransport } from "./dock-transport.js";

@@ -89,7 +89,7 @@ func TestTheFormOfADockLetsItUseDialogs(t *testing.T) {
 		t.Helper()
 		c.press("More settings")
 		c.tab.Until(`document.querySelector("dialog[open] fieldset")`)
-		return browser.Get[[]bool](c.tab, `[...document.querySelectorAll("dialog[open] label.check, dialog[open] label")]
+		return browser.Get[[]bool](c.tab, `[...document.querySelectorAll("dialog[open] label")]
 			.filter((l) => l.querySelector("code")?.textContent === "modals").map((l) => l.querySelector("input").checked)`)
 	}
 	c.press("Add app")
