@@ -115,7 +115,9 @@ func TestTheFormOfADockLetsItUseDialogs(t *testing.T) {
 	c.tab.Until(frameCalled("Old"))
 	c.press("New")
 	c.tab.Until(frameCalled("New"))
-	sandbox := func(name string) string { return browser.Get[string](c.tab, frameCalled(name)+`.getAttribute("sandbox")`) }
+	sandbox := func(name string) string {
+		return browser.Get[string](c.tab, frameCalled(name)+`.getAttribute("sandbox")`)
+	}
 	require.Contains(t, sandbox("New"), " allow-modals")
 	require.Empty(t, browser.Get[string](c.tab, frameCalled("New")+`.allow`))
 	require.NotContains(t, sandbox("Old"), "allow-modals")
@@ -131,12 +133,14 @@ func TestDirectionsOfTextStayWithinIt(t *testing.T) {
 	require.Equal(t, "It wants to add the tag “"+shown+"”.", browser.Get[string](c.tab,
 		`document.querySelector("dialog[open] .dialog-body p").textContent`))
 	picture(t, c.tab, "consent-direction")
-	c.tab.Until(`[...document.querySelectorAll("dialog[open] button")].some((b) => b.textContent.trim() === "Allow" && !b.disabled)`)
+	c.tab.Until(`[...document.querySelectorAll("dialog[open] button")].some((b) =>
+		b.textContent.trim() === "Allow" && !b.disabled)`)
 	c.press("Allow")
 	site.Await("result 1 ok")
 	c.shows(c.tab, "You added tag "+shown+".")
 	c.shows(c.tab, "You, via Cards: added tag "+shown)
-	c.tab.Until(`[...document.querySelectorAll(".head .tag, .row-rest")].filter((e) => e.innerText.includes(%q)).length === 2`, shown)
+	c.tab.Until(`[...document.querySelectorAll(".head .tag, .row-rest")]
+		.filter((e) => e.innerText.includes(%q)).length === 2`, shown)
 
 	// Letters of the other direction are set apart: the words around them keep their places.
 	dock.Do(`act("2", "addTag", { tag: "מסמך 7" })`)
