@@ -206,6 +206,7 @@ const (
 	Fullscreen              DockPermission = "fullscreen"
 	Geolocation             DockPermission = "geolocation"
 	Microphone              DockPermission = "microphone"
+	Modals                  DockPermission = "modals"
 	PictureInPicture        DockPermission = "picture-in-picture"
 	PublickeyCredentialsGet DockPermission = "publickey-credentials-get"
 	WebShare                DockPermission = "web-share"
@@ -231,6 +232,8 @@ func (e DockPermission) Valid() bool {
 	case Geolocation:
 		return true
 	case Microphone:
+		return true
+	case Modals:
 		return true
 	case PictureInPicture:
 		return true
@@ -1049,7 +1052,7 @@ type DockChange struct {
 	IsActive     *bool        `json:"isActive,omitempty"`
 	Name         *string      `json:"name,omitempty"`
 
-	// Permissions What the frame is allowed (its `allow` attribute).
+	// Permissions What the frame is allowed; nothing of it unless it is named here.
 	Permissions *DockPermissions `json:"permissions,omitempty"`
 	Position    *int             `json:"position,omitempty"`
 
@@ -1090,10 +1093,11 @@ type DockPage struct {
 	NextCursor *string `json:"nextCursor"`
 }
 
-// DockPermission The name of a feature in Permissions Policy.
+// DockPermission The name of a feature in Permissions Policy, for the frame's `allow` attribute; or `modals`, which lets the page use
+// `alert`, `confirm`, `prompt` and `print` (`allow-modals` of the frame's sandbox).
 type DockPermission string
 
-// DockPermissions What the frame is allowed (its `allow` attribute).
+// DockPermissions What the frame is allowed; nothing of it unless it is named here.
 type DockPermissions = []string
 
 // DockRoles Agents in these roles see it; in all when empty.
@@ -1300,7 +1304,7 @@ type NewDock struct {
 	IsActive *bool   `json:"isActive,omitempty"`
 	Name     string  `json:"name"`
 
-	// Permissions What the frame is allowed (its `allow` attribute).
+	// Permissions What the frame is allowed; nothing of it unless it is named here.
 	Permissions *DockPermissions `json:"permissions,omitempty"`
 	Position    *int             `json:"position,omitempty"`
 

@@ -2,7 +2,7 @@
 // What a host does with a dock's actions: asks the agent where it has to, takes them to the server one after the other,
 // and remembers the results. The server knows request ids, too: what has failed on the way there can be asked again.
 
-import { DockError, checkAction, codeOf, messageOf, staleContext } from "./dock-messages.js";
+import { DockError, checkAction, codeOf, jsonOf, messageOf, staleContext } from "./dock-messages.js";
 import { wrongParams } from "./dock-params.js";
 
 /** Times in milliseconds. */
@@ -83,7 +83,7 @@ export class ActionDesk {
       return { verdict: "accepted", reason: "a repeated requestId: the server is asked again", result: known.result };
     }
     const refusal = checkAction(message, this.host.dock().actions, this.#contextId());
-    const asked = /** @type {Asked} */ ({ message, sent: false, open: false });
+    const asked = /** @type {Asked} */ ({ message: refusal ? message : asJSON(message), sent: false, open: false });
     asked.result = this.#decide(asked, refusal);
     this.#asked.set(message.requestId, asked);
     if (this.#asked.size > this.host.limits.remembered) this.#asked.delete(this.#asked.keys().next().value ?? "");
@@ -179,6 +179,12 @@ export class ActionDesk {
     }
   }
 }
+
+/**
+ * An action with its parameters as JSON says them: what the agent is asked is what the server reads. A Date is a string then.
+ * @param {Record<string, any>} message
+ */
+const asJSON = (message) => ({ ...message, params: JSON.parse(jsonOf(message.params) ?? "{}") });
 
 /**
  * @template T

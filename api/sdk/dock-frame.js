@@ -1,6 +1,8 @@
 // @ts-check
 // The frame that a dock lives in: its attributes, its size, and what is shown when nothing comes from it.
 
+import { originOf } from "./dock-origins.js";
+
 /** What a dock's page may do. It cannot navigate the page it is in. */
 const sandbox = [
   "allow-scripts",
@@ -10,13 +12,17 @@ const sandbox = [
   "allow-popups-to-escape-sandbox",
   "allow-downloads",
   "allow-storage-access-by-user-activation",
-].join(" ");
+];
+
+/** The permission that is no feature of Permissions Policy: alert, confirm, prompt and print, which the sandbox keeps away. */
+const modals = "modals";
 
 /** The sentences that this script shows by itself; {name} is the dock's. */
 export const texts = {
   notLoaded: "{name} did not load.",
   notAnswering: "{name} has stopped answering.",
   quiet: "Nothing has been heard from {name} yet.",
+  blocked: "{name} has gone to {origin}, which this page does not let it show.",
   unavailable: "{name} cannot be opened.",
   reload: "Reload",
   fine: "It works",
@@ -28,6 +34,7 @@ export const limits = {
   firstWord: 10_000, // for a loaded page to say something
   ping: 15_000, // between two looks whether a dock that can say so is alive
   pong: 10_000, // for its answer
+  blocked: 2_000, // between word that this page's policy has kept a page away, and the load of an empty one in its place
   minHeight: 80,
   maxHeight: 4000,
 };
@@ -63,45 +70,31 @@ function addStyle(root, text) {
 }
 
 /**
- * Whether a page may be shown in a frame like this, and if not, why.
- * @param {string} url
- * @returns {string | null}
- */
-export function whyNotFramed(url) {
-  let target;
-  try {
-    target = new URL(url);
-  } catch {
-    return "its URL is not one";
-  }
-  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(target.hostname);
-  if (target.protocol !== "https:" && !(target.protocol === "http:" && loopback)) return "its URL has to be https";
-  // With allow-same-origin such a page could take its own sandbox off.
-  if (target.origin === location.origin) return "it would be of this page's own origin";
-  return null;
-}
-
-/**
  * What the agent sees: `failed` covers the frame with its reason, `quiet` says at its foot that nothing has been heard.
  * @typedef {{name: "loading" | "open" | "quiet" | "failed", reason?: string}} Shown
  */
 
 /**
  * One dock's frame within an element. The frame is covered only where there is nothing to see in it: while the dock cannot
- * be opened, when no page has loaded, and when a page that answered has stopped to. A page that loads and says nothing may
- * be one to sign in at, or an app that only listens: it stays visible.
+ * be opened, when no page has loaded or one was kept away, and when a page that answered has stopped to. A page that loads
+ * and says nothing may be one to sign in at, or an app that only listens: it stays visible, and only of a dock that has said
+ * that it is ready is it told that it says nothing now.
  */
 export class DockFrame {
   /** @type {HTMLIFrameElement | null} */ #frame = null;
+  /** @type {HTMLElement | null} */ #page = null; // what has the frame within
   /** @type {HTMLElement} */ #problem;
   /** @type {HTMLElement} */ #hint;
   #url = "";
   #loaded = false;
-  /** @type {Shown} */ #page = { name: "loading" }; // what is to be said of the page in the frame
+  /** @type {Shown} */ #state = { name: "loading" }; // what is to be said of the page in the frame
   #unavailable = ""; // why the dock cannot be opened, whatever its page does; empty if it can
   /** @type {Shown | null} */ #said = null;
   #spoken = false; // since the latest load event the dock has said something, of its own accord
   #canPong = false; // a page of this address has said that it answers ping
+  #greets = false; // the dock has said that it is ready, which it does after each load
+  #blocked = ""; // the origin that a frame was kept from just now; empty if none was
+  #wentAt = -Infinity; // when a page loaded that the frame went to by itself; on the clock of performance
   #hintDeclined = false;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
 
@@ -112,7 +105,7 @@ export class DockFrame {
    * @param {() => string[]} on.permissions
    * @param {typeof texts} on.texts
    * @param {typeof limits} on.limits
-   * @param {() => void} on.load  a page has loaded; it need not be the dock's
+   * @param {(first: boolean) => void} on.load  a page has loaded, the frame's first or a later one; it need not be the dock's
    * @param {() => void} on.reload  the dock is to be loaded anew
    * @param {() => void} on.ping  the dock is to be asked whether it is alive
    * @param {(state: Shown["name"], reason?: string) => void} on.state
@@ -128,6 +121,7 @@ export class DockFrame {
       this.#is("open");
     });
     element.replaceChildren(this.#problem, this.#hint);
+    element.ownerDocument.addEventListener("securitypolicyviolation", this.#onViolation);
   }
 
   /** Of the frame; null without one. */
@@ -149,15 +143,20 @@ export class DockFrame {
     return this.#loaded || this.#spoken;
   }
 
-  /** Shows a page. What listens to it has to listen by now. @param {string} url */
+  /**
+   * Shows a page, in a new frame: what is still said by the page before, is from another window. What listens to it has to
+   * listen by now.
+   * @param {string} url
+   */
   navigate(url) {
     this.#url = url;
     this.#loaded = this.#spoken = this.#canPong = false;
+    this.#blocked = "";
+    this.#wentAt = -Infinity;
     this.#stopTimers();
     this.#is("loading");
     this.#timer("load", this.on.limits.load, () => this.#is("failed", this.on.texts.notLoaded));
-    if (this.#frame) this.#frame.src = url;
-    else this.#insert(url);
+    this.#insert(url);
   }
 
   /** The dock cannot be opened: what its page shows is about something else, and is covered. @param {string} why */
@@ -188,31 +187,66 @@ export class DockFrame {
     addStyle(root, frameStyle);
     const frame = document.createElement("iframe");
     frame.title = this.on.name;
-    frame.setAttribute("sandbox", sandbox);
+    const permissions = this.on.permissions();
+    frame.setAttribute("sandbox", [...sandbox, ...(permissions.includes(modals) ? ["allow-modals"] : [])].join(" "));
     frame.referrerPolicy = "strict-origin";
-    frame.allow = this.on
-      .permissions()
-      .filter((name) => /^[a-z-]+$/.test(name))
-      .join("; ");
-    frame.addEventListener("load", () => this.#onLoad());
+    frame.allow = permissions.filter((name) => name !== modals && /^[a-z-]+$/.test(name)).join("; ");
+    let first = true;
+    frame.addEventListener("load", () => {
+      this.#onLoad(first);
+      first = false;
+    });
     frame.src = url;
-    this.#frame = frame;
     root.append(frame);
+    this.#page?.remove();
+    this.#page = page;
+    this.#frame = frame;
     this.element.prepend(page);
   }
 
   /**
    * A page has loaded: the one that was asked for, or where that has gone. What has spoken while it was loading may have been
    * the page before. So it is asked to answer, if one of them has said that it does; until it has, it is asked no more.
+   * @param {boolean} first
    */
-  #onLoad() {
+  #onLoad(first) {
+    if (this.#blocked) return this.#onBlocked();
     this.#loaded = true;
+    this.#wentAt = first ? -Infinity : performance.now();
     this.#stopTimers();
     this.#is("open");
-    if (!this.#spoken || this.#canPong) this.#timer("firstWord", this.on.limits.firstWord, () => this.#onSilence());
+    if (this.#greets && (!this.#spoken || this.#canPong))
+      this.#timer("firstWord", this.on.limits.firstWord, () => this.#onSilence());
     this.#spoken = false;
-    this.on.load();
+    this.on.load(first);
     if (this.#canPong) this.on.ping();
+  }
+
+  /**
+   * This page's policy has kept a frame from going somewhere: from the address of the dock itself, or from one that a page
+   * went to. The browser does not say which frame: it is the one in which an empty page loads, just before or after.
+   * @param {SecurityPolicyViolationEvent} event
+   */
+  #onViolation = ({ effectiveDirective, disposition, blockedURI }) => {
+    if (effectiveDirective !== "frame-src" || disposition !== "enforce" || !this.#frame) return;
+    this.#blocked = originOf(blockedURI);
+    this.#timer("blocked", this.on.limits.blocked, () => {
+      this.#blocked = "";
+    });
+    const own = !this.hasPage && this.#blocked === this.origin;
+    const went = this.#loaded && !this.#spoken && performance.now() - this.#wentAt < this.on.limits.blocked;
+    if (own || went) this.#onBlocked();
+  };
+
+  #onBlocked() {
+    const origin = this.#blocked;
+    this.#blocked = "";
+    this.#loaded = this.#spoken = this.#canPong = false;
+    this.#stopTimers();
+    this.#is(
+      "failed",
+      this.on.texts.blocked.replaceAll("{origin}", () => origin),
+    );
   }
 
   #onSilence() {
@@ -221,12 +255,14 @@ export class DockFrame {
 
   /**
    * A message has come from the dock.
-   * @param {{canPong?: boolean, isPong?: boolean}} [message]  it says that it answers ping; it is such an answer
+   * @param {{greets?: boolean, canPong?: boolean, isPong?: boolean}} [message]  it says that it is ready, and perhaps that it
+   *   answers ping; it is such an answer
    */
-  heard({ canPong = false, isPong = false } = {}) {
+  heard({ greets = false, canPong = false, isPong = false } = {}) {
     if (isPong && !this.#loaded) return; // of the page before: this one was not asked
     if (!isPong) this.#spoken = true;
     if (canPong) this.#canPong = true;
+    if (greets) this.#greets = true;
     for (const name of ["load", "firstWord", "pong"]) this.#cancel(name); // it works, though something on it may be slow
     this.#is("open");
     if (this.#loaded && this.#canPong && !this.#timers.has("ping")) this.#pingLater();
@@ -249,14 +285,14 @@ export class DockFrame {
 
   /** @param {Shown["name"]} name @param {string} [reason] */
   #is(name, reason) {
-    this.#page = { name, reason };
+    this.#state = { name, reason };
     this.#show();
   }
 
   /** Shows what is to be said, and says it to others once. */
   #show() {
     /** @type {Shown} */
-    const shown = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#page;
+    const shown = this.#unavailable ? { name: "failed", reason: this.#unavailable } : this.#state;
     const { name, reason = "" } = shown;
     const problem = this.#say(this.#problem, name === "failed" ? reason : "");
     this.#say(this.#hint, name === "quiet" ? this.on.texts.quiet : "");
@@ -274,7 +310,8 @@ export class DockFrame {
 
   remove() {
     this.#stopTimers();
-    this.#frame = null;
+    this.element.ownerDocument.removeEventListener("securitypolicyviolation", this.#onViolation);
+    this.#frame = this.#page = null;
     this.element.replaceChildren();
     this.element.classList.remove("atender-dock");
   }
@@ -309,9 +346,20 @@ export class DockFrame {
   #say(box, sentence) {
     const said = sentence.replaceAll("{name}", () => this.on.name);
     const place = /** @type {HTMLElement} */ (box.firstElementChild);
-    if (place.textContent !== said) place.textContent = said; // read out again otherwise
+    // Only if it is another: it is read out again otherwise.
+    if (place.textContent !== said) place.replaceChildren(...this.#parts(sentence));
     box.hidden = !said;
     return said;
+  }
+
+  /** The parts of a sentence, the dock's name set apart: it may be written in another direction. @param {string} sentence */
+  #parts(sentence) {
+    return sentence.split(/(\{name\})/).map((part) => {
+      if (part !== "{name}") return part;
+      const name = this.element.ownerDocument.createElement("bdi");
+      name.textContent = this.on.name;
+      return name;
+    });
   }
 
   /** @param {string} name @param {number} after @param {() => void} then */

@@ -11,8 +11,10 @@
 // only with the contextId of the conversation that the agent looks at now.
 
 import { ActionDesk, limits as actionLimits } from "./dock-actions.js";
-import { appContextMessage, codeOf, isRequestId, messageOf, nativeMessage, readMessage } from "./dock-messages.js";
-import { DockFrame, limits as frameLimits, texts as frameTexts, whyNotFramed } from "./dock-frame.js";
+import { ContextSender, limits as contextLimits } from "./dock-context.js";
+import { codeOf, isRequestId, messageOf, nativeMessage, readMessage } from "./dock-messages.js";
+import { DockFrame, limits as frameLimits, texts as frameTexts } from "./dock-frame.js";
+import { whyNotFramed } from "./dock-origins.js";
 
 export { DockError } from "./dock-messages.js";
 export { restTransport } from "./dock-transport.js";
@@ -25,9 +27,7 @@ export { restTransport } from "./dock-transport.js";
 const limits = {
   ...frameLimits,
   ...actionLimits,
-  // When the context is sent after a load, until the dock has asked for it. Not at once: a dock that has asked meanwhile,
-  // and so has shown in which form it speaks, is told in that form alone.
-  unasked: [50, 500, 1500, 3000, 6000],
+  ...contextLimits,
   coalesce: 150, // changes within this time are sent as one
   fresh: 30_000, // a context as old as this is sent without asking the server: its token has 4 minutes to live and more
   notices: 10, // a minute
@@ -69,14 +69,11 @@ export class DockHost {
   #takenAt = 0; // when the session's context came
   #wanted = ""; // the conversation that the agent looks at
   #stale = false; // the context has changed since it came
-  #missed = false; // there was something to tell while the dock was not visible
   #visible;
   #closed = false;
   /** @type {Promise<void> | null} */ #syncing = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #soon;
-  /** @type {ReturnType<typeof setTimeout>[]} */ #again = [];
-  #asked = false; // the dock has asked for its context, since the latest load
-  #speaks = { native: false, strings: false }; // in which forms the dock has spoken
+  /** @type {ContextSender} */ #sender;
   /** @type {ActionDesk} */ #desk;
   /** @type {number[]} */ #noticedAt = [];
 
@@ -93,10 +90,17 @@ export class DockHost {
       permissions: () => this.#dock.permissions ?? [],
       texts: { ...frameTexts, ...options.texts },
       limits: this.#limits,
-      load: () => this.#onLoad(),
+      load: (first) => this.#sender.loaded(first),
       reload: () => void this.reload(),
       ping: () => this.#post(nativeMessage("ping")),
       state: (name, reason) => this.#setState({ name, reason }),
+    });
+    this.#sender = new ContextSender({
+      limits: this.#limits,
+      session: () => (this.contextId && this.#visible && this.#frame.hasPage ? this.#session : null),
+      appearance: () => this.#options,
+      dock: () => this.#dock,
+      post: (message) => this.#post(message),
     });
     this.#desk = new ActionDesk({
       limits: this.#limits,
@@ -152,7 +156,7 @@ export class DockHost {
     if (visible === this.#visible) return;
     this.#visible = visible;
     await this.#sync();
-    if (this.#visible && this.#missed) this.#push();
+    this.#sender.push();
   }
 
   /** Loads the page anew; opens the session if there is none. */
@@ -160,7 +164,7 @@ export class DockHost {
     this.#stale = true;
     const before = this.#frame.url;
     await this.#sync();
-    if (this.contextId && before && before === this.#frame.url) this.#frame.navigate(before);
+    if (this.contextId && before && before === this.#frame.url) this.#navigate(before);
   }
 
   /** Ends the session and removes the frame. The host cannot be used again. */
@@ -169,7 +173,7 @@ export class DockHost {
     this.#closed = true;
     clearTimeout(this.#soon);
     this.#desk.dropQuestion();
-    this.#stopAgain();
+    this.#sender.stop();
     this.#frame.element.ownerDocument.defaultView?.removeEventListener("message", this.#receive);
     this.#frame.remove();
     this.#setState({ name: "closed" });
@@ -240,62 +244,31 @@ export class DockHost {
     const unfit = whyNotFramed(session.url);
     if (unfit) return this.#frame.unavailable(`${this.#text("unavailable")} ${unfit}`);
     this.#frame.available();
-    if (session.url !== this.#frame.url) this.#frame.navigate(session.url);
-    else this.#push();
+    if (session.url !== this.#frame.url) this.#navigate(session.url);
+    else this.#sender.push();
+  }
+
+  /** @param {string} url */
+  #navigate(url) {
+    this.#sender.loading();
+    this.#frame.navigate(url);
   }
 
   /** @param {boolean} [unasked]  without asking the server */
   #pushSoon(unasked = false) {
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
-      if (unasked && !this.#stale) this.#push();
+      if (unasked && !this.#stale) this.#sender.push();
       else void this.#sync();
     }, this.#limits.coalesce);
   }
 
-  /** Sends the context in the form that the dock speaks; in both while that is not known. */
-  #push() {
-    const session = this.#session;
-    this.#missed = !this.#visible;
-    if (!session || !this.contextId || !this.#visible || !this.#frame.hasPage) return;
-    const { native, strings } = this.#speaks;
-    if (strings || !native) this.#post(appContextMessage(session.appContext));
-    if (native || !strings) this.#post(this.#contextMessage(session));
-  }
-
-  /** @param {DockSession} session */
-  #contextMessage({ contextId, context, token }) {
-    const { theme = "light", locale = "en" } = this.#options;
-    const dock = this.#dock;
-    const { conversation, contact, agent } = context;
-    const about = { id: dock.id, name: dock.name, actions: dock.actions };
-    return nativeMessage("context", {
-      contextId,
-      data: { conversation, contact, agent, dock: about, theme, locale },
-      token,
-    });
-  }
-
-  /** The context comes without being asked for, and again, since some apps attach their listener late. */
-  #onLoad() {
-    this.#stopAgain();
-    const times = this.#asked ? this.#limits.unasked.slice(0, 1) : this.#limits.unasked;
-    this.#asked = false;
-    this.#again = times.map((after) => setTimeout(() => this.#push(), after));
-  }
-
-  #stopAgain() {
-    for (const timer of this.#again.splice(0)) clearTimeout(timer);
-  }
-
-  /** The dock asks for its context. */
-  async #answerContext() {
-    this.#stopAgain();
-    this.#asked = true;
+  /** The dock asks for its context, in this form. @param {"native" | "strings"} form */
+  async #answerContext(form) {
+    this.#sender.asked(form);
     if (Date.now() - this.#takenAt > this.#limits.fresh) this.#stale = true;
-    if (!this.#stale && this.contextId) return this.#push();
-    await this.#sync(); // which sends what comes
-    if (this.#stale) this.#push(); // nothing has come: what is known is better than no answer
+    if (this.#stale || !this.contextId) await this.#sync(); // which sends what comes
+    this.#sender.push(); // nothing has come: what is known is better than no answer
   }
 
   // Messages: from the dock to here.
@@ -312,15 +285,15 @@ export class DockHost {
     if (read.kind === "other") return this.#seen(event, "ignored", read.reason);
     const native = read.kind === "native" ? read : null;
     this.#frame.heard({
+      greets: native?.type === "ready",
       canPong: native?.type === "ready" && native.message.ping === true,
       isPong: native?.type === "pong",
     });
     if (read.kind === "fetchInfo") {
       this.#seen(event, "accepted");
-      this.#speaks.strings = true;
-      return void this.#answerContext();
+      return void this.#answerContext("strings");
     }
-    this.#speaks.native = true;
+    this.#sender.speaks("native");
     this.#handle(read.type, read.message, event);
   };
 
@@ -330,9 +303,10 @@ export class DockHost {
    * @param {MessageEvent} event
    */
   #handle(type, message, event) {
+    if (type === "action" || type === "resize" || type === "notify") this.#sender.acted();
     if (type === "action") return void this.#onAction(message, event);
     this.#seen(event, "accepted");
-    if (type === "ready" || type === "getContext") void this.#answerContext();
+    if (type === "ready" || type === "getContext") void this.#answerContext("native");
     if (type === "resize") this.#frame.resize(message.height);
     if (type === "notify") this.#notify(message.text);
   }
@@ -363,8 +337,8 @@ export class DockHost {
 
   /** @param {unknown} message */
   #post(message) {
-    if (this.#closed || !this.#frame.window) return;
-    this.#frame.window.postMessage(message, this.#frame.origin);
+    if (this.#closed || !this.#frame.hasPage) return; // whom it was for has gone
+    this.#frame.window?.postMessage(message, this.#frame.origin);
     this.#options.onMessage?.({ direction: "out", verdict: "sent", origin: this.#frame.origin, data: message });
   }
 

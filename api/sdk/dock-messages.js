@@ -57,7 +57,20 @@ export function readMessage(data) {
 const other = (reason) => ({ kind: "other", reason });
 
 /** @param {unknown} value */
-const text = (value) => String(JSON.stringify(value) ?? typeof value).slice(0, 60);
+const text = (value) => (jsonOf(value) ?? `of type ${typeof value}`).slice(0, 60);
+
+/**
+ * A value as JSON. Messages between windows can hold more than that: BigInts, and objects that contain themselves.
+ * @param {unknown} value
+ * @returns {string | undefined}  nothing if it is none
+ */
+export function jsonOf(value) {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Some apps send the word within a JSON string or within an object.
@@ -98,6 +111,8 @@ export const isRequestId = (id) => typeof id === "string" && id.length > 0 && id
  */
 export function checkAction(message, allowed, contextId) {
   const { action, params } = message;
+  if (action !== undefined && jsonOf(action) === undefined)
+    return new DockError("INVALID_PARAMS", `action has to be one of ${DOCK_ACTION_KINDS.join(", ")}: this is no JSON`);
   if (!DOCK_ACTION_KINDS.includes(action)) {
     return new DockError(
       "UNKNOWN_ACTION",
@@ -105,8 +120,14 @@ export function checkAction(message, allowed, contextId) {
     );
   }
   if (!allowed.includes(action)) return new DockError("NOT_ALLOWED", `this dock is not allowed to use ${action}`);
-  if (!isObject(params))
+  const said = jsonOf(params ?? null);
+  if (said !== undefined && !said.startsWith("{"))
     return new DockError("INVALID_PARAMS", "params has to be an object, {} where nothing is needed");
+  if (said === undefined)
+    return new DockError(
+      "INVALID_PARAMS",
+      "params has to be JSON: it holds a BigInt, or something that contains itself",
+    );
   if (!contextId || message.contextId !== contextId) return staleContext();
   return null;
 }

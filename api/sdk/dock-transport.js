@@ -1,7 +1,7 @@
 // @ts-check
 // The way from a dock host to the server: dock sessions over the REST API.
 
-import { DockError, isObject } from "./dock-messages.js";
+import { DockError, isObject, jsonOf } from "./dock-messages.js";
 
 /**
  * What the server says of an open dock. A transport may keep more in it.
@@ -22,7 +22,7 @@ import { DockError, isObject } from "./dock-messages.js";
  * @property {string} name
  * @property {string[]} actions  those that it may use
  * @property {string[]} [confirm]  those of them that the agent has to confirm
- * @property {string[]} [permissions]  for the frame's allow attribute, such as clipboard-write
+ * @property {string[]} [permissions]  what its page may use: features such as clipboard-write, and modals
  */
 
 /**
@@ -76,13 +76,16 @@ export function restTransport({
     const headers = { Accept: "application/json" };
     if (method !== "GET") headers["Content-Type"] = "application/json"; // also without a body: it keeps out forms of other sites
     if (token) headers.Authorization = `Bearer ${token}`;
+    const text = jsonOf(body);
+    if (body !== undefined && text === undefined)
+      throw new DockError("INVALID_PARAMS", "what is to be sent is no JSON");
     let response, answer;
     try {
       response = await fetch(new URL(path, base), {
         method,
         headers,
         credentials: token ? "omit" : "same-origin",
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: text,
         signal: AbortSignal.timeout(callTime),
       });
       answer = response.status === 204 ? {} : await response.json();

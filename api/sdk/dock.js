@@ -114,7 +114,13 @@
         reject(new DockError("TIMEOUT", "the host has not answered in time; the action may still be carried out"));
       }, actionTime);
       requests.set(requestId, { resolve, reject, timer });
-      post("action", { requestId, contextId, action, params });
+      try {
+        post("action", { requestId, contextId, action, params });
+      } catch (cause) {
+        requests.delete(requestId);
+        clearTimeout(timer);
+        reject(new DockError("INVALID_PARAMS", `the parameters cannot be sent: ${cause}`));
+      }
     });
   }
 
@@ -143,7 +149,7 @@
    */
   function paramsOf(name, given) {
     if (name === null) return {};
-    if (given instanceof Date) given = given.toISOString();
+    if (given instanceof Date) given = given.toJSON(); // null if it is no time, which is refused
     if (name === "" || (typeof given === "object" && given !== null)) return { ...given };
     return { [name]: given };
   }

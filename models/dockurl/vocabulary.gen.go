@@ -2,8 +2,8 @@
 
 package dockurl
 
-// Permissions are the features that a dock's frame can be allowed (the names of Permissions Policy, as in the frame's
-// allow attribute).
+// Permissions are the features that a dock's frame can be allowed: the names of Permissions Policy, as in the frame's
+// allow attribute, and modals, which is a matter of its sandbox.
 var Permissions = []string{
 	"autoplay",
 	"camera",
@@ -14,6 +14,7 @@ var Permissions = []string{
 	"fullscreen",
 	"geolocation",
 	"microphone",
+	"modals",
 	"picture-in-picture",
 	"publickey-credentials-get",
 	"web-share",

@@ -75,9 +75,8 @@ func TestADashboardAppThatAsksOnDemandStaysVisible(t *testing.T) {
 	w.tab.Do(dockFrame + `.contentWindow.postMessage("press", "*")`)
 	w.tab.Until(`seen.some((m) => m.direction === "in" && m.verdict === "accepted")`)
 	w.moveOn() // which loads it anew: its address has the customer in it
-	w.docks.Await("heard " + second)
-	w.tab.Until(`host.state.name === "quiet"`)
-	require.NotContains(t, browser.Get[[]string](w.tab, "states"), "failed")
+	w.docks.Count("heard "+second, 1)
+	require.Equal(t, []string{"loading", "open", "loading", "open"}, browser.Get[[]string](w.tab, "states"))
 }
 
 // The server is away just when the agent moves on. What the dock shows is about another customer then, and is covered
@@ -114,16 +113,65 @@ func TestADockThatCanBeOpenedAgainIsUncovered(t *testing.T) {
 	w.docks.Count("load", 1)
 }
 
-func TestADockThatIsNeverHeardIsAskedAboutOnce(t *testing.T) {
+// Of an app that only listens nothing is ever heard, and nothing is wrong with it.
+func TestAnAppThatOnlyListensIsNotSaidToBeSilent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.open("app-late.html", options{"limits": options{"firstWord": 100}})
+	w.open("app-button.html", options{"limits": options{"firstWord": 50, "unasked": []int{20, 300}}})
+	w.docks.Count("heard "+first, 2)
+	require.Equal(t, []string{"loading", "open"}, browser.Get[[]string](w.tab, "states"))
+	require.True(t, browser.Get[bool](w.tab, `document.querySelector("[role=status]").hidden`))
+}
+
+// A dock that has said that it is ready does so after each load: when it does not, the agent can say that it works.
+func TestADockThatHasFallenSilentIsAskedAboutOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open("leave.html?to="+url.QueryEscape(w.docks.Origin+"/silent.html"), options{"limits": options{"firstWord": 100}})
 	w.tab.Until(`host.state.name === "quiet"`)
 	w.tab.Click("[role=status] button:last-child")
 	w.tab.Until(`host.state.name === "open" && document.querySelector("[role=status]").hidden`)
 	w.tab.Do("host.reload()")
+	w.docks.Count("load", 2)
 	w.tab.Until(`states.filter((name) => name === "loading").length === 2 && host.state.name === "open"`)
 	require.Equal(t, 1, browser.Get[int](w.tab, `states.filter((name) => name === "quiet").length`))
+}
+
+// A link, or a dock's own address, leads where this page's policy lets no frame go: the agent is told where, at once.
+func TestWhatThePolicyKeepsAwayIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tab.Goto(w.agent.Origin + "/host?frames=" + url.QueryEscape(w.docks.Origin))
+	w.tab.Until("window.ready")
+	w.open("native.html?passive", nil)
+	w.docks.Await("context " + first)
+	says := "Refunds has gone to " + w.thief.Origin + ", which this page does not let it show."
+	w.tab.Do(dockFrame+`.contentWindow.location = %q`, w.thief.Origin+"/silent.html")
+	w.tab.Until(`host.state.name === "failed"`)
+	require.Equal(t, []string{says, says}, browser.Get[[]string](w.tab,
+		`[host.state.reason, document.querySelector("[role=alert] span").textContent]`))
+	w.tab.Click("[role=alert] button") // back to the dock
+	w.docks.Count("context "+first, 2)
+	w.tab.Until(`host.state.name === "open"`)
+
+	// Of two docks it is said of the one that went.
+	w.tab.Do(`(() => {
+		const two = document.createElement("div");
+		two.id = "two";
+		document.querySelector("#dock").after(two);
+		window.one = host;
+		return import("/sdk/dock-host.js").then(({ DockHost }) => {
+			window.host = new DockHost(two, { dock, transport });
+			return host.setConversation(ids[0]);
+		});
+	})()`)
+	w.docks.Count("context "+first, 3)
+	w.tab.Do(`document.querySelector("#two .atender-dock-page").shadowRoot.querySelector("iframe").contentWindow.location = %q`,
+		w.docks.Origin+"/leads-away?to="+url.QueryEscape(w.thief.Origin+"/silent.html"))
+	w.tab.Until(`host.state.name === "failed"`)
+	t.Log(browser.Get[string](w.tab, `host.state.reason`))
+	require.Equal(t, "open", browser.Get[string](w.tab, "one.state.name"))
+	require.Empty(t, w.thief.Reports())
 }
 
 func TestAServerThatIsAwayIsSaidAndTriedAgain(t *testing.T) {

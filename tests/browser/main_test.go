@@ -46,7 +46,12 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, tab: browser.Open(t)}
 	mux := http.NewServeMux()
 	mux.Handle("/", product(t))
-	mux.HandleFunc("GET /host", func(rw http.ResponseWriter, r *http.Request) { http.ServeFile(rw, r, "testdata/host.html") })
+	mux.HandleFunc("GET /host", func(rw http.ResponseWriter, r *http.Request) {
+		if origins := r.URL.Query().Get("frames"); origins != "" {
+			rw.Header().Set("Content-Security-Policy", "frame-src "+origins)
+		}
+		http.ServeFile(rw, r, "testdata/host.html")
+	})
 	w.agent = browser.Serve(t, "127.0.0.1", mux)
 	w.docks = browser.Serve(t, "localhost", w.pages(""))
 	w.thief = browser.Serve(t, "127.0.0.1", w.pages(""))
@@ -87,6 +92,10 @@ func (w *world) pages(ask string) http.Handler { return w.pagesOf(w.agent.Origin
 // pagesOf serves them for a host that is not where their scripts come from.
 func (w *world) pagesOf(host, scripts, ask string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if path.Base(r.URL.Path) == "leads-away" {
+			http.Redirect(rw, r, r.URL.Query().Get("to"), http.StatusFound)
+			return
+		}
 		page, err := template.ParseFiles("testdata/docks/" + path.Base(r.URL.Path))
 		if err != nil {
 			http.NotFound(rw, r)

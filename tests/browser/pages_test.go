@@ -63,13 +63,13 @@ func TestThePlaygroundShowsWhatTheSampleDockSaysAndWhatBecomesOfIt(t *testing.T)
 	require.Empty(t, tab.Complaints())
 }
 
-// choose sets what the dock may do, and waits until it has been told.
+// choose sets what the dock may do, and waits until its host has been told.
 func choose(tab *browser.Tab, action, choice string) {
-	const contexts = `[...document.querySelectorAll("#entries .what")].filter((e) => e.textContent === "context").length`
-	before := browser.Get[int](tab, contexts)
+	const asked = `[...document.querySelectorAll("#entries .what")].filter((e) => e.textContent.startsWith("GET ")).length`
+	before := browser.Get[int](tab, asked)
 	tab.Do(`document.querySelector("#action-%s").value = %q`, action, choice)
 	tab.Do(`document.querySelector("#action-%s").dispatchEvent(new Event("change"))`, action)
-	tab.Until(contexts+" > %d", before)
+	tab.Until(asked+" > %d", before)
 }
 
 func TestTheSampleDocksRefundUsesTheOtherActions(t *testing.T) {

@@ -726,14 +726,15 @@ export type DockErrorCode = 'STALE_CONTEXT' | 'NOT_ALLOWED' | 'INVALID_PARAMS' |
 export type DockActionKinds = DockActionKind[];
 
 /**
- * What the frame is allowed (its `allow` attribute).
+ * What the frame is allowed; nothing of it unless it is named here.
  */
 export type DockPermissions = DockPermission[];
 
 /**
- * The name of a feature in Permissions Policy.
+ * The name of a feature in Permissions Policy, for the frame's `allow` attribute; or `modals`, which lets the page use
+ * `alert`, `confirm`, `prompt` and `print` (`allow-modals` of the frame's sandbox).
  */
-export type DockPermission = 'autoplay' | 'camera' | 'clipboard-read' | 'clipboard-write' | 'display-capture' | 'encrypted-media' | 'fullscreen' | 'geolocation' | 'microphone' | 'picture-in-picture' | 'publickey-credentials-get' | 'web-share';
+export type DockPermission = 'autoplay' | 'camera' | 'clipboard-read' | 'clipboard-write' | 'display-capture' | 'encrypted-media' | 'fullscreen' | 'geolocation' | 'microphone' | 'modals' | 'picture-in-picture' | 'publickey-credentials-get' | 'web-share';
 
 /**
  * Further origins that the frame may navigate to, such as a sign-in page, as `https://login.example.com`. They are

@@ -259,7 +259,8 @@ export const DOCK_ERROR_CODES = Object.freeze([
   'UNAVAILABLE',
 ]);
 
-// The name of a feature in Permissions Policy.
+// The name of a feature in Permissions Policy, for the frame's `allow` attribute; or `modals`, which lets the page use
+// `alert`, `confirm`, `prompt` and `print` (`allow-modals` of the frame's sandbox).
 /** @type {readonly import('./types.js').DockPermission[]} */
 export const DOCK_PERMISSIONS = Object.freeze([
   'autoplay',
@@ -271,6 +272,7 @@ export const DOCK_PERMISSIONS = Object.freeze([
   'fullscreen',
   'geolocation',
   'microphone',
+  'modals',
   'picture-in-picture',
   'publickey-credentials-get',
   'web-share',

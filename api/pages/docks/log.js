@@ -1,6 +1,8 @@
 // @ts-check
 // The playground's list of messages and requests: newest last, what was said as it was, to be copied.
 
+import { jsonOf } from "/sdk/dock-messages.js";
+
 const keep = 400; // entries; the oldest go first
 
 /** @typedef {import("/sdk/dock-host.js").Seen} Seen */
@@ -94,12 +96,19 @@ const refusalIn = (data) => (data?.type === "result" && data.ok === false ? data
 function nameOf(data) {
   if (typeof data === "string") return data.includes('"appContext"') ? "appContext" : data.slice(0, 80);
   const { type, action } = /** @type {any} */ (data ?? {});
-  return type === "action" ? `action ${action}` : String(type ?? JSON.stringify(data)?.slice(0, 80));
+  if (type === "action") return `action ${brief(action)}`;
+  return brief(type ?? data);
 }
 
 /** @param {unknown} value */
+const brief = (value) => (typeof value === "string" ? value : (jsonOf(value) ?? notJSON(value))).slice(0, 80);
+
+/** What a window can be sent, and JSON cannot say. @param {unknown} value */
+const notJSON = (value) => (typeof value === "object" ? "an object that is no JSON" : `${value} (${typeof value})`);
+
+/** @param {unknown} value */
 function pretty(value) {
-  if (typeof value !== "string") return JSON.stringify(value, null, 2) ?? String(value);
+  if (typeof value !== "string") return jsonOf(value) === undefined ? notJSON(value) : JSON.stringify(value, null, 2);
   try {
     return JSON.stringify(JSON.parse(value), null, 2);
   } catch {

@@ -32,7 +32,7 @@ function dock() {
     id: dockId,
     name: "Your dock",
     url,
-    permissions: ["clipboard-write"],
+    permissions: ["clipboard-write", "modals"],
     actions: DOCK_ACTION_KINDS.filter((action) => chosen[action] !== "no"),
     confirm: DOCK_ACTION_KINDS.filter((action) => chosen[action] === "confirm"),
   };
@@ -88,17 +88,28 @@ function notice(told) {
   const text =
     told.type === "text"
       ? `${told.dock.name}: ${told.text}`
-      : `${told.agent?.name ?? "The agent"}, via ${told.dock.name}: ${told.action} ${JSON.stringify(told.params)}` +
+      : `${told.agent?.name ?? "The agent"}, via ${told.dock.name}: ${told.action} ${asASCII(told.params)}` +
         (told.type === "pending" ? " waits for the server" : "");
   $("notices").append(make("p", "notice", [text]));
   if ($("notices").childElementCount > 5) $("notices").firstElementChild.remove();
   $("notices").scrollTop = $("notices").scrollHeight;
 }
 
+/**
+ * JSON in which nothing is unseen, nor turns around what follows it: what is not ASCII is escaped.
+ * @param {unknown} value
+ * @param {number} [indent]
+ */
+const asASCII = (value, indent) =>
+  JSON.stringify(value, null, indent).replace(
+    /[^\x20-\x7e\n]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** @param {import("/sdk/dock-host.js").Question} question @returns {Promise<boolean>} */
 function confirm({ dock, action, params, signal }) {
   $("confirm-title").textContent = `${dock.name} wants to use ${action}`;
-  $("confirm-params").textContent = JSON.stringify(params, null, 2);
+  $("confirm-params").textContent = asASCII(params, 2);
   const dialog = $("confirm");
   dialog.returnValue = "no";
   dialog.showModal();

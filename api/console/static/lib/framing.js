@@ -1,7 +1,7 @@
 /**
  * A frame that the page's policy does not allow yet: a dock was added or moved since the page was loaded. The page is
  * loaded once more, which brings the policy of today; drafts survive it. Where else a frame may want to go, by a link or
- * of its own accord, is none of the page's business: that frame stays empty, and nothing else happens.
+ * of its own accord, is none of the page's business: that frame stays empty, and the dock's host says where it wanted to go.
  */
 import { api, writing } from './api.js';
 import { documentOutdated, route } from './router.js';

@@ -2,6 +2,7 @@
  * What an agent does to a conversation. What can be undone is shown at once and taken back if the server refuses; what
  * stops clocks and fires events is shown when it has happened.
  */
+import { isolated } from '../lib/text.js';
 import { signal } from '../lib/html.js';
 import { api } from '../lib/api.js';
 import { conversation, guess, take } from './conversations.js';
@@ -58,7 +59,7 @@ export async function assign(id, to, { undoable = true } = {}) {
   const who = to.assigneeId ? nameOf(to.assigneeId) : to.teamId ? nameOf(to.teamId) : null;
   notify({
     key: `assignment/${id}`,
-    text: who ? `Assigned to ${who}.` : 'Assignment taken away.',
+    text: who ? `Assigned to ${isolated(who)}.` : 'Assignment taken away.',
     action: { label: 'Undo', run: () => assign(id, back, { undoable: false }) },
   });
 }
@@ -77,7 +78,7 @@ export async function addTag(id, tag, { undoable = true } = {}) {
   if (done && undoable) {
     notify({
       key: `tag/${id}/${tag}`,
-      text: `Tag “${tag}” added.`,
+      text: `Tag “${isolated(tag)}” added.`,
       action: { label: 'Undo', run: () => removeTag(id, tag, { undoable: false }) },
     });
   }
@@ -96,7 +97,7 @@ export async function removeTag(id, tag, { undoable = true } = {}) {
   if (done && undoable) {
     notify({
       key: `tag/${id}/${tag}`,
-      text: `Tag “${tag}” removed.`,
+      text: `Tag “${isolated(tag)}” removed.`,
       action: { label: 'Undo', run: () => addTag(id, tag, { undoable: false }) },
     });
   }

@@ -2,6 +2,7 @@
  * Notices at the foot of the page: what happened, and a way back where there is one. While a dialog is open the rest of the
  * page is inert, so that they are in the dialog then.
  */
+import { visible } from '../lib/text.js';
 import { html, signal, useLayoutEffect, useRef } from '../lib/html.js';
 import { dismiss, holdAll, notices } from '../store/notices.js';
 import { Icon } from './icons.js';
@@ -36,7 +37,7 @@ export function Notices() {
     ${shown.map(
       (n) => html`
       <div key=${n.id} class=${`notice ${n.tone ?? 'plain'}`}>
-        <div class="notice-text" dir="auto">${n.title && html`<strong><bdi>${n.title}</bdi></strong> `}${n.text}</div>
+        <div class="notice-text" dir="auto">${n.title && html`<strong><bdi>${visible(n.title)}</bdi></strong> `}${n.text}</div>
         ${
           n.action &&
           html`<button type="button" class="link" onClick=${() => {

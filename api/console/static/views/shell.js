@@ -1,6 +1,7 @@
 /**
  * What is around every page: the rail, the bar that says when the server is out of reach, and the keys that work everywhere.
  */
+import { isolated } from '../lib/text.js';
 import { html, signal, useEffect, useState } from '../lib/html.js';
 import { focusOn } from '../lib/focus.js';
 import { online } from '../lib/api.js';
@@ -108,7 +109,7 @@ function Account() {
     { value: 'password', label: 'Change password…' },
     { value: 'out', label: 'Sign out' },
   ];
-  return html`<${Picker} label=${`${me.value?.name}, ${session.value?.tenant?.name ?? ''}`} class="rail-link"
+  return html`<${Picker} label=${`${isolated(me.value?.name)}, ${isolated(session.value?.tenant?.name)}`} class="rail-link"
     choices=${choices}
     onChoose=${(/** @type {string} */ v) => {
       if (v === 'out') signOut().catch((error) => notify({ tone: 'danger', text: error.message }));

@@ -1,4 +1,5 @@
 /** One conversation: head, thread, composer. */
+import { isolated } from '../../lib/text.js';
 import { focusOn } from '../../lib/focus.js';
 import { html, useEffect, useLayoutEffect, useMemo } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
@@ -31,7 +32,7 @@ export function Conversation({ id }) {
   const write = may('conversations:write');
   useEffect(() => {
     if (!c) return undefined;
-    document.title = `${c.subject || 'Conversation'} · Atender`;
+    document.title = `${isolated(c.subject || 'Conversation')} · Atender`;
     const see = () => document.visibilityState === 'visible' && isUnread(c) && markSeen(c);
     see();
     document.addEventListener('visibilitychange', see);

@@ -2,6 +2,7 @@
  * One line of the timeline: who did what, through what, and why if it happened by itself. Names are set apart, so that one
  * that is written from right to left leaves the words around it where they are.
  */
+import { visible } from '../../lib/text.js';
 import { html } from '../../lib/html.js';
 import { to } from '../../lib/router.js';
 import { exact, minute, moment } from '../../lib/time.js';
@@ -39,8 +40,8 @@ function who(actor) {
         { customer: 'The customer', api_key: 'An API key' }[/** @type {'customer'} */ (actor.type)] ||
         'Somebody';
   return actor.via && actor.type !== 'customer'
-    ? html`<bdi>${name}</bdi>, via <bdi>${actor.via.name}</bdi>`
-    : html`<bdi>${name}</bdi>`;
+    ? html`<bdi>${visible(name)}</bdi>, via <bdi>${visible(actor.via.name)}</bdi>`
+    : html`<bdi>${visible(name)}</bdi>`;
 }
 
 /** @param {any[]} parts */
@@ -70,9 +71,9 @@ function what(e, nowMs) {
     case 'assigned':
       return assigned(d);
     case 'tag_added':
-      return html`added tag <bdi>${d.tag}</bdi>`;
+      return html`added tag <bdi>${visible(d.tag)}</bdi>`;
     case 'tag_removed':
-      return html`removed tag <bdi>${d.tag}</bdi>`;
+      return html`removed tag <bdi>${visible(d.tag)}</bdi>`;
     case 'edited':
       return [
         'changed ',
@@ -90,9 +91,9 @@ const FIELDS = { subject: 'the subject', customFields: 'custom fields', contact:
 function assigned({ from = {}, to: target = {} }) {
   const parts = [];
   if (from.assigneeId !== target.assigneeId)
-    parts.push(target.assigneeId ? html`to <bdi>${nameOf(target.assigneeId)}</bdi>` : 'to nobody');
+    parts.push(target.assigneeId ? html`to <bdi>${visible(nameOf(target.assigneeId))}</bdi>` : 'to nobody');
   if (from.teamId !== target.teamId)
-    parts.push(target.teamId ? html`to the team <bdi>${nameOf(target.teamId)}</bdi>` : 'to no team');
+    parts.push(target.teamId ? html`to the team <bdi>${visible(nameOf(target.teamId))}</bdi>` : 'to no team');
   return ['assigned the conversation ', ...list(parts)];
 }
 
@@ -102,7 +103,7 @@ function sla(e) {
   const metric = METRICS[/** @type {'resolution'} */ (d.metric)] ?? 'SLA';
   const state =
     { at_risk: 'at risk', urgent: 'urgent', breached: 'breached' }[/** @type {'urgent'} */ (d.state)] ?? 'changed';
-  return html`${metric}${d.policyName && html` (<bdi>${d.policyName}</bdi>)`}: ${state}`;
+  return html`${metric}${d.policyName && html` (<bdi>${visible(d.policyName)}</bdi>)`}: ${state}`;
 }
 
 /** @param {{of: TimelineEntry, conversation: import('../../types.js').Conversation}} props */

@@ -1,4 +1,5 @@
 /** The head of a conversation: what it is about, whose it is, and what can be done with it. */
+import { isolated, visible } from '../../lib/text.js';
 import { html } from '../../lib/html.js';
 import { go, to } from '../../lib/router.js';
 import { addTag, archive, assign, busy, removeTag, reopen, resolve, unsnooze } from '../../store/actions.js';
@@ -40,8 +41,8 @@ export function Head({ of: c, write }) {
       menu.value = 'details';
     }}>
       <${Avatar} name=${c.contact.name ?? c.contact.email} kind="customer" />
-      <bdi>${c.contact.name ?? c.contact.email ?? 'Somebody'}</bdi>
-      <span class="muted head-email">${c.contact.name ? c.contact.email : ''}</span>
+      <bdi>${visible(c.contact.name ?? c.contact.email ?? 'Somebody')}</bdi>
+      <bdi class="muted head-email">${c.contact.name ? visible(c.contact.email) : ''}</bdi>
       <span class="muted head-number">#${c.number} · ${channelName(c.channel)}</span>
     </button>
     <div class="head-facts">
@@ -113,7 +114,8 @@ async function choose(c, what) {
 
 /** @param {{of: Conversation, write: boolean}} props */
 function Assignment({ of: c, write }) {
-  if (!write) return html`<span class="muted">${nameOf(c.assigneeId)}${c.teamId && `, ${nameOf(c.teamId)}`}</span>`;
+  if (!write)
+    return html`<span class="muted">${isolated(nameOf(c.assigneeId))}${c.teamId && `, ${isolated(nameOf(c.teamId))}`}</span>`;
   const mine = me.value?.id;
   const people = agents.value
     .filter((a) => mayWork(a) || a.id === c.assigneeId)
@@ -122,27 +124,27 @@ function Assignment({ of: c, write }) {
     <${Picker} label="Assignee" searchable choices=${[
       ...people.map((a) => ({
         value: a.id,
-        label: a.id === mine ? `${a.name} (me)` : a.name,
+        label: a.id === mine ? `${isolated(a.name)} (me)` : a.name,
         chosen: a.id === c.assigneeId,
       })),
       { value: '', label: 'Nobody', chosen: !c.assigneeId },
     ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { assigneeId: v || null })} ...${opened('assign')}>
-      <${Icon} name="user" /><bdi class="cut">${nameOf(c.assigneeId)}</bdi><//>
+      <${Icon} name="user" /><bdi class="cut">${visible(nameOf(c.assigneeId))}</bdi><//>
     <${Picker} label="Team" choices=${[
       ...teams.value.map((t) => ({ value: t.id, label: t.name, chosen: t.id === c.teamId })),
       { value: '', label: 'No team', chosen: !c.teamId },
     ]} onChoose=${(/** @type {string} */ v) => assign(c.id, { teamId: v || null })} ...${opened('team')}>
-      <${Icon} name="team" /><bdi class="cut">${nameOf(c.teamId, 'No team')}</bdi><//>`;
+      <${Icon} name="team" /><bdi class="cut">${visible(nameOf(c.teamId, 'No team'))}</bdi><//>`;
 }
 
 /** @param {{of: Conversation, write: boolean}} props */
 function Tags({ of: c, write }) {
   return html`<span class="tags">
     ${c.tags.map(
-      (tag) => html`<span key=${tag} class="tag" title=${tag}><bdi class="cut">${tag}</bdi>${
+      (tag) => html`<span key=${tag} class="tag" title=${visible(tag)}><bdi class="cut">${visible(tag)}</bdi>${
         write &&
         html`
-      <button type="button" aria-label=${`Remove tag ${tag}`} onClick=${() => removeTag(c.id, tag)}><${Icon}
+      <button type="button" aria-label=${`Remove tag ${isolated(tag)}`} onClick=${() => removeTag(c.id, tag)}><${Icon}
         name="close" /></button>`
       }
     </span>`,

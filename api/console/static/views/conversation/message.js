@@ -1,4 +1,5 @@
 /** One message. Text is shown as text; HTML as the page that the server makes of it. */
+import { isolated, visible } from '../../lib/text.js';
 import { cx, html, useMemo, useState } from '../../lib/html.js';
 import { clock, exact, minute, moment } from '../../lib/time.js';
 import { me } from '../../store/session.js';
@@ -18,7 +19,10 @@ const KINDS = { inbound: 'customer', outbound: 'ours', note: 'note' };
  * @param {boolean} props.follows
  */
 export function Message({ of: m, via, conversation: c, follows }) {
-  const name = m.author.id === me.value?.id ? `${m.author.name} (me)` : m.author.name || c.contact.name || 'Customer';
+  const name =
+    m.author.id === me.value?.id
+      ? `${isolated(m.author.name)} (me)`
+      : visible(m.author.name || c.contact.name || 'Customer');
   const [formatted, setFormatted] = useState(!m.text && !!m.html);
   return html`<div class=${cx('message', KINDS[m.direction], follows && 'follows')}>
     ${
@@ -26,7 +30,7 @@ export function Message({ of: m, via, conversation: c, follows }) {
       html`<div class="message-head">
       <${Avatar} name=${m.author.name || c.contact.name} kind=${KINDS[m.direction]} />
       <strong><bdi>${name}</bdi></strong>
-      ${via && html`<span class="message-via">via <bdi>${via.name}</bdi></span>`}
+      ${via && html`<span class="message-via">via <bdi>${visible(via.name)}</bdi></span>`}
       ${m.direction === 'note' && html`<span class="badge warn"><${Icon} name="note" />Internal note</span>`}
       ${m.automated && html`<span class="badge">Automatic</span>`}
       <time datetime=${m.createdAt} title=${exact(m.createdAt)}>${moment(m.createdAt, minute.value)}</time>
@@ -71,7 +75,7 @@ export function Outgoing({ of: m, thread }) {
   return html`<div class=${cx('message', KINDS[m.direction], 'outgoing', m.error && 'failed')}>
     <div class="message-head">
       <${Avatar} name=${me.value?.name ?? ''} kind=${KINDS[m.direction]} />
-      <strong><bdi>${me.value?.name}</bdi> (me)</strong>
+      <strong><bdi>${visible(me.value?.name)}</bdi> (me)</strong>
       <span class="muted">${m.error ? 'Not sent' : 'Sending…'}</span>
     </div>
     <div class="bubble"><${Text} text=${m.text} /></div>

@@ -1,4 +1,5 @@
 /** What an agent is asked before a dock's action, where its owner wants that: everything that would be done, as it is. */
+import { isolated, visible } from '../../lib/text.js';
 import { effect, html } from '../../lib/html.js';
 import { route } from '../../lib/router.js';
 import { ask } from '../../ui/dialog.js';
@@ -23,7 +24,7 @@ export async function consent({ dock, action, params, context, signal }) {
   try {
     const answer = await ask(
       {
-        title: `${dock.name} asks you`,
+        title: `${isolated(dock.name)} asks you`,
         confirm: 'Allow',
         careful: true,
         text: `It wants to ${words(action, params).todo}`,
@@ -44,17 +45,17 @@ export async function consent({ dock, action, params, context, signal }) {
  * @param {{text: string, source?: string | null}} props
  */
 function Outgoing({ text, source }) {
-  if (!source) return html`<blockquote class="text" dir="auto">${text}</blockquote>`;
+  if (!source) return html`<blockquote class="text" dir="auto">${visible(text)}</blockquote>`;
   return html`<div class="to-send">
     ${
       plain(source) !== squeezed(text) &&
       html`<h3>As text</h3>
-      <blockquote class="text" dir="auto" tabindex="0">${text}</blockquote>`
+      <blockquote class="text" dir="auto" tabindex="0">${visible(text)}</blockquote>`
     }
     <h3>Formatted</h3>
     <${Formatted} source=${source} title="Message as it would be sent" />
     <h3>The formatted message’s source</h3>
-    <pre tabindex="0"><code>${source}</code></pre>
+    <pre tabindex="0"><code>${visible(source)}</code></pre>
   </div>`;
 }
 

@@ -1,4 +1,5 @@
 /** One dock: an element that its host fills, and what the agent sees of what it does. */
+import { isolated } from '../../lib/text.js';
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { theme, shown } from '../../lib/theme.js';
 import { conversation } from '../../store/conversations.js';
@@ -76,7 +77,7 @@ export function Dock({ dock, conversationId, visible, changes }) {
     ${
       error &&
       html`<${Failed} error=${{ message: 'Its script was not loaded.' }}
-      what=${`${dock.name} cannot be shown.`}
+      what=${`${isolated(dock.name)} cannot be shown.`}
       retry=${() => setTries(tries + 1)} />`
     }
     <div ref=${element}></div>

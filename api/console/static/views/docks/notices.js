@@ -2,6 +2,7 @@
  * Notices about what docks do, one for each action. The host of a dock tells of its own, with what was done; the server
  * tells of all of them: those of other agents, and those that were carried out late.
  */
+import { isolated, visible } from '../../lib/text.js';
 import { moment } from '../../lib/time.js';
 import { go, route, to } from '../../lib/router.js';
 import { nameOf } from '../../store/directory.js';
@@ -17,7 +18,7 @@ import { DOCK_ACTION_KIND_DONE, DOCK_ACTION_KIND_HAPPENED, DOCK_ACTION_KIND_TODO
  */
 export function words(action, params) {
   return {
-    todo: filled(DOCK_ACTION_KIND_TODO[action] ?? `do ${action}.`, params),
+    todo: filled(DOCK_ACTION_KIND_TODO[action] ?? `do ${isolated(action)}.`, params),
     done: filled(DOCK_ACTION_KIND_DONE[action] ?? action, params),
   };
 }
@@ -38,8 +39,8 @@ const filled = (template, params) =>
 
 /** A parameter as agents read it: ids by name, times as they write them. @param {string} name @param {any} value */
 function shownAs(name, value) {
-  if (/Id$/.test(name)) return nameOf(value);
-  return name === 'until' ? moment(value) : String(value);
+  if (/Id$/.test(name)) return isolated(nameOf(value));
+  return name === 'until' ? moment(value) : isolated(value);
 }
 
 /** Ids of actions that were told of; the host and the server may come in either order. @type {Set<string>} */
@@ -58,11 +59,11 @@ function first(id) {
 }
 
 /** @param {string | undefined} id @param {string | undefined} name */
-const who = (id, name) => (id && id === me.peek()?.id ? 'You' : (name ?? 'Somebody'));
+const who = (id, name) => (id && id === me.peek()?.id ? 'You' : isolated(name ?? 'Somebody'));
 
 /** What the host of a dock tells (`/sdk/dock-host.js`). @param {any} notice */
 export function announce(notice) {
-  if (notice.type === 'text') return notify({ title: notice.dock.name, text: notice.text, stays: 8000 });
+  if (notice.type === 'text') return notify({ title: notice.dock.name, text: visible(notice.text), stays: 8000 });
   if (notice.type === 'pending') {
     return notify({
       tone: 'info',

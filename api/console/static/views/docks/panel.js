@@ -16,6 +16,7 @@ import { useResource } from '../../lib/resource.js';
 import { Dock } from './dock.js';
 import { sheet } from './sheet.js';
 import { Splitter, useWidth } from './splitter.js';
+import { DockTabs } from './tabs.js';
 
 /**
  * @typedef {{id: string, name: string, icon: string, url: string, actions: string[], confirm: string[]}} VisibleDock
@@ -73,14 +74,8 @@ export function DockPanel({ id, visible, onClose }) {
     style=${{ '--docks-width': `${width}px` }}>
     <${Splitter} width=${width} onWidth=${setWidth} />
     <header class="docks-head">
-      <div class="docks-tabs" role="tablist" aria-label="Docks" onKeyDown=${arrows}>
-        ${shown.map(
-          (d) => html`<button key=${d.id} type="button" role="tab" id=${`tab-${d.id}`}
-          aria-controls=${opened.some((o) => o.id === d.id) ? `dock-${d.id}` : undefined}
-          aria-selected=${d.id === current?.id} tabindex=${d.id === current?.id ? 0 : -1} onClick=${() => choose(d.id)}>
-          <${DockIcon} icon=${d.icon} />${d.name}</button>`,
-        )}
-      </div>
+      <${DockTabs} docks=${shown} current=${current?.id} onChoose=${choose}
+        hasPanel=${(/** @type {string} */ dock) => opened.some((o) => o.id === dock)} />
       <button type="button" class="icon-button" aria-label="Close docks" title="Close (d)" onClick=${onClose}><${Icon}
         name="close" /></button>
     </header>
@@ -104,25 +99,4 @@ function None() {
   return html`<${Empty} icon="dock"
     text="Docks show your own tools beside the conversation. There is none for this one.">
     ${may('docks:write') && html`<a class="button" href=${to('settings', 'docks')}>Add a dock</a>`}<//>`;
-}
-
-/** A few characters, or an image as a `data:` URL. @param {{icon: string}} props */
-export function DockIcon({ icon }) {
-  if (!icon) return html`<${Icon} name="dock" />`;
-  return icon.startsWith('data:image/')
-    ? html`<img class="dock-icon" src=${icon} alt="" width="16" height="16" />`
-    : html`<span class="dock-icon" aria-hidden="true">${icon}</span>`;
-}
-
-/** Arrow keys go through the tabs. @param {KeyboardEvent} e */
-function arrows(e) {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[/** @type {'ArrowLeft'} */ (e.key)];
-  if (!step || !(e.currentTarget instanceof HTMLElement)) return;
-  const tabs = [...e.currentTarget.querySelectorAll('button')];
-  const next =
-    tabs[(tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement)) + step + tabs.length) % tabs.length];
-  next?.focus();
-  next?.click();
-  e.preventDefault();
-  e.stopPropagation();
 }

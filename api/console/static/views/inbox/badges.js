@@ -1,4 +1,5 @@
 /** What a conversation's state looks like: its status, its SLA with the time left, its snooze. */
+import { isolated } from '../../lib/text.js';
 import { html } from '../../lib/html.js';
 import { countdown, exact, moment, now } from '../../lib/time.js';
 import { Icon } from '../../ui/icons.js';
@@ -77,8 +78,8 @@ export function SlaBadge({ of, long }) {
   const { word, tone } = STATES[metric.state];
   const next = nextTripwire(metric);
   const title =
-    `${METRICS[metric.metric]}, ${metric.policyName}: ${word}` +
-    (next && metric.state !== 'breached' ? `. Next: ${next.name}, ${exact(next.at)}` : '') +
+    `${METRICS[metric.metric]}, ${isolated(metric.policyName)}: ${word}` +
+    (next && metric.state !== 'breached' ? `. Next: ${isolated(next.name)}, ${exact(next.at)}` : '') +
     (metric.state === 'breached' && metric.dueAt.breached ? ` since ${exact(metric.dueAt.breached)}` : '');
   return html`<span class=${`sla ${standsStill(metric, now.value) ? 'plain' : tone} ${metric.state}`} title=${title}>
     <i class="shape" /><span>${long || differs ? `${METRICS[metric.metric]}: ${word.toLowerCase()}` : word}</span>

@@ -1,6 +1,7 @@
 /**
  * The list of conversations. Only the rows in sight are in the page, so that thousands scroll as easily as ten.
  */
+import { isolated } from '../../lib/text.js';
 import { cx, effect, html, signal, useEffect, useLayoutEffect, useRef, useState } from '../../lib/html.js';
 import { useKeys } from '../../lib/keys.js';
 import { go, route, to } from '../../lib/router.js';
@@ -222,6 +223,7 @@ function Row({ id, open, at, stop }) {
         ...c.tags,
       ]
         .filter(Boolean)
+        .map(isolated)
         .join(' · ')}</span>
     </span>
   </a>`;

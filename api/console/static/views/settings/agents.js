@@ -1,4 +1,5 @@
 /** Agents: who may sign in, and as what. */
+import { isolated } from '../../lib/text.js';
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { to } from '../../lib/router.js';
@@ -28,7 +29,7 @@ export function Agents() {
           html`<span class="person"><${Avatar} name=${a.name} kind="ours" />${a.name}</span>`,
           a.email,
           a.role,
-          a.teamIds.map((t) => nameOf(t)).join(', '),
+          a.teamIds.map((t) => isolated(nameOf(t))).join(', '),
           !a.isActive && html`<${Badge}>Inactive<//>`,
         ],
       }))} />`}<//>
@@ -40,7 +41,7 @@ export function Agents() {
     ${
       invited &&
       html`<${Dialog} title="One more step" onClose=${() => setInvited(null)}>
-      <p>${invited.name} signs in for the first time with a link that works once. Whoever runs the server makes it:</p>
+      <p>${isolated(invited.name)} signs in for the first time with a link that works once. Whoever runs the server makes it:</p>
       <${Code} text=${`atender agent link --tenant=${session.value?.tenant.id} ${invited.email}`} />
       <footer class="dialog-foot"><button type="button" class="primary"
         onClick=${() => setInvited(null)}>Done</button></footer>

@@ -15,6 +15,14 @@ const ACTIONS = DOCK_ACTION_KINDS.map((value) => ({ value, label: DOCK_ACTION_KI
 /** Roles that see conversations, and so docks beside them. */
 const SEEING = ROLES.filter((role) => role !== 'analytics');
 
+const PERMISSIONS = DOCK_PERMISSIONS.map((value) => ({
+  value,
+  label: html`<code>${value}</code>${value === 'modals' && ' (alert, confirm, prompt)'}`,
+}));
+
+/** Ticked for a new app: those that were written for a page of their own, or for Chatwoot, may ask with `confirm()`. */
+const USUAL = ['modals'];
+
 const KNOWN = ['name', 'url', 'icon', 'position', 'frameOrigins'];
 
 /**
@@ -41,7 +49,8 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
     roles: dock.roles ?? [],
   };
   const [more, setMore] = useState(false);
-  const form = useForm({ ...before, frameOrigins: before.frameOrigins.join('\n') }, async (typed) => {
+  const permissions = dock.id ? before.permissions : USUAL;
+  const form = useForm({ ...before, permissions, frameOrigins: before.frameOrigins.join('\n') }, async (typed) => {
     const values = {
       ...typed,
       position: Number(typed.position),
@@ -94,7 +103,7 @@ export function DockDialog({ dock, onClose, onSaved, onRemove, onRotate }) {
           options=${SEEING.map((value) => ({ value, label: value }))}
             onChange=${(/** @type {string[]} */ roles) => put({ roles })} />
         <${Several} legend="The page may use"
-          options=${DOCK_PERMISSIONS.map((value) => ({ value, label: html`<code>${value}</code>` }))}
+          options=${PERMISSIONS}
           chosen=${v.permissions} onChange=${(/** @type {string[]} */ permissions) => put({ permissions })} />
         <${Field} label="Further origins it may navigate to" error=${form.wrong('frameOrigins')}
           hint="Such as a sign-in page; one a line.">

@@ -1,4 +1,5 @@
 /** Dashboard apps: the tenant's docks. A name and a URL are enough. */
+import { isolated } from '../../lib/text.js';
 import { html, useState } from '../../lib/html.js';
 import { all, api } from '../../lib/api.js';
 import { broadcast } from '../../lib/stream.js';
@@ -7,7 +8,7 @@ import { documentOutdated } from '../../lib/router.js';
 import { may } from '../../store/session.js';
 import { SecretDialog } from '../../ui/dialog.js';
 import { Badge, Empty, Loaded } from '../../ui/parts.js';
-import { DockIcon } from '../docks/panel.js';
+import { DockIcon } from '../docks/tabs.js';
 import { DockDialog } from './dock-form.js';
 import { Add, Section, sure, Table } from './section.js';
 
@@ -43,7 +44,7 @@ export function Docks() {
     if (
       await sure(
         {
-          title: `Delete ${dock.name}?`,
+          title: `Delete ${isolated(dock.name)}?`,
           text: 'It goes from every conversation. What it wrote stays.',
           confirm: 'Delete',
         },
@@ -58,7 +59,7 @@ export function Docks() {
   const rotate = async (/** @type {Dock} */ dock) => {
     await sure(
       {
-        title: `New secret for ${dock.name}?`,
+        title: `New secret for ${isolated(dock.name)}?`,
         confirm: 'Make a new secret',
         text: 'Contexts are signed with the old one for 24 more hours, so that your back end can learn the new one meanwhile.',
       },
@@ -101,7 +102,7 @@ export function Docks() {
     }
     ${
       secret &&
-      html`<${SecretDialog} title=${`Secret of ${secret.name}`} secret=${secret.secret}
+      html`<${SecretDialog} title=${`Secret of ${isolated(secret.name)}`} secret=${secret.secret}
       onClose=${() => setSecret(null)}
       note="With it the app's own back end verifies who is asking. It is shown this once; an app without a back end does not need it." />`
     }

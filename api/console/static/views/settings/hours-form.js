@@ -1,4 +1,5 @@
 /** The form of opening hours, with what they mean beside it. */
+import { isolated } from '../../lib/text.js';
 import { html, useEffect, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { zone } from '../../lib/time.js';
@@ -37,7 +38,7 @@ export function HoursDialog({ hours, onClose, onSaved }) {
     if (
       await sure(
         {
-          title: `Delete ${hours.name}?`,
+          title: `Delete ${isolated(hours.name)}?`,
           text: 'Its assignments go with it; clocks go on by the hours that apply next.',
           confirm: 'Delete',
         },

@@ -1,4 +1,5 @@
 /** API keys: what they may do, and what they were used for. */
+import { isolated } from '../../lib/text.js';
 import { html, useState } from '../../lib/html.js';
 import { all, api } from '../../lib/api.js';
 import { useResource } from '../../lib/resource.js';
@@ -63,7 +64,7 @@ export function Keys() {
     }
     ${
       made &&
-      html`<${SecretDialog} title=${`Key of ${made.name}`} secret=${made.key} onClose=${() => setMade(null)}
+      html`<${SecretDialog} title=${`Key of ${isolated(made.name)}`} secret=${made.key} onClose=${() => setMade(null)}
       note="This is the only time the key is shown. Keep it where your other secrets are." />`
     }
     ${opened && html`<${Key} of=${opened} onClose=${() => setOpened(null)} onChanged=${keys.reload} />`}
@@ -121,7 +122,7 @@ function Key({ of: key, onClose, onChanged }) {
     if (
       await sure(
         {
-          title: `Revoke ${key.name}?`,
+          title: `Revoke ${isolated(key.name)}?`,
           text: 'Whatever uses it is refused within seconds, for good.',
           confirm: 'Revoke',
         },

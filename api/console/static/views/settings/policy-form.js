@@ -1,4 +1,5 @@
 /** The form of an SLA policy. */
+import { isolated } from '../../lib/text.js';
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { formatDuration, parseDuration } from '../../lib/duration.js';
@@ -46,7 +47,7 @@ export function PolicyDialog({ policy, onClose, onSaved }) {
     if (
       await sure(
         {
-          title: `Delete ${policy.name}?`,
+          title: `Delete ${isolated(policy.name)}?`,
           confirm: 'Delete',
           text: 'Its clocks go on under the policy that applies next, or stop without an outcome. The report keeps what was recorded.',
         },

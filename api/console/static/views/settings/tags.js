@@ -1,4 +1,5 @@
 /** Tags: rename, delete, add. A change reaches the conversations that carry the tag. */
+import { isolated } from '../../lib/text.js';
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { to } from '../../lib/router.js';
@@ -47,7 +48,7 @@ function TagDialog({ tag, onClose, onChanged }) {
     if (
       await sure(
         {
-          title: `Delete “${tag.name}”?`,
+          title: `Delete “${isolated(tag.name)}”?`,
           text: 'It is taken off every conversation that carries it.',
           confirm: 'Delete',
         },

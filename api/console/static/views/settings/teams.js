@@ -1,4 +1,5 @@
 /** Teams and their members. */
+import { isolated } from '../../lib/text.js';
 import { html, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { agents, loadAgents, loadTeams, nameOf, quietly, teams } from '../../store/directory.js';
@@ -27,7 +28,7 @@ export function Teams() {
         cells: [
           t.name,
           t.description,
-          t.memberIds.map((m) => nameOf(m)).join(', ') || html`<span class="muted">Nobody yet</span>`,
+          t.memberIds.map((m) => isolated(nameOf(m))).join(', ') || html`<span class="muted">Nobody yet</span>`,
         ],
       }))} />`
         : html`<${Empty} icon="team" text="There are no teams yet." />`}<//>
@@ -51,7 +52,7 @@ function TeamDialog({ team, onClose, onChanged }) {
     if (
       await sure(
         {
-          title: `Delete ${team.name}?`,
+          title: `Delete ${isolated(team.name)}?`,
           text: 'It must not have conversations, and no rule may name it.',
           confirm: 'Delete',
         },

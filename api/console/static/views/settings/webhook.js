@@ -1,4 +1,5 @@
 /** One webhook: its health, what was delivered, what failed, and how to send it again. */
+import { isolated, visible } from '../../lib/text.js';
 import { html, useEffect, useState } from '../../lib/html.js';
 import { api } from '../../lib/api.js';
 import { onStream } from '../../lib/stream.js';
@@ -31,7 +32,7 @@ export function Webhook({ id }) {
     [webhook.reload],
   );
   return html`<${Loaded} of=${webhook} what="The webhook could not be read.">${(/** @type {WebhookShape} */ w) => html`
-    <${Section} title=${html`${w.name} <${HealthBadge} of=${w} />`} back=${to('settings', 'webhooks')}
+    <${Section} title=${html`<bdi>${visible(w.name)}</bdi> <${HealthBadge} of=${w} />`} back=${to('settings', 'webhooks')}
       about=${html`<code>${w.url}</code>`}
       action=${may('webhooks:write') && html`<${Verbs} of=${w} onChanged=${webhook.reload} />`}>
       <${Health} of=${w} />
@@ -70,7 +71,7 @@ function Verbs({ of: w, onChanged }) {
       what === 'delete' &&
       (await sure(
         {
-          title: `Delete ${w.name}?`,
+          title: `Delete ${isolated(w.name)}?`,
           confirm: 'Delete',
           text: 'Deliveries that wait are cancelled, and its log is gone.',
         },

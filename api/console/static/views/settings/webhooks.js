@@ -1,4 +1,5 @@
 /** Webhooks: the list, with how each endpoint is doing. */
+import { isolated } from '../../lib/text.js';
 import { html, useEffect, useState } from '../../lib/html.js';
 import { all } from '../../lib/api.js';
 import { onStream } from '../../lib/stream.js';
@@ -89,7 +90,7 @@ export function Webhooks() {
     }
     ${
       made &&
-      html`<${SecretDialog} title=${`Signing secret of ${made.name}`} secret=${made.secret}
+      html`<${SecretDialog} title=${`Signing secret of ${isolated(made.name)}`} secret=${made.secret}
       note="With it the receiver verifies that a delivery is ours. It is shown this once." onClose=${() => {
         setMade(null);
         go(to('settings', 'webhooks', made.id));
