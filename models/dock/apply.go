@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/feed"
 
 	"github.com/google/uuid"
@@ -175,7 +176,8 @@ func assign(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (conversation
 	case r.ID("agentId") != nil:
 		err = find(&out.AssigneeID, agent+`id = ?`, "agentId is of no active agent", *r.ID("agentId"))
 	case r.Text("agentEmail") != "":
-		err = find(&out.AssigneeID, agent+`lower(email) = lower(?)`, "agentEmail is of no active agent", r.Text("agentEmail"))
+		err = find(&out.AssigneeID, agent+`email_key = ?`, "agentEmail is of no active agent",
+			address.EmailKey(r.Text("agentEmail")))
 	}
 	if err != nil {
 		return nil, err
