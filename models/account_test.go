@@ -138,8 +138,8 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 	require.Equal(t, 3, depth)
 }
 
-// One call pokes a workflow for all rows that ask for it, so a claim takes them along; but for actions of docks, which are
-// told of one by one, and rows that another relay has.
+// One call signals a workflow for all rows that ask for it, so a claim takes them along; but for actions of docks,
+// which are told of one by one, and rows that another relay has.
 func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
 	b := setup(t)
 	late, other := ident.New(), ident.New()
@@ -192,7 +192,7 @@ func TestDatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	requireProblem(t, err, "UNAVAILABLE")
 }
 
-// P10: rows land in their week's partition, and one that nobody prepared goes to the default.
+// P10: rows land in their week's partition; those of a week without one go to the default.
 func TestRowsLandInTheirWeek(t *testing.T) {
 	b := setup(t)
 	b.conversation("a")

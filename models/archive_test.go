@@ -72,7 +72,7 @@ var lookers = []struct {
 	{"the walk", func(b *slaBench, _ uuid.UUID) { b.walk() }},
 }
 
-// P1.4: done at ten, it would have been archived at noon; at eleven that was put off, while nobody looked until one.
+// P1.4: done at ten, it would have been archived at noon; at eleven that was put off, and the next tick came at one.
 func TestWhatAnEditHasPutOffIsNotArchived(t *testing.T) {
 	for what, x := range map[string]struct {
 		edit func(b *slaBench)
@@ -122,7 +122,7 @@ func requireSameTime(t *testing.T, want, got *time.Time) {
 	require.WithinDuration(t, *want, *got, 0)
 }
 
-// P1.4: what was due at noon is archived, however late somebody comes, and whatever was decided at half past twelve.
+// P1.4: what was due at noon is archived, however late the tick comes, and whatever was decided at half past twelve.
 func TestWhatWasDueBeforeAnEditIsArchived(t *testing.T) {
 	b := archiving(t)
 	var done []uuid.UUID
@@ -141,7 +141,8 @@ func TestWhatWasDueBeforeAnEditIsArchived(t *testing.T) {
 	require.Equal(t, len(done), b.count(`SELECT count(*) FROM timeline WHERE kind = 'archived'`))
 }
 
-// Whoever waited for the lock may have read the tenant as it was before an edit that the conversation goes by already.
+// A transaction that waited for the lock may have read the tenant before an edit that the conversation goes by
+// already.
 func TestAConversationIsNotTakenBackToAnOlderConfiguration(t *testing.T) {
 	b := archiving(t)
 	c := b.done("a")
@@ -177,11 +178,11 @@ func TestAutoArchiveFollowsItsRules(t *testing.T) {
 	require.Nil(t, c.AutoArchiveAt)
 	require.True(t, b.tick(c.ID).MayEnd)
 	b.exec(`DELETE FROM outbox`)
-	at := func(want time.Time, poked bool) {
+	at := func(want time.Time, signaled bool) {
 		t.Helper()
 		require.Equal(t, 1, b.walk().Visited)
 		require.WithinDuration(t, want, *b.read(c.ID).AutoArchiveAt, 0)
-		require.Equal(t, poked, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) == 1)
+		require.Equal(t, signaled, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) == 1)
 		require.WithinDuration(t, want, *b.tick(c.ID).NextDue, 0)
 		b.exec(`DELETE FROM outbox`)
 	}

@@ -54,7 +54,7 @@ func (b *bench) probe(id uuid.UUID, ok bool) webhook.Delivery {
 	return claimed[0]
 }
 
-// P5.1, P5.2: the dispatchers leave it alone; the retry workflow is poked, and owns all that is owed.
+// P5.1, P5.2: the dispatchers leave it alone; the retry workflow is signaled, and owns all that is owed.
 func TestOpenCircuitBelongsToTheRetryWorkflow(t *testing.T) {
 	b := setup(t)
 	sub, _ := b.openCircuit()

@@ -133,7 +133,7 @@ func (b *slaBench) told(zone *time.Location) []string {
 
 var firstReplyOnly = map[sla.Metric]sla.Targets{sla.FirstReply: hours(1, 4, 8)}
 
-// A reply that nobody gives: whoever looks a week later finds that everything was crossed when it was due, once.
+// A reply that never comes: a tick a week later finds that everything was crossed when it was due, once.
 func TestTripwiresInOpeningHours(t *testing.T) {
 	copenhagen, err := time.LoadLocation("Europe/Copenhagen")
 	require.NoError(t, err)
@@ -319,8 +319,8 @@ func TestEditedPoliciesReachRunningClocks(t *testing.T) {
 	require.Len(t, b.told(time.UTC), 2)
 }
 
-// A state that begins because a policy came late is a change like any other, whoever sees it first; a deadline that only
-// moves is none.
+// A state that begins because a policy came late is a change like any other, whichever transaction sees it first; a
+// deadline that only moves is none.
 func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 	b := slaSetup(t, nil)
 	walked, touched, done := b.conversation("walked"), b.conversation("touched"), b.done("done")
@@ -358,7 +358,7 @@ func TestAPolicyThatComesLateIsAChangeOfState(t *testing.T) {
 	require.EqualValues(t, 2, b.read(walked.ID).Version)
 }
 
-// P3.7: whoever sees it first, and however many at once, there is one version and one event of it.
+// P3.7: whichever transaction sees it first, and however many do at once, it has one version and one event.
 func TestAPolicyThatComesLateIsToldOfOnce(t *testing.T) {
 	b := slaSetup(t, nil)
 	var ids []uuid.UUID
@@ -432,32 +432,32 @@ func TestALostWalkIsAskedForAgain(t *testing.T) {
 }
 
 // P3.1: what puts a deadline off costs Temporal nothing. The timer that is set fires, the tick finds nothing due.
-func TestAReplyThatPutsADeadlineOffPokesNobody(t *testing.T) {
+func TestAReplyThatPutsADeadlineOffSignalsNothing(t *testing.T) {
 	b := slaSetup(t, map[sla.Metric]sla.Targets{
 		sla.FirstReply: hours(1, 2, 3), sla.AllMessages: hours(1, 2, 3), sla.Resolution: hours(24, 48, 72),
 	})
 	c := b.conversation("a")
-	pokes := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
-	require.Equal(t, 1, pokes(), "creation starts the workflow")
+	signals := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
+	require.Equal(t, 1, signals(), "creation starts the workflow")
 	require.WithinDuration(t, ten.Add(time.Hour), *b.tick(c.ID).NextDue, 0)
 	b.pass(30 * time.Minute)
 	answered := b.reply(c.ID)
 	require.WithinDuration(t, ten.Add(24*time.Hour), *answered.SLADueAt, 0)
-	require.Equal(t, 1, pokes())
+	require.Equal(t, 1, signals())
 
 	b.pass(10 * time.Minute) // a question whose reply is due later than what the workflow is armed for
 	b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("And when?")})
-	require.Equal(t, 1, pokes())
+	require.Equal(t, 1, signals())
 	b.set(ten.Add(time.Hour)) // the old timer
 	tick := b.tick(c.ID)
 	require.Empty(t, tick.Fired)
 	require.WithinDuration(t, ten.Add(100*time.Minute), *tick.NextDue, 0)
 	b.reply(c.ID)
 	b.tick(c.ID)
-	require.Equal(t, 1, pokes())
+	require.Equal(t, 1, signals())
 
 	b.post(c.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("It has not come.")})
-	require.Equal(t, 2, pokes(), "what is due earlier than the workflow knows is told")
+	require.Equal(t, 2, signals(), "what is due earlier than the workflow knows is told")
 	require.Empty(t, b.told(time.UTC))
 }
 
@@ -534,7 +534,7 @@ func TestDoneConversationsArchiveThemselves(t *testing.T) {
 	require.True(t, tick.MayEnd)
 	require.Empty(t, b.tick(reopened.ID).Fired)
 
-	// A customer who writes a second later finds it archived, whether or not anybody has looked.
+	// A customer who writes a second later finds it archived, whether or not it was ticked.
 	b.pass(time.Second)
 	p := b.post(written.ID, conversation.NewMessage{Direction: conversation.Inbound, Text: text("One more thing.")})
 	require.Equal(t, written.ID, *p.Conversation.PreviousConversationID)

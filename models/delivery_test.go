@@ -172,16 +172,16 @@ func TestLateRecordCountsWhileNobodyElseClaimed(t *testing.T) {
 	require.Len(t, b.claim(uuid.New(), 100), len(claimed)-1, "it is not sent twice")
 }
 
-func TestFailureBecomesARetryAndPokesOnce(t *testing.T) {
+func TestFailureBecomesARetryAndSignalsOnce(t *testing.T) {
 	b := setup(t)
 	sub := b.subscribe()
 	b.conversation("a")
-	pokes := func() int { return b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`) }
+	signals := func() int { return b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`) }
 	owner := uuid.New()
 	claimed := b.claim(owner, 100)
 	due := time.Now().Add(time.Hour)
 	b.record(owner, failed(claimed[0], due), failed(claimed[1], due.Add(time.Minute)))
-	require.Equal(t, 1, pokes(), "one for the subscription, not one for each delivery")
+	require.Equal(t, 1, signals(), "one for the subscription, not one for each delivery")
 
 	state, err := b.Webhooks.ArmRetries(t.Context(), sub.ID)
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestFailureBecomesARetryAndPokesOnce(t *testing.T) {
 	require.Empty(t, retries, "not due yet")
 
 	b.record(owner, failed(claimed[2], due.Add(time.Hour)))
-	require.Equal(t, 1, pokes(), "the workflow is armed for earlier")
+	require.Equal(t, 1, signals(), "the workflow is armed for earlier")
 	b.exec(`UPDATE deliveries SET due_at = clock_timestamp() - interval '1 second' WHERE attempts > 0`)
 	retries, err = b.Webhooks.ClaimRetries(t.Context(), owner, sub.ID, 100)
 	require.NoError(t, err)
@@ -209,7 +209,7 @@ func TestFailureBecomesARetryAndPokesOnce(t *testing.T) {
 	require.Zero(
 		t,
 		b.count(`SELECT count(*) FROM subscriptions WHERE retry_armed_for IS NOT NULL`),
-		"the next failure pokes again",
+		"the next failure signals again",
 	)
 }
 
@@ -222,7 +222,7 @@ func TestNoRetryIsOrphaned(t *testing.T) {
 		owner := uuid.New()
 		claimed := b.claim(owner, 1)
 		b.exec(`DELETE FROM outbox`)
-		// the workflow is armed for long before: the failure would not poke it
+		// the workflow is armed for long before: the failure would not signal it
 		b.exec(`UPDATE subscriptions SET retry_armed_for = now() - interval '1 day'`)
 		var wg sync.WaitGroup
 		var state webhook.RetryState
@@ -235,8 +235,8 @@ func TestNoRetryIsOrphaned(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		poked := b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`) > 0
-		require.True(t, poked || state.Pending > 0, "round %d", round)
+		signaled := b.count(`SELECT count(*) FROM outbox WHERE kind = 'retry'`) > 0
+		require.True(t, signaled || state.Pending > 0, "round %d", round)
 		b.exec(`UPDATE deliveries SET state = 'delivered'`)
 		b.exec(`UPDATE subscriptions SET failures = 0`) // the circuit is another test's
 	}

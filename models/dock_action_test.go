@@ -274,7 +274,7 @@ func TestSameRequestIsTheSameAction(t *testing.T) {
 	require.Equal(t, 1, e.count(`SELECT count(*) FROM outbox WHERE kind = 'dock_action'`))
 }
 
-// ✗ anywhere in P8.3: the activity is repeated, by its workflow, by the guard, by both at once.
+// ✗ anywhere in P8.3: the activity is repeated, by its workflow, by the sweeper, by both at once.
 func TestActionIsAppliedOnceHoweverOftenItIsTried(t *testing.T) {
 	e := setup(t).embed(account.RoleAgent)
 	a := e.ask("sendMessage", params{"text": "The money is on its way."})
@@ -364,7 +364,7 @@ func TestWhoWaitsIsWokenByTheDecision(t *testing.T) {
 	require.Equal(t, dock.DockActionPending, now.State, "patience has an end")
 }
 
-func TestLateActionsAreTheGuards(t *testing.T) {
+func TestLateActionsAreTheSweepers(t *testing.T) {
 	e := setup(t).embed(account.RoleAgent)
 	late, fresh := e.ask("addTag", params{"tag": "late"}), e.ask("addTag", params{"tag": "fresh"})
 	e.exec(`UPDATE dock_actions SET created_at = created_at - interval '6 seconds' WHERE id = $1`, late.ID)

@@ -42,12 +42,12 @@ func (b *bench) agent(name string, role account.Role) account.Agent {
 	return a
 }
 
-// as is the agent as whoever makes requests.
+// as is the agent as the principal of requests.
 func (b *bench) as(a account.Agent) account.Principal {
 	return account.Principal{TenantID: b.tenant.ID, Agent: &a, Role: a.Role, Scopes: scope.OfRole(string(a.Role))}
 }
 
-// byKey is the tenant's key as whoever makes requests.
+// byKey is the tenant's key as the principal of requests.
 func (b *bench) byKey(scopes ...string) account.Principal {
 	return account.Principal{TenantID: b.tenant.ID, KeyID: *b.actor.ID, KeyName: b.actor.Name, Scopes: scopes}
 }

@@ -359,7 +359,7 @@ func TestEventsOfNewerDeliveriesStay(t *testing.T) {
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM events`))
 }
 
-// A table that is in use is left for the next time, and holds up nobody for long.
+// A table that is in use is left for the next time, and its other users are not held up for long.
 func TestRetentionDoesNotWaitForLong(t *testing.T) {
 	b := setup(t)
 	b.weekOf(90 * day)

@@ -305,7 +305,7 @@ func TestAnswersExpire(t *testing.T) {
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM idempotency_keys`))
 }
 
-// Everything inside uses the connection that the call has; only numbers come over others, which nobody waits with.
+// Everything inside uses the connection that the call has; only numbers come over others, which no waiting call holds.
 func TestASmallPoolDoesNotLockUp(t *testing.T) {
 	b := setup(t, func(o *models.Options) { o.MaxConns = 5 })
 	in := account.NewAgent{Name: "Grace", Email: "g@example.com", Role: account.RoleAgent}
@@ -414,7 +414,7 @@ func (b *bench) hears(topic string, other *models.Store) {
 func TestWakeUpsWaitForTheCommit(t *testing.T) {
 	b := setup(t)
 	b.hears("first", b.open())
-	b.hears("second", b.open()) // behind the one wake-up that everybody gets when the store begins to listen
+	b.hears("second", b.open()) // behind the one wake-up of all listeners when the store begins to listen
 	woken, stop := b.Wakeups().Listen(outbox.Topic)
 	defer stop()
 	_, _, err := b.Idempotency.Do(t.Context(), b.key("k", ""), func(ctx context.Context) (idempotency.Answer, error) {

@@ -1,7 +1,7 @@
 // Package models opens the domain: one set of connections to the database, and the services over them. PostgreSQL owns
-// state (P1): every change of a conversation, whoever asks, goes through conversation.Store.Change and its siblings, which
-// all end in conversation/write.go, in one transaction with its events, deliveries and outbox row. See protocols.md for the
-// numbered protocols.
+// state (P1): every change of a conversation, by any caller, goes through conversation.Store.Change and its siblings,
+// which all end in conversation/write.go, in one transaction with its events, deliveries and outbox row. See
+// protocols.md for the numbered protocols.
 package models
 
 import (
@@ -34,7 +34,7 @@ type Options struct {
 	// Serving says that the store serves calls of the API, which have an end: what the database has not done for a call by
 	// then, it need not go on with.
 	Serving bool
-	Keys    *seal.Keyring  // seals webhook secrets and headers; required for whoever touches subscriptions
+	Keys    *seal.Keyring  // seals webhook secrets and headers; required where subscriptions are touched
 	Targets target.Policy  // which URLs a subscription may have
 	Docks   dockurl.Policy // which URLs a dock may have
 	Logger  *slog.Logger   // slog.Default() when nil

@@ -190,7 +190,7 @@ func TestManyCallsCostFewLeases(t *testing.T) {
 	all.Wait()
 	require.LessOrEqual(t, seen.n.Load(), int64(20))
 
-	// And those that are refused ask nobody.
+	// And those that are refused ask no database.
 	require.Equal(t, 700, r.calls(r.Store, 720))
 	seen.n.Store(0)
 	require.Zero(t, r.calls(r.Store, 1_000))

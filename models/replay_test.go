@@ -121,7 +121,7 @@ func TestRedeliveryThatCannotBe(t *testing.T) {
 // P4.9: everything again, what was delivered and what was never owed, each once and in order.
 func TestReplaySendsWhatWasDeliveredAndWhatWasNot(t *testing.T) {
 	b := setup(t)
-	b.conversation("before") // nobody was subscribed
+	b.conversation("before") // before there was a subscription
 	sub := b.subscribe()
 	b.conversation("after")
 	all := b.ids()
@@ -330,7 +330,7 @@ func TestOneReplayAtATimeWhichCanBeCancelled(t *testing.T) {
 	require.Equal(t, "DISABLED OPERATOR asked", strings.Join(reasons, " "))
 }
 
-func TestReplayWhoseWorkflowWasLostIsPoked(t *testing.T) {
+func TestReplayWhoseWorkflowWasLostIsSignaled(t *testing.T) {
 	b := setup(t)
 	sub := b.subscribe()
 	b.replay(sub.ID, webhook.NewReplay{})

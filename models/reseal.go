@@ -43,7 +43,7 @@ var (
 )
 
 // sealedColumns are all of them. A secret goes before the one it replaced: rotating moves it there, and a value that moves
-// between the two walks is then renewed already.
+// between the two passes is then renewed already.
 var sealedColumns = []sealedColumn{
 	{"webhook secrets", "subscriptions", "secret", webhook.SecretPlace, uuidText, "true"},
 	{"webhook secrets before", "subscriptions", "previous_secret", webhook.SecretPlace, uuidText, "previous_secret IS NOT NULL"},
@@ -94,7 +94,7 @@ func (s *Store) resealColumn(ctx context.Context, c sealedColumn) (Resealed, err
 }
 
 // resealBatch does the rows behind an id, and returns the last one's. The rows are locked in the order of their ids, as
-// everywhere, so that nobody moves a value or replaces it meanwhile.
+// everywhere, so that no transaction moves or replaces a value meanwhile.
 func (s *Store) resealBatch(tx *gorm.DB, c sealedColumn, after string) (done Resealed, last string, err error) {
 	var rows []struct {
 		ID       string

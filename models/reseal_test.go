@@ -122,7 +122,7 @@ func TestResealLeavesAndCountsWhatItCannotOpen(t *testing.T) {
 // A sealed column that is not resealed would be noticed on the day its key is gone.
 func TestEverySealedColumnIsResealed(t *testing.T) {
 	b := setup(t)
-	digests := map[string]bool{ // of what nobody has to read again
+	digests := map[string]bool{ // of what is only compared
 		"api_keys.hash": true, "sessions.hash": true, "sign_in_links.hash": true, "sign_in_attempts.subject": true,
 		"sign_in_places.place": true,
 		"idempotency_keys.id":  true, "idempotency_keys.request": true, "dock_sessions.token_hash": true,

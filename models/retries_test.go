@@ -122,7 +122,7 @@ func TestOutcomesRecordedAgainCountOnce(t *testing.T) {
 	require.Equal(t, 1, b.count(`SELECT max(attempts) FROM deliveries`))
 }
 
-// cutter ends the connection of whoever commits, once: the answer is lost.
+// cutter ends the connection of a transaction that commits, once: the answer is lost.
 type cutter struct {
 	b    *bench
 	done bool
@@ -140,7 +140,7 @@ func (c *cutter) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.T
 // TraceQueryEnd implements pgx.QueryTracer.
 func (*cutter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// Regression: a client was told that nothing had changed when nobody could know, and would have repeated a message.
+// Regression: a client was told that nothing had changed when that was unknown, and would have repeated a message.
 func TestACommitWithoutAnAnswerIsNotCalledNothing(t *testing.T) {
 	cut := &cutter{}
 	b := setup(t, func(o *models.Options) { o.Tracer = cut })
@@ -155,7 +155,7 @@ func TestACommitWithoutAnAnswerIsNotCalledNothing(t *testing.T) {
 	require.Contains(t, p.Message, "it may have been made, or not")
 }
 
-// Regression: making next week's partitions waited for a dump to end, and everybody else waited behind it.
+// Regression: making next week's partitions waited for a dump to end, and all other transactions behind it.
 func TestPartitionsAreNotWaitedForBehindAReader(t *testing.T) {
 	b := setup(t)
 	last := time.Now().UTC().AddDate(0, 0, 21)

@@ -70,7 +70,7 @@ func TestASnoozePausesTheClocksWhosePolicySaysSo(t *testing.T) {
 	require.Equal(t, 59*60*1000, b.count(`SELECT elapsed_ms FROM sla_clocks WHERE metric = 'first_reply'`))
 }
 
-// Nobody looked from half past ten till noon: what was due before the snooze ended comes before its end, what was due
+// No tick came from half past ten till noon: what was due before the snooze ended comes before its end, what was due
 // after it comes after it. In the second case the policy was loosened a quarter before noon, which undoes nothing.
 func TestAnOverdueWakeStandsWhereItBelongs(t *testing.T) {
 	for name, edit := range map[string]func(b *slaBench){
@@ -189,8 +189,9 @@ func TestAutomatedMessagesStopNoClock(t *testing.T) {
 	require.NotNil(t, b.metric(c.ID, sla.FirstReply).StoppedAt)
 }
 
-// A wake races whatever else can end or replace a snooze, around the moment at which it is due. Whoever wins, a snooze ends
-// once, in one way, and is told of once: the timeline is a walk through the transitions, and each version has one update.
+// A wake races all that can end or replace a snooze, around the moment at which it is due. Whichever wins, a snooze
+// ends once, in one way, with one event: the timeline is a path through the transitions, and each version has one
+// update.
 func TestASnoozeEndsOnceWhoeverRaces(t *testing.T) {
 	b := slaSetup(t, nil)
 	b.step = time.Millisecond // time goes on while they race, past the wake

@@ -14,8 +14,8 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
-// followAll calls FollowTags until there is nothing left to do, as the workers do.
-func (b *bench) followAll() (changed int) {
+// propagateAll calls Propagate until there is nothing left to do, as the workers do.
+func (b *bench) propagateAll() (changed int) {
 	b.t.Helper()
 	for {
 		n, more, err := b.Tags.Propagate(b.t.Context())
@@ -68,13 +68,13 @@ func TestConversationsFollowARenamedTag(t *testing.T) {
 	require.NoError(t, b.Tags.Delete(t.Context(), b.tenant.ID, other.ID, b.actor))
 	_, err = b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
 	requireProblem(t, err, "TAG_BUSY")
-	require.Equal(t, 1, b.followAll())
+	require.Equal(t, 1, b.propagateAll())
 
 	before := len(b.events())
 	_, err = b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, "returns")
 	require.NoError(t, err)
 	b.change(both.ID, conversation.AddTag{Name: "returns"}) // meanwhile
-	require.Equal(t, 3, b.followAll())
+	require.Equal(t, 3, b.propagateAll())
 	require.Equal(t, []string{"returns", "vip"}, b.tagsOf(plain))
 	require.Equal(t, []string{"returns"}, b.tagsOf(both))
 	require.Equal(t, []string{"returns"}, b.tagsOf(archived))
@@ -83,7 +83,7 @@ func TestConversationsFollowARenamedTag(t *testing.T) {
 
 	events := b.events()[before:]
 	require.Equal(t, []lifecycle.EventType{
-		lifecycle.ConversationUpdated, lifecycle.TagAddedEvent, // somebody's own
+		lifecycle.ConversationUpdated, lifecycle.TagAddedEvent, // a command of its own
 		lifecycle.ConversationUpdated, lifecycle.TagRemovedEvent, lifecycle.TagAddedEvent,
 		lifecycle.ConversationUpdated, lifecycle.TagRemovedEvent,
 		lifecycle.ConversationUpdated, lifecycle.TagRemovedEvent, lifecycle.TagAddedEvent,
@@ -110,16 +110,16 @@ func TestADeletedTagLeavesAllConversations(t *testing.T) {
 	_, err := b.Tags.Create(t.Context(), b.tenant.ID, "old")
 	requireProblem(t, err, "TAG_BUSY")
 
-	// ✗: a worker takes a batch and is gone; until its lease runs out nobody else has the name.
+	// ✗: a worker takes a batch and is gone; until its lease runs out no other worker gets the name.
 	changed, more, err := b.Tags.Propagate(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 100, changed)
 	require.True(t, more)
 	b.exec(`UPDATE tags SET leaving_at = clock_timestamp() + interval '30 seconds' WHERE leaving_at IS NOT NULL`)
-	require.Zero(t, b.followAll())
+	require.Zero(t, b.propagateAll())
 	b.exec(`UPDATE tags SET leaving_at = clock_timestamp() WHERE leaving_at IS NOT NULL`)
 
-	require.Equal(t, 20, b.followAll())
+	require.Equal(t, 20, b.propagateAll())
 	for _, c := range carriers {
 		require.Equal(t, []string{"vip"}, b.tagsOf(c))
 	}
@@ -128,7 +128,7 @@ func TestADeletedTagLeavesAllConversations(t *testing.T) {
 	require.NotEqual(t, tag.ID, again.ID)
 }
 
-// Whoever filters by the tag misses nothing, whichever name a conversation has at the moment.
+// A filter by the tag misses nothing, whichever name a conversation has at the moment.
 func TestFiltersFollowARenamedTag(t *testing.T) {
 	b := setup(t)
 	sub := b.subscribe(func(in *webhook.NewSubscription) { in.Filter = &wire.Filter{Tags: []string{"refund"}} })
@@ -141,14 +141,15 @@ func TestFiltersFollowARenamedTag(t *testing.T) {
 	_, err := b.Tags.Rename(t.Context(), b.tenant.ID, b.tag("refund").ID, b.actor, "returns")
 	require.NoError(t, err)
 	require.Equal(t, []string{"refund", "returns"}, filter())
-	b.followAll()
+	b.propagateAll()
 	require.Equal(t, []string{"returns"}, filter())
 	require.NoError(t, b.Tags.Delete(t.Context(), b.tenant.ID, b.tag("returns").ID, b.actor))
-	b.followAll()
+	b.propagateAll()
 	require.Equal(t, []string{"returns"}, filter(), "without it the filter would match everything")
 }
 
-// A tag that is renamed twice before anybody follows ends with its last name; one that is deleted after that, with none.
+// A tag that is renamed twice before any propagation ends with its last name; one that is deleted after that, with
+// none.
 func TestRenamedTwiceThenDeleted(t *testing.T) {
 	b := setup(t)
 	c := b.tagged("1", "a")
@@ -157,12 +158,12 @@ func TestRenamedTwiceThenDeleted(t *testing.T) {
 		_, err := b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, name)
 		require.NoError(t, err)
 	}
-	b.followAll()
+	b.propagateAll()
 	require.Equal(t, []string{"c"}, b.tagsOf(c))
 	_, err := b.Tags.Rename(t.Context(), b.tenant.ID, tag.ID, b.actor, "d")
 	require.NoError(t, err)
 	require.NoError(t, b.Tags.Delete(t.Context(), b.tenant.ID, tag.ID, b.actor))
-	b.followAll()
+	b.propagateAll()
 	require.Empty(t, b.tagsOf(c))
 	require.Zero(t, b.count(`SELECT count(*) FROM tags`))
 }

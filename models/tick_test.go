@@ -53,7 +53,7 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 	require.Len(t, b.events(), before+1)
 }
 
-// One wake per snooze, whoever comes first.
+// One wake per snooze, whichever transaction comes first.
 func TestRacingTicksAndCommandsWakeOnce(t *testing.T) {
 	var time0 clock
 	b := setup(t, time0.option)
@@ -88,28 +88,28 @@ func TestRacingTicksAndCommandsWakeOnce(t *testing.T) {
 }
 
 // P3.1: the outbox hears of what the workflow must know, and of nothing else.
-func TestOnlyEarlierDueTimesAndStatusChangesPoke(t *testing.T) {
+func TestOnlyEarlierDueTimesAndStatusChangesSignal(t *testing.T) {
 	b := setup(t)
 	c := b.conversation("a")
-	pokes := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
+	signals := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
 	tick := func() {
 		_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
 		require.NoError(t, err)
 	}
-	require.Equal(t, 1, pokes(), "creation starts the workflow")
+	require.Equal(t, 1, signals(), "creation starts the workflow")
 	tick()
 	b.post(c.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello")})
 	b.change(c.ID, conversation.AddTag{Name: "vip"})
-	require.Equal(t, 1, pokes(), "messages and tags cost Temporal nothing")
+	require.Equal(t, 1, signals(), "messages and tags cost Temporal nothing")
 
 	soon := time.Now().Add(time.Hour)
 	b.change(c.ID, conversation.Snooze{Until: soon})
-	require.Equal(t, 2, pokes())
+	require.Equal(t, 2, signals())
 	tick()
 	b.change(c.ID, conversation.Snooze{Until: soon.Add(time.Hour)})
-	require.Equal(t, 2, pokes(), "later costs nothing")
+	require.Equal(t, 2, signals(), "later costs nothing")
 	b.change(c.ID, conversation.Snooze{Until: soon.Add(-time.Minute)})
-	require.Equal(t, 3, pokes(), "earlier does")
+	require.Equal(t, 3, signals(), "earlier does")
 }
 
 // trips counts statements on the wire, BEGIN and COMMIT included.

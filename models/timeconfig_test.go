@@ -165,7 +165,7 @@ func TestWhatIsRefusedOrChangesNothingLeavesTheVersion(t *testing.T) {
 	require.Equal(t, before, b.version())
 }
 
-// Of several openings of a first set of hours at once one becomes the default, whoever comes first.
+// Of several openings of a first set of hours at once one becomes the default, whichever comes first.
 func TestThereIsOneDefault(t *testing.T) {
 	b := setup(t)
 	var all sync.WaitGroup

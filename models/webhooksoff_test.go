@@ -182,7 +182,8 @@ func TestAStragglerIsCancelledAndTheSwitchForgotten(t *testing.T) {
 	require.False(t, remembered())
 }
 
-// An open circuit owes probes; off, it owes nothing, and the guard leaves it alone. On again, the endpoint begins anew.
+// An open circuit owes probes; off, it owes nothing, and the sweeper leaves it alone. On again, the endpoint begins
+// anew.
 func TestSwitchingOffEndsRetriesOfAnOpenCircuit(t *testing.T) {
 	b := setup(t)
 	sub, claimed := b.openCircuit()
@@ -190,10 +191,10 @@ func TestSwitchingOffEndsRetriesOfAnOpenCircuit(t *testing.T) {
 	_, err := b.db.ExecContext(t.Context(), `DELETE FROM outbox`)
 	require.NoError(t, err)
 	b.webhooks(false)
-	var pokes int
+	var signals int
 	row := b.db.QueryRowContext(t.Context(), `SELECT count(*) FROM outbox WHERE kind = 'retry' AND target_id = $1`, sub.ID)
-	require.NoError(t, row.Scan(&pokes))
-	require.Equal(t, 1, pokes, "its workflow looks again at once")
+	require.NoError(t, row.Scan(&signals))
+	require.Equal(t, 1, signals, "its workflow looks again at once")
 	st := b.arm(sub.ID)
 	require.Nil(t, st.NextDue)
 	require.Equal(t, map[string]int{off: len(claimed) + 5}, b.reasons())

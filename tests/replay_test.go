@@ -167,7 +167,7 @@ func (r recording) path() string { return filepath.Join(histories, r.folder, r.n
 type step struct {
 	answer func(now time.Time) (any, error)
 	signal moment
-	docks  int // how many actions of docks the signal is, rather than a poke
+	docks  int // how many actions of docks the signal is, rather than another
 }
 
 // moment is when a signal comes.
@@ -289,7 +289,7 @@ func scenarios() []recording {
 			ticked("active", 0, after), ticked("active", 0, never), ticked("done", 0, never)),
 		conversation("database-away", 0, events{local: 2, scheduled: 1, completed: 1}, away(), away(), away(),
 			ticked("active", 0, after), ticked("done", 0, never)),
-		// The workflow has ended; a poke starts it again under the same id. That run is the one kept.
+		// The workflow has ended; a signal starts it again under the same id. That run is the one kept.
 		conversation("reopened", 0, events{local: 2, set: 0, signalled: 2, completed: 1},
 			ticked("done", 0, after), ticked("active", 0, after), ticked("done", 0, never)),
 		// Temporal refuses the end of a workflow with an unread signal, and the task is done again.

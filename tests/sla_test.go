@@ -82,7 +82,8 @@ func slaOnly(in *webhook.NewSubscription) {
 	in.Events, in.Ordering = []string{"sla.warning", "sla.breached"}, "conversation"
 }
 
-// Nobody replies: warnings and the breach arrive when they are due, and the conversation's workflow is the one that noticed.
+// No reply comes: warnings and the breach arrive when they are due, and the conversation's workflow is the one that
+// noticed.
 func TestWarningsAndBreachArriveOnTime(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -106,9 +107,9 @@ func TestWarningsAndBreachArriveOnTime(t *testing.T) {
 		require.False(t, sla.Worse(state, got[i].Data.Conversation.SLA.State), "or worse, if two were noticed together")
 		require.True(t, got[i].Verified)
 	}
-	require.Equal(t, 2, s.Fired("warning")["workflow"]+s.Fired("warning")["guard"])
-	require.Equal(t, 1, s.Fired("breach")["workflow"]+s.Fired("breach")["guard"])
-	require.Positive(t, s.Fired("warning")["workflow"]+s.Fired("breach")["workflow"], "the guard is for when Temporal is late")
+	require.Equal(t, 2, s.Fired("warning")["workflow"]+s.Fired("warning")["sweeper"])
+	require.Equal(t, 1, s.Fired("breach")["workflow"]+s.Fired("breach")["sweeper"])
+	require.Positive(t, s.Fired("warning")["workflow"]+s.Fired("breach")["workflow"], "the sweeper is for when Temporal is late")
 	found := workflows(t, s.Temporal, s.Namespace, "AtenderSlaState = 'breached'", running(1))
 	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
 	details, err := currentDetails(t, s, found[0].Execution.WorkflowId)
@@ -241,7 +242,8 @@ func TestDoneConversationArchivesItself(t *testing.T) {
 		strings.NewReader(`{"autoArchive": {"minutes": 1}}`))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, set.StatusCode(), "%s", set.Body)
-	// A minute is the least there is. Somebody whose clock is behind by most of it made the conversation and resolved it.
+	// A minute is the least there is. A process whose clock is behind by most of it made the conversation and
+	// resolved it.
 	past := s.OpenStore(func(o *models.Options) {
 		o.Clock = func(now time.Time) time.Time { return now.Add(-57 * time.Second) }
 	})
@@ -260,7 +262,7 @@ func TestDoneConversationArchivesItself(t *testing.T) {
 	require.WithinRange(t, last.At, due, due.Add(inTime))
 	require.Equal(t, wire.System, last.Data.Actor)
 	require.Equal(t, map[string]any{"from": "done", "to": "archived"}, last.Data.Changes["status"])
-	require.Equal(t, 1, s.Fired("archive")["workflow"]+s.Fired("archive")["guard"], "once; the guard is for a late Temporal")
+	require.Equal(t, 1, s.Fired("archive")["workflow"]+s.Fired("archive")["sweeper"], "once; the sweeper is for a late Temporal")
 	workflows(t, s.Temporal, s.Namespace, "AtenderConversation = '"+c.ID.String()+"' AND ExecutionStatus = 'Completed'",
 		func(found []*workflow.WorkflowExecutionInfo) bool { return len(found) > 0 })
 }

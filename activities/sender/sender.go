@@ -27,7 +27,7 @@ type Config struct {
 	Policy target.Policy
 	// ProxyURL is an http, https or socks5 proxy that all requests go through; nil for none. The proxy of the
 	// environment (HTTPS_PROXY) is never used. With a proxy it is the proxy that sees the address dialled, so it must
-	// do what Policy.Guard does here.
+	// do what Policy.DialControl does here.
 	ProxyURL *url.URL
 	// UserAgentVersion stands in "User-Agent: Atender-Webhooks/<version>"; default "dev".
 	UserAgentVersion string
@@ -83,7 +83,7 @@ func New(config Config) *Sender {
 func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 
 func newTransport(c Config) *http.Transport {
-	guarded := &net.Dialer{Timeout: c.ConnectTimeout, Resolver: c.Resolver, Control: c.Policy.Guard()}
+	guarded := &net.Dialer{Timeout: c.ConnectTimeout, Resolver: c.Resolver, Control: c.Policy.DialControl()}
 	t := &http.Transport{
 		DialContext:            guarded.DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12},

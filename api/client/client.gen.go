@@ -797,7 +797,7 @@ type APIKeyUse = wire.KeyUse
 
 // Assign defines model for Assign.
 type Assign struct {
-	// AssigneeID The agent; null for nobody.
+	// AssigneeID The agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// TeamID The team; null for none.
@@ -820,7 +820,7 @@ type AutoArchive struct {
 type BulkChange struct {
 	Action BulkChangeAction `json:"action"`
 
-	// AssigneeID `assign`: the agent; null for nobody.
+	// AssigneeID `assign`: the agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// Ids Conversations. Doubles count once.
@@ -911,7 +911,7 @@ type Conversation = wire.Conversation
 
 // ConversationChange defines model for ConversationChange.
 type ConversationChange struct {
-	// AssigneeID The agent; null for nobody.
+	// AssigneeID The agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
@@ -1017,7 +1017,7 @@ type DockChange struct {
 	// Roles Agents in these roles see it; in all when empty.
 	Roles *DockRoles `json:"roles,omitempty"`
 
-	// TeamIds Members of these teams see it; everybody when empty.
+	// TeamIds Members of these teams see it; all agents when empty.
 	TeamIds *DockTeams `json:"teamIds,omitempty"`
 
 	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
@@ -1069,7 +1069,7 @@ type DockSecretRotation struct {
 // DockSession defines model for DockSession.
 type DockSession = wire.DockSession
 
-// DockTeams Members of these teams see it; everybody when empty.
+// DockTeams Members of these teams see it; all agents when empty.
 type DockTeams = []openapi_types.UUID
 
 // EndpointHealth How the endpoint has been doing.
@@ -1264,7 +1264,7 @@ type NewDock struct {
 	// Roles Agents in these roles see it; in all when empty.
 	Roles *DockRoles `json:"roles,omitempty"`
 
-	// TeamIds Members of these teams see it; everybody when empty.
+	// TeamIds Members of these teams see it; all agents when empty.
 	TeamIds *DockTeams `json:"teamIds,omitempty"`
 
 	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
@@ -1823,7 +1823,7 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// Via The means through which somebody acted, such as the key with which an agent's reply was posted.
+// Via The means through which the actor acted, such as the key with which an agent's reply was posted.
 type Via = wire.Via
 
 // VisibleDock defines model for VisibleDock.
@@ -2524,7 +2524,7 @@ type ClientInterface interface {
 
 	// CreateAPIKeyWithBody Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -2535,7 +2535,7 @@ type ClientInterface interface {
 
 	// CreateAPIKey Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -4032,7 +4032,7 @@ func (c *HTTPClient) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams,
 
 // CreateAPIKeyWithBody Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //
@@ -4053,7 +4053,7 @@ func (c *HTTPClient) CreateAPIKeyWithBody(ctx context.Context, contentType strin
 
 // CreateAPIKey Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //
@@ -11846,7 +11846,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -11857,7 +11857,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithResponse Create an API key
 	//
-	// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+	// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 	// `details.requiredScope`). Its tier is
 	// `starter`: rate limits are the operator's to set (`atender key set`).
 	//
@@ -25270,7 +25270,7 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //
@@ -25287,7 +25287,7 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Create an API key
 //
-// The answer has the `key`, shown this once. Nobody grants a scope beyond their own (403 `SCOPE_MISSING` with
+// The answer has the `key`, shown this once. A key or agent cannot grant a scope beyond its own (403 `SCOPE_MISSING` with
 // `details.requiredScope`). Its tier is
 // `starter`: rate limits are the operator's to set (`atender key set`).
 //

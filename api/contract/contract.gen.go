@@ -798,7 +798,7 @@ type APIKeyUse = wire.KeyUse
 
 // Assign defines model for Assign.
 type Assign struct {
-	// AssigneeID The agent; null for nobody.
+	// AssigneeID The agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// TeamID The team; null for none.
@@ -821,7 +821,7 @@ type AutoArchive struct {
 type BulkChange struct {
 	Action BulkChangeAction `json:"action"`
 
-	// AssigneeID `assign`: the agent; null for nobody.
+	// AssigneeID `assign`: the agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// Ids Conversations. Doubles count once.
@@ -912,7 +912,7 @@ type Conversation = wire.Conversation
 
 // ConversationChange defines model for ConversationChange.
 type ConversationChange struct {
-	// AssigneeID The agent; null for nobody.
+	// AssigneeID The agent; null for none.
 	AssigneeID wire.Optional[openapi_types.UUID] `json:"assigneeId,omitempty,omitzero"`
 
 	// CustomFields Scalar values by key. Keys are lower-case letters, digits and `_`, at most 64 characters.
@@ -1018,7 +1018,7 @@ type DockChange struct {
 	// Roles Agents in these roles see it; in all when empty.
 	Roles *DockRoles `json:"roles,omitempty"`
 
-	// TeamIds Members of these teams see it; everybody when empty.
+	// TeamIds Members of these teams see it; all agents when empty.
 	TeamIds *DockTeams `json:"teamIds,omitempty"`
 
 	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
@@ -1070,7 +1070,7 @@ type DockSecretRotation struct {
 // DockSession defines model for DockSession.
 type DockSession = wire.DockSession
 
-// DockTeams Members of these teams see it; everybody when empty.
+// DockTeams Members of these teams see it; all agents when empty.
 type DockTeams = []openapi_types.UUID
 
 // EndpointHealth How the endpoint has been doing.
@@ -1265,7 +1265,7 @@ type NewDock struct {
 	// Roles Agents in these roles see it; in all when empty.
 	Roles *DockRoles `json:"roles,omitempty"`
 
-	// TeamIds Members of these teams see it; everybody when empty.
+	// TeamIds Members of these teams see it; all agents when empty.
 	TeamIds *DockTeams `json:"teamIds,omitempty"`
 
 	// URL An https URL, not on Atender's own origin. Behind the host it may have placeholders, filled in percent-encoded:
@@ -1824,7 +1824,7 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// Via The means through which somebody acted, such as the key with which an agent's reply was posted.
+// Via The means through which the actor acted, such as the key with which an agent's reply was posted.
 type Via = wire.Via
 
 // VisibleDock defines model for VisibleDock.

@@ -97,7 +97,7 @@ const sameSignal = 500 * time.Millisecond
 func (s *stack) onSignals(stop func()) func() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// Without somebody who takes it this signal would end the process, and not in order, when its output is closed.
+	// Unless it is taken this signal would end the process, and not in order, when its output is closed.
 	deaf := make(chan os.Signal, 1)
 	signal.Notify(deaf, syscall.SIGPIPE)
 	done := make(chan struct{})
@@ -224,7 +224,7 @@ func (d *dev) playgroundURL() string {
 }
 
 // webhookCIDRs are where webhooks of the local stack may go besides public addresses: the receiver, and whatever
-// somebody tries out on this machine, is on loopback, and without TLS.
+// the user tries out on this machine, is on loopback, and without TLS.
 const webhookCIDRs = "127.0.0.0/8,::1/128"
 
 func webhookPolicy() target.Policy {
@@ -367,7 +367,7 @@ func (d *dev) summary(r Ready, took time.Duration) {
 	}
 	d.term.mu.Lock()
 	defer d.term.mu.Unlock()
-	_, _ = fmt.Fprintln(d.term.out, b.String()) // nobody may be watching
+	_, _ = fmt.Fprintln(d.term.out, b.String()) // the output may be closed
 }
 
 func withoutPassword(databaseURL string) string {

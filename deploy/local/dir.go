@@ -28,8 +28,9 @@ const (
 const private = 0o600
 
 // Modes of the stack's directory. It has the keys of a whole installation in it, so others may not even list it. Only
-// where root runs the stack somebody else has to get through: PostgreSQL, which refuses to run as root, whose cluster
-// lies in it. Then the group of the directory is that account's, and may pass, but not list (osAccount.letThrough).
+// where root runs the stack another account has to get through: that of PostgreSQL, which refuses to run as root,
+// whose cluster lies in it. Then the group of the directory is that account's, and may pass, but not list
+// (osAccount.letThrough).
 const (
 	dirMode     fs.FileMode = 0o700
 	dirModeRoot fs.FileMode = 0o710

@@ -11,8 +11,8 @@ import (
 // databaseMark is the comment on a database that the local stack works in.
 const databaseMark = "made by atender dev"
 
-// claimDatabase checks that a database that somebody has given is empty or was claimed before, and marks it.
-// The demo writes tenants with keys that everybody can read in a file, which must never happen to real data.
+// claimDatabase checks that a database that was given from outside is empty or was claimed before, and marks it.
+// The demo writes tenants with keys that lie readable in a file, which must never happen to real data.
 func claimDatabase(ctx context.Context, databaseURL string) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {

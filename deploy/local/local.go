@@ -26,7 +26,7 @@ type Options struct {
 	// PortBase is the first of the ports in use (see Ports), 1024 to 65000. 0 takes the usual ones, and those next to
 	// them where they are taken.
 	PortBase int
-	// Logger is told what goes on; nobody when nil.
+	// Logger is told what goes on; nil discards it.
 	Logger *slog.Logger
 }
 
@@ -181,12 +181,12 @@ func (s *stack) stop() {
 	})
 }
 
-// kill ends everything at once, for somebody who does not want to wait for stop.
+// kill ends everything at once, for a user who does not want to wait for stop.
 func (s *stack) kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sv := range s.services {
 		sv.kill()
 	}
-	_ = removeIfExists(s.path(readyFile)) // nobody is left to be told
+	_ = removeIfExists(s.path(readyFile)) // an error has no reader left
 }

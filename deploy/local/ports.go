@@ -99,8 +99,8 @@ func reserveOne(dir string, first, last int, chosen *int) (*os.File, error) {
 	return nil, fmt.Errorf("%d to %d are all taken: choose other ports with --port-base", first, last)
 }
 
-// portFree tells whether one could listen on the port, on loopback and on all addresses: some systems let somebody
-// listen on the one while somebody else has the other, and connections then go astray.
+// portFree tells whether the port can be listened on, on loopback and on all addresses: some systems let one process
+// listen on the one while another process has the other, and connections then go astray.
 func portFree(port int) bool {
 	for _, host := range []string{"127.0.0.1", ""} {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
@@ -120,7 +120,8 @@ func reservationDir() (string, error) {
 	return dir, ownDir(dir, 0o700)
 }
 
-// ownDir makes a directory in a place where everybody may make some, and refuses one that somebody else has made.
+// ownDir makes a directory in a place where every account may make some, and refuses one that another account has
+// made.
 func ownDir(dir string, mode os.FileMode) error {
 	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, os.ErrExist) {
 		return err

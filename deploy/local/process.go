@@ -43,8 +43,8 @@ type command struct {
 
 func (c command) line() string { return strings.Join(append([]string{c.path}, c.args...), " ") }
 
-// service is a command that runs. At first its end is final, for whoever waits for it to be ready; once keep was
-// called it is started again whenever it ends.
+// service is a command that runs. At first its end is final, for the caller that waits for it to be ready; once keep
+// was called it is started again whenever it ends.
 type service struct {
 	command
 	log      *slog.Logger

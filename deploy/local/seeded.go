@@ -71,7 +71,7 @@ func SeedTenant(ctx context.Context, s Seeding) (Seeded, error) {
 		}
 		_, err := s.Store.Webhooks.Update(ctx, w.TenantID, w.ID, webhook.SubscriptionUpdate{URL: &s.ReceiverURL})
 		if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
-			continue // somebody has deleted it, which is theirs to do
+			continue // the user has deleted it, which is theirs to do
 		}
 		if err != nil {
 			return Seeded{}, err
@@ -140,7 +140,7 @@ func (d *dev) seed(ctx context.Context) error {
 	return d.state.save()
 }
 
-// signInLife is how long the sign-in link of a start can be used: nobody else sees what the stack says.
+// signInLife is how long the sign-in link of a start can be used: only its user sees what the stack says.
 const signInLife = 7 * 24 * time.Hour
 
 // makeSignIn makes a link that signs the demo's owner in to the console.
@@ -151,7 +151,7 @@ func (d *dev) makeSignIn(ctx context.Context, store *models.Store) error {
 	}
 	secret, err := store.SignIns.CreateLink(ctx, seeded.TenantID, seeded.OwnerID, signInLife)
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
-		return nil // somebody has deactivated the owner, which is theirs to do
+		return nil // the user has deactivated the owner, which is theirs to do
 	}
 	d.signInURL = config.Public{PublicURL: d.publicURL()}.SignInURL(secret)
 	return err

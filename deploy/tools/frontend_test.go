@@ -58,7 +58,7 @@ func TestWhatChecksTheFrontEndIsInstalledOnceFromItsLock(t *testing.T) {
 	require.Regexp(t, `^ci --ignore-scripts [^\n]*\n$`, string(content), "once, and nothing of the packages was run")
 }
 
-// The lock pins versions by their content, and leaves to whoever installs from which registry they come.
+// The lock pins versions by their content, and leaves the choice of the registry to the installation.
 func TestTheFrontEndsLockNamesExactVersionsAndNoRegistry(t *testing.T) {
 	var wanted struct{ DevDependencies map[string]string }
 	source, err := os.ReadFile("frontend/package.json")

@@ -23,7 +23,7 @@ die() {
     exit 1
 }
 
-# own_private_dir DIR: DIR exists, is a real directory and nobody else can have prepared it.
+# own_private_dir DIR: DIR exists, is a real directory and no other account can have prepared it.
 own_private_dir() {
     mkdir -m 700 "$1" 2>/dev/null || true
     [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ]
@@ -42,7 +42,7 @@ choose_tools_dir() {
         return
     fi
     fallback=${TMPDIR:-/tmp}/atender-$(id -u)
-    own_private_dir "$fallback" || die "cannot write to ${tools_dir:-~/.cache (HOME is not set)}, and $fallback belongs to somebody else:" \
+    own_private_dir "$fallback" || die "cannot write to ${tools_dir:-~/.cache (HOME is not set)}, and $fallback belongs to another account:" \
         "set ATENDER_TOOLS_DIR to a directory that you can write to"
     tools_dir=$fallback/tools
     mkdir -p "$tools_dir"
@@ -211,9 +211,12 @@ INSTALL
 }
 
 # find_chromium prints the path of a Chromium or Chrome that starts: Ubuntu has a program of that name that only says
-# that it is not installed.
+# that it is not installed. A headless shell comes first: it is the same browser without its own windows, in which a
+# page costs half the computing. Debian's name for it on PATH is a script that leaves the browser behind when it is
+# killed, so the browser is called by where it lies.
 find_chromium() {
-    for program in chromium chromium-browser google-chrome google-chrome-stable chrome \
+    for program in /usr/lib/chromium/chromium-headless-shell chrome-headless-shell \
+        chromium chromium-browser google-chrome google-chrome-stable chrome \
         "/Applications/Chromium.app/Contents/MacOS/Chromium" \
         "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
         found=$(command -v "$program" 2>/dev/null || true)
@@ -230,12 +233,14 @@ tool_chromium() {
         return
     fi
     missing="no Chromium or Chrome found, in which the pages are tested"
-    by_hand="install it (Debian: apt-get install chromium; Ubuntu and macOS: Google Chrome from google.com/chrome)"
+    by_hand="install it (Debian: apt-get install chromium-headless-shell; Ubuntu and macOS: Google Chrome from google.com/chrome)"
     may_install_packages "$missing" "$by_hand"
     say "$missing: installing Debian's package; about a minute, once"
+    # Releases before Debian 12 have no headless shell of their own.
     $root env DEBIAN_FRONTEND=noninteractive sh -eu >&2 <<'INSTALL' || die "apt-get failed; the lines above are its own. $by_hand"
 apt-get update -q
-apt-get install -q -y --no-install-recommends chromium
+apt-get install -q -y --no-install-recommends chromium-headless-shell ||
+    apt-get install -q -y --no-install-recommends chromium
 INSTALL
     find_chromium || die "apt-get installed chromium, but it does not start: $by_hand"
 }

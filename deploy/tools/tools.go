@@ -28,7 +28,7 @@ var script []byte
 var versions []byte
 
 // Postgres returns the directory of a PostgreSQL server's programs (initdb, postgres, pg_ctl). It installs nothing:
-// a program that somebody starts should not bring packages into their system. The error says how to get one.
+// starting a program should not bring packages into the system. The error says how to get one.
 func Postgres(ctx context.Context) (string, error) {
 	return run(ctx, io.Discard, "--find", "postgres")
 }

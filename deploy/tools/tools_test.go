@@ -129,14 +129,31 @@ func TestTemporalOnPathIsTakenOnlyAtThePinnedVersion(t *testing.T) {
 
 func TestAChromiumThatDoesNotStartIsPassedOver(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "bin")
-	program(t, filepath.Join(bin, "chromium"), "exit 1")
+	for _, broken := range []string{"chrome-headless-shell", "chromium"} {
+		program(t, filepath.Join(bin, broken), "exit 1")
+	}
 	program(t, filepath.Join(bin, "google-chrome"), "echo 'Google Chrome 99'")
 	env := []string{"PATH=" + bin + ":/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + t.TempDir()}
 	out, said, err := install(t, env, "--find", "chromium")
 	require.NoError(t, err, said)
-	require.NotEqual(t, filepath.Join(bin, "chromium"), out)
-	require.Contains(t, []string{filepath.Join(bin, "google-chrome"), "/usr/bin/chromium-browser"}, out)
+	require.NotContains(t, []string{filepath.Join(bin, "chrome-headless-shell"), filepath.Join(bin, "chromium")}, out)
+	// What this machine has itself may come first.
+	require.Contains(t, []string{filepath.Join(bin, "google-chrome"), "/usr/bin/chromium-browser", debiansShell}, out)
 }
+
+func TestAHeadlessShellComesBeforeAWholeChromium(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "bin")
+	for _, name := range []string{"chromium", "chrome-headless-shell"} {
+		program(t, filepath.Join(bin, name), "echo 'Chromium 156'")
+	}
+	env := []string{"PATH=" + bin + ":/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + t.TempDir()}
+	out, said, err := install(t, env, "--find", "chromium")
+	require.NoError(t, err, said)
+	require.Contains(t, []string{filepath.Join(bin, "chrome-headless-shell"), debiansShell}, out)
+}
+
+// debiansShell is where Debian has its headless shell, if the machine has that.
+const debiansShell = "/usr/lib/chromium/chromium-headless-shell"
 
 func TestAnUnknownToolIsNamed(t *testing.T) {
 	_, said, err := install(t, []string{"PATH=/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + t.TempDir()}, "hammer")

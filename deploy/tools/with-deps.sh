@@ -13,7 +13,7 @@ atender=$root/bin/atender
 [ -x "$atender" ] || { echo "error: $atender is missing: run make build" >&2; exit 2; }
 
 # Every test makes a database of its own, of some six hundred files: half a second on a busy disk, hundredths in memory.
-# So the services keep their data there, where there is room for it and nobody has said otherwise.
+# So the services keep their data there, where there is room for it and no variable says otherwise.
 memory=/dev/shm
 free_kb() { df -Pk "$memory" | awk 'NR == 2 { print $4 }'; }
 available_kb() { awk '/^MemAvailable:/ { print $2 }' /proc/meminfo; }
@@ -47,7 +47,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
-# Somebody's own database (ATENDER_DATABASE_URL) is no place for tests.
+# A user's own database (ATENDER_DATABASE_URL) is no place for tests.
 env -u ATENDER_DATABASE_URL "$atender" dev --deps-only --dir "$dir" >"$dir/dev.log" 2>&1 </dev/null &
 stack=$!
 for _ in $(seq 1 600); do

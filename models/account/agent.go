@@ -87,7 +87,8 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 	}
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&a).Error })
 	if postgres.Violates(err, "agents_email") {
-		return Agent{}, problem.New(problem.Conflict, "AGENT_EXISTS", "there is an agent with the e-mail %s already", in.Email)
+		return Agent{}, problem.New(problem.Conflict, problem.CodeAgentExists,
+			"there is an agent with the e-mail %s already", in.Email)
 	}
 	return a, err
 }
@@ -191,7 +192,8 @@ func keepAnOwner(tx *gorm.DB, tenantID, leaving uuid.UUID) error {
 	err := tx.Model(&Agent{}).Where("tenant_id = ? AND role = ? AND is_active AND id <> ?", tenantID, RoleOwner, leaving).
 		Count(&others).Error
 	if err == nil && others == 0 {
-		return problem.New(problem.Conflict, "LAST_OWNER", "this is the tenant's last active owner; make another one first")
+		return problem.New(problem.Conflict, problem.CodeLastOwner,
+			"this is the tenant's last active owner; make another one first")
 	}
 	return err
 }

@@ -124,7 +124,7 @@ func (s *Keys) Get(ctx context.Context, tenantID, keyID uuid.UUID) (APIKey, erro
 	return key, postgres.NotFound(err, "API key", keyID)
 }
 
-// Grant makes a key on behalf of somebody, who cannot give it more than they have themselves.
+// Grant makes a key on behalf of a principal, who cannot give it more than they have themselves.
 // Errors: SCOPE_MISSING with details.requiredScope, and those of CreateKey.
 func (s *Keys) Grant(ctx context.Context, by Principal, in NewKey) (key APIKey, plain string, err error) {
 	defer postgres.During(&err, "grant an API key")
@@ -170,7 +170,7 @@ func (s *Keys) Revoke(ctx context.Context, tenantID, keyID uuid.UUID) (err error
 // Authenticate returns who a key belongs to. Errors: UNAUTHORIZED, the same for a malformed, unknown, disabled and
 // revoked key; RATE_LIMITED for an address that has presented too many that are not valid.
 func (s *Keys) Authenticate(ctx context.Context, plain string) (Principal, error) {
-	refused := problem.New(problem.Unauthorized, "UNAUTHORIZED",
+	refused := problem.New(problem.Unauthorized, problem.CodeUnauthorized,
 		"the API key is not valid: send an active key as \"Authorization: Bearer sa_live_…\" or \"sa_test_…\"")
 	wellFormed := IsToken(plain, livePrefix) || IsToken(plain, testPrefix)
 	return s.Resolve(ctx, plain, wellFormed, s.find, refused)

@@ -57,7 +57,7 @@ type authCache struct {
 // used are the ids of keys and of sessions that were used since that was last written.
 type used struct{ keys, sessions map[uuid.UUID]struct{} }
 
-// goodEntry is a key or session that was valid when it was looked up. It outlives its time: whoever had it may look it up
+// goodEntry is a key or session that was valid when it was looked up. It outlives its time: its client may look it up
 // again, whatever else comes from the same address.
 type goodEntry struct {
 	hash       TokenHash
@@ -230,7 +230,7 @@ func (s *Keys) Resolve(
 			return p, nil
 		}
 	}
-	if known != wasGood { // which whoever shares an address with a guesser may go on to use
+	if known != wasGood { // a client that shares an address with a guesser may go on to use its own
 		if err := s.guesses.allow(c); err != nil {
 			return Principal{}, err
 		}

@@ -12,11 +12,12 @@ import (
 
 const (
 	// guessBurst is how many keys and tokens that are not valid one address may present at once, and guessEvery after how
-	// long it may present one more: 60 a minute. Somebody who mistypes a key needs a few; a program whose key was revoked is
-	// told so as often as it asks, until then.
+	// long it may present one more: 60 a minute. A person who mistypes a key needs a few; a program whose key was
+	// revoked is told so as often as it asks, until then.
 	guessBurst = 60
 	guessEvery = time.Second
-	// guessAddresses bounds the addresses that are remembered: some 2 MB. The one that was quiet for the longest makes room.
+	// guessAddresses bounds the addresses that are remembered: some 2 MB. The one that sent nothing for the longest
+	// makes room.
 	guessAddresses = 10_000
 )
 
@@ -48,7 +49,7 @@ func (g *guesses) allow(c *postgres.Caller) error {
 	if over <= 0 {
 		return nil
 	}
-	return problem.New(problem.Limited, "RATE_LIMITED",
+	return problem.New(problem.Limited, problem.CodeRateLimited,
 		"this address has presented more than %d keys or session tokens within a minute that are not valid: "+
 			"correct yours, and try again after Retry-After seconds", guessBurst).
 		With("window", "address").With("retryAfter", int((over+time.Second-1)/time.Second))

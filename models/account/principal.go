@@ -50,7 +50,7 @@ type Principal struct {
 	Role      Role
 	SessionID uuid.UUID
 
-	// DockSessionID is set for whoever holds the token of a dock session: an agent's, for that session and nothing else.
+	// DockSessionID is set for the bearer of a dock session's token: an agent's, for that session and nothing else.
 	DockSessionID uuid.UUID
 }
 
@@ -82,7 +82,7 @@ func (p Principal) requireFor(why string, scopes []string) error {
 	if len(missing) > 1 {
 		noun = "scopes"
 	}
-	return problem.New(problem.Forbidden, "SCOPE_MISSING", "%s lacks the %s %s%s", who, noun,
+	return problem.New(problem.Forbidden, problem.CodeScopeMissing, "%s lacks the %s %s%s", who, noun,
 		strings.Join(missing, " and "), why).
 		With("requiredScope", missing[0]).With("missingScopes", missing)
 }

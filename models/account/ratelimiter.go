@@ -46,7 +46,7 @@ type rateBucket struct {
 // rateWaiter is a call that waits for a lease.
 type rateWaiter struct {
 	done    chan struct{} // closed when there is a verdict
-	gone    bool          // nobody waits any more
+	gone    bool          // the call has given up
 	verdict ratelimit.Verdict
 	state   ratelimit.State
 	err     error
@@ -113,7 +113,7 @@ func rateError(v ratelimit.Verdict, state ratelimit.State) error {
 		return nil
 	}
 	wait := max(int(math.Ceil(state.RetryAfter.Seconds())), 1)
-	return problem.New(problem.Limited, "RATE_LIMITED",
+	return problem.New(problem.Limited, problem.CodeRateLimited,
 		"too many calls in this %s: the next may be made in %d s", state.Window, wait).
 		With("window", state.Window).With("retryAfter", wait)
 }

@@ -40,7 +40,7 @@ type Session struct {
 // SignedIn is a new session.
 type SignedIn struct {
 	Agent Agent
-	Token string // for the cookie; nobody can read it again
+	Token string // for the cookie; only its hash is stored
 }
 
 // token makes 32 random bytes as text, and the SHA-256 that is stored of them.
@@ -60,8 +60,8 @@ func startSession(tx *gorm.DB, a Agent, byLink bool) (SignedIn, error) {
 	return SignedIn{Agent: a, Token: plain}, err
 }
 
-// errNotSignedIn is the one answer to all that is no session: what it would have been is nobody's business.
-var errNotSignedIn = problem.New(problem.Unauthorized, "UNAUTHORIZED",
+// errNotSignedIn is the one answer to all that is no session: why it is none is not told.
+var errNotSignedIn = problem.New(problem.Unauthorized, problem.CodeUnauthorized,
 	"you are not signed in, or the session has ended: sign in again")
 
 // Authenticate returns who a session's token belongs to. Errors: UNAUTHORIZED, the same for an unknown token, a
@@ -150,7 +150,7 @@ func endSessions(tx *gorm.DB, tenantID, agentID uuid.UUID) error {
 	return tx.Exec(`DELETE FROM sign_in_links WHERE tenant_id = ? AND agent_id = ?`, tenantID, agentID).Error
 }
 
-// Purge deletes sessions and links that have run out, and counts of attempts that nobody looks at any more.
+// Purge deletes sessions and links that have run out, and counts of attempts that have no effect any more.
 func (s *SignIns) Purge(ctx context.Context) (err error) {
 	defer postgres.During(&err, "purge sessions and sign-in links")
 	db := s.db.Main.WithContext(ctx)

@@ -56,7 +56,7 @@ func (in SignIn) hashes() int {
 	return maxCandidates
 }
 
-var errSignIn = problem.New(problem.Unauthorized, "SIGN_IN_FAILED", "the e-mail or the password is not right")
+var errSignIn = problem.New(problem.Unauthorized, problem.CodeSignInFailed, "the e-mail or the password is not right")
 
 // candidate is an agent whom an attempt to sign in may mean.
 type candidate struct {
@@ -180,7 +180,8 @@ func errWhichTenant(right []candidate) error {
 	for i, c := range right {
 		tenants[i] = tenant{c.TenantNumber, c.TenantName}
 	}
-	return problem.New(problem.Conflict, "TENANT_REQUIRED", "you work for several tenants: say which with tenant, its number").
+	return problem.New(problem.Conflict, problem.CodeTenantRequired,
+		"you work for several tenants: say which with tenant, its number").
 		With("tenants", tenants)
 }
 
@@ -198,7 +199,7 @@ func (s *SignIns) CreateLink(ctx context.Context, tenantID, agentID uuid.UUID, l
 	return plain, r.Error
 }
 
-var errLink = problem.New(problem.Unauthorized, "SIGN_IN_LINK_INVALID",
+var errLink = problem.New(problem.Unauthorized, problem.CodeSignInLinkInvalid,
 	"this link has been used, has run out, or never was one: ask for another")
 
 // SignInByLink starts a session for the agent whom the link was made for, and uses the link up.

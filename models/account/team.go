@@ -53,7 +53,7 @@ func (s *Store) CreateTeam(ctx context.Context, tenantID uuid.UUID, in NewTeam) 
 
 func teamTaken(err error, name string) error {
 	if postgres.Violates(err, "teams_tenant_id_name_key") {
-		return problem.New(problem.Conflict, "TEAM_EXISTS", "there is a team called %q already", name)
+		return problem.New(problem.Conflict, problem.CodeTeamExists, "there is a team called %q already", name)
 	}
 	return err
 }
@@ -168,7 +168,7 @@ func (s *Store) DeleteTeam(ctx context.Context, tenantID, id uuid.UUID) (err err
 	})
 	switch {
 	case postgres.PgCode(err) == postgres.CodeForeignKey:
-		return problem.New(problem.Conflict, "TEAM_IN_USE",
+		return problem.New(problem.Conflict, problem.CodeTeamInUse,
 			"conversations or settings name this team; its history would not say any more who was responsible")
 	case err == nil && found == 0:
 		return postgres.NotFound(gorm.ErrRecordNotFound, "team", id)

@@ -82,7 +82,7 @@ RETURNING attempts, extract(epoch FROM started_at + $2::interval - clock_timesta
 		return nil
 	}
 	wait := int(math.Ceil(max(left, 1)))
-	return problem.New(problem.Limited, "SIGN_IN_THROTTLED",
+	return problem.New(problem.Limited, problem.CodeSignInThrottled,
 		"too many attempts to sign in: wait %d seconds, or ask for a sign-in link", wait).With("retryAfter", wait)
 }
 

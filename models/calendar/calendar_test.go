@@ -42,8 +42,8 @@ func compile(t require.TestingT, r calendar.Rule) patient {
 	return patient{s}
 }
 
-// patient is a schedule whose computations nobody calls off: they come to a result, or to calendar.ErrNever, which is
-// false. The zero value is always open.
+// patient is a schedule whose computations are not called off: they come to a result, or to calendar.ErrNever, which
+// is false. The zero value is always open.
 type patient struct{ *calendar.Schedule }
 
 func came[T any](result T, err error) (T, bool) {

@@ -227,7 +227,7 @@ func TestUpcomingWindowsAreTheOpenTime(t *testing.T) {
 	})
 }
 
-// Years are computed when somebody asks, which several may do at once; the race detector watches.
+// Years are computed when they are first used, by several goroutines at once; the race detector watches.
 func TestSchedulesAreSharedBetweenGoroutines(t *testing.T) {
 	s := compile(t, ruleB)
 	var all sync.WaitGroup

@@ -178,12 +178,12 @@ func (s *Store) create(
 		return nil, r.Error
 	}
 	if row.Existing != nil {
-		return nil, problem.New(problem.Conflict, "EXTERNAL_REFERENCE_EXISTS",
+		return nil, problem.New(problem.Conflict, problem.CodeExternalReferenceExists,
 			"there is a conversation with this externalReference already; it was created by an earlier call").
 			With("conversationId", *row.Existing)
 	}
 	if !row.Enabled {
-		return nil, problem.New(problem.Conflict, "CHANNEL_DISABLED",
+		return nil, problem.New(problem.Conflict, problem.CodeChannelDisabled,
 			"the channel %s is switched off: no conversation can be created on it", channel).With("channel", channel)
 	}
 	contact, err := in.Contact.matched(row.ByExternalID, row.ByEmail)

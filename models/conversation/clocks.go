@@ -26,8 +26,8 @@ func (w *write) openClocks(ctx context.Context, s *Store, version int64) error {
 }
 
 // readRules finds what the tenant's time configuration has at the given version, or, if it is newer, at the one that the
-// conversation goes by already: whoever waited for the lock may have read the tenant before an edit. A tenant without a
-// configuration costs nothing.
+// conversation goes by already: a transaction that waited for the lock may have read the tenant before an edit. A
+// tenant without a configuration costs nothing.
 func (w *write) readRules(ctx context.Context, s *Store, version int64) error {
 	c := &w.conversation
 	if version = max(version, c.TimeVersion); version == 0 {
@@ -92,7 +92,7 @@ func (w *write) computeClocks(ctx context.Context) error {
 		w.insertCrossings(w.board.Crossings())
 		after.SLAState, after.SLADueAt = string(w.board.Worst()), w.board.NextDue()
 	}
-	if err := w.settleArchive(ctx); err != nil {
+	if err := w.decideArchive(ctx); err != nil {
 		return err
 	}
 	c := &w.conversation
@@ -101,8 +101,8 @@ func (w *write) computeClocks(ctx context.Context) error {
 	return nil
 }
 
-// settleArchive computes when a conversation archives itself that has become done, or been given to another team.
-func (w *write) settleArchive(ctx context.Context) (err error) {
+// decideArchive computes when a conversation archives itself that has become done, or been given to another team.
+func (w *write) decideArchive(ctx context.Context) (err error) {
 	before, after := &w.change.Before, &w.change.After
 	switch {
 	case after.Status != lifecycle.Done:
@@ -232,8 +232,8 @@ func (w *write) insertClocks(st *postgres.Statement) {
 	}
 }
 
-// saveClocks writes clocks that follow other terms now, and when it archives itself by them, in a change in which nothing
-// happened that anybody is told of: the state they have is the one it had.
+// saveClocks writes clocks that follow other terms now, and when it archives itself by them, in a change without
+// facts: the state they have is the one it had.
 func (w *write) saveClocks(ctx context.Context) error {
 	c := &w.conversation
 	c.setState(w.change.After)

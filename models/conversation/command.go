@@ -152,7 +152,8 @@ func (a Assign) check(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID) erro
 // explain turns the refusals of package lifecycle into the API's problems.
 func explain(err error) error {
 	if t, ok := errors.AsType[*lifecycle.TransitionError](err); ok {
-		return problem.New(problem.Conflict, "INVALID_TRANSITION", "%s", t.Error()).With("from", t.From).With("to", t.To)
+		return problem.New(problem.Conflict, problem.CodeInvalidTransition,
+			"%s", t.Error()).With("from", t.From).With("to", t.To)
 	}
 	if errors.Is(err, lifecycle.ErrTooManyTags) {
 		return problem.Fields(problem.Field{Field: "tags", Code: "too_many", Message: err.Error()})

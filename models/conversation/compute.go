@@ -27,7 +27,7 @@ func (w *write) compute(ctx context.Context, f func(context.Context) error) erro
 		return err
 	}
 	return &problem.Error{
-		Kind: problem.Unavailable, Code: "COMPUTATION_TOO_LONG", Cause: errComputeTime,
+		Kind: problem.Unavailable, Code: problem.CodeComputationTooLong, Cause: errComputeTime,
 		Message: "the deadlines of this conversation could not be computed in time, and nothing was changed: " +
 			"try again, and if that does not help, make its opening hours or SLA targets simpler",
 	}

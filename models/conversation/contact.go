@@ -70,7 +70,7 @@ func (in NewContact) matched(byExternalID, byEmail Contact) (Contact, error) {
 // errConflict refuses what names contacts that cannot be one. The ids are those of the contacts, the one with the external
 // id first.
 func errConflict(message string, ids ...uuid.UUID) error {
-	return problem.New(problem.Conflict, "CONTACT_CONFLICT", "%s: nothing was done", message).With("contactIds", ids)
+	return problem.New(problem.Conflict, problem.CodeContactConflict, "%s: nothing was done", message).With("contactIds", ids)
 }
 
 // fillBlanks completes a matched contact: what is blank is filled, nothing is overwritten. It returns what changed.

@@ -240,7 +240,7 @@ func (s *Contacts) taken(ctx context.Context, tenantID, written uuid.UUID, email
 	if byExternalID.ID != uuid.Nil {
 		what = "externalId"
 	}
-	taken := problem.New(problem.Conflict, "CONTACT_EXISTS", "there is a contact with this %s already", what)
+	taken := problem.New(problem.Conflict, problem.CodeContactExists, "there is a contact with this %s already", what)
 	if other.ID == uuid.Nil {
 		return taken // it had; it has let go since
 	}
@@ -270,7 +270,7 @@ func (u ContactUpdate) apply(c *Contact) map[string]lifecycle.FieldChange {
 	return changes
 }
 
-// check refuses a contact that nobody could reach.
+// check refuses a contact without an address.
 func (c Contact) check() error {
 	if c.Email == nil && c.Phone == nil {
 		return problem.Fields(problem.Field{

@@ -17,8 +17,8 @@ import (
 // Ref names a conversation.
 type Ref struct{ TenantID, ID uuid.UUID }
 
-// isOverdue is the condition of a conversation that the guard ticks. The time is that of the statement, by which an index
-// can be asked.
+// isOverdue is the condition of a conversation that the sweeper ticks. The time is that of the statement, by which an
+// index can be asked.
 const isOverdue = `next_due_at < statement_timestamp() - make_interval(secs => @by)`
 
 // isTenants is the condition of what a tenant has overdue, and turnDue its order. It is an expression, so that only the index
@@ -33,8 +33,8 @@ const (
 const overdueSeen = 1_000
 
 // Overdue lists conversations in which something has been due for longer than the given time: tenants take turns, and of
-// each the longest overdue comes first (P3.5). Those that somebody is changing at the moment are left out: that somebody
-// applies what is due. Errors: UNAVAILABLE.
+// each the longest overdue comes first (P3.5). Those that a transaction is changing at the moment are left out: that
+// transaction applies what is due. Errors: UNAVAILABLE.
 func (s *Clocks) Overdue(ctx context.Context, by time.Duration, limit int) (_ []Ref, err error) {
 	defer postgres.During(&err, "list overdue conversations")
 	args := map[string]any{"by": by.Seconds()}
@@ -79,8 +79,8 @@ func refsOf(rows []overdueRow) []Ref {
 	return refs
 }
 
-// overdue picks conversations from work, in turns, that nobody is changing. It looks at twice as many as it is to pick, for
-// those that are being changed.
+// overdue picks conversations from work, in turns, that no transaction is changing. It looks at twice as many as it
+// is to pick, for those that are being changed.
 func (s *Clocks) overdue(ctx context.Context, work string, args map[string]any, limit int) ([]overdueRow, error) {
 	var rows []overdueRow
 	err := s.db.Claims.WithContext(ctx).Raw(work+`, turns AS MATERIALIZED (
@@ -107,7 +107,7 @@ func signalThose(st *postgres.Statement, condition string) {
 }
 
 // RememberNamespace stores the id of the Temporal namespace that the workflows live in. If another one was stored,
-// Temporal has lost its data: all workflows that should be running are poked, and so made again (P3.6). Of several
+// Temporal has lost its data: all workflows that should be running are signaled, and so made again (P3.6). Of several
 // workers one does it.
 func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replaced bool, err error) {
 	defer postgres.During(&err, "remember Temporal namespace %s", name)
@@ -132,8 +132,8 @@ func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replac
 			return postgres.Doing(err, "signal all conversations")
 		}
 		err = tx.Exec(`UPDATE subscriptions SET retry_armed_for = clock_timestamp() - interval '1 hour'
-			WHERE retry_armed_for IS NOT NULL`).Error // PokeLateRetries finds them
-		fault.At(fault.BeforePoking)
+			WHERE retry_armed_for IS NOT NULL`).Error // SignalLateRetries finds them
+		fault.At(fault.BeforeSignaling)
 		return err
 	})
 	if replaced {
@@ -142,9 +142,9 @@ func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replac
 	return replaced, err
 }
 
-// Sweep pokes the next few conversations of a walk over all whose workflow should be running, so that one that was lost
-// for a reason nobody thought of is found within a day if Walk is called every minute (P3.6). It returns how many.
-func (s *Clocks) Sweep(ctx context.Context) (poked int64, err error) {
+// Sweep signals the next few conversations of a pass over all whose workflow should be running, so that one that was
+// lost for an unforeseen reason is found within a day if Sweep is called every minute (P3.6). It returns how many.
+func (s *Clocks) Sweep(ctx context.Context) (signaled int64, err error) {
 	defer postgres.During(&err, "sweep conversations whose workflow should be running")
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		var cursor struct{ Value string }
@@ -155,7 +155,7 @@ func (s *Clocks) Sweep(ctx context.Context) (poked int64, err error) {
 		}
 		after, err := uuid.Parse(cursor.Value)
 		if err != nil {
-			after = uuid.Nil // the first walk
+			after = uuid.Nil // the first pass
 		}
 		var last struct {
 			ID *uuid.UUID
@@ -170,14 +170,14 @@ func (s *Clocks) Sweep(ctx context.Context) (poked int64, err error) {
 		if err != nil {
 			return err
 		}
-		poked, cursor.Value = last.N, ""
+		signaled, cursor.Value = last.N, ""
 		if last.ID != nil {
 			cursor.Value = last.ID.String()
 		}
 		return tx.Exec(`UPDATE installation SET value = ? WHERE key = ?`, cursor.Value, keySweep).Error
 	})
-	if poked > 0 {
+	if signaled > 0 {
 		s.db.Wakeups.Mark(outbox.Topic)
 	}
-	return poked, err
+	return signaled, err
 }

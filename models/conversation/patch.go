@@ -40,7 +40,7 @@ func (s *Store) Patch(ctx context.Context, tenantID, id uuid.UUID, actor wire.Ac
 			return nil, err
 		}
 		if at := w.conversation.Version; p.IfVersion != nil && !p.IfVersion(at) {
-			return nil, problem.New(problem.Precondition, "PRECONDITION_FAILED",
+			return nil, problem.New(problem.Precondition, problem.CodePreconditionFailed,
 				"the conversation is at version %d; read it again, and repeat what still applies", at).With("version", at)
 		}
 		if err := w.patch(p); err != nil {
@@ -82,7 +82,7 @@ func (w *write) admitTags(names []string) ([]string, error) {
 	tenantID, have := w.conversation.TenantID, w.conversation.Tags
 	err := w.tx.Raw(`SELECT unknown_tags, (SELECT jsonb_object_agg(name, id) FROM tags
 			WHERE tenant_id = t.id AND name = ANY (?::text[])) AS tag_ids FROM tenants t WHERE id = ?`,
-		slices.Concat(have, names), tenantID).Scan(&row).Error
+		postgres.Strings(slices.Concat(have, names)), tenantID).Scan(&row).Error
 	if err != nil {
 		return nil, err
 	}

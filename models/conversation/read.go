@@ -108,7 +108,7 @@ var conversationNarrow = []string{
 }
 
 // List lists conversations and returns the cursor of the next page, empty at the end. Rows that do not change
-// during a walk appear exactly once; in the order of creation none is ever skipped.
+// while a client pages appear exactly once; in the order of creation none is ever skipped.
 // Errors: VALIDATION_FAILED for an order that there is not, and for a cursor that is not of this list;
 // QUERY_TOO_EXPENSIVE.
 func (s *Store) List(
@@ -202,7 +202,7 @@ func (f Filter) conditions(alias string) (condition string, args []any, query st
 	}
 	if f.Query != "" {
 		digits, isNumber := strings.CutPrefix(f.Query, "#")
-		number, err := strconv.ParseInt(digits, 10, 64) // 0, of what is none, is nobody's number
+		number, err := strconv.ParseInt(digits, 10, 64) // 0, of what is none, is no conversation's number
 		if isNumber && err == nil {
 			add("c.number = ?", number)
 		} else {

@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	// recomputeRows is how many conversations one transaction of the walk locks: few, so that nobody waits long for one.
+	// recomputeRows is how many conversations one transaction locks: few, so that commands do not wait long for one.
 	recomputeRows = 50
-	// recomputeTicks is how many conversations a walk ticks at a time: few, since everybody else needs the database.
+	// recomputeTicks is how many conversations a recompute ticks at a time: few, since all others need the database.
 	recomputeTicks = 2
 )
 
-// Recomputed is what one step of a walk did.
+// Recomputed is what one step of a recompute did.
 type Recomputed struct {
 	Visited int     // conversations brought up to the tenant's time configuration
 	Fired   []Fired // what turned out to be due by it
-	Left    bool    // there are more; with none visited, somebody is changing them just now
+	Left    bool    // there are more; with none visited, other transactions are changing them
 }
 
 // Recompute brings some of the tenant's conversations up to its time configuration: their clocks, and when they
@@ -41,10 +41,10 @@ func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (_ Recompute
 	defer postgres.During(&err, "recompute SLA clocks of tenant %s", tenantID)
 	var done Recomputed
 	var due []uuid.UUID
-	var marks []string
+	var wakeTopics []string
 	var rules *worktime.Rules
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
-		done, due, marks = Recomputed{}, nil, nil
+		done, due, wakeTopics = Recomputed{}, nil, nil
 		var err error
 		if rules, err = s.currentTimeRules(ctx, tx, tenantID); err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (_ Recompute
 			}
 			moved = append(moved, w)
 		}
-		if marks, err = saveMoved(ctx, tx, moved); err != nil {
+		if wakeTopics, err = saveMoved(ctx, tx, moved); err != nil {
 			return err
 		}
 		if done.Visited = len(behind); done.Visited > 0 {
@@ -81,7 +81,7 @@ func (s *Clocks) Recompute(ctx context.Context, tenantID uuid.UUID) (_ Recompute
 	if done.Visited > 0 {
 		fault.At(fault.AfterStep)
 	}
-	s.db.Wake(ctx, marks...)
+	s.db.Wake(ctx, wakeTopics...)
 	if done.Fired, err = s.tickEach(ctx, tenantID, due); err != nil {
 		return done, err
 	}
@@ -149,9 +149,9 @@ func (s *Clocks) tickEach(ctx context.Context, tenantID uuid.UUID, ids []uuid.UU
 	return fired, err
 }
 
-// SignalLateRecomputes asks for a walk once more for the tenants whose last edit was longer ago than the given time, and who have
-// conversations behind it: the walk was lost, or failed, or is not through yet, which does it no harm (P3.6). It returns
-// how many. Errors: UNAVAILABLE.
+// SignalLateRecomputes asks for a recompute once more for the tenants whose last edit was longer ago than the given
+// time, and who have conversations behind it: the recompute was lost, or failed, or is not through yet, which does it
+// no harm (P3.6). It returns how many. Errors: UNAVAILABLE.
 func (s *Clocks) SignalLateRecomputes(ctx context.Context, after time.Duration) (int64, error) {
 	var st postgres.Statement
 	n, err := outbox.SignalEach(ctx, s.db, &st, outbox.Recompute, outbox.Each{
@@ -168,7 +168,7 @@ func (s *Clocks) SignalLateRecomputes(ctx context.Context, after time.Duration) 
 	return n, postgres.Doing(err, "signal late recomputes")
 }
 
-// Behind counts the conversations that a walk has still to visit.
+// Behind counts the conversations that a recompute has still to visit.
 func (s *Clocks) Behind(ctx context.Context, tenantID uuid.UUID) (n int64, err error) {
 	defer postgres.During(&err, "count conversations of tenant %s to recompute", tenantID)
 	db := s.db.Main.WithContext(ctx)
@@ -201,7 +201,7 @@ func (s *Clocks) currentTimeRules(ctx context.Context, db *gorm.DB, tenantID uui
 // notSetAside leaves out what is set aside: it is not brought up to the time configuration before its time (P3.8).
 const notSetAside = `(set_aside IS NULL OR set_aside->>'until' IS NULL OR (set_aside->>'until')::timestamptz < clock_timestamp())`
 
-// behindConditions are those of the partial indexes that the walk uses.
+// behindConditions are those of the partial indexes that a recompute uses.
 func behindConditions(rules *worktime.Rules) []string {
 	conditions := []string{
 		`tenant_id = ? AND time_version < ? AND (status IN ('active', 'snoozed') OR auto_archive_at IS NOT NULL)
@@ -224,7 +224,7 @@ func anyBehind(tx *gorm.DB, tenantID uuid.UUID, rules *worktime.Rules) (left boo
 }
 
 // lockBehind locks conversations that go by an older time configuration, and begins a change of each. Those that
-// somebody else is changing are left out.
+// another transaction is changing are left out.
 func (s *Clocks) lockBehind(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, rules *worktime.Rules) ([]*write, error) {
 	var found []*write
 	for _, condition := range behindConditions(rules) {
@@ -280,7 +280,7 @@ func saveMoved(ctx context.Context, tx *gorm.DB, moved []*write) (wakeTopics []s
 		rows[i] = movedRow{
 			ID: c.ID, Clocks: postgres.JSONArg(clocksArg(c.Clocks)), TimeVersion: c.TimeVersion,
 			SLADueAt: c.SLADueAt, AutoArchiveAt: c.AutoArchiveAt, NextDueAt: c.NextDueAt,
-			Signaled: lifecycle.NeedsPoke(c.Status, c.Status, c.NextDueAt, c.ArmedFor),
+			Signaled: lifecycle.NeedsSignal(c.Status, c.Status, c.NextDueAt, c.ArmedFor),
 		}
 		if rows[i].Signaled {
 			wakeTopics = []string{outbox.Topic}

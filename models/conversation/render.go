@@ -55,7 +55,7 @@ func (w *write) renderEvents() []feed.NewEvent {
 	return events
 }
 
-// actorOf is who is behind one fact: time, the customer whose message it is, or whoever makes the change.
+// actorOf is who is behind one fact: time, the customer whose message it is, or the actor of the change.
 func (w *write) actorOf(f lifecycle.Fact) wire.Actor {
 	switch {
 	case f.ByUs:
@@ -67,7 +67,7 @@ func (w *write) actorOf(f lifecycle.Fact) wire.Actor {
 	}
 }
 
-// customer is the conversation's contact as an actor who acts through whoever brought the message.
+// customer is the conversation's contact as an actor who acts through the one that brought the message.
 func (w *write) customer() wire.Actor {
 	c := w.conversation.Contact
 	a := wire.Actor{Type: wire.ActorCustomer, ID: &c.ID}

@@ -84,8 +84,8 @@ func tickFault(ctx context.Context, err error) (reason string, faulty bool) {
 var errTickPanic = errors.New("panic")
 
 // noteTickFailure counts a failure of a conversation's tick, and at the third, or at the first if its computation has used
-// up its time, sets the conversation aside: its next due time becomes the end of that, so whoever looks for what is due
-// does not meet it before. Then the tick is as if nothing were due until then, without an error.
+// up its time, sets the conversation aside: its next due time becomes the end of that, so sweeps for what is due
+// do not meet it before. Then the tick is as if nothing were due until then, without an error.
 func (s *Clocks) noteTickFailure(ctx context.Context, tenantID, id uuid.UUID, reason string, cause error) (Tick, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 )
 
 // Tag is a row of the tags table: a tag of the tenant or, once LeavingAt is set, a name that a tag had and that is being
-// taken off the conversations that carry it (FollowTags).
+// taken off the conversations that carry it (Propagate).
 type Tag struct {
 	TenantID   uuid.UUID
 	ID         uuid.UUID
@@ -53,14 +53,14 @@ func (s *Tags) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page)
 	return tags, next, nil
 }
 
-// Get returns one tag. Errors: NOT_FOUND, also for one that is leaving.
+// Get returns one tag. Errors: NOT_FOUND, also for one that is retired.
 func (s *Tags) Get(ctx context.Context, tenantID, id uuid.UUID) (Tag, error) {
 	var t Tag
 	err := s.db.Main.WithContext(ctx).Take(&t, "tenant_id = ? AND id = ? AND leaving_at IS NULL", tenantID, id).Error
 	return t, postgres.NotFound(err, "tag", id)
 }
 
-// Create adds a tag. Errors: TAG_EXISTS with details.tagId; TAG_BUSY for a name that is leaving.
+// Create adds a tag. Errors: TAG_EXISTS with details.tagId; TAG_BUSY for a name that is retired.
 func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (_ Tag, err error) {
 	defer postgres.During(&err, "create a tag of tenant %s", tenantID)
 	t := Tag{TenantID: tenantID, ID: ident.New(), Name: name, CreatedAt: time.Now()}
@@ -72,8 +72,8 @@ func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (_ T
 }
 
 // Rename gives a tag another name, at once. The conversations that carry it, and the filters of webhooks that name it,
-// follow (FollowTags); until then filters have both names.
-// Errors: NOT_FOUND; TAG_EXISTS with details.tagId; TAG_BUSY for a name that is leaving.
+// follow (Propagate); until then filters have both names.
+// Errors: NOT_FOUND; TAG_EXISTS with details.tagId; TAG_BUSY for a name that is retired.
 func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, name string) (_ Tag, err error) {
 	defer postgres.During(&err, "rename tag %s", id)
 	var t Tag
@@ -104,7 +104,7 @@ func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Ac
 	return t, err
 }
 
-// Delete removes a tag from the list, at once, and from the conversations that carry it (FollowTags). Filters of
+// Delete removes a tag from the list, at once, and from the conversations that carry it (Propagate). Filters of
 // webhooks keep its name: one that lost its only condition would match everything. Errors: NOT_FOUND.
 func (s *Tags) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor) (err error) {
 	defer postgres.During(&err, "delete tag %s", id)
@@ -132,9 +132,10 @@ func (s *Tags) taken(ctx context.Context, tenantID uuid.UUID, name string) error
 	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND name = ?", tenantID, name).Error
 	switch {
 	case err == nil && other.LeavingAt == nil:
-		return problem.New(problem.Conflict, "TAG_EXISTS", "there is a tag called %q already", name).With("tagId", other.ID)
+		return problem.New(problem.Conflict, problem.CodeTagExists,
+			"there is a tag called %q already", name).With("tagId", other.ID)
 	case err == nil || errors.Is(err, gorm.ErrRecordNotFound):
-		return problem.New(problem.Conflict, "TAG_BUSY",
+		return problem.New(problem.Conflict, problem.CodeTagBusy,
 			"%q is still being taken off the conversations that carry it; try again in a moment", name)
 	default:
 		return postgres.Translate(err)

@@ -33,14 +33,14 @@ type Fired struct {
 }
 
 // Tick applies what is due in a conversation, for its workflow, and notes what that is armed for from now on (P3.3). It is
-// idempotent: repeated after a crash it finds nothing due. It never pokes the workflow, which is the one that asks.
+// idempotent: repeated after a crash it finds nothing due. It never signals the workflow, which is the one that asks.
 // Errors: NOT_FOUND, UNAVAILABLE.
 func (s *Clocks) Tick(ctx context.Context, tenantID, id uuid.UUID) (Tick, error) {
 	return s.tick(ctx, tenantID, id, true)
 }
 
-// TickOverdue applies what is due in a conversation whose workflow is late (P3.5), and pokes the workflow, which was not
-// there: it arms for nothing. Errors: NOT_FOUND, UNAVAILABLE.
+// TickOverdue applies what is due in a conversation whose workflow is late (P3.5), and signals the workflow, which
+// was not there: it arms for nothing. Errors: NOT_FOUND, UNAVAILABLE.
 func (s *Clocks) TickOverdue(ctx context.Context, tenantID, id uuid.UUID) (Tick, error) {
 	return s.tick(ctx, tenantID, id, false)
 }

@@ -24,7 +24,7 @@ import (
 )
 
 // write is one transaction that changes one conversation: the write path, P1. It is made by lock or create, filled by
-// commands, and ended by save; there is no other way to change a conversation in a way that anybody is told of. (The walk of
+// commands, and ended by save; there is no other way to change a conversation so that it has events. (The recompute of
 // P3.7 moves clocks, and a tick notes what its workflow is armed for.)
 type write struct {
 	tx           *gorm.DB
@@ -44,7 +44,7 @@ type write struct {
 	rules        *worktime.Rules // of the tenant; nil if it has none
 	timeVersion  int64           // of them
 	board        *sla.Board      // the clocks; nil for a tenant without policies
-	factsApplied bool            // settleClocks was done
+	factsApplied bool            // applyFacts was done
 	computeLeft  time.Duration   // of what the computation of its clocks may take: see compute
 	clocksMoved  bool            // clocks, when it archives itself, or the version they go by are not what the row says
 	crossings    []sla.Crossing
@@ -53,7 +53,7 @@ type write struct {
 	newTags []string
 
 	forceSignal    bool     // the conversation's workflow must hear of this, whatever P3.1 says
-	suppressSignal bool     // the conversation's workflow is the one that asked: it needs no poke
+	suppressSignal bool     // the conversation's workflow is the one that asked: it needs no signal
 	wakeTopics     []string // topics to wake after the commit (P1.8)
 }
 
@@ -162,7 +162,7 @@ func (w *write) save(ctx context.Context) error {
 		return nil
 	}
 	if len(w.change.Facts) == 0 {
-		w.actor = wire.System // whoever asked has changed nothing
+		w.actor = wire.System // the caller's command has changed nothing
 	}
 	c := &w.conversation
 	c.setState(w.change.After)
@@ -191,7 +191,7 @@ func (w *write) save(ctx context.Context) error {
 	var woken postgres.Ints
 	err := st.Row(ctx, w.tx, `SELECT (SELECT count(*) FROM tag), `+shards, &tagsMade, &woken)
 	if err == nil && tagsMade < len(w.newTags) {
-		return postgres.ErrRaced // somebody made the tag meanwhile: its id is not the one in our events
+		return postgres.ErrRaced // another transaction made the tag meanwhile: its id is not the one in our events
 	}
 	for _, shard := range woken {
 		w.wakeTopics = append(w.wakeTopics, outbox.TopicDeliveries(int(shard)))
@@ -202,7 +202,8 @@ func (w *write) save(ctx context.Context) error {
 // insertSignal tells the conversation's workflow, if it has to hear of this (P3.1).
 func (w *write) insertSignal(st *postgres.Statement) {
 	c := &w.conversation
-	if w.forceSignal || !w.suppressSignal && lifecycle.NeedsPoke(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
+	if w.forceSignal ||
+		!w.suppressSignal && lifecycle.NeedsSignal(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
 		status := string(c.Status)
 		outbox.Add(st, outbox.Entry{
 			Kind: outbox.Conversation, TenantID: c.TenantID, TargetID: c.ID, Status: &status, DueAt: c.NextDueAt, At: w.now,
@@ -222,7 +223,7 @@ func (w *write) missingTags() {
 			w.newTags = append(w.newTags, f.Tag)
 		}
 	}
-	slices.Sort(w.newTags) // one order for everybody (P1.2)
+	slices.Sort(w.newTags) // one order for all transactions (P1.2)
 }
 
 func (w *write) insertTags(st *postgres.Statement) {

@@ -22,7 +22,7 @@ import (
 const (
 	// actionLife is how long an action may wait to be carried out: later than that it would surprise (P8.3).
 	actionLife = 15 * time.Minute
-	// actionPoll is the floor under lost wake-ups (P9) of whoever waits for a decision.
+	// actionPoll is how often a call that waits for a decision looks by itself, since wake-ups may be lost (P9).
 	actionPoll = 250 * time.Millisecond
 )
 
@@ -93,9 +93,9 @@ type NewAction struct {
 	Params    map[string]any
 }
 
-// RequestAction takes an action in (P8.1). One that nobody may carry out, or that cannot be right as it is, comes
-// back rejected; any other pending, on its way to the conversation's workflow. The same RequestID again returns the
-// first action, whatever else the call says.
+// RequestAction takes an action in (P8.1). One that the agent may not carry out, or that cannot be right as it is,
+// comes back rejected; any other pending, on its way to the conversation's workflow. The same RequestID again returns
+// the first action, whatever else the call says.
 // Errors: NOT_FOUND for the session; STALE_CONTEXT when the session's context is another by now; RATE_LIMITED.
 func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionID uuid.UUID, in NewAction) (_ Action, err error) {
 	defer postgres.During(&err, "request an action in dock session %s", sessionID)
@@ -112,7 +112,7 @@ func (s *Store) RequestAction(ctx context.Context, p account.Principal, sessionI
 			return err
 		}
 		if in.ContextID != session.ContextID {
-			return problem.New(problem.Conflict, "STALE_CONTEXT",
+			return problem.New(problem.Conflict, problem.CodeStaleContext,
 				"the agent has moved on: ask for the context and act on that, or not at all")
 		}
 		if err := limitActions(tx, session); err != nil {
@@ -151,7 +151,8 @@ func limitActions(tx *gorm.DB, session Session) error {
 	if err != nil || recent.N < account.DockActionsPerMinute {
 		return err
 	}
-	return problem.New(problem.Limited, "RATE_LIMITED", "a dock may ask for %d actions a minute", account.DockActionsPerMinute).
+	return problem.New(problem.Limited, problem.CodeRateLimited,
+		"a dock may ask for %d actions a minute", account.DockActionsPerMinute).
 		With("window", "minute").With("retryAfter", int(max(recent.Wait, 0))+1)
 }
 
@@ -240,7 +241,7 @@ func (s *Store) Action(ctx context.Context, p account.Principal, id uuid.UUID) (
 }
 
 // AwaitAction waits until an action is decided, for the given time at most, and returns it as it is then (P8.4).
-// Within a unit of work it does not wait: before the commit nobody sees the action. Errors: UNAVAILABLE.
+// Within a unit of work it does not wait: before the commit no worker sees the action. Errors: UNAVAILABLE.
 func (s *Store) AwaitAction(ctx context.Context, a Action, patience time.Duration) (_ Action, err error) {
 	defer postgres.During(&err, "await dock action %s", a.ID)
 	if a.Decided() || postgres.IsOneTransaction(ctx) {

@@ -68,7 +68,7 @@ type pendingAction struct {
 	Now    time.Time
 }
 
-// decideAction decides one action, in the unit of ctx; nil if somebody has decided it already.
+// decideAction decides one action, in the unit of ctx; nil if it was decided already.
 func (s *Store) decideAction(ctx context.Context, tenantID, id uuid.UUID) (*AppliedAction, error) {
 	tx := s.db.Main.WithContext(ctx)
 	var row pendingAction

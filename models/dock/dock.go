@@ -119,7 +119,7 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewDock) (_ w
 			return err
 		}
 		if count >= MaxDocks {
-			return problem.New(problem.Limited, "DOCK_LIMIT_REACHED",
+			return problem.New(problem.Limited, problem.CodeDockLimitReached,
 				"a tenant may have %d docks, inactive ones included: delete one first", MaxDocks)
 		}
 		if err := s.apply(tx, &d, update, now); err != nil {
@@ -190,7 +190,7 @@ func (s *Store) Delete(ctx context.Context, tenantID, id uuid.UUID) (err error) 
 }
 
 // RotateSecret gives a dock a new secret and returns it, the only time. For the grace tokens are still signed with
-// the one that signs now, so that the dock's back end can learn the new one without refusing anybody; with none the new
+// the one that signs now, so that the dock's back end can learn the new one without refusing agents; with none the new
 // one signs at once. A rotation within the grace of another keeps that promise, too: what signs now goes on until both are
 // over, and the secret in between never signs. Errors: NOT_FOUND.
 // may refuses, by the actions that the dock may ask for; nil allows all.

@@ -107,13 +107,14 @@ func newToken() (plain string, hash []byte) {
 func IsToken(plain string) bool { return strings.HasPrefix(plain, dockTokenPrefix) }
 
 // Authenticate returns the agent whom the token of a dock session speaks for. What the token opens is that session,
-// also when it is over: whoever asks is told so. Errors: UNAUTHORIZED when there is no such session, its agent is not
+// also when it is over: the caller is told so. Errors: UNAUTHORIZED when there is no such session, its agent is not
 // active, or the key that opened it is revoked or lacks one of scope.DockHost; RATE_LIMITED as of Authenticate.
 func (s *Store) Authenticate(ctx context.Context, token string) (account.Principal, error) {
 	return s.keys.Resolve(ctx, token, account.IsToken(token, dockTokenPrefix), s.findSession, errNoDockSession)
 }
 
-var errNoDockSession = problem.New(problem.Unauthorized, "UNAUTHORIZED", "the session token is not valid: open the dock again")
+var errNoDockSession = problem.New(problem.Unauthorized, problem.CodeUnauthorized,
+	"the session token is not valid: open the dock again")
 
 func (s *Store) findSession(ctx context.Context, hash account.TokenHash) (*account.Principal, error) {
 	var row struct {
@@ -223,7 +224,7 @@ func findAgent(tx *gorm.DB, tenantID, id uuid.UUID) (account.Agent, error) {
 	var a account.Agent
 	err := tx.Take(&a, "tenant_id = ? AND id = ?", tenantID, id).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return a, nil // nobody: not active
+		return a, nil // the zero Agent: not active
 	}
 	return a, err
 }

@@ -40,7 +40,7 @@ const (
 	formatID   = "uuid"
 )
 
-// Request is an action whose parameters are as the contract wants them.
+// Request is an action whose parameters are as the contract has them.
 type Request struct {
 	Kind   string
 	params map[string]string
@@ -93,7 +93,7 @@ func Parse(kind string, params map[string]any) (Request, error) {
 		}
 		text, ok := p.read(v)
 		if !ok {
-			return r, invalid("%s %s", kind, p.wants())
+			return r, invalid("%s %s", kind, p.expected())
 		}
 		r.params[p.name] = text
 		given++
@@ -150,8 +150,8 @@ func (p param) read(v any) (text string, ok bool) {
 	return text, ok
 }
 
-// wants says what the parameter has to be.
-func (p param) wants() string {
+// expected says what the parameter has to be.
+func (p param) expected() string {
 	if p.required {
 		return "needs " + p.name + ": " + p.says
 	}

@@ -21,7 +21,7 @@ const (
 	// Life is how long a token is valid. Each context carries a new one, so a page that asks for its context gets one
 	// that has all of it to live.
 	Life = 5 * time.Minute
-	// leeway is how far the clock of whoever verifies may be off.
+	// leeway is how far the verifier's clock may be off.
 	leeway = 30 * time.Second
 )
 

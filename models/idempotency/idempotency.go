@@ -113,7 +113,7 @@ func (s *Store) once(
 		return Answer{}, false, false, postgres.TranslateCommit(err)
 	}
 	fault.At(fault.AfterFirst)
-	s.db.WakeNow(u.Marks...)
+	s.db.WakeNow(u.WakeTopics...)
 	return answer, false, false, nil
 }
 

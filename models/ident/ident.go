@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// New returns an identifier for now by this machine's clock, for rows whose order nobody relies on.
+// New returns an identifier for now by this machine's clock, for rows whose order does not matter.
 func New() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // Sequence makes identifiers that rise strictly, all for one moment: those of one transaction (P1.5).

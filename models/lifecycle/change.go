@@ -13,7 +13,7 @@ import (
 // Fact is one thing that happened in a change, in the order it happened.
 type Fact struct {
 	Kind  Kind
-	ByUs  bool      // caused by time or by a rule, not by whoever made the change
+	ByUs  bool      // caused by time or by a rule, not by the change's actor
 	Tag   string    // TagAdded, TagRemoved
 	Index int       // MessageReceived, MessageSent, NoteAdded: which of the change's messages
 	Until time.Time // SnoozeSet
@@ -47,9 +47,9 @@ func Create(s State, now time.Time) *Change {
 	return &Change{Now: now, Before: State{}, After: s, Facts: []Fact{{Kind: Created}}}
 }
 
-// Begin opens a change of an existing conversation and applies first what was already due at now (P1.4): whoever comes
-// after the time has come finds the conversation awake, whether or not a timer has fired. When it archives itself is as it
-// is given: by the terms that are in force.
+// Begin opens a change of an existing conversation and applies first what was already due at now (P1.4): a command
+// that comes after the time has come finds the conversation awake, whether or not a timer has fired. When it archives
+// itself is as it is given: by the terms that are in force.
 func Begin(s State, now time.Time) *Change {
 	c := &Change{Now: now, Before: s, After: s.clone()}
 	if s.Status == Snoozed && !s.SnoozedUntil.After(now) {

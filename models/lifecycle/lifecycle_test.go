@@ -95,7 +95,7 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// P1.4: whoever comes after the time has come finds the conversation awake.
+// P1.4: a command that comes after the time has come finds the conversation awake.
 func TestDueSnoozeEndsBeforeTheCommandIsApplied(t *testing.T) {
 	s := stateIn(lifecycle.Snoozed)
 	require.Empty(t, lifecycle.Begin(s, s.SnoozedUntil.Add(-time.Millisecond)).Facts)
@@ -156,8 +156,8 @@ func TestFiftyTagsAreTheMost(t *testing.T) {
 	require.ErrorIs(t, c.AddTag("one more"), lifecycle.ErrTooManyTags)
 }
 
-// P3.1, as a table: what pokes the workflow.
-func TestNeedsPoke(t *testing.T) {
+// P3.1, as a table: what signals the workflow.
+func TestNeedsSignal(t *testing.T) {
 	early, late := noon, noon.Add(time.Hour)
 	for name, x := range map[string]struct {
 		before, after lifecycle.Status
@@ -172,7 +172,7 @@ func TestNeedsPoke(t *testing.T) {
 		"due later than armed: free":       {lifecycle.Snoozed, lifecycle.Snoozed, &late, &early, false},
 		"no longer due, still armed: free": {lifecycle.Active, lifecycle.Active, nil, &early, false},
 	} {
-		require.Equal(t, x.want, lifecycle.NeedsPoke(x.before, x.after, x.due, x.armed), name)
+		require.Equal(t, x.want, lifecycle.NeedsSignal(x.before, x.after, x.due, x.armed), name)
 	}
 }
 

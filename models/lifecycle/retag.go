@@ -3,8 +3,8 @@ package lifecycle
 import "slices"
 
 // ReplaceTag follows a tag that was renamed, or deleted where to is empty. It works in every status, archived too: the
-// tenant's tags changed, not what anybody did with the conversation. A conversation that has to already only loses from;
-// one without from is left alone.
+// tenant's tags changed, not what an agent did with the conversation. A conversation that has to already only loses
+// from; one without from is left alone.
 func (c *Change) ReplaceTag(from, to string) {
 	at, found := slices.BinarySearch(c.After.Tags, from)
 	if !found {

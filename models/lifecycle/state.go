@@ -75,10 +75,10 @@ func earliest(a, b *time.Time) *time.Time {
 	return a
 }
 
-// NeedsPoke tells whether the conversation's workflow must hear of a change (P3.1): the status changed, or something is
-// due earlier than the workflow is armed for. A due time that moved later costs nothing: the old timer fires, finds
-// nothing due and is armed anew.
-func NeedsPoke(before, after Status, nextDue, armedFor *time.Time) bool {
+// NeedsSignal tells whether the conversation's workflow must hear of a change (P3.1): the status changed, or
+// something is due earlier than the workflow is armed for. A due time that moved later costs nothing: the old timer
+// fires, finds nothing due and is armed anew.
+func NeedsSignal(before, after Status, nextDue, armedFor *time.Time) bool {
 	if before != after {
 		return true
 	}

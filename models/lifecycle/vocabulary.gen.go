@@ -2,7 +2,7 @@
 
 package lifecycle
 
-// Status is where a conversation is in its life. Done is what everybody calls resolved.
+// Status is where a conversation is in its life. Done is what is called resolved elsewhere.
 type Status string
 
 // The values of ConversationStatus in the contract.

@@ -64,7 +64,7 @@ func WorthRetrying(err error) bool {
 
 // Unavailable is the error UNAVAILABLE with a sentence for the caller and a cause for the log.
 func Unavailable(message string, cause error) error {
-	return &problem.Error{Kind: problem.Unavailable, Code: "UNAVAILABLE", Message: message, Cause: cause}
+	return &problem.Error{Kind: problem.Unavailable, Code: problem.CodeUnavailable, Message: message, Cause: cause}
 }
 
 // Translate gives a database that is away the one error that says so; other errors pass.
@@ -130,7 +130,7 @@ func TranslateCommit(err error) error {
 // NotFound turns GORM's "no rows" into the 404 that does not tell an unknown id from another tenant's.
 func NotFound(err error, what string, id any) error {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return problem.New(problem.NotFound, "NOT_FOUND", "there is no %s %v", what, id)
+		return problem.New(problem.NotFound, problem.CodeNotFound, "there is no %s %v", what, id)
 	}
 	return Doing(err, "read %s %v", what, id)
 }

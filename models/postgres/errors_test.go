@@ -11,7 +11,7 @@ import (
 	"github.com/atender/atender/models/problem"
 )
 
-// What was being done is for the log: whoever decides by the error decides as without it.
+// What was being done is for the log: code that decides by the error decides as without it.
 func TestAnErrorSaysWhatWasBeingDoneAndStaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, Doing(nil, "claim deliveries of shard %d", 3))

@@ -86,7 +86,8 @@ func latestMigration() (int64, error) {
 // partitioned are the tables that grow without end (P10).
 var partitioned = []string{"events", "deliveries", "attempts"}
 
-// partitionTries is how often the start of a new version tries to prepare partitions that somebody else's lock is in the way of.
+// partitionTries is how often the start of a new version tries to prepare partitions while another transaction's
+// lock is in the way.
 const partitionTries = 10
 
 // weeksAhead is how many weekly partitions are made beyond the current one. Were the maintenance away for longer, rows
@@ -108,7 +109,7 @@ func ensurePartitions(ctx context.Context, db *sql.DB, now time.Time) error {
 }
 
 // ensurePartitionsOf makes one table's, in a transaction of their own. A new partition locks the table against all who
-// read or write it, so it does not wait for long: a dump or a long report would have everybody else queue behind it.
+// read or write it, so it does not wait for long: behind a dump or a long report all others would queue.
 func ensurePartitionsOf(ctx context.Context, db *sql.DB, table string, now time.Time) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 // Codes of what is refused because it would take more of the database than one call, or one tenant, may have.
 const (
-	codeTooExpensive = "QUERY_TOO_EXPENSIVE"
-	codeTenantBusy   = "TENANT_BUSY"
+	codeTooExpensive = problem.CodeQueryTooExpensive
+	codeTenantBusy   = problem.CodeTenantBusy
 )
 
 // The pools that have a gate, as metrics name them.

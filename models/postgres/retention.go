@@ -34,8 +34,8 @@ type Retained struct {
 }
 
 // Retain drops the weekly partitions of deliveries, attempts and events whose whole week is older than keep (P10). A week
-// stays as a whole while one of its deliveries is pending or leased, or one of its events is owed to somebody or has no
-// position in the feed yet. Several processes may call it at once.
+// stays as a whole while one of its deliveries is pending or leased, or one of its events is owed to an endpoint or
+// has no position in the feed yet. Several processes may call it at once.
 // Errors: UNAVAILABLE, and a table that was in use all the time; what was dropped until then is told.
 func (s *DB) Retain(ctx context.Context, now time.Time, keep time.Duration) (Retained, error) {
 	var done Retained
@@ -130,7 +130,7 @@ func (s *DB) dropPartition(ctx context.Context, p partition) (reason string, err
 		return "", err
 	}
 	if p.table == "deliveries" {
-		// Nobody may make one of them pending again between the look and the drop.
+		// No transaction may make one of them pending again between the check and the drop.
 		if _, err := tx.ExecContext(ctx, `LOCK TABLE ONLY deliveries IN ACCESS EXCLUSIVE MODE`); err != nil {
 			return "", err
 		}
@@ -174,8 +174,8 @@ func stillNeeded(ctx context.Context, tx *sql.Tx, p partition) (reason string, e
 	return reason, err
 }
 
-// deleteStrays deletes from a default partition, where rows only are that came while nobody made partitions, what would
-// have been dropped.
+// deleteStrays deletes from a default partition, which only has rows of weeks without a partition, what would have
+// been dropped.
 func (s *DB) deleteStrays(ctx context.Context, table string, before uuid.UUID) (int64, error) {
 	condition := map[string]string{
 		"deliveries": `state NOT IN ('pending', 'leased')`,
@@ -203,7 +203,7 @@ func (s *DB) deleteStrays(ctx context.Context, table string, before uuid.UUID) (
 	}
 }
 
-// deleteUnderLock deletes while nobody may make a delivery owed again (P10.6), and returns how many rows.
+// deleteUnderLock deletes while no transaction can make a delivery owed again (P10.6), and returns how many rows.
 func (s *DB) deleteUnderLock(ctx context.Context, count string, before uuid.UUID) (n int64, err error) {
 	tx, err := s.SQL.BeginTx(ctx, nil)
 	if err != nil {

@@ -17,7 +17,7 @@ type Unit struct {
 	savepoints int      // made so far; they name themselves after it
 	held       int      // savepoints whose locks the unit keeps to its end
 	TurnedBack bool     // for reasons of concurrency, with locks held: only the whole can be tried again
-	Marks      []string // topics to wake after the commit (P9)
+	WakeTopics []string // topics to wake after the commit (P9)
 }
 
 // InUnitOfWork runs f as a unit of work: whatever f does with the store through the context it is given is one transaction,
@@ -48,13 +48,14 @@ func (s *DB) unitOfWorkOnce(ctx context.Context, f func(context.Context) error) 
 	if err != nil || u.TurnedBack {
 		return u.TurnedBack || WorthRetrying(err), err
 	}
-	s.WakeNow(u.Marks...)
+	s.WakeNow(u.WakeTopics...)
 	return false, nil
 }
 
 type unitKey struct{}
 
-// WithUnit is ctx with a unit of work that is the transaction, which the caller ends, and after the commit wakes Marks.
+// WithUnit is ctx with a unit of work that is the transaction, which the caller ends, and after the commit wakes
+// WakeTopics.
 func WithUnit(ctx context.Context, tx *sql.Tx) (context.Context, *Unit) {
 	u := &Unit{tx: tx}
 	return context.WithValue(ctx, unitKey{}, u), u
@@ -72,7 +73,7 @@ func IsOneTransaction(ctx context.Context) bool { return unitOf(ctx) != nil }
 // Wake wakes whom the topics concern (P9): now, or after the commit of the unit that ctx is part of.
 func (s *DB) Wake(ctx context.Context, topics ...string) {
 	if u := unitOf(ctx); u != nil {
-		u.Marks = append(u.Marks, topics...)
+		u.WakeTopics = append(u.WakeTopics, topics...)
 		return
 	}
 	s.WakeNow(topics...)

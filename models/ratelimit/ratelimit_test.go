@@ -66,7 +66,7 @@ func TestWhatIsGivenBackCountsNoMore(t *testing.T) {
 	back := []ratelimit.Return{{Slot: w.Slot, Tokens: 4}}
 	w, n := w.Take(start.Add(2*time.Second), limits, 10, back)
 	require.Equal(t, 4, n)
-	// What left the minute already, or belongs to yesterday, is nobody's any more.
+	// What left the minute already, or belongs to yesterday, is not given back.
 	w, n = w.Take(start.Add(25*time.Hour), limits, 10, back)
 	require.Equal(t, 10, n)
 	_, n = w.Take(start.Add(25*time.Hour), limits, 10, back)

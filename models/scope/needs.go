@@ -15,9 +15,9 @@ const testEvent = "webhook.test"
 // name of the agent, and the context shows the conversation with its contact.
 var DockHost = []string{DocksWrite, ConversationsWrite, ContactsRead}
 
-// ForEvents are the scopes that whoever is sent events of these types, or shown their payloads, must have. "*" stands for
-// all types. What each type needs is in the contract: conversations:read covers the contact inside a conversation. A test
-// needs nothing. A type that does not exist counts as a conversation's.
+// ForEvents are the scopes that a principal who is sent events of these types, or shown their payloads, must have.
+// "*" stands for all types. What each type needs is in the contract: conversations:read covers the contact inside a
+// conversation. A test needs nothing. A type that does not exist counts as a conversation's.
 func ForEvents(types ...string) []string {
 	var needed []string
 	add := func(scope string) {

@@ -2,7 +2,7 @@ package scope
 
 import "slices"
 
-// working is what everybody who works on conversations may look at.
+// working is what every agent who works on conversations may look at.
 var working = []string{
 	ConversationsRead, ContactsRead, TagsRead, ChannelsRead, TeamsRead, UsersRead, SLARead,
 	OpeningHoursRead, DocksRead,

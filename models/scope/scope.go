@@ -33,7 +33,7 @@ func each(action string) []string {
 	return scopes
 }
 
-// Expand turns what somebody asked for, scopes and bundles, into sorted scopes. Errors: an empty list (an empty list that
+// Expand turns what was asked for, scopes and bundles, into sorted scopes. Errors: an empty list (an empty list that
 // means everything is a trap; "full_access" says it) and names that do not exist, each with what would be right.
 func Expand(names []string) ([]string, error) {
 	if len(names) == 0 {

@@ -58,7 +58,7 @@ func TestKeyPairs(t *testing.T) {
 	require.True(t, strings.HasPrefix(pair.Public().String(), "whpk_"))
 	require.True(t, signature.KeyPair{}.IsZero())
 
-	// A private half with somebody else's public half.
+	// A private half with the public half of another pair.
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(vectorPrivate, "whsk_"))
 	require.NoError(t, err)
 	mixed := append([]byte(nil), raw...)

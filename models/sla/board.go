@@ -77,7 +77,7 @@ func Open(
 	}
 	for _, m := range Metrics {
 		if e := b.latest[m.index()]; e == nil || !e.Running() || e.TermsVersion != version {
-			b.settle(m, now)
+			b.applyTerms(m, now)
 		}
 	}
 	b.Advance(now)
@@ -156,7 +156,7 @@ func (b *Board) Move(terms Resolver, now time.Time) {
 		return t, ok
 	}
 	for _, m := range Metrics {
-		b.settle(m, now)
+		b.applyTerms(m, now)
 	}
 }
 
@@ -231,8 +231,9 @@ func (b *Board) stop(m Metric, at time.Time, reached bool) {
 	}
 }
 
-// settle makes a metric's clock what the terms in force want: under them, begun late, taken up again, or withdrawn.
-func (b *Board) settle(m Metric, now time.Time) {
+// applyTerms makes a metric's clock what the terms in force ask for: under them, begun late, taken up again, or
+// withdrawn.
+func (b *Board) applyTerms(m Metric, now time.Time) {
 	since := *b.progress.since(m)
 	e := b.latest[m.index()]
 	running := e != nil && e.Running()

@@ -57,11 +57,11 @@ type Clock struct {
 	Elapsed      time.Duration `json:"elapsed"`      // business time it had run when it stopped, in nanoseconds
 }
 
-// Pause is a snooze. Its end is known from the beginning: so a clock knows what is due behind it, whoever looks then, and
-// whatever the terms have become.
+// Pause is a snooze. Its end is known from the beginning: so a clock knows what is due behind it, whatever transaction
+// applies it and whatever the terms have become.
 type Pause struct {
 	From time.Time  `json:"from"`
-	To   *time.Time `json:"to"` // when it ends, if nobody ends it before; nil: nobody knows
+	To   *time.Time `json:"to"` // when it ends, if no command ends it before; nil: unknown
 }
 
 // lasts tells whether the snooze goes on at a moment after its beginning.

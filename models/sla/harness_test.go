@@ -93,7 +93,7 @@ func (c *conversation) change(when time.Time, facts ...lifecycle.Fact) *sla.Boar
 	})
 }
 
-// changeBy is change by other means. A snooze that is over by then has woken first, however long nobody looked.
+// changeBy is change by other means. A snooze that is over by then has woken first, however late the change comes.
 func (c *conversation) changeBy(when time.Time, apply func(*sla.Board)) *sla.Board {
 	b := sla.Open(context.Background(), c.progress, c.stored(), c.version, c.terms, when)
 	if until := c.progress.SnoozedUntil; until != nil && !until.After(when) {

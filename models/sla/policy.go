@@ -2,8 +2,8 @@
 // resolution, in business time. It is pure: no database, no wall clock, the time is an argument.
 //
 // A Clock measures one cycle of one Metric under Terms, which follow from a policy and opening hours. A Board has the
-// clocks of one conversation and applies to them what happens. Everything is judged by due time and not by when somebody
-// looked, so it does not matter how late a timer fires, or whether it does.
+// clocks of one conversation and applies to them what happens. Everything is decided by due time and not by the time
+// of the tick, so it does not matter how late a timer fires, or whether it does.
 package sla
 
 import (

@@ -67,7 +67,7 @@ func TestRepliedAfterAWarning(t *testing.T) {
 	require.Equal(t, sla.AtRisk, c.change(at(9, 0)).Worst(), "the state stays at the worst reached")
 }
 
-// Nobody looked between half an hour and nine: the worker was down, and the reply was the first to come.
+// No tick came between half an hour and nine: the worker was down, and the reply was the first to come.
 func TestReplyASecondLateIsABreachEvenIfNobodyLooked(t *testing.T) {
 	c := created(only(policy, sla.FirstReply), start)
 	c.change(at(0, 30))

@@ -37,8 +37,8 @@ func refuse(code, format string, args ...any) error {
 }
 
 // CheckURL reports whether a webhook may be sent to raw; its errors are *Error. It looks at the text only and resolves
-// no name: an address that turns out to be inside is refused by Guard. What it does refuse is what could never work,
-// what hides its destination from a reader, and what one library reads in another way than the next: "127.1" or
+// no name: an address that turns out to be inside is refused by DialControl. What it does refuse is what could never
+// work, what hides its destination from a reader, and what one library reads in another way than the next: "127.1" or
 // "0x7f000001" is 127.0.0.1 to the C library's resolver and no address at all to Go's.
 func (p Policy) CheckURL(raw string) error {
 	switch {

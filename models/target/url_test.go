@@ -113,7 +113,7 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
-func TestCheckURLRefusesTheLiteralAddressesThatGuardRefuses(t *testing.T) {
+func TestCheckURLRefusesTheLiteralAddressesThatDialControlRefuses(t *testing.T) {
 	literal := func(addr string) string {
 		host := addr
 		if netip.MustParseAddr(addr).Is6() {

@@ -1,5 +1,5 @@
 // Package wakeup tells other processes, and other parts of this one, that there is something to do (P9). A wake-up is a
-// hint: whoever listens also polls, so a lost one costs a little time and breaks nothing.
+// hint: its listeners also poll, so a lost one costs a little time and breaks nothing.
 package wakeup
 
 import (
@@ -217,7 +217,7 @@ func (h *Hub) listen(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	h.mu.Lock()
-	for topic := range h.listeners { // what was said before nobody here heard
+	for topic := range h.listeners { // what was sent before did not reach this process
 		h.wake(topic)
 	}
 	h.mu.Unlock()

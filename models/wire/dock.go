@@ -26,7 +26,7 @@ type Dock struct {
 	Secret *string `json:"secret,omitempty"`
 }
 
-// VisibleDock is a dock as whoever shows it to an agent needs it.
+// VisibleDock is a dock as a host that shows it to an agent needs it.
 type VisibleDock struct {
 	ID           uuid.UUID `json:"id"`
 	Name         string    `json:"name"`
@@ -66,7 +66,7 @@ type DockSession struct {
 	Token      string `json:"token"` // for the dock's own back end (package docktoken)
 	ExpiresAt  Time   `json:"expiresAt"`
 
-	// SessionToken is set only in the answer that opens a session for somebody else's agent UI.
+	// SessionToken is set only in the answer that opens a session for another product's agent UI.
 	SessionToken *string `json:"sessionToken,omitempty"`
 }
 

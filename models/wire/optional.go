@@ -11,7 +11,7 @@ type Optional[T any] struct {
 	Value *T // nil for null
 }
 
-// UnmarshalJSON implements json.Unmarshaler: whoever is called was not absent.
+// UnmarshalJSON implements json.Unmarshaler, which is only called for a field that is there.
 func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 	o.Set = true
 	return json.Unmarshal(b, &o.Value)

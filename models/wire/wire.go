@@ -36,7 +36,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON accepts any RFC 3339 time.
 func (t *Time) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &t.Time) }
 
-// Actor is who did something. Via names the means when somebody acts through something else: the key with which an
+// Actor is who did something. Via names the means of an actor who acts through something else: the key with which an
 // agent's reply was posted, the dock an agent used.
 type Actor struct {
 	Type ActorType  `json:"type"`

@@ -94,7 +94,8 @@ func roomFor(tx *gorm.DB, table string, tenantID uuid.UUID, what string) error {
 		return err
 	}
 	if n >= maxTimeRules {
-		return problem.New(problem.Conflict, "LIMIT_REACHED", "a tenant may have %d %s: delete one first", maxTimeRules, what).
+		return problem.New(problem.Conflict, problem.CodeLimitReached,
+			"a tenant may have %d %s: delete one first", maxTimeRules, what).
 			With("limit", maxTimeRules)
 	}
 	return nil

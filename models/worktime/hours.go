@@ -131,7 +131,8 @@ func (s *Store) CreateOpeningHours(ctx context.Context, tenantID uuid.UUID, in N
 
 func openingHoursExist(err error, name string) error {
 	if postgres.Violates(err, "opening_hours_name") {
-		return problem.New(problem.Conflict, "OPENING_HOURS_EXISTS", "there are opening hours called %q already", name)
+		return problem.New(problem.Conflict, problem.CodeOpeningHoursExists,
+			"there are opening hours called %q already", name)
 	}
 	return err
 }
@@ -229,7 +230,7 @@ func (s *Store) DeleteOpeningHours(ctx context.Context, tenantID, id uuid.UUID) 
 			return 0, err
 		}
 		if o.IsDefault && others > 0 {
-			return 0, problem.New(problem.Conflict, "DEFAULT_OPENING_HOURS",
+			return 0, problem.New(problem.Conflict, problem.CodeDefaultOpeningHours,
 				"these are the default opening hours: make others the default first")
 		}
 		return timeRemoved, tx.Where("tenant_id = ? AND id = ?", tenantID, id).Delete(&o).Error

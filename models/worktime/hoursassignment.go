@@ -67,7 +67,7 @@ func (s *Store) CreateOpeningHoursAssignment(
 		}
 		err := tx.Create(&a).Error
 		if postgres.Violates(err, "opening_hours_assignments_scope") {
-			err = problem.New(problem.Conflict, "OPENING_HOURS_ASSIGNMENT_EXISTS",
+			err = problem.New(problem.Conflict, problem.CodeOpeningHoursAssignmentExists,
 				"the opening hours are assigned to this team and channel already")
 		}
 		return timeChanged, err

@@ -116,7 +116,8 @@ func (s *Store) CreateSLAPolicy(ctx context.Context, tenantID uuid.UUID, in NewS
 
 func policyExists(err error, name string) error {
 	if postgres.Violates(err, "sla_policies_name") {
-		return problem.New(problem.Conflict, "SLA_POLICY_EXISTS", "there is an SLA policy called %q already", name)
+		return problem.New(problem.Conflict, problem.CodeSLAPolicyExists,
+			"there is an SLA policy called %q already", name)
 	}
 	return err
 }

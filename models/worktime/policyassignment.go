@@ -56,7 +56,7 @@ func (s *Store) CreateSLAAssignment(ctx context.Context, tenantID uuid.UUID, in 
 		}
 		err := tx.Create(&a).Error
 		if postgres.Violates(err, "sla_assignments_scope") {
-			err = problem.New(problem.Conflict, "SLA_ASSIGNMENT_EXISTS",
+			err = problem.New(problem.Conflict, problem.CodeSLAAssignmentExists,
 				"the policy is assigned to this team and channel already")
 		}
 		return timeChanged, err

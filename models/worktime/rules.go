@@ -191,7 +191,7 @@ func (s *Store) compileTime(tenantID uuid.UUID, stored storedTime) *Rules {
 		schedule, err := h.Rule.Compile()
 		if err != nil {
 			// It was right when it was stored; a region may have gone from the holidays since. Conversations must go on:
-			// without a schedule their clocks run all the time, which nobody overlooks.
+			// without a schedule their clocks run all the time, which is easily noticed.
 			s.db.Log.Error("opening hours are not valid any more and count as always open", "tenant", tenantID,
 				"openingHours", h.ID, "error", err)
 		}

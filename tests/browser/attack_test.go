@@ -45,7 +45,8 @@ func TestADockThatHasGoneElsewhereIsNotTheDockAnyMore(t *testing.T) {
 	w.moveOn()
 	w.thief.Count("heard", 0)
 	require.Empty(t, w.posted())
-	require.Equal(t, "its origin is "+w.thief.Origin+", the dock's is "+w.docks.Origin, w.ignored())
+	// A message that was under way while the frame changed processes has no window any more, which is said besides.
+	require.Contains(t, w.ignored(), "its origin is "+w.thief.Origin+", the dock's is "+w.docks.Origin)
 }
 
 func TestADockCannotLeaveItsFrame(t *testing.T) {

@@ -48,6 +48,8 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-features", unused),
+		// A page of another site has a process of its own, as on every desktop: a headless shell does not by itself.
+		chromedp.Flag("site-per-process", true),
 		// A desk has a mouse, which a headless browser does not notice: what hovers, and points finely.
 		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
 	)

@@ -88,7 +88,8 @@ func (c *console) harmless(where string) {
 	}
 }
 
-// What a customer's HTML brings along does nothing, and nobody hears that it was read until the agent asks for images.
+// What a customer's HTML brings along does nothing, and no server hears that it was read until the agent asks for
+// images.
 func TestACustomersHTMLIsPicturesAndWords(t *testing.T) {
 	t.Parallel()
 	var id uuid.UUID

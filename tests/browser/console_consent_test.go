@@ -88,7 +88,7 @@ func TestTheAgentIsShownAllThatADockWouldSend(t *testing.T) {
 	require.Empty(t, c.tab.Complaints())
 }
 
-// What nobody could agree to is not asked, and answered by what is wrong with it.
+// What cannot be done is not asked, and answered by what is wrong with it.
 func TestNobodyIsAskedAboutWhatCannotBeDone(t *testing.T) {
 	t.Parallel()
 	c, site, dock, at := asking(t)
@@ -152,7 +152,7 @@ func TestADocksQuestionCannotBeAgreedToAtOnce(t *testing.T) {
 	site.Await("result 1 ok")
 }
 
-// Two docks ask at the same time: nobody's question is answered but by the agent, or by leaving.
+// Two docks ask at the same time: each question is answered by the agent, or by leaving, alone.
 func TestTwoDocksAskOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site

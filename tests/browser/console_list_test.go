@@ -53,7 +53,7 @@ func TestTheListIsGoneThroughWhileItChanges(t *testing.T) {
 	c.tab.Press("j")
 	c.tab.Until(at, "Noor Haddad") // which is where Mateo's was, and not the first
 
-	// While the list is read again somebody writes, and somebody new.
+	// While the list is read again a customer writes, and a new one.
 	c.tab.Do(late, "/v1/conversations?")
 	c.says(`{ type: "resync" }`)
 	c.tab.Until(`window.late === 1`)
@@ -107,7 +107,7 @@ func TestWhatIsNeverDueIsNotInTheListByDueTime(t *testing.T) {
 	require.Empty(t, c.rows())
 }
 
-// A message that comes while nobody looks at the tab is read when somebody does.
+// A message that comes while the tab is hidden is read when the agent looks at it.
 func TestAMessageIsReadWhenTheTabIsLookedAt(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, account.RoleAgent)

@@ -103,7 +103,8 @@ func TestTwoTabsHaveOneStream(t *testing.T) {
 	second.Until(`document.querySelector("textarea").value === "Half a thou"`)
 	require.Len(t, c.door.Asked("GET /console/events"), streams)
 
-	// A reload hands the stream to the other tab; when that is closed it comes back. While nobody listens something happens.
+	// A reload hands the stream to the other tab; when that is closed it comes back. While no tab listens something
+	// happens.
 	c.open(three[0].ID)
 	require.Len(t, c.door.Asked("GET /console/events"), streams+1)
 	c.awake()
@@ -141,7 +142,7 @@ func TestDraftsSurviveAReload(t *testing.T) {
 	require.Empty(t, browser.Get[string](c.tab, `document.querySelector("textarea").value`))
 }
 
-// told waits until whoever listens would have been told of something.
+// told waits until a listener would have been told of something.
 func (c *console) told(text string) {
 	c.t.Helper()
 	require.Eventually(c.t, func() bool {

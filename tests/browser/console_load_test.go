@@ -63,7 +63,7 @@ func TestAListOfTenThousand(t *testing.T) {
 	require.Greater(t, browser.Get[int](c.tab, `document.querySelector(".list").scrollHeight`), 5200*82)
 	require.Less(t, browser.Get[int](c.tab, `document.querySelectorAll("*").length`), 2000)
 
-	// Somebody works on as many that are in no list here: what is shown is kept all the same.
+	// Other agents work on as many that are in no list here: what is shown is kept all the same.
 	c.tab.Do(`(async () => {
 		const copy = await (await fetch("/v1/conversations/%s")).json();
 		const others = new BroadcastChannel("atender.console");

@@ -13,7 +13,7 @@ import (
 
 const passphrase = "a long enough passphrase"
 
-// signInAs signs somebody in by the form on the page.
+// signInAs signs an agent in by the form on the page.
 func (c *console) signInAs(tab *browser.Tab, email string) {
 	c.t.Helper()
 	for name, text := range map[string]string{"email": email, "password": passphrase} {
@@ -83,7 +83,7 @@ func TestNothingOfAPersonIsLeftForTheNext(t *testing.T) {
 }
 
 // A session that has ended elsewhere ends here by itself. What its agent has written waits for the same agent, and for
-// nobody else.
+// no other.
 func TestASessionThatHasEndedLeavesThePage(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, account.RoleAgent, func(c *console) { // before she is there: it ends sessions
@@ -114,7 +114,7 @@ func TestASessionThatHasEndedLeavesThePage(t *testing.T) {
 	require.Len(t, c.messages(three[0]), 1)
 }
 
-// Somebody else signs in in another tab: the cookie is theirs now, and so is every page.
+// Another agent signs in in another tab: the cookie is theirs now, and so is every page.
 func TestEveryTabIsTheSamePersons(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, account.RoleAgent)

@@ -155,7 +155,7 @@ func TestAClockThatStandsStillSaysUntilWhen(t *testing.T) {
 	// Where the hours do not count, it is the snooze alone.
 	c.must(http.MethodPatch, "/v1/sla-policies/"+policy, map[string]any{"ignoreOfficeHours": true}, nil)
 	says("paused until " + nine.Add(-12*time.Hour).Format("Mon 15:04"))
-	// Where it never opens again, nobody waits for the snooze.
+	// Where it never opens again, the clock does not wait for the snooze.
 	c.must(http.MethodPatch, "/v1/sla-policies/"+policy,
 		map[string]any{"ignoreOfficeHours": false, "pauseWhileSnoozed": false}, nil)
 	c.must(http.MethodPatch, "/v1/opening-hours/"+hours, map[string]any{"weekly": map[string]any{}}, nil)

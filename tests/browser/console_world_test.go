@@ -24,7 +24,7 @@ const (
 	often = 50 * time.Millisecond
 )
 
-// console is the agent console of a running product, with somebody signed in.
+// console is the agent console of a running product, with an agent signed in.
 type console struct {
 	*stack.Stack
 	t    testing.TB

@@ -110,7 +110,7 @@ func (d *door) enter(r *http.Request, cancel context.CancelFunc) (leave func(), 
 	}, wait
 }
 
-// Shut cuts every connection, and lets nobody in until it is opened.
+// Shut cuts every connection, and lets no one in until it is opened.
 func (d *door) Shut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -66,7 +66,7 @@ func TestAPageToSignInAtStaysVisible(t *testing.T) {
 	w.tab.Until(`host.state.name === "failed"`)
 }
 
-// What a dock has said once, because somebody pressed its button, it need not say after every load.
+// What a dock has said once, because its button was pressed, it need not say after every load.
 func TestADashboardAppThatAsksOnDemandStaysVisible(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -80,8 +80,8 @@ func TestADashboardAppThatAsksOnDemandStaysVisible(t *testing.T) {
 	require.NotContains(t, browser.Get[[]string](w.tab, "states"), "failed")
 }
 
-// The server is away just when the agent moves on. What the dock shows is about somebody else then, and is covered until
-// it can be opened again, whatever it says meanwhile.
+// The server is away just when the agent moves on. What the dock shows is about another customer then, and is covered
+// until it can be opened again, whatever it says meanwhile.
 func TestADockThatCanBeOpenedAgainIsUncovered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

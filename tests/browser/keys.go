@@ -40,7 +40,8 @@ func (tab *Tab) press(key rune, held chromedp.Modifier) {
 	}
 }
 
-// Wheel scrolls what a CSS selector finds down by so many pixels, at a pace somebody reads along with, as a mouse wheel does.
+// Wheel scrolls what a CSS selector finds down by so many pixels, at a pace a person reads along with, as a mouse
+// wheel does.
 func (tab *Tab) Wheel(selector string, pixels float64) {
 	tab.t.Helper()
 	at := Get[[]float64](tab, `(() => {

@@ -32,7 +32,7 @@ const (
 	second = "Mateo Silva"
 )
 
-// world is an agent's page on one origin, docks on a second, and somebody else on a third.
+// world is an agent's page on one origin, docks on a second, and a stranger's page on a third.
 type world struct {
 	t     testing.TB
 	tab   *browser.Tab

@@ -17,7 +17,7 @@ import (
 	"github.com/atender/atender/tests/stack"
 )
 
-// desk is the whole product with somebody else's agent UI on another origin, and docks on a third.
+// desk is the whole product with another product's agent UI on another origin, and docks on a third.
 type desk struct {
 	*world
 	*stack.Stack

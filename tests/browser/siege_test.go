@@ -27,7 +27,7 @@ import (
 )
 
 // siege is the console with its owner signed in, docks that are its siblings (the same host on another port, which for
-// cookies is the same site), and a page of somebody else on another host.
+// cookies is the same site), and a stranger's page on another host.
 type siege struct {
 	*world
 	store        *models.Store
@@ -202,7 +202,7 @@ func TestTheConsoleFramesTheTenantsDocksAndNothingElse(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"'self'", "https://tools.example", "https://login.example", s.docks.Origin}, frames)
 
-	// The policy holds: a frame of somebody else's stays empty.
+	// The policy holds: a frame of another origin stays empty.
 	s.tab.Goto(s.agent.Origin + "/console")
 	s.tab.Until(`document.querySelector(".rail")`)
 	s.tab.Do(`(() => {

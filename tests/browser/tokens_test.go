@@ -46,7 +46,7 @@ func (d *desk) ask(s session, token string, request string, context uuid.UUID, a
 	})()`, d.URL+"/v1/dock-sessions/"+s.ID.String()+"/actions", body, token)
 }
 
-// What the host refuses in the page, the server refuses from whoever gets past the host.
+// What the host refuses in the page, the server refuses from a dock that gets past the host.
 func TestATokenIsGoodForItsOwnSessionContextAndActions(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -78,7 +78,7 @@ func TestATokenIsGoodForItsOwnSessionContextAndActions(t *testing.T) {
 	require.Contains(t, string(conversation), `"tags":["delivery"]`)
 }
 
-// Whoever guesses a password in the form is slowed down, and so is the right one from there, for a while.
+// Guessing a password in the form is slowed down, and so is the right one from there, for a while.
 func TestGuessingInTheFormIsSlowedDown(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, account.RoleAgent)

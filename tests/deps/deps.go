@@ -152,8 +152,14 @@ func createDatabase(ctx context.Context, server, name string) error {
 	if err != nil {
 		return fmt.Errorf("template: %w", err)
 	}
-	_, err = conn.Exec(ctx, `CREATE DATABASE `+name+` TEMPLATE `+template)
-	return err
+	// Copied as files it costs half of what it costs through the log, and brings the template's relation cache along.
+	return execute(ctx, conn, `CREATE DATABASE `+name+` TEMPLATE `+template+` STRATEGY FILE_COPY`)
+}
+
+// thrownAway are settings of a server whose data nothing reads after the tests: they only matter when the machine, not
+// PostgreSQL, crashes. Each new database ends in a checkpoint, after which the log would have every page that changes whole.
+var thrownAway = []string{
+	`ALTER SYSTEM SET fsync = off`, `ALTER SYSTEM SET full_page_writes = off`, `SELECT pg_reload_conf()`,
 }
 
 // ensureTemplate returns the name of the database that new ones are copied from: migrating takes a second, copying a
@@ -175,11 +181,12 @@ func ensureTemplate(ctx context.Context, conn *pgx.Conn, server string) (string,
 	}
 	if !there {
 		unfinished := name + "_new"
-		err := execute(ctx, conn, `DROP DATABASE IF EXISTS `+unfinished+` WITH (FORCE)`, `CREATE DATABASE `+unfinished)
+		err := execute(ctx, conn, append(thrownAway,
+			`DROP DATABASE IF EXISTS `+unfinished+` WITH (FORCE)`, `CREATE DATABASE `+unfinished)...)
 		if err != nil {
 			return "", err
 		}
-		if err := postgres.Migrate(ctx, withDatabase(server, unfinished), slog.New(slog.DiscardHandler)); err != nil {
+		if err := migrate(ctx, withDatabase(server, unfinished)); err != nil {
 			return "", err
 		}
 		if err := execute(ctx, conn, `ALTER DATABASE `+unfinished+` RENAME TO `+name); err != nil {
@@ -187,6 +194,19 @@ func ensureTemplate(ctx context.Context, conn *pgx.Conn, server string) (string,
 		}
 	}
 	return name, execute(ctx, conn, `SELECT pg_advisory_unlock(hashtext('atender test template'))`)
+}
+
+// migrate migrates a database, and connects once more, as the first one to find it as it will be: PostgreSQL keeps what that
+// one had to look up of its catalogs in a file, which the copies then have, too.
+func migrate(ctx context.Context, url string) error {
+	if err := postgres.Migrate(ctx, url, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
 
 func execute(ctx context.Context, conn *pgx.Conn, statements ...string) error {

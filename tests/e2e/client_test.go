@@ -49,7 +49,7 @@ func do(request *http.Request) (answer, error) {
 	return answer{response.StatusCode, response.Header, content}, err
 }
 
-// get reads a page that anybody may see.
+// get reads a page that needs no credentials.
 func get(t *testing.T, url string) answer {
 	t.Helper()
 	a, err := send(http.MethodGet, url, "", "")

@@ -36,7 +36,7 @@ func TestAPIKilledDuringCreates(t *testing.T) {
 	w.logf("settled")
 	require.Zero(t, w.balance(), "duplicates without a killed worker")
 
-	// Whoever asks again is told which conversation there is.
+	// A repeated call is told which conversation there is.
 	c := w.writer(-1)
 	for reference, id := range w.ledger.conversations {
 		r, err := c.call(t.Context(), http.MethodPost, "/v1/conversations/outbound", order(reference, 1))

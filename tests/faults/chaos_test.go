@@ -21,36 +21,52 @@ import (
 	"github.com/atender/atender/models/webhook"
 )
 
-// chaosRounds is the variable by which `make chaos` says how many rounds there are to be; none without it.
+// chaosRounds is the variable by which `make chaos` says how many rounds there are to be; without it there is a small one.
 const chaosRounds = "ATENDER_CHAOS_ROUNDS"
+
+// chaosSize is how much happens in a round.
+type chaosSize struct {
+	faults  int  // different ones, one after the other
+	writers int  // at once
+	before  int  // operations before the first fault
+	between int  // operations after each fault, and at random up to twice as many
+	share   int  // of what a fault is given time for, in a full round, one in so many
+	patient bool // claims are left to run out in their own time
+}
+
+var (
+	smallRound = chaosSize{faults: 2, writers: 2, before: 10, between: 5, share: 10}
+	fullRound  = chaosSize{faults: 5, writers: 8, before: 100, between: 30, share: 1, patient: true}
+)
 
 // Everything at once: rounds of random faults under a mixed load. Each round is an installation of its own, whose faults
 // come from the seed and the round's number; afterwards it settles, and the ledger balances. Over a few rounds every fault
-// has its turn, and all that they are there to bring about is seen to have happened.
+// has its turn, and all that they are there to bring about is seen to have happened. The small form is one small round.
 func TestChaos(t *testing.T) {
-	rounds, err := strconv.Atoi(os.Getenv(chaosRounds))
-	if err != nil || rounds < 1 {
-		t.Skipf("%s does not say how many rounds: make chaos does", chaosRounds)
+	rounds, size := 1, smallRound
+	if said := os.Getenv(chaosRounds); said != "" {
+		var err error
+		rounds, err = strconv.Atoi(said)
+		require.NoError(t, err, "%s is how many rounds there are to be, 1 or more", chaosRounds)
+		require.Positive(t, rounds, "%s is how many rounds there are to be, 1 or more", chaosRounds)
+		size = fullRound
 	}
 	happened := map[string]int{}
 	ran := 0
 	for i := range rounds {
 		t.Run(fmt.Sprintf("round-%d", i+1), func(t *testing.T) {
 			ran++
-			chaosRound(t, i, happened)
+			chaosRound(t, i, size, happened)
 		})
 	}
 	t.Logf("over %d rounds there were %v", ran, happened)
-	if ran*faultsARound < len(faults)+faultsARound || t.Failed() {
+	if ran*size.faults < len(faults)+size.faults || t.Failed() {
 		return // not every fault had its turn
 	}
 	for _, what := range append(slices.Clone(faultNames), effects...) {
 		require.Positive(t, happened[what], "it never happened: %s", what)
 	}
 }
-
-// faultsARound is how many different faults a round has.
-const faultsARound = 5
 
 // faults are what a round takes away, or has happen.
 var faults = map[string]func(*chaos){
@@ -87,9 +103,9 @@ var effects = []string{
 	"circuits opened", "claims cut off", "snoozes ended",
 }
 
-func chaosRound(t *testing.T, round int, happened map[string]int) {
-	c := &chaos{world: newWorldToWipe(t)}
-	c.patient = true
+func chaosRound(t *testing.T, round int, size chaosSize, happened map[string]int) {
+	c := &chaos{world: newWorldToWipe(t), size: size}
+	c.patient = size.patient
 	c.policy = c.promise(map[sla.Metric]sla.Targets{
 		sla.FirstReply: soon(2, 4, 6), sla.AllMessages: soon(1, 3, 5), sla.Resolution: soon(3, 6, 9),
 	})
@@ -103,13 +119,13 @@ func chaosRound(t *testing.T, round int, happened map[string]int) {
 	c.docks = c.embeds(4)
 	reader := c.follow()
 	c.pace = 80 * time.Millisecond // what is owed in the end is what takes longest
-	c.load = c.drive(8, c.mixed)
-	c.load.await(time.Minute, 100)
-	for _, fault := range c.dealt(round) {
+	c.load = c.drive(size.writers, c.mixed)
+	c.load.await(time.Minute, size.before)
+	for _, fault := range c.dealt(round, size.faults) {
 		c.logf("%s", fault)
 		faults[fault](c)
 		happened[fault]++
-		c.load.await(2*time.Minute, 30+c.rng.IntN(50))
+		c.load.await(2*time.Minute, size.between+c.rng.IntN(size.between*2))
 	}
 	c.load.halt()
 	c.logf("all is answered")
@@ -125,12 +141,12 @@ func chaosRound(t *testing.T, round int, happened map[string]int) {
 
 // dealt are the faults of a round. They are dealt in turn, in an order that is the seed's, and come in one that is the
 // round's.
-func (c *chaos) dealt(round int) (hand []string) {
+func (c *chaos) dealt(round, n int) (hand []string) {
 	deck := slices.Clone(faultNames)
 	dealer := rand.New(rand.NewPCG(*seedFlag, nameHash("faults"))) //nolint:gosec // repeatable
 	dealer.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
-	for i := range faultsARound {
-		hand = append(hand, deck[(round*faultsARound+i)%len(deck)])
+	for i := range n {
+		hand = append(hand, deck[(round*n+i)%len(deck)])
 	}
 	c.rng.Shuffle(len(hand), func(i, j int) { hand[i], hand[j] = hand[j], hand[i] })
 	return hand
@@ -158,12 +174,21 @@ func (c *chaos) tally(happened map[string]int) {
 
 type chaos struct {
 	*world
+	size      chaosSize
 	workers   []*process
 	load      *load
 	policy    uuid.UUID
 	docks     []*embed
 	endpoints []*moody
 	circuits  int // that were seen to open
+}
+
+// some is how many of n the round has time for: all, or its share of them and one.
+func (c *chaos) some(n int) int {
+	if c.size.share == 1 {
+		return n
+	}
+	return 1 + n/c.size.share
 }
 
 // follow reads the feed while all goes on, until the function that it returns is called.
@@ -240,7 +265,7 @@ func (c *chaos) loseAPIs(apis ...*process) {
 	for _, api := range apis {
 		api.kill()
 	}
-	c.unanswered(5 + c.rng.IntN(50))
+	c.unanswered(c.some(5 + c.rng.IntN(50)))
 	for _, api := range apis {
 		api.again()
 	}
@@ -255,7 +280,7 @@ func (c *chaos) loseWorkers(workers ...*process) {
 	for _, worker := range workers {
 		c.killWorker(worker)
 	}
-	c.load.await(time.Minute, c.rng.IntN(100))
+	c.load.await(time.Minute, c.some(c.rng.IntN(100)))
 	for _, worker := range workers {
 		worker.again()
 	}
@@ -264,7 +289,7 @@ func (c *chaos) loseWorkers(workers ...*process) {
 func (c *chaos) loseTemporal(take func(*testing.T, local.Service), meanwhile ...func()) {
 	c.t.Helper()
 	take(c.t, temporal)
-	c.load.await(time.Minute, 50+c.rng.IntN(150))
+	c.load.await(time.Minute, c.some(50+c.rng.IntN(150)))
 	for _, f := range meanwhile {
 		f()
 	}
@@ -276,12 +301,12 @@ func (c *chaos) loseTemporal(take func(*testing.T, local.Service), meanwhile ...
 func (c *chaos) losePostgres(take func(*testing.T, local.Service), workers ...*process) {
 	c.t.Helper()
 	take(c.t, database)
-	c.unanswered(20 + c.rng.IntN(150))
+	c.unanswered(c.some(20 + c.rng.IntN(150)))
 	for _, worker := range workers {
 		worker.kill()
 	}
 	ended := time.Now()
-	c.unanswered(20 + c.rng.IntN(150))
+	c.unanswered(c.some(20 + c.rng.IntN(150)))
 	give(c.t, database)
 	c.disturbed(database)
 	for _, worker := range workers {

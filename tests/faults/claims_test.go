@@ -34,7 +34,7 @@ func (w *world) killWorker(p *process) {
 }
 
 // bury notes which deliveries a worker that has ended had claimed and not recorded: they, and no others, may come twice
-// (P4.3). The database must be there; nobody may have taken the claims over yet.
+// (P4.3). The database must be there; no worker may have taken the claims over yet.
 func (w *world) bury(p *process, ended time.Time) {
 	w.t.Helper()
 	w.ledger.mayRepeat(rows[string](w, `SELECT d.id::text FROM deliveries d
@@ -80,8 +80,9 @@ func (w *world) expireLeases() (n int64) {
 	return n
 }
 
-// requireNoneForgotten fails when there are claims of deliveries that were made after the last disturbance, and that nobody
-// has answered for: a worker that lives has forgotten them, and only their lease keeps them from being lost (P4.4).
+// requireNoneForgotten fails when there are claims of deliveries that were made after the last disturbance, and whose
+// outcome was not recorded: a worker that lives has forgotten them, and only their lease keeps them from being lost
+// (P4.4).
 func (w *world) requireNoneForgotten() {
 	w.t.Helper()
 	forgotten, err := tryRows[string](w, `SELECT concat_ws(' ', d.id, 'of', c.process, 'claimed', d.leased_until - $1::interval,

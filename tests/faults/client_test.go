@@ -336,7 +336,7 @@ func (w *world) creates(writers, total int) *load {
 	})
 }
 
-// halt lets nobody begin anything more and waits until what is under way is answered.
+// halt lets no writer begin anything more and waits until what is under way is answered.
 func (l *load) halt() {
 	l.w.t.Helper()
 	l.enough.Store(true)

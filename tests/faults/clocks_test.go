@@ -41,8 +41,8 @@ func (c *writer) touch(ctx context.Context, policy uuid.UUID, dayAndNight bool) 
 }
 
 // expect makes a table of the tripwires that conversations must have crossed, by what their timelines say of customers,
-// agents and resolutions, and by the targets. It knows neither clocks nor who looked when, and of conversations that
-// nobody reopens and policies that do not change.
+// agents and resolutions, and by the targets. It knows neither clocks nor the times of ticks, and conversations that
+// are not reopened and policies that do not change.
 const expect = `CREATE TABLE expected AS WITH
 happened AS (SELECT conversation_id, kind, created_at AS at, count(*) FILTER (WHERE kind IN ('message_sent', 'resolved')) OVER
 		(PARTITION BY conversation_id ORDER BY version, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS turn

@@ -104,7 +104,7 @@ func (e *embed) appliedOnce(messages int) {
 	require.Equal(e.w.t, messages, row[int](e.w, `SELECT count(*) FROM timeline WHERE kind = 'message_sent'`))
 }
 
-// ✗ P8.1: the action is stored, and nobody knows. The relay tells its workflow.
+// ✗ P8.1: the action is stored, and its workflow does not know. The relay tells its workflow.
 func TestCrashAfterADockActionIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -153,7 +153,7 @@ func TestCrashBeforeADockActionIsCommitted(t *testing.T) {
 }
 
 // ✗ P8.2: the action is carried out, and the workflow does not know. It asks again, and finds it decided. The worker stops
-// only where the activity has decided it, not the guard.
+// only where the activity has decided it, not the sweeper.
 func TestCrashAfterADockActionIsCarriedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -161,7 +161,7 @@ func TestCrashAfterADockActionIsCarriedOut(t *testing.T) {
 	dying := w.armed("worker", fault.AfterActing)
 	e := w.embed()
 	asked := 0
-	for dying.running() && asked < 5 { // on a busy machine the guard may have been quicker
+	for dying.running() && asked < 5 { // on a busy machine the sweeper may have been quicker
 		asked++
 		_, err := e.ask(fmt.Sprintf("action-%d", asked))
 		require.NoError(t, err)
@@ -213,8 +213,8 @@ func (e *embed) goesOn(asked int) {
 	e.appliedOnce(asked + 1)
 }
 
-// While Temporal is away docks go on working, a little slower: the guard carries out what they ask for. What was told to
-// Temporal before, or is told when it is back, happens no second time.
+// While Temporal is away docks go on working, a little slower: the sweeper carries out what they ask for. What was
+// told to Temporal before, or is told when it is back, happens no second time.
 func TestDockActionsWhileTemporalIsAway(t *testing.T) {
 	w := newWorld(t)
 	w.startAPI()
@@ -227,7 +227,7 @@ func TestDockActionsWhileTemporalIsAway(t *testing.T) {
 	stop(t, temporal)
 	away, err := e.ask("away")
 	require.NoError(t, err)
-	if away.status != http.StatusOK { // 5 s are the API's patience, and the guard's
+	if away.status != http.StatusOK { // 5 s are the API's patience, and the sweeper's
 		require.Equal(t, []any{http.StatusAccepted, "pending"}, []any{away.status, away.field("status")})
 	}
 	e.appliedOnce(2)

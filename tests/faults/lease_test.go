@@ -59,7 +59,7 @@ func TestLeaseRunsOutUnderSlowReceiver(t *testing.T) {
 }
 
 // ✗ P4.3: a database that is away for as long as the lease. The worker holds what came of its requests, gives up at last, and
-// what nobody recorded is posted again with the same webhook-id.
+// what was not recorded is posted again with the same webhook-id.
 func TestDatabaseAwayForALease(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -102,8 +102,8 @@ func TestDatabaseAwayForALease(t *testing.T) {
 	require.Equal(t, len(claimed), row[int](w, `SELECT count(*) FROM attempts`))
 }
 
-// shutDatabase keeps everybody out of the scenario's database, whose PostgreSQL others use, until the function it returns
-// lets them in again.
+// shutDatabase keeps all processes out of the scenario's database, whose PostgreSQL others use, until the function it
+// returns lets them in again.
 func (w *world) shutDatabase() (open func()) {
 	w.t.Helper()
 	name := row[string](w, `SELECT current_database()`)

@@ -94,8 +94,8 @@ func (l *ledger) seen(status int) (n int) {
 	return n
 }
 
-// quiet is how long nothing has to arrive for the claims that there are to be nobody's: their answer was lost with the
-// connection to the database, say. Requests to these receivers take milliseconds.
+// quiet is how long nothing has to arrive for the claims that there are to have no owner left: their answer was lost
+// with the connection to the database, say. Requests to these receivers take milliseconds.
 const quiet = 3 * time.Second
 
 // owed says what is still owed, and how many seconds that may take on a small machine that other tests share: receivers take
@@ -112,7 +112,7 @@ const owed = `SELECT concat_ws(', ',
 
 // settle waits until nothing is owed any more: no delivery, no snooze, no tripwire, no dock action, nothing to tell
 // Temporal, no place in the feed. It may take as long as given, and what the backlog takes besides. Unless it is to be
-// patient it does not wait half a minute for a claim that is nobody's. A worker runs, and none forgets a claim.
+// patient it does not wait half a minute for a claim without an owner. A worker runs, and none forgets a claim.
 func (w *world) settle(within time.Duration) {
 	w.t.Helper()
 	var left string

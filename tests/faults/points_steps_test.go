@@ -18,7 +18,7 @@ import (
 )
 
 // The ✗ of protocols.md within runs of many steps, each a transaction: what was committed stays, the rest is done by
-// whoever comes next, and nothing twice.
+// the next worker, and nothing twice.
 
 // createMany creates conversations, with more tags than orders have if so wished, and returns their ids.
 func (w *world) createMany(n int, tags ...string) []uuid.UUID {

@@ -152,7 +152,8 @@ func TestSecondCallWaitsForAFirstThatCrashes(t *testing.T) {
 	}
 }
 
-// Whoever noticed that Temporal has lost its data is gone before a workflow was poked: the next one notices, too.
+// A worker that noticed that Temporal has lost its data is gone before a workflow was signaled: the next one notices,
+// too.
 func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -170,14 +171,14 @@ func TestCrashBeforeALostTemporalIsRemembered(t *testing.T) {
 	known := row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`)
 	w.killWorker(worker)
 	w.exec(`UPDATE installation SET value = 'another' WHERE key LIKE 'temporal%'`)
-	w.awaitEnd(w.armed("worker", fault.BeforePoking))
+	w.awaitEnd(w.armed("worker", fault.BeforeSignaling))
 	require.Equal(t, "another", row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`))
-	require.Zero(t, row[int](w, `SELECT count(*) FROM outbox`), "nothing was poked")
+	require.Zero(t, row[int](w, `SELECT count(*) FROM outbox`), "nothing was signaled")
 	w.start("worker")
 	eventually(t, time.Minute, "it is noticed again", func() bool {
 		return row[string](w, `SELECT value FROM installation WHERE key LIKE 'temporal%'`) == known
 	})
-	eventually(t, time.Minute, "and everything is poked", func() bool {
+	eventually(t, time.Minute, "and everything is signaled", func() bool {
 		return row[int](w, `SELECT count(*) FROM outbox`) == 0
 	})
 }

@@ -77,7 +77,7 @@ func TestCrashAfterTheCommitOfAChange(t *testing.T) {
 	w := newWorld(t)
 	w.subscribe()
 	w.cutOff(fault.AfterCommit, "order-1")
-	w.start("worker") // which nobody woke
+	w.start("worker") // which was not woken
 	w.settle(time.Minute)
 	w.startAPI()
 	r, err := w.writer(1).call(t.Context(), http.MethodPost, "/v1/conversations/outbound", order("order-1", 1))
@@ -167,7 +167,7 @@ func TestCrashAfterTellingOfDeliveries(t *testing.T) {
 }
 
 // The conversation's workflow does not know that its tick was made; it makes it again, and nothing is due. The worker
-// stops only where the workflow's own tick has ended a snooze, not the guard's.
+// stops only where the workflow's own tick has ended a snooze, not the sweeper's.
 func TestCrashAfterATick(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -178,7 +178,7 @@ func TestCrashAfterATick(t *testing.T) {
 	id, err := c.create(t.Context(), "order-1")
 	require.NoError(t, err)
 	snoozes := 0
-	for woken := 0; dying.running() && snoozes < 5; { // on a busy machine the guard may have been quicker
+	for woken := 0; dying.running() && snoozes < 5; { // on a busy machine the sweeper may have been quicker
 		snoozes++
 		require.NoError(t, c.snooze(t.Context(), id, time.Second))
 		eventually(t, time.Minute, "the snooze ends", func() bool {

@@ -192,8 +192,9 @@ func eventually(t *testing.T, within time.Duration, what string, condition func(
 	}
 }
 
-// pollEvery is how often a condition is asked for, most of which the database or Temporal are.
-const pollEvery = 15 * time.Millisecond
+// pollEvery is how often a condition is asked for: mostly the database or Temporal are, whose answer takes a millisecond or two
+// of computing, and several scenarios wait at once.
+const pollEvery = 50 * time.Millisecond
 
 // nextPort is where the search for free ports goes on. They lie below those that the system gives to connections, which
 // could otherwise take the port of a process while it is down.

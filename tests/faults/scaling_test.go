@@ -71,7 +71,7 @@ func TestTwoOfEach(t *testing.T) {
 	one.awaitReady()
 	two.awaitReady()
 	held := w.held(one, two)
-	// Whoever is there first may get all of them, and keeps each for minutes. When it goes, both are there.
+	// The worker that is there first may get all of them, and keeps each for minutes. When it goes, both are there.
 	for tries := 0; (held[0] == 0 || held[1] == 0) && tries < 3; tries++ {
 		w.logf("the dispatchers are spread %v: once more", held)
 		busy := one

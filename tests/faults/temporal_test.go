@@ -15,9 +15,9 @@ import (
 	"github.com/atender/atender/tests/inbox"
 )
 
-// guardMargin is what the guard promises (P3.5: rows overdue by 1.2 s, looked at every 250 ms: 2 s in all), and what a
-// machine that is busy with a load adds: in the small form with other tests, too.
-func guardMargin() time.Duration { return 2*time.Second + sized(8*time.Second, 2*time.Second) }
+// sweeperMargin is what the sweeper promises (P3.5: rows overdue by 1.2 s, looked at every 250 ms: 2 s in all), and
+// what a machine that is busy with a load adds: in the small form with other tests, too.
+func sweeperMargin() time.Duration { return 2*time.Second + sized(8*time.Second, 2*time.Second) }
 
 // lateness is how late the snoozes ended that the ledger knows, the latest first.
 func (w *world) lateness() []float64 {
@@ -55,7 +55,7 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 	load.await(time.Minute, sized(30, 1_000))
 	eventually(t, 2*time.Minute, "the time is over", func() bool { return time.Since(away) > sized(6*time.Second, time.Minute) })
 	for _, late := range w.lateness() {
-		require.Less(t, late, guardMargin().Seconds(), "a snooze that ended while Temporal was away")
+		require.Less(t, late, sweeperMargin().Seconds(), "a snooze that ended while Temporal was away")
 	}
 	answered := load.made.Load()
 	give(t, temporal)
@@ -130,15 +130,15 @@ func TestTemporalWiped(t *testing.T) {
 
 	w.settle(2 * time.Minute)
 	w.logf("settled; the latest snooze ended %.2f s late", w.lateness()[0])
-	require.Less(t, w.lateness()[0], guardMargin().Seconds())
+	require.Less(t, w.lateness()[0], sweeperMargin().Seconds())
 	crossed, late := w.crossings()
 	require.Equal(t, 3*sleepers, crossed)
-	require.Less(t, late, guardMargin().Seconds())
+	require.Less(t, late, sweeperMargin().Seconds())
 	require.Len(t, refused, 4)
 	require.Equal(t, []int{2, 2, 2, 2}, rows[int](w, `SELECT attempts FROM deliveries WHERE attempts <> 1`),
 		"those that were refused, each tried once more")
 	require.Zero(t, w.balance(), "duplicates without a killed worker")
-	// Their workflows were made again, not only their work done by the guard.
+	// Their workflows were made again, not only their work done by the sweeper.
 	for _, id := range ids {
 		eventually(t, time.Minute, "the workflow runs again", func() bool {
 			_, err := w.temporal.DescribeWorkflowExecution(t.Context(), durable.ConversationID(w.tenant.ID, id), "")

@@ -79,13 +79,13 @@ func TestManyWritersOnFewConversations(t *testing.T) {
 	}
 }
 
-// Creations and changes that bring several new tags at once, in opposite orders, make them in one order: nobody waits for
-// each other in a circle (P1.2). PostgreSQL resolves such a circle and counts it, and the API would try again; so only its
-// count shows it.
+// Creations and changes that bring several new tags at once, in opposite orders, make them in one order: transactions
+// do not wait for each other in a circle (P1.2). PostgreSQL resolves such a circle and counts it, and the API would
+// try again; so only its count shows it.
 func TestNewTagsInOppositeOrders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	// A tag takes its time, so that whoever is beside has begun with the other end.
+	// A tag takes its time, so that the writer beside has begun with the other end.
 	w.exec(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$`)
 	w.exec(`CREATE TRIGGER dawdle BEFORE INSERT ON tags FOR EACH ROW EXECUTE FUNCTION dawdle()`)
 	api := w.startAPI()
@@ -144,8 +144,8 @@ func requireRising(t *testing.T, arrived []inbox.Delivery, id uuid.UUID, last in
 	require.Equal(t, last, before.Data.Conversation.Version)
 }
 
-// change makes one change to some of the conversations, in an order of its own, as somebody who has selected them would:
-// by a call for each, or by one for all, which with an Idempotency-Key is a single transaction.
+// change makes one change to some of the conversations, in an order of its own, as an agent who has selected them
+// would: by a call for each, or by one for all, which with an Idempotency-Key is a single transaction.
 func (c *writer) change(ctx context.Context, conversations, agents []uuid.UUID) error {
 	conversations = slices.Clone(conversations)
 	c.rng.Shuffle(len(conversations), func(i, j int) {

@@ -121,7 +121,7 @@ func (d *bareDrain) run(ctx context.Context) error {
 		if err := d.record(ctx); err != nil {
 			cancel(err)
 		}
-		for range d.posted { // nobody is left to wait for it
+		for range d.posted { // so that its sender does not wait
 		}
 	})
 	err := d.claim(ctx)

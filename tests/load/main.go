@@ -219,7 +219,7 @@ func run(ctx context.Context, p params) (r *report, err error) {
 	return b.report, nil
 }
 
-// progress tells whoever watches what goes on.
+// progress writes to the terminal what goes on.
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
 }

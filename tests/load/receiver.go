@@ -139,7 +139,7 @@ func (r *receiver) count(w http.ResponseWriter, req *http.Request) {
 	s := r.scope(req.PathValue("scope"))
 	c := counted{Requests: len(s.raw), Distinct: len(s.distinct)}
 	r.mu.Unlock()
-	_ = json.NewEncoder(w).Encode(c) // nobody else to tell
+	_ = json.NewEncoder(w).Encode(c) // an error has no other reader
 }
 
 // ledger reads and verifies what arrived in a scope, every n-th signature, and gives it away.

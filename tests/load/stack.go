@@ -27,7 +27,7 @@ type stack struct {
 	env             map[string]string // of every atender process
 	took            time.Duration     // of the start
 
-	dev, api, worker *child // nil when they are somebody else's
+	dev, api, worker *child // nil when they were started by another program
 	files            []*os.File
 }
 
@@ -83,7 +83,7 @@ func openStack(ctx context.Context, p params) (*stack, error) {
 	return s, nil
 }
 
-// attached tells whether api and worker are somebody else's.
+// attached tells whether api and worker were started by another program.
 func (s *stack) attached() bool { return s.api == nil }
 
 func (s *stack) readReady() error {

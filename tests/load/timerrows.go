@@ -111,7 +111,7 @@ func (m *timerRowMaker) clocks(ctx context.Context, created time.Time) *sla.Boar
 }
 
 // timerRows makes the conversations with their outbox rows in one transaction: what the write path leaves behind, less the
-// events and the timeline, which are nobody's business here. It returns what is due in the window, earliest first.
+// events and the timeline, which do not matter here. It returns what is due in the window, earliest first.
 func (b *bench) timerRows(ctx context.Context, policy *wire.SLAPolicy) ([]operation, error) {
 	total := b.p.N + b.p.Pending
 	progress("making %d conversations, the first of which is due in %s", total, b.p.Lead)

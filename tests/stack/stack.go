@@ -184,7 +184,7 @@ func (s *Stack) StartWorker(change ...func(*worker.Config)) (stop func()) {
 }
 
 // Fired is how often time did something of a kind ("wake", "warning", "breach", "archive"), by who noticed ("workflow",
-// "guard", "recompute"), as the metrics of the stack's workers say.
+// "sweeper", "recompute"), as the metrics of the stack's workers say.
 func (s *Stack) Fired(kind string) map[string]int {
 	s.t.Helper()
 	s.mu.Lock()

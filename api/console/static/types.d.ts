@@ -63,7 +63,7 @@ export type Actor = {
 };
 
 /**
- * The means through which somebody acted, such as the key with which an agent's reply was posted.
+ * The means through which the actor acted, such as the key with which an agent's reply was posted.
  */
 export type Via = {
   type: ActorType;
@@ -174,7 +174,7 @@ export type Message = {
   /** As it was given. Clean it before you show it. */
   html: string | null;
   author: Author;
-  /** An auto-reply or the like; nobody's answer. */
+  /** An auto-reply or the like; it answers no customer. */
   automated: boolean;
   /** Your name for the message. */
   externalId: string | null;
@@ -221,7 +221,7 @@ export type Snooze = {
 };
 
 export type Assign = {
-  /** The agent; null for nobody. */
+  /** The agent; null for none. */
   assigneeId?: string | null;
   /** The team; null for none. */
   teamId?: string | null;
@@ -241,7 +241,7 @@ export type TimelineEntry = {
   id: string;
   kind: TimelineKind;
   actor: Actor;
-  /** More about it, by kind. `cause` says why something happened that nobody asked for. */
+  /** More about it, by kind. `cause` says why something happened that was not asked for. */
   data: Record<string, any>;
   /** The conversation's version that this was part of. */
   version: number;
@@ -264,7 +264,7 @@ export type ConversationChange = {
   status?: ConversationStatus;
   /** In the future, at most 366 days ahead; null wakes. */
   snoozedUntil?: string | null;
-  /** The agent; null for nobody. */
+  /** The agent; null for none. */
   assigneeId?: string | null;
   /** The team; null for none. */
   teamId?: string | null;
@@ -279,7 +279,7 @@ export type BulkChange = {
   action: 'resolve' | 'reopen' | 'archive' | 'snooze' | 'unsnooze' | 'assign' | 'addTag' | 'removeTag';
   /** `snooze`: when to wake. */
   until?: string;
-  /** `assign`: the agent; null for nobody. */
+  /** `assign`: the agent; null for none. */
   assigneeId?: string | null;
   /** `assign`: the team; null for none. */
   teamId?: string | null;
@@ -742,7 +742,7 @@ export type DockPermission = 'autoplay' | 'camera' | 'clipboard-read' | 'clipboa
 export type DockOrigins = string[];
 
 /**
- * Members of these teams see it; everybody when empty.
+ * Members of these teams see it; all agents when empty.
  */
 export type DockTeams = string[];
 
@@ -1066,7 +1066,7 @@ export type SLAMetric = {
   /** Rises with every restart of the clock. */
   cycle: number;
   state: SLAState;
-  /** Null while the clock runs, and of one that stopped before it was breached without what it waited for: because its policy was taken away, because nobody had answered when the conversation was resolved (`first_reply`, `all_messages`), or because the conversation was archived. The report does not count those. */
+  /** Null while the clock runs, and of one that stopped before it was breached without what it waited for: because its policy was taken away, because there was no answer when the conversation was resolved (`first_reply`, `all_messages`), or because the conversation was archived. The report does not count those. */
   outcome: 'met' | 'breached' | null;
   startedAt: Time;
   stoppedAt: NullableTime;
@@ -1391,7 +1391,7 @@ export type ContactEventData = {
 
 export type SLAEventData = {
   conversation: Conversation;
-  /** What was crossed. Nobody did it, so there is no `actor`. */
+  /** What was crossed. Time did it, so there is no `actor`. */
   sla: {
     metric: SLAMetricName;
     policyId: string;

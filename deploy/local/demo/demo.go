@@ -114,7 +114,7 @@ func (d *desk) dock(ctx context.Context, url string) (wire.Dock, error) {
 	})
 }
 
-// moveDock lets the dock follow its page, whose port may be another than at the last start. What somebody has made of
+// moveDock lets the dock follow its page, whose port may be another than at the last start. What the user has made of
 // the dock meanwhile is theirs, deletion included.
 func (d *desk) moveDock(ctx context.Context, seeded local.Seeded, url string) (local.Seeded, error) {
 	if seeded.DockID == uuid.Nil || seeded.DockURL == url {

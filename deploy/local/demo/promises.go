@@ -9,8 +9,9 @@ import (
 )
 
 // promises are when the shop is open, and how soon it answers. The targets are short, and the clocks run day and night,
-// so that whoever starts the stack sees within minutes, at any hour, what becomes of a promise: what nobody has answered
-// is breached after five minutes, who was answered once and has written again waits at risk, and the rest is well.
+// so that the stack's user sees within minutes, at any hour, what becomes of a promise: a conversation without an
+// answer is breached after five minutes, a customer who was answered and has written again waits at risk, the rest is
+// well.
 func (d *desk) promises(ctx context.Context) error {
 	day := []calendar.Slot{{From: "09:00", To: "12:00"}, {From: "13:00", To: "17:00"}}
 	_, err := d.store.Worktime.CreateOpeningHours(ctx, d.tenant, worktime.NewOpeningHours{

@@ -53,7 +53,7 @@ func stories() []story {
 			reference: "demo-1004", subject: "Please call me back", channel: "phone",
 			contact: conversation.NewContact{Email: "kwame@customers.example", Name: "Kwame Boateng", Phone: "+4531987654"},
 			message: "Call me in a moment, I am on a train.",
-			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // wakes while somebody looks
+			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // wakes while the user looks
 				return d.do(ctx, d.agent, id, conversation.Snooze{Until: time.Now().Add(2 * time.Minute)})
 			},
 		},

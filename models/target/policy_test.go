@@ -14,7 +14,7 @@ import (
 )
 
 // inside are addresses no webhook may reach by default. The list is our own, so that a new version of the library
-// under Guard cannot widen what is let through without this test failing.
+// under DialControl cannot widen what is let through without this test failing.
 var inside = []string{
 	// IPv4, the first and last address of each block.
 	"0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255", "127.0.0.1",
@@ -52,10 +52,10 @@ func dial(p target.Policy, addr string) error {
 	if netip.MustParseAddr(addr).Is4() {
 		network = "tcp4"
 	}
-	return p.Guard()(network, net.JoinHostPort(addr, "443"), nil)
+	return p.DialControl()(network, net.JoinHostPort(addr, "443"), nil)
 }
 
-func TestGuardRefusesWhatIsInside(t *testing.T) {
+func TestDialControlRefusesWhatIsInside(t *testing.T) {
 	for _, addr := range inside {
 		t.Run(addr, func(t *testing.T) {
 			err := dial(target.Policy{}, addr)
@@ -66,23 +66,23 @@ func TestGuardRefusesWhatIsInside(t *testing.T) {
 	}
 }
 
-func TestGuardLetsThePublicThrough(t *testing.T) {
+func TestDialControlLetsThePublicThrough(t *testing.T) {
 	for _, addr := range outside {
 		t.Run(addr, func(t *testing.T) { require.NoError(t, dial(target.Policy{}, addr)) })
 	}
-	guard := target.Policy{}.Guard()
+	control := target.Policy{}.DialControl()
 	for _, port := range []string{"1", "25", "8443", "65535"} {
-		require.NoError(t, guard("tcp4", "8.8.8.8:"+port, nil))
+		require.NoError(t, control("tcp4", "8.8.8.8:"+port, nil))
 	}
 }
 
-func TestGuardRefusesWhatItCannotRead(t *testing.T) {
-	guard := target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}.Guard()
+func TestDialControlRefusesWhatItCannotRead(t *testing.T) {
+	control := target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}.DialControl()
 	for _, c := range [][2]string{
 		{"tcp4", ""}, {"tcp4", "example.com:443"}, {"tcp4", "127.1:443"}, {"tcp4", "8.8.8.8"}, {"udp4", "8.8.8.8:53"},
 		{"unix", "/var/run/docker.sock"}, {"tcp4", "0177.0.0.1:443"}, {"tcp4", "8.8.8.8:99999"},
 	} {
-		require.Error(t, guard(c[0], c[1], nil), "%v", c)
+		require.Error(t, control(c[0], c[1], nil), "%v", c)
 	}
 }
 
@@ -103,8 +103,8 @@ func TestAllowedNetworksPass(t *testing.T) {
 	require.Error(t, dial(everything, "10.0.0.1"))
 }
 
-// The address the dialler hands to Guard, for spellings that reach the socket.
-func TestGuardOnARealDialler(t *testing.T) {
+// The address the dialler hands to DialControl, for spellings that reach the socket.
+func TestDialControlOnARealDialler(t *testing.T) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
@@ -112,7 +112,7 @@ func TestGuardOnARealDialler(t *testing.T) {
 	require.NoError(t, err)
 	for _, host := range []string{"127.0.0.1", "::ffff:7f00:1", "localhost", "::1", "::", "0.0.0.0", "fe80::1%lo"} {
 		t.Run(host, func(t *testing.T) {
-			dialer := net.Dialer{Control: target.Policy{}.Guard(), Timeout: 5 * time.Second}
+			dialer := net.Dialer{Control: target.Policy{}.DialControl(), Timeout: 5 * time.Second}
 			conn, err := dialer.Dial("tcp", net.JoinHostPort(host, port))
 			if conn != nil {
 				_ = conn.Close()
@@ -121,7 +121,7 @@ func TestGuardOnARealDialler(t *testing.T) {
 			require.True(t, errors.As(err, &blocked), "%v", err)
 		})
 	}
-	allowed := net.Dialer{Control: target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}.Guard()}
+	allowed := net.Dialer{Control: target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}.DialControl()}
 	for _, host := range []string{"127.0.0.1", "::ffff:7f00:1"} { // both are dialled as tcp4
 		conn, err := allowed.Dial("tcp", net.JoinHostPort(host, port))
 		require.NoError(t, err)
@@ -130,16 +130,16 @@ func TestGuardOnARealDialler(t *testing.T) {
 }
 
 func TestEveryIPv4AddressInIPv6ClothesIsRefused(t *testing.T) {
-	guard := target.Policy{}.Guard()
+	control := target.Policy{}.DialControl()
 	rapid.Check(t, func(t *rapid.T) {
 		v4 := [4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "v4"))
 		for _, prefix := range []string{"::ffff:0:0", "::ffff:0:0:0", "64:ff9b::", "64:ff9b:1::", "::"} {
 			b := netip.MustParseAddr(prefix).As16()
 			copy(b[12:], v4[:])
-			require.Error(t, guard("tcp6", netip.AddrPortFrom(netip.AddrFrom16(b), 443).String(), nil))
+			require.Error(t, control("tcp6", netip.AddrPortFrom(netip.AddrFrom16(b), 443).String(), nil))
 		}
 		b := netip.MustParseAddr("2002::1").As16()
 		copy(b[2:], v4[:])
-		require.Error(t, guard("tcp6", netip.AddrPortFrom(netip.AddrFrom16(b), 443).String(), nil))
+		require.Error(t, control("tcp6", netip.AddrPortFrom(netip.AddrFrom16(b), 443).String(), nil))
 	})
 }

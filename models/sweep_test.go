@@ -13,7 +13,7 @@ import (
 )
 
 // P3.5
-func TestGuardDoesWhatTheWorkflowIsLateForAndPokesIt(t *testing.T) {
+func TestSweeperDoesWhatTheWorkflowIsLateForAndSignalsIt(t *testing.T) {
 	b := setup(t)
 	c, later := b.conversation("a"), b.conversation("b")
 	b.change(c.ID, conversation.Snooze{Until: time.Now().Add(20 * time.Millisecond)})
@@ -34,10 +34,10 @@ func TestGuardDoesWhatTheWorkflowIsLateForAndPokesIt(t *testing.T) {
 	tick, err = b.Clocks.TickOverdue(t.Context(), b.tenant.ID, c.ID)
 	require.NoError(t, err)
 	require.Empty(t, tick.Fired)
-	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "nothing happened: nobody is poked")
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID), "nothing happened: no signal")
 }
 
-// P3.5: after an outage what has waited longest comes first, and what somebody is changing is left to them.
+// P3.5: after an outage what has waited longest comes first, and what a transaction is changing is left to it.
 func TestOverdueConversationsComeLongestFirst(t *testing.T) {
 	b := setup(t)
 	var ids []uuid.UUID
@@ -77,7 +77,7 @@ func TestOverdueConversationsComeLongestFirst(t *testing.T) {
 }
 
 // P3.6
-func TestLostTemporalIsNoticedOnceAndEverythingIsPoked(t *testing.T) {
+func TestLostTemporalIsNoticedOnceAndEverythingIsSignaled(t *testing.T) {
 	b := setup(t)
 	open := b.conversation("open")
 	snoozed := b.conversation("snoozed")
@@ -103,10 +103,10 @@ func TestLostTemporalIsNoticedOnceAndEverythingIsPoked(t *testing.T) {
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, sub.ID))
 	n, err = b.Webhooks.SignalLateRetries(t.Context(), time.Second)
 	require.NoError(t, err)
-	require.Zero(t, n, "one poke at a time")
+	require.Zero(t, n, "one signal at a time")
 }
 
-func TestLostRetryWorkflowIsPoked(t *testing.T) {
+func TestLostRetryWorkflowIsSignaled(t *testing.T) {
 	b := setup(t)
 	b.openCircuit()
 	b.exec(`DELETE FROM outbox`)

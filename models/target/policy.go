@@ -1,6 +1,6 @@
 // Package target says where webhooks may go: which URLs and custom headers a subscription may have, checked when it is
-// registered and again when it is used, and which addresses may be dialled, checked on the socket. The check on the socket is
-// the one that counts, because a name may resolve to something else a moment later.
+// registered and again when it is used, and which addresses may be dialled, checked on the socket. The check on the
+// socket is the one that counts, because a name may resolve to something else a moment later.
 package target
 
 import (
@@ -33,14 +33,14 @@ func (*BlockedError) Error() string { return "address not allowed" }
 const NoAddress = "the endpoint's host has no address that webhooks may be sent to: check its name, " +
 	"and that it is public"
 
-// Guard returns the check to hang into net.Dialer.Control, where the address is the one really dialled: after name
-// resolution, whatever the spelling. Any port is allowed. Its only error is *BlockedError.
+// DialControl returns the check to hang into net.Dialer.Control, where the address is the one really dialled: after
+// name resolution, whatever the spelling. Any port is allowed. Its only error is *BlockedError.
 //
 // Beyond the rules of code.dny.dev/ssrf (the IANA registries of special addresses; of IPv6, only what is in 2000::/3
 // and not special there) it refuses 168.63.129.16, addresses with a zone, and IPv4-mapped ones, which Allow cannot let
 // through: they would escape a rule written for IPv4. A NAT64 prefix of the operator's own inside 2000::/3 cannot be
 // told from public addresses; the NAT64 gateway must refuse private ones.
-func (p Policy) Guard() func(network, address string, c syscall.RawConn) error {
+func (p Policy) DialControl() func(network, address string, c syscall.RawConn) error {
 	safe := p.checker()
 	return func(network, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -61,14 +61,14 @@ func (p Policy) checker() func(netip.Addr) bool {
 			v6 = append(v6, prefix.Masked())
 		}
 	}
-	guardian := ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(wireServer),
+	inside := ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(wireServer),
 		ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
 	return func(addr netip.Addr) bool {
 		// netip.Prefix.Contains is false for every address with a zone, so deny lists would not see it.
 		if !addr.IsValid() || addr.Zone() != "" || addr.Is4In6() {
 			return false
 		}
-		return guardian.SafeAddr(addr) == nil
+		return inside.SafeAddr(addr) == nil
 	}
 }
 
