@@ -20,7 +20,8 @@ func TestYoungDatabaseLooksRowsUpByTheirKey(t *testing.T) {
 		"conversations_external_reference": `SELECT id FROM conversations WHERE tenant_id = $1 AND external_reference = $2::text`,
 		"conversations_successor":          `SELECT id FROM conversations WHERE tenant_id = $1 AND previous_conversation_id = $2`,
 		"contacts_pkey":                    `SELECT 1 FROM ONLY contacts x WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE OF x`,
-		"contacts_email":                   `SELECT * FROM contacts WHERE tenant_id = $1 AND lower(email) = lower($2::text)`,
+		"contacts_email":                   `SELECT * FROM contacts WHERE tenant_id = $1 AND email_key = $2::text`,
+		"contacts_external_id":             `SELECT * FROM contacts WHERE tenant_id = $1 AND external_id = $2::text`,
 		"messages_pkey":                    `SELECT * FROM messages WHERE tenant_id = $1 AND id = $2`,
 		"messages_external_id": `SELECT id FROM messages
 			WHERE tenant_id = $1 AND chain_id = '00000000-0000-0000-0000-000000000000' AND external_id = $2::text`,

@@ -497,6 +497,7 @@ Europe/Warsaw
 Europe/Zagreb
 Europe/Zaporozhye
 Europe/Zurich
+Factory
 GB
 GB-Eire
 GMT

@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// zones are the names in the archive, sorted. Factory is left out: it is the zone of a machine that has none.
+// zones are the names in the archive, sorted.
 func zones(archive string) ([]string, error) {
 	files, err := zip.OpenReader(archive)
 	if err != nil {
@@ -44,7 +44,7 @@ func zones(archive string) ([]string, error) {
 	defer func() { _ = files.Close() }()
 	var names []string
 	for _, f := range files.File {
-		if !strings.HasSuffix(f.Name, "/") && f.Name != "Factory" {
+		if !strings.HasSuffix(f.Name, "/") {
 			names = append(names, f.Name)
 		}
 	}
