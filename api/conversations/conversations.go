@@ -50,8 +50,8 @@ func newConversation(b *contract.NewOutboundConversation) (conversation.NewConve
 		Contact: conversation.NewContact{
 			Email: b.Contact.Email, Name: postgres.Deref(b.Contact.Name), ExternalID: postgres.Deref(b.Contact.ExternalID),
 		},
-		Tags:              b.Tags,
-		CustomFields:      postgres.Deref(b.CustomFields),
+		Tags:         b.Tags,
+		CustomFields: postgres.Deref(b.CustomFields),
 	}
 	if b.Contact.Phone != nil {
 		phone, err := address.Phone(*b.Contact.Phone)

@@ -37,8 +37,8 @@ var formatHints = map[string]string{
 }
 
 const (
-	hintTime  = "must be an RFC 3339 time such as 2026-11-21T09:30:00Z, in the years 1970 to 2199"
-	hintUUID  = "must be an id such as 019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
+	hintTime = "must be an RFC 3339 time such as 2026-11-21T09:30:00Z, in the years 1970 to 2199"
+	hintUUID = "must be an id such as 019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 )
 
 func checkTime(s string) error {
