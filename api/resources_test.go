@@ -25,14 +25,14 @@ func TestContactsAreMadeFoundAndChanged(t *testing.T) {
 	require.Equal(t, "/v1/contacts/"+ada.string("id"), path)
 	require.Equal(t, "Ada", ada.string("name"), "the local part")
 	require.Equal(t, ada.body, h.call("GET", path, nil).want(200).body)
-	h.call("POST", "/v1/contacts", object{"phone": "+15550100", "name": "Noble"}).want(201)
+	h.call("POST", "/v1/contacts", object{"phone": "+14155550100", "name": "Noble"}).want(201)
 	require.Equal(t, ada.string("id"),
 		h.call("POST", "/v1/contacts", object{"email": "ada@EXAMPLE.com"}).refused(409, "CONTACT_EXISTS")["contactId"])
 	require.Equal(t, []string{"email:required"}, h.call("POST", "/v1/contacts", object{"name": "Ghost"}).wrong())
 
 	for query, found := range map[string]int{
 		"": 2, "?email=ada%40example.COM": 1, "?email=b%40example.com": 0, "?phone=%2B44+(20)+7946-0958": 1, "?q=exam": 1,
-		"?q=nob": 1, "?q=ada+gold": 0, "?q=%25": 0, "?email=ada%40example.com&phone=%2B15550100": 0,
+		"?q=nob": 1, "?q=ada+gold": 0, "?q=%25": 0, "?email=ada%40example.com&phone=%2B14155550100": 0,
 	} {
 		require.Len(t, h.call("GET", "/v1/contacts"+query, nil).want(200).list(), found, query)
 	}
@@ -66,7 +66,8 @@ func TestTeamsAndTheirMembers(t *testing.T) {
 	require.Equal(t, []any{grace}, h.call("PUT", path+"/members/"+grace, nil).want(200).body["memberIds"])
 	h.call("PUT", path+"/members/"+uuid.NewString(), nil).refused(404, "NOT_FOUND")
 	changed := h.call("PATCH", path, object{"name": "Repairs", "memberIds": []any{}}).want(200)
-	require.Equal(t, object{"id": team.string("id"), "name": "Repairs", "description": "", "memberIds": []any{}}, changed.body)
+	require.Equal(t, object{
+		"id": team.string("id"), "number": team.body["number"], "name": "Repairs", "description": "", "memberIds": []any{}}, changed.body)
 	require.Equal(t, []string{"memberIds:unknown"}, h.call("PATCH", path, object{"memberIds": []any{uuid.NewString()}}).wrong())
 
 	h.call("POST", "/v1/teams", object{"name": "Repairs"}).refused(409, "TEAM_EXISTS")

@@ -23,9 +23,10 @@ func TestYoungDatabaseLooksRowsUpByTheirKey(t *testing.T) {
 			WHERE tenant_id = $1 AND conversation_id = $2`,
 		"conversations_contact": `SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = $2
 			ORDER BY id FOR NO KEY UPDATE`,
-		"contacts_pkey":  `SELECT 1 FROM ONLY contacts x WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE OF x`,
-		"contacts_email": `SELECT * FROM contacts WHERE tenant_id = $1 AND lower(email) = lower($2::text)`,
-		"messages_pkey":  `SELECT * FROM messages WHERE tenant_id = $1 AND id = $2`,
+		"contacts_pkey":        `SELECT 1 FROM ONLY contacts x WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE OF x`,
+		"contacts_email":       `SELECT * FROM contacts WHERE tenant_id = $1 AND email_key = $2::text`,
+		"contacts_external_id": `SELECT * FROM contacts WHERE tenant_id = $1 AND external_id = $2::text`,
+		"messages_pkey":        `SELECT * FROM messages WHERE tenant_id = $1 AND id = $2`,
 		"messages_external_id": `SELECT id FROM messages
 			WHERE tenant_id = $1 AND chain_id = '00000000-0000-0000-0000-000000000000' AND external_id = $2::text`,
 		"agents_pkey":             `SELECT 1 FROM agents WHERE tenant_id = $1 AND id = $2`,

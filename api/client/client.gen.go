@@ -295,6 +295,7 @@ const (
 	BODYTOOLARGE                 ErrorCode = "BODY_TOO_LARGE"
 	CHANNELDISABLED              ErrorCode = "CHANNEL_DISABLED"
 	COMPUTATIONTOOLONG           ErrorCode = "COMPUTATION_TOO_LONG"
+	CONTACTCONFLICT              ErrorCode = "CONTACT_CONFLICT"
 	CONTACTEXISTS                ErrorCode = "CONTACT_EXISTS"
 	CURSOREXPIRED                ErrorCode = "CURSOR_EXPIRED"
 	DEFAULTOPENINGHOURS          ErrorCode = "DEFAULT_OPENING_HOURS"
@@ -357,6 +358,8 @@ func (e ErrorCode) Valid() bool {
 	case CHANNELDISABLED:
 		return true
 	case COMPUTATIONTOOLONG:
+		return true
+	case CONTACTCONFLICT:
 		return true
 	case CONTACTEXISTS:
 		return true
@@ -920,6 +923,7 @@ type ContactChange struct {
 	// Examples: {"amount":49.9,"order_id":"4521"}
 	CustomFields *CustomFields         `json:"customFields,omitempty"`
 	Email        wire.Optional[string] `json:"email,omitempty,omitzero"`
+	ExternalID   wire.Optional[string] `json:"externalId,omitempty,omitzero"`
 	Name         wire.Optional[string] `json:"name,omitempty,omitzero"`
 	Phone        wire.Optional[string] `json:"phone,omitempty,omitzero"`
 }
@@ -932,10 +936,14 @@ type ContactCreation struct {
 	CustomFields *CustomFields `json:"customFields,omitempty"`
 	Email        *string       `json:"email,omitempty"`
 
+	// ExternalID What your own systems know the contact by, unique in the tenant.
+	ExternalID *string `json:"externalId,omitempty"`
+
 	// Name The local part of the e-mail address if left out.
 	Name *string `json:"name,omitempty"`
 
-	// Phone E.164: `+`, country code, number. Spaces and `( ) - . /` are taken out.
+	// Phone `+`, country code, number, with spaces and `( ) - . /` as it is written; `+44 (0)20 7946 0958` too. It must be
+	// possible in its country, and is stored as E.164, `+442079460958`.
 	Phone *string `json:"phone,omitempty"`
 }
 
@@ -1277,10 +1285,15 @@ type NewAPIKey struct {
 type NewContact struct {
 	Email string `json:"email"`
 
+	// ExternalID What your own systems know the contact by, unique in the tenant. The contact is found by it first.
+	ExternalID *string `json:"externalId,omitempty"`
+
 	// Name Of a new contact, the local part of the e-mail address if left out.
 	Name *string `json:"name,omitempty"`
 
-	// Phone E.164: `+`, country code, number. Spaces and `( ) - . /` are taken out.
+	// Phone `+`, country code, number, with spaces and `( ) - . /` as it is written; `+44 (0)20 7946 0958` too. It must be
+	// possible in its country, and is stored as E.164, `+442079460958`.
+	//
 	//
 	// Examples: +44 20 7946 0958
 	Phone *string `json:"phone,omitempty"`
@@ -2000,13 +2013,16 @@ type GetAPIKeyUsageParams struct {
 
 // ListContactsParams defines parameters for ListContacts.
 type ListContactsParams struct {
-	// Email The e-mail address, in any case. At most one contact has it.
+	// Email The e-mail address, in any spelling. At most one contact has it.
 	Email *string `form:"email,omitempty" json:"email,omitempty"`
 
 	// Phone The phone number; spaces and punctuation do not matter. In a query `+` is written `%2B`.
 	Phone *string `form:"phone,omitempty" json:"phone,omitempty"`
 
-	// Q Beginnings of words to find in name and e-mail, all of them.
+	// ExternalID What your own systems know the contact by, exactly. At most one contact has it.
+	ExternalID *string `form:"externalId,omitempty" json:"externalId,omitempty"`
+
+	// Q Beginnings of words to find in name and e-mail, all of them; or an `externalId` as a whole.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// Limit How many to answer with at most.
@@ -2679,8 +2695,9 @@ type ClientInterface interface {
 
 	// CreateContactWithBody Create a contact
 	//
-	// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-	// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+	// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+	// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+	// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2689,8 +2706,9 @@ type ClientInterface interface {
 
 	// CreateContact Create a contact
 	//
-	// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-	// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+	// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+	// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+	// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2778,8 +2796,10 @@ type ClientInterface interface {
 	// Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 	// `outboundContext` is what has been said already, and becomes the first, inbound message.
 	//
-	// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-	// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+	// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+	// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+	// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+	// happens. Tags that do not exist yet are created (a tenant can choose to
 	// have them dropped or refused instead).
 	//
 	// The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing
@@ -2798,8 +2818,10 @@ type ClientInterface interface {
 	// Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 	// `outboundContext` is what has been said already, and becomes the first, inbound message.
 	//
-	// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-	// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+	// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+	// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+	// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+	// happens. Tags that do not exist yet are created (a tenant can choose to
 	// have them dropped or refused instead).
 	//
 	// The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing
@@ -4296,8 +4318,9 @@ func (c *HTTPClient) ListContacts(ctx context.Context, params *ListContactsParam
 
 // CreateContactWithBody Create a contact
 //
-// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4316,8 +4339,9 @@ func (c *HTTPClient) CreateContactWithBody(ctx context.Context, contentType stri
 
 // CreateContact Create a contact
 //
-// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4495,8 +4519,10 @@ func (c *HTTPClient) CreateInboundConversation(ctx context.Context, body CreateI
 // Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 // `outboundContext` is what has been said already, and becomes the first, inbound message.
 //
-// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+// happens. Tags that do not exist yet are created (a tenant can choose to
 // have them dropped or refused instead).
 //
 // The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing
@@ -4525,8 +4551,10 @@ func (c *HTTPClient) CreateOutboundConversationWithBody(ctx context.Context, con
 // Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 // `outboundContext` is what has been said already, and becomes the first, inbound message.
 //
-// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+// happens. Tags that do not exist yet are created (a tenant can choose to
 // have them dropped or refused instead).
 //
 // The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing
@@ -7391,6 +7419,18 @@ func NewListContactsRequest(server string, params *ListContactsParams) (*http.Re
 		if params.Phone != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "phone", *params.Phone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "phone"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExternalID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "externalId", *params.ExternalID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -12043,8 +12083,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateContactWithBodyWithResponse Create a contact
 	//
-	// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-	// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+	// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+	// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+	// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12053,8 +12094,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateContactWithResponse Create a contact
 	//
-	// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-	// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+	// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+	// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+	// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12146,8 +12188,10 @@ type ClientWithResponsesInterface interface {
 	// Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 	// `outboundContext` is what has been said already, and becomes the first, inbound message.
 	//
-	// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-	// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+	// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+	// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+	// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+	// happens. Tags that do not exist yet are created (a tenant can choose to
 	// have them dropped or refused instead).
 	//
 	// The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing
@@ -12166,8 +12210,10 @@ type ClientWithResponsesInterface interface {
 	// Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 	// `outboundContext` is what has been said already, and becomes the first, inbound message.
 	//
-	// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-	// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+	// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+	// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+	// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+	// happens. Tags that do not exist yet are created (a tenant can choose to
 	// have them dropped or refused instead).
 	//
 	// The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing
@@ -25536,8 +25582,9 @@ func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, para
 
 // CreateContactWithBodyWithResponse Create a contact
 //
-// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25552,8 +25599,9 @@ func (c *ClientWithResponses) CreateContactWithBodyWithResponse(ctx context.Cont
 
 // CreateContactWithResponse Create a contact
 //
-// A contact has an e-mail address, a phone number, or both. An e-mail address that a contact has already, in any case,
-// answers 409 `CONTACT_EXISTS` with `details.contactId`. Fires `contact.created`.
+// A contact has an e-mail address, a phone number, or both. An e-mail address, in any spelling, or an `externalId` that a
+// contact has already answers 409 `CONTACT_EXISTS` with `details.contactId`; if they are of two contacts, or the address
+// is of one with another `externalId`, 409 `CONTACT_CONFLICT` with `details.contactIds`. Fires `contact.created`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25699,8 +25747,10 @@ func (c *ClientWithResponses) CreateInboundConversationWithResponse(ctx context.
 // Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 // `outboundContext` is what has been said already, and becomes the first, inbound message.
 //
-// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+// happens. Tags that do not exist yet are created (a tenant can choose to
 // have them dropped or refused instead).
 //
 // The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing
@@ -25725,8 +25775,10 @@ func (c *ClientWithResponses) CreateOutboundConversationWithBodyWithResponse(ctx
 // Puts a conversation that began elsewhere into Atender. Despite the route's name nothing is sent to the customer:
 // `outboundContext` is what has been said already, and becomes the first, inbound message.
 //
-// The contact is found by e-mail, whatever its case, and made if there is none. On a match, fields the contact does
-// not have yet are filled in; nothing is overwritten. Tags that do not exist yet are created (a tenant can choose to
+// The contact is found by `externalId` first, then by e-mail address, and made if there is none. On a match, fields the
+// contact does not have yet are filled in; nothing is overwritten. If the two name two contacts, or the one with the
+// address has another `externalId`, the answer is 409 `CONTACT_CONFLICT` with `details.contactIds`, and nothing else
+// happens. Tags that do not exist yet are created (a tenant can choose to
 // have them dropped or refused instead).
 //
 // The same `externalReference` again answers 409 `EXTERNAL_REFERENCE_EXISTS` with `details.conversationId`, and nothing

@@ -296,6 +296,7 @@ const (
 	BODYTOOLARGE                 ErrorCode = "BODY_TOO_LARGE"
 	CHANNELDISABLED              ErrorCode = "CHANNEL_DISABLED"
 	COMPUTATIONTOOLONG           ErrorCode = "COMPUTATION_TOO_LONG"
+	CONTACTCONFLICT              ErrorCode = "CONTACT_CONFLICT"
 	CONTACTEXISTS                ErrorCode = "CONTACT_EXISTS"
 	CURSOREXPIRED                ErrorCode = "CURSOR_EXPIRED"
 	DEFAULTOPENINGHOURS          ErrorCode = "DEFAULT_OPENING_HOURS"
@@ -358,6 +359,8 @@ func (e ErrorCode) Valid() bool {
 	case CHANNELDISABLED:
 		return true
 	case COMPUTATIONTOOLONG:
+		return true
+	case CONTACTCONFLICT:
 		return true
 	case CONTACTEXISTS:
 		return true
@@ -921,6 +924,7 @@ type ContactChange struct {
 	// Examples: {"amount":49.9,"order_id":"4521"}
 	CustomFields *CustomFields         `json:"customFields,omitempty"`
 	Email        wire.Optional[string] `json:"email,omitempty,omitzero"`
+	ExternalID   wire.Optional[string] `json:"externalId,omitempty,omitzero"`
 	Name         wire.Optional[string] `json:"name,omitempty,omitzero"`
 	Phone        wire.Optional[string] `json:"phone,omitempty,omitzero"`
 }
@@ -933,10 +937,14 @@ type ContactCreation struct {
 	CustomFields *CustomFields `json:"customFields,omitempty"`
 	Email        *string       `json:"email,omitempty"`
 
+	// ExternalID What your own systems know the contact by, unique in the tenant.
+	ExternalID *string `json:"externalId,omitempty"`
+
 	// Name The local part of the e-mail address if left out.
 	Name *string `json:"name,omitempty"`
 
-	// Phone E.164: `+`, country code, number. Spaces and `( ) - . /` are taken out.
+	// Phone `+`, country code, number, with spaces and `( ) - . /` as it is written; `+44 (0)20 7946 0958` too. It must be
+	// possible in its country, and is stored as E.164, `+442079460958`.
 	Phone *string `json:"phone,omitempty"`
 }
 
@@ -1278,10 +1286,15 @@ type NewAPIKey struct {
 type NewContact struct {
 	Email string `json:"email"`
 
+	// ExternalID What your own systems know the contact by, unique in the tenant. The contact is found by it first.
+	ExternalID *string `json:"externalId,omitempty"`
+
 	// Name Of a new contact, the local part of the e-mail address if left out.
 	Name *string `json:"name,omitempty"`
 
-	// Phone E.164: `+`, country code, number. Spaces and `( ) - . /` are taken out.
+	// Phone `+`, country code, number, with spaces and `( ) - . /` as it is written; `+44 (0)20 7946 0958` too. It must be
+	// possible in its country, and is stored as E.164, `+442079460958`.
+	//
 	//
 	// Examples: +44 20 7946 0958
 	Phone *string `json:"phone,omitempty"`
@@ -2001,13 +2014,16 @@ type GetAPIKeyUsageParams struct {
 
 // ListContactsParams defines parameters for ListContacts.
 type ListContactsParams struct {
-	// Email The e-mail address, in any case. At most one contact has it.
+	// Email The e-mail address, in any spelling. At most one contact has it.
 	Email *string `form:"email,omitempty" json:"email,omitempty"`
 
 	// Phone The phone number; spaces and punctuation do not matter. In a query `+` is written `%2B`.
 	Phone *string `form:"phone,omitempty" json:"phone,omitempty"`
 
-	// Q Beginnings of words to find in name and e-mail, all of them.
+	// ExternalID What your own systems know the contact by, exactly. At most one contact has it.
+	ExternalID *string `form:"externalId,omitempty" json:"externalId,omitempty"`
+
+	// Q Beginnings of words to find in name and e-mail, all of them; or an `externalId` as a whole.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// Limit How many to answer with at most.
@@ -3116,6 +3132,14 @@ func (siw *ServerInterfaceWrapper) ListContacts(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "phone", c.Request.URL.Query(), &params.Phone, runtime.BindQueryParameterOptions{Type: "string", Format: "phone"})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter phone: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "externalId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "externalId", c.Request.URL.Query(), &params.ExternalID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter externalId: %w", err), http.StatusBadRequest)
 		return
 	}
 

@@ -9,8 +9,8 @@ import (
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/request"
 	"github.com/atender/atender/api/respond"
-	"github.com/atender/atender/api/validation"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -47,12 +47,14 @@ func newConversation(b *contract.NewOutboundConversation) (conversation.NewConve
 		ExternalReference: b.ExternalReference,
 		Subject:           b.Subject,
 		Channel:           string(postgres.Deref(b.Channel)),
-		Contact:           conversation.NewContact{Email: b.Contact.Email, Name: postgres.Deref(b.Contact.Name)},
-		Tags:              b.Tags,
-		CustomFields:      postgres.Deref(b.CustomFields),
+		Contact: conversation.NewContact{
+			Email: b.Contact.Email, Name: postgres.Deref(b.Contact.Name), ExternalID: postgres.Deref(b.Contact.ExternalID),
+		},
+		Tags:         b.Tags,
+		CustomFields: postgres.Deref(b.CustomFields),
 	}
 	if b.Contact.Phone != nil {
-		phone, err := validation.NormalPhone(*b.Contact.Phone)
+		phone, err := address.Phone(*b.Contact.Phone)
 		if err != nil {
 			return in, err // validate has let only E.164 through
 		}

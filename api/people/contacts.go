@@ -6,7 +6,7 @@ import (
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/request"
 	"github.com/atender/atender/api/respond"
-	"github.com/atender/atender/api/validation"
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -24,6 +24,7 @@ func (h *Handlers) ListContacts(ctx context.Context, r contract.ListContactsRequ
 	}
 	found, cursor, err := h.store.Contacts.List(ctx, p.TenantID, conversation.ContactFilter{
 		Email: postgres.Deref(r.Params.Email), Phone: postgres.Deref(phone), Query: postgres.Deref(r.Params.Q),
+		ExternalID: postgres.Deref(r.Params.ExternalID),
 	}, request.Page(ctx, r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (h *Handlers) CreateContact(ctx context.Context, r contract.CreateContactRe
 		return nil, err
 	}
 	c, err := h.store.Contacts.Create(ctx, p.TenantID, p.Actor(), conversation.ContactInput{
-		Email: b.Email, Name: b.Name, Phone: phone, CustomFields: postgres.Deref(b.CustomFields),
+		Email: b.Email, Name: b.Name, Phone: phone, ExternalID: b.ExternalID, CustomFields: postgres.Deref(b.CustomFields),
 	})
 	if err != nil {
 		return nil, err
@@ -77,17 +78,17 @@ func (h *Handlers) UpdateContact(ctx context.Context, r contract.UpdateContactRe
 	}
 	c, err := h.store.Contacts.Update(ctx, p.TenantID, r.ID, p.Actor(), conversation.ContactUpdate{
 		Email: b.Email, Name: b.Name, CustomFields: postgres.Deref(b.CustomFields),
-		Phone: wire.Optional[string]{Set: b.Phone.Set, Value: phone},
+		Phone: wire.Optional[string]{Set: b.Phone.Set, Value: phone}, ExternalID: b.ExternalID,
 	})
 	return contract.UpdateContact200JSONResponse(c.Wire()), err
 }
 
-// storedPhone is a phone number as it is stored; nil for nil. validate has let only E.164 through.
+// storedPhone is a phone number as it is stored; nil for nil. validate has let only possible numbers through.
 func storedPhone(given *string) (*string, error) {
 	if given == nil {
 		return nil, nil
 	}
-	phone, err := validation.NormalPhone(*given)
+	phone, err := address.Phone(*given)
 	if err != nil {
 		return nil, problem.Fields(problem.Field{Field: "phone", Code: "invalid_format", Message: err.Error()})
 	}

@@ -1,14 +1,12 @@
 package validation
 
 import (
-	"net/mail"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/calendar"
 )
 
@@ -22,10 +20,10 @@ func (e formatError) Error() string { return string(e) }
 // date-time lets the 31st of February through.
 var formats = map[string]openapi3.StringFormatValidator{
 	"date-time": openapi3.NewCallbackValidator(checkTime),
-	"email":     openapi3.NewCallbackValidator(checkEmail),
+	"email":     openapi3.NewCallbackValidator(address.CheckEmail),
 	"uuid":      openapi3.NewCallbackValidator(checkUUID),
 	"phone": openapi3.NewCallbackValidator(func(s string) error {
-		_, err := NormalPhone(s)
+		_, err := address.Phone(s)
 		return err
 	}),
 }
@@ -33,16 +31,14 @@ var formats = map[string]openapi3.StringFormatValidator{
 // formatHints are said when the validator does not pass on the reason.
 var formatHints = map[string]string{
 	"date-time": hintTime,
-	"email":     hintEmail,
+	"email":     address.HintEmail,
 	"uuid":      hintUUID,
-	"phone":     hintPhone,
+	"phone":     address.HintPhone,
 }
 
 const (
-	hintTime  = "must be an RFC 3339 time such as 2026-11-21T09:30:00Z, in the years 1970 to 2199"
-	hintEmail = "must be an e-mail address such as ada@example.com"
-	hintUUID  = "must be an id such as 019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
-	hintPhone = "must be an E.164 phone number such as +442079460958"
+	hintTime = "must be an RFC 3339 time such as 2026-11-21T09:30:00Z, in the years 1970 to 2199"
+	hintUUID = "must be an id such as 019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 )
 
 func checkTime(s string) error {
@@ -59,41 +55,4 @@ func checkUUID(s string) error {
 		return formatError(hintUUID)
 	}
 	return nil
-}
-
-// checkEmail takes a bare address (RFC 5322, addr-spec) of at most 254 bytes, its local part at most 64 (RFC 5321,
-// section 4.5.3.1): no display name, no quoting, no comment, no address literal.
-func checkEmail(s string) error {
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Name != "" || a.Address != s || len(s) > 254 {
-		return formatError(hintEmail)
-	}
-	at := strings.LastIndexByte(s, '@')
-	local, domain := s[:at], s[at+1:]
-	if len(local) > 64 || strings.ContainsAny(local, "\"() <>\t\r\n") || !domainName.MatchString(domain) {
-		return formatError(hintEmail)
-	}
-	return nil
-}
-
-// domainName is a host name (RFC 1123, section 2.1) whose labels may be in any script.
-var domainName = func() *regexp.Regexp {
-	const label = `[\pL\pN]([\pL\pN\pM-]{0,61}[\pL\pN\pM])?`
-	return regexp.MustCompile(`^` + label + `(\.` + label + `)*$`)
-}()
-
-var (
-	phonePunctuation = strings.NewReplacer("(", "", ")", "", "-", "", ".", "", "/", "", " ", "", "\u00a0", "")
-	// e164 is + and at most 15 digits that begin with a country code (ITU-T E.164, section 6). The shortest numbers
-	// in use have 7 digits with their country code.
-	e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-)
-
-// NormalPhone takes spaces and punctuation out of a phone number. Errors: formatError when the rest is not E.164.
-func NormalPhone(s string) (string, error) {
-	p := phonePunctuation.Replace(s)
-	if !e164.MatchString(p) {
-		return "", formatError(hintPhone)
-	}
-	return p, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -47,6 +48,7 @@ type Agent struct {
 	Number    int64 `gorm:"->"`
 	Name      string
 	Email     string
+	EmailKey  *string // address.EmailKey of it; null where an older agent has the same (migrations.Fill)
 	Role      Role
 	IsActive  bool
 	CreatedAt time.Time
@@ -81,16 +83,19 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 			Field: "role", Code: "invalid", Message: "must be one of " + strings.Join(RoleNames(), ", "),
 		})
 	}
-	if in.Name == "" || !strings.Contains(in.Email, "@") {
-		return Agent{}, problem.Fields(
-			problem.Field{Field: "email", Code: "invalid", Message: "an agent needs a name and an e-mail address"},
-		)
+	if in.Name == "" {
+		return Agent{}, problem.Fields(problem.Field{Field: "name", Code: "required", Message: "an agent needs a name"})
 	}
+	if err := address.CheckEmail(in.Email); err != nil {
+		return Agent{}, problem.Fields(problem.Field{Field: "email", Code: "invalid", Message: err.Error()})
+	}
+	key := address.EmailKey(in.Email)
 	a := Agent{
 		TenantID:  tenantID,
 		ID:        ident.New(),
 		Name:      in.Name,
 		Email:     in.Email,
+		EmailKey:  &key,
 		Role:      in.Role,
 		IsActive:  true,
 		CreatedAt: time.Now(),
@@ -111,7 +116,7 @@ func (s *Store) Agents(
 	defer postgres.During(&err, "list agents of tenant %s", tenantID)
 	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ?", tenantID)
 	if email != "" {
-		q = q.Where("lower(email) = lower(?)", email)
+		q = q.Where("email_key = ?", address.EmailKey(email))
 	}
 	agents, next, err := postgres.Listed(q, page, func(a Agent) uuid.UUID { return a.ID })
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/postgres"
@@ -36,7 +37,8 @@ type SignIn struct {
 	Address         string // where the attempt comes from, as an IP address
 }
 
-func (in SignIn) email() string { return strings.ToLower(in.Email) }
+// email is what the attempt names the agent by: one mailbox, however it is spelled.
+func (in SignIn) email() string { return address.EmailKey(in.Email) }
 
 // account is what an attempt is for, as it says itself.
 func (in SignIn) account() string {
@@ -110,7 +112,7 @@ func (s *SignIns) candidates(ctx context.Context, in SignIn) (found []candidate,
 	query := `SELECT a.*, t.number AS tenant_number, t.name AS tenant_name, c.password
 		FROM agents a JOIN tenants t ON t.id = a.tenant_id
 			JOIN agent_credentials c ON c.tenant_id = a.tenant_id AND c.agent_id = a.id
-		WHERE lower(a.email) = lower(?) AND a.is_active`
+		WHERE a.email_key = ? AND a.is_active`
 	args := []any{in.email()}
 	if in.Tenant != nil {
 		query, args = query+` AND t.number = ?`, append(args, *in.Tenant)
@@ -344,9 +346,9 @@ func (s *SignIns) AgentByEmail(ctx context.Context, tenantID uuid.UUID, email st
 		ctx,
 	).Take(
 		&a,
-		"tenant_id = ? AND lower(email) = lower(?)",
+		"tenant_id = ? AND email_key = ?",
 		tenantID,
-		strings.TrimSpace(email),
+		address.EmailKey(strings.TrimSpace(email)),
 	).Error
 	return a, postgres.NotFound(err, "agent with the e-mail", email)
 }

@@ -18,6 +18,7 @@ import (
 type Team struct {
 	TenantID    uuid.UUID
 	ID          uuid.UUID
+	Number      int64 `gorm:"->"`
 	Name        string
 	Description string
 	CreatedAt   time.Time
@@ -28,7 +29,7 @@ func (t Team) Wire(members []uuid.UUID) wire.Team {
 	if members == nil {
 		members = []uuid.UUID{}
 	}
-	return wire.Team{ID: t.ID, Name: t.Name, Description: t.Description, MemberIDs: members}
+	return wire.Team{ID: t.ID, Number: t.Number, Name: t.Name, Description: t.Description, MemberIDs: members}
 }
 
 // NewTeam is what a team is made from.

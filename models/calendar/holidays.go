@@ -86,7 +86,10 @@ var regions = map[string][]*holiday{
 
 // The library computes dates as midnights of the machine's zone unless told otherwise, and not every zone has every
 // midnight. A date must not depend on where it is computed.
-func init() { cal.DefaultLoc = time.UTC }
+func init() {
+	cal.DefaultLoc = time.UTC
+	correct()
+}
 
 // Regions lists the codes that Rule.Holidays takes, sorted: ISO 3166-1 for a country, ISO 3166-2 for a part of one.
 func Regions() []string { return slices.Sorted(maps.Keys(regions)) }

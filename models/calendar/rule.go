@@ -89,9 +89,9 @@ func (c *compiler) zone(name string) *time.Location {
 		c.refuse("timeZone", "required", "must be an IANA time zone, like Europe/Copenhagen")
 		return nil
 	}
-	loc, err := time.LoadLocation(name)
-	if err != nil || name == "Local" { // which would be the zone of whatever machine computes
-		c.refuse("timeZone", "unknown", "there is no time zone %q: must be an IANA name, like Europe/Copenhagen or UTC", name)
+	loc, err := LoadZone(name)
+	if err != nil {
+		c.refuse("timeZone", "unknown", "%s", err)
 		return nil
 	}
 	return loc

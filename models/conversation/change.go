@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/ident"
@@ -100,7 +101,8 @@ type FirstMessage struct {
 
 // creationRow is what the first statement of a creation brings.
 type creationRow struct {
-	Contact       Contact `gorm:"embedded;embeddedPrefix:ct_"`
+	ByEmail       Contact `gorm:"embedded;embeddedPrefix:ct_"`
+	ByExternalID  Contact `gorm:"embedded;embeddedPrefix:known_"`
 	UnknownTags   string
 	TimeVersion   int64
 	Now           time.Time
@@ -113,18 +115,21 @@ type creationRow struct {
 }
 
 var creationSQL = `
-WITH contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND lower(email) = lower(?) FOR NO KEY UPDATE)
-SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, t.unknown_tags, t.time_version, clock_timestamp() AS now,
+WITH known AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND external_id = ? FOR NO KEY UPDATE),
+	contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND email_key = ? FOR NO KEY UPDATE)
+SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `, t.unknown_tags, t.time_version, clock_timestamp() AS now,
 	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
-	CASE WHEN ct.id IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
+	CASE WHEN coalesce(k.id, ct.id) IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
 	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing,
 	ch.enabled, ch.default_team_id
-FROM tenants t JOIN channels ch ON ch.tenant_id = t.id AND ch.channel = ? LEFT JOIN contact ct ON true WHERE t.id = ?`
+FROM tenants t JOIN channels ch ON ch.tenant_id = t.id AND ch.channel = ? LEFT JOIN known k ON true LEFT JOIN contact ct ON true
+WHERE t.id = ?`
 
-// Create makes a conversation, its contact if the e-mail is new, and its first message, in one transaction.
+// Create makes a conversation, its contact if neither external id nor e-mail address is known, and its first message, in
+// one transaction.
 // Errors: EXTERNAL_REFERENCE_EXISTS with details.conversationId of the first, and then nothing else happened;
-// CHANNEL_DISABLED; VALIDATION_FAILED for unknown tags where the tenant rejects them; UNAVAILABLE.
+// CHANNEL_DISABLED; CONTACT_CONFLICT with details.contactIds; VALIDATION_FAILED for unknown tags where the tenant rejects them; UNAVAILABLE.
 func (s *Store) Create(
 	ctx context.Context,
 	tenantID uuid.UUID,
@@ -152,7 +157,8 @@ func (s *Store) Create(
 		}
 		w.change.AnnounceTags()
 		err = w.save(ctx)
-		if postgres.Violates(err, "contacts_email") || postgres.Violates(err, "conversations_external_reference") {
+		if postgres.Violates(err, "contacts_email") || postgres.Violates(err, "contacts_external_id") ||
+			postgres.Violates(err, "conversations_external_reference") {
 			return nil, postgres.ErrRaced // the next try finds what the other creation made
 		}
 		return w, err
@@ -169,8 +175,8 @@ func (s *Store) create(
 ) (*write, error) {
 	var row creationRow
 	channel := cmp.Or(in.Channel, "email")
-	r := tx.Raw(creationSQL, tenantID, in.Contact.Email, in.Message != nil, postgres.Strings(in.Tags), in.ExternalReference,
-		channel, tenantID).Scan(&row)
+	r := tx.Raw(creationSQL, tenantID, postgres.OrNull(in.Contact.ExternalID), tenantID, address.EmailKey(in.Contact.Email),
+		in.Message != nil, postgres.Strings(in.Tags), in.ExternalReference, channel, tenantID).Scan(&row)
 	if r.Error != nil {
 		return nil, r.Error
 	}
@@ -183,13 +189,16 @@ func (s *Store) create(
 		return nil, problem.New(problem.Conflict, problem.CodeChannelDisabled,
 			"the channel %s is switched off: no conversation can be created on it", channel).With("channel", channel)
 	}
+	contact, err := in.Contact.matched(row.ByExternalID, row.ByEmail)
+	if err != nil {
+		return nil, err
+	}
 	tags, err := admitTags(in.Tags, row.TagIDs, row.UnknownTags)
 	if err != nil {
 		return nil, err
 	}
 	w := newWrite(tx, actor, s.db.Clock(row.Now))
 	w.messageNumber, w.tags = row.MessageNumber, row.TagIDs
-	contact := row.Contact
 	if contact.ID == uuid.Nil {
 		contact = newContact(tenantID, w.ids.Next(), row.ContactNumber, in.Contact, w.now)
 		w.contact = contactNew

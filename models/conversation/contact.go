@@ -6,20 +6,24 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
 )
 
-// Contact is a customer. E-mail is the match key, case-insensitively.
+// Contact is a customer. The customer's own id in another system and the e-mail address are what it is known by.
 type Contact struct {
 	TenantID     uuid.UUID `gorm:"<-:create"`
 	ID           uuid.UUID `gorm:"<-:create"`
 	Number       int64     `gorm:"<-:create"`
 	Name         *string
 	Email        *string
-	Phone        *string
+	EmailKey     *string // address.EmailKey of it; null where an older contact has the same (migrations.Fill)
+	Phone        *string // E.164
+	ExternalID   *string // unique in the tenant
 	CustomFields freeform.Values
 	CreatedAt    time.Time `gorm:"<-:create"`
 	UpdatedAt    time.Time
@@ -28,14 +32,47 @@ type Contact struct {
 // Wire is the contact's JSON shape.
 func (c Contact) Wire() wire.Contact {
 	return wire.Contact{
-		ID: c.ID, Number: c.Number, Name: c.Name, Email: c.Email, Phone: c.Phone,
+		ID: c.ID, Number: c.Number, Name: c.Name, Email: c.Email, Phone: c.Phone, ExternalID: c.ExternalID,
 		CustomFields: postgres.OrEmptyMap(c.CustomFields),
 		CreatedAt:    wire.At(c.CreatedAt), UpdatedAt: wire.At(c.UpdatedAt),
 	}
 }
 
 // NewContact is what a creation says of its customer. Name falls back to the local part of the e-mail.
-type NewContact struct{ Email, Name, Phone string }
+type NewContact struct{ Email, Name, Phone, ExternalID string }
+
+// setEmail changes the e-mail address and what the contact is found by with it.
+func (c *Contact) setEmail(email *string) {
+	c.Email, c.EmailKey = email, nil
+	if email != nil {
+		key := address.EmailKey(*email)
+		c.EmailKey = &key
+	}
+}
+
+// matched is the contact that a creation is for, of those that it names: the one with its external id, or else the one
+// with its e-mail address. Both are zero if there is none. Errors: CONTACT_CONFLICT if they are two, or if the one that
+// was found by e-mail is known by another external id.
+func (in NewContact) matched(byExternalID, byEmail Contact) (Contact, error) {
+	switch {
+	case byExternalID.ID == uuid.Nil && byEmail.ID == uuid.Nil:
+		return Contact{}, nil
+	case byExternalID.ID == uuid.Nil:
+		if other := postgres.Deref(byEmail.ExternalID); in.ExternalID != "" && other != "" {
+			return Contact{}, errConflict("the contact with this e-mail address has another externalId", byEmail.ID)
+		}
+		return byEmail, nil
+	case byEmail.ID != uuid.Nil && byEmail.ID != byExternalID.ID:
+		return Contact{}, errConflict("externalId and e-mail address are of two contacts", byExternalID.ID, byEmail.ID)
+	}
+	return byExternalID, nil
+}
+
+// errConflict refuses what names contacts that cannot be one. The ids are those of the contacts, the one with the external
+// id first.
+func errConflict(message string, ids ...uuid.UUID) error {
+	return problem.New(problem.Conflict, problem.CodeContactConflict, "%s: nothing was done", message).With("contactIds", ids)
+}
 
 // fillBlanks completes a matched contact: what is blank is filled, nothing is overwritten. It returns what changed.
 func (c *Contact) fillBlanks(in NewContact, now time.Time) map[string]lifecycle.FieldChange {
@@ -46,6 +83,11 @@ func (c *Contact) fillBlanks(in NewContact, now time.Time) map[string]lifecycle.
 			*have = &value
 		}
 	}
+	if postgres.Deref(c.Email) == "" && in.Email != "" {
+		changes["email"] = lifecycle.FieldChange{From: c.Email, To: in.Email}
+		c.setEmail(&in.Email)
+	}
+	fill("externalId", &c.ExternalID, in.ExternalID)
 	fill("name", &c.Name, in.Name)
 	fill("phone", &c.Phone, in.Phone)
 	if len(changes) > 0 {
@@ -59,9 +101,10 @@ func newContact(tenantID, id uuid.UUID, number int64, in NewContact, now time.Ti
 	if name == "" {
 		name, _, _ = strings.Cut(in.Email, "@")
 	}
-	c := Contact{TenantID: tenantID, ID: id, Number: number, Name: &name, Email: &in.Email, CreatedAt: now, UpdatedAt: now}
-	if in.Phone != "" {
-		c.Phone = &in.Phone
+	c := Contact{
+		TenantID: tenantID, ID: id, Number: number, Name: &name, Phone: postgres.OrNull(in.Phone),
+		ExternalID: postgres.OrNull(in.ExternalID), CreatedAt: now, UpdatedAt: now,
 	}
+	c.setEmail(&in.Email)
 	return c
 }

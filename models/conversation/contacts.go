@@ -2,7 +2,6 @@ package conversation
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"reflect"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/outbox"
@@ -28,9 +28,10 @@ func (s *Contacts) Get(ctx context.Context, tenantID, id uuid.UUID) (Contact, er
 
 // ContactFilter narrows a list of contacts; zero values do not.
 type ContactFilter struct {
-	Email string // in any case
-	Phone string // E.164
-	Query string // beginnings of words in name and e-mail
+	Email      string // in any spelling
+	Phone      string // E.164
+	ExternalID string
+	Query      string // beginnings of words in name and e-mail, or an external id
 }
 
 // List lists contacts, oldest first, and returns the cursor of the next page. Errors: VALIDATION_FAILED for a cursor
@@ -43,14 +44,17 @@ func (s *Contacts) List(
 	list := func() *gorm.DB {
 		q := db.Model(&Contact{}).Where("tenant_id = ? AND number > 0", tenantID) // the condition of contacts_listed
 		if f.Email != "" {
-			q = q.Where("lower(email) = lower(?)", f.Email)
+			q = q.Where("email_key = ?", address.EmailKey(f.Email))
 		}
 		if f.Phone != "" {
 			q = q.Where("phone = ?", f.Phone)
 		}
+		if f.ExternalID != "" {
+			q = q.Where("external_id = ?", f.ExternalID)
+		}
 		return q
 	}
-	narrow := []string{"q (more or longer words)", "email", "phone"}
+	narrow := []string{"q (more or longer words)", "email", "phone", "externalId"}
 	if f.Query == "" {
 		return postgres.Listed(list(), page, func(c Contact) uuid.UUID { return c.ID }, narrow...)
 	}
@@ -69,12 +73,14 @@ func (s *Contacts) List(
 // ContactInput is what a contact is made from, apart from a conversation. It has an e-mail address or a phone number; the
 // name falls back to the local part of the e-mail. The caller has checked shapes and limits; Phone is E.164.
 type ContactInput struct {
-	Email, Name, Phone *string
-	CustomFields       freeform.Values
+	Email, Name, Phone, ExternalID *string
+	CustomFields                   freeform.Values
 }
 
 // Create adds a contact, with contact.created, in one transaction as in P1.
-// Errors: CONTACT_EXISTS with details.contactId when the e-mail address is taken; VALIDATION_FAILED without an address.
+// Errors: CONTACT_EXISTS with details.contactId when the e-mail address or the external id is taken, CONTACT_CONFLICT with
+// details.contactIds when they are by two, or the address is by one with another external id; VALIDATION_FAILED without
+// an address.
 func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in ContactInput) (_ Contact, err error) {
 	defer postgres.During(&err, "create a contact of tenant %s", tenantID)
 	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
@@ -87,9 +93,10 @@ func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Ac
 			return nil, err
 		}
 		c := Contact{
-			TenantID: tenantID, Number: row.Number, Name: in.Name, Email: in.Email, Phone: in.Phone,
+			TenantID: tenantID, Number: row.Number, Name: in.Name, Phone: in.Phone, ExternalID: in.ExternalID,
 			CustomFields: in.CustomFields,
 		}
+		c.setEmail(in.Email)
 		if c.Name == nil && c.Email != nil {
 			local, _, _ := strings.Cut(*c.Email, "@")
 			c.Name = &local
@@ -103,8 +110,8 @@ func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Ac
 		w.conversation.ContactID, w.contact = made.ID, contactNew
 		return w, w.saveContact(ctx)
 	})
-	if postgres.Violates(err, "contacts_email") {
-		return Contact{}, s.taken(ctx, tenantID, in.Email)
+	if isTaken(err) {
+		return Contact{}, s.taken(ctx, tenantID, uuid.Nil, in.Email, in.ExternalID)
 	}
 	if err != nil {
 		return Contact{}, err
@@ -114,14 +121,14 @@ func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Ac
 
 // ContactUpdate is a change of a contact; what is nil or not set stays, null clears.
 type ContactUpdate struct {
-	Email, Name, Phone wire.Optional[string]
-	CustomFields       freeform.Values // replace those it has
+	Email, Name, Phone, ExternalID wire.Optional[string]
+	CustomFields                   freeform.Values // replace those it has
 }
 
 // Update changes a contact, with contact.updated, in one transaction as in P1. A change in which nothing changed
 // commits nothing and fires nothing.
-// Errors: NOT_FOUND; CONTACT_EXISTS with details.contactId when the e-mail address is taken; VALIDATION_FAILED when no
-// address would be left.
+// Errors: NOT_FOUND; CONTACT_EXISTS with details.contactId when the e-mail address or the external id is taken,
+// CONTACT_CONFLICT with details.contactIds when they are by two; VALIDATION_FAILED when no address would be left.
 func (s *Contacts) Update(
 	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, u ContactUpdate,
 ) (_ Contact, err error) {
@@ -141,8 +148,8 @@ func (s *Contacts) Update(
 		}
 		return w, w.saveContact(ctx)
 	})
-	if postgres.Violates(err, "contacts_email") {
-		return Contact{}, s.taken(ctx, tenantID, u.Email.Value)
+	if isTaken(err) {
+		return Contact{}, s.taken(ctx, tenantID, id, u.Email.Value, u.ExternalID.Value)
 	}
 	if err != nil {
 		return Contact{}, err
@@ -199,17 +206,46 @@ func (w *write) saveContact(ctx context.Context) error {
 	return err
 }
 
-// taken says who has the e-mail address that a write met.
-func (s *Contacts) taken(ctx context.Context, tenantID uuid.UUID, email *string) error {
-	taken := problem.New(problem.Conflict, problem.CodeContactExists,
-		"there is a contact with this e-mail address already")
-	var other Contact
-	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND lower(email) = lower(?)", tenantID, email).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return taken // it had; it has let go since
+// isTaken tells whether a write met another contact with its e-mail address or its external id.
+func isTaken(err error) bool {
+	return postgres.Violates(err, "contacts_email") || postgres.Violates(err, "contacts_external_id")
+}
+
+// taken says which contacts, other than the one that was written, have the e-mail address and the external id that the
+// write met.
+func (s *Contacts) taken(ctx context.Context, tenantID, written uuid.UUID, email, externalID *string) error {
+	var key *string
+	if email != nil {
+		folded := address.EmailKey(*email)
+		key = &folded
 	}
+	var others []Contact
+	err := s.db.Main.WithContext(ctx).Find(&others,
+		"tenant_id = ? AND id <> ? AND (email_key = ? OR external_id = ?)", tenantID, written, key, externalID).Error
 	if err != nil {
 		return postgres.Translate(err)
+	}
+	var byExternalID, byEmail Contact
+	for _, c := range others {
+		if externalID != nil && postgres.Deref(c.ExternalID) == *externalID {
+			byExternalID = c
+		}
+		if key != nil && postgres.Deref(c.EmailKey) == *key {
+			byEmail = c
+		}
+	}
+	in := NewContact{ExternalID: postgres.Deref(externalID)}
+	other, err := in.matched(byExternalID, byEmail)
+	if err != nil {
+		return err
+	}
+	what := "e-mail address"
+	if byExternalID.ID != uuid.Nil {
+		what = "externalId"
+	}
+	taken := problem.New(problem.Conflict, problem.CodeContactExists, "there is a contact with this %s already", what)
+	if other.ID == uuid.Nil {
+		return taken // it had; it has let go since
 	}
 	return taken.With("contactId", other.ID)
 }
@@ -225,6 +261,10 @@ func (u ContactUpdate) apply(c *Contact) map[string]lifecycle.FieldChange {
 	}
 	set("name", &c.Name, u.Name)
 	set("email", &c.Email, u.Email)
+	if _, changed := changes["email"]; changed {
+		c.setEmail(c.Email)
+	}
+	set("externalId", &c.ExternalID, u.ExternalID)
 	set("phone", &c.Phone, u.Phone)
 	if u.CustomFields != nil && !maps.EqualFunc(u.CustomFields, c.CustomFields, reflect.DeepEqual) {
 		changes["customFields"] = lifecycle.FieldChange{From: postgres.OrEmptyMap(c.CustomFields), To: u.CustomFields}

@@ -77,7 +77,7 @@ func (s *Store) search(
 	}.Page(at, n)
 }
 
-// searchContacts returns up to n contacts of a list that match in their name or e-mail address, behind a position. list
+// searchContacts returns up to n contacts of a list that match in their name or e-mail address, or have the external id, behind a position. list
 // makes the list's query.
 func searchContacts(
 	db *gorm.DB,
@@ -87,9 +87,9 @@ func searchContacts(
 	at *postgres.Position,
 	n int,
 ) ([]Contact, error) {
-	query, matches := postgres.SearchQuery(text), contactMatches("contacts")
-	read := func(at *postgres.Position, n int, condition string, value any) (rows []Contact, err error) {
-		q := list().Where(condition, value)
+	query, matches := postgres.SearchQuery(text), `(`+contactMatches("contacts")+` OR external_id = ?)`
+	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []Contact, err error) {
+		q := list().Where(condition, values...)
 		if at != nil {
 			q = q.Where("id > ?", at.ID)
 		}
@@ -101,7 +101,7 @@ func searchContacts(
 	}
 	return postgres.Searched[Contact]{
 		Window: func(at *postgres.Position) ([]Contact, *Contact, error) {
-			inner := list().Select("*, row_number() OVER (ORDER BY id) AS nth, "+matches+" AS matches", query)
+			inner := list().Select("*, row_number() OVER (ORDER BY id) AS nth, "+matches+" AS matches", query, text)
 			if at != nil {
 				inner = inner.Where("id > ?", at.ID)
 			}
@@ -114,15 +114,17 @@ func searchContacts(
 		Gather: func() (postgres.UUIDs, bool, error) {
 			return postgres.Gathered(
 				db,
-				[]string{`SELECT id FROM contacts WHERE tenant_id = ? AND number > 0 AND ` + matches},
-				tenantID,
-				query,
+				[]string{
+					`SELECT id FROM contacts WHERE tenant_id = ? AND number > 0 AND ` + contactMatches("contacts"),
+					`SELECT id FROM contacts WHERE tenant_id = ? AND number > 0 AND external_id = ?`,
+				},
+				tenantID, query, tenantID, text,
 			)
 		},
 		Among: func(ids postgres.UUIDs, at *postgres.Position, n int) ([]Contact, error) {
 			return read(at, n, `id = ANY (?)`, ids)
 		},
-		Walk:     func(at *postgres.Position, n int) ([]Contact, error) { return read(at, n, matches, query) },
+		Walk:     func(at *postgres.Position, n int) ([]Contact, error) { return read(at, n, matches, query, text) },
 		Position: func(c Contact) postgres.Position { return postgres.Position{ID: c.ID} },
 	}.Page(at, n)
 }

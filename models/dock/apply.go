@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/atender/atender/models/address"
+
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
@@ -183,7 +185,8 @@ func assign(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (conversation
 	case r.ID("agentId") != nil:
 		err = find(&out.AssigneeID, agent+`id = ?`, "agentId is of no active agent", *r.ID("agentId"))
 	case r.Text("agentEmail") != "":
-		err = find(&out.AssigneeID, agent+`lower(email) = lower(?)`, "agentEmail is of no active agent", r.Text("agentEmail"))
+		err = find(&out.AssigneeID, agent+`email_key = ?`, "agentEmail is of no active agent",
+			address.EmailKey(r.Text("agentEmail")))
 	}
 	if err != nil {
 		return nil, err

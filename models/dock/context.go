@@ -271,6 +271,6 @@ func readPeople(tx *gorm.DB, v view, ids []uuid.UUID, in *dockcontext.Input) err
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil
 	}
-	in.Team = &dockcontext.Team{ID: t.ID, Name: t.Name}
+	in.Team = &dockcontext.Team{ID: t.Number, Name: t.Name}
 	return err
 }

@@ -53,7 +53,7 @@ func (in Input) contact() Contact {
 		}
 	}
 	return Contact{
-		Email: text(ct.Email), ID: ct.Number, Name: text(ct.Name), PhoneNumber: text(ct.Phone), Identifier: ct.ID.String(),
+		Email: text(ct.Email), ID: ct.Number, Name: text(ct.Name), PhoneNumber: text(ct.Phone), Identifier: ct.ExternalID,
 		CustomAttributes: object(ct.CustomFields), LastActivityAt: seconds(active),
 	}
 }
@@ -109,7 +109,6 @@ func (in Input) customer() Sender {
 func (in Input) author(by wire.Author) Sender {
 	s := Sender{CustomAttributes: map[string]any{}, Name: by.Name, Type: "user"}
 	if by.ID != nil {
-		s.Identifier = by.ID.String()
 		if a, ok := in.Authors[*by.ID]; ok {
 			s.ID, s.Name, s.Email = a.Number, a.Name, a.Email
 			return s

@@ -1,7 +1,7 @@
 // Package dockcontext writes a conversation as Chatwoot's dashboard apps expect it: the data of the appContext message,
 // with every key and every type that their documentation has, so that such an app runs in a dock unchanged. It is pure.
 //
-// Ids are the numbers that people read. Times are seconds since 1970. What Atender has no source for is empty, and 0 for
+// Ids are the numbers that people read; identifier is what the tenant's own systems know a contact by, null for none. Times are seconds since 1970. What Atender has no source for is empty, and 0 for
 // a time; nothing is made up. Internal notes are no part of it.
 package dockcontext
 
@@ -48,8 +48,8 @@ type CurrentAgent struct {
 
 // Team is the team that the conversation is assigned to.
 type Team struct {
-	ID   uuid.UUID `json:"id"`
-	Name string    `json:"name"`
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
 }
 
 // Conversation is the conversation with its messages.
@@ -128,7 +128,7 @@ type Contact struct {
 	ID                   int64          `json:"id"`
 	Name                 string         `json:"name"`
 	PhoneNumber          string         `json:"phone_number"`
-	Identifier           string         `json:"identifier"`
+	Identifier           *string        `json:"identifier"` // what the tenant's own systems know it by; null for none
 	Thumbnail            string         `json:"thumbnail"`
 	CustomAttributes     map[string]any `json:"custom_attributes"`
 	LastActivityAt       int64          `json:"last_activity_at"`
@@ -169,7 +169,7 @@ type Sender struct {
 	CustomAttributes     map[string]any `json:"custom_attributes"`
 	Email                string         `json:"email"`
 	ID                   int64          `json:"id"`
-	Identifier           string         `json:"identifier"`
+	Identifier           *string        `json:"identifier"` // what the tenant's own systems know it by; null for none
 	Name                 string         `json:"name"`
 	PhoneNumber          string         `json:"phone_number"`
 	Thumbnail            string         `json:"thumbnail"`

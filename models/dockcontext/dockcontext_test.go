@@ -31,16 +31,16 @@ func input() dockcontext.Input {
 			SentAt: wire.At(noon), CreatedAt: wire.At(noon.Add(after)),
 		}
 	}
-	team := dockcontext.Team{ID: uuid.New(), Name: "Refunds"}
+	team := dockcontext.Team{ID: 9, Name: "Refunds"}
 	return dockcontext.Input{
 		AccountNumber: 2, InboxNumber: 1,
 		Conversation: wire.Conversation{
 			ID: conversation, Number: 1017, Subject: "Where is my order?", Channel: "email", Status: "active",
 			Contact: wire.Contact{
-				ID: uuid.New(), Number: 7, Name: ptr("Grace"), Email: ptr("grace@example.com"), Phone: ptr("+4512345678"),
+				ID: uuid.New(), Number: 7, ExternalID: ptr("crm-7"), Name: ptr("Grace"), Email: ptr("grace@example.com"), Phone: ptr("+4512345678"),
 				CustomFields: map[string]any{"tier": "gold"}, CreatedAt: wire.At(noon.Add(-time.Hour)),
 			},
-			AssigneeID: &bob.ID, TeamID: &team.ID, Tags: []string{"delivery"}, CustomFields: map[string]any{"order": "4521"},
+			AssigneeID: &bob.ID, TeamID: ptr(uuid.New()), Tags: []string{"delivery"}, CustomFields: map[string]any{"order": "4521"},
 			CreatedAt: wire.At(noon), UpdatedAt: wire.At(noon.Add(3 * time.Minute)),
 			LastMessageAt: ptr(wire.At(noon.Add(2 * time.Minute))),
 		},
@@ -92,6 +92,9 @@ func conforms(t *testing.T, path string, sample, value any) {
 			conforms(t, fmt.Sprintf("%s[%d]", path, i), sample[0], item)
 		}
 	case string:
+		if value == nil && strings.HasSuffix(path, ".identifier") {
+			return // of a contact that the tenant's systems do not know
+		}
 		switch sample {
 		case "integer":
 			require.IsType(t, 0.0, value, path)

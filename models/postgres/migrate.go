@@ -39,7 +39,7 @@ func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	results, err := provider.Up(ctx)
+	results, err := up(ctx, provider, db, log)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -53,6 +53,26 @@ func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
 		log.Warn("partitions not prepared, because somebody reads the tables; trying again")
 	}
 	return err
+}
+
+// up applies what is missing. What only Go can make for the rows that are there already is made between two files.
+func up(ctx context.Context, provider *goose.Provider, db *sql.DB, log *slog.Logger) ([]*goose.MigrationResult, error) {
+	version, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if version > migrations.FillAfter {
+		return provider.Up(ctx)
+	}
+	results, err := provider.UpTo(ctx, migrations.FillAfter)
+	if err != nil {
+		return results, err
+	}
+	if err := migrations.Fill(ctx, db, log); err != nil {
+		return results, err
+	}
+	rest, err := provider.Up(ctx)
+	return append(results, rest...), err
 }
 
 // UnmigratedError says which migrations of this binary the database has not had.

@@ -23,6 +23,7 @@ const (
 	CodeExternalReferenceExists      = "EXTERNAL_REFERENCE_EXISTS"
 	CodeChannelDisabled              = "CHANNEL_DISABLED"
 	CodeContactExists                = "CONTACT_EXISTS"
+	CodeContactConflict              = "CONTACT_CONFLICT"
 	CodeTagExists                    = "TAG_EXISTS"
 	CodeTagBusy                      = "TAG_BUSY"
 	CodeTeamExists                   = "TEAM_EXISTS"
@@ -79,6 +80,7 @@ var Codes = []string{
 	CodeExternalReferenceExists,
 	CodeChannelDisabled,
 	CodeContactExists,
+	CodeContactConflict,
 	CodeTagExists,
 	CodeTagBusy,
 	CodeTeamExists,

@@ -30,6 +30,7 @@ type Agent struct {
 // Team is a group of agents that conversations are assigned to.
 type Team struct {
 	ID          uuid.UUID   `json:"id"`
+	Number      int64       `json:"number"`
 	Name        string      `json:"name"`
 	Description string      `json:"description"`
 	MemberIDs   []uuid.UUID `json:"memberIds"`

@@ -62,6 +62,7 @@ type Contact struct {
 	Name         *string        `json:"name"`
 	Email        *string        `json:"email"`
 	Phone        *string        `json:"phone"`
+	ExternalID   *string        `json:"externalId"`
 	CustomFields map[string]any `json:"customFields"`
 	CreatedAt    Time           `json:"createdAt"`
 	UpdatedAt    Time           `json:"updatedAt"`

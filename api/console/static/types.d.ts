@@ -15,7 +15,7 @@ export type Error = {
 /**
  * What went wrong; see *Errors* at the top.
  */
-export type ErrorCode = 'VALIDATION_FAILED' | 'UNAUTHORIZED' | 'SIGN_IN_FAILED' | 'SIGN_IN_LINK_INVALID' | 'SCOPE_MISSING' | 'ORIGIN_REFUSED' | 'AGENT_REQUIRED' | 'WEBHOOKS_DISABLED' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'SLA_POLICY_EXISTS' | 'SLA_ASSIGNMENT_EXISTS' | 'OPENING_HOURS_EXISTS' | 'OPENING_HOURS_ASSIGNMENT_EXISTS' | 'DEFAULT_OPENING_HOURS' | 'LIMIT_REACHED' | 'EXTERNAL_REFERENCE_EXISTS' | 'CHANNEL_DISABLED' | 'CONTACT_EXISTS' | 'TAG_EXISTS' | 'TAG_BUSY' | 'TEAM_EXISTS' | 'TEAM_IN_USE' | 'AGENT_EXISTS' | 'LAST_OWNER' | 'INVALID_TRANSITION' | 'TENANT_REQUIRED' | 'IDEMPOTENCY_KEY_REUSED' | 'EXTERNAL_ID_REUSED' | 'REQUEST_ID_REUSED' | 'IDEMPOTENCY_IN_PROGRESS' | 'WEBHOOK_INACTIVE' | 'DELIVERY_PENDING' | 'REPLAY_RUNNING' | 'EVENT_EXPIRED' | 'CURSOR_EXPIRED' | 'PRECONDITION_FAILED' | 'REQUEST_TIMEOUT' | 'BODY_TOO_LARGE' | 'BODY_BUDGET' | 'UNSUPPORTED_MEDIA_TYPE' | 'SIGN_IN_THROTTLED' | 'TOO_MANY_CONSOLES' | 'WEBHOOK_LIMIT_REACHED' | 'RATE_LIMITED' | 'STALE_CONTEXT' | 'DOCK_LIMIT_REACHED' | 'INTERNAL' | 'COMPUTATION_TOO_LONG' | 'QUERY_TOO_EXPENSIVE' | 'TENANT_BUSY' | 'UNAVAILABLE';
+export type ErrorCode = 'VALIDATION_FAILED' | 'UNAUTHORIZED' | 'SIGN_IN_FAILED' | 'SIGN_IN_LINK_INVALID' | 'SCOPE_MISSING' | 'ORIGIN_REFUSED' | 'AGENT_REQUIRED' | 'WEBHOOKS_DISABLED' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'SLA_POLICY_EXISTS' | 'SLA_ASSIGNMENT_EXISTS' | 'OPENING_HOURS_EXISTS' | 'OPENING_HOURS_ASSIGNMENT_EXISTS' | 'DEFAULT_OPENING_HOURS' | 'LIMIT_REACHED' | 'EXTERNAL_REFERENCE_EXISTS' | 'CHANNEL_DISABLED' | 'CONTACT_EXISTS' | 'CONTACT_CONFLICT' | 'TAG_EXISTS' | 'TAG_BUSY' | 'TEAM_EXISTS' | 'TEAM_IN_USE' | 'AGENT_EXISTS' | 'LAST_OWNER' | 'INVALID_TRANSITION' | 'TENANT_REQUIRED' | 'IDEMPOTENCY_KEY_REUSED' | 'EXTERNAL_ID_REUSED' | 'REQUEST_ID_REUSED' | 'IDEMPOTENCY_IN_PROGRESS' | 'WEBHOOK_INACTIVE' | 'DELIVERY_PENDING' | 'REPLAY_RUNNING' | 'EVENT_EXPIRED' | 'CURSOR_EXPIRED' | 'PRECONDITION_FAILED' | 'REQUEST_TIMEOUT' | 'BODY_TOO_LARGE' | 'BODY_BUDGET' | 'UNSUPPORTED_MEDIA_TYPE' | 'SIGN_IN_THROTTLED' | 'TOO_MANY_CONSOLES' | 'WEBHOOK_LIMIT_REACHED' | 'RATE_LIMITED' | 'STALE_CONTEXT' | 'DOCK_LIMIT_REACHED' | 'INTERNAL' | 'COMPUTATION_TOO_LONG' | 'QUERY_TOO_EXPENSIVE' | 'TENANT_BUSY' | 'UNAVAILABLE';
 
 /**
  * RFC 3339, UTC, milliseconds.
@@ -78,6 +78,8 @@ export type Contact = {
   email: string | null;
   /** E.164. */
   phone: string | null;
+  /** What your own systems know the contact by, unique in the tenant. */
+  externalId: string | null;
   customFields: CustomFields;
   createdAt: Time;
   updatedAt: Time;
@@ -140,8 +142,10 @@ export type NewContact = {
   email: string;
   /** Of a new contact, the local part of the e-mail address if left out. */
   name?: string;
-  /** E.164: `+`, country code, number. Spaces and `( ) - . /` are taken out. */
+  /** `+`, country code, number, with spaces and `( ) - . /` as it is written; `+44 (0)20 7946 0958` too. It must be possible in its country, and is stored as E.164, `+442079460958`. */
   phone?: string;
+  /** What your own systems know the contact by, unique in the tenant. The contact is found by it first. */
+  externalId?: string;
 };
 
 /**
@@ -316,8 +320,10 @@ export type ContactCreation = {
   email?: string;
   /** The local part of the e-mail address if left out. */
   name?: string;
-  /** E.164: `+`, country code, number. Spaces and `( ) - . /` are taken out. */
+  /** `+`, country code, number, with spaces and `( ) - . /` as it is written; `+44 (0)20 7946 0958` too. It must be possible in its country, and is stored as E.164, `+442079460958`. */
   phone?: string;
+  /** What your own systems know the contact by, unique in the tenant. */
+  externalId?: string;
   customFields?: CustomFields;
 };
 
@@ -325,6 +331,7 @@ export type ContactChange = {
   email?: string | null;
   name?: string | null;
   phone?: string | null;
+  externalId?: string | null;
   customFields?: CustomFields;
 };
 
@@ -340,6 +347,7 @@ export type TagPage = {
 
 export type Team = {
   id: string;
+  number: number;
   name: string;
   description: string;
   /** Agents. */

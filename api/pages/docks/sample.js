@@ -123,7 +123,7 @@ const contactOf = (contact, conversation) => ({
   id: contact.number ?? 0,
   name: contact.name ?? "",
   phone_number: contact.phone ?? "",
-  identifier: contact.id ?? "",
+  identifier: contact.externalId ?? null,
   thumbnail: "",
   custom_attributes: contact.customFields ?? {},
   last_activity_at: seconds(conversation.lastMessageAt),

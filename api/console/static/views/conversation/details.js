@@ -16,6 +16,7 @@ export function Details({ of: c, onClose }) {
       ['Name', contact.name],
       ['E-mail', contact.email],
       ['Phone', contact.phone],
+      ['External id', contact.externalId],
       ...Object.entries(contact.customFields ?? {}),
     ]} />
     <${Facts} title="Conversation" rows=${[
