@@ -115,7 +115,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 	at := floor
 	if after != nil {
 		if at = *after; at < floor {
-			return Page{}, problem.New(problem.Gone, "CURSOR_EXPIRED",
+			return Page{}, problem.New(problem.Gone, problem.CodeCursorExpired,
 				"events after this cursor have been dropped: go on from details.oldest").With("oldest", Cursor(floor))
 		}
 		if at > last {

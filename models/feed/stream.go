@@ -134,7 +134,7 @@ func (l *broadcaster) add(added *listener, last int64) (start int64, err error) 
 		}
 	}
 	if own >= streamsOfAgent || tenants >= streamsOfTenant || len(l.listeners) >= streamConsoles {
-		return 0, problem.New(problem.Limited, "TOO_MANY_CONSOLES",
+		return 0, problem.New(problem.Limited, problem.CodeTooManyConsoles,
 			"at most %d consoles of one agent, %d of one tenant and %d in all can be open on this server: "+
 				"close some, or try again later", streamsOfAgent, streamsOfTenant, streamConsoles).With("retryAfter", 30)
 	}

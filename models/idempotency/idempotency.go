@@ -148,10 +148,10 @@ func (s *Store) claimKey(ctx context.Context, tx *sql.Tx, key Key, patience time
 	}
 }
 
-var errInProgress = problem.New(problem.Conflict, "IDEMPOTENCY_IN_PROGRESS",
+var errInProgress = problem.New(problem.Conflict, problem.CodeIdempotencyInProgress,
 	"an earlier call with this Idempotency-Key is still running: try again, to get its answer")
 
-var errKeyReused = problem.New(problem.Conflict, "IDEMPOTENCY_KEY_REUSED",
+var errKeyReused = problem.New(problem.Conflict, problem.CodeIdempotencyKeyReused,
 	"this Idempotency-Key came with another body or query before: use a new key for a new request, the same body and query to repeat the old one")
 
 // storedAnswer reads the key's answer. Errors: sql.ErrNoRows if there is none, or none any more; IDEMPOTENCY_KEY_REUSED.

@@ -22,7 +22,7 @@ func (s *Store) tenant(tx *gorm.DB, tenantID uuid.UUID) (account.Tenant, error) 
 	return t, postgres.Doing(err, "lock tenant %s", tenantID)
 }
 
-var errWebhooksDisabled = problem.New(problem.Forbidden, "WEBHOOKS_DISABLED",
+var errWebhooksDisabled = problem.New(problem.Forbidden, problem.CodeWebhooksDisabled,
 	"webhooks are not enabled for this tenant: ask your operator to enable them")
 
 // Enabled is nil if the tenant may use webhooks at all. Errors: WEBHOOKS_DISABLED.

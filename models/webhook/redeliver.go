@@ -15,11 +15,11 @@ import (
 )
 
 var (
-	errWebhookInactive = problem.New(problem.Conflict, "WEBHOOK_INACTIVE",
+	errWebhookInactive = problem.New(problem.Conflict, problem.CodeWebhookInactive,
 		"this webhook is switched off, and nothing is sent to it: switch it on first, with isActive")
-	errDeliveryPending = problem.New(problem.Conflict, "DELIVERY_PENDING",
+	errDeliveryPending = problem.New(problem.Conflict, problem.CodeDeliveryPending,
 		"this delivery is not finished: it is still being tried, as nextAttemptAt says")
-	errEventExpired = problem.New(problem.Gone, "EVENT_EXPIRED",
+	errEventExpired = problem.New(problem.Gone, problem.CodeEventExpired,
 		"the event of this delivery is older than the retention, and has been dropped")
 )
 

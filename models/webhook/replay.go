@@ -107,7 +107,7 @@ func (s *Replays) Start(ctx context.Context, tenantID, subscription uuid.UUID, i
 		var running Replay
 		err = tx.Take(&running, "tenant_id = ? AND subscription_id = ? AND state = 'running'", tenantID, subscription).Error
 		if err == nil {
-			return problem.New(problem.Conflict, "REPLAY_RUNNING", "this webhook has a replay that is still running: "+
+			return problem.New(problem.Conflict, problem.CodeReplayRunning, "this webhook has a replay that is still running: "+
 				"wait for it, or cancel it").With("replayId", running.ID)
 		}
 		if !errors.Is(err, gorm.ErrRecordNotFound) {
