@@ -21,6 +21,7 @@ import (
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/sweep"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wakeup"
 	"github.com/atender/atender/models/webhook"
@@ -65,6 +66,7 @@ type Store struct {
 	Contacts      *conversation.Contacts
 	Tags          *conversation.Tags
 	Clocks        *conversation.Clocks
+	Sweep         *sweep.Store
 	Docks         *dock.Store
 
 	stop    context.CancelFunc
@@ -86,6 +88,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.Limiter = account.NewLimiter(ctx, db)
 	s.Webhooks, s.Replays = webhook.New(db, s.Accounts, o.Targets)
 	s.Conversations, s.Contacts, s.Tags, s.Clocks = conversation.New(db, s.Worktime)
+	s.Sweep = sweep.New(db)
 	s.Docks = dock.New(db, s.Keys, s.Conversations, o.Docks)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, run := range []func(context.Context){db.Wakeups.Run, s.Keys.Run, s.Feed.Run} {

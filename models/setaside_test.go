@@ -13,6 +13,7 @@ import (
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/sweep"
 )
 
 // spoil makes what is stored of a conversation unreadable.
@@ -47,9 +48,9 @@ func (b *bench) setAsides() []conversation.SetAside {
 
 func (b *bench) isOverdue(id uuid.UUID) bool {
 	b.t.Helper()
-	refs, err := b.Clocks.Overdue(b.t.Context(), time.Second, 100)
+	refs, err := b.Sweep.Overdue(b.t.Context(), time.Second, 100)
 	require.NoError(b.t, err)
-	return slices.Contains(refs, conversation.Ref{TenantID: b.tenant.ID, ID: id})
+	return slices.Contains(refs, sweep.Ref{TenantID: b.tenant.ID, ID: id})
 }
 
 // P3.8: the third failure sets a conversation aside, for twice as long each time; what is due in the others is done.

@@ -19,10 +19,10 @@ func TestSweeperDoesWhatTheWorkflowIsLateForAndSignalsIt(t *testing.T) {
 	b.change(c.ID, conversation.Snooze{Until: time.Now().Add(20 * time.Millisecond)})
 	b.change(later.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)})
 	require.Eventually(t, func() bool {
-		refs, err := b.Clocks.Overdue(t.Context(), 10*time.Millisecond, 10)
+		refs, err := b.Sweep.Overdue(t.Context(), 10*time.Millisecond, 10)
 		return err == nil && len(refs) == 1 && refs[0].ID == c.ID
 	}, 5*time.Second, 5*time.Millisecond)
-	refs, err := b.Clocks.Overdue(t.Context(), time.Hour, 10)
+	refs, err := b.Sweep.Overdue(t.Context(), time.Hour, 10)
 	require.NoError(t, err)
 	require.Empty(t, refs, "it leaves Temporal its time")
 
@@ -49,7 +49,7 @@ func TestOverdueConversationsComeLongestFirst(t *testing.T) {
 		ids = append(ids, c.ID)
 	}
 	overdue := func(limit int) (found []uuid.UUID) {
-		refs, err := b.Clocks.Overdue(t.Context(), time.Second, limit)
+		refs, err := b.Sweep.Overdue(t.Context(), time.Second, limit)
 		require.NoError(t, err)
 		for _, r := range refs {
 			found = append(found, r.ID)
@@ -91,7 +91,7 @@ func TestLostTemporalIsNoticedOnceAndEverythingIsSignaled(t *testing.T) {
 		id       string
 		replaced bool
 	}{{first, false}, {first, false}, {again, true}, {again, false}} {
-		replaced, err := b.Clocks.RememberNamespace(t.Context(), "default", x.id)
+		replaced, err := b.Sweep.RememberNamespace(t.Context(), "default", x.id)
 		require.NoError(t, err)
 		require.Equal(t, x.replaced, replaced, x.id)
 	}
@@ -129,7 +129,7 @@ func TestWalkVisitsEveryOpenConversation(t *testing.T) {
 	b.change(b.conversation("done").ID, conversation.Resolve{})
 	b.exec(`DELETE FROM outbox`)
 	for range 4 { // ten at a time, and then from the beginning
-		_, err := b.Clocks.Sweep(t.Context())
+		_, err := b.Sweep.Step(t.Context())
 		require.NoError(t, err)
 	}
 	require.Equal(t, 25, b.count(`SELECT count(DISTINCT target_id) FROM outbox`))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/sweep"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,6 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/outbox"
@@ -66,16 +66,16 @@ func TestOverdueConversationsComeOneTenantAfterTheOther(t *testing.T) {
 			for _, tenant := range few {
 				b.overdueConversations(tenant, 2, time.Minute)
 			}
-			refs, err := b.Clocks.Overdue(t.Context(), time.Second, 8)
+			refs, err := b.Sweep.Overdue(t.Context(), time.Second, 8)
 			require.NoError(t, err)
 			require.Len(t, refs, 8, "what one tenant does not need is the other's")
-			tenant := func(r conversation.Ref) uuid.UUID { return r.TenantID }
+			tenant := func(r sweep.Ref) uuid.UUID { return r.TenantID }
 			require.Equal(t, map[uuid.UUID]int{b.tenant.ID: 4, few[0]: 2, few[1]: 2}, tenantsIn(refs, tenant))
 			require.Equal(t, b.tenant.ID, refs[0].TenantID)
 			require.Len(t, tenantsIn(refs[:3], tenant), 3, "the longest overdue of each first")
 			require.Equal(t, 1, b.count(`SELECT count(*) FROM conversations WHERE id = $1 AND next_due_at =
 				(SELECT min(next_due_at) FROM conversations WHERE tenant_id = $2)`, refs[0].ID, b.tenant.ID))
-			none, err := b.Clocks.Overdue(t.Context(), 2*time.Hour, 8)
+			none, err := b.Sweep.Overdue(t.Context(), 2*time.Hour, 8)
 			require.NoError(t, err)
 			require.Empty(t, none)
 		})
@@ -113,7 +113,7 @@ func TestEveryTenantHasItsTurn(t *testing.T) {
 		for _, r := range rows {
 			served[r.TenantID]++
 		}
-		refs, err := b.Clocks.Overdue(t.Context(), time.Second, 64)
+		refs, err := b.Sweep.Overdue(t.Context(), time.Second, 64)
 		require.NoError(t, err)
 		for _, r := range refs {
 			ticked[r.TenantID]++
@@ -238,7 +238,7 @@ func TestTurnsAreFoundByTheirIndexes(t *testing.T) {
 		}
 		var said statements
 		traced := b.open(func(o *models.Options) { o.Tracer = &said })
-		refs, err := traced.Clocks.Overdue(t.Context(), time.Second, 64)
+		refs, err := traced.Sweep.Overdue(t.Context(), time.Second, 64)
 		require.NoError(t, err)
 		require.Len(t, refs, 64)
 		rows, err := traced.Outbox.Claim(t.Context(), outbox.Urgent, 64)

@@ -165,7 +165,7 @@ func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
 		worst = max(worst, time.Since(due))
 		t.Logf("wake %d was %s late; by whom: %v", i, time.Since(due).Round(time.Millisecond), s.Fired("wake"))
 	}
-	left, err := s.Store.Clocks.Overdue(t.Context(), 0, 1)
+	left, err := s.Store.Sweep.Overdue(t.Context(), 0, 1)
 	require.NoError(t, err)
 	t.Logf("the latest wake was %s late; of %d others some are left: %v", worst.Round(time.Millisecond), flood, len(left) > 0)
 	require.Less(t, worst, deps.Sized(10*time.Second, 5*time.Second), "the promise is 5 s; the small form shares the machine")

@@ -63,6 +63,7 @@ var domain = map[string][]string{
 	"feed":         {"postgres"},
 	"idempotency":  {"postgres"},
 	"account":      {"postgres", "feed"},
+	"sweep":        {"postgres", "outbox"},
 	"worktime":     {"postgres", "outbox", "feed", "account"},
 	"webhook":      {"postgres", "outbox", "feed", "account"},
 	"conversation": {"postgres", "outbox", "feed", "account", "worktime", "webhook"},

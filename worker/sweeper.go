@@ -12,8 +12,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/atender/atender/models"
-	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/sweep"
 )
 
 const (
@@ -82,13 +82,13 @@ func every(ctx context.Context, pause time.Duration, f func(context.Context)) {
 // tickOverdue ticks what is overdue, until nothing is.
 func (s *sweeper) tickOverdue(ctx context.Context) {
 	for {
-		overdue, err := s.store.Clocks.Overdue(ctx, overdueAfter, overdueBatch)
+		overdue, err := s.store.Sweep.Overdue(ctx, overdueAfter, overdueBatch)
 		if err != nil {
 			s.complain(ctx, "overdue conversations not read", err)
 			return
 		}
 		var workers sync.WaitGroup
-		work := make(chan conversation.Ref)
+		work := make(chan sweep.Ref)
 		for range overdueWorkers {
 			workers.Go(func() {
 				for ref := range work {
@@ -107,7 +107,7 @@ func (s *sweeper) tickOverdue(ctx context.Context) {
 	}
 }
 
-func (s *sweeper) tick(ctx context.Context, ref conversation.Ref) {
+func (s *sweeper) tick(ctx context.Context, ref sweep.Ref) {
 	tick, err := s.store.Clocks.TickOverdue(ctx, ref.TenantID, ref.ID)
 	switch {
 	case err != nil && !postgres.IsNotFound(err):
@@ -200,7 +200,7 @@ func (s *sweeper) meetNamespace(ctx context.Context) error {
 	if err := s.register(call); err != nil {
 		return err
 	}
-	replaced, err := s.store.Clocks.RememberNamespace(ctx, s.namespace, id)
+	replaced, err := s.store.Sweep.RememberNamespace(ctx, s.namespace, id)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (s *sweeper) meetNamespace(ctx context.Context) error {
 }
 
 func (s *sweeper) sweep(ctx context.Context) {
-	if _, err := s.store.Clocks.Sweep(ctx); err != nil {
+	if _, err := s.store.Sweep.Step(ctx); err != nil {
 		s.complain(ctx, "sweep over conversations failed", err)
 	}
 }

@@ -137,7 +137,7 @@ func (s *Store) Create(
 	in NewConversation,
 ) (_ Conversation, err error) {
 	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
-	number, err := s.nextNumber(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	number, err := s.numbers.Next(ctx, tenantID) // before the transaction: it has one of its own (P2)
 	if err != nil {
 		return Conversation{}, err
 	}

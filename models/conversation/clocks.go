@@ -57,6 +57,10 @@ func (w *write) terms(team *uuid.UUID) sla.Resolver {
 	return func(m sla.Metric) (sla.Terms, bool) { return w.rules.Terms(m, team, channel) }
 }
 
+func (c *Conversation) placed() worktime.Placed {
+	return worktime.Placed{TeamID: c.TeamID, Channel: c.Channel, SnoozedUntil: c.SnoozedUntil}
+}
+
 // progress is what the conversation's metrics wait for, as its row says.
 func (c *Conversation) progress() sla.Progress {
 	p := sla.Progress{Answered: c.FirstReplyAt != nil, SnoozedUntil: c.SnoozedUntil}
@@ -200,7 +204,7 @@ func (w *write) keepClocks(ctx context.Context) (err error) {
 		return nil
 	}
 	c.Clocks = w.board.Clocks()
-	c.SLA, err = shownClocks(ctx, w.rules, c, w.now)
+	c.SLA, err = w.rules.Shown(ctx, c.Clocks, c.placed(), w.now)
 	return err
 }
 
@@ -292,43 +296,11 @@ func (s *Store) ShowClocks(ctx context.Context, db *gorm.DB, tenantID uuid.UUID,
 			}
 		}
 		var err error
-		if c.SLA, err = shownClocks(ctx, rules, c, now); err != nil {
+		if c.SLA, err = rules.Shown(ctx, c.Clocks, c.placed(), now); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// shownClocks is how a conversation's clocks stand at a moment. Errors: the context's.
-func shownClocks(ctx context.Context, r *worktime.Rules, c *Conversation, now time.Time) (*wire.SLA, error) {
-	if len(c.Clocks) == 0 {
-		return nil, nil
-	}
-	shown := &wire.SLA{Metrics: make([]wire.SLAMetric, len(c.Clocks))}
-	for i, k := range c.Clocks {
-		m := wire.SLAMetric{
-			Metric: k.Metric, PolicyID: k.PolicyID, PolicyName: k.PolicyName, Cycle: k.Cycle, State: k.State,
-			StartedAt: wire.At(k.StartedAt), StoppedAt: wire.AtPtr(k.StoppedAt),
-			DueAt: wire.SLADue{AtRisk: wire.AtPtr(k.Due[0]), Urgent: wire.AtPtr(k.Due[1]), Breached: wire.AtPtr(k.Due[2])},
-		}
-		if k.Outcome != sla.OutcomeNone {
-			m.Outcome = &k.Outcome
-		}
-		if k.Running() {
-			if terms, ok := r.Terms(k.Metric, c.TeamID, c.Channel); ok {
-				paused, resumes, err := terms.Paused(ctx, now, c.SnoozedUntil)
-				if err != nil {
-					return nil, err
-				}
-				m.Paused, m.ResumesAt = paused, wire.AtPtr(resumes)
-			}
-		}
-		if sla.Worse(k.State, shown.State) {
-			shown.State = k.State
-		}
-		shown.Metrics[i] = m
-	}
-	return shown, nil
 }
 
 func equalIDs(a, b *uuid.UUID) bool { return a == b || a != nil && b != nil && *a == *b }

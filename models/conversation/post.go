@@ -70,7 +70,7 @@ func (s *Store) PostMessage(
 	}
 	w, err := s.writing(ctx, post)
 	if errors.Is(err, errNeedsNumber) {
-		if number, err = s.nextNumber(ctx, tenantID); err == nil {
+		if number, err = s.numbers.Next(ctx, tenantID); err == nil {
 			w, err = s.writing(ctx, post)
 		}
 	}

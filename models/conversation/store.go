@@ -13,7 +13,7 @@ import (
 type Store struct {
 	db       *postgres.DB
 	worktime *worktime.Store
-	numbers  numberBlocks
+	numbers  postgres.Numbers
 	// computeTime is the constant of that name; a test has none to spare.
 	computeTime time.Duration
 }
@@ -30,8 +30,8 @@ type Tags struct {
 	conversations *Store
 }
 
-// Clocks is what time does to conversations: ticks, the sweep of what is overdue, the recomputation after an edit of the
-// configuration of time, and the report.
+// Clocks is what time does to conversations: ticks, and the recomputation after an edit of the configuration of
+// time.
 type Clocks struct {
 	db            *postgres.DB
 	conversations *Store
@@ -40,7 +40,7 @@ type Clocks struct {
 
 // New is the conversations in a database.
 func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Tags, *Clocks) {
-	s := &Store{db: db, worktime: times, numbers: numberBlocks{pool: db.Numbers}, computeTime: computeTime}
+	s := &Store{db: db, worktime: times, numbers: postgres.Numbers{Pool: db.Numbers}, computeTime: computeTime}
 	return s, &Contacts{db, s}, &Tags{db, s}, &Clocks{db, s, times}
 }
 

@@ -39,7 +39,7 @@ func shownState(s lifecycle.State) lifecycle.State {
 	return s
 }
 
-// showTheSame tells whether clocks are shown alike (shownClocks): what they remember besides does not count, nor whether
+// showTheSame tells whether clocks are shown alike (worktime.Rules.Shown): what they remember besides does not count, nor whether
 // they are paused, which follows from the time of the read.
 func showTheSame(before, after []sla.Clock) bool {
 	if len(before) != len(after) {

@@ -1,4 +1,4 @@
-package conversation
+package postgres
 
 import (
 	"context"
@@ -6,17 +6,15 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
-
-	"github.com/atender/atender/models/postgres"
 )
 
 // numberBlock is how many conversation numbers a process takes at once (P2). What it has left when it ends is a gap.
 const numberBlock = 50
 
-// numberBlocks hands out conversation numbers from blocks: unique, roughly rising, gaps allowed. A counter row locked
+// Numbers hands out conversation numbers from blocks: unique, roughly rising, gaps allowed. A counter row locked
 // until each creation commits would cost three quarters of the write rate.
-type numberBlocks struct {
-	pool   *sql.DB
+type Numbers struct {
+	Pool   *sql.DB // apart from the one that a creation has a connection of
 	mu     sync.Mutex
 	tenant map[uuid.UUID]*numberRange
 }
@@ -26,26 +24,27 @@ type numberRange struct {
 	next, past int64
 }
 
-func (s *Store) nextNumber(ctx context.Context, tenantID uuid.UUID) (int64, error) {
-	s.numbers.mu.Lock()
-	if s.numbers.tenant == nil {
-		s.numbers.tenant = map[uuid.UUID]*numberRange{}
+// Next is the next number of a tenant. Errors: UNAVAILABLE.
+func (n *Numbers) Next(ctx context.Context, tenantID uuid.UUID) (int64, error) {
+	n.mu.Lock()
+	if n.tenant == nil {
+		n.tenant = map[uuid.UUID]*numberRange{}
 	}
-	r := s.numbers.tenant[tenantID]
+	r := n.tenant[tenantID]
 	if r == nil {
 		r = &numberRange{}
-		s.numbers.tenant[tenantID] = r
+		n.tenant[tenantID] = r
 	}
-	s.numbers.mu.Unlock()
+	n.mu.Unlock()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.next == r.past {
-		err := s.numbers.pool.QueryRowContext(ctx, `UPDATE conversation_numbers SET next = next + $2 WHERE tenant_id = $1 RETURNING next`,
+		err := n.Pool.QueryRowContext(ctx, `UPDATE conversation_numbers SET next = next + $2 WHERE tenant_id = $1 RETURNING next`,
 			tenantID, numberBlock).Scan(&r.past)
 		if err != nil {
 			r.next, r.past = 0, 0
-			return 0, postgres.Translate(err)
+			return 0, Doing(err, "take a block of conversation numbers of tenant %s", tenantID)
 		}
 		r.next = r.past - numberBlock
 	}

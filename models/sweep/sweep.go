@@ -1,4 +1,6 @@
-package conversation
+// Package sweep finds the conversations whose workflow is late, lost or gone with Temporal's data (P3.5, P3.6), so that
+// nothing that is due depends on a workflow being there.
+package sweep
 
 import (
 	"context"
@@ -13,6 +15,12 @@ import (
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 )
+
+// Store is the conversations to sweep, in the database.
+type Store struct{ db *postgres.DB }
+
+// New is the sweep over a database's conversations.
+func New(db *postgres.DB) *Store { return &Store{db} }
 
 // Ref names a conversation.
 type Ref struct{ TenantID, ID uuid.UUID }
@@ -35,7 +43,7 @@ const overdueSeen = 1_000
 // Overdue lists conversations in which something has been due for longer than the given time: tenants take turns, and of
 // each the longest overdue comes first (P3.5). Those that a transaction is changing at the moment are left out: that
 // transaction applies what is due. Errors: UNAVAILABLE.
-func (s *Clocks) Overdue(ctx context.Context, by time.Duration, limit int) (_ []Ref, err error) {
+func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) (_ []Ref, err error) {
 	defer postgres.During(&err, "list overdue conversations")
 	args := map[string]any{"by": by.Seconds()}
 	var n int
@@ -81,7 +89,7 @@ func refsOf(rows []overdueRow) []Ref {
 
 // overdue picks conversations from work, in turns, that no transaction is changing. It looks at twice as many as it
 // is to pick, for those that are being changed.
-func (s *Clocks) overdue(ctx context.Context, work string, args map[string]any, limit int) ([]overdueRow, error) {
+func (s *Store) overdue(ctx context.Context, work string, args map[string]any, limit int) ([]overdueRow, error) {
 	var rows []overdueRow
 	err := s.db.Claims.WithContext(ctx).Raw(work+`, turns AS MATERIALIZED (
 	SELECT tenant_id, id, next_due_at, row_number() OVER (PARTITION BY tenant_id ORDER BY next_due_at) AS turn FROM work
@@ -109,7 +117,7 @@ func signalThose(st *postgres.Statement, condition string) {
 // RememberNamespace stores the id of the Temporal namespace that the workflows live in. If another one was stored,
 // Temporal has lost its data: all workflows that should be running are signaled, and so made again (P3.6). Of several
 // workers one does it.
-func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replaced bool, err error) {
+func (s *Store) RememberNamespace(ctx context.Context, name, id string) (replaced bool, err error) {
 	defer postgres.During(&err, "remember Temporal namespace %s", name)
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		replaced = false
@@ -142,9 +150,9 @@ func (s *Clocks) RememberNamespace(ctx context.Context, name, id string) (replac
 	return replaced, err
 }
 
-// Sweep signals the next few conversations of a pass over all whose workflow should be running, so that one that was
-// lost for an unforeseen reason is found within a day if Sweep is called every minute (P3.6). It returns how many.
-func (s *Clocks) Sweep(ctx context.Context) (signaled int64, err error) {
+// Step signals the next few conversations of a pass over all whose workflow should be running, so that one that was
+// lost for an unforeseen reason is found within a day if Step is called every minute (P3.6). It returns how many.
+func (s *Store) Step(ctx context.Context) (signaled int64, err error) {
 	defer postgres.During(&err, "sweep conversations whose workflow should be running")
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		var cursor struct{ Value string }
