@@ -96,7 +96,7 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewSubscripti
 		if int(count) >= tenant.MaxWebhooks {
 			return problem.New(
 				problem.Limited,
-				"WEBHOOK_LIMIT_REACHED",
+				problem.CodeWebhookLimitReached,
 				"this tenant may have %d webhooks, inactive ones included: delete one, or ask your operator for more",
 				tenant.MaxWebhooks,
 			).
