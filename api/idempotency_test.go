@@ -39,7 +39,9 @@ func TestARepeatedCallGetsTheFirstAnswer(t *testing.T) {
 func TestEveryPostTakesAnIdempotencyKey(t *testing.T) {
 	h := newHarness(t)
 	posts := 0
-	for key, op := range strictDocument().Operations {
+	document, err := readDocument() // with what it says to the server alone
+	require.NoError(t, err)
+	for key, op := range document.Operations {
 		method, path, _ := strings.Cut(key, " ")
 		takes := op.TakesHeader("Idempotency-Key")
 		// Keys are a caller's; an agent who signs in has none yet.

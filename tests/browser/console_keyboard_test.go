@@ -90,7 +90,7 @@ func (c *console) findsByKeys() {
 	c.tabUntil(`at.title === "Sort"`)
 	c.tab.Press(kb.Enter)
 	c.tab.Until(`document.activeElement.matches(".popover *")`)
-	c.tab.Press(kb.ArrowDown + kb.Enter)
+	c.tab.Press(kb.ArrowDown + kb.ArrowDown + kb.Enter)
 	c.tab.Until(`location.search === "?sort=createdAt" && document.activeElement.title === "Sort"`)
 	c.tab.Until(`document.querySelector(".row-name").textContent === "Noor Haddad"`)
 	c.tabUntil(`at.title === "Tag"`)

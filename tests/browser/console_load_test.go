@@ -26,8 +26,8 @@ func (c *console) fill() {
 		SELECT $1, id, id, 1000000 + i, 'Order ' || i, 'email', 'active', 'pending', contact, 1, at, at, at
 		FROM (SELECT gen_random_uuid() AS id, c.id AS contact, row_number() OVER () AS i,
 			now() - row_number() OVER () * interval '1 minute' AS at FROM contacts c WHERE tenant_id = $1) t`, c.Tenant.ID)
-	c.Exec(`INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at)
-		SELECT tenant_id, id, status, updated_at FROM conversations WHERE tenant_id = $1`, c.Tenant.ID)
+	c.Exec(`INSERT INTO conversation_recency (tenant_id, conversation_id, status, updated_at, last_message_at)
+		SELECT tenant_id, id, status, updated_at, last_message_at FROM conversations WHERE tenant_id = $1`, c.Tenant.ID)
 }
 
 // A list of ten thousand is read a page at a time, and never has more than a screen of rows in the page.

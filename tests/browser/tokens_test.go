@@ -59,7 +59,9 @@ func TestATokenIsGoodForItsOwnSessionContextAndActions(t *testing.T) {
 	tag := map[string]any{"tag": "asked"}
 
 	require.Equal(t, "200 applied", d.ask(one, one.SessionToken, "1", one.ContextID, "addTag", tag))
-	require.Equal(t, "200 applied", d.ask(one, one.SessionToken, "1", one.ContextID, "addTag", map[string]any{"tag": "replayed"}))
+	require.Equal(t, "200 applied", d.ask(one, one.SessionToken, "1", one.ContextID, "addTag", tag), "again")
+	require.Equal(t, "409 REQUEST_ID_REUSED",
+		d.ask(one, one.SessionToken, "1", one.ContextID, "addTag", map[string]any{"tag": "replayed"}))
 	require.Equal(t, "200 NOT_ALLOWED", d.ask(one, one.SessionToken, "2", one.ContextID, "resolve", nil))
 
 	altered := one.SessionToken[:len(one.SessionToken)-4] + "AAAA"
