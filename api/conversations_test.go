@@ -308,7 +308,8 @@ func TestWhoCannotWorkIsAssignedNothing(t *testing.T) {
 	h := newHarness(t)
 	path := "/v1/conversations/" + h.newConversation("1")
 	agent := func(role string) string {
-		return h.call("POST", "/v1/agents", object{"name": role, "email": role + "@example.com", "role": role}).want(201).string("id")
+		agent := object{"name": role, "email": role + "@example.com", "role": role}
+		return h.call("POST", "/v1/agents", agent).want(201).string("id")
 	}
 	for _, role := range []string{"reader", "analytics"} {
 		id := agent(role)

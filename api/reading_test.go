@@ -62,10 +62,13 @@ func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
 	const kept = `"big":1e+30,"five":5,"huge":1e+308,"id":12345678901234567890123456789012345678,"minus":-9007199254740993,` +
 		`"more":[1,{"deep":9007199254740993}],"none":0,"price":49.9,"text":"\u0001n1e9","tiny":1e-300,"zero":0`
 	made := h.call("POST", "/v1/conversations/outbound", `{"externalReference":"n","subject":"s","contact":{"email":"a@example.com"},
-		"customFields":{"id":12345678901234567890123456789012345678,"rate":1e-7},"outboundContext":{"metadata":`+sent+`}}`).want(201)
+		"customFields":{"id":12345678901234567890123456789012345678,"rate":1e-7},
+		"outboundContext":{"metadata":`+sent+`}}`).want(201)
 	path := "/v1/conversations/" + made.string("id")
 	posted := h.call("POST", path+"/messages", `{"text":"x","metadata":`+sent+`}`).want(201)
-	for _, text := range []string{made.text, h.call("GET", path, nil).text, posted.text, h.call("GET", path+"/messages", nil).text} {
+	for _, text := range []string{
+		made.text, h.call("GET", path, nil).text, posted.text, h.call("GET", path+"/messages", nil).text,
+	} {
 		require.Contains(t, text, `{`+kept+`}`)
 	}
 	fields := `"customFields":{"id":12345678901234567890123456789012345678,"rate":1e-7}` // encoding/json's, and JavaScript's
@@ -165,14 +168,15 @@ func TestNamesAreTrimmedAndNotBlank(t *testing.T) {
 
 	policy := object{"targets": object{"first_reply": targets(3, 2, 1)}}
 	hours := object{"timeZone": "UTC", "weekly": object{}}
+	from := object{"email": "a@example.com"}
 	agent := h.agent("a", account.Role("agent")).ID.String()
 	for _, one := range []struct {
 		method, path string
 		body         object
 		field        string
 	}{
-		{"POST", "/v1/conversations/outbound", object{"externalReference": "c", "contact": object{"email": "a@example.com"}}, "subject"},
-		{"POST", "/v1/conversations/inbound", object{"externalReference": "c", "contact": object{"email": "a@example.com"}}, "subject"},
+		{"POST", "/v1/conversations/outbound", object{"externalReference": "c", "contact": from}, "subject"},
+		{"POST", "/v1/conversations/inbound", object{"externalReference": "c", "contact": from}, "subject"},
 		{"PATCH", path, object{}, "subject"},
 		{"POST", "/v1/conversations/bulk", object{"ids": []string{made.string("id")}, "action": "addTag"}, "tag"},
 		{"POST", "/v1/contacts", object{"email": "b@example.com"}, "name"},
@@ -190,13 +194,15 @@ func TestNamesAreTrimmedAndNotBlank(t *testing.T) {
 	} {
 		for _, text := range blank {
 			one.body[one.field] = text
-			require.Equal(t, []string{one.field + ":too_short"}, h.call(one.method, one.path, one.body).wrong(), "%s %q", one.path, text)
+			require.Equal(t, []string{one.field + ":too_short"}, h.call(one.method, one.path, one.body).wrong(),
+				"%s %q", one.path, text)
 		}
 	}
 	h.call("PATCH", path, object{"tags": []string{"a", " "}}).want(400)
 	h.call("PUT", path+"/tags/%20", nil).want(400)
 	// With an Idempotency-Key the handler runs on what was trimmed, too.
-	require.Equal(t, "kept", h.call("POST", "/v1/tags", object{"name": " kept "}, "Idempotency-Key", "t").want(201).string("name"))
+	kept := h.call("POST", "/v1/tags", object{"name": " kept "}, "Idempotency-Key", "t").want(201)
+	require.Equal(t, "kept", kept.string("name"))
 }
 
 func TestAnExternalIDIsOneMessages(t *testing.T) {
@@ -211,7 +217,9 @@ func TestAnExternalIDIsOneMessages(t *testing.T) {
 	}
 	first := h.call("POST", path+"/messages", message(nil)).want(201).string("id")
 	require.Equal(t, first, h.call("POST", path+"/messages", message(nil)).want(200).string("id"))
-	for _, change := range []object{{"direction": "outbound"}, {"text": "Other"}, {"html": "<p>Other</p>"}, {"html": ""}, {"direction": "note"}} {
+	for _, change := range []object{
+		{"direction": "outbound"}, {"text": "Other"}, {"html": "<p>Other</p>"}, {"html": ""}, {"direction": "note"},
+	} {
 		details := h.call("POST", path+"/messages", message(change)).refused(409, "EXTERNAL_ID_REUSED")
 		require.Equal(t, first, details["messageId"], change)
 	}
@@ -230,7 +238,9 @@ func TestARequestIDIsOneActions(t *testing.T) {
 	first := ask("nothing", object{"tag": "a", "n": 1}) // rejected, and its params are not kept
 	require.Equal(t, "rejected", first.want(200).string("status"))
 	require.Equal(t, first.string("id"), ask("nothing", object{"n": 1, "tag": "a"}).want(200).string("id"))
-	for _, other := range []answer{ask("nothing", object{"tag": "b", "n": 1}), ask("nothing", nil), ask("resolve", object{"tag": "a", "n": 1})} {
+	for _, other := range []answer{
+		ask("nothing", object{"tag": "b", "n": 1}), ask("nothing", nil), ask("resolve", object{"tag": "a", "n": 1}),
+	} {
 		require.Equal(t, first.string("id"), other.refused(409, "REQUEST_ID_REUSED")["actionId"])
 	}
 }
@@ -253,7 +263,8 @@ func TestRefusalsSayWhatIsSo(t *testing.T) {
 		body["name"], body["url"] = "d", "https://example.com/"
 		require.Equal(t, []string{"confirm:not_applicable"}, h.call("POST", "/v1/docks", body).wrong())
 	}
-	dock := "/v1/docks/" + h.newDock(object{"actions": []string{"addTag", "resolve"}, "confirm": []string{"resolve"}}).string("id")
+	made := h.newDock(object{"actions": []string{"addTag", "resolve"}, "confirm": []string{"resolve"}})
+	dock := "/v1/docks/" + made.string("id")
 	require.Equal(t, []string{"confirm:not_applicable"}, h.call("PATCH", dock, object{"confirm": []string{"snooze"}}).wrong())
 	require.Equal(t, []string{"confirm:not_applicable"}, h.call("PATCH", dock, object{"actions": []string{"addTag"}}).wrong())
 	h.call("PATCH", dock, object{"actions": []string{"addTag"}, "confirm": []string{}}).want(200)
@@ -263,8 +274,10 @@ func TestRefusalsSayWhatIsSo(t *testing.T) {
 	refused := h.call("POST", path+"/messages", object{"text": "Hello?"})
 	require.Nil(t, refused.refused(409, "INVALID_TRANSITION")["nextConversationId"])
 	require.Contains(t, refused.text, "begin a new one with POST /v1/conversations/outbound")
-	next := h.call("POST", path+"/messages", object{"direction": "inbound", "text": "Hello"}).want(201).body["conversation"].(map[string]any)["id"]
-	require.Equal(t, next, h.call("POST", path+"/messages", object{"text": "Hello?"}).refused(409, "INVALID_TRANSITION")["nextConversationId"])
+	posted := h.call("POST", path+"/messages", object{"direction": "inbound", "text": "Hello"}).want(201)
+	next := posted.body["conversation"].(map[string]any)["id"]
+	details := h.call("POST", path+"/messages", object{"text": "Hello?"}).refused(409, "INVALID_TRANSITION")
+	require.Equal(t, next, details["nextConversationId"])
 }
 
 func TestAPathOfItsOwnHasItsOwnMethods(t *testing.T) {
@@ -297,7 +310,8 @@ func TestATagThatAProxyWeakenedMatches(t *testing.T) {
 func TestCharsetUTF8IsTakenByEitherName(t *testing.T) {
 	h := newHarness(t)
 	for i, charset := range []string{"utf8", "UTF8", "utf-8", `"utf8"`} {
-		h.call("POST", "/v1/tags", object{"name": fmt.Sprint("t", i)}, "Content-Type", "application/json; charset="+charset).want(201)
+		h.call("POST", "/v1/tags", object{"name": fmt.Sprint("t", i)},
+			"Content-Type", "application/json; charset="+charset).want(201)
 	}
 	h.call("POST", "/v1/tags", object{"name": "x"}, "Content-Type", "application/json; charset=latin1").want(415)
 }

@@ -67,7 +67,8 @@ func TestTeamsAndTheirMembers(t *testing.T) {
 	h.call("PUT", path+"/members/"+uuid.NewString(), nil).refused(404, "NOT_FOUND")
 	changed := h.call("PATCH", path, object{"name": "Repairs", "memberIds": []any{}}).want(200)
 	require.Equal(t, object{
-		"id": team.string("id"), "number": team.body["number"], "name": "Repairs", "description": "", "memberIds": []any{}}, changed.body)
+		"id": team.string("id"), "number": team.body["number"], "name": "Repairs", "description": "", "memberIds": []any{},
+	}, changed.body)
 	require.Equal(t, []string{"memberIds:unknown"}, h.call("PATCH", path, object{"memberIds": []any{uuid.NewString()}}).wrong())
 
 	h.call("POST", "/v1/teams", object{"name": "Repairs"}).refused(409, "TEAM_EXISTS")

@@ -267,7 +267,9 @@ func TestSameRequestIsTheSameAction(t *testing.T) {
 	again := ask("addTag", params{"tag": "refunded"})
 	require.Equal(t, first.ID, again.ID)
 	require.Equal(t, dock.DockActionApplied, again.State, "with its outcome")
-	for _, other := range []dock.NewAction{{Action: "resolve"}, {Action: "addTag", Params: params{"tag": "paid"}}, {Action: "addTag"}} {
+	for _, other := range []dock.NewAction{
+		{Action: "resolve"}, {Action: "addTag", Params: params{"tag": "paid"}}, {Action: "addTag"},
+	} {
 		other.RequestID, other.ContextID = "refund-1", e.session.ContextID
 		_, err := e.Docks.RequestAction(t.Context(), e.who, e.session.ID, other)
 		require.Equal(t, "REQUEST_ID_REUSED", code(err))

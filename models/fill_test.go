@@ -16,7 +16,9 @@ func TestOldRowsGetTheirKeysNumbersAndZones(t *testing.T) {
 	var tenant uuid.UUID
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT id FROM tenants LIMIT 1`).Scan(&tenant))
 	ids := make([]uuid.UUID, 4)
-	for i, email := range []string{"Ada@B\u00dcCHER.example", "ada@xn--bcher-kva.example", "\u212a@Example.com", "k@example.com"} {
+	for i, email := range []string{
+		"Ada@B\u00dcCHER.example", "ada@xn--bcher-kva.example", "\u212a@Example.com", "k@example.com",
+	} {
 		ids[i] = uuid.Must(uuid.NewV7())
 		b.exec(`INSERT INTO contacts (tenant_id, id, name, email, phone, created_at, updated_at)
 			VALUES ($1, $2, 'Ada', $3, '+4402079460958', now(), now())`, tenant, ids[i], email)
@@ -39,7 +41,10 @@ func TestOldRowsGetTheirKeysNumbersAndZones(t *testing.T) {
 			}
 		}
 		var zone string
-		require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT rule->>'timeZone' FROM opening_hours WHERE name = 'Old'`).Scan(&zone))
+		require.NoError(
+			t,
+			b.db.QueryRowContext(t.Context(), `SELECT rule->>'timeZone' FROM opening_hours WHERE name = 'Old'`).Scan(&zone),
+		)
 		require.Equal(t, "Europe/Berlin", zone)
 	}
 	// A process of the version before writes no key, and is given one.

@@ -92,8 +92,9 @@ func (s *SignIns) find(ctx context.Context, hash [sha256.Size]byte) (*Principal,
 		return nil, postgres.Translate(err)
 	}
 	return &Principal{
-		TenantID: row.Agent.TenantID, Environment: row.Environment, CursorKey: row.CursorKey, Scopes: scope.OfRole(string(row.Agent.Role)),
-		Agent: &row.Agent, Role: row.Agent.Role, SessionID: row.SessionID,
+		TenantID: row.Agent.TenantID, Environment: row.Environment, CursorKey: row.CursorKey,
+		Scopes: scope.OfRole(string(row.Agent.Role)),
+		Agent:  &row.Agent, Role: row.Agent.Role, SessionID: row.SessionID,
 	}, nil
 }
 

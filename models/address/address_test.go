@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/address"
@@ -98,9 +97,8 @@ func TestPhoneNumbersThatCannotExistAreRefusedAndToldWhy(t *testing.T) {
 	} {
 		_, err := address.Phone(written)
 		var said address.Error
-		if assert.ErrorAs(t, err, &said, written) {
-			assert.Contains(t, err.Error(), why, written)
-		}
+		require.ErrorAs(t, err, &said, written)
+		require.Contains(t, err.Error(), why, written)
 	}
 }
 

@@ -41,7 +41,8 @@ var corrections = map[string]correction{
 		},
 	},
 	"AU-NSW": {add: []*holiday{ // the Government's order of 2025, for two years
-		in(day("Anzac Day, additional day", time.April, 27), 2026, 2026), in(day("Anzac Day, additional day", time.April, 26), 2027, 2027),
+		in(day("Anzac Day, additional day", time.April, 27), 2026, 2026),
+		in(day("Anzac Day, additional day", time.April, 26), 2027, 2027),
 	}},
 	"AU-NT": {add: []*holiday{easterSunday}},
 	"AU-SA": {add: []*holiday{easterSunday}},
@@ -101,7 +102,10 @@ var corrections = map[string]correction{
 	"CH-FR": {add: days("Immaculée Conception", time.December, 8)},
 	"CH-GE": {
 		drop: []string{"Fronleichnam"},
-		add:  []*holiday{after(nth("Jeûne genevois", time.September, time.Sunday, 1), 4), day("Restauration", time.December, 31)},
+		add: []*holiday{
+			after(nth("Jeûne genevois", time.September, time.Sunday, 1), 4),
+			day("Restauration", time.December, 31), //nolint:misspell // French
+		},
 	},
 	"CH-GL": {add: []*holiday{naefelserFahrt}},
 	"CH-JU": {add: days("Plébiscite jurassien", time.June, 23)},

@@ -28,7 +28,8 @@ var differing = func() map[string]map[string]string {
 	return map[string]map[string]string{
 		"*": {"obs ": weekend},
 		"AU-*": {
-			"Australia Day": weekend, "ANZAC Day": weekend, "Christmas Day": weekend, "Boxing Day": weekend, "New Year's Day": weekend,
+			"Australia Day": weekend, "ANZAC Day": weekend, "Christmas Day": weekend, "Boxing Day": weekend,
+			"New Year's Day": weekend,
 		},
 		"AR": {"Viernes Santo": younger},
 		"BG": {"Коледа 2": younger, "2027-05-04": "1 May falls on the day before Easter, and is made up for behind it"},
@@ -38,7 +39,8 @@ var differing = func() map[string]map[string]string {
 			"Thanksgiving Day": parts, "Remembrance Day": parts, "Boxing Day": parts,
 		},
 		"CH": {
-			"Berchtoldstag": parts, "Heilige Drei Könige": parts, "Josefstag": parts, "Tag der Arbeit": parts, "Fronleichnam": parts,
+			"Berchtoldstag": parts, "Heilige Drei Könige": parts, "Josefstag": parts, "Tag der Arbeit": parts,
+			"Fronleichnam":      parts,
 			"Mariä Himmelfahrt": parts, "Mariä Empfängnis": parts, "Allerheiligen": parts,
 		},
 		"CH-AG": {"Tag der Arbeit": notAll},
@@ -47,8 +49,9 @@ var differing = func() map[string]map[string]string {
 		"CH-FR": {"Tag der Arbeit": custom},
 		"CH-GL": {"Heiliger Abend": halfDays, "Silvester": halfDays, "2027-04-": "is the first Thursday outside Holy Week"},
 		"CH-GR": {
-			"Heilige Drei Könige": parts, "Josefstag": parts, "Karfreitag": parts, "Fronleichnam": parts, "Mariä Himmelfahrt": parts,
-			"Allerheiligen": parts, "Mariä Empfängnis": parts,
+			"Heilige Drei Könige": parts, "Josefstag": parts, "Karfreitag": parts, "Fronleichnam": parts,
+			"Mariä Himmelfahrt": parts,
+			"Allerheiligen":     parts, "Mariä Empfängnis": parts,
 		},
 		"CH-LU": {"Josefstag": parts},
 		"CH-SO": {"Tag der Arbeit": parts, "Pfingstmontag": custom, "Zweiter Weihnachtsfeiertag": custom, "Josefstag": notAll},
@@ -69,7 +72,11 @@ var differing = func() map[string]map[string]string {
 		"KE": {"Idd-ul-Fitr": moon, "Idd-ul-Azha": moon, "Pasaka": "no public holiday by the Public Holidays Act"},
 		"MW": {"Eid al Fitri": moon, "Christmas Boxing Day": younger},
 		"MX": {"Transmisión del Poder Ejecutivo Federal": "on 1 October since 2024"},
-		"NL": {"Goede Vrijdag": custom, "Bevrijdingsdag": custom, "Koningsdag": "on the Saturday before a Sunday; we close on both"},
+		"NL": {
+			"Goede Vrijdag":  custom,
+			"Bevrijdingsdag": custom,
+			"Koningsdag":     "on the Saturday before a Sunday; we close on both",
+		},
 		"RS": {"Dan državnosti": weekend, "Drugi dan": weekend, "Dan primirja": weekend},
 		"SE": {"Midsommarafton": custom, "Julafton": custom, "Nyårsafton": custom},
 		"SK": {"Deň víťazstva nad fašizmom": younger, "Sedembolestná Panna Mária": younger},

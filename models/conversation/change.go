@@ -117,7 +117,8 @@ type creationRow struct {
 var creationSQL = `
 WITH known AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND external_id = ? FOR NO KEY UPDATE),
 	contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND email_key = ? FOR NO KEY UPDATE)
-SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `, t.unknown_tags, t.time_version, clock_timestamp() AS now,
+SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
+t.unknown_tags, t.time_version, clock_timestamp() AS now,
 	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
 	CASE WHEN coalesce(k.id, ct.id) IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
@@ -129,7 +130,8 @@ WHERE t.id = ?`
 // Create makes a conversation, its contact if neither external id nor e-mail address is known, and its first message, in
 // one transaction.
 // Errors: EXTERNAL_REFERENCE_EXISTS with details.conversationId of the first, and then nothing else happened;
-// CHANNEL_DISABLED; CONTACT_CONFLICT with details.contactIds; VALIDATION_FAILED for unknown tags where the tenant rejects them; UNAVAILABLE.
+// CHANNEL_DISABLED; CONTACT_CONFLICT with details.contactIds; VALIDATION_FAILED for unknown tags where the tenant rejects
+// them; UNAVAILABLE.
 func (s *Store) Create(
 	ctx context.Context,
 	tenantID uuid.UUID,

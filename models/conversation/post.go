@@ -193,8 +193,9 @@ func (w *write) explainPost(err error) error {
 	if !ok || t.From != lifecycle.Archived {
 		return explain(err)
 	}
-	refused := problem.New(problem.Conflict, problem.CodeInvalidTransition, "the conversation is archived, and nothing can be sent in it: "+
-		"begin a new one with POST /v1/conversations/outbound; a message of the customer here begins one by itself").
+	refused := problem.New(problem.Conflict, problem.CodeInvalidTransition,
+		"the conversation is archived, and nothing can be sent in it: "+
+			"begin a new one with POST /v1/conversations/outbound; a message of the customer here begins one by itself").
 		With("from", t.From).With("to", t.To)
 	var next struct{ ID uuid.UUID }
 	found := w.tx.Raw(`SELECT id FROM conversations WHERE tenant_id = ? AND previous_conversation_id = ?`,

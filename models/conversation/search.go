@@ -77,8 +77,8 @@ func (s *Store) search(
 	}.Page(at, n)
 }
 
-// searchContacts returns up to n contacts of a list that match in their name or e-mail address, or have the external id, behind a position. list
-// makes the list's query.
+// searchContacts returns up to n contacts of a list that match in their name or e-mail address, or have the external id,
+// behind a position. list makes the list's query.
 func searchContacts(
 	db *gorm.DB,
 	tenantID uuid.UUID,

@@ -1,8 +1,9 @@
 // Package dockcontext writes a conversation as Chatwoot's dashboard apps expect it: the data of the appContext message,
 // with every key and every type that their documentation has, so that such an app runs in a dock unchanged. It is pure.
 //
-// Ids are the numbers that people read; identifier is what the tenant's own systems know a contact by, null for none. Times are seconds since 1970. What Atender has no source for is empty, and 0 for
-// a time; nothing is made up. Internal notes are no part of it.
+// Ids are the numbers that people read; identifier is what the tenant's own systems know a contact by, null for none.
+// Times are seconds since 1970. What Atender has no source for is empty, and 0 for a time; nothing is made up. Internal
+// notes are no part of it.
 package dockcontext
 
 import (

@@ -37,11 +37,13 @@ func input() dockcontext.Input {
 		Conversation: wire.Conversation{
 			ID: conversation, Number: 1017, Subject: "Where is my order?", Channel: "email", Status: "active",
 			Contact: wire.Contact{
-				ID: uuid.New(), Number: 7, ExternalID: ptr("crm-7"), Name: ptr("Grace"), Email: ptr("grace@example.com"), Phone: ptr("+4512345678"),
+				ID: uuid.New(), Number: 7, ExternalID: ptr("crm-7"), Name: ptr("Grace"),
+				Email: ptr("grace@example.com"), Phone: ptr("+4512345678"),
 				CustomFields: map[string]any{"tier": "gold"}, CreatedAt: wire.At(noon.Add(-time.Hour)),
 			},
-			AssigneeID: &bob.ID, TeamID: ptr(uuid.New()), Tags: []string{"delivery"}, CustomFields: map[string]any{"order": "4521"},
-			CreatedAt: wire.At(noon), UpdatedAt: wire.At(noon.Add(3 * time.Minute)),
+			AssigneeID: &bob.ID, TeamID: ptr(uuid.New()), Tags: []string{"delivery"},
+			CustomFields: map[string]any{"order": "4521"},
+			CreatedAt:    wire.At(noon), UpdatedAt: wire.At(noon.Add(3 * time.Minute)),
 			LastMessageAt: ptr(wire.At(noon.Add(2 * time.Minute))),
 		},
 		Messages: []wire.Message{

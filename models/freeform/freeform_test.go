@@ -21,8 +21,9 @@ func TestNumbersHaveOneForm(t *testing.T) {
 	digits := strings.Repeat("9", MaxDigits)
 	for sent, kept := range map[string]string{
 		"0": "0", "-0": "0", "0.0": "0", "-0e5": "0", "5": "5", "5.0": "5", "5e0": "5", "-5": "-5", "49.90": "49.9",
-		digits: digits, "-" + digits: "-" + digits, "9007199254740993": "9007199254740993", "9007199254740993.0": "9007199254740992",
-		"1e30": "1e+30", "1E308": "1e+308", "1e-300": "1e-300", "1e-999": "0",
+		digits: digits, "-" + digits: "-" + digits, "9007199254740993": "9007199254740993",
+		"9007199254740993.0": "9007199254740992",
+		"1e30":               "1e+30", "1E308": "1e+308", "1e-300": "1e-300", "1e-999": "0",
 	} {
 		number, err := Number(json.Number(sent))
 		require.NoError(t, err, sent)
@@ -38,8 +39,11 @@ func TestNumbersHaveOneForm(t *testing.T) {
 }
 
 func TestValuesComeBackFromTheDatabase(t *testing.T) {
-	v := read(t, `{"a":1e308,"b":"\u0001n1e308","c":"\u0001","d":[{"e":-1e-300,"f":12345678901234567890123456789012345678}],"g":null,
-		"h":true,"i":"text"}`)
+	v := read(
+		t,
+		`{"a":1e308,"b":"\u0001n1e308","c":"\u0001","d":[{"e":-1e-300,"f":12345678901234567890123456789012345678}],"g":null,
+		"h":true,"i":"text"}`,
+	)
 	stored, err := v.Value()
 	require.NoError(t, err)
 	require.NotContains(t, stored, ":1e+308", "jsonb would write it out")

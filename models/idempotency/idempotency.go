@@ -55,8 +55,8 @@ type Answer struct {
 // Do runs f at most once for each key: the first call's answer is stored in the transaction of what f did, and
 // later calls get it again, which replayed tells. Whatever f does with the store through the context it is given is part
 // of that transaction; it may be run several times (P7.4), and then the earlier times did not happen.
-// Errors: IDEMPOTENCY_KEY_REUSED for a key that came with another body or query, IDEMPOTENCY_IN_PROGRESS when the first call is not
-// done after 5 s, UNAVAILABLE, and f's own.
+// Errors: IDEMPOTENCY_KEY_REUSED for a key that came with another body or query, IDEMPOTENCY_IN_PROGRESS when the first
+// call is not done after 5 s, UNAVAILABLE, and f's own.
 func (s *Store) Do(
 	ctx context.Context,
 	key Key,
@@ -152,7 +152,8 @@ var errInProgress = problem.New(problem.Conflict, problem.CodeIdempotencyInProgr
 	"an earlier call with this Idempotency-Key is still running: try again, to get its answer")
 
 var errKeyReused = problem.New(problem.Conflict, problem.CodeIdempotencyKeyReused,
-	"this Idempotency-Key came with another body or query before: use a new key for a new request, the same body and query to repeat the old one")
+	"this Idempotency-Key came with another body or query before: use a new key for a new request, the same body and query "+
+		"to repeat the old one")
 
 // storedAnswer reads the key's answer. Errors: sql.ErrNoRows if there is none, or none any more; IDEMPOTENCY_KEY_REUSED.
 func (s *Store) storedAnswer(ctx context.Context, tx *sql.Tx, key Key) (*Answer, error) {
@@ -160,15 +161,30 @@ func (s *Store) storedAnswer(ctx context.Context, tx *sql.Tx, key Key) (*Answer,
 	var a Answer
 	var request, header []byte
 	var expired bool
-	err := tx.QueryRowContext(ctx, `SELECT request, status, header, body, is_sealed, created_at <= clock_timestamp() - $2::interval
-		FROM idempotency_keys WHERE id = $1`, id[:], TTL).
-		Scan(&request, &a.Status, &header, &a.Body, &a.Secret, &expired)
+	err := tx.QueryRowContext(
+		ctx,
+		`SELECT request, status, header, body, is_sealed, created_at <= clock_timestamp() - $2::interval
+		FROM idempotency_keys WHERE id = $1`,
+		id[:],
+		TTL,
+	).
+		Scan(
+			&request,
+			&a.Status,
+			&header,
+			&a.Body,
+			&a.Secret,
+			&expired,
+		)
 	if err != nil {
 		return nil, err
 	}
 	if expired {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM idempotency_keys WHERE id = $1 AND created_at <= clock_timestamp() - $2::interval`,
-			id[:], TTL); postgres.PgCode(err) == postgres.CodeLockTimeout { // another deletes it, and has not come to an end
+		if _,
+			err := tx.ExecContext(ctx, `DELETE FROM idempotency_keys WHERE id = $1 AND created_at <= clock_timestamp() - $2::interval`,
+			id[:], TTL); postgres.PgCode(
+			err,
+		) == postgres.CodeLockTimeout { // another deletes it, and has not come to an end
 			return nil, errInProgress
 		} else if err != nil {
 			return nil, err
