@@ -276,8 +276,8 @@ func TestRefusalsSayWhatIsSo(t *testing.T) {
 	require.Contains(t, refused.text, "begin a new one with POST /v1/conversations/outbound")
 	posted := h.call("POST", path+"/messages", object{"direction": "inbound", "text": "Hello"}).want(201)
 	next := posted.body["conversation"].(map[string]any)["id"]
-	details := h.call("POST", path+"/messages", object{"text": "Hello?"}).refused(409, "INVALID_TRANSITION")
-	require.Equal(t, next, details["nextConversationId"])
+	told := h.call("POST", path+"/messages", object{"text": "Hello?"}).refused(409, "INVALID_TRANSITION")
+	require.Equal(t, next, told["nextConversationId"])
 }
 
 func TestAPathOfItsOwnHasItsOwnMethods(t *testing.T) {

@@ -124,21 +124,11 @@ func (s *Store) findSession(ctx context.Context, hash account.TokenHash) (*accou
 		CursorKey   []byte
 		KeyScopes   postgres.Strings
 	}
-	r := s.db.Main.WithContext(
-		ctx,
-	).Raw(
-		`SELECT `+postgres.Columns[account.Agent](
-			"a",
-			"a_",
-		)+`, s.id AS session_id, t.environment, t.cursor_key, k.scopes AS key_scopes
+	r := s.db.Main.WithContext(ctx).Raw(`SELECT `+postgres.Columns[account.Agent]("a", "a_")+`, s.id AS session_id, t.environment, t.cursor_key, k.scopes AS key_scopes
 		FROM dock_sessions s JOIN tenants t ON t.id = s.tenant_id
 		JOIN agents a ON a.tenant_id = s.tenant_id AND a.id = s.agent_id AND a.is_active
 		JOIN api_keys k ON k.tenant_id = s.tenant_id AND k.id = s.api_key_id AND k.is_active
-		WHERE s.token_hash = ?`,
-		hash[:],
-	).Scan(
-		&row,
-	)
+		WHERE s.token_hash = ?`, hash[:]).Scan(&row)
 	if r.Error != nil {
 		return nil, postgres.Translate(r.Error)
 	}
@@ -148,8 +138,7 @@ func (s *Store) findSession(ctx context.Context, hash account.TokenHash) (*accou
 	}
 	return &account.Principal{
 		TenantID: row.Agent.TenantID, Environment: row.Environment, CursorKey: row.CursorKey,
-		Scopes: scope.OfRole(string(row.Agent.Role)),
-		Agent:  &row.Agent, Role: row.Agent.Role, DockSessionID: row.SessionID,
+		Scopes: scope.OfRole(string(row.Agent.Role)), Agent: &row.Agent, Role: row.Agent.Role, DockSessionID: row.SessionID,
 	}, nil
 }
 

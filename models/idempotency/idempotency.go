@@ -161,30 +161,15 @@ func (s *Store) storedAnswer(ctx context.Context, tx *sql.Tx, key Key) (*Answer,
 	var a Answer
 	var request, header []byte
 	var expired bool
-	err := tx.QueryRowContext(
-		ctx,
-		`SELECT request, status, header, body, is_sealed, created_at <= clock_timestamp() - $2::interval
-		FROM idempotency_keys WHERE id = $1`,
-		id[:],
-		TTL,
-	).
-		Scan(
-			&request,
-			&a.Status,
-			&header,
-			&a.Body,
-			&a.Secret,
-			&expired,
-		)
+	err := tx.QueryRowContext(ctx, `SELECT request, status, header, body, is_sealed, created_at <= clock_timestamp() - $2::interval
+		FROM idempotency_keys WHERE id = $1`, id[:], TTL).
+		Scan(&request, &a.Status, &header, &a.Body, &a.Secret, &expired)
 	if err != nil {
 		return nil, err
 	}
 	if expired {
-		if _,
-			err := tx.ExecContext(ctx, `DELETE FROM idempotency_keys WHERE id = $1 AND created_at <= clock_timestamp() - $2::interval`,
-			id[:], TTL); postgres.PgCode(
-			err,
-		) == postgres.CodeLockTimeout { // another deletes it, and has not come to an end
+		if _, err := tx.ExecContext(ctx, `DELETE FROM idempotency_keys WHERE id = $1 AND created_at <= clock_timestamp() - $2::interval`,
+			id[:], TTL); postgres.PgCode(err) == postgres.CodeLockTimeout { // another deletes it, and has not come to an end
 			return nil, errInProgress
 		} else if err != nil {
 			return nil, err
