@@ -39,6 +39,7 @@ export const contact = (id, different = {}) => ({
   name: id,
   email: `${id}@example.com`,
   phone: null,
+  externalId: null,
   customFields: {},
   createdAt: '2026-05-06T07:00:00.000Z',
   updatedAt: '2026-05-06T07:00:00.000Z',
