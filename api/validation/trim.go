@@ -3,11 +3,11 @@ package validation
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
-	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gin-gonic/gin"
+
+	"github.com/atender/atender/models/text"
 )
 
 // trimmed is the extension that marks texts which people read as names: subjects, names, tags. Spaces around them are taken
@@ -19,24 +19,6 @@ func isTrimmed(s *openapi3.Schema) bool {
 	return is
 }
 
-// blank runes look like nothing, though Unicode counts them as letters or symbols.
-var blankRunes = &unicode.RangeTable{R16: []unicode.Range16{
-	{Lo: 0x115f, Hi: 0x1160, Stride: 1}, // Hangul fillers
-	{Lo: 0x2800, Hi: 0x2800, Stride: 1}, // Braille pattern blank
-	{Lo: 0x3164, Hi: 0x3164, Stride: 1},
-	{Lo: 0xffa0, Hi: 0xffa0, Stride: 1},
-}}
-
-// trim takes the spaces around a text off. A text of which nothing can be seen is empty, whatever it is made of: format
-// characters, such as U+200B, stay where there is something to see.
-func trim(text string) string {
-	text = strings.TrimSpace(text)
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.In(r, unicode.Zs, blankRunes) }) {
-		return text
-	}
-	return ""
-}
-
 // trim takes spaces off the marked texts of a value, in place, and returns the value. changed tells whether there were any.
 func (s *shape) trim(value any) (_ any, changed bool) {
 	if s == nil || !s.trims {
@@ -44,7 +26,7 @@ func (s *shape) trim(value any) (_ any, changed bool) {
 	}
 	switch value := value.(type) {
 	case string:
-		short := trim(value)
+		short := text.Trim(value)
 		return short, short != value
 	case []any:
 		for i, item := range value {
@@ -71,14 +53,14 @@ func (op *Operation) trimBody(c *gin.Context, value any) (any, error) {
 	if !changed {
 		return value, nil
 	}
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
+	var written bytes.Buffer
+	enc := json.NewEncoder(&written)
 	enc.SetEscapeHTML(false) // it would be six times as long
 	if err := enc.Encode(value); err != nil {
 		return nil, err
 	}
 	body := BodyOf(c)
-	body.Rewrite(text.Bytes())
+	body.Rewrite(written.Bytes())
 	c.Request.Body = body.Reader()
 	return value, nil
 }
@@ -91,7 +73,7 @@ func (op *Operation) trimPath(c *gin.Context) {
 		}
 		for i := range c.Params {
 			if c.Params[i].Key == p.name {
-				c.Params[i].Value = trim(c.Params[i].Value)
+				c.Params[i].Value = text.Trim(c.Params[i].Value)
 			}
 		}
 	}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/atender/atender/models/address"
+	"github.com/atender/atender/models/text"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -136,8 +136,8 @@ func dockMessage(r dockaction.Request) *conversation.NewMessage {
 	if r.Kind != dockaction.SendMessage {
 		return nil
 	}
-	text, m := r.Text("text"), conversation.NewMessage{Direction: conversation.Outbound}
-	m.Text = &text
+	written, m := r.Text("text"), conversation.NewMessage{Direction: conversation.Outbound}
+	m.Text = &written
 	if html := r.Text("html"); html != "" {
 		m.HTML = &html
 	}
@@ -149,7 +149,7 @@ func dockMessage(r dockaction.Request) *conversation.NewMessage {
 func command(tx *gorm.DB, tenantID uuid.UUID, r dockaction.Request) (conversation.Command, error) {
 	switch r.Kind {
 	case dockaction.AddTag:
-		name := strings.TrimSpace(r.Text("tag"))
+		name := text.Trim(r.Text("tag"))
 		if name == "" {
 			return nil, &dockaction.Error{Code: dockaction.InvalidParams, Message: "addTag needs tag: a name, not spaces alone"}
 		}
