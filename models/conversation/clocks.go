@@ -243,24 +243,18 @@ func (w *write) insertClocks(st *postgres.Statement) {
 func (w *write) saveClocks(ctx context.Context) error {
 	c := &w.conversation
 	before := c.Version
+	c.SetAside = nil
 	w.countVersion()
 	c.setState(w.change.After)
 	if err := w.keepClocks(ctx); err != nil {
 		return err
 	}
 	var st postgres.Statement
-	st.With(
-		"conversation",
-		`UPDATE conversations SET (version, updated_at, clocks, time_version, sla_due_at, sla_breached_since,
-			auto_archive_at, next_due_at, armed_for, set_aside)
-		= (`+st.List(c.Version, c.UpdatedAt, postgres.JSONArg(clocksArg(c.Clocks)), c.TimeVersion, c.SLADueAt,
-			c.SLABreachedSince, c.AutoArchiveAt, c.NextDueAt, c.ArmedFor)+`, NULL)
-		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND id = `+st.Arg(c.ID),
-	)
 	if c.Version > before {
-		st.With("recency", `UPDATE conversation_recency SET updated_at = `+st.Arg(c.UpdatedAt)+`
-			WHERE tenant_id = `+st.Arg(c.TenantID)+` AND conversation_id = `+st.Arg(c.ID))
+		w.updateConversation(&st)
 		w.wakeTopics = append(w.wakeTopics, feed.Notice(c.TenantID, feed.NoticeConversation, c.ID, c.Version))
+	} else {
+		postgres.Update(&st, "conversation", c)
 	}
 	w.insertClocks(&st)
 	w.insertSignal(&st)

@@ -2,7 +2,6 @@ package conversation
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -266,7 +265,7 @@ func (u ContactUpdate) apply(c *Contact) map[string]lifecycle.FieldChange {
 	}
 	set("externalId", &c.ExternalID, u.ExternalID)
 	set("phone", &c.Phone, u.Phone)
-	if u.CustomFields != nil && !maps.EqualFunc(u.CustomFields, c.CustomFields, reflect.DeepEqual) {
+	if u.CustomFields != nil && !u.CustomFields.Equal(c.CustomFields) {
 		changes["customFields"] = lifecycle.FieldChange{From: postgres.OrEmptyMap(c.CustomFields), To: u.CustomFields}
 		c.CustomFields = u.CustomFields
 	}

@@ -8,9 +8,17 @@ import (
 	"github.com/atender/atender/models/wire"
 )
 
+// owedEvents is what the change fires, computed once: it is asked for when the change is complete.
+func (w *write) owedEvents() []lifecycle.Event {
+	if w.owed == nil {
+		w.owed = w.change.Events()
+	}
+	return w.owed
+}
+
 // renderEvents renders what the write owes, all with the final snapshot and therefore the same version (P1.5).
 func (w *write) renderEvents() []feed.NewEvent {
-	owed := w.change.Events()
+	owed := w.owedEvents()
 	if len(owed) == 0 && w.contact == contactKnown {
 		return nil
 	}

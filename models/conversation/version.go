@@ -27,7 +27,7 @@ func (w *write) countVersion() {
 }
 
 func (w *write) changesShown() bool {
-	if w.isNew || len(w.change.Events()) > 0 || !reflect.DeepEqual(shownState(w.change.Before), shownState(w.change.After)) {
+	if w.isNew || len(w.owedEvents()) > 0 || !reflect.DeepEqual(shownState(w.change.Before), shownState(w.change.After)) {
 		return true
 	}
 	return w.board != nil && !showTheSame(w.conversation.Clocks, w.board.Clocks())

@@ -33,6 +33,7 @@ type write struct {
 	ids          *ident.Sequence
 	conversation Conversation
 	change       *lifecycle.Change
+	owed         []lifecycle.Event // see owedEvents
 	isNew        bool
 
 	contact        contactOutcome

@@ -81,7 +81,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 	rows, err := s.db.Lists.Statement.ConnPool.QueryContext(ctx, feedSQL, tenantID, after, window, q.Types,
 		q.ConversationID, limit+1)
 	if err != nil {
-		return Page{}, postgres.Listing(ctx, err, "read the feed", "limit", "types")
+		return Page{}, postgres.Doing(postgres.ListError(ctx, err, "limit", "types"), "read the feed")
 	}
 	defer func() { _ = rows.Close() }()
 	var page Page
@@ -110,7 +110,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return Page{}, postgres.Listing(ctx, err, "read the feed", "limit", "types")
+		return Page{}, postgres.Doing(postgres.ListError(ctx, err, "limit", "types"), "read the feed")
 	}
 	at := floor
 	if after != nil {

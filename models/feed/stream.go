@@ -286,7 +286,7 @@ func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest
 			tenantID, from, to, streamCatchUp+1).Scan(&rows).Error
 	}
 	if err != nil {
-		return batch, postgres.Listing(ctx, err, "read what a console has missed")
+		return batch, postgres.Doing(postgres.ListError(ctx, err), "read what a console has missed")
 	}
 	if from < floor || from > newest || len(rows) > streamCatchUp {
 		batch.News = append(batch.News, News{Type: NewsResync})

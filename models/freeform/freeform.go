@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -55,6 +57,9 @@ func shortest(f float64) json.Number {
 	text, _ := json.Marshal(f) // finite
 	return json.Number(text)
 }
+
+// Equal tells whether two have the same keys with equal values.
+func (v Values) Equal(other Values) bool { return maps.EqualFunc(v, other, reflect.DeepEqual) }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (v *Values) UnmarshalJSON(text []byte) error {

@@ -174,7 +174,7 @@ func (c *Change) Edit(e Edit) error {
 	if e.Subject != nil && *e.Subject != after.Subject {
 		after.Subject, fields = *e.Subject, append(fields, "subject")
 	}
-	if e.CustomFields != nil && !maps.EqualFunc(e.CustomFields, after.CustomFields, reflect.DeepEqual) {
+	if e.CustomFields != nil && !e.CustomFields.Equal(after.CustomFields) {
 		after.CustomFields, fields = e.CustomFields, append(fields, "customFields")
 	}
 	if len(fields) == 0 {

@@ -76,28 +76,30 @@ func Targets[T any](dest []any, v *T) []any {
 // Insert adds the insertion of a row into its table to the statement, as the common table expression of that name.
 func Insert[T any](st *Statement, name string, row *T) {
 	parsed := schemaOf[T]()
-	columns, values := make([]string, 0, len(parsed.DBNames)), make([]any, 0, len(parsed.DBNames))
-	rv := reflect.ValueOf(row).Elem()
-	for _, column := range parsed.DBNames {
-		columns, values = append(columns, column), append(values, columnValue(parsed.FieldsByDBName[column], rv))
-	}
-	st.With(name, `INSERT INTO `+parsed.Table+` (`+strings.Join(columns, ", ")+`) VALUES (`+st.List(values...)+`)`)
+	columns, values := columnValues(parsed, reflect.ValueOf(row).Elem(), func(*schema.Field) bool { return true })
+	st.With(name, `INSERT INTO `+parsed.Table+` (`+columns+`) VALUES (`+st.List(values...)+`)`)
 }
 
 // Update adds the update of all columns of a tenant's row that may change to the statement, as the common table expression
 // of that name. The row's type has the columns tenant_id and id.
 func Update[T any](st *Statement, name string, row *T) {
 	parsed := schemaOf[T]()
-	columns, values := make([]string, 0, len(parsed.DBNames)), make([]any, 0, len(parsed.DBNames))
 	rv := reflect.ValueOf(row).Elem()
-	for _, column := range parsed.DBNames {
-		if field := parsed.FieldsByDBName[column]; field.Updatable {
-			columns, values = append(columns, column), append(values, columnValue(field, rv))
-		}
-	}
-	st.With(name, `UPDATE `+parsed.Table+` SET (`+strings.Join(columns, ", ")+`) = (`+st.List(values...)+`)
+	columns, values := columnValues(parsed, rv, func(field *schema.Field) bool { return field.Updatable })
+	st.With(name, `UPDATE `+parsed.Table+` SET (`+columns+`) = (`+st.List(values...)+`)
 		WHERE tenant_id = `+st.Arg(columnValue(parsed.FieldsByDBName["tenant_id"], rv))+`
 			AND id = `+st.Arg(columnValue(parsed.FieldsByDBName["id"], rv)))
+}
+
+// columnValues are the names of a row's columns, of those that are wanted, and their arguments.
+func columnValues(parsed *schema.Schema, row reflect.Value, wanted func(*schema.Field) bool) (string, []any) {
+	names, values := make([]string, 0, len(parsed.DBNames)), make([]any, 0, len(parsed.DBNames))
+	for _, name := range parsed.DBNames {
+		if field := parsed.FieldsByDBName[name]; wanted(field) {
+			names, values = append(names, name), append(values, columnValue(field, row))
+		}
+	}
+	return strings.Join(names, ", "), values
 }
 
 // isNullable tells whether a field that is empty is NULL in the database.

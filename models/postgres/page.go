@@ -105,7 +105,7 @@ func Listed[T any](q *gorm.DB, page Page, id func(T) uuid.UUID, narrow ...string
 	}
 	var rows []T
 	if err := q.Order("id").Limit(page.Size() + 1).Find(&rows).Error; err != nil {
-		return nil, "", Listing(q.Statement.Context, err, "read a page", narrow...)
+		return nil, "", Doing(ListError(q.Statement.Context, err, narrow...), "read a page")
 	}
 	rows, next := Cut(rows, page, func(row T) Position { return Position{ID: id(row)} })
 	return rows, next, nil

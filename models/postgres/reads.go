@@ -82,7 +82,7 @@ func boundStatements(cfg *pgx.ConnConfig, serving bool) {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// TooExpensive is translate for a read that may take limit at most, and says by which parameters its caller can narrow it.
+// TooExpensive is Translate for a read that may take limit at most, and says by which parameters its caller can narrow it.
 func TooExpensive(ctx context.Context, err error, limit time.Duration, narrow ...string) error {
 	if PgCode(err) != codeQueryCanceled {
 		return Translate(err)
@@ -100,19 +100,10 @@ func TooExpensive(ctx context.Context, err error, limit time.Duration, narrow ..
 	}
 }
 
-// ListError is tooExpensive for a list; without parameters of its own it has a page's.
+// ListError is TooExpensive for a list; without parameters of its own it has a page's.
 func ListError(ctx context.Context, err error, narrow ...string) error {
 	if len(narrow) == 0 {
 		narrow = []string{"limit"}
 	}
 	return TooExpensive(ctx, err, listTime, narrow...)
-}
-
-// Listing is Doing for a list: what was being done, and ListError's error. A list that was called off stays that, and does
-// not pass for a database that is away.
-func Listing(ctx context.Context, err error, what string, narrow ...string) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, ListError(ctx, err, narrow...))
 }

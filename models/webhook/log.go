@@ -106,7 +106,7 @@ func (s *Store) Deliveries(
 	var rows []loggedRow
 	query, args := logQuery(sub, f, low, high, page.Size()+1)
 	if err := s.db.Lists.WithContext(ctx).Raw(query, args...).Scan(&rows).Error; err != nil {
-		return nil, "", postgres.Listing(ctx, err, "list deliveries", "since", "status", "conversationId")
+		return nil, "", postgres.Doing(postgres.ListError(ctx, err, "since", "status", "conversationId"), "list deliveries")
 	}
 	var end *uuid.UUID
 	if rows[0].Seen == logWindow { // there is always a row, if only to say how far the call has looked

@@ -46,7 +46,7 @@ func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page
 		return nil, "", err
 	}
 	out, err := shown(db, rows...)
-	return out, next, postgres.Listing(ctx, err, "read the health of webhooks")
+	return out, next, postgres.Doing(postgres.ListError(ctx, err), "read the health of webhooks")
 }
 
 // Get returns one subscription. Errors: WEBHOOKS_DISABLED, NOT_FOUND.
@@ -56,7 +56,7 @@ func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (wire.Subscript
 		return wire.Subscription{}, err
 	}
 	out, err := show(s.db.Lists.WithContext(ctx), sub)
-	return out, postgres.Listing(ctx, err, "read the health of a webhook")
+	return out, postgres.Doing(postgres.ListError(ctx, err), "read the health of a webhook")
 }
 
 // read reads one subscription's row. Errors: WEBHOOKS_DISABLED, NOT_FOUND.

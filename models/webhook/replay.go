@@ -192,7 +192,7 @@ func (s *Replays) List(ctx context.Context, tenantID, subscription uuid.UUID, pa
 	}
 	var rows []Replay
 	if err := q.Order("id DESC").Limit(page.Size() + 1).Find(&rows).Error; err != nil {
-		return nil, "", postgres.Listing(ctx, err, "list replays")
+		return nil, "", postgres.Doing(postgres.ListError(ctx, err), "list replays")
 	}
 	rows, next := postgres.Cut(rows, page, func(r Replay) postgres.Position { return postgres.Position{ID: r.ID, Sort: sort} })
 	out := make([]wire.Replay, len(rows))
