@@ -92,7 +92,8 @@ func TestPhoneNumbersThatCannotExistAreRefusedAndToldWhy(t *testing.T) {
 		"+0 1234567":                  "no country code",
 		"+45 2012":                    "too few digits",
 		"+45 20 12 34 56 78":          "too many digits",
-		"+351 (0)21 123 4567":         "too many digits", // Portugal has no trunk prefix: whose number it is, is a guess
+		"+44 00000 000000":            "trunk prefix more", // each reading would take out one zero
+		"+351 (0)21 123 4567":         "too many digits",   // Portugal has no trunk prefix: whose number it is, is a guess
 		"+" + strings.Repeat("1", 99): "country code such as",
 	} {
 		_, err := address.Phone(written)

@@ -36,7 +36,7 @@ func Phone(s string) (string, error) {
 	}
 	switch phonenumbers.IsPossibleNumberWithReason(n) {
 	case phonenumbers.IS_POSSIBLE:
-		return phonenumbers.Format(n, phonenumbers.E164), nil
+		return stablePhone(phonenumbers.Format(n, phonenumbers.E164))
 	case phonenumbers.TOO_SHORT, phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
 		return "", Error("has too few digits for a number of its country: " + HintPhone)
 	case phonenumbers.TOO_LONG:
@@ -46,4 +46,14 @@ func Phone(s string) (string, error) {
 	default: // INVALID_LENGTH
 		return "", Error("has as many digits as no number of its country: " + HintPhone)
 	}
+}
+
+// stablePhone returns an E.164 number that is read as itself. +44 00 0000 0000 0 is not: of its zeros each reading takes one
+// for the trunk prefix, so that the number would be another whenever it is read again, and no telephone has it.
+func stablePhone(e164 string) (string, error) {
+	n, err := phonenumbers.Parse(e164, "")
+	if err != nil || phonenumbers.Format(n, phonenumbers.E164) != e164 {
+		return "", Error("has a trunk prefix more than its country uses: " + HintPhone)
+	}
+	return e164, nil
 }
