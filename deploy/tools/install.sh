@@ -1,7 +1,8 @@
 #!/bin/sh
 # Finds the tools that Atender is built, tested and run with, and installs the missing ones.
 #
-#   install.sh [--find] TOOL...      TOOL: postgres temporal chromium golangci-lint gotestsum oapi-codegen ogen frontend clients
+#   install.sh [--find] TOOL...      TOOL: postgres temporal chromium golangci-lint gotestsum oapi-codegen ogen
+#                                          frontend clients
 #
 # For each tool one line goes to stdout: the path of its program (for postgres: the directory of the server's
 # programs; for frontend, which is what checks the JavaScript, and clients, which is what generates clients in
@@ -9,8 +10,9 @@
 # is installed.
 #
 # Go tools are built from source at the versions of versions.mk, npm packages installed at those of package-lock.json
-# in frontend and clients, into ${XDG_CACHE_HOME:-~/.cache}/atender/tools/<tool>-<version>/, outside the clone, so that every clone and every run
-# shares them. ATENDER_TOOLS_DIR names another place. It is safe to run this twice at the same time.
+# in frontend and clients, into ${XDG_CACHE_HOME:-~/.cache}/atender/tools/<tool>-<version>/, outside the clone, so that
+# every clone and every run shares them. ATENDER_TOOLS_DIR names another place. It is safe to run this twice at the
+# same time.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -247,7 +249,8 @@ INSTALL
     find_chromium || die "apt-get installed chromium, but it does not start: $by_hand"
 }
 
-# npm_packages NAME WHY prints the node_modules of what NAME/package-lock.json names. Another lock is installed beside it.
+# npm_packages NAME WHY prints the node_modules of what NAME/package-lock.json names. Another lock is installed beside
+# it.
 npm_packages() {
     lock_file=$here/$1/package-lock.json
     [ -f "$lock_file" ] || die "$1 is installed from a clone of Atender only"
@@ -275,7 +278,8 @@ npm_packages() {
     find_only=yes
     shift
 }
-[ $# -gt 0 ] || die "usage: install.sh [--find] postgres|temporal|chromium|golangci-lint|gotestsum|oapi-codegen|ogen|frontend|clients ..."
+all="postgres, temporal, chromium, golangci-lint, gotestsum, oapi-codegen, ogen, frontend, clients"
+[ $# -gt 0 ] || die "usage: install.sh [--find] TOOL...: one or more of $all"
 choose_tools_dir
 for tool in "$@"; do
     case $tool in
@@ -286,7 +290,7 @@ for tool in "$@"; do
         npm_packages frontend "the TypeScript compiler and Biome, 130 MB; about 10 seconds, once"
         ;;
     clients)
-        npm_packages clients "generators of TypeScript clients and the compiler they need, 60 MB; about 10 seconds, once"
+        npm_packages clients "generators of TypeScript clients and their compiler, 60 MB; about 10 seconds, once"
         ;;
     golangci-lint)
         go_tool golangci-lint "$GOLANGCI_LINT_VERSION" github.com/golangci/golangci-lint/v2/cmd/golangci-lint \
@@ -302,6 +306,6 @@ for tool in "$@"; do
     ogen)
         go_tool ogen "$OGEN_VERSION" github.com/ogen-go/ogen/cmd/ogen "a generator of Go clients; about a minute, once"
         ;;
-    *) die "unknown tool $tool: one of postgres, temporal, chromium, golangci-lint, gotestsum, oapi-codegen, ogen, frontend, clients" ;;
+    *) die "unknown tool $tool: one of $all" ;;
     esac
 done

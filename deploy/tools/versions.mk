@@ -1,6 +1,7 @@
 # The versions of the tools that build, check and run Atender on a developer's machine and in CI. This is the only
-# place that names them; what npm installs is in the package-lock.json of frontend and of clients. The Makefile includes this file, install.sh
-# sources it and package tools embeds it, so each line has to be plain NAME=value: no spaces, no quotes.
+# place that names them; what npm installs is in the package-lock.json of frontend and of clients. The Makefile
+# includes this file, install.sh sources it and package tools embeds it, so each line has to be plain NAME=value: no
+# spaces, no quotes.
 TEMPORAL_VERSION=v1.5.1
 GOLANGCI_LINT_VERSION=v2.15.0
 GOTESTSUM_VERSION=v1.13.0

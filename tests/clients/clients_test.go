@@ -1,6 +1,6 @@
-// Package clients tries the served OpenAPI document with what makes clients of it, as users of the API do. The generators
-// are not small, so that the clients are made and used in the long form of the tests alone; what the generators are known
-// to refuse is looked for in the short form.
+// Package clients tries the served OpenAPI document with what makes clients of it, as users of the API do. The
+// generators are not small, so that the clients are made and used in the long form of the tests alone; what the
+// generators are known to refuse is looked for in the short form.
 package clients
 
 import (
@@ -132,7 +132,9 @@ func typescript(t *testing.T) (dir string) {
 	require.NoError(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
 	run(t, dir, nil, bin("openapi-typescript"), "openapi.json", "-o", "api.d.ts")
 	run(t, dir, nil, bin("openapi-ts"), "-i", "openapi.json", "-o", "hey", "-c", "@hey-api/client-fetch", "--no-log-file")
-	for file, what := range map[string]string{"api.d.ts": `(?m)^    %s: \{$`, "hey/sdk.gen.ts": `(?m)^export const %s = `} {
+	for file, what := range map[string]string{
+		"api.d.ts": `(?m)^    %s: \{$`, "hey/sdk.gen.ts": `(?m)^export const %s = `,
+	} {
 		generated, err := os.ReadFile(filepath.Join(dir, file))
 		require.NoError(t, err)
 		for _, id := range operations(t) {

@@ -25,7 +25,9 @@ func contract(t *testing.T) (doc object) {
 
 // Keywords whose values are schemas: one or a list of them, or several by name.
 var (
-	inner = []string{"items", "additionalProperties", "not", "allOf", "anyOf", "oneOf", "prefixItems", "if", "then", "else"}
+	inner = []string{
+		"items", "additionalProperties", "prefixItems", "not", "allOf", "anyOf", "oneOf", "if", "then", "else",
+	}
 	named = []string{"properties", "patternProperties", "$defs"}
 )
 

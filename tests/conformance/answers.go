@@ -121,8 +121,8 @@ func (h header) check(in http.Header) error {
 	return nil
 }
 
-// route finds what the document has for a path; nil for none. A path that it has as it is, is no other's, whatever its
-// last part could stand for.
+// route finds what the document has for a path; nil for none. A path that it has as it is, is no other's, whatever
+// its last part could stand for.
 func (d *Document) route(method, path string) *route {
 	parts := strings.Split(path, "/")
 	for _, r := range d.routes[method] {
@@ -140,8 +140,9 @@ func (d *Document) route(method, path string) *route {
 	return nil
 }
 
-// Answer says what the document does not admit of an answer: that it has this status, its headers, the kind of its body,
-// and the body. 500 is never right. What is refused on routes that the document does not have is the error envelope, too.
+// Answer says what the document does not admit of an answer: that it has this status, its headers, the kind of its
+// body, and the body. 500 is never right. What is refused on routes that the document does not have is the error
+// envelope, too.
 func (d *Document) Answer(method, path string, status int, h http.Header, body []byte) error {
 	if status == http.StatusInternalServerError {
 		return fmt.Errorf("%s %s: 500 is never an answer: %s", method, path, body)

@@ -2,16 +2,16 @@ package conformance
 
 import "strings"
 
-// A schema is closed where it describes a whole value, not where it is one of several that together describe one: in an
-// allOf each part would refuse what the others describe. So a named schema that is part of others stays open itself, and
-// is closed at the places that refer to it alone, by unevaluatedProperties, which knows what any part has described. All
-// others are closed by additionalProperties, which costs less.
+// A schema is closed where it describes a whole value, not where it is one of several that together describe one: in
+// an allOf each part would refuse what the others describe. So a named schema that is part of others stays open
+// itself, and is closed at the places that refer to it alone, by unevaluatedProperties, which knows what any part
+// has described. All others are closed by additionalProperties, which costs less.
 
 // Keywords whose schemas are for what is inside a value: one, a list of them, or several by name.
 var inside = []string{"items", "additionalProperties", "prefixItems", "properties", "patternProperties"}
 
-// Keywords whose schemas are for the value itself, beside the others of the schema that has them. `not` and `if` are no
-// description of it.
+// Keywords whose schemas are for the value itself, beside the others of the schema that has them. `not` and `if` are
+// no description of it.
 var beside = []string{"allOf", "anyOf", "oneOf", "then", "else"}
 
 // partsOf adds the names of the schemas that are parts of others.
@@ -113,8 +113,8 @@ func each(value any, byName bool, f func(any)) {
 // maxParts bounds how deep references and alternatives are followed; the document has a handful.
 const maxParts = 20
 
-// hasProperties tells whether a schema names properties of an object, itself or by one of its parts. One that does not
-// says no more than that there is an object.
+// hasProperties tells whether a schema names properties of an object, itself or by one of its parts. One that does
+// not says no more than that there is an object.
 func (b *builder) hasProperties(s any, depth int) (found bool) {
 	m, _ := s.(object)
 	if named, _ := m["properties"].(object); len(named) > 0 {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,8 @@ func json(more ...string) http.Header {
 func TestAnAnswerIsHeldAgainstTheDocument(t *testing.T) {
 	t.Parallel()
 	posted := message + `,"conversation":` + conversation + `}`
+	with := func(text, before string) string { return strings.Replace(text, before, `"x":1,`+before, 1) }
+	const extra = "[/']x'" // as it is called in what is said
 	for name, c := range map[string]struct {
 		method, path string
 		status       int
@@ -53,32 +56,34 @@ func TestAnAnswerIsHeldAgainstTheDocument(t *testing.T) {
 		body         string
 		wrong        string // what is said of it; empty for right
 	}{
-		"as described":              {"GET", ofOne, 200, json("ETag", `"1"`), conversation, ""},
-		"under the other prefix":    {"GET", "/api" + ofOne, 200, json(), conversation, ""},
-		"a refusal":                 {"GET", ofOne, 404, json(), refusal, ""},
-		"parts of one object":       {"POST", ofOne + "/messages", 201, json(), posted, ""},
-		"a payload in the feed":     {"GET", "/v1/events", 200, json(), feed, ""},
-		"without a body":            {"DELETE", "/v1/webhooks/019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10", 204, nil, "", ""},
-		"a page":                    {"GET", "/docs", 200, http.Header{"Content-Type": {"text/html"}}, "<p>", ""},
-		"a refusal of no route":     {"DELETE", "/v1/conversations/outbound", 405, json(), refusal, ""},
-		"500":                       {"GET", "/docs", 500, json(), refusal, "500"},
-		"another status":            {"GET", ofOne, 201, json(), conversation, "does not answer 201"},
-		"another type":              {"GET", ofOne, 200, http.Header{"Content-Type": {"text/html"}}, "<p>", "text/html"},
-		"a header that is no count": {"GET", ofOne, 200, json("X-RateLimit-Limit", "many"), conversation, "X-RateLimit-Limit"},
-		"a header too few":          {"GET", ofOne, 401, json(), refusal, "WWW-Authenticate"},
+		"as described":           {"GET", ofOne, 200, json("ETag", `"1"`), conversation, ""},
+		"under the other prefix": {"GET", "/api" + ofOne, 200, json(), conversation, ""},
+		"a refusal":              {"GET", ofOne, 404, json(), refusal, ""},
+		"parts of one object":    {"POST", ofOne + "/messages", 201, json(), posted, ""},
+		"a payload in the feed":  {"GET", "/v1/events", 200, json(), feed, ""},
+		"without a body":         {"DELETE", "/v1/webhooks/019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10", 204, nil, "", ""},
+		"a page":                 {"GET", "/docs", 200, http.Header{"Content-Type": {"text/html"}}, "<p>", ""},
+		"a refusal of no route":  {"DELETE", "/v1/conversations/outbound", 405, json(), refusal, ""},
+		"500":                    {"GET", "/docs", 500, json(), refusal, "500"},
+		"another status":         {"GET", ofOne, 201, json(), conversation, "does not answer 201"},
+		"another type":           {"GET", ofOne, 200, http.Header{"Content-Type": {"text/html"}}, "<p>", "text/html"},
+		"a header that is no count": {
+			"GET", ofOne, 200, json("X-RateLimit-Limit", "many"), conversation, "X-RateLimit-Limit",
+		},
+		"a header too few": {"GET", ofOne, 401, json(), refusal, "WWW-Authenticate"},
 		"a body where there is none": {
 			"DELETE", "/v1/webhooks/019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10", 204, nil, "{}", "a body that is not described",
 		},
 		"no JSON":             {"GET", ofOne, 200, json(), conversation + "]", "invalid"},
 		"a field too few":     {"GET", ofOne, 200, json(), strings.Replace(conversation, `"tags":[],`, "", 1), "tags"},
-		"a field too many":    {"GET", ofOne, 200, json(), strings.Replace(conversation, `{`, `{"x":1,`, 1), "[/']x'"},
-		"one further inside":  {"GET", ofOne, 200, json(), strings.Replace(conversation, `"name"`, `"x":1,"name"`, 1), "[/']x'"},
-		"one beside parts":    {"POST", ofOne + "/messages", 201, json(), strings.Replace(posted, `{`, `{"x":1,`, 1), "[/']x'"},
+		"a field too many":    {"GET", ofOne, 200, json(), with(conversation, `"id"`), extra},
+		"one further inside":  {"GET", ofOne, 200, json(), with(conversation, `"name"`), extra},
+		"one beside parts":    {"POST", ofOne + "/messages", 201, json(), with(posted, `"id"`), extra},
 		"no date":             {"GET", ofOne, 200, json(), strings.Replace(conversation, "T09", " at 9", 1), "date-time"},
-		"one in the feed":     {"GET", "/v1/events", 200, json(), strings.Replace(feed, `"actor"`, `"x":1,"actor"`, 1), "[/']x'"},
+		"one in the feed":     {"GET", "/v1/events", 200, json(), with(feed, `"actor"`), extra},
 		"an unknown code":     {"GET", ofOne, 404, json(), strings.Replace(refusal, "NOT_FOUND", "LOST", 1), "code"},
 		"no refusal":          {"GET", "/nowhere", 404, json(), `{"message":"?"}`, "error"},
-		"a refusal with more": {"GET", ofOne, 404, json(), strings.Replace(refusal, `{"error"`, `{"x":1,"error"`, 1), "[/']x'"},
+		"a refusal with more": {"GET", ofOne, 404, json(), with(refusal, `"error"`), extra},
 	} {
 		err := conformance.Served().Answer(c.method, c.path, c.status, c.header, []byte(c.body))
 		if c.wrong == "" {
@@ -114,7 +119,9 @@ func TestADeliveryIsHeldAgainstTheDocument(t *testing.T) {
 		require.Error(t, err, what)
 		require.Regexp(t, what, err.Error())
 	}
-	for name, value := range map[string]string{"X-Atender-Event": "message.lost", "X-Atender-Attempt": "first", "Webhook-Id": ""} {
+	for name, value := range map[string]string{
+		"X-Atender-Event": "message.lost", "X-Atender-Attempt": "first", "Webhook-Id": "",
+	} {
 		other := sent.Clone()
 		other.Set(name, value)
 		if value == "" {
@@ -127,33 +134,36 @@ func TestADeliveryIsHeldAgainstTheDocument(t *testing.T) {
 // failures is a test that only notes how it fails.
 type failures struct {
 	testing.TB
-	n int
+	n atomic.Int32
 }
 
-func (f *failures) Errorf(string, ...any) { f.n++ }
+func (f *failures) Errorf(string, ...any) { f.n.Add(1) }
 
 func TestAHandlersAnswersAreHeldAgainstTheDocument(t *testing.T) {
 	t.Parallel()
-	seen := &failures{TB: t}
-	handler := conformance.Handler(seen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/console/events" {
-			w.Header().Set("Content-Type", "text/event-stream")
-			require.NoError(t, http.NewResponseController(w).Flush())
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(strings.Replace(conversation, `{`, r.URL.Query().Get("more"), 1))) // the recorder takes all
-	}))
-	for path, wrong := range map[string]int{
+	for path, wrong := range map[string]int32{
 		ofOne + "?more={": 0, ofOne + `?more={"x":1,`: 1, "/console/events": 0,
 	} {
-		seen.n = 0
-		w := httptest.NewRecorder()
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.URL.Path, r.URL.RawQuery, _ = strings.Cut(path, "?")
-		handler.ServeHTTP(w, r)
-		require.Equal(t, http.StatusOK, w.Code)
-		require.Equal(t, wrong, seen.n, path)
+		seen := &failures{}
+		t.Run(path, func(t *testing.T) { // at whose end all has been looked at
+			seen.TB = t
+			handler := conformance.Handler(seen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/console/events" {
+					w.Header().Set("Content-Type", "text/event-stream")
+					require.NoError(t, http.NewResponseController(w).Flush())
+					return
+				}
+				w.Header().Set("Content-Type", "application/json")
+				said := strings.Replace(conversation, `{`, r.URL.Query().Get("more"), 1)
+				_, _ = w.Write([]byte(said)) // the recorder takes all
+			}))
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.URL.Path, r.URL.RawQuery, _ = strings.Cut(path, "?")
+			handler.ServeHTTP(w, r)
+			require.Equal(t, http.StatusOK, w.Code)
+		})
+		require.Equal(t, wrong, seen.n.Load(), path)
 	}
 }
 

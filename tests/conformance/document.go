@@ -1,5 +1,5 @@
-// Package conformance holds what the API answers and what its webhooks carry against the OpenAPI document as clients get
-// it, closed: what the document does not describe is wrong, too.
+// Package conformance holds what the API answers and what its webhooks carry against the OpenAPI document as clients
+// get it, closed: what the document does not describe is wrong, too.
 package conformance
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/atender/atender/api/validation"
 )
 
-// Document is the served document, ready to be held against answers and deliveries. Each of its schemas is compiled once,
-// when it is first needed. It may be used by several goroutines.
+// Document is the served document, ready to be held against answers and deliveries. Each of its schemas is compiled
+// once, when it is first needed. It may be used by several goroutines.
 type Document struct {
 	Text []byte // as /openapi.json has it
 

@@ -13,7 +13,8 @@ import (
 // EventHeader says which event a delivery is of.
 const EventHeader = "X-Atender-Event"
 
-// readEvents reads what webhooks send. A payload is one of all events, held against the schema of the one that it names.
+// readEvents reads what webhooks send. A payload is one of all events, held against the schema of the one that it
+// names.
 func (b *builder) readEvents() error {
 	webhooks, _ := b.root["webhooks"].(object)
 	var names, kinds []any

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// Handler answers as next does. An answer that is not as the document says fails the test.
+// Handler answers as next does, and as soon. An answer that is not as the document says fails the test, which has to
+// close its servers before it ends.
 func Handler(t testing.TB, next http.Handler) http.Handler {
+	doc := Served() // before there are clients that wait
+	var checks sync.WaitGroup
+	t.Cleanup(checks.Wait)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		method, path := r.Method, r.URL.EscapedPath()
 		said := &recorder{ResponseWriter: w}
@@ -20,9 +25,11 @@ func Handler(t testing.TB, next http.Handler) http.Handler {
 		if said.stream {
 			return // it has ended with its connection, perhaps after the test
 		}
-		if err := Served().Answer(method, path, said.status, said.header, said.body.Bytes()); err != nil {
-			t.Errorf("an answer that the document does not admit: %v", err)
-		}
+		checks.Go(func() {
+			if err := doc.Answer(method, path, said.status, said.header, said.body.Bytes()); err != nil {
+				t.Errorf("an answer that the document does not admit: %v", err)
+			}
+		})
 	})
 }
 

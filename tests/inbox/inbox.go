@@ -80,6 +80,7 @@ type Inbox struct {
 func Open(t testing.TB, options ...Option) *Inbox {
 	t.Helper()
 	i := &Inbox{t: t, news: make(chan struct{})}
+	conformance.Served() // read before there are senders that wait
 	for _, o := range options {
 		o(i)
 	}

@@ -38,7 +38,8 @@ const kinds: Record<Schemas['TimelineKind'], true> = {
 async function main(url: string, key: string): Promise<void> {
   const call = async <T>(method: string, path: string, body?: unknown): Promise<{ status: number; answer: T }> => {
     const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
-    const response = await fetch(url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const response = await fetch(url + path, { method, headers, body: text });
     return { status: response.status, answer: (await response.json()) as T };
   };
   const order: Order = {
