@@ -374,6 +374,16 @@ func (l *load) await(within time.Duration, n int) {
 	eventually(l.w.t, within, fmt.Sprintf("%d more answers", n), func() bool { return l.made.Load() >= until })
 }
 
+// reach waits until n operations are answered, to the hundredth of a second.
+func (l *load) reach(n int64) {
+	l.w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); l.made.Load() < n; <-time.After(5 * time.Millisecond) {
+		if l.w.t.Failed() || time.Now().After(deadline) {
+			l.w.t.Fatalf("%d operations of %d were answered", l.made.Load(), n)
+		}
+	}
+}
+
 // envelope tells whether an answer is an error as the API promises them.
 func envelope(r reply) bool {
 	return strings.HasPrefix(r.header.Get("Content-Type"), "application/json") &&
