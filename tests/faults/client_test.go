@@ -140,8 +140,12 @@ func (c *writer) send(ctx context.Context, header http.Header, method, path stri
 	return r, nil
 }
 
-// retryPause is what a patient client waits before it asks again.
-const retryPause = 25 * time.Millisecond
+// retryPause is what a patient client waits before it asks again, the longer the more often it has asked. In the full form it
+// does not get longer: what is away is to be asked for by many.
+func retryPause(tries int) time.Duration {
+	const first, last = 25 * time.Millisecond, 250 * time.Millisecond
+	return sized(min(time.Duration(tries)*first, last), first)
+}
 
 // insist repeats a call until it is answered with something else than that the API is away.
 func (c *writer) insist(ctx context.Context, method, path string, body any) (r reply, tries int, err error) {
@@ -158,7 +162,7 @@ func (c *writer) untilAnswered(ctx context.Context, call func() (reply, error)) 
 		select {
 		case <-ctx.Done():
 			return r, tries, ctx.Err()
-		case <-time.After(retryPause):
+		case <-time.After(retryPause(tries)):
 		}
 	}
 }

@@ -74,7 +74,7 @@ func TestMain(m *testing.M) {
 	if *seedFlag == 0 {
 		*seedFlag = rand.Uint64N(1 << 32) //nolint:gosec // not secret
 	}
-	places = make(chan struct{}, sized(5, 2))
+	places = make(chan struct{}, sized(3, 2))
 	// How many scenarios run at once is said by places: those that wait for one count as running for the testing package.
 	if err := flag.Set("test.parallel", "100"); err != nil {
 		panic(err) // there is such a flag

@@ -258,7 +258,8 @@ func spawn(cmd *exec.Cmd) error {
 func environ(with ...string) []string {
 	var env []string
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "ATENDER_") && !strings.HasPrefix(entry, "TEMPORAL_") {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "ATENDER_") && !strings.HasPrefix(name, "TEMPORAL_") && name != "GOGC" {
 			env = append(env, entry)
 		}
 	}

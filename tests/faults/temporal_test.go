@@ -109,7 +109,7 @@ func (w *world) sleep(c *writer, name string, n int, span time.Duration) (ids []
 func TestTemporalWiped(t *testing.T) {
 	beside(t)
 	w := newWorldToWipe(t)
-	sleepers, sleep := sized(10, 200), sized(15*time.Second, 40*time.Second)
+	sleepers, sleep := sized(10, 200), sized(18*time.Second, 40*time.Second)
 	due := int64(sleep / time.Second)
 	w.promise(map[sla.Metric]sla.Targets{sla.FirstReply: soon(due, due+1, due+2)})
 	// Fewer different deliveries are refused than would open the circuit.
