@@ -37,8 +37,13 @@ type chaosSize struct {
 }
 
 var (
-	smallRound = chaosSize{faults: 2, writers: 2, dispatchers: 2, before: 10, between: 5, pace: 250 * time.Millisecond, share: 10}
-	fullRound  = chaosSize{faults: 5, writers: 8, dispatchers: dispatchers, before: 100, between: 30, pace: 80 * time.Millisecond, share: 1, patient: true}
+	smallRound = chaosSize{
+		faults: 2, writers: 2, before: 10, between: 5, pace: 250 * time.Millisecond, share: 10, dispatchers: 2,
+	}
+	fullRound = chaosSize{
+		faults: 5, writers: 8, before: 100, between: 30, pace: 80 * time.Millisecond, share: 1, dispatchers: dispatchers,
+		patient: true,
+	}
 )
 
 // Everything at once: rounds of random faults under a mixed load. Each round is an installation of its own, whose faults

@@ -140,8 +140,8 @@ func (c *writer) send(ctx context.Context, header http.Header, method, path stri
 	return r, nil
 }
 
-// retryPause is what a patient client waits before it asks again, the longer the more often it has asked. In the full form it
-// does not get longer: what is away is to be asked for by many.
+// retryPause is what a patient client waits before it asks again, the longer the more often it has asked. In the full form
+// it does not get longer: what is away is to be asked for by many.
 func retryPause(tries int) time.Duration {
 	const first, last = 25 * time.Millisecond, 250 * time.Millisecond
 	return sized(min(time.Duration(tries)*first, last), first)

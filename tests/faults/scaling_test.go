@@ -18,7 +18,7 @@ import (
 const dispatchers = 8
 
 // shards is the variable that tells a worker how many dispatchers there are. In the small form of most scenarios there is
-// one: each costs as much as a conversation to keep, and they have one webhook or two.
+// one: they have a webhook or two, and each dispatcher asks the database four times a second.
 func shards(n int) string { return fmt.Sprintf("ATENDER_DISPATCH_SHARDS=%d", n) }
 
 // spread subscribes a receiver for each of the dispatchers.

@@ -48,15 +48,14 @@ func (s *services) get(t *testing.T) *services {
 // template is the database that those of the scenarios are copied from.
 const template = "faults_template"
 
-// temporalGOGC is how much garbage Temporal lets lie, in per cent of what it uses: it takes some hundred megabytes more. The
-// processes under test are not told.
+// temporalGOGC is how much garbage Temporal lets lie, in per cent of what it uses, before it collects it: its heap is small
+// here, so that it would be at it all the time. The processes under test are not told.
 const temporalGOGC = "400"
 
 func (s *services) start() (err error) {
 	if s.data, err = deps.DataDir("atender-faults-"); err != nil {
 		return err
 	}
-	// A quarter of Temporal's computing is the collection of garbage, at the little memory that it has here.
 	if err := os.Setenv("GOGC", temporalGOGC); err != nil {
 		return err
 	}
