@@ -155,7 +155,7 @@ func (w *world) settle(within time.Duration) {
 		if limit := within + time.Duration(backlog*float64(time.Second)); time.Since(began) > limit {
 			require.FailNow(w.t, "it does not settle", "after %s there are %s; %v", limit, left, err)
 		}
-		<-time.After(50 * time.Millisecond)
+		pollPause(began)
 	}
 }
 
