@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/google/uuid"
@@ -65,13 +66,16 @@ func (g *group) submit(ctx context.Context, q *queued) {
 	}
 }
 
-// run commits groups until nothing is left that could go into one.
+// run commits groups until nothing is left that could go into one. Publishers that can run are let first, each time: those
+// of a group are answered together, and their next messages are as good as there.
 func (g *group) run(ctx context.Context) {
+	runtime.Gosched()
 	for batch := g.take(nil); batch != nil; batch = g.take(batch) {
 		err := g.commit(ctx, batch)
 		for _, q := range batch {
 			q.done <- err
 		}
+		runtime.Gosched()
 	}
 }
 
