@@ -105,7 +105,8 @@ func (b *bench) close(ctx context.Context) error {
 	return errors.Join(append(errs, b.stack.close(b.p.Keep))...)
 }
 
-// tidy leaves a stack that stays without what points at the receiver that is gone: subscriptions and keys. The tenant's conversations stay, as nothing can remove them.
+// tidy leaves a stack that stays without what points at the receiver that is gone: subscriptions and keys. The tenants'
+// conversations stay, as nothing can remove them.
 func (b *bench) tidy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -72,7 +72,8 @@ func runFanout(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.report.API = summarise(answered(ops))
-	b.report.Parameters.Note = "subscriptions of one tenant, each matching every message; throughput and latencyMs are of deliveries"
+	b.report.Parameters.Note = "subscriptions of one tenant, each matching every message; throughput and latencyMs are of " +
+		"deliveries"
 	b.report.Fanout = b.fanout(backlog, ops)
 	return nil
 }

@@ -63,8 +63,9 @@ func (b *bench) limitMessages(ctx context.Context) error {
 			return err
 		}
 		b.report.setLimit(rate)
-		if rate, err = l.Groups(ctx, b.p.LimitN); err == nil {
-			b.report.setGroupLimit(rate)
+		rate, size, err := l.Groups(ctx, b.p.LimitN)
+		if err == nil {
+			b.report.setGroupLimit(rate, size)
 		}
 		return err
 	})

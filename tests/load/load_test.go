@@ -338,7 +338,8 @@ func TestParse(t *testing.T) {
 		{}, {"--scenario", "x"}, {"--scenario", "create", "--n", "0"}, {"--scenario", "drain", "--rate", "5"},
 		{"--scenario", "timers", "--sla", "2"}, {"--scenario", "create", "--sla", "1"},
 		{"--scenario", "timers", "--recompute", "later"}, {"--scenario", "timers", "--sla", "1", "--recompute", "now"},
-		{"--scenario", "hot", "--tenants", "2"}, {"--scenario", "create", "--keys", "external"}, {"--scenario", "drain", "--writes"},
+		{"--scenario", "hot", "--tenants", "2"}, {"--scenario", "create", "--keys", "external"},
+		{"--scenario", "drain", "--writes"},
 		{"--scenario", "messages", "--keys", "other"}, {"--scenario", "messages", "--payload", "300000"},
 		{"--scenario", "messages", "--instances", "0"}, {"--scenario", "rest", "--rate", "1"},
 		{"--scenario", "messages", "--subscriptions", "2"}, {"--scenario", "messages", "--subscriptions", "0"},
@@ -350,7 +351,8 @@ func TestParse(t *testing.T) {
 
 func TestVersionsWithAGap(t *testing.T) {
 	require.Equal(t, hotFigures{}, gaps(nil))
-	require.Equal(t, hotFigures{Messages: 3, First: 2, Last: 4}, gaps([]arrival{{Version: 3}, {Version: 2}, {Version: 4}, {Version: 3}}))
+	require.Equal(t, hotFigures{Messages: 3, First: 2, Last: 4},
+		gaps([]arrival{{Version: 3}, {Version: 2}, {Version: 4}, {Version: 3}}))
 	require.Equal(t, hotFigures{Messages: 2, First: 2, Last: 5, Missing: 2}, gaps([]arrival{{Version: 5}, {Version: 2}}))
 }
 
@@ -363,6 +365,7 @@ func TestCallsOfTemporalFromMetrics(t *testing.T) {
 
 func TestCPUOfAnOperation(t *testing.T) {
 	used := map[string]float64{"api": 1, "api2": 2, "worker": 0.5, "postgres": 4, "receiver": 9, "temporal": 9}
-	require.Equal(t, map[string]float64{"api": 10, "api2": 20, "worker": 5, "postgres": 40, "together": 75}, perOperation(used, 100))
+	require.Equal(t, map[string]float64{"api": 10, "api2": 20, "worker": 5, "postgres": 40, "together": 75},
+		perOperation(used, 100))
 	require.Nil(t, perOperation(used, 0))
 }

@@ -140,7 +140,8 @@ func (p *params) checkNumbers() error {
 	case p.N < 1 || p.Concurrency < 0 || p.Warmup < 0 || p.Rate < 0 || p.Conversations < 1 || p.VerifyEvery < 1:
 		return errors.New("--n, --conversations and --verify-every must be at least 1, the others not negative")
 	case p.Tenants < 1 || p.Stored < 0 || p.Instances < 1 || p.Instances > maxInstances:
-		return fmt.Errorf("--tenants and --instances must be at least 1, --instances at most %d, --stored not negative", maxInstances)
+		return fmt.Errorf("--tenants and --instances must be at least 1, --instances at most %d, --stored not negative",
+			maxInstances)
 	case p.Payload < 0 || p.Payload > maxPayload:
 		return fmt.Errorf("--payload is 0 to %d bytes", maxPayload)
 	case p.Window <= 0:

@@ -46,6 +46,7 @@ type report struct {
 	RatioNote string   `json:"ratioNote"`
 	// GroupLimit is the limit with several messages in one transaction, in messages a second.
 	GroupLimit *float64 `json:"groupLimit,omitempty"`
+	GroupSize  float64  `json:"groupSize,omitempty"` // messages in one of its transactions, on average
 
 	// Writes is what an operation writes, to the end of its deliveries (--writes).
 	Writes *writeFigures `json:"writes,omitempty"`
@@ -149,10 +150,10 @@ func (r *report) setLimit(perSecond float64) {
 }
 
 // setGroupLimit notes what was measured as the limit of group commit.
-func (r *report) setGroupLimit(perSecond float64) {
+func (r *report) setGroupLimit(perSecond, size float64) {
 	perSecond = round(perSecond)
-	r.GroupLimit = &perSecond
-	progress("limit with groups: %.0f a second", perSecond)
+	r.GroupLimit, r.GroupSize = &perSecond, round(size)
+	progress("limit with groups of %.1f: %.0f a second", size, perSecond)
 }
 
 // void makes the run void, for one more reason.

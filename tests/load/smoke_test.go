@@ -39,7 +39,8 @@ func TestScenariosRunAndBalance(t *testing.T) {
 		args  string
 		check func(*testing.T, *report)
 	}{
-		{"messages --n 30 --limit-n 20 --conversations 10 --warmup 10 --tenants 2 --keys external --stored 100 --instances 2", checkMessages},
+		{"messages --n 30 --limit-n 20 --conversations 10 --warmup 10 --tenants 2 --keys external --stored 100 --instances 2",
+			checkMessages},
 		{"messages --n 40 --limit-n 0 --conversations 5 --warmup 10 --writes --keys idempotency --payload 4096", checkWrites},
 		{"create --n 10 --limit-n 10 --warmup 5 --keys idempotency", func(t *testing.T, r *report) {
 			require.NotNil(t, r.Ratio)
@@ -118,8 +119,9 @@ func smallStack(t *testing.T) string {
 	var env strings.Builder
 	for name, value := range map[string]string{
 		"ATENDER_DATABASE_URL": deps.Database(t), "ATENDER_SECRET_KEYS": seal.GenerateKeyring(),
-		"ATENDER_HTTP_ADDR": freeAddress(t), "ATENDER_METRICS_ADDR": freeAddress(t), "ATENDER_WORKER_METRICS_ADDR": freeAddress(t),
-		"ATENDER_WEBHOOK_ALLOW_HTTP": "true", "ATENDER_WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
+		"ATENDER_HTTP_ADDR": freeAddress(t), "ATENDER_METRICS_ADDR": freeAddress(t),
+		"ATENDER_WORKER_METRICS_ADDR": freeAddress(t),
+		"ATENDER_WEBHOOK_ALLOW_HTTP":  "true", "ATENDER_WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
 		"ATENDER_DOCK_ALLOW_LOOPBACK_HTTP": "true", "TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": namespace,
 	} {
 		fmt.Fprintf(&env, "export %s='%s'\n", name, value)

@@ -63,6 +63,9 @@ func openStack(ctx context.Context, p params) (*stack, error) {
 	err = s.readReady()
 	switch {
 	case err == nil && s.ready.APIURL != "":
+		if p.Instances > 1 {
+			return s, errors.New("--instances starts API and worker: name no directory in which they run")
+		}
 		progress("using the stack that runs in %s", s.dir)
 		return s, s.readEnv()
 	case err != nil && !errors.Is(err, fs.ErrNotExist):

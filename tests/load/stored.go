@@ -83,11 +83,14 @@ WITH talk AS MATERIALIZED (
 		jsonb_build_object('messageId', id), version, at FROM said
 ), event AS (
 	INSERT INTO events (id, tenant_id, type, conversation_id, version, payload, created_at)
-	SELECT event_id, $1, 'message.sent', conversation_id, version, '{"data":"' || repeat('I ordered two lamps. ', 70) || '"}', at FROM said
+	SELECT event_id, $1, 'message.sent', conversation_id, version, '{"data":"' || repeat('I ordered two lamps. ', 70) || '"}', at
+	FROM said
 ), delivery AS (
 	INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, conversation_id, seq, shard, state, attempts,
 		due_at, first_attempt_at, finished_at, created_at)
-	SELECT delivery_id, $1, $1, event_id, 'message.sent', conversation_id, version * 4096 + 1, 0, 'delivered', 1, at, at, at, at FROM said
+	SELECT delivery_id, $1, $1, event_id, 'message.sent', conversation_id, version * 4096 + 1, 0, 'delivered', 1, at, at,
+		at, at
+	FROM said
 )
 INSERT INTO attempts (id, tenant_id, delivery_id, subscription_id, number, started_at, duration_ms, status, class)
 SELECT attempt_id, $1, delivery_id, $1, 1, at, 1, 204, 'ok' FROM said`

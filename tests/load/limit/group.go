@@ -26,6 +26,7 @@ type group struct {
 	queue   []*queued
 	busy    map[uuid.UUID]bool // conversations with a message under way
 	running int
+	commits int
 }
 
 // queued is a message that waits for its transaction.
@@ -36,11 +37,11 @@ type queued struct {
 }
 
 // Groups sends n messages as Messages does, but several in one transaction, in two round trips. It returns how many there
-// were in a second.
-func (l *Limit) Groups(ctx context.Context, n int) (float64, error) {
+// were in a second, and in a transaction.
+func (l *Limit) Groups(ctx context.Context, n int) (perSecond, size float64, err error) {
 	statements, err := read("group.sql")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	g := &group{l: l, lock: statements[0], write: statements[1], busy: map[uuid.UUID]bool{}}
 	prepared := make([]*queued, warmup+n)
@@ -50,10 +51,11 @@ func (l *Limit) Groups(ctx context.Context, n int) (float64, error) {
 			conversation: o.conversation, lock: g.lock.values(o), write: g.write.values(o), done: make(chan error, 1),
 		}
 	}
-	return l.timed(n, func(i int) error {
+	perSecond, err = l.timed(n, func(i int) error {
 		g.submit(ctx, prepared[i])
 		return <-prepared[i].done
 	})
+	return perSecond, float64(len(prepared)) / float64(g.commits), err
 }
 
 func (g *group) submit(ctx context.Context, q *queued) {
@@ -98,6 +100,8 @@ func (g *group) take(last []*queued) (batch []*queued) {
 	g.queue = left
 	if batch == nil {
 		g.running--
+	} else {
+		g.commits++
 	}
 	return batch
 }

@@ -34,7 +34,6 @@ SELECT l.tenant_id AS c_tenant_id, l.id AS c_id, l.number AS c_number, l.externa
     (SELECT v.version FROM conversations v WHERE v.tenant_id = l.tenant_id AND v.id = l.id) AS version_seen
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id
 
-
 --: write
 --$ each tenant
 --$ each conversation
