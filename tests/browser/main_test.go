@@ -17,6 +17,7 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/tests/browser"
+	"github.com/atender/atender/tests/conformance"
 	"github.com/atender/atender/tests/deps"
 )
 
@@ -83,7 +84,7 @@ func product(t testing.TB) http.Handler {
 	t.Cleanup(store.Close)
 	server, err := api.New(api.Config{Version: "test"}, api.Deps{Store: store, Logger: log})
 	require.NoError(t, err)
-	return server.Handler()
+	return conformance.Handler(t, server.Handler())
 }
 
 // pages serves the docks of testdata. Ask is what app-early says to its host, in JavaScript.

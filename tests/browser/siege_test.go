@@ -23,6 +23,7 @@ import (
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
+	"github.com/atender/atender/tests/conformance"
 	"github.com/atender/atender/tests/deps"
 )
 
@@ -59,7 +60,7 @@ func newSiege(t *testing.T) *siege {
 	t.Cleanup(s.store.Close)
 	server, err := api.New(api.Config{Version: "test"}, api.Deps{Store: s.store, Logger: log})
 	require.NoError(t, err)
-	s.agent = browser.Serve(t, "127.0.0.1", s.watched(server.Handler()))
+	s.agent = browser.Serve(t, "127.0.0.1", s.watched(conformance.Handler(t, server.Handler())))
 	s.docks = browser.Serve(t, "127.0.0.1", s.pages(""))
 	s.thief = browser.Serve(t, "localhost", s.pages(""))
 	s.tab = browser.Open(t) // closed before the server, which waits for the stream of its events

@@ -136,7 +136,7 @@ func (c *writer) send(ctx context.Context, header http.Header, method, path stri
 		c.w.ledger.unanswered()
 		return r, err
 	}
-	c.w.ledger.answered(api, method+" "+path, r)
+	c.w.ledger.answered(api, method, path, r)
 	return r, nil
 }
 

@@ -1,4 +1,5 @@
-// Package stack runs the API and a worker within a test process, on a real PostgreSQL and a real Temporal.
+// Package stack runs the API and a worker within a test process, on a real PostgreSQL and a real Temporal. All that the
+// API answers is held against the served document.
 package stack
 
 import (
@@ -32,6 +33,7 @@ import (
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/conformance"
 	"github.com/atender/atender/tests/deps"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/worker"
@@ -138,7 +140,7 @@ func (s *Stack) serve() {
 	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
 		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard})
 	require.NoError(s.t, err)
-	listener := httptest.NewServer(server.Handler())
+	listener := httptest.NewServer(conformance.Handler(s.t, server.Handler()))
 	s.t.Cleanup(listener.Close)
 	s.URL = listener.URL
 	s.API, err = apiclient.NewClientWithResponses(s.URL, apiclient.WithRequestEditorFn(
