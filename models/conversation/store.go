@@ -14,6 +14,7 @@ type Store struct {
 	db       *postgres.DB
 	worktime *worktime.Store
 	numbers  postgres.Numbers
+	group    *postgres.Group[*posting] // messages that are written together (P1.10)
 	// computeTime is the constant of that name; a test has none to spare.
 	computeTime time.Duration
 }
@@ -41,6 +42,7 @@ type Clocks struct {
 // New is the conversations in a database.
 func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Tags, *Clocks) {
 	s := &Store{db: db, worktime: times, numbers: postgres.Numbers{Pool: db.Numbers}, computeTime: computeTime}
+	s.group = postgres.NewGroup(s.writeGroup)
 	return s, &Contacts{db, s}, &Tags{db, s}, &Clocks{db, s, times}
 }
 
