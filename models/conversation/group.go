@@ -91,6 +91,7 @@ func (s *Store) writeGroup(group []*posting) {
 	for _, p := range together {
 		p.written, p.unknown = unknown == nil, unknown
 		if p.written {
+			s.posted.together.Add(1)
 			s.db.WakeNow(p.w.wakeTopics...)
 		}
 	}

@@ -5,6 +5,7 @@ package groupcommit
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,7 +121,7 @@ func (q *Queue[M]) withdraw(tenant uuid.UUID, e *entry[M]) bool {
 	waiting := q.tenants[tenant]
 	for i, other := range waiting {
 		if other == e {
-			q.keep(tenant, append(waiting[:i:i], waiting[i+1:]...))
+			q.keep(tenant, slices.Delete(waiting, i, i+1))
 			return true
 		}
 	}
@@ -136,7 +137,7 @@ func (q *Queue[M]) keep(tenant uuid.UUID, waiting []*entry[M]) {
 	delete(q.tenants, tenant)
 	for i, other := range q.turns {
 		if other == tenant {
-			q.turns = append(q.turns[:i:i], q.turns[i+1:]...)
+			q.turns = slices.Delete(q.turns, i, i+1)
 			return
 		}
 	}
@@ -193,7 +194,7 @@ func (q *Queue[M]) next(tenant uuid.UUID) *entry[M] {
 	for i, e := range waiting {
 		if !q.busy[e.subject] {
 			q.busy[e.subject] = true
-			q.keep(tenant, append(waiting[:i:i], waiting[i+1:]...))
+			q.keep(tenant, slices.Delete(waiting, i, i+1))
 			return e
 		}
 	}
