@@ -47,6 +47,11 @@ func (s *Store) PostMessage(
 	if err != nil {
 		return PostedMessage{}, err
 	}
+	if !postgres.IsOneTransaction(ctx) {
+		if together, err := s.postTogether(ctx, tenantID, id, author, in); together != nil || err != nil {
+			return postgres.Deref(together), err
+		}
+	}
 	var posted PostedMessage
 	var number int64 // of the successor, once it is known that one is needed
 	post := func(tx *gorm.DB) (w *write, err error) {
@@ -75,6 +80,7 @@ func (s *Store) PostMessage(
 		}
 	}
 	if err == nil && w != nil {
+		s.posted.alone.Add(1)
 		posted = PostedMessage{Message: w.messages[0], Conversation: w.conversation}
 	}
 	return posted, err
