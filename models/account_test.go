@@ -103,7 +103,7 @@ func TestWakeUpsCrossProcesses(t *testing.T) {
 }
 
 func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	for _, row := range []struct {
 		kind     string
 		priority int
@@ -143,7 +143,7 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 // One call signals a workflow for all rows that ask for it, so a claim takes them along; but for actions of docks,
 // which are told of one by one, and rows that another relay has.
 func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	late, other := ident.New(), ident.New()
 	for _, row := range []struct {
 		target uuid.UUID
