@@ -2,7 +2,6 @@ package api
 
 import (
 	"database/sql"
-	"encoding/json"
 	"log/slog"
 	"maps"
 	"slices"
@@ -20,10 +19,11 @@ import (
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/webhook"
+	"github.com/atender/atender/tests/conformance"
 )
 
 func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
-	doc := strictDocument()
+	doc := document()
 	var listed, all []string
 	for _, e := range doc.Spec.Components.Schemas["EventType"].Value.Enum {
 		listed = append(listed, e.(string))
@@ -39,13 +39,13 @@ func TestTheDocumentKnowsAndDocumentsEveryEventType(t *testing.T) {
 	for event, item := range doc.Spec.Webhooks {
 		body := item.Post.RequestBody.Value.Content["application/json"].Schema.Value
 		require.Error(t, body.VisitJSON(map[string]any{"event": event}, openapi3.EnableJSONSchema2020()), event)
-		header := item.Post.Parameters.GetByInAndName("header", "X-Atender-Event").Schema.Value
-		require.NoError(t, header.VisitJSON(event, openapi3.EnableJSONSchema2020()))
+		header := item.Post.Parameters.GetByInAndName("header", conformance.EventHeader).Schema.Value
+		require.ElementsMatch(t, slices.Sorted(maps.Keys(doc.Spec.Webhooks)), header.Enum, "what the header may say")
 	}
 }
 
 func TestEveryErrorCodeIsExplained(t *testing.T) {
-	about := strictDocument().Spec.Info.Description
+	about := document().Spec.Info.Description
 	_, table, found := strings.Cut(about, "## Errors")
 	require.True(t, found)
 	for _, code := range problem.Codes {
@@ -78,22 +78,15 @@ func TestEventsAreAsTheDocumentSays(t *testing.T) {
 	test, err := h.store.Webhooks.PrepareTest(t.Context(), h.live.ID, hook.ID, nil)
 	require.NoError(t, err)
 
-	spec := strictDocument().Spec
 	happened := map[string]bool{}
 	check := func(event, payload string) bool {
-		item := spec.Webhooks[event]
-		require.NotNil(t, item, "%s is not documented", event)
-		schema := item.Post.RequestBody.Value.Content["application/json"].Schema.Value
-		var value any
-		require.NoError(t, json.Unmarshal([]byte(payload), &value))
-		require.NoError(t, schema.VisitJSON(value, openapi3.EnableJSONSchema2020(), openapi3.MultiErrors()), payload)
+		require.NoError(t, served().Event(event, []byte(payload)))
 		happened[event] = true
 		return true
 	}
 	check(string(webhook.TestEvent), test.Payload)
 	h.events()(check)
-	documented := slices.Sorted(maps.Keys(spec.Webhooks))
-	require.Equal(t, documented, slices.Sorted(maps.Keys(happened)))
+	require.Equal(t, served().Events(), slices.Sorted(maps.Keys(happened)))
 }
 
 // anHourLater has time go on in a conversation, as its workflow does.

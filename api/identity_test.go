@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,4 +62,33 @@ func TestContactsAreMatchedByExternalIDFirst(t *testing.T) {
 	}
 	require.Nil(t, h.call("PATCH", "/v1/contacts/"+bob, object{"externalId": nil}).want(200).body["externalId"])
 	h.call("PATCH", "/v1/contacts/"+ada, object{"externalId": "CRM-1"}).want(200)
+}
+
+// Creations that meet make one contact between them, whichever of its identities they meet on.
+func TestOneNewContactOfManyCreationsAtOnce(t *testing.T) {
+	h := newHarness(t)
+	const atOnce = 8
+	for name, contact := range map[string]func(i int) object{
+		"external id": func(i int) object {
+			return object{"email": fmt.Sprintf("ada-%d@example.com", i), "externalId": "crm-1"}
+		},
+		"both": func(int) object { return object{"email": "bob@example.com", "externalId": "crm-2"} },
+	} {
+		answers := make([]answer, atOnce)
+		var group sync.WaitGroup
+		for i := range atOnce {
+			group.Go(func() {
+				answers[i] = h.call("POST", "/v1/conversations/outbound", object{
+					"externalReference": fmt.Sprint(name, " ", i), "subject": "Hello", "contact": contact(i),
+				})
+			})
+		}
+		group.Wait()
+		ids := map[string]bool{}
+		for _, a := range answers {
+			ids[a.want(201).body["contact"].(object)["id"].(string)] = true
+		}
+		require.Len(t, ids, 1, name)
+	}
+	require.Len(t, h.call("GET", "/v1/contacts", nil).want(200).list(), 2)
 }

@@ -195,12 +195,12 @@ func TestWithoutADatabaseALimitedKeyHasWhatIsLeased(t *testing.T) {
 	h, _ := limited(t, account.NewKey{Tier: "enterprise"})
 	h.call("GET", "/v1/me", nil).want(200)
 	h.exec(`ALTER TABLE rate_windows RENAME TO rate_windows_away`) // what leases say then is what they say without a database
-	served := 0
+	answered := 0
 	a := h.call("GET", "/v1/me", nil)
-	for ; a.status == 200 && served < 100; served++ {
+	for ; a.status == 200 && answered < 100; answered++ {
 		a = h.call("GET", "/v1/me", nil)
 	}
-	require.Equal(t, 40, served, "a block")
+	require.Equal(t, 40, answered, "a block")
 	a.refused(503, "UNAVAILABLE")
 	require.Equal(t, "1", a.header.Get("Retry-After"))
 	limit, _, _ := a.rate()

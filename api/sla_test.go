@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -210,4 +211,28 @@ func TestAConversationWithoutAPolicyHasNoSLA(t *testing.T) {
 	sla, shown := made.body["sla"]
 	require.True(t, shown)
 	require.Nil(t, sla)
+}
+
+// Regression: the timeline showed kinds of entries that the document did not have. Every answer is held against it.
+func TestATimelineTellsOfWarningsAndBreaches(t *testing.T) {
+	h := newHarness(t)
+	h.call("POST", "/v1/sla-assignments", object{"policyId": h.policy("Standard")}).want(201)
+	body := least("1")
+	body["outboundContext"] = object{"originalMessage": "Hello"}
+	id := h.call("POST", "/v1/conversations/outbound", body).want(201).string("id")
+	h.anHourLater(id)
+	timeline := h.call("GET", "/v1/conversations/"+id+"/timeline", nil).want(200)
+	var told []string
+	for _, entry := range timeline.list() {
+		kind, data := entry["kind"].(string), entry["data"].(map[string]any)
+		if !strings.HasPrefix(kind, "sla_") {
+			continue
+		}
+		require.Equal(t, "first_reply", data["metric"])
+		require.Equal(t, "system", entry["actor"].(map[string]any)["type"])
+		told = append(told, kind+" "+data["state"].(string))
+	}
+	slices.Sort(told)
+	require.Equal(t, []string{"sla_breached breached", "sla_warning at_risk", "sla_warning urgent"}, told, timeline.text)
+	require.Equal(t, "breached", h.call("GET", "/v1/conversations/"+id, nil).want(200).body["sla"].(map[string]any)["state"])
 }

@@ -218,7 +218,7 @@ func fillIn(path string) string {
 
 func TestScopes(t *testing.T) {
 	h := newHarness(t)
-	doc := strictDocument()
+	doc := document()
 	without := h.newKey(h.live, "contacts:write")
 	others := h.newKey(h.live, "tags:write") // for what asks for contacts alone
 	for key, op := range doc.Operations {

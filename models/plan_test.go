@@ -48,7 +48,7 @@ func TestNothingIsCompiled(t *testing.T) {
 	}
 	settings, err := models.Settings(t.Context(), b.open(), "jit")
 	require.NoError(t, err)
-	require.Equal(t, []string{"off", "off", "off", "off", "off", "off", "off"}, settings)
+	require.Equal(t, []string{"off", "off", "off", "off", "off", "off", "off", "off"}, settings)
 }
 
 func (b *bench) inGenericMode(want, query string, check func(plan string)) {

@@ -115,10 +115,10 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 	}, nil)
 	release()
 	for setting, want := range map[string][]string{
-		// wake-ups and sequencer, calls, numbers, claims, lists, reports, leases of rate limits
-		"statement_timeout":               {"0", "30s", "30s", "30s", "2s", "10s", "30s"},
-		"lock_timeout":                    {"0", "10s", "10s", "10s", "0", "0", "10s"},
-		"max_parallel_workers_per_gather": {"2", "2", "2", "2", "0", "0", "2"},
+		// wake-ups and sequencer, calls, numbers, claims, groups, lists, reports, leases of rate limits
+		"statement_timeout":               {"0", "30s", "30s", "30s", "30s", "2s", "10s", "30s"},
+		"lock_timeout":                    {"0", "10s", "10s", "10s", "10s", "0", "0", "10s"},
+		"max_parallel_workers_per_gather": {"2", "2", "2", "2", "2", "0", "0", "2"},
 	} {
 		got, err := models.Settings(ctx, b.Store, setting)
 		require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 	}
 	got, err := models.Settings(ctx, b.open(), "statement_timeout")
 	require.NoError(t, err)
-	require.Equal(t, []string{"0", "5min", "5min", "5min", "2s", "10s", "5min"}, got, "background work")
+	require.Equal(t, []string{"0", "5min", "5min", "5min", "5min", "2s", "10s", "5min"}, got, "background work")
 }
 
 // ended runs all reads at the same time; each ends with QUERY_TOO_EXPENSIVE after its limit, two seconds unless said.

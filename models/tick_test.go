@@ -136,6 +136,7 @@ func TestRoundTrips(t *testing.T) {
 		account.NewAgent{Name: "Grace", Email: "grace@example.com", Role: account.RoleAgent},
 	)
 	require.NoError(t, err)
+	b.post(warm.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("Its connection has its settings.")})
 	for name, x := range map[string]struct {
 		run  func()
 		most int64

@@ -1182,6 +1182,7 @@ type ErrorCode string
 // same bytes. Order what arrives by `data.conversation.version`; events about a contact have none. A test, `webhook.test`,
 // has the same shape.
 type Event struct {
+	// Data More about it, by `event`; see *Events*.
 	Data     map[string]interface{} `json:"data"`
 	Event    EventType              `json:"event"`
 	TenantID openapi_types.UUID     `json:"tenantId"`
@@ -1360,7 +1361,7 @@ type NewDockSession struct {
 
 // NewMessage At least one of `text` and `html` is needed.
 type NewMessage struct {
-	// AgentID The agent who wrote it, rather than the key.
+	// AgentID The agent who wrote it, rather than the key: an active one whose role may change conversations.
 	AgentID *openapi_types.UUID `json:"agentId,omitempty"`
 
 	// Automated An auto-reply or the like; does not count as an answer.

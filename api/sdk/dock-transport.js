@@ -184,11 +184,17 @@ const dockCodes = new Set([
   "UNAVAILABLE",
 ]);
 
+/** What the server's own codes are to a dock. Asking again with the same requestId would be refused again. */
+const translated = new Map([
+  ["EXPIRED", "TIMEOUT"],
+  ["REQUEST_ID_REUSED", "INVALID_PARAMS"],
+]);
+
 /**
  * @param {any} error  {code, message} as the server says it
  * @param {import("./dock-messages.js").DockErrorCode} otherwise
  */
 function asDockError(error, otherwise) {
-  const code = error?.code === "EXPIRED" ? "TIMEOUT" : error?.code;
+  const code = translated.get(error?.code) ?? error?.code;
   return new DockError(dockCodes.has(code) ? code : otherwise, error?.message ?? "the action was not carried out");
 }

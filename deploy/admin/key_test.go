@@ -103,3 +103,37 @@ func TestAnOperatorSetsTheLimitsOfKeys(t *testing.T) {
 		require.ErrorContains(t, err, wrong)
 	}
 }
+
+// Names that are typed are trimmed as those that come by the API are, and blank ones are refused.
+func TestNamesThatAreTypedAreTrimmed(t *testing.T) {
+	url := deps.Database(t)
+	t.Setenv("ATENDER_DATABASE_URL", url)
+	store, err := models.Open(t.Context(), models.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	tenant, _, err := store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
+	require.NoError(t, err)
+	key := func(name string) []string {
+		return []string{"key", "create", "--tenant", tenant.ID.String(), "--scope", "basic", "--name", name}
+	}
+	agent := func(name string) []string {
+		return []string{
+			"agent", "create", "--tenant", tenant.ID.String(), "--email", "ada@example.com", "--role", "agent", "--name", name,
+		}
+	}
+	organisation := func(name string) []string { return []string{"tenant", "create", name} }
+	for _, command := range []func(name string) []string{key, agent, organisation} {
+		for _, blank := range []string{"  ", "\u200b "} {
+			_, err := run(t, command(blank)...)
+			require.ErrorContains(t, err, "needs a name")
+		}
+		_, err := run(t, command(" \tAda  Ltd ")...)
+		require.NoError(t, err)
+	}
+	keys, err := store.Keys.List(t.Context(), tenant.ID)
+	require.NoError(t, err)
+	require.Equal(t, "Ada  Ltd", keys[0].Name)
+	tenants, err := run(t, "tenant", "list")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^\d+ +Ada  Ltd +production`, tenants)
+}

@@ -58,27 +58,29 @@ func TestWhatChecksTheFrontEndIsInstalledOnceFromItsLock(t *testing.T) {
 	require.Regexp(t, `^ci --ignore-scripts [^\n]*\n$`, string(content), "once, and nothing of the packages was run")
 }
 
-// The lock pins versions by their content, and leaves the choice of the registry to the installation.
-func TestTheFrontEndsLockNamesExactVersionsAndNoRegistry(t *testing.T) {
-	var wanted struct{ DevDependencies map[string]string }
-	source, err := os.ReadFile("frontend/package.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(source, &wanted))
-	require.NotEmpty(t, wanted.DevDependencies)
-	var lock struct {
-		Packages map[string]struct{ Version, Resolved, Integrity string }
-	}
-	source, err = os.ReadFile("frontend/package-lock.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(source, &lock))
-	for name, version := range wanted.DevDependencies {
-		require.Regexp(t, `^\d+\.\d+\.\d+$`, version, name)
-		require.Equal(t, version, lock.Packages["node_modules/"+name].Version, "the lock is of another package.json")
-	}
-	for name, p := range lock.Packages {
-		require.Empty(t, p.Resolved, name)
-		if name != "" {
-			require.Regexp(t, `^sha512-`, p.Integrity, name)
+// The locks pin versions by their content, and leave the choice of the registry to the installation.
+func TestLocksOfPackagesNameExactVersionsAndNoRegistry(t *testing.T) {
+	for _, of := range []string{"frontend", "clients"} {
+		var wanted struct{ DevDependencies map[string]string }
+		source, err := os.ReadFile(filepath.Join(of, "package.json"))
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(source, &wanted))
+		require.NotEmpty(t, wanted.DevDependencies)
+		var lock struct {
+			Packages map[string]struct{ Version, Resolved, Integrity string }
+		}
+		source, err = os.ReadFile(filepath.Join(of, "package-lock.json"))
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(source, &lock))
+		for name, version := range wanted.DevDependencies {
+			require.Regexp(t, `^\d+\.\d+\.\d+$`, version, name)
+			require.Equal(t, version, lock.Packages["node_modules/"+name].Version, "the lock is of another package.json")
+		}
+		for name, p := range lock.Packages {
+			require.Empty(t, p.Resolved, name)
+			if name != "" {
+				require.Regexp(t, `^sha512-`, p.Integrity, name)
+			}
 		}
 	}
 }

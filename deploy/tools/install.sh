@@ -1,14 +1,18 @@
 #!/bin/sh
 # Finds the tools that Atender is built, tested and run with, and installs the missing ones.
 #
-#   install.sh [--find] TOOL...      TOOL: postgres temporal chromium golangci-lint gotestsum oapi-codegen frontend
+#   install.sh [--find] TOOL...      TOOL: postgres temporal chromium golangci-lint gotestsum oapi-codegen ogen
+#                                          frontend clients
 #
 # For each tool one line goes to stdout: the path of its program (for postgres: the directory of the server's
-# programs; for frontend, which is what checks the JavaScript: a directory node_modules). What is being done, and why it takes long, goes to stderr. With --find nothing is installed.
+# programs; for frontend, which is what checks the JavaScript, and clients, which is what generates clients in
+# TypeScript: a directory node_modules). What is being done, and why it takes long, goes to stderr. With --find nothing
+# is installed.
 #
-# Go tools are built from source at the versions of versions.mk, npm packages installed at those of
-# frontend/package-lock.json, into ${XDG_CACHE_HOME:-~/.cache}/atender/tools/<tool>-<version>/, outside the clone, so that every clone and every run
-# shares them. ATENDER_TOOLS_DIR names another place. It is safe to run this twice at the same time.
+# Go tools are built from source at the versions of versions.mk, npm packages installed at those of package-lock.json
+# in frontend and clients, into ${XDG_CACHE_HOME:-~/.cache}/atender/tools/<tool>-<version>/, outside the clone, so that
+# every clone and every run shares them. ATENDER_TOOLS_DIR names another place. It is safe to run this twice at the
+# same time.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -245,24 +249,25 @@ INSTALL
     find_chromium || die "apt-get installed chromium, but it does not start: $by_hand"
 }
 
-# What checks the front end, as its lock names it. Another lock is installed beside it.
-tool_frontend() {
-    lock_file=$here/frontend/package-lock.json
-    [ -f "$lock_file" ] || die "frontend is installed from a clone of Atender only"
-    dir=$tools_dir/frontend-$(cksum <"$lock_file" | cut -d ' ' -f 1)
+# npm_packages NAME WHY prints the node_modules of what NAME/package-lock.json names. Another lock is installed beside
+# it.
+npm_packages() {
+    lock_file=$here/$1/package-lock.json
+    [ -f "$lock_file" ] || die "$1 is installed from a clone of Atender only"
+    dir=$tools_dir/$1-$(cksum <"$lock_file" | cut -d ' ' -f 1)
     if [ ! -d "$dir/node_modules" ]; then
-        [ "$find_only" = no ] || die "frontend is not installed (expected in $dir): run deploy/tools/install.sh frontend"
-        command -v npm >/dev/null 2>&1 || die "installing frontend needs npm, which comes with Node"
+        [ "$find_only" = no ] || die "$1 is not installed (expected in $dir): run deploy/tools/install.sh $1"
+        command -v npm >/dev/null 2>&1 || die "installing $1 needs npm, which comes with Node"
         take_lock "$dir.lock"
         if [ ! -d "$dir/node_modules" ]; then
-            say "installing frontend into $dir: the TypeScript compiler and Biome, 130 MB; about 10 seconds, once"
+            say "installing $1 into $dir: $2"
             scratch=$(mktemp -d "$dir.XXXXXX")
-            cp "$here/frontend/package.json" "$lock_file" "$scratch"
+            cp "$here/$1/package.json" "$lock_file" "$scratch"
             (cd "$scratch" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error \
-                --fetch-retries=1 --fetch-timeout=60000) >&2 || die "npm could not install frontend; the lines above are its own"
+                --fetch-retries=1 --fetch-timeout=60000) >&2 || die "npm could not install $1; the lines above are its own"
             mkdir -p "$dir"
             mv -f "$scratch/node_modules" "$dir/node_modules"
-            say "installed frontend"
+            say "installed $1"
         fi
         release_lock
     fi
@@ -273,14 +278,20 @@ tool_frontend() {
     find_only=yes
     shift
 }
-[ $# -gt 0 ] || die "usage: install.sh [--find] postgres|temporal|chromium|golangci-lint|gotestsum|oapi-codegen|frontend ..."
+all="postgres, temporal, chromium, golangci-lint, gotestsum, oapi-codegen, ogen, frontend, clients"
+[ $# -gt 0 ] || die "usage: install.sh [--find] TOOL...: one or more of $all"
 choose_tools_dir
 for tool in "$@"; do
     case $tool in
     postgres) tool_postgres ;;
     temporal) tool_temporal ;;
     chromium) tool_chromium ;;
-    frontend) tool_frontend ;;
+    frontend)
+        npm_packages frontend "the TypeScript compiler and Biome, 130 MB; about 10 seconds, once"
+        ;;
+    clients)
+        npm_packages clients "generators of TypeScript clients and their compiler, 60 MB; about 10 seconds, once"
+        ;;
     golangci-lint)
         go_tool golangci-lint "$GOLANGCI_LINT_VERSION" github.com/golangci/golangci-lint/v2/cmd/golangci-lint \
             "the linters, built from source; about 3 minutes on 2 cores, once"
@@ -292,6 +303,9 @@ for tool in "$@"; do
         go_tool oapi-codegen "$OAPI_CODEGEN_VERSION" github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen \
             "the OpenAPI code generator; about half a minute, once"
         ;;
-    *) die "unknown tool $tool: one of postgres, temporal, chromium, golangci-lint, gotestsum, oapi-codegen, frontend" ;;
+    ogen)
+        go_tool ogen "$OGEN_VERSION" github.com/ogen-go/ogen/cmd/ogen "a generator of Go clients; about a minute, once"
+        ;;
+    *) die "unknown tool $tool: one of $all" ;;
     esac
 done

@@ -83,8 +83,8 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 			Field: "role", Code: "invalid", Message: "must be one of " + strings.Join(RoleNames(), ", "),
 		})
 	}
-	if in.Name == "" {
-		return Agent{}, problem.Fields(problem.Field{Field: "name", Code: "required", Message: "an agent needs a name"})
+	if in.Name, err = nameOf(in.Name, "an agent"); err != nil {
+		return Agent{}, err
 	}
 	if err := address.CheckEmail(in.Email); err != nil {
 		return Agent{}, problem.Fields(problem.Field{Field: "email", Code: "invalid", Message: err.Error()})

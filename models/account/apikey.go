@@ -71,6 +71,9 @@ type NewKey struct {
 // not of tier custom; NOT_FOUND for the tenant.
 func (s *Keys) Create(ctx context.Context, tenantID uuid.UUID, in NewKey) (key APIKey, plain string, err error) {
 	defer postgres.During(&err, "create an API key of tenant %s", tenantID)
+	if in.Name, err = nameOf(in.Name, "a key"); err != nil {
+		return key, "", err
+	}
 	scopes, err := scope.Expand(in.Scopes)
 	if err != nil {
 		return key, "", problem.Fields(problem.Field{Field: "scopes", Code: "invalid", Message: err.Error()})

@@ -10,6 +10,7 @@ import (
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/text"
 )
 
 // Environment says whether a tenant's data are real.
@@ -37,11 +38,21 @@ type Tenant struct {
 // NewTenant is what a tenant is made from.
 type NewTenant struct{ Name string }
 
-// CreateTenant makes a tenant with its sandbox twin.
+// nameOf is a name as it is stored, without the spaces around it: the operator's commands give names as they were typed,
+// where the API has trimmed them. One of which nothing can be seen is refused.
+func nameOf(given, what string) (string, error) {
+	name := text.Trim(given)
+	if name == "" {
+		return "", problem.Fields(problem.Field{Field: "name", Code: "required", Message: what + " needs a name"})
+	}
+	return name, nil
+}
+
+// CreateTenant makes a tenant with its sandbox twin. Errors: VALIDATION_FAILED without a name.
 func (s *Store) CreateTenant(ctx context.Context, in NewTenant) (live, sandbox Tenant, err error) {
 	defer postgres.During(&err, "create a tenant")
-	if in.Name == "" {
-		return live, sandbox, problem.Fields(problem.Field{Field: "name", Code: "required", Message: "a tenant needs a name"})
+	if in.Name, err = nameOf(in.Name, "a tenant"); err != nil {
+		return live, sandbox, err
 	}
 	now := time.Now()
 	live = Tenant{

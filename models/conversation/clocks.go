@@ -3,7 +3,6 @@ package conversation
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -208,34 +207,86 @@ func (w *write) keepClocks(ctx context.Context) (err error) {
 	return err
 }
 
-// insertClocks writes the once-only rows of what was crossed, and what came of the clocks that stopped. A stopped cycle
-// that goes on, because its policy is back, has its row replaced when it stops again.
-func (w *write) insertClocks(st *postgres.Statement) {
-	c := &w.conversation
-	for i, x := range w.crossings {
-		st.With("crossing"+strconv.Itoa(i), `INSERT INTO sla_crossings
-			(tenant_id, conversation_id, metric, cycle, tripwire, due_at, crossed_at, created_at)
-			VALUES (`+st.List(c.TenantID, c.ID, string(x.Metric), x.Cycle, string(x.Tripwire), x.DueAt, x.CrossedAt, w.now)+`)`)
+// crossingRow is a row of sla_crossings: a tripwire that was crossed, once.
+type crossingRow struct {
+	TenantID       uuid.UUID
+	ConversationID uuid.UUID
+	Metric         string
+	Cycle          int
+	Tripwire       string
+	DueAt          time.Time
+	CrossedAt      time.Time
+	CreatedAt      time.Time
+}
+
+// TableName implements GORM's Tabler.
+func (crossingRow) TableName() string { return "sla_crossings" }
+
+// clockRow is a row of sla_clocks: what came of a cycle.
+type clockRow struct {
+	TenantID       uuid.UUID
+	ConversationID uuid.UUID
+	Metric         string
+	Cycle          int
+	PolicyID       uuid.UUID
+	PolicyName     string
+	TeamID         *uuid.UUID
+	Channel        string
+	StartedAt      time.Time
+	StoppedAt      *time.Time
+	State          string
+	Outcome        string
+	Elapsed        time.Duration `gorm:"column:elapsed_ms;serializer:ms"`
+}
+
+// TableName implements GORM's Tabler.
+func (clockRow) TableName() string { return "sla_clocks" }
+
+// insertClocks writes the once-only rows of what was crossed in writes, and what came of the clocks that stopped. A stopped
+// cycle that goes on, because its policy is back, has its row replaced when it stops again.
+func insertClocks(st *postgres.Statement, writes ...*write) {
+	var crossings []crossingRow
+	var clocks []clockRow
+	for _, w := range writes {
+		c := &w.conversation
+		for _, x := range w.crossings {
+			crossings = append(crossings, crossingRow{
+				TenantID: c.TenantID, ConversationID: c.ID, Metric: string(x.Metric), Cycle: x.Cycle,
+				Tripwire: string(x.Tripwire), DueAt: x.DueAt, CrossedAt: x.CrossedAt, CreatedAt: w.now,
+			})
+		}
+		clocks = append(clocks, w.stoppedClocks()...)
 	}
+	if len(crossings) > 0 {
+		postgres.InsertRows(st, "crossing", crossings, "")
+	}
+	if len(clocks) > 0 {
+		postgres.InsertRows(st, "clock", clocks, `ON CONFLICT (conversation_id, metric, cycle) DO UPDATE
+			SET (policy_id, policy_name, team_id, channel, stopped_at, state, outcome, elapsed_ms) = (excluded.policy_id,
+				excluded.policy_name, excluded.team_id, excluded.channel, excluded.stopped_at, excluded.state,
+				excluded.outcome, excluded.elapsed_ms)`)
+	}
+}
+
+// stoppedClocks are those that the write stopped, with what came of them.
+func (w *write) stoppedClocks() []clockRow {
 	if w.board == nil {
-		return
+		return nil
 	}
-	for i, change := range w.board.Changes() {
+	c := &w.conversation
+	var rows []clockRow
+	for _, change := range w.board.Changes() {
 		k := change.Clock
 		if k.Running() || k.Outcome == sla.OutcomeNone {
 			continue
 		}
-		st.With(
-			"clock"+strconv.Itoa(i),
-			`INSERT INTO sla_clocks (tenant_id, conversation_id, metric, cycle, policy_id, policy_name,
-				team_id, channel, started_at, stopped_at, state, outcome, elapsed_ms)
-			VALUES (`+st.List(c.TenantID, c.ID, string(k.Metric), k.Cycle, k.PolicyID, k.PolicyName, c.TeamID, c.Channel,
-				k.StartedAt, k.StoppedAt, string(k.State), string(k.Outcome), k.Elapsed.Milliseconds())+`)
-			ON CONFLICT (conversation_id, metric, cycle) DO UPDATE SET (policy_id, policy_name, team_id, channel, stopped_at,
-				state, outcome, elapsed_ms) = (excluded.policy_id, excluded.policy_name, excluded.team_id, excluded.channel,
-				excluded.stopped_at, excluded.state, excluded.outcome, excluded.elapsed_ms)`,
-		)
+		rows = append(rows, clockRow{
+			TenantID: c.TenantID, ConversationID: c.ID, Metric: string(k.Metric), Cycle: k.Cycle, PolicyID: k.PolicyID,
+			PolicyName: k.PolicyName, TeamID: c.TeamID, Channel: c.Channel, StartedAt: k.StartedAt, StoppedAt: k.StoppedAt,
+			State: string(k.State), Outcome: string(k.Outcome), Elapsed: k.Elapsed,
+		})
 	}
+	return rows
 }
 
 // saveClocks writes clocks that follow other terms now, and when it archives itself by them, in a change without
@@ -256,7 +307,7 @@ func (w *write) saveClocks(ctx context.Context) error {
 	} else {
 		postgres.Update(&st, "conversation", c)
 	}
-	w.insertClocks(&st)
+	insertClocks(&st, w)
 	w.insertSignal(&st)
 	var one int
 	return st.Row(ctx, w.tx, `SELECT 1`, &one)

@@ -138,15 +138,9 @@ func (a Assign) check(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID) erro
 	switch agent := a.AssigneeID.Value; {
 	case agent == nil:
 	case role == nil:
-		wrong = append(wrong, problem.Field{
-			Field: "assigneeId", Code: "unknown", Message: "there is no active agent " + agent.String(),
-		})
+		wrong = append(wrong, unknownAgent("assigneeId", *agent))
 	case !role.MayWork():
-		wrong = append(wrong, problem.Field{
-			Field: "assigneeId", Code: "cannot_work",
-			Message: "agent " + agent.String() + " has the role " + string(*role) + ", which cannot change conversations: " +
-				"assign an agent whose role is one of " + strings.Join(account.WorkingRoles(), ", "),
-		})
+		wrong = append(wrong, cannotWork("assigneeId", *agent, *role))
 	}
 	if !team {
 		wrong = append(
@@ -155,6 +149,20 @@ func (a Assign) check(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID) erro
 		)
 	}
 	return problem.Fields(wrong...)
+}
+
+// unknownAgent is what is wrong with a field that names an agent whom the tenant does not have, or has no more.
+func unknownAgent(field string, agent uuid.UUID) problem.Field {
+	return problem.Field{Field: field, Code: "unknown", Message: "there is no active agent " + agent.String()}
+}
+
+// cannotWork is what is wrong with a field that names an agent who may not change conversations.
+func cannotWork(field string, agent uuid.UUID, role account.Role) problem.Field {
+	return problem.Field{
+		Field: field, Code: "cannot_work",
+		Message: "agent " + agent.String() + " has the role " + string(role) + ", which cannot change conversations: " +
+			"name an agent whose role is one of " + strings.Join(account.WorkingRoles(), ", "),
+	}
 }
 
 // explain turns the refusals of package lifecycle into the API's problems.

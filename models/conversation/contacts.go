@@ -12,7 +12,6 @@ import (
 	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
-	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -199,9 +198,7 @@ func (w *write) saveContact(ctx context.Context) error {
 	var woken postgres.Ints
 	shards := w.insertEvents(&st)
 	err := st.Row(ctx, w.tx, `SELECT `+shards, &woken)
-	for _, shard := range woken {
-		w.wakeTopics = append(w.wakeTopics, outbox.TopicDeliveries(int(shard)))
-	}
+	w.wakeTopics = append(w.wakeTopics, deliveryTopics(woken)...)
 	return err
 }
 

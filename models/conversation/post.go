@@ -38,7 +38,7 @@ type PostedMessage struct {
 // PostMessage adds a message to a conversation. A customer's message to an archived conversation goes to its successor:
 // the conversation that continues it, made at the first such message.
 // Errors: NOT_FOUND, INVALID_TRANSITION (outbound to an archived conversation, resolve of a done one), EXTERNAL_ID_REUSED,
-// VALIDATION_FAILED for an unknown agent, UNAVAILABLE.
+// VALIDATION_FAILED for an agent who is unknown or may not write, UNAVAILABLE.
 func (s *Store) PostMessage(
 	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage,
 ) (_ PostedMessage, err error) {
@@ -46,6 +46,11 @@ func (s *Store) PostMessage(
 	author, err := s.author(ctx, tenantID, actor, in.AgentID)
 	if err != nil {
 		return PostedMessage{}, err
+	}
+	if !postgres.IsOneTransaction(ctx) {
+		if together, err := s.postTogether(ctx, tenantID, id, author, in); together != nil || err != nil {
+			return postgres.Deref(together), err
+		}
 	}
 	var posted PostedMessage
 	var number int64 // of the successor, once it is known that one is needed
@@ -75,12 +80,14 @@ func (s *Store) PostMessage(
 		}
 	}
 	if err == nil && w != nil {
+		s.posted.alone.Add(1)
 		posted = PostedMessage{Message: w.messages[0], Conversation: w.conversation}
 	}
 	return posted, err
 }
 
-// author is who writes: an agent whom a key names acts through that key.
+// author is who writes: an agent whom a key names acts through that key. One who may not change conversations, and so
+// could not write either, is refused, as assignees are.
 func (s *Store) author(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, agentID *uuid.UUID) (wire.Actor, error) {
 	if agentID == nil {
 		return actor, nil
@@ -88,12 +95,13 @@ func (s *Store) author(ctx context.Context, tenantID uuid.UUID, actor wire.Actor
 	var a account.Agent
 	err := s.db.Main.WithContext(ctx).Take(&a, "tenant_id = ? AND id = ? AND is_active", tenantID, *agentID).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return actor, problem.Fields(
-			problem.Field{Field: "agentId", Code: "unknown", Message: "there is no active agent " + agentID.String()},
-		)
+		return actor, problem.Fields(unknownAgent("agentId", *agentID))
 	}
 	if err != nil {
 		return actor, postgres.Translate(err)
+	}
+	if !a.Role.MayWork() {
+		return actor, problem.Fields(cannotWork("agentId", *agentID, a.Role))
 	}
 	return a.Actor(&wire.Via{Type: actor.Type, ID: *actor.ID, Name: actor.Name}), nil
 }

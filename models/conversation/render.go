@@ -26,8 +26,13 @@ func (w *write) renderEvents() []feed.NewEvent {
 	actor := feed.Data("actor", w.actor)
 	events := make([]feed.NewEvent, 0, len(owed)+1)
 	add := func(kind lifecycle.EventType, conversationID, contactID *uuid.UUID, data ...feed.Member) {
+		var version *int64
+		if conversationID != nil {
+			version = &w.conversation.Version
+		}
 		events = append(events, feed.NewEvent{
-			ID: w.ids.Next(), Type: kind, ConversationID: conversationID, ContactID: contactID,
+			ID: w.ids.Next(), TenantID: w.conversation.TenantID, Type: kind, ConversationID: conversationID, ContactID: contactID,
+			Version: version, Place: len(events) + 1,
 			Payload: feed.Render(kind, w.conversation.TenantID, w.now, data...),
 		})
 	}

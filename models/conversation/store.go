@@ -3,6 +3,7 @@
 package conversation
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/atender/atender/models/postgres"
@@ -14,8 +15,19 @@ type Store struct {
 	db       *postgres.DB
 	worktime *worktime.Store
 	numbers  postgres.Numbers
+	group    *postgres.Group[*posting] // messages that are written together (P1.10)
+	posted   posted
 	// computeTime is the constant of that name; a test has none to spare.
 	computeTime time.Duration
+}
+
+// posted counts messages.
+type posted struct{ together, alone atomic.Int64 }
+
+// PostedTogether is how many messages were written in the transaction of a group since the start, and how many in one of their
+// own, for metrics (P1.10).
+func (s *Store) PostedTogether() (together, alone int64) {
+	return s.posted.together.Load(), s.posted.alone.Load()
 }
 
 // Contacts is the people that conversations are with.
@@ -41,6 +53,7 @@ type Clocks struct {
 // New is the conversations in a database.
 func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Tags, *Clocks) {
 	s := &Store{db: db, worktime: times, numbers: postgres.Numbers{Pool: db.Numbers}, computeTime: computeTime}
+	s.group = postgres.NewGroup(s.writeGroup)
 	return s, &Contacts{db, s}, &Tags{db, s}, &Clocks{db, s, times}
 }
 

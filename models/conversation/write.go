@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -150,6 +149,19 @@ func (w *write) addMessage(m Message) int {
 	return len(w.messages) - 1
 }
 
+// conclude makes the row what the change left, with its next version (P1.5).
+func (w *write) conclude(ctx context.Context) error {
+	if len(w.change.Facts) == 0 {
+		w.actor = wire.System // the caller's command has changed nothing
+	}
+	c := &w.conversation
+	c.SetAside = nil
+	w.countVersion()
+	c.setState(w.change.After)
+	w.missingTags()
+	return w.keepClocks(ctx)
+}
+
 // happened tells whether the write has anything that others are told of: facts, or a state that the clocks have because a
 // policy came late.
 func (w *write) happened() bool {
@@ -169,18 +181,9 @@ func (w *write) save(ctx context.Context) error {
 	default:
 		return nil
 	}
-	if len(w.change.Facts) == 0 {
-		w.actor = wire.System // the caller's command has changed nothing
-	}
-	c := &w.conversation
-	c.SetAside = nil
-	w.countVersion()
-	c.setState(w.change.After)
-	if err := w.keepClocks(ctx); err != nil {
+	if err := w.conclude(ctx); err != nil {
 		return err
 	}
-	w.missingTags()
-
 	var st postgres.Statement
 	if w.isNew {
 		w.insertContact(&st)
@@ -189,11 +192,11 @@ func (w *write) save(ctx context.Context) error {
 		w.updateConversation(&st)
 	}
 	w.insertTags(&st)
-	for i := range w.messages {
-		postgres.Insert(&st, "message"+strconv.Itoa(i), &w.messages[i])
+	if len(w.messages) > 0 {
+		insertMessages(&st, w)
 	}
-	w.insertTimeline(&st)
-	w.insertClocks(&st)
+	insertTimeline(&st, w)
+	insertClocks(&st, w)
 	shards := w.insertEvents(&st)
 	w.insertSignal(&st)
 	var tagsMade int
@@ -202,17 +205,30 @@ func (w *write) save(ctx context.Context) error {
 	if err == nil && tagsMade < len(w.newTags) {
 		return postgres.ErrRaced // another transaction made the tag meanwhile: its id is not the one in our events
 	}
-	for _, shard := range woken {
-		w.wakeTopics = append(w.wakeTopics, outbox.TopicDeliveries(int(shard)))
-	}
+	w.wakeTopics = append(w.wakeTopics, deliveryTopics(woken)...)
 	return err
+}
+
+// deliveryTopics are the topics of shards that got deliveries.
+func deliveryTopics(shards []int32) []string {
+	topics := make([]string, len(shards))
+	for i, shard := range shards {
+		topics[i] = outbox.TopicDeliveries(int(shard))
+	}
+	return topics
+}
+
+// needsSignal tells whether the conversation's workflow has to hear of the write (P3.1).
+func (w *write) needsSignal() bool {
+	c := &w.conversation
+	return w.forceSignal ||
+		!w.suppressSignal && lifecycle.NeedsSignal(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor)
 }
 
 // insertSignal tells the conversation's workflow, if it has to hear of this (P3.1).
 func (w *write) insertSignal(st *postgres.Statement) {
-	c := &w.conversation
-	if w.forceSignal ||
-		!w.suppressSignal && lifecycle.NeedsSignal(w.change.Before.Status, c.Status, c.NextDueAt, c.ArmedFor) {
+	if w.needsSignal() {
+		c := &w.conversation
 		status := string(c.Status)
 		outbox.Add(st, outbox.Entry{
 			Kind: outbox.Conversation, TenantID: c.TenantID, TargetID: c.ID, Status: &status, DueAt: c.NextDueAt, At: w.now,
@@ -278,45 +294,53 @@ func (w *write) updateConversation(st *postgres.Statement) {
 	postgres.Update(st, "conversation", c)
 }
 
-// timelineRow is an entry of the timeline as it is inserted.
-type timelineRow struct {
-	ID    uuid.UUID
-	Kind  string
-	Actor string // JSON
-	Data  string // JSON
+// insertMessages writes the messages of writes.
+func insertMessages(st *postgres.Statement, writes ...*write) {
+	var messages []Message
+	for _, w := range writes {
+		messages = append(messages, w.messages...)
+	}
+	postgres.InsertRows(st, "message", messages, "")
 }
 
-// insertTimeline writes one entry for each fact.
-func (w *write) insertTimeline(st *postgres.Statement) {
-	entries := make([]timelineRow, len(w.change.Facts))
-	for i, f := range w.change.Facts {
-		data := f.Data
-		switch f.Kind {
-		case lifecycle.MessageReceived, lifecycle.MessageSent, lifecycle.NoteAdded:
-			data = map[string]any{"messageId": w.messages[f.Index].ID}
-		}
-		entries[i] = timelineRow{
-			ID: w.ids.Next(), Kind: string(f.Kind), Actor: postgres.JSONArg(w.actorOf(f)),
-			Data: postgres.JSONArg(postgres.OrEmptyMap(data)),
+// insertTimeline writes one entry for each fact of writes.
+func insertTimeline(st *postgres.Statement, writes ...*write) {
+	var entries []TimelineEntry
+	for _, w := range writes {
+		for _, f := range w.change.Facts {
+			data := f.Data
+			switch f.Kind {
+			case lifecycle.MessageReceived, lifecycle.MessageSent, lifecycle.NoteAdded:
+				data = map[string]any{"messageId": w.messages[f.Index].ID}
+			}
+			entries = append(entries, TimelineEntry{
+				TenantID: w.conversation.TenantID, ID: w.ids.Next(), ConversationID: w.conversation.ID, Kind: string(f.Kind),
+				Actor: w.actorOf(f), Data: data, Version: w.conversation.Version, CreatedAt: w.now,
+			})
 		}
 	}
-	c := &w.conversation
-	st.With("timeline", `INSERT INTO timeline (tenant_id, id, conversation_id, kind, actor, data, version, created_at)
-		SELECT `+st.Arg(c.TenantID)+`, u.id, `+st.Arg(c.ID)+`, u.kind, u.actor::jsonb, u.data::jsonb,
-			`+st.Arg(c.Version)+`, `+st.Arg(w.now)+`
-		FROM `+postgres.Rows(st, entries))
+	postgres.InsertRows(st, "timeline", entries, "")
 }
 
 // insertEvents writes the events, and the deliveries of webhooks (P1.6). It returns the expression of the shards that got
 // deliveries.
 func (w *write) insertEvents(st *postgres.Statement) (shards string) {
+	events := w.takeEvents()
+	if len(events) == 0 {
+		return `'{}'::int[]`
+	}
+	c := &w.conversation
+	return webhook.FanOut(st, feed.Add(st, w.now, events), w.now, webhook.About(st, c.Channel, c.Tags, c.TeamID))
+}
+
+// takeEvents renders the events of the write, and notes whom they wake.
+func (w *write) takeEvents() []feed.NewEvent {
 	c := &w.conversation
 	events := w.renderEvents()
 	if len(events) == 0 { // of a note, say: consoles are told all the same
 		w.wakeTopics = append(w.wakeTopics, feed.Notice(c.TenantID, feed.NoticeConversation, c.ID, c.Version))
-		return `'{}'::int[]`
+	} else {
+		w.wakeTopics = append(w.wakeTopics, feed.TopicEvents)
 	}
-	w.wakeTopics = append(w.wakeTopics, feed.TopicEvents)
-	added := feed.Add(st, feed.NewEvents{TenantID: c.TenantID, At: w.now, Version: c.Version, Events: events})
-	return webhook.FanOut(st, added, w.now, webhook.Subject{Channel: c.Channel, Tags: c.Tags, TeamID: c.TeamID})
+	return events
 }

@@ -13,41 +13,29 @@ import (
 // NewEvent is one event of a transaction, rendered.
 type NewEvent struct {
 	ID             uuid.UUID
+	TenantID       uuid.UUID
 	Type           lifecycle.EventType
 	ConversationID *uuid.UUID // nil for events about a contact
 	ContactID      *uuid.UUID
+	Version        *int64 // of the conversation after the transaction; nil for events about a contact
+	Place          int    // among the events of its version, from 1
 	Payload        string
-}
-
-// NewEvents are the events of a transaction, in their order (P1.5).
-type NewEvents struct {
-	TenantID uuid.UUID
-	At       time.Time
-	Version  int64 // of the conversation after the transaction; events about a contact have none
-	Events   []NewEvent
 }
 
 // Added is what a statement knows of the events that Add added to it: expressions of SQL for who goes on with them.
 type Added struct {
-	// Rows is the common table expression of the events: id, type, conversation_id, contact_id, payload, ord, which is an
-	// event's place from 1.
-	Rows    string
-	Tenant  string
-	At      string
-	Version string
+	// Rows is the common table expression of the events: the columns of NewEvent, and ord, which is an event's place from 1.
+	Rows string
+	At   string
 }
 
-// Add adds events to a statement, as common table expressions (P1.6). After the commit TopicEvents is to be woken: the
-// sequencer gives them their positions.
-func Add(st *postgres.Statement, e NewEvents) Added {
-	a := Added{
-		Rows: "new_event", Tenant: st.Arg(e.TenantID) + `::uuid`, At: st.Arg(e.At) + `::timestamptz`,
-		Version: st.Arg(e.Version) + `::bigint`,
-	}
-	st.With(a.Rows, `SELECT * FROM `+postgres.Rows(st, e.Events))
+// Add adds the events of a transaction, those of each conversation in their order (P1.5), to a statement, as common table
+// expressions (P1.6). After the commit TopicEvents is to be woken: the sequencer gives them their positions.
+func Add(st *postgres.Statement, at time.Time, events []NewEvent) Added {
+	a := Added{Rows: "new_event", At: st.Arg(at) + `::timestamptz`}
+	st.With(a.Rows, `SELECT * FROM `+postgres.Rows(st, events))
 	st.With("event", `INSERT INTO events (id, tenant_id, type, conversation_id, contact_id, version, payload, created_at)
-		SELECT id, `+a.Tenant+`, type, conversation_id, contact_id,
-			CASE WHEN conversation_id IS NOT NULL THEN `+a.Version+` END, payload, `+a.At+` FROM `+a.Rows)
+		SELECT id, tenant_id, type, conversation_id, contact_id, version, payload, `+a.At+` FROM `+a.Rows)
 	return a
 }
 

@@ -49,6 +49,7 @@ type Each struct {
 	Target string
 	Status string // NULL when empty
 	DueAt  string // NULL when empty
+	At     string // of the write that they belong to; the database's clock when empty
 	From   string // what follows FROM, with its conditions
 }
 
@@ -65,6 +66,9 @@ func AddEach(st *postgres.Statement, kind Kind, each Each) {
 	}
 	if each.DueAt != "" {
 		c.due = each.DueAt
+	}
+	if each.At != "" {
+		c.at = each.At
 	}
 	st.With("outbox_row", insert(kind, c)+` FROM `+each.From+` RETURNING 1`)
 }

@@ -40,6 +40,7 @@ type DB struct {
 	Main    *gorm.DB        // for all that is not named below
 	SQL     *sql.DB         // Main's connections, without GORM
 	Claims  *gorm.DB        // over connections of their own, that plan a statement once (PlanOnce)
+	Groups  *gorm.DB        // the same, for what many calls write together (P1.10)
 	Lists   *gorm.DB        // over connections of their own: reads whose size a caller chooses (reads.go)
 	Reports *gorm.DB        // the same, for reports
 	Numbers *sql.DB         // for nothing but blocks of conversation numbers (numberConns)
@@ -87,6 +88,7 @@ func Open(o Options) (*DB, error) {
 	boundStatements(cfg, o.Serving)
 	main := connections(*cfg, o.MaxConns)
 	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(PlanOnce))
+	groups := connections(*cfg, groupsAtOnce, stdlib.OptionAfterConnect(PlanOnce))
 	d := &DB{
 		SQL: main, Numbers: connections(*cfg, numberConns), Leases: connections(*withoutSync(cfg), leaseConns),
 		Config: own, Keyring: o.Keyring, Log: o.Logger, Clock: o.Clock, Wakeups: wakeups,
@@ -95,12 +97,12 @@ func Open(o Options) (*DB, error) {
 		},
 		onWake: map[string][]func(){},
 	}
-	d.pools = []*sql.DB{main, d.Numbers, claims, lists, reports, d.Leases}
+	d.pools = []*sql.DB{main, d.Numbers, claims, groups, lists, reports, d.Leases}
 	for _, p := range []struct {
 		to   **gorm.DB
 		pool pool
 	}{
-		{&d.Main, pool{main, d.gates[poolCalls]}}, {&d.Claims, pool{db: claims}},
+		{&d.Main, pool{main, d.gates[poolCalls]}}, {&d.Claims, pool{db: claims}}, {&d.Groups, pool{db: groups}},
 		{&d.Lists, pool{lists, d.gates[poolLists]}}, {&d.Reports, pool{reports, d.gates[poolReports]}},
 	} {
 		if *p.to, err = throughGORM(p.pool); err != nil {

@@ -164,11 +164,14 @@ func (g *gate) giveUp(tenant uuid.UUID, turn chan struct{}) {
 	g.give(tenant)
 }
 
-func (g *gate) busy() error {
+func (g *gate) busy() error { return tenantBusy(g.share) }
+
+// tenantBusy refuses a call of a tenant that has as many under way as it may.
+func tenantBusy(atOnce int) error {
 	return problem.New(problem.Unavailable, codeTenantBusy,
 		"%d calls of this tenant use the database now, which is as many as may, and others wait for their turn: "+
-			"make fewer at the same time, and this one again after Retry-After seconds", g.share).
-		With("atOnce", g.share).With("retryAfter", busyRetry)
+			"make fewer at the same time, and this one again after Retry-After seconds", atOnce).
+		With("atOnce", atOnce).With("retryAfter", busyRetry)
 }
 
 // GateStats are a gate's figures, for metrics.

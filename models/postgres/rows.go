@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,13 +18,18 @@ import (
 // The columns have the names of GORM's mapping of T, and ord is a row's place, from 1. A zero value of a field that GORM is
 // told has the default null travels as NULL. However many rows there are, the statement stays the same one.
 //
-// T may have fields of type bool, time, UUID, of types of strings and integers, and pointers to them, and fields with the
-// serializer ms. It panics for others.
-func Rows[T any](st *Statement, rows []T) string {
-	columns := columnsOf[T]()
+// T may have fields of type bool, time, UUID, of types of strings and integers, and pointers to them, fields with the
+// serializers ms and json, and those that write themselves as JSON (freeform.Values); the last two are columns of JSON as text.
+// It panics for others.
+func Rows[T any](st *Statement, rows []T) string { return unnested(st, columnsOf[T](), rows) }
+
+func unnested[T any](st *Statement, columns []rowColumn, rows []T) string {
 	names, args := make([]string, len(columns)), make([]string, len(columns))
 	values := reflect.ValueOf(rows)
 	for i, c := range columns {
+		if c.put == nil {
+			panic("postgres: Rows cannot carry " + c.name)
+		}
 		column := reflect.MakeSlice(reflect.SliceOf(c.element), len(rows), len(rows))
 		for j := range rows {
 			c.put(column.Index(j), values.Index(j).FieldByIndex(c.index))
@@ -32,13 +39,45 @@ func Rows[T any](st *Statement, rows []T) string {
 	return `unnest(` + strings.Join(args, ", ") + `) WITH ORDINALITY u (` + strings.Join(names, ", ") + `, ord)`
 }
 
+// InsertRows adds the insertion of rows into the table of their type to the statement, as the common table expression of
+// that name. What follows the rows, such as ON CONFLICT, is the ending.
+func InsertRows[T any](st *Statement, name string, rows []T, ending string) {
+	columns := columnsOf[T]()
+	names, values := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		names[i], values[i] = c.name, "u."+c.name+c.read
+	}
+	st.With(name, `INSERT INTO `+schemaOf[T]().Table+` (`+strings.Join(names, ", ")+`)
+		SELECT `+strings.Join(values, ", ")+` FROM `+unnested(st, columns, rows)+` `+ending)
+}
+
+// UpdateRows adds the update of rows, all of their columns that may change but those that are left alone, to the statement,
+// as the common table expression of that name, which has the rows as they are then. T has the columns tenant_id and id.
+func UpdateRows[T any](st *Statement, name string, rows []T, leave ...string) {
+	parsed := schemaOf[T]()
+	var columns []rowColumn
+	var names, values []string
+	for _, c := range columnsOf[T]() {
+		isKey := c.name == "tenant_id" || c.name == "id"
+		if !isKey && (!parsed.FieldsByDBName[c.name].Updatable || slices.Contains(leave, c.name)) {
+			continue
+		}
+		if columns = append(columns, c); !isKey {
+			names, values = append(names, c.name), append(values, "u."+c.name+c.read)
+		}
+	}
+	st.With(name, `UPDATE `+parsed.Table+` t SET (`+strings.Join(names, ", ")+`) = ROW(`+strings.Join(values, ", ")+`)
+		FROM `+unnested(st, columns, rows)+` WHERE t.tenant_id = u.tenant_id AND t.id = u.id RETURNING t.*`)
+}
+
 // rowColumn is how one field travels.
 type rowColumn struct {
 	name    string
 	index   []int
-	element reflect.Type // of the argument's slice
-	cast    string
-	put     func(to, field reflect.Value)
+	element reflect.Type                  // of the argument's slice
+	cast    string                        // of the argument
+	read    string                        // the cast from an element of it to the table's column; empty for none
+	put     func(to, field reflect.Value) // nil: fields of this type cannot travel so
 }
 
 var rowColumns sync.Map // reflect.Type → []rowColumn
@@ -68,13 +107,16 @@ func rowColumnOf(field *schema.Field) rowColumn {
 	}
 	var as reflect.Type
 	switch {
-	case field.Serializer != nil:
-		if _, ok := field.Serializer.(msSerializer); !ok || isPointer {
-			panic("postgres: Rows cannot carry " + field.Name)
-		}
+	case field.TagSettings["SERIALIZER"] == serializeMs && !isPointer:
 		c.element, c.cast = reflect.TypeFor[int64](), `::bigint[]`
 		c.put = func(to, field reflect.Value) { to.SetInt(time.Duration(field.Int()).Milliseconds()) }
 		return c
+	case field.TagSettings["SERIALIZER"] == serializeJSON:
+		return c.asJSON(jsonValue)
+	case field.Serializer != nil:
+		return c
+	case base.Kind() == reflect.Map && base.Implements(reflect.TypeFor[driver.Valuer]()):
+		return c.asJSON(ownJSON)
 	case base == reflect.TypeFor[uuid.UUID]():
 		as, c.cast = base, `::uuid[]`
 	case base == reflect.TypeFor[time.Time]():
@@ -86,7 +128,7 @@ func rowColumnOf(field *schema.Field) rowColumn {
 	case base.Kind() >= reflect.Int && base.Kind() <= reflect.Int64:
 		as, c.cast = reflect.TypeFor[int64](), `::bigint[]`
 	default:
-		panic("postgres: Rows cannot carry " + field.Name + ", a " + base.String())
+		return c
 	}
 	c.element = as
 	c.put = func(to, field reflect.Value) { to.Set(field.Convert(as)) }
@@ -102,6 +144,26 @@ func rowColumnOf(field *schema.Field) rowColumn {
 		}
 	}
 	return c
+}
+
+// asJSON is the column for a field whose JSON text the function returns, nil for NULL.
+func (c rowColumn) asJSON(text func(reflect.Value) any) rowColumn {
+	c.element, c.cast, c.read = reflect.TypeFor[*string](), `::text[]`, `::jsonb`
+	c.put = func(to, field reflect.Value) {
+		if s, ok := text(field).(string); ok {
+			to.Set(reflect.ValueOf(&s))
+		}
+	}
+	return c
+}
+
+// ownJSON is the JSON of a value that writes itself so. What it cannot write was never let in.
+func ownJSON(v reflect.Value) any {
+	text, err := v.Interface().(driver.Valuer).Value()
+	if err != nil {
+		panic("postgres: a value that JSON cannot hold: " + err.Error())
+	}
+	return text
 }
 
 // msSerializer is the serializer ms: a field of type time.Duration in a column of whole milliseconds.

@@ -10,11 +10,26 @@ import (
 	"github.com/atender/atender/models/postgres"
 )
 
-// Subject is the conversation that events are about, as filters of subscriptions see it; zero for events about a contact.
+// Subject says what a statement knows of the conversations that its events are about, as filters of subscriptions see them:
+// expressions of SQL.
 type Subject struct {
-	Channel string
-	Tags    []string
-	TeamID  *uuid.UUID
+	join                  string // joins the conversation of the event e; empty where all events are about one
+	channel, tags, teamID string
+}
+
+// About is the conversation that all events of a statement are about.
+func About(st *postgres.Statement, channel string, tags []string, teamID *uuid.UUID) Subject {
+	return Subject{
+		channel: st.Arg(channel) + `::text`, tags: st.Arg(postgres.Texts(tags)) + `::text[]`, teamID: st.Arg(teamID) + `::uuid`,
+	}
+}
+
+// AboutRows are the conversations of a common table expression: each event is about the one whose id it has.
+func AboutRows(conversations string) Subject {
+	return Subject{
+		join:    `JOIN ` + conversations + ` about ON about.tenant_id = e.tenant_id AND about.id = e.conversation_id`,
+		channel: `about.channel`, tags: `about.tags`, teamID: `about.team_id`,
+	}
 }
 
 // deliveryColumns are those that a new delivery is made with.
@@ -27,15 +42,17 @@ const deliveryColumns = `(id, tenant_id, subscription_id, event_id, event_type, 
 // outbox.TopicDeliveries.
 func FanOut(st *postgres.Statement, events feed.Added, at time.Time, about Subject) (shards string) {
 	st.With("delivery", `INSERT INTO deliveries `+deliveryColumns+`
-		SELECT `+ident.SQL(st.Arg(ident.Tick(at))+`::bigint`, `e.ord`)+`, `+events.Tenant+`, s.id, e.id, e.type,
-			e.conversation_id, `+feed.Seq(events.Version, `e.ord`)+`, s.shard,
+		SELECT `+ident.SQL(st.Arg(ident.Tick(at))+`::bigint`, `e.ord`)+`, e.tenant_id, s.id, e.id, e.type,
+			e.conversation_id, `+feed.Seq(`coalesce(e.version, 0)`, `e.place`)+`, s.shard,
 			s.ordering = 'conversation' AND e.conversation_id IS NOT NULL, 'pending', `+events.At+`, `+events.At+`
-		FROM `+events.Rows+` e JOIN subscriptions s ON s.tenant_id = `+events.Tenant+` AND s.is_active AND s.deleted_at IS NULL
-			AND (SELECT webhooks_enabled FROM tenants WHERE id = `+events.Tenant+`) AND s.events && ARRAY['*', e.type]
-			AND (NOT s.has_filter OR e.conversation_id IS NOT NULL
-				AND (s.filter_channels = '{}' OR `+st.Arg(about.Channel)+` = ANY (s.filter_channels))
-				AND (s.filter_tags = '{}' OR s.filter_tags && `+st.Arg(postgres.Texts(about.Tags))+`::text[])
-				AND (s.filter_team_ids = '{}' OR `+st.Arg(about.TeamID)+`::uuid = ANY (s.filter_team_ids)))
+		FROM `+events.Rows+` e `+about.join+`
+			JOIN tenants t ON t.id = e.tenant_id AND t.webhooks_enabled
+			JOIN subscriptions s ON s.tenant_id = e.tenant_id AND s.is_active AND s.deleted_at IS NULL
+				AND s.events && ARRAY['*', e.type]
+				AND (NOT s.has_filter OR e.conversation_id IS NOT NULL
+					AND (s.filter_channels = '{}' OR `+about.channel+` = ANY (s.filter_channels))
+					AND (s.filter_tags = '{}' OR s.filter_tags && `+about.tags+`)
+					AND (s.filter_team_ids = '{}' OR `+about.teamID+` = ANY (s.filter_team_ids)))
 		RETURNING shard`)
 	return `(SELECT coalesce(array_agg(DISTINCT shard::int), '{}') FROM delivery)`
 }

@@ -134,6 +134,11 @@ func (s *Store) Rules(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, vers
 	return r, nil
 }
 
+// Known tells whether a tenant's configuration of that version can be had without asking the database.
+func (s *Store) Known(tenantID uuid.UUID, version int64) bool {
+	return version == 0 || s.times.get(tenantID, version) != nil
+}
+
 const timeRulesSQL = `
 SELECT jsonb_build_object(
 	'version', t.time_version, 'edits', t.time_edits, 'removedAt', t.time_removed_at, 'autoArchive', t.auto_archive,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -35,7 +37,7 @@ const (
 // two are those that chromedp turns off.
 const unused = "Translate,BlinkGenPropertyTrees," +
 	"WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,PreloadTopChromeWebUI,InitialWebUI,WebUIReloadButton," +
-	"WebUIToolbar,SpareRendererForSitePerProcess"
+	"WebUIToolbar,SpareRendererForSitePerProcess,BackForwardCache"
 
 // chromium is the one browser of a test process, started when the first test asks.
 var chromium = sync.OnceValues(func() (context.Context, error) {
@@ -50,6 +52,8 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		chromedp.Flag("disable-features", unused),
 		// A page of another site has a process of its own, as on every desktop: a headless shell does not by itself.
 		chromedp.Flag("site-per-process", true),
+		// Motion is drawn sixty times a second, by computing.
+		chromedp.Flag("force-prefers-reduced-motion", true),
 		// A desk has a mouse, which a headless browser does not notice: what hovers, and points finely.
 		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
 	)
@@ -82,20 +86,19 @@ type Tab struct {
 	complaints []string
 }
 
-// Open opens a tab, which is closed when the test ends. Without a Chromium the test fails and says how to get one.
-func Open(t testing.TB) *Tab {
+// open opens a tab, which is closed when the test ends.
+func open(parent context.Context, t testing.TB) *Tab {
 	t.Helper()
-	browser, err := chromium()
-	require.NoError(t, err)
-	return open(browser, t, chromedp.WithNewBrowserContext())
+	ctx, cancel := chromedp.NewContext(parent)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx))
+	return use(ctx, t)
 }
 
-func open(parent context.Context, t testing.TB, options ...chromedp.ContextOption) *Tab {
+// use lets the test have a tab that is there.
+func use(ctx context.Context, t testing.TB) *Tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(parent, options...)
-	t.Cleanup(cancel)
 	tab := &Tab{t: t, ctx: ctx}
-	require.NoError(t, chromedp.Do(ctx))
 	go tab.listen(chromedp.Console(ctx))
 	tab.Size(1280, 720) //nolint:contextcheck // it is the tab's own
 	// Of several tabs each behaves as if the user looked at it.
@@ -176,6 +179,20 @@ func (tab *Tab) Scheme(scheme string) {
 func (tab *Tab) Zone(name string) {
 	tab.t.Helper()
 	_, err := chromedp.Call(tab.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
+	require.NoError(tab.t, err)
+}
+
+// SetCookie gives the tab a cookie, as an answer of the site would.
+func (tab *Tab) SetCookie(site *Site, c *http.Cookie) {
+	tab.t.Helper()
+	same := map[http.SameSite]network.CookieSameSite{
+		http.SameSiteLaxMode: network.CookieSameSiteLax, http.SameSiteStrictMode: network.CookieSameSiteStrict,
+		http.SameSiteNoneMode: network.CookieSameSiteNone,
+	}
+	_, err := chromedp.Call(tab.ctx, network.SetCookie, network.SetCookieParams{
+		Name: c.Name, Value: c.Value, URL: site.Origin, Path: c.Path, Secure: &c.Secure, HTTPOnly: &c.HttpOnly,
+		SameSite: same[c.SameSite],
+	})
 	require.NoError(tab.t, err)
 }
 

@@ -102,7 +102,7 @@ func newAudit(c *console) *audit {
 // there, if one is given, and looks at what that opens.
 func (a *audit) page(path string, press ...string) {
 	a.t.Helper()
-	a.tab.Do(`history.pushState(null, "", %q); dispatchEvent(new PopStateEvent("popstate"))`, "/console"+path)
+	a.turnTo(path)
 	a.tab.Until(`document.querySelector(".page").innerText.length > 20 && !document.querySelector("[aria-busy=true], .popover")
 		&& document.querySelector("h1, .list li, .list-box .empty")`)
 	if len(press) == 0 || press[0] == "" {

@@ -43,7 +43,7 @@ func TestTextIsNeverMoreThanText(t *testing.T) {
 	require.Contains(t, browser.Get[string](c.tab, `document.querySelector(".message .text").textContent`), hostile)
 	c.harmless("the conversation")
 	for _, page := range everywhere {
-		c.visit(page)
+		c.turnTo(page)
 		c.tab.Until(`document.querySelector(".page").innerText.length > 20 && !document.querySelector("[aria-busy=true]")`)
 		c.harmless(page)
 	}

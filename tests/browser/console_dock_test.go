@@ -17,6 +17,7 @@ import (
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/inbox"
+	"github.com/atender/atender/tests/stack"
 )
 
 // dock makes one; more is beside its name and address.
@@ -162,7 +163,7 @@ func TestAnActionWaitsForTheWorker(t *testing.T) {
 	t.Parallel()
 	var site *browser.Site
 	var three [3]wire.Conversation
-	c := openConsole(t, account.RoleAgent, func(c *console) {
+	c := openConsoleOf(t, stack.Start(t), account.RoleAgent, func(c *console) {
 		site = c.docksSite()
 		c.dock("Refunds", puppet(site, `const ids = contexts.map((c) => c.contextId);
 			if (ids.indexOf(m.contextId) === ids.length - 1) act(String(new Set(ids).size), "addTag", { tag: "later" })`), nil)

@@ -32,7 +32,7 @@ func TestADocksWordsAreNeverMoreThanText(t *testing.T) {
 			act("write", "sendMessage", { text });
 		}`), map[string]any{"confirm": []string{"addTag", "assign", "sendMessage"}})
 		three = c.three()
-		c.Exec(`UPDATE contacts SET phone = $1`, hostile[:32])
+		c.Exec(`UPDATE contacts SET phone = $1 WHERE tenant_id = $2`, hostile[:32], c.Tenant.ID)
 	})
 	c.open(three[0].ID)
 	asked := func(words string) {
@@ -71,7 +71,7 @@ func TestADockDoesNothingForAReader(t *testing.T) {
 	c := openConsole(t, account.RoleReader, func(c *console) {
 		site = c.docksSite()
 		c.dock("Eager", puppet(site, `if (contexts.length === 1) {
-			act("1", "addTag", { tag: "x" }); act("2", "assign", { agentEmail: "ada@shop.example" });
+			act("1", "addTag", { tag: "x" }); act("2", "assign", { agentEmail: "`+c.me.Email+`" });
 			act("3", "resolve", {}); act("4", "snooze", { until: new Date(Date.now() + 3600_000).toISOString() });
 			act("5", "sendMessage", { text: "Hello" });
 		}`), nil)

@@ -10,6 +10,7 @@ import (
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/tests/browser"
 	"github.com/atender/atender/tests/deps"
+	"github.com/atender/atender/tests/stack"
 )
 
 // many is as many conversations as an agent may have open in a big tenant.
@@ -33,7 +34,8 @@ func (c *console) fill() {
 // A list of ten thousand is read a page at a time, and never has more than a screen of rows in the page.
 func TestAListOfTenThousand(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, account.RoleAgent, (*console).fill)
+	c := openConsoleOf(t, stack.Start(t), account.RoleAgent, (*console).fill)
+	c.visit("/inbox")
 	made := c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "Hello"})
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
 	c.open(made.ID)
@@ -95,7 +97,7 @@ func TestAListOfTenThousand(t *testing.T) {
 // quarter of an hour. The changes come the way another tab passes them on.
 func TestAnHourOfLiveUpdatesWeighsNothing(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, account.RoleAgent, (*console).fill)
+	c := openConsoleOf(t, stack.Start(t), account.RoleAgent, (*console).fill)
 	made := c.incoming(incoming{name: "Noor Haddad", subject: "The lid is broken", text: "Hello"})
 	c.open(made.ID)
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
@@ -145,7 +147,7 @@ func TestHowSmoothlyALongListScrolls(t *testing.T) {
 	if os.Getenv("ATENDER_LATENCY") != "1" {
 		t.Skip("it measures times, which others would spoil: ATENDER_LATENCY=1 asks for it")
 	}
-	c := openConsole(t, account.RoleAgent, (*console).fill)
+	c := openConsoleOf(t, stack.Start(t), account.RoleAgent, (*console).fill)
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length > 8`)
 	c.tab.Do(watchFrames)

@@ -56,7 +56,7 @@ func TestNothingOfAPersonIsLeftForTheNext(t *testing.T) {
 	other, _, err := c.Store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Bergen Bikes"})
 	require.NoError(t, err)
 	bob, err := c.Store.Accounts.CreateAgent(t.Context(), other.ID,
-		account.NewAgent{Name: "Bob Bergen", Email: "bob@bikes.example", Role: account.RoleOwner})
+		account.NewAgent{Name: "Bob Bergen", Email: "bob@" + other.ID.String() + ".example", Role: account.RoleOwner})
 	require.NoError(t, err)
 	require.NoError(t, c.Store.SignIns.SetPassword(t.Context(), other.ID, bob.ID, passphrase))
 	three := c.three()

@@ -17,6 +17,7 @@ import (
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
+	"github.com/atender/atender/tests/stack"
 )
 
 // triaged is how many conversations are gone through.
@@ -55,7 +56,7 @@ func (c *console) openOnes(ctx context.Context) []conversation.Conversation {
 // meanwhile; what has come is sorted in when it is asked for.
 func TestTwentyConversationsAreVisitedOnceEach(t *testing.T) {
 	t.Parallel()
-	c := openConsole(t, account.RoleOwner, (*console).demoDesk)
+	c := openConsoleOf(t, stack.Start(t), account.RoleOwner, (*console).demoDesk) // a demo is made once
 	c.visit("/inbox")
 	c.tab.Until(`document.querySelectorAll(".list li").length > 5`)
 	c.awake()

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,15 +38,22 @@ type console struct {
 	team account.Team
 }
 
-// openConsole starts the product and signs Ada in, who has the role. setup comes before she does.
+// openConsole opens the console for Ada of a tenant of its own, who has the role and is signed in. setup comes before she
+// is. The product is the one that tests share.
 func openConsole(t testing.TB, role account.Role, setup ...func(*console)) *console {
 	t.Helper()
-	c := &console{t: t, Stack: stack.Start(t)}
+	return openConsoleOf(t, stack.Shared(t), role, setup...)
+}
+
+// openConsoleOf does so where the test breaks something of the product, which is its own then.
+func openConsoleOf(t testing.TB, product *stack.Stack, role account.Role, setup ...func(*console)) *console {
+	t.Helper()
+	c := &console{t: t, Stack: product}
 	c.door = newDoor(t, c.URL)
 	c.site = browser.Serve(t, "127.0.0.1", c.door)
 	t.Cleanup(c.door.Shut) // a test that has failed may leave requests that wait
-	c.me = c.agent("Ada Lovelace", "ada@shop.example", role)
-	c.ben = c.agent("Ben Bitdiddle", "ben@shop.example", account.RoleAgent)
+	c.me = c.agent("Ada Lovelace", c.mail("ada"), role)
+	c.ben = c.agent("Ben Bitdiddle", c.mail("ben"), account.RoleAgent)
 	var err error
 	c.team, err = c.Store.Accounts.CreateTeam(
 		t.Context(),
@@ -56,15 +65,35 @@ func openConsole(t testing.TB, role account.Role, setup ...func(*console)) *cons
 		prepare(c)
 	}
 	c.tab = browser.Open(t)
-	c.signIn(c.tab, c.me)
+	c.comeIn()
 	return c
 }
+
+// mail is an address that no agent of another tenant has.
+func (c *console) mail(name string) string { return name + "@" + c.Tenant.ID.String() + ".example" }
 
 func (c *console) agent(name, email string, role account.Role) account.Agent {
 	c.t.Helper()
 	a, err := c.Store.Accounts.CreateAgent(c.t.Context(), c.Tenant.ID, account.NewAgent{Name: name, Email: email, Role: role})
 	require.NoError(c.t, err)
 	return a
+}
+
+// comeIn signs Ada in without a page: her browser gets the cookie that the button of a one-time link gives, see signIn.
+func (c *console) comeIn() {
+	c.t.Helper()
+	token, err := c.Store.SignIns.CreateLink(c.t.Context(), c.Tenant.ID, c.me.ID, time.Minute)
+	require.NoError(c.t, err)
+	form := strings.NewReader(url.Values{"token": {token}}.Encode())
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.site.Origin+"/console/sign-in", form)
+	require.NoError(c.t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Origin", c.site.Origin)
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(c.t, err)
+	require.NoError(c.t, answer.Body.Close())
+	require.Len(c.t, answer.Cookies(), 1)
+	c.tab.SetCookie(c.site, answer.Cookies()[0])
 }
 
 // signIn opens a one-time link in the tab and presses its button.
@@ -82,6 +111,14 @@ func (c *console) visit(path string) {
 	c.t.Helper()
 	c.tab.Goto(c.site.Origin + "/console" + path)
 	c.tab.Until(`document.querySelector(".rail")`)
+}
+
+// turnTo goes to a page of the console within the document that is there, as a link does, and waits until it is drawn.
+func (c *console) turnTo(path string) {
+	c.t.Helper()
+	c.tab.Do(`history.pushState(null, "", %q);
+		dispatchEvent(new PopStateEvent("popstate"));
+		new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))`, "/console"+path)
 }
 
 // open goes to a conversation and waits for its thread.

@@ -43,7 +43,7 @@ func paramCases() []string {
 func TestTheScriptsSayOfParametersWhatTheServerSays(t *testing.T) {
 	t.Parallel()
 	tab := browser.Open(t)
-	agent := browser.Serve(t, "localhost", product(t))
+	agent := browser.Serve(t, "localhost", product())
 	tab.Goto(agent.Origin + "/docks")
 	cases := paramCases()
 	text, err := json.Marshal(cases)

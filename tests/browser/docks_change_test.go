@@ -210,6 +210,7 @@ func TestAPageIsNotLoadedAnewWhileItWrites(t *testing.T) {
 func TestASiblingHoldsNoStreamsOpen(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, account.RoleAgent)
+	c.visit("/inbox")
 	c.awake()
 	sibling := browser.Serve(t, "127.0.0.1", http.NotFoundHandler()) // the same site, another origin: cookies go along
 	other := c.tab.Beside()

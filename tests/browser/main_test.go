@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"testing"
 	"text/template"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/tests/browser"
+	"github.com/atender/atender/tests/conformance"
 	"github.com/atender/atender/tests/deps"
 )
 
@@ -45,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, tab: browser.Open(t)}
 	mux := http.NewServeMux()
-	mux.Handle("/", product(t))
+	mux.Handle("/", product())
 	mux.HandleFunc("GET /host", func(rw http.ResponseWriter, r *http.Request) {
 		if origins := r.URL.Query().Get("frames"); origins != "" {
 			rw.Header().Set("Content-Security-Policy", "frame-src "+origins)
@@ -72,9 +74,9 @@ func frameCalled(title string) string {
 		.find((f) => f.title === "` + title + `")`
 }
 
-// product is the API with its pages.
-func product(t testing.TB) http.Handler {
-	t.Helper()
+// product is the API with its pages, one for all tests that want no more of it than its pages and scripts.
+var product = sync.OnceValue(func() http.Handler {
+	t := deps.Process
 	keys, err := seal.ParseKeyring(seal.GenerateKeyring())
 	require.NoError(t, err)
 	log := slog.New(slog.DiscardHandler)
@@ -83,8 +85,8 @@ func product(t testing.TB) http.Handler {
 	t.Cleanup(store.Close)
 	server, err := api.New(api.Config{Version: "test"}, api.Deps{Store: store, Logger: log})
 	require.NoError(t, err)
-	return server.Handler()
-}
+	return conformance.Handler(t, server.Handler())
+})
 
 // pages serves the docks of testdata. Ask is what app-early says to its host, in JavaScript.
 func (w *world) pages(ask string) http.Handler { return w.pagesOf(w.agent.Origin, w.agent.Origin, ask) }

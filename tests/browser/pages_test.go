@@ -17,7 +17,7 @@ import (
 func playground(t *testing.T) (tab, frame *browser.Tab, agent *browser.Site) {
 	t.Helper()
 	tab = browser.Open(t)
-	agent = browser.Serve(t, "localhost", product(t))
+	agent = browser.Serve(t, "localhost", product())
 	handler, err := sampledock.Handler(agent.Origin)
 	require.NoError(t, err)
 	dock := browser.Serve(t, "127.0.0.1", handler)
@@ -85,7 +85,7 @@ func TestTheSampleDocksRefundUsesTheOtherActions(t *testing.T) {
 func TestTheGuideNamesThisAtenderAndBreaksNoPolicy(t *testing.T) {
 	t.Parallel()
 	tab := browser.Open(t)
-	agent := browser.Serve(t, "localhost", product(t))
+	agent := browser.Serve(t, "localhost", product())
 	tab.Goto(agent.Origin + "/docks")
 	tab.Until(`document.querySelectorAll("pre button").length === document.querySelectorAll("pre").length`)
 	text := browser.Get[string](tab, "document.body.textContent")

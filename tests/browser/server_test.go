@@ -17,7 +17,7 @@ import (
 	"github.com/atender/atender/tests/stack"
 )
 
-// desk is the whole product with another product's agent UI on another origin, and docks on a third.
+// desk is a tenant of the whole product with another product's agent UI on another origin, and docks on a third.
 type desk struct {
 	*world
 	*stack.Stack
@@ -27,7 +27,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{world: &world{t: t, tab: browser.Open(t)}, Stack: stack.Start(t)}
+	d := &desk{world: &world{t: t, tab: browser.Open(t)}, Stack: stack.Shared(t)}
 	var err error
 	d.ava, err = d.Store.Accounts.CreateAgent(t.Context(), d.Tenant.ID,
 		account.NewAgent{Name: "Ava Agent", Email: "ava@shop.example", Role: account.RoleAgent})

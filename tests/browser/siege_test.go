@@ -1,7 +1,6 @@
 package browser_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,18 +11,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/api"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/dock"
-	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
-	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
-	"github.com/atender/atender/tests/deps"
+	"github.com/atender/atender/tests/stack"
 )
 
 // siege is the console with its owner signed in, docks that are its siblings (the same host on another port, which for
@@ -48,24 +44,14 @@ type write struct {
 
 func newSiege(t *testing.T) *siege {
 	t.Helper()
-	keys, err := seal.ParseKeyring(seal.GenerateKeyring())
-	require.NoError(t, err)
-	log := slog.New(slog.DiscardHandler)
-	s := &siege{world: &world{t: t}}
-	s.store, err = models.Open(t.Context(), models.Options{
-		URL: deps.Database(t), Keys: keys, Logger: log, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
-	})
-	require.NoError(t, err)
-	t.Cleanup(s.store.Close)
-	server, err := api.New(api.Config{Version: "test"}, api.Deps{Store: s.store, Logger: log})
-	require.NoError(t, err)
-	s.agent = browser.Serve(t, "127.0.0.1", s.watched(server.Handler()))
+	product := stack.Shared(t)
+	s := &siege{world: &world{t: t}, store: product.Store, tenant: product.Tenant}
+	s.agent = browser.Serve(t, "127.0.0.1", s.watched(newDoor(t, product.URL)))
 	s.docks = browser.Serve(t, "127.0.0.1", s.pages(""))
 	s.thief = browser.Serve(t, "localhost", s.pages(""))
 	s.tab = browser.Open(t) // closed before the server, which waits for the stream of its events
-	s.tenant, _, err = s.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
-	require.NoError(t, err)
 	html := "<p>Hello</p>"
+	var err error
 	s.conversation, err = s.store.Conversations.Create(t.Context(), s.tenant.ID, wire.Actor{Type: wire.ActorSystem, Name: "Test"},
 		conversation.NewConversation{
 			ExternalReference: "1", Subject: "Hello", Contact: conversation.NewContact{Email: "noor@customers.example"},

@@ -89,7 +89,8 @@ func DataDir(prefix string) (string, error) {
 	return dir, os.Chmod(dir, 0o711) //nolint:gosec // it may be passed through, not read
 }
 
-// Main runs a package's tests, then stops what was started for them, and returns the exit status.
+// Main runs a package's tests, then stops what they have shared and what was started for them, and returns the exit
+// status.
 func Main(m *testing.M) int {
 	defer func() {
 		used := true
@@ -105,7 +106,7 @@ func Main(m *testing.M) int {
 			s.stop()
 		}
 	}()
-	return m.Run()
+	return Process.(*process).end(m.Run())
 }
 
 func get(t testing.TB) *services {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/tests/conformance"
 	"github.com/atender/atender/tests/inbox"
 )
 
@@ -39,6 +40,7 @@ func send(method, url, key, body string) (answer, error) {
 	return do(request)
 }
 
+// do makes a call. What the API answers is held against the document.
 func do(request *http.Request) (answer, error) {
 	response, err := httpClient.Do(request)
 	if err != nil {
@@ -46,6 +48,12 @@ func do(request *http.Request) (answer, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
+	if path := request.URL.EscapedPath(); err == nil && strings.HasPrefix(path, "/v1/") {
+		err = conformance.Served().Answer(request.Method, path, response.StatusCode, response.Header, content)
+		if err != nil {
+			err = final{err}
+		}
+	}
 	return answer{response.StatusCode, response.Header, content}, err
 }
 

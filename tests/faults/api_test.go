@@ -12,7 +12,7 @@ import (
 func TestAPIKilledDuringCreates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	creates, kills := sized(96, 5_000), sized(2, 10)
+	creates, kills := sized(48, 5_000), sized(2, 10)
 	w.subscribe()
 	api := w.startAPI()
 	w.start("worker")
@@ -22,7 +22,7 @@ func TestAPIKilledDuringCreates(t *testing.T) {
 	for k := range kills {
 		share := creates / (kills + 1)
 		at := int64(k*share + share/2 + w.rng.IntN(share))
-		eventually(t, time.Minute, "creations flow", func() bool { return load.made.Load() >= at })
+		load.reach(at)
 		w.logf("kill %d after %d creations", k+1, load.made.Load())
 		api.kill()
 		api.again()

@@ -23,18 +23,21 @@ import (
 const (
 	maxResident  = 600 << 20              // bytes of an API process under attack
 	maxSmallP99  = 250 * time.Millisecond // of small requests meanwhile
-	bodySenders  = 200
-	keysOfBodies = 50 // at four bodies of 1 MiB for each, all may send at a time
+	bodiesOfAKey = 4                      // of 1 MiB, that may be sent at a time
 )
 
-// Bodies that cost the most, 200 at a time, with keys and without, take neither the memory nor the time of others.
+// bodySenders is how many send at once. An API reads the bodies of a few, and refuses the others.
+var bodySenders = deps.Sized(100, 200)
+
+// Bodies that cost the most, many at a time, with keys and without, take neither the memory nor the time of others.
 func TestWorstBodiesHurtNoOneElse(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	api := w.startAPI()
 	conversation, err := w.writer(-1).create(t.Context(), "attacked")
 	require.NoError(t, err)
 	var keys []string
-	for range keysOfBodies {
+	for range bodySenders / bodiesOfAKey {
 		_, plain, err := w.store.Keys.Create(t.Context(), w.tenant.ID, account.NewKey{
 			Name: "attacker", Scopes: []string{"full_access"}, Tier: "custom",
 		})
@@ -107,7 +110,7 @@ type bodyAttack struct {
 	client  *http.Client
 }
 
-// pieces reads a text as a network would carry it: 2.5 MB a second. All at once, 200 clients would measure this machine.
+// pieces reads a text as a network would carry it: 2.5 MB a second. All at once, so many clients would measure this machine.
 type pieces struct{ text *strings.Reader }
 
 func (p *pieces) Read(to []byte) (int, error) {

@@ -26,23 +26,31 @@ const chaosRounds = "ATENDER_CHAOS_ROUNDS"
 
 // chaosSize is how much happens in a round.
 type chaosSize struct {
-	faults  int  // different ones, one after the other
-	writers int  // at once
-	before  int  // operations before the first fault
-	between int  // operations after each fault, and at random up to twice as many
-	share   int  // of what a fault is given time for, in a full round, one in so many
-	patient bool // claims are left to run out in their own time
+	faults      int           // different ones, one after the other
+	writers     int           // at once
+	before      int           // operations before the first fault
+	between     int           // operations after each fault, and at random up to twice as many
+	pace        time.Duration // between two operations of a writer: what is owed in the end is what takes longest
+	share       int           // of what a fault is given time for, in a full round, one in so many
+	dispatchers int
+	patient     bool // claims are left to run out in their own time
 }
 
 var (
-	smallRound = chaosSize{faults: 2, writers: 2, before: 10, between: 5, share: 10}
-	fullRound  = chaosSize{faults: 5, writers: 8, before: 100, between: 30, share: 1, patient: true}
+	smallRound = chaosSize{
+		faults: 2, writers: 2, before: 10, between: 5, pace: 250 * time.Millisecond, share: 10, dispatchers: 2,
+	}
+	fullRound = chaosSize{
+		faults: 5, writers: 8, before: 100, between: 30, pace: 80 * time.Millisecond, share: 1, dispatchers: dispatchers,
+		patient: true,
+	}
 )
 
 // Everything at once: rounds of random faults under a mixed load. Each round is an installation of its own, whose faults
 // come from the seed and the round's number; afterwards it settles, and the ledger balances. Over a few rounds every fault
 // has its turn, and all that they are there to bring about is seen to have happened. The small form is one small round.
 func TestChaos(t *testing.T) {
+	beside(t)
 	rounds, size := 1, smallRound
 	if said := os.Getenv(chaosRounds); said != "" {
 		var err error
@@ -68,6 +76,9 @@ func TestChaos(t *testing.T) {
 	}
 }
 
+// wiped is the fault that only leaves the default namespace.
+const wiped = "Temporal is wiped"
+
 // faults are what a round takes away, or has happen.
 var faults = map[string]func(*chaos){
 	"an API is killed":     func(c *chaos) { c.loseAPIs(c.apis[c.rng.IntN(2)]) },
@@ -76,18 +87,18 @@ var faults = map[string]func(*chaos){
 	"both workers are killed": func(c *chaos) {
 		c.loseWorkers(c.workers...)
 	},
-	"Temporal is stopped": func(c *chaos) { c.loseTemporal(stop) },
-	"Temporal is killed":  func(c *chaos) { c.loseTemporal(kill) },
-	"Temporal is wiped": func(c *chaos) {
-		c.loseTemporal(stop, func() { require.NoError(c.t, services.WipeTemporal()) })
+	"Temporal is stopped": func(c *chaos) { c.loseTemporal(c.stop) },
+	"Temporal is killed":  func(c *chaos) { c.loseTemporal(c.kill) },
+	wiped: func(c *chaos) {
+		c.loseTemporal(c.stop, c.wipe)
 	},
-	"PostgreSQL is stopped": func(c *chaos) { c.losePostgres(stop) },
-	"PostgreSQL is killed":  func(c *chaos) { c.losePostgres(kill) },
+	"PostgreSQL is stopped": func(c *chaos) { c.losePostgres(c.stop) },
+	"PostgreSQL is killed":  func(c *chaos) { c.losePostgres(c.kill) },
 	"a worker is killed while PostgreSQL is away": func(c *chaos) {
-		c.losePostgres(stop, c.workers[c.rng.IntN(2)])
+		c.losePostgres(c.stop, c.workers[c.rng.IntN(2)])
 	},
 	"a worker is killed while Temporal is away": func(c *chaos) {
-		c.loseTemporal(kill, func() { c.loseWorkers(c.workers[c.rng.IntN(2)]) })
+		c.loseTemporal(c.kill, func() { c.loseWorkers(c.workers[c.rng.IntN(2)]) })
 	},
 	"an endpoint goes down": func(c *chaos) { c.loseEndpoint() },
 	"the policy is edited": func(c *chaos) {
@@ -104,7 +115,14 @@ var effects = []string{
 }
 
 func chaosRound(t *testing.T, round int, size chaosSize, happened map[string]int) {
-	c := &chaos{world: newWorldToWipe(t), size: size}
+	hand := dealt(round, size.faults)
+	c := &chaos{size: size}
+	if slices.Contains(hand, wiped) {
+		c.world = newWorldToWipe(t)
+	} else {
+		c.world = newWorldToDisturb(t)
+	}
+	c.rng.Shuffle(len(hand), func(i, j int) { hand[i], hand[j] = hand[j], hand[i] })
 	c.patient = size.patient
 	c.policy = c.promise(map[sla.Metric]sla.Targets{
 		sla.FirstReply: soon(2, 4, 6), sla.AllMessages: soon(1, 3, 5), sla.Resolution: soon(3, 6, 9),
@@ -115,13 +133,14 @@ func chaosRound(t *testing.T, round int, size chaosSize, happened map[string]int
 	c.endpoints = []*moody{c.moody(failing), c.moody(inTurn)}
 	c.startAPI()
 	c.startAPI()
-	c.workers = []*process{c.start("worker"), c.start("worker")}
+	spread := shards(size.dispatchers)
+	c.workers = []*process{c.start("worker", spread), c.start("worker", spread)}
 	c.docks = c.embeds(4)
 	reader := c.follow()
-	c.pace = 80 * time.Millisecond // what is owed in the end is what takes longest
+	c.pace = size.pace
 	c.load = c.drive(size.writers, c.mixed)
 	c.load.await(time.Minute, size.before)
-	for _, fault := range c.dealt(round, size.faults) {
+	for _, fault := range hand {
 		c.logf("%s", fault)
 		faults[fault](c)
 		happened[fault]++
@@ -139,16 +158,14 @@ func chaosRound(t *testing.T, round int, size chaosSize, happened map[string]int
 	c.tally(happened)
 }
 
-// dealt are the faults of a round. They are dealt in turn, in an order that is the seed's, and come in one that is the
-// round's.
-func (c *chaos) dealt(round, n int) (hand []string) {
+// dealt are the faults of a round, which has them in an order of its own. They are dealt in turn, in one that is the seed's.
+func dealt(round, n int) (hand []string) {
 	deck := slices.Clone(faultNames)
 	dealer := rand.New(rand.NewPCG(*seedFlag, nameHash("faults"))) //nolint:gosec // repeatable
 	dealer.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 	for i := range n {
 		hand = append(hand, deck[(round*n+i)%len(deck)])
 	}
-	c.rng.Shuffle(len(hand), func(i, j int) { hand[i], hand[j] = hand[j], hand[i] })
 	return hand
 }
 
@@ -286,28 +303,28 @@ func (c *chaos) loseWorkers(workers ...*process) {
 	}
 }
 
-func (c *chaos) loseTemporal(take func(*testing.T, local.Service), meanwhile ...func()) {
+func (c *chaos) loseTemporal(take func(local.Service), meanwhile ...func()) {
 	c.t.Helper()
-	take(c.t, temporal)
+	take(temporal)
 	c.load.await(time.Minute, c.some(50+c.rng.IntN(150)))
 	for _, f := range meanwhile {
 		f()
 	}
-	give(c.t, temporal)
+	c.give(temporal)
 	c.disturbed(temporal)
 }
 
 // losePostgres takes PostgreSQL away, and kills workers meanwhile: what they had claimed can be seen when it is back.
-func (c *chaos) losePostgres(take func(*testing.T, local.Service), workers ...*process) {
+func (c *chaos) losePostgres(take func(local.Service), workers ...*process) {
 	c.t.Helper()
-	take(c.t, database)
+	take(database)
 	c.unanswered(c.some(20 + c.rng.IntN(150)))
 	for _, worker := range workers {
 		worker.kill()
 	}
 	ended := time.Now()
 	c.unanswered(c.some(20 + c.rng.IntN(150)))
-	give(c.t, database)
+	c.give(database)
 	c.disturbed(database)
 	for _, worker := range workers {
 		c.bury(worker, ended)

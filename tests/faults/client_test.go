@@ -136,12 +136,16 @@ func (c *writer) send(ctx context.Context, header http.Header, method, path stri
 		c.w.ledger.unanswered()
 		return r, err
 	}
-	c.w.ledger.answered(api, method+" "+path, r)
+	c.w.ledger.answered(api, method, path, r)
 	return r, nil
 }
 
-// retryPause is what a patient client waits before it asks again.
-const retryPause = 25 * time.Millisecond
+// retryPause is what a patient client waits before it asks again, the longer the more often it has asked. In the full form
+// it does not get longer: what is away is to be asked for by many.
+func retryPause(tries int) time.Duration {
+	const first, last = 25 * time.Millisecond, 250 * time.Millisecond
+	return sized(min(time.Duration(tries)*first, last), first)
+}
 
 // insist repeats a call until it is answered with something else than that the API is away.
 func (c *writer) insist(ctx context.Context, method, path string, body any) (r reply, tries int, err error) {
@@ -158,7 +162,7 @@ func (c *writer) untilAnswered(ctx context.Context, call func() (reply, error)) 
 		select {
 		case <-ctx.Done():
 			return r, tries, ctx.Err()
-		case <-time.After(retryPause):
+		case <-time.After(retryPause(tries)):
 		}
 	}
 }
@@ -372,6 +376,16 @@ func (l *load) await(within time.Duration, n int) {
 	l.w.t.Helper()
 	until := l.made.Load() + int64(n)
 	eventually(l.w.t, within, fmt.Sprintf("%d more answers", n), func() bool { return l.made.Load() >= until })
+}
+
+// reach waits until n operations are answered, to the hundredth of a second.
+func (l *load) reach(n int64) {
+	l.w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); l.made.Load() < n; <-time.After(5 * time.Millisecond) {
+		if l.w.t.Failed() || time.Now().After(deadline) {
+			l.w.t.Fatalf("%d operations of %d were answered", l.made.Load(), n)
+		}
+	}
 }
 
 // envelope tells whether an answer is an error as the API promises them.

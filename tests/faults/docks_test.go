@@ -91,55 +91,64 @@ var actions = map[string]string{
 }
 
 func (e *embed) sent() int {
-	return row[int](e.w, `SELECT count(*) FROM messages WHERE direction = 'outbound'`)
+	return row[int](e.w, `SELECT count(*) FROM messages WHERE direction = 'outbound' AND conversation_id = $1`, e.conversation)
 }
 
 // appliedOnce waits until everything asked for is decided, and checks that the customer got each message once.
 func (e *embed) appliedOnce(messages int) {
 	e.w.t.Helper()
 	eventually(e.w.t, time.Minute, "the actions are carried out", func() bool {
-		return row[int](e.w, `SELECT count(*) FROM dock_actions WHERE state = 'applied'`) == messages
+		return row[int](e.w, `SELECT count(*) FROM dock_actions WHERE state = 'applied' AND conversation_id = $1`,
+			e.conversation) == messages
 	})
 	require.Equal(e.w.t, messages, e.sent())
-	require.Equal(e.w.t, messages, row[int](e.w, `SELECT count(*) FROM timeline WHERE kind = 'message_sent'`))
+	require.Equal(e.w.t, messages, row[int](e.w, `SELECT count(*) FROM timeline WHERE kind = 'message_sent'
+		AND conversation_id = $1`, e.conversation))
 }
 
-// ✗ P8.1: the action is stored, and its workflow does not know. The relay tells its workflow.
-func TestCrashAfterADockActionIsStored(t *testing.T) {
+// Crashes around a dock action, each beside a conversation of its own. A scene begins and ends without a worker.
+func TestCrashOfADockAction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.startAPI()
 	worker := w.start("worker")
-	e := w.embed()
-	w.killWorker(worker)
-	w.apis[0].kill()
+	docks := w.embeds(4)
+	for _, e := range docks {
+		eventually(t, time.Minute, "Temporal knows the conversation", func() bool { return w.idle(e.conversation) })
+	}
+	w.retire(worker)
+	w.scene(string(fault.DockActionStored), func(t *testing.T) { docks[0].crashWhenStored(t) })
+	w.scene(string(fault.BeforeDockCommit), func(t *testing.T) { docks[1].crashBeforeCommit(t) })
+	w.scene(string(fault.AfterActing), func(t *testing.T) { docks[2].crashWhenCarriedOut(t) })
+	w.scene(string(fault.AfterTelling), func(t *testing.T) { docks[3].crashWhenTold(t) })
+}
+
+// ✗ P8.1: the action is stored, and its workflow does not know. The relay tells its workflow.
+func (e *embed) crashWhenStored(t *testing.T) {
+	w := e.w
+	running := w.apis
 	dying := w.armed("api", fault.DockActionStored)
 	dying.awaitReady()
 	w.apis = []*process{dying}
 	_, err := e.ask("one")
+	w.apis = running
 	require.Error(t, err, "no answer")
 	w.awaitEnd(dying)
 	require.Equal(t, 1, row[int](w, `SELECT count(*) FROM dock_actions WHERE state = 'pending'`))
 
 	w.expireLeases()
-	w.start("worker")
+	worker := w.start("worker")
 	e.appliedOnce(1)
-	w.apis = nil
-	w.startAPI()
 	again, err := e.ask("one")
 	require.NoError(t, err)
 	require.Equal(t, []any{http.StatusOK, "applied"}, []any{again.status, again.field("status")}, "whoever asks again is told")
 	require.Equal(t, 1, e.sent())
+	w.retire(worker)
 }
 
 // ✗ P8.3: the change is made and not committed. It is made again, once.
-func TestCrashBeforeADockActionIsCommitted(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.startAPI()
-	worker := w.start("worker")
-	e := w.embed()
-	w.killWorker(worker)
+func (e *embed) crashBeforeCommit(t *testing.T) {
+	w := e.w
 	dying := w.armed("worker", fault.BeforeDockCommit)
 	waiting, err := e.ask("one")
 	require.NoError(t, err)
@@ -148,18 +157,16 @@ func TestCrashBeforeADockActionIsCommitted(t *testing.T) {
 	require.Zero(t, e.sent(), "nothing happened")
 
 	w.expireLeases()
-	w.start("worker")
+	worker := w.start("worker")
 	e.appliedOnce(1)
+	w.retire(worker)
 }
 
 // ✗ P8.2: the action is carried out, and the workflow does not know. It asks again, and finds it decided. The worker stops
 // only where the activity has decided it, not the sweeper.
-func TestCrashAfterADockActionIsCarriedOut(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.startAPI()
+func (e *embed) crashWhenCarriedOut(t *testing.T) {
+	w := e.w
 	dying := w.armed("worker", fault.AfterActing)
-	e := w.embed()
 	asked := 0
 	for dying.running() && asked < 5 { // on a busy machine the sweeper may have been quicker
 		asked++
@@ -176,19 +183,12 @@ func TestCrashAfterADockActionIsCarriedOut(t *testing.T) {
 	eventually(t, time.Minute, "the workflow asks again, and waits", func() bool { return w.idle(e.conversation) })
 	require.Zero(t, worker.counted("atender_dock_actions_total"), "it was decided")
 	e.goesOn(asked)
+	w.retire(worker)
 }
 
 // ✗ P8.2: the workflow is told of the action a second time, and finds it decided.
-func TestCrashAfterADockActionIsTold(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.startAPI()
-	worker := w.start("worker")
-	e := w.embed()
-	eventually(t, time.Minute, "Temporal knows the conversation", func() bool {
-		return row[int](w, `SELECT count(*) FROM outbox`) == 0 && w.idle(e.conversation)
-	})
-	w.killWorker(worker)
+func (e *embed) crashWhenTold(t *testing.T) {
+	w := e.w
 	dying := w.armed("worker", fault.AfterTelling)
 	_, err := e.ask("action-1")
 	require.NoError(t, err)
@@ -211,34 +211,4 @@ func (e *embed) goesOn(asked int) {
 	require.NoError(t, err)
 	require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, next.status)
 	e.appliedOnce(asked + 1)
-}
-
-// While Temporal is away docks go on working, a little slower: the sweeper carries out what they ask for. What was
-// told to Temporal before, or is told when it is back, happens no second time.
-func TestDockActionsWhileTemporalIsAway(t *testing.T) {
-	w := newWorld(t)
-	w.startAPI()
-	w.start("worker")
-	e := w.embed()
-	before, err := e.ask("before")
-	require.NoError(t, err)
-	require.Equal(t, "applied", before.field("status"))
-
-	stop(t, temporal)
-	away, err := e.ask("away")
-	require.NoError(t, err)
-	if away.status != http.StatusOK { // 5 s are the API's patience, and the sweeper's
-		require.Equal(t, []any{http.StatusAccepted, "pending"}, []any{away.status, away.field("status")})
-	}
-	e.appliedOnce(2)
-	give(t, temporal)
-	w.disturbed(temporal)
-	back, err := e.ask("back")
-	require.NoError(t, err)
-	require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, back.status)
-	e.appliedOnce(3)
-	eventually(t, time.Minute, "Temporal is told of everything", func() bool {
-		return row[int](w, `SELECT count(*) FROM outbox WHERE kind = 'dock_action'`) == 0
-	})
-	require.Equal(t, 3, e.sent())
 }

@@ -99,7 +99,7 @@ func (f *feed) follow(ctx context.Context) error {
 		if !more {
 			select {
 			case <-ctx.Done():
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(200 * time.Millisecond):
 			}
 		}
 	}

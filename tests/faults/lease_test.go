@@ -108,10 +108,10 @@ func (w *world) shutDatabase() (open func()) {
 	w.t.Helper()
 	name := row[string](w, `SELECT current_database()`)
 	allow := func(ctx context.Context, allowed string) {
-		require.NoError(w.t, admin(ctx, `ALTER DATABASE `+name+` ALLOW_CONNECTIONS `+allowed))
+		require.NoError(w.t, w.services.admin(ctx, `ALTER DATABASE `+name+` ALLOW_CONNECTIONS `+allowed))
 	}
 	allow(w.t.Context(), "false")
 	w.t.Cleanup(func() { allow(context.Background(), "true") })
-	require.NoError(w.t, admin(w.t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '`+name+`'`))
+	require.NoError(w.t, w.services.admin(w.t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '`+name+`'`))
 	return func() { allow(w.t.Context(), "true") }
 }

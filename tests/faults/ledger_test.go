@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/tests/conformance"
 )
 
 // ledger is what the API has answered, and what a crash entitles to come twice.
@@ -46,11 +49,18 @@ func (l *ledger) do(f func()) {
 
 func (l *ledger) unanswered() { l.do(func() { l.silent++ }) }
 
-// answered notes an answer. Whatever happens to what is behind the API, it is never 500, and 503 is an error as promised.
-func (l *ledger) answered(api *process, what string, r reply) {
+// answered notes an answer. Whatever happens to what is behind the API, it is one that the document describes, never 500,
+// and 503 is an error as promised.
+func (l *ledger) answered(api *process, method, target string, r reply) {
+	what := method + " " + target
+	path, _, _ := strings.Cut(target, "?")
+	undescribed := conformance.Served().Answer(method, path, r.status, r.header, r.body)
 	l.do(func() {
 		l.statuses[r.status]++
 		l.byAPI[api]++
+		if undescribed != nil {
+			l.wrong = append(l.wrong, undescribed.Error())
+		}
 		away := r.status == http.StatusServiceUnavailable && envelope(r) && r.header.Get("Retry-After") != ""
 		if r.status >= 500 && !away {
 			l.wrong = append(l.wrong, fmt.Sprintf("%s: %d %s", what, r.status, r.body))
@@ -145,7 +155,7 @@ func (w *world) settle(within time.Duration) {
 		if limit := within + time.Duration(backlog*float64(time.Second)); time.Since(began) > limit {
 			require.FailNow(w.t, "it does not settle", "after %s there are %s; %v", limit, left, err)
 		}
-		<-time.After(50 * time.Millisecond)
+		pollPause(began)
 	}
 }
 

@@ -14,31 +14,6 @@ import (
 	"github.com/atender/atender/models/ident"
 )
 
-// The sequencer's connection takes its lock and its batch with it; the next one gives the positions.
-func TestCrashBeforePositionsAreGiven(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.subscribe()
-	w.startAPI()
-	worker := w.armed("worker", fault.BeforePositions)
-	for i := range 5 {
-		_, err := w.writer(i).create(t.Context(), fmt.Sprintf("order-%d", i))
-		require.NoError(t, err)
-	}
-	w.awaitEnd(worker)
-	require.Zero(t, row[int](w, `SELECT count(*) FROM events WHERE position IS NOT NULL`), "nothing was given")
-	w.expireLeases()
-	w.start("worker")
-	w.settle(time.Minute)
-	eventually(t, time.Minute, "every event has a position", func() bool {
-		return row[bool](w, `SELECT bool_and(position IS NOT NULL) FROM events`)
-	})
-	require.Equal(t, row[int](w, `SELECT count(*) FROM events`), row[int](w, `SELECT count(DISTINCT position) FROM events`))
-	require.Equal(t, rows[string](w, `SELECT id::text FROM events ORDER BY created_at, id`),
-		rows[string](w, `SELECT id::text FROM events ORDER BY position`))
-	w.balance()
-}
-
 // keyed creates a conversation with an Idempotency-Key, once, by an API.
 func (w *world) keyed(api *process, key, reference string) (reply, error) {
 	body, err := json.Marshal(order(reference, 1))
@@ -63,9 +38,15 @@ func (w *world) keyed(api *process, key, reference string) (reply, error) {
 	return r, err
 }
 
+// ✗ P7.2: what the first call with a key did is there with its answer, or neither; and so it is for a call that waits at
+// another API for the first one.
 func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 	t.Parallel()
-	for _, scenario := range []struct {
+	w := newWorld(t)
+	w.subscribe()
+	other := w.startAPI()
+	w.start("worker")
+	for i, crash := range []struct {
 		point    fault.Point
 		there    int    // conversations after the crash
 		replayed string // whether the second call gets the first one's answer
@@ -73,83 +54,92 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 		{fault.BeforeFirst, 0, ""},
 		{fault.AfterFirst, 1, "true"},
 	} {
-		t.Run(string(scenario.point), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			w.subscribe()
-			api := w.armed("api", scenario.point)
+		w.scene(string(crash.point), func(t *testing.T) {
+			first := newKeyedCall(w, fmt.Sprintf("repeated-%d", i))
+			api := w.armed("api", crash.point)
 			api.awaitReady()
-			_, err := w.keyed(api, "key-1", "order-1")
+			_, err := first.at(api)
 			require.Error(t, err, "no answer")
 			w.awaitEnd(api)
-			require.Equal(t, scenario.there, row[int](w, `SELECT count(*) FROM conversations`))
-			require.Equal(t, scenario.there, row[int](w, `SELECT count(*) FROM idempotency_keys`))
-
-			next := w.startAPI()
-			w.start("worker")
-			r, err := w.keyed(next, "key-1", "order-1")
-			require.NoError(t, err)
-			require.Equal(t, http.StatusCreated, r.status)
-			require.Equal(t, scenario.replayed, r.header.Get("Idempotency-Replayed"))
-			require.Equal(t, 1, row[int](w, `SELECT count(*) FROM conversations`))
-			eventually(t, time.Minute, "every event has arrived", func() bool {
-				return w.arrived() == row[int](w, `SELECT count(*) FROM events`)
-			})
+			first.isThere(crash.there)
+			r, err := first.at(other)
+			first.isDone(r, err, crash.replayed)
+		})
+		w.scene(string(crash.point)+" while a second call waits", func(t *testing.T) {
+			newKeyedCall(w, fmt.Sprintf("awaited-%d", i)).crashWhileAnotherWaits(w.armed("api", crash.point), other, crash.replayed)
 		})
 	}
+	eventually(t, time.Minute, "every event has arrived", func() bool {
+		return w.arrived() == row[int](w, `SELECT count(*) FROM events`)
+	})
+	require.Equal(t, 4, row[int](w, `SELECT count(*) FROM conversations`))
 }
 
-// ✗ P7.2 while a second call waits, at another API, for the first one: it does the work where the first one's is gone, and
-// has its answer where that was committed.
-func TestSecondCallWaitsForAFirstThatCrashes(t *testing.T) {
-	t.Parallel()
-	for _, scenario := range []struct {
-		point    fault.Point
-		replayed string
-	}{
-		{fault.BeforeFirst, ""},
-		{fault.AfterFirst, "true"},
-	} {
-		t.Run(string(scenario.point), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			one, two := w.armed("api", scenario.point), w.startAPI()
-			one.awaitReady()
-			barrier, err := w.db.BeginTx(t.Context(), nil)
-			require.NoError(t, err)
-			defer func() { _ = barrier.Rollback() }() // nothing to undo
-			_, err = barrier.ExecContext(t.Context(), `LOCK TABLE conversations IN SHARE MODE`)
-			require.NoError(t, err)
+// keyedCall creates a conversation with an Idempotency-Key.
+type keyedCall struct {
+	w     *world
+	name  string // the key, and the conversation's reference
+	known int    // keys that there were before
+}
 
-			type outcome struct {
-				reply
-				err error
-			}
-			call := func(api *process) <-chan outcome {
-				done := make(chan outcome, 1)
-				go func() {
-					r, err := w.keyed(api, "key-1", "order-1")
-					done <- outcome{r, err}
-				}()
-				eventually(t, 4*time.Second, api.name()+" waits", func() bool {
-					return row[int](w, `SELECT count(*) FROM pg_stat_activity
-						WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`, api.name()) == 1
-				})
-				return done
-			}
-			first := call(one) // has claimed the key, and cannot make the conversation
-			second := call(two)
-			require.NoError(t, barrier.Rollback())
-			require.Error(t, (<-first).err, "no answer")
-			w.awaitEnd(one)
-			r := <-second
-			require.NoError(t, r.err)
-			require.Equal(t, http.StatusCreated, r.status)
-			require.Equal(t, scenario.replayed, r.header.Get("Idempotency-Replayed"))
-			require.Equal(t, 1, row[int](w, `SELECT count(*) FROM conversations`))
-			require.Equal(t, 1, row[int](w, `SELECT count(*) FROM idempotency_keys`))
-		})
+func newKeyedCall(w *world, name string) keyedCall {
+	w.t.Helper()
+	return keyedCall{w, name, row[int](w, `SELECT count(*) FROM idempotency_keys`)}
+}
+
+// at makes the call, once, at an API.
+func (c keyedCall) at(api *process) (reply, error) { return c.w.keyed(api, c.name, c.name) }
+
+// isThere checks how many conversations and answers there are of the call: one of each, or none.
+func (c keyedCall) isThere(n int) {
+	c.w.t.Helper()
+	require.Equal(c.w.t, n, row[int](c.w, `SELECT count(*) FROM conversations WHERE external_reference = $1`, c.name))
+	require.Equal(c.w.t, c.known+n, row[int](c.w, `SELECT count(*) FROM idempotency_keys`))
+}
+
+// isDone checks the second call's answer.
+func (c keyedCall) isDone(r reply, err error, replayed string) {
+	c.w.t.Helper()
+	require.NoError(c.w.t, err)
+	require.Equal(c.w.t, http.StatusCreated, r.status)
+	require.Equal(c.w.t, replayed, r.header.Get("Idempotency-Replayed"))
+	c.isThere(1)
+}
+
+// crashWhileAnotherWaits has the call wait at another API for the first one, which crashes: it does the work where the first
+// one's is gone, and has its answer where that was committed.
+func (c keyedCall) crashWhileAnotherWaits(one, two *process, replayed string) {
+	w, t := c.w, c.w.t
+	one.awaitReady()
+	barrier, err := w.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { _ = barrier.Rollback() }() // nothing to undo
+	_, err = barrier.ExecContext(t.Context(), `LOCK TABLE conversations IN SHARE MODE`)
+	require.NoError(t, err)
+
+	type outcome struct {
+		reply
+		err error
 	}
+	call := func(api *process) <-chan outcome {
+		done := make(chan outcome, 1)
+		go func() {
+			r, err := c.at(api)
+			done <- outcome{r, err}
+		}()
+		eventually(t, 4*time.Second, api.name()+" waits", func() bool {
+			return row[int](w, `SELECT count(*) FROM pg_stat_activity
+				WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`, api.name()) == 1
+		})
+		return done
+	}
+	first := call(one) // has claimed the key, and cannot make the conversation
+	second := call(two)
+	require.NoError(t, barrier.Rollback())
+	require.Error(t, (<-first).err, "no answer")
+	w.awaitEnd(one)
+	r := <-second
+	c.isDone(r.reply, r.err, replayed)
 }
 
 // A worker that noticed that Temporal has lost its data is gone before a workflow was signaled: the next one notices,

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,6 +114,15 @@ func (p *process) kill() {
 	<-p.ended
 }
 
+// stop ends the process in order: a worker hands back what it does, so that the next one need not wait until Temporal
+// misses its heartbeats.
+func (p *process) stop() {
+	p.t.Helper()
+	require.True(p.t, p.running(), "the %s had ended by itself", p.role)
+	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	eventually(p.t, time.Minute, "the "+p.role+" ends", func() bool { return !p.running() })
+}
+
 // again starts it again after a kill and waits until it is ready.
 func (p *process) again() {
 	p.t.Helper()
@@ -169,10 +179,12 @@ func (p *process) counted(metric string, labels ...string) (n int) {
 
 // within polls for a condition for a while, and says whether it came to hold.
 func within(while time.Duration, condition func() bool) bool {
-	for deadline := time.Now().Add(while); time.Now().Before(deadline); <-time.After(pollEvery) {
+	began := time.Now()
+	for time.Since(began) < while {
 		if condition() {
 			return true
 		}
+		pollPause(began)
 	}
 	return condition()
 }
@@ -180,21 +192,29 @@ func within(while time.Duration, condition func() bool) bool {
 // eventually polls until a condition holds.
 func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(within)
+	began := time.Now()
 	for !condition() {
 		if t.Failed() { // a writer has, in the background
 			t.FailNow()
 		}
-		if time.Now().After(deadline) {
+		if time.Since(began) > within {
 			require.FailNow(t, "not in time: "+what, "waited %s", within)
 		}
-		<-time.After(pollEvery)
+		pollPause(began)
 	}
 }
 
-// pollEvery is how often a condition is asked for: mostly the database or Temporal are, whose answer takes a millisecond or two
-// of computing, and several scenarios wait at once.
-const pollEvery = 50 * time.Millisecond
+// How often a condition is asked for: mostly the database or Temporal are, whose answer takes some milliseconds of computing,
+// and several scenarios wait at once. So one that has been waited for longer is asked for less often.
+const (
+	pollFirst = 25 * time.Millisecond
+	pollLast  = 200 * time.Millisecond
+)
+
+// pollPause waits before a condition is asked for again that has been waited for since then.
+func pollPause(since time.Time) {
+	<-time.After(min(max(time.Since(since)/10, pollFirst), pollLast))
+}
 
 // nextPort is where the search for free ports goes on. They lie below those that the system gives to connections, which
 // could otherwise take the port of a process while it is down.
@@ -238,7 +258,8 @@ func spawn(cmd *exec.Cmd) error {
 func environ(with ...string) []string {
 	var env []string
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "ATENDER_") && !strings.HasPrefix(entry, "TEMPORAL_") {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "ATENDER_") && !strings.HasPrefix(name, "TEMPORAL_") && name != "GOGC" {
 			env = append(env, entry)
 		}
 	}

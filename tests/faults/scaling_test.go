@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,10 @@ import (
 
 // dispatchers is how many there are unless workers are told otherwise.
 const dispatchers = 8
+
+// shards is the variable that tells a worker how many dispatchers there are. In the small form of most scenarios there is
+// one: they have a webhook or two, and each dispatcher asks the database four times a second.
+func shards(n int) string { return fmt.Sprintf("ATENDER_DISPATCH_SHARDS=%d", n) }
 
 // spread subscribes a receiver for each of the dispatchers.
 func (w *world) spread() {
@@ -65,7 +70,7 @@ func TestTwoOfEach(t *testing.T) {
 	w.spread()
 	w.startAPI()
 	w.startAPI()
-	one, two := w.prepare("worker"), w.prepare("worker")
+	one, two := w.prepare("worker", shards(dispatchers)), w.prepare("worker", shards(dispatchers))
 	one.launch()
 	two.launch()
 	one.awaitReady()
@@ -85,7 +90,7 @@ func TestTwoOfEach(t *testing.T) {
 	require.NotContains(t, held, 0, "dispatchers of the two workers")
 	w.logf("ready; the dispatchers are spread %v", held)
 
-	creates := sized(60, 2_000)
+	creates := sized(12, 2_000)
 	w.creates(8, creates).finish(time.Minute)
 	w.logf("all is answered")
 	w.settle(2 * time.Minute)
@@ -119,10 +124,10 @@ func TestDispatchersOfTheSameShards(t *testing.T) {
 			return err == nil && len(d.PendingActivities) > 0 && d.PendingActivities[0].LastStartedTime != nil
 		})
 	}
-	one := w.start("worker", "ATENDER_DISPATCH_SHARDS=3") // 0 to 20, 21 to 41, 42 to 63
+	one := w.start("worker", shards(3)) // 0 to 20, 21 to 41, 42 to 63
 	runs(0)
 	runs(2)
-	two := w.start("worker", "ATENDER_DISPATCH_SHARDS=8") // the first three are there; 24 to 31, 32 to 39, …
+	two := w.start("worker", shards(8)) // the first three are there; 24 to 31, 32 to 39, …
 	for dispatcher := 3; dispatcher < 8; dispatcher++ {
 		runs(dispatcher)
 	}
@@ -130,7 +135,7 @@ func TestDispatchersOfTheSameShards(t *testing.T) {
 	require.Positive(t, overlap, "subscriptions that two dispatchers serve")
 	w.logf("ready; two dispatchers for each of %d subscriptions", overlap)
 
-	w.creates(8, sized(100, 2_000)).finish(time.Minute)
+	w.creates(8, sized(20, 2_000)).finish(time.Minute)
 	w.settle(2 * time.Minute)
 	contended := row[int](w, `SELECT count(*) FROM (SELECT FROM claims c JOIN subscriptions s ON s.id = c.subscription_id
 		WHERE s.shard >= 24 GROUP BY s.id HAVING count(DISTINCT c.owner) >= 2) contended`)

@@ -26,22 +26,29 @@ func (w *world) lateness() []float64 {
 		FROM timeline WHERE kind = 'woken' ORDER BY late DESC`)
 }
 
-// While Temporal is away the API goes on answering and snoozes end on time; when it is back, everything is caught up.
+// While Temporal is away the API goes on answering, snoozes end on time, and docks go on working, a little slower: the
+// sweeper carries out what they ask for. When it is back, everything is caught up, and what was told to Temporal before, or
+// is told then, happens no second time.
 func TestTemporalStoppedUnderLoad(t *testing.T) {
-	w := newWorld(t)
+	beside(t)
+	w := newWorldToDisturb(t)
 	w.subscribe()
 	w.startAPI()
 	w.start("worker")
+	e := w.embed()
+	asked, err := e.ask("before")
+	require.NoError(t, err)
+	require.Equal(t, "applied", asked.field("status"))
 	w.logf("ready")
 
-	w.pace = sized(150*time.Millisecond, 50*time.Millisecond) // each conversation is a workflow to start afterwards
+	w.pace = sized(400*time.Millisecond, 50*time.Millisecond) // each conversation is a workflow to start afterwards
 	load := w.creates(sized(2, 8), 0)
-	load.await(time.Minute, 20)
+	load.await(time.Minute, sized(10, 20))
 	c := w.writer(-1)
 	before := w.sleep(c, "before", 5, time.Hour)
-	eventually(t, time.Minute, "deliveries flow", func() bool { return w.arrived() > 40 })
+	eventually(t, time.Minute, "deliveries flow", func() bool { return w.arrived() > 30 })
 
-	stop(t, temporal)
+	w.stop(temporal)
 	away := time.Now()
 	w.logf("Temporal is away after %d answers", load.made.Load())
 	// Some were told to Temporal before it went, most were not.
@@ -49,20 +56,29 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 	for _, id := range before[:3] {
 		require.NoError(t, c.snooze(t.Context(), id, 3*time.Second))
 	}
+	asked, err = e.ask("away")
+	require.NoError(t, err)
+	if asked.status != http.StatusOK { // 5 s are the API's patience, and the sweeper's
+		require.Equal(t, []any{http.StatusAccepted, "pending"}, []any{asked.status, asked.field("status")})
+	}
 	eventually(t, time.Minute, "snoozes end without Temporal", func() bool {
 		return row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`) == len(during)+3
 	})
-	load.await(time.Minute, sized(30, 1_000))
+	e.appliedOnce(2)
+	load.await(time.Minute, sized(10, 1_000))
 	eventually(t, 2*time.Minute, "the time is over", func() bool { return time.Since(away) > sized(6*time.Second, time.Minute) })
 	for _, late := range w.lateness() {
 		require.Less(t, late, sweeperMargin().Seconds(), "a snooze that ended while Temporal was away")
 	}
 	answered := load.made.Load()
-	give(t, temporal)
+	w.give(temporal)
 	w.disturbed(temporal)
+	asked, err = e.ask("back")
+	require.NoError(t, err)
+	require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, asked.status)
 	w.logf("Temporal is back after %s and %d answers, %d of them while it came", time.Since(away).Round(time.Millisecond),
 		load.made.Load(), load.made.Load()-answered)
-	load.await(time.Minute, sized(20, 1_000)) // on top of the backlog, which Temporal is being told of
+	load.await(time.Minute, sized(10, 1_000)) // on top of the backlog, which Temporal is being told of
 	load.halt()
 	// The first snooze of these three was never ended; what replaced it was.
 	for _, id := range before[3:] {
@@ -70,6 +86,7 @@ func TestTemporalStoppedUnderLoad(t *testing.T) {
 	}
 	w.settle(2 * time.Minute)
 	w.logf("settled")
+	e.appliedOnce(3)
 	w.requireNothingSilent(t)
 	w.ledger.do(func() { require.Zero(t, w.ledger.statuses[http.StatusServiceUnavailable], "the API went on answering") })
 	require.Equal(t, len(during)+len(before), row[int](w, `SELECT count(*) FROM timeline WHERE kind = 'woken'`))
@@ -90,8 +107,9 @@ func (w *world) sleep(c *writer, name string, n int, span time.Duration) (ids []
 
 // When Temporal has lost its data, the snoozes, tripwires and retries that were pending there still happen, each once (P3.6).
 func TestTemporalWiped(t *testing.T) {
+	beside(t)
 	w := newWorldToWipe(t)
-	sleepers, sleep := sized(20, 200), sized(18*time.Second, 40*time.Second)
+	sleepers, sleep := sized(10, 200), sized(18*time.Second, 40*time.Second)
 	due := int64(sleep / time.Second)
 	w.promise(map[sla.Metric]sla.Targets{sla.FirstReply: soon(due, due+1, due+2)})
 	// Fewer different deliveries are refused than would open the circuit.
@@ -118,13 +136,13 @@ func TestTemporalWiped(t *testing.T) {
 	})
 	w.logf("armed")
 
-	stop(t, temporal)
-	require.NoError(t, services.WipeTemporal())
+	w.stop(temporal)
+	w.wipe()
 	w.logf("Temporal is gone")
 	require.Zero(t, row[int](w, `SELECT count(*) FROM timeline WHERE kind IN ('woken', 'sla_warning')`),
 		"wiped before anything was due")
 	in.Answer(nil)
-	give(t, temporal)
+	w.give(temporal)
 	w.disturbed(temporal)
 	w.logf("Temporal is back, without its data")
 

@@ -15,7 +15,7 @@ import (
 func TestWorkerKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	deliveries, kills := sized(490, 20_000), sized(2, 10)
+	deliveries, kills := sized(245, 20_000), sized(2, 10)
 	w.promise(map[sla.Metric]sla.Targets{sla.Resolution: soon(1, 3, 5)})
 	in, _ := w.subscribe()
 	w.startAPI()
@@ -28,7 +28,7 @@ func TestWorkerKilledAgainAndAgain(t *testing.T) {
 		// Somewhere in each part of the way, while deliveries flow.
 		share := deliveries / (kills + 1)
 		at := k*share + share/2 + w.rng.IntN(share)
-		eventually(t, time.Minute, "deliveries flow", func() bool { return w.arrived() >= at })
+		w.awaitArrivals(at)
 		before := len(w.ledger.repeatable)
 		if k == 0 { // this one, for certain, between the answer and its record
 			w.killBetween(worker, in)
@@ -51,6 +51,14 @@ func TestWorkerKilledAgainAndAgain(t *testing.T) {
 	duplicates := w.balance()
 	require.Positive(t, duplicates, "what had been sent and not recorded came again")
 	t.Logf("%d deliveries, %d kills: 0 lost, %d duplicates", row[int](w, `SELECT count(*) FROM deliveries`), kills, duplicates)
+}
+
+// awaitArrivals waits until receivers have accepted n deliveries, to the hundredth of a second: there are hundreds in one.
+func (w *world) awaitArrivals(n int) {
+	w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); w.arrived() < n; <-time.After(5 * time.Millisecond) {
+		require.False(w.t, time.Now().After(deadline), "%d deliveries of %d have arrived", w.arrived(), n)
+	}
 }
 
 // killBetween kills a worker while a receiver has taken something and has not answered yet.

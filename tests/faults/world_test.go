@@ -34,6 +34,7 @@ import (
 type world struct {
 	t         *testing.T
 	began     time.Time
+	services  *services
 	rng       *rand.Rand // of the test's goroutine
 	dir       string     // of logs
 	env       []string   // of every process
@@ -58,28 +59,63 @@ type world struct {
 // defaultNamespace is the one that a Temporal without data makes by itself.
 const defaultNamespace = "default"
 
-// newWorld makes an installation in a namespace of its own.
+// newWorld makes an installation in a namespace of its own. Its services are others', too.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, namespace: "faults-" + uuid.NewString()}
+	takePlace(t)
+	return openWorld(t, &shared)
+}
+
+// newWorldToDisturb makes one whose PostgreSQL and Temporal no other scenario uses meanwhile.
+func newWorldToDisturb(t *testing.T) *world {
+	t.Helper()
+	takeTurn(t)
+	return openWorld(t, &disturbed)
+}
+
+func takeTurn(t *testing.T) {
+	t.Helper()
+	disturbed.turn.Lock()
+	t.Cleanup(disturbed.turn.Unlock)
+}
+
+func openWorld(t *testing.T, services *services) *world {
+	t.Helper()
+	w := &world{t: t, services: services.get(t), namespace: "faults-" + uuid.NewString()}
 	w.open()
 	w.registerNamespace()
 	return w
 }
 
-// newWorldToWipe makes one in the default namespace, which is there again after Temporal has lost its data. It begins
-// with a Temporal without data, and leaves one behind: the ids of dispatch workflows are the same everywhere.
+// newWorldToWipe makes one to disturb in the default namespace, which is there again after Temporal has lost its data. It
+// begins with that namespace empty: the ids of dispatch workflows are the same everywhere.
 func newWorldToWipe(t *testing.T) *world {
 	t.Helper()
-	wipe := func() {
-		stop(t, temporal)
-		require.NoError(t, services.WipeTemporal())
-		give(t, temporal)
+	takeTurn(t)
+	w := &world{t: t, services: disturbed.get(t), namespace: defaultNamespace}
+	if w.services.unclean {
+		w.stop(temporal)
+		w.wipe()
+		w.give(temporal)
 	}
-	wipe()
-	w := &world{t: t, namespace: defaultNamespace}
+	w.services.unclean = true
 	w.open()
 	return w
+}
+
+// scene runs a part of a scenario as a sub-test in the same installation, whose processes that it starts end with it. The
+// parts that come after are not run when one fails.
+func (w *world) scene(name string, part func(t *testing.T)) {
+	w.t.Helper()
+	whole := w.t
+	ok := whole.Run(name, func(t *testing.T) {
+		w.t = t
+		defer func() { w.t = whole }()
+		part(t)
+	})
+	if !ok {
+		whole.FailNow()
+	}
 }
 
 func (w *world) open() {
@@ -89,24 +125,25 @@ func (w *world) open() {
 	w.rng, w.dir, w.ledger, w.patient = random(t), t.TempDir(), newLedger(), *fullFlag
 	w.ordered = map[string]*inbox.Inbox{}
 	name := "faults_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	require.NoError(t, admin(t.Context(), `CREATE DATABASE `+name+` TEMPLATE `+template))
+	require.NoError(t, w.services.admin(t.Context(),
+		`CREATE DATABASE `+name+` TEMPLATE `+template+` STRATEGY FILE_COPY`))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := admin(ctx, `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
+		if err := w.services.admin(ctx, `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
 			t.Errorf("drop the scenario's database: %v", err)
 		}
 	})
-	w.env = append(environ(), services.Environment()...)
-	w.url = databaseURL(name)
-	w.env = append(w.env, "TEMPORAL_NAMESPACE="+w.namespace)
+	w.url = w.services.databaseURL(name)
+	w.env = append(environ(), w.services.Environment()...)
+	w.env = append(w.env, "TEMPORAL_NAMESPACE="+w.namespace, shards(sized(1, dispatchers)))
 	var err error
 	w.db, err = sql.Open("pgx", w.url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.db.Close() }) // only read from
 	w.openStore(w.url)
 	w.temporal, err = client.NewLazyClient(client.Options{
-		HostPort: services.TemporalAddress, Namespace: w.namespace, Logger: sdklog.NewStructuredLogger(discard),
+		HostPort: w.services.TemporalAddress, Namespace: w.namespace, Logger: sdklog.NewStructuredLogger(discard),
 	})
 	require.NoError(t, err)
 	t.Cleanup(w.temporal.Close)
@@ -143,7 +180,7 @@ func (w *world) openStore(url string) {
 func (w *world) registerNamespace() {
 	w.t.Helper()
 	namespaces, err := client.NewNamespaceClient(client.Options{
-		HostPort: services.TemporalAddress, Logger: sdklog.NewStructuredLogger(discard),
+		HostPort: w.services.TemporalAddress, Logger: sdklog.NewStructuredLogger(discard),
 	})
 	require.NoError(w.t, err)
 	defer namespaces.Close()
@@ -163,6 +200,13 @@ func (w *world) startAPI(vars ...string) *process {
 	p := w.start("api", vars...)
 	w.apis = append(w.apis, p)
 	return p
+}
+
+// retire lets a worker finish all that is owed, and stops it.
+func (w *world) retire(worker *process) {
+	w.t.Helper()
+	w.settle(time.Minute)
+	worker.stop()
 }
 
 // subscribe makes a webhook for all events that points at a new receiver.

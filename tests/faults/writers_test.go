@@ -45,7 +45,7 @@ func TestManyWritersOnFewConversations(t *testing.T) {
 	}
 	w.logf("ready")
 
-	rounds := sized(2, 20)
+	rounds := sized(1, 20)
 	w.drive(50, func(ctx context.Context, c *writer, i int) (bool, error) {
 		if i >= 50*rounds {
 			return false, nil

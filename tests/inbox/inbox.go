@@ -1,5 +1,5 @@
 // Package inbox is a webhook receiver for tests: it verifies what arrives with the official Standard Webhooks library,
-// as an integration developer would, and remembers it.
+// as an integration developer would, holds it against the served document, and remembers it.
 package inbox
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/conformance"
 )
 
 // Delivery is one request that arrived.
@@ -79,6 +80,7 @@ type Inbox struct {
 func Open(t testing.TB, options ...Option) *Inbox {
 	t.Helper()
 	i := &Inbox{t: t, news: make(chan struct{})}
+	conformance.Served() // read before there are senders that wait
 	for _, o := range options {
 		o(i)
 	}
@@ -146,6 +148,8 @@ func (i *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		i.t.Errorf("what arrived is not JSON: %v: %s", err, body)
+	} else if err := conformance.Served().Delivery(r.Header, body); err != nil {
+		i.t.Errorf("a delivery that the document does not admit: %v", err)
 	}
 	d.Event, d.TenantID, d.Data = envelope.Event, envelope.TenantID, envelope.Data
 	i.mu.Lock()

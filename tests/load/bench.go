@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"strconv"
 	"time"
@@ -15,11 +16,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/atender/atender/models"
-	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/load/limit"
 )
 
 // runScope is the receiver's scope of what the product delivers, limitScope of what the bare loop does.
@@ -41,6 +43,10 @@ type bench struct {
 	made     []subscription
 	publish  *publisher
 	history  *historian
+	others   []otherTenant // further tenants (--tenants)
+	arrivals []arrival     // of the run, once its ledger is made
+	// perEndpoint is set where each event arrives at several endpoints: they are told apart.
+	perEndpoint bool
 }
 
 // subscription is one that the run has made.
@@ -59,25 +65,19 @@ func openBench(ctx context.Context, p params) (*bench, error) {
 	if b.receiver, err = startReceiver(ctx, p.ReceiverDelay); err != nil {
 		return b, err
 	}
-	if b.store, err = b.openStore(ctx, nil); err != nil {
+	if b.store, err = b.openStore(ctx); err != nil {
 		return b, err
 	}
 	if b.db, err = b.openPool(ctx); err != nil {
 		return b, err
 	}
-	live, _, err := b.store.Accounts.CreateTenant(ctx, account.NewTenant{Name: "Load"})
+	first, err := b.newTenant(ctx)
 	if err != nil {
 		return b, err
 	}
-	b.tenant = live.ID
-	made, key, err := b.store.Keys.Create(ctx, b.tenant,
-		account.NewKey{Name: "load", Scopes: []string{"full_access"}, Tier: "custom"})
-	if err != nil {
-		return b, err
-	}
-	b.keyID = made.ID
-	b.publish = newPublisher(s.apiURL(), key)
-	if p.Settle {
+	b.tenant, b.keyID = first.id, first.keyID
+	b.publish = newPublisher(first.key, s.apiURLs()...)
+	if p.WaitIdle {
 		b.history, err = newHistorian(s.env["TEMPORAL_ADDRESS"], s.env["TEMPORAL_NAMESPACE"])
 	}
 	return b, err
@@ -105,8 +105,8 @@ func (b *bench) close(ctx context.Context) error {
 	return errors.Join(append(errs, b.stack.close(b.p.Keep))...)
 }
 
-// tidy leaves a stack that stays without what points at the receiver that is gone: subscriptions, the key, and the
-// copies of tables. The tenant's conversations stay, as nothing can remove them.
+// tidy leaves a stack that stays without what points at the receiver that is gone: subscriptions and keys. The tenants'
+// conversations stay, as nothing can remove them.
 func (b *bench) tidy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -114,8 +114,10 @@ func (b *bench) tidy(ctx context.Context) error {
 	for _, s := range b.made {
 		errs = append(errs, b.store.Webhooks.Delete(ctx, s.tenant, s.id))
 	}
-	_, err := b.db.Exec(ctx, `DROP SCHEMA IF EXISTS `+copySchema+` CASCADE`)
-	return errors.Join(append(errs, err)...)
+	for _, t := range b.others {
+		errs = append(errs, b.store.Keys.Revoke(ctx, t.id, t.keyID))
+	}
+	return errors.Join(errs...)
 }
 
 // openPool opens bare connections, one for each publisher and a few more.
@@ -131,20 +133,17 @@ func (b *bench) openPool(ctx context.Context) (*pgxpool.Pool, error) {
 // loopback is where the receiver is.
 var loopback = netip.MustParsePrefix("127.0.0.0/8")
 
-// openStore opens the product's store in this process; the tracer, if any, sees its statements.
-func (b *bench) openStore(ctx context.Context, tracer *recorder) (*models.Store, error) {
+// openStore opens the product's store in this process.
+func (b *bench) openStore(ctx context.Context) (*models.Store, error) {
 	keys, err := seal.ParseKeyring(b.stack.env["ATENDER_SECRET_KEYS"])
 	if err != nil {
 		return nil, err
 	}
-	o := models.Options{
+	return models.Open(ctx, models.Options{
 		URL: b.databaseURL(), MaxConns: 4, Keys: keys, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Docks:   dockurl.Policy{AllowLoopbackHTTP: true},
 		Targets: target.Policy{AllowHTTP: true, Allow: []netip.Prefix{loopback}},
-	}
-	if tracer != nil {
-		o.Tracer, o.MaxConns = tracer, 1
-	}
-	return models.Open(ctx, o)
+	})
 }
 
 // subscribe makes a subscription of the tenant that points at the receiver, and tells that its secret.
@@ -182,8 +181,10 @@ func creation(reference string, tags ...string) (request, error) {
 }
 
 // message is a POST of an agent's reply, whose first word is the key.
-func message(key string, conversation uuid.UUID) (request, error) {
-	content, err := json.Marshal(map[string]any{"text": key + " " + filler})
+func message(key string, conversation uuid.UUID, text string, more map[string]any) (request, error) {
+	body := map[string]any{"text": key + " " + text}
+	maps.Copy(body, more)
+	content, err := json.Marshal(body)
 	return request{key: key, path: "/v1/conversations/" + conversation.String() + "/messages", body: content}, err
 }
 
@@ -191,12 +192,13 @@ func message(key string, conversation uuid.UUID) (request, error) {
 func (b *bench) conversations(ctx context.Context, n int, tags func(i int) []string) ([]uuid.UUID, error) {
 	progress("making %d conversations", n)
 	ids, errs := make([]uuid.UUID, n), make([]error, n)
-	each(n, 8, func(i int) {
+	limit.Each(n, 8, func(i int) {
 		r, err := creation(reference("base", i), tags(i)...)
 		if err != nil {
 			errs[i] = err
 			return
 		}
+		r.apiKey = b.keyOf(i)
 		var answer []byte
 		o := b.publish.send(ctx, r, &answer)
 		if !o.accepted() {
@@ -235,12 +237,12 @@ func (b *bench) quiet(ctx context.Context) error {
 	}
 }
 
-// ended waits until no delivery of the tenant can be sent again, so that no duplicate can arrive any more.
+// ended waits until no delivery of the tenants can be sent again, so that no duplicate can arrive any more.
 func (b *bench) ended(ctx context.Context) error {
 	for since := time.Now(); ; {
 		var open int
-		err := b.db.QueryRow(ctx, `SELECT count(*) FROM deliveries WHERE tenant_id = $1 AND state IN ('pending', 'leased')`,
-			b.tenant).Scan(&open)
+		err := b.db.QueryRow(ctx, `SELECT count(*) FROM deliveries WHERE tenant_id = ANY ($1) AND state IN ('pending', 'leased')`,
+			b.tenants()).Scan(&open)
 		if err != nil || open == 0 {
 			return err
 		}
@@ -270,13 +272,14 @@ func (b *bench) roots() map[string]int {
 	return roots
 }
 
-// memory is the high water of api and worker.
+// memory is the high water of api and worker, and of all together.
 func (b *bench) memory() map[string]float64 {
 	mb := map[string]float64{}
 	roots := b.roots()
-	for _, role := range []string{"api", "worker"} {
-		if pid, ok := roots[role]; ok {
+	for role, pid := range roots {
+		if ofProduct(role) && role != "postgres" {
 			mb[role] = highWater(pid)
+			mb["together"] += mb[role]
 		}
 	}
 	return mb

@@ -16,6 +16,7 @@ import (
 	temporallog "go.temporal.io/sdk/log"
 
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/tests/load/limit"
 )
 
 // historian counts history events of a namespace, exactly: closed executions say how many they have where they are
@@ -50,12 +51,15 @@ type length struct {
 	events   int64
 }
 
-// conversations is how many of a tenant's have an execution.
-func (l lengths) conversations(tenant uuid.UUID) int {
-	ids, prefix := map[string]bool{}, strings.TrimSuffix(durable.ConversationID(tenant, uuid.Nil), uuid.Nil.String())
-	for _, one := range l {
-		if strings.HasPrefix(one.id, prefix) {
-			ids[one.id] = true
+// conversations is how many of the tenants' have an execution.
+func (l lengths) conversations(tenants []uuid.UUID) int {
+	ids := map[string]bool{}
+	for _, tenant := range tenants {
+		prefix := strings.TrimSuffix(durable.ConversationID(tenant, uuid.Nil), uuid.Nil.String())
+		for _, one := range l {
+			if strings.HasPrefix(one.id, prefix) {
+				ids[one.id] = true
+			}
 		}
 	}
 	return len(ids)
@@ -92,7 +96,7 @@ func (h *historian) read(ctx context.Context) (lengths, error) {
 		}
 	}
 	events, errs := make([]int64, len(running)), make([]error, len(running))
-	each(len(running), 8, func(i int) {
+	limit.Each(len(running), 8, func(i int) {
 		d, err := h.client.DescribeWorkflowExecution(ctx, running[i].Execution.WorkflowId, running[i].Execution.RunId)
 		if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 			return
@@ -108,9 +112,9 @@ func (h *historian) read(ctx context.Context) (lengths, error) {
 }
 
 // rest reads the lengths once those of conversations do not change any more: after the relay has told Temporal everything,
-// workflows may still be at work, and the list lags behind: it is waited for until it has as many of the tenant's
+// workflows may still be at work, and the list lags behind: it is waited for until it has as many of the tenants'
 // conversations as there are. listed is how many it has. Dispatchers go on for ever.
-func (h *historian) rest(ctx context.Context, tenant uuid.UUID, conversations int) (_ map[string]int64, listed int, _ error) {
+func (h *historian) rest(ctx context.Context, tenants []uuid.UUID, conversations int) (_ map[string]int64, listed int, _ error) {
 	var last map[string]int64
 	moved := true
 	for range 60 {
@@ -119,7 +123,7 @@ func (h *historian) rest(ctx context.Context, tenant uuid.UUID, conversations in
 			return nil, 0, err
 		}
 		now := all.total()
-		moved, listed = last == nil || last[conversationWorkflow] != now[conversationWorkflow], all.conversations(tenant)
+		moved, listed = last == nil || last[conversationWorkflow] != now[conversationWorkflow], all.conversations(tenants)
 		if last = now; !moved && listed >= conversations {
 			break
 		}

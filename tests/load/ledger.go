@@ -30,6 +30,7 @@ func (o operation) uncertain() bool { return o.status == 0 || o.status >= 500 }
 type arrival struct {
 	WebhookID    string
 	At           int64 // Unix nanoseconds
+	Path         string
 	Key          string
 	Conversation string
 	Version      int64
@@ -67,8 +68,8 @@ func (b *balance) example(format string, args ...any) {
 	}
 }
 
-// settleLedger holds arrivals against operations.
-func settleLedger(ops []operation, arrivals []arrival) balance {
+// newBalance holds arrivals against operations.
+func newBalance(ops []operation, arrivals []arrival) balance {
 	b := balance{Sent: len(ops), Requests: len(arrivals), Refused: map[string]int{}, first: map[string]int64{}}
 	b.readArrivals(arrivals)
 	known := make(map[string]bool, len(ops))

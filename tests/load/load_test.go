@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -144,7 +143,7 @@ func TestLedger(t *testing.T) {
 		"nothing": {faults: []string{"nothing was accepted"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := settleLedger(c.ops, c.arrivals)
+			b := newBalance(c.ops, c.arrivals)
 			require.Equal(t, c.faults, b.faults())
 			c.want.Sent, c.want.Requests = len(c.ops), len(c.arrivals)
 			if c.want.Refused == nil {
@@ -195,37 +194,6 @@ func TestVerifier(t *testing.T) {
 	elsewhere := sign(at, secret)
 	elsewhere.path = "/run/1"
 	require.Contains(t, v.check(elsewhere), "no secret")
-}
-
-func TestRepeatedTransactionHasOtherIDs(t *testing.T) {
-	tenant, first, second := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
-	tmpl, err := newTemplate([]statement{
-		{sql: "begin"},
-		{sql: "INSERT INTO deliveries (id) INSERT INTO events (id)", args: []any{
-			tenant, second, []uuid.UUID{first}, []pgtype.UUID{{Bytes: first, Valid: true}, {}}, int64(700), int64(7),
-			`{"id":"` + second.String() + `","tenantId":"` + tenant.String() + `","number":700,"ref":"model"}`, true, nil,
-		}},
-		{sql: "commit"},
-	}, tenant)
-	require.NoError(t, err)
-	require.Equal(t, 3, tmpl.roundTrips)
-	repeated, err := tmpl.repeat(time.Now().Add(time.Hour), map[string]string{"model": "limit-1"}, nil, map[int64]int64{700: 800})
-	require.NoError(t, err)
-	require.Equal(t, "INSERT INTO load.deliveries (id) INSERT INTO events (id)", repeated[0].sql)
-	args := repeated[0].args
-	newFirst, newSecond := args[2].([]uuid.UUID)[0], args[1].(uuid.UUID)
-	require.NotContains(t, []uuid.UUID{tenant, first, second}, newFirst)
-	require.Less(t, newFirst.String(), newSecond.String(), "the order stays")
-	require.Greater(t, newFirst.String(), second.String(), "made for the later time")
-	require.Equal(t, []any{
-		tenant, newSecond, []uuid.UUID{newFirst}, []pgtype.UUID{{Bytes: newFirst, Valid: true}, {}}, int64(800), int64(7),
-		`{"id":"` + newSecond.String() + `","tenantId":"` + tenant.String() + `","number":800,"ref":"limit-1"}`, true, nil,
-	}, args)
-
-	_, err = newTemplate([]statement{{sql: "begin"}, {sql: "SELECT", args: []any{struct{}{}}}, {sql: "commit"}})
-	require.ErrorContains(t, err, "struct {}")
-	_, err = newTemplate([]statement{{sql: "SELECT"}})
-	require.ErrorContains(t, err, "not one transaction")
 }
 
 func TestProcessTimes(t *testing.T) {
@@ -324,7 +292,7 @@ func TestOpenLoopDoesNotWait(t *testing.T) {
 		<-time.After(stall)
 	}))
 	defer server.Close()
-	ops := newPublisher(server.URL, "key").open(t.Context(), make([]request, n), 100)
+	ops := newPublisher("key", server.URL).open(t.Context(), make([]request, n), 100)
 	for i, o := range ops {
 		require.Equal(t, http.StatusOK, o.status)
 		require.Equal(t, ops[0].intended+int64(i)*int64(10*time.Millisecond), o.intended)
@@ -345,7 +313,7 @@ func TestClosedLoopKeepsToItsConcurrency(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	ops := newPublisher(server.URL, "key").closed(t.Context(), make([]request, 50), 4)
+	ops := newPublisher("key", server.URL).closed(t.Context(), make([]request, 50), 4)
 	require.EqualValues(t, 50, all.Load())
 	require.EqualValues(t, 4, most.Load())
 	require.Equal(t, 50, accepted(ops))
@@ -370,9 +338,34 @@ func TestParse(t *testing.T) {
 		{}, {"--scenario", "x"}, {"--scenario", "create", "--n", "0"}, {"--scenario", "drain", "--rate", "5"},
 		{"--scenario", "timers", "--sla", "2"}, {"--scenario", "create", "--sla", "1"},
 		{"--scenario", "timers", "--recompute", "later"}, {"--scenario", "timers", "--sla", "1", "--recompute", "now"},
+		{"--scenario", "hot", "--tenants", "2"}, {"--scenario", "create", "--keys", "external"},
+		{"--scenario", "drain", "--writes"},
+		{"--scenario", "messages", "--keys", "other"}, {"--scenario", "messages", "--payload", "300000"},
+		{"--scenario", "messages", "--instances", "0"}, {"--scenario", "rest", "--rate", "1"},
 		{"--scenario", "messages", "--subscriptions", "2"}, {"--scenario", "messages", "--subscriptions", "0"},
 	} {
 		_, err := parse(wrong)
 		require.Error(t, err, "%v", wrong)
 	}
+}
+
+func TestVersionsWithAGap(t *testing.T) {
+	require.Equal(t, hotFigures{}, gaps(nil))
+	require.Equal(t, hotFigures{Messages: 3, First: 2, Last: 4},
+		gaps([]arrival{{Version: 3}, {Version: 2}, {Version: 4}, {Version: 3}}))
+	require.Equal(t, hotFigures{Messages: 2, First: 2, Last: 5, Missing: 2}, gaps([]arrival{{Version: 5}, {Version: 2}}))
+}
+
+func TestCallsOfTemporalFromMetrics(t *testing.T) {
+	calls, polls, err := countCalls("temporal_request_total{operation=\"A\"} 3\ntemporal_request_total{operation=\"B\"} 1e+01\n" +
+		"temporal_long_request_total{operation=\"Poll\"} 4\ntemporal_request_failure_total{operation=\"A\"} 9\n")
+	require.NoError(t, err)
+	require.Equal(t, []float64{13, 4}, []float64{calls, polls})
+}
+
+func TestCPUOfAnOperation(t *testing.T) {
+	used := map[string]float64{"api": 1, "api2": 2, "worker": 0.5, "postgres": 4, "receiver": 9, "temporal": 9}
+	require.Equal(t, map[string]float64{"api": 10, "api2": 20, "worker": 5, "postgres": 40, "together": 75},
+		perOperation(used, 100))
+	require.Nil(t, perOperation(used, 0))
 }

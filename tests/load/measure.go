@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/tests/load/limit"
 )
 
 const conversationWorkflow = durable.ConversationWorkflow
@@ -14,9 +15,10 @@ const conversationWorkflow = durable.ConversationWorkflow
 type interval struct {
 	usage   usage
 	history map[string]int64
+	log     string // where the write-ahead log ended, with --writes
 }
 
-// begin reads what the end is compared with. Everything before must be settled.
+// begin reads what the end is compared with. Everything before must have come to an end.
 func (b *bench) begin(ctx context.Context) (i interval, err error) {
 	if b.history != nil {
 		if i.history, err = b.rest(ctx); err != nil {
@@ -25,6 +27,11 @@ func (b *bench) begin(ctx context.Context) (i interval, err error) {
 	}
 	if err := b.idle(ctx); err != nil {
 		return i, err
+	}
+	if b.p.Writes {
+		if i.log, err = limit.Position(ctx, b.db); err != nil {
+			return i, err
+		}
 	}
 	i.usage = readUsage(b.roots())
 	return i, nil
@@ -55,10 +62,16 @@ func (b *bench) end(ctx context.Context, i interval, operations, deliveries int)
 	if b.report.CPUMissing = missing(b.report.CPU); len(b.report.CPUMissing) > 0 {
 		progress("cpuSeconds leave out %v", b.report.CPUMissing)
 	}
+	b.report.CPUPerOperation = perOperation(b.report.CPU, operations)
 	if err := b.ended(ctx); err != nil {
 		return err
 	}
-	if !b.p.Settle {
+	if b.p.Writes {
+		if err := b.writes(ctx, i.log, operations); err != nil {
+			return err
+		}
+	}
+	if !b.p.WaitIdle {
 		b.report.MemoryMB = b.memory()
 		return b.stack.failed()
 	}
@@ -69,8 +82,8 @@ func (b *bench) end(ctx context.Context, i interval, operations, deliveries int)
 		return err
 	}
 	// Before the histories are counted, which costs Temporal more than most of what is measured.
-	b.report.CPUSettled = readUsage(b.roots()).since(i.usage)
-	b.report.SettledSeconds = round(time.Since(ended).Seconds())
+	b.report.CPUUntilIdle = readUsage(b.roots()).since(i.usage)
+	b.report.SecondsUntilIdle = round(time.Since(ended).Seconds())
 	b.report.MemoryMB = b.memory()
 	if b.history != nil {
 		after, err := b.rest(ctx)
@@ -86,11 +99,12 @@ func (b *bench) end(ctx context.Context, i interval, operations, deliveries int)
 // the figures are short of theirs, and the run is void.
 func (b *bench) rest(ctx context.Context) (map[string]int64, error) {
 	var conversations int
-	err := b.db.QueryRow(ctx, `SELECT count(*) FROM conversations WHERE tenant_id = $1`, b.tenant).Scan(&conversations)
+	err := b.db.QueryRow(ctx, `SELECT count(*) FROM conversations WHERE tenant_id = ANY ($1)
+		AND external_reference NOT LIKE 'stored-%'`, b.tenants()).Scan(&conversations)
 	if err != nil {
 		return nil, err
 	}
-	events, listed, err := b.history.rest(ctx, b.tenant, conversations)
+	events, listed, err := b.history.rest(ctx, b.tenants(), conversations)
 	if err == nil && listed < conversations {
 		b.report.void(fmt.Sprintf("Temporal lists the workflows of %d of %d conversations: history events are missing",
 			listed, conversations))
@@ -105,22 +119,28 @@ func (b *bench) delivered(ctx context.Context, requests []request) error {
 	if err != nil {
 		return err
 	}
-	i, err := b.begin(ctx)
+	ops, err := b.measured(ctx, requests[b.p.Warmup:], accepted(warm), 1)
 	if err != nil {
 		return err
 	}
-	progress("measuring %d requests", b.p.N)
-	ops := b.publish.publish(ctx, requests[b.p.Warmup:], b.p.Rate, b.p.Concurrency)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := b.arrived(ctx, accepted(warm)+accepted(ops)); err != nil {
-		return err
-	}
-	if err := b.end(ctx, i, accepted(ops), accepted(ops)); err != nil {
-		return err
-	}
 	return b.balance(ctx, append(warm, ops...))
+}
+
+// measured runs requests each of whose events arrives at a number of endpoints, before being how many have arrived so far.
+func (b *bench) measured(ctx context.Context, requests []request, before, endpoints int) ([]operation, error) {
+	i, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	progress("measuring %d requests", len(requests))
+	ops := b.publish.publish(ctx, requests, b.p.Rate, b.p.Concurrency)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := b.arrived(ctx, before+accepted(ops)*endpoints); err != nil {
+		return nil, err
+	}
+	return ops, b.end(ctx, i, accepted(ops), accepted(ops)*endpoints)
 }
 
 // warm sends the warm-up in a closed loop and waits until it has arrived.
@@ -163,13 +183,17 @@ func accepted(ops []operation) int {
 	return n
 }
 
-// balance settles the ledger and reports latencies and throughput of what was measured.
+// balance makes the ledger and reports latencies and throughput of what was measured.
 func (b *bench) balance(ctx context.Context, ops []operation) error {
 	arrivals, err := b.receiver.ledger(ctx, runScope, b.p.VerifyEvery)
 	if err != nil {
 		return err
 	}
-	b.report.Ledger = settleLedger(ops, arrivals)
+	if b.perEndpoint {
+		perEndpoint(arrivals)
+	}
+	b.arrivals = arrivals
+	b.report.Ledger = newBalance(ops, arrivals)
 	for _, why := range b.report.Ledger.faults() {
 		b.report.void(why)
 	}

@@ -2,30 +2,37 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/atender/atender/tests/load/limit"
 )
 
 // request is one call of the API: a POST, or a GET if it has no body.
 type request struct {
 	key, path string
 	body      []byte
+	apiKey    string // of the tenant; the publisher's without it
+	once      string // its Idempotency-Key, if any
 }
 
 // publisher sends requests to the API.
 type publisher struct {
-	url, apiKey string
-	client      *http.Client
+	urls   []string // of the API's processes, which take turns
+	turn   atomic.Uint64
+	apiKey string
+	client *http.Client
 }
 
-func newPublisher(url, apiKey string) *publisher {
+func newPublisher(apiKey string, urls ...string) *publisher {
 	// Enough idle connections that none is closed and made again, whatever the concurrency.
 	transport := &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096, IdleConnTimeout: time.Minute}
-	return &publisher{url, apiKey, &http.Client{Transport: transport, Timeout: time.Minute}}
+	return &publisher{urls: urls, apiKey: apiKey, client: &http.Client{Transport: transport, Timeout: time.Minute}}
 }
 
 // send makes one request and returns what came of it; the answer's body is kept for the caller when it wants it.
@@ -36,13 +43,17 @@ func (p *publisher) send(ctx context.Context, r request, keep *[]byte) (o operat
 	if r.body == nil {
 		method = http.MethodGet
 	}
-	req, err := http.NewRequestWithContext(ctx, method, p.url+r.path, bytes.NewReader(r.body))
+	url := p.urls[p.turn.Add(1)%uint64(len(p.urls))]
+	req, err := http.NewRequestWithContext(ctx, method, url+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		o.err = err
 		return o
 	}
-	req.Header.Set("Authorization", "Bearer "+p.apiKey)
+	req.Header.Set("Authorization", "Bearer "+cmp.Or(r.apiKey, p.apiKey))
 	req.Header.Set("Content-Type", "application/json")
+	if r.once != "" {
+		req.Header.Set("Idempotency-Key", r.once)
+	}
 	res, err := p.client.Do(req)
 	if err != nil {
 		o.err = err
@@ -62,26 +73,12 @@ func (p *publisher) send(ctx context.Context, r request, keep *[]byte) (o operat
 // closed sends all requests, concurrency at a time, each publisher when its last one was answered.
 func (p *publisher) closed(ctx context.Context, requests []request, concurrency int) []operation {
 	ops := make([]operation, len(requests))
-	each(len(requests), concurrency, func(i int) {
+	limit.Each(len(requests), concurrency, func(i int) {
 		if ctx.Err() == nil {
 			ops[i] = p.send(ctx, requests[i], nil)
 		}
 	})
 	return ops
-}
-
-// each calls f for 0 to n-1, concurrency at a time.
-func each(n, concurrency int, f func(i int)) {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(concurrency, n) {
-		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	group.Wait()
 }
 
 // open sends request i at start + i/rate, whatever became of those before it: nothing waits for an answer, so nothing

@@ -35,7 +35,7 @@ type receiver struct {
 
 type scope struct {
 	raw      []raw
-	distinct map[string]struct{} // webhook-ids
+	distinct map[string]struct{} // webhook-ids, each endpoint's by themselves
 }
 
 // raw is one request as it came.
@@ -83,11 +83,11 @@ func (r *receiver) take(w http.ResponseWriter, req *http.Request) {
 	at := time.Now().UnixNano()
 	var content []byte
 	var err error
-	if req.ContentLength >= 0 && req.ContentLength < 1<<20 {
+	if req.ContentLength >= 0 && req.ContentLength < 2<<20 {
 		content = make([]byte, req.ContentLength)
 		_, err = io.ReadFull(req.Body, content)
 	} else {
-		content, err = io.ReadAll(io.LimitReader(req.Body, 1<<20))
+		content, err = io.ReadAll(io.LimitReader(req.Body, 2<<20))
 	}
 	if err != nil {
 		return // the sender went away: nothing was delivered
@@ -100,7 +100,7 @@ func (r *receiver) take(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	s := r.scope(name)
 	s.raw = append(s.raw, got)
-	s.distinct[got.id] = struct{}{}
+	s.distinct[endpointKey(got.id, got.path)] = struct{}{}
 	r.mu.Unlock()
 	if r.delay > 0 {
 		<-time.After(r.delay)
@@ -155,7 +155,7 @@ func (r *receiver) ledger(w http.ResponseWriter, req *http.Request) {
 	r.mu.Unlock()
 	arrivals := make([]arrival, len(all))
 	for i, got := range all {
-		arrivals[i] = arrival{WebhookID: got.id, At: got.at}
+		arrivals[i] = arrival{WebhookID: got.id, At: got.at, Path: got.path}
 		arrivals[i].read(got.body)
 		if i%every == 0 && arrivals[i].BadSignature == "" {
 			arrivals[i].BadSignature = verify.check(got)

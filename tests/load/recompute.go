@@ -96,7 +96,7 @@ func (b *bench) probe(ctx context.Context, ids []uuid.UUID, n *int, lasts time.D
 		id := ids[*n%len(ids)]
 		r := request{key: id.String(), path: "/v1/conversations/" + id.String()}
 		if *n%2 == 0 {
-			r, _ = message(reference("probe", *n), id) // strings: they marshal
+			r, _ = message(reference("probe", *n), id, filler, nil) // strings: they marshal
 		}
 		requests = append(requests, r)
 		*n++

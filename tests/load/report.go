@@ -29,23 +29,34 @@ type report struct {
 	CPU map[string]float64 `json:"cpuSeconds,omitempty"` // over the measured interval
 	// CPUMissing are processes that the figures leave out, because they were not found, or the system does not say.
 	CPUMissing []string `json:"cpuMissing,omitempty"`
-	// CPUSettled is until nothing was left to do: the outbox empty, every delivery ended, worker and Temporal idle.
-	CPUSettled     map[string]float64 `json:"cpuSecondsUntilSettled,omitempty"`
-	SettledSeconds float64            `json:"settledSeconds,omitempty"` // from the end of the interval
-	MemoryMB       map[string]float64 `json:"memoryHighWaterMB,omitempty"`
-	Temporal       *historyCost       `json:"temporal,omitempty"`
+	// CPUPerOperation is the same of api, worker and PostgreSQL, and of the three together, in ms for each operation.
+	CPUPerOperation map[string]float64 `json:"cpuMsPerOperation,omitempty"`
+	// CPUUntilIdle is until nothing was left to do: the outbox empty, every delivery ended, worker and Temporal idle.
+	CPUUntilIdle     map[string]float64 `json:"cpuSecondsUntilIdle,omitempty"`
+	SecondsUntilIdle float64            `json:"secondsUntilIdle,omitempty"` // from the end of the interval
+	MemoryMB         map[string]float64 `json:"memoryHighWaterMB,omitempty"`
+	Temporal         *historyCost       `json:"temporal,omitempty"`
 
-	// RoundTrips are the database round trips of one operation of package models, BEGIN and COMMIT included.
+	// RoundTrips are the database round trips of one operation of the limit, BEGIN and COMMIT included.
 	RoundTrips int `json:"databaseRoundTrips,omitempty"`
 	// Limit is in operations a second. Ratio is what of it the run reached, or, in an open loop, what of it was offered;
 	// both are null where RatioNote says why.
 	Limit     *float64 `json:"limit"`
 	Ratio     *float64 `json:"ratioToLimit"`
 	RatioNote string   `json:"ratioNote"`
+	// GroupLimit is the limit with several messages in one transaction, in messages a second.
+	GroupLimit *float64 `json:"groupLimit,omitempty"`
+	GroupSize  float64  `json:"groupSize,omitempty"` // messages in one of its transactions, on average
 
-	Drain  *drainFigures `json:"drain,omitempty"`
-	Timers *timerFigures `json:"timers,omitempty"`
-	Slow   *slowFigures  `json:"slow,omitempty"`
+	// Writes is what an operation writes, to the end of its deliveries (--writes).
+	Writes *writeFigures `json:"writes,omitempty"`
+
+	Drain  *drainFigures  `json:"drain,omitempty"`
+	Fanout *fanoutFigures `json:"fanout,omitempty"`
+	Hot    *hotFigures    `json:"hot,omitempty"`
+	Rest   *restFigures   `json:"rest,omitempty"`
+	Timers *timerFigures  `json:"timers,omitempty"`
+	Slow   *slowFigures   `json:"slow,omitempty"`
 }
 
 type settings struct {
@@ -96,6 +107,8 @@ func newReport(p params, attached bool) *report {
 	case "timers":
 		s.Loop, s.Conversations = "none", 0
 		s.WindowSeconds, s.LeadSeconds = p.Window.Seconds(), p.Lead.Seconds()
+	case "rest":
+		s.Loop, s.Conversations, s.WindowSeconds = "none", 0, p.Window.Seconds()
 	case "create":
 		s.Conversations = 0
 	}
@@ -112,6 +125,14 @@ func ratioNote(p params) string {
 	case p.Scenario == "spread":
 		return "none: the bare statements have one subscription, so that they would leave out what this measures, the choice " +
 			"among many"
+	case p.Scenario == "fanout":
+		return "none: fanout.ratioToDrain has what is asked for"
+	case p.Scenario == "hot":
+		return "none: the limit has a transaction for each message, and one conversation lets one through at a time"
+	case p.Scenario == "rest":
+		return "none: nothing is asked of the product"
+	case p.Payload > 0:
+		return "none: the limit's messages have the usual payload"
 	case p.LimitN == 0:
 		return "none: --limit-n 0"
 	case p.Rate > 0:
@@ -126,6 +147,13 @@ func (r *report) setLimit(perSecond float64) {
 	perSecond = round(perSecond)
 	r.Limit = &perSecond
 	progress("limit: %.0f a second", perSecond)
+}
+
+// setGroupLimit notes what was measured as the limit of group commit.
+func (r *report) setGroupLimit(perSecond, size float64) {
+	perSecond = round(perSecond)
+	r.GroupLimit, r.GroupSize = &perSecond, round(size)
+	progress("limit with groups of %.1f: %.0f a second", size, perSecond)
 }
 
 // void makes the run void, for one more reason.

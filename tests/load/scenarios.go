@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 )
 
@@ -20,6 +20,7 @@ func runCreate(ctx context.Context, b *bench) error {
 		if requests[i], err = creation(reference("create", i)); err != nil {
 			return err
 		}
+		b.once(&requests[i])
 	}
 	if b.p.Subscriptions > 0 {
 		if err := b.subscribe(ctx, b.tenant, runScope, 0, nil, "conversation.created"); err != nil {
@@ -84,7 +85,7 @@ func (b *bench) rows(ctx context.Context, ops []operation) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	b.report.Ledger = settleLedger(ops, arrivals)
+	b.report.Ledger = newBalance(ops, arrivals)
 	b.report.Ledger.Requests = 0
 	for _, why := range b.report.Ledger.faults() {
 		b.report.void(why)
@@ -99,12 +100,20 @@ func runMessages(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
+	if err := b.moreTenants(ctx); err != nil {
+		return err
+	}
+	if err := b.storeMessages(ctx); err != nil {
+		return err
+	}
 	requests, err := b.messages(ctx, b.p.N, noTags)
 	if err != nil {
 		return err
 	}
-	if err := b.subscribe(ctx, b.tenant, runScope, 0, nil, "message.sent"); err != nil {
-		return err
+	for i, tenant := range b.tenants() {
+		if err := b.subscribe(ctx, tenant, runScope, i, nil, "message.sent"); err != nil {
+			return err
+		}
 	}
 	return b.delivered(ctx, requests)
 }
@@ -120,9 +129,12 @@ func (b *bench) messages(ctx context.Context, n int, tags func(i int) []string) 
 	}
 	requests := make([]request, b.p.Warmup+n)
 	for i := range requests {
-		if requests[i], err = message(reference("message", i), ids[i%len(ids)]); err != nil {
+		r := &requests[i]
+		if *r, err = b.message(reference("message", i), ids[i%len(ids)]); err != nil {
 			return nil, err
 		}
+		r.apiKey = b.keyOf(i % len(ids))
+		b.once(r)
 	}
 	return requests, nil
 }
@@ -148,8 +160,7 @@ type drainFigures struct {
 // time from the first arrival to the last. The limit is measured between the two, on copies of the backlog.
 func runDrain(ctx context.Context, b *bench) error {
 	if b.stack.attached() {
-		return fmt.Errorf("drain stops the worker, which it can only do with a stack of its own: leave --dir away, or " +
-			"name one that does not run")
+		return errAttached
 	}
 	requests, err := b.messages(ctx, b.p.N, noTags)
 	if err != nil {
@@ -162,13 +173,8 @@ func runDrain(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	progress("stopping the worker")
-	if err := b.stack.stopWorker(); err != nil {
-		return err
-	}
-	progress("making the backlog: %d requests", b.p.N)
-	ops := b.publish.publish(ctx, requests[b.p.Warmup:], b.p.Rate, b.p.Concurrency)
-	if err := ctx.Err(); err != nil {
+	ops, err := b.backlog(ctx, requests[b.p.Warmup:])
+	if err != nil {
 		return err
 	}
 	b.report.API = summarise(answered(ops))
@@ -180,6 +186,21 @@ func runDrain(ctx context.Context, b *bench) error {
 	return b.drain(ctx, warm, ops)
 }
 
+// errAttached refuses a stack that another program runs.
+var errAttached = errors.New("the scenario stops the worker, which it can only do with a stack of its own: leave --dir " +
+	"away, or name one that does not run")
+
+// backlog stops the worker and sends requests, whose events then wait.
+func (b *bench) backlog(ctx context.Context, requests []request) ([]operation, error) {
+	progress("stopping the worker")
+	if err := b.stack.stopWorkers(); err != nil {
+		return nil, err
+	}
+	progress("making the backlog: %d requests", len(requests))
+	ops := b.publish.publish(ctx, requests, b.p.Rate, b.p.Concurrency)
+	return ops, ctx.Err()
+}
+
 // drain starts the worker on the backlog.
 func (b *bench) drain(ctx context.Context, warm, ops []operation) error {
 	i, err := b.begin(ctx)
@@ -188,7 +209,7 @@ func (b *bench) drain(ctx context.Context, warm, ops []operation) error {
 	}
 	progress("starting the worker on the backlog")
 	started := time.Now()
-	if err := b.stack.startWorker(ctx); err != nil {
+	if err := b.stack.startWorkers(ctx); err != nil {
 		return err
 	}
 	if err := b.arrived(ctx, accepted(warm)+accepted(ops)); err != nil {

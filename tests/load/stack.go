@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,8 +31,12 @@ type stack struct {
 	env             map[string]string // of every atender process
 	took            time.Duration     // of the start
 
-	dev, api, worker *child // nil when they were started by another program
-	files            []*os.File
+	dev     *child              // nil when it was started by another program
+	apis    []*child            // none when they were
+	workers []*child            // as many as apis, or none when they are stopped
+	wanted  int                 // of each
+	extra   []map[string]string // addresses of the instances beyond the first, by variable
+	files   []*os.File
 }
 
 // startTimeout is how long the stack may take to be ready. The Temporal CLI is built when it is missing.
@@ -37,7 +45,7 @@ const startTimeout = 10 * time.Minute
 // openStack uses the stack that runs in the directory, or starts one: PostgreSQL and Temporal by `atender dev
 // --deps-only`, then api and worker, which are ours to stop. What it returns has to be closed also after an error.
 func openStack(ctx context.Context, p params) (*stack, error) {
-	s := &stack{dir: p.Dir}
+	s := &stack{dir: p.Dir, wanted: p.Instances}
 	var err error
 	if s.temp, err = os.MkdirTemp("", "atender-load-"); err != nil {
 		return s, err
@@ -55,6 +63,9 @@ func openStack(ctx context.Context, p params) (*stack, error) {
 	err = s.readReady()
 	switch {
 	case err == nil && s.ready.APIURL != "":
+		if p.Instances > 1 {
+			return s, errors.New("--instances starts API and worker: name no directory in which they run")
+		}
 		progress("using the stack that runs in %s", s.dir)
 		return s, s.readEnv()
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -84,7 +95,7 @@ func openStack(ctx context.Context, p params) (*stack, error) {
 }
 
 // attached tells whether api and worker were started by another program.
-func (s *stack) attached() bool { return s.api == nil }
+func (s *stack) attached() bool { return len(s.apis) == 0 }
 
 func (s *stack) readReady() error {
 	content, err := os.ReadFile(filepath.Join(s.dir, "ready.json"))
@@ -179,53 +190,123 @@ func (s *stack) readEnv() error {
 	return nil
 }
 
-func (s *stack) environ() []string {
+// addresses are what an instance listens on.
+var addresses = []string{"ATENDER_HTTP_ADDR", "ATENDER_METRICS_ADDR", "ATENDER_WORKER_METRICS_ADDR"}
+
+// environ is the environment of the i-th instance of a role: the first has the stack's addresses, others their own.
+func (s *stack) environ(i int) []string {
+	env := maps.Clone(s.env)
+	if i > 0 {
+		maps.Copy(env, s.extra[i-1])
+	}
 	var vars []string
-	for name, value := range s.env {
+	for name, value := range env {
 		vars = append(vars, name+"="+value)
 	}
 	return environ(vars...)
 }
 
 func (s *stack) apiURL() string { return "http://" + s.env["ATENDER_HTTP_ADDR"] }
+
+// apiURLs are those of all instances.
+func (s *stack) apiURLs() []string {
+	urls := []string{s.apiURL()}
+	for _, extra := range s.extra {
+		urls = append(urls, "http://"+extra["ATENDER_HTTP_ADDR"])
+	}
+	return urls
+}
+
 func (s *stack) metricsURL() string {
 	return "http://" + s.env["ATENDER_WORKER_METRICS_ADDR"] + "/metrics"
 }
 
 func (s *stack) startRoles(ctx context.Context) error {
 	migrate := exec.CommandContext(ctx, s.binary, "migrate")
-	migrate.Env = s.environ()
+	migrate.Env = s.environ(0)
 	if said, err := migrate.CombinedOutput(); err != nil {
 		return fmt.Errorf("atender migrate: %w\n%s", err, bytes.TrimSpace(said))
 	}
-	out, err := s.log("api")
-	if err != nil {
+	if err := s.findAddresses(); err != nil {
 		return err
 	}
-	if s.api, err = start("api", out, s.environ(), s.binary, "api"); err != nil {
-		return err
+	for i, url := range s.apiURLs() {
+		c, err := s.startRole(ctx, "api", i, url+"/readyz")
+		if c != nil {
+			s.apis = append(s.apis, c)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := s.await(ctx, s.api, answers(ctx, s.apiURL()+"/readyz")); err != nil {
-		return err
-	}
-	return s.startWorker(ctx)
+	return s.startWorkers(ctx)
 }
 
-func (s *stack) startWorker(ctx context.Context) error {
-	out, err := s.log("worker")
-	if err != nil {
-		return err
+// findAddresses chooses those of the instances beyond the first.
+func (s *stack) findAddresses() error {
+	for range s.wanted - 1 {
+		extra := map[string]string{}
+		for _, name := range addresses {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			extra[name] = listener.Addr().String()
+			if err := listener.Close(); err != nil {
+				return err
+			}
+		}
+		s.extra = append(s.extra, extra)
 	}
-	if s.worker, err = start("worker", out, s.environ(), s.binary, "worker"); err != nil {
-		return err
-	}
-	return s.await(ctx, s.worker, answers(ctx, "http://"+s.env["ATENDER_WORKER_METRICS_ADDR"]+"/healthz"))
+	return nil
 }
 
-func (s *stack) stopWorker() error {
-	err := s.worker.stop()
-	s.worker = nil
-	return err
+// startRole starts the i-th instance of a role and waits until it is ready.
+func (s *stack) startRole(ctx context.Context, role string, i int, ready string) (*child, error) {
+	name := numbered(role, i)
+	out, err := s.log(name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := start(name, out, s.environ(i), s.binary, role)
+	if err != nil {
+		return nil, err
+	}
+	return c, s.await(ctx, c, answers(ctx, ready))
+}
+
+// numbered names an instance: the first as the role, the others with their number.
+func numbered(role string, i int) string {
+	if i == 0 {
+		return role
+	}
+	return role + strconv.Itoa(i+1)
+}
+
+func (s *stack) startWorkers(ctx context.Context) error {
+	for i := range s.wanted {
+		address := s.env["ATENDER_WORKER_METRICS_ADDR"]
+		if i > 0 {
+			address = s.extra[i-1]["ATENDER_WORKER_METRICS_ADDR"]
+		}
+		c, err := s.startRole(ctx, "worker", i, "http://"+address+"/healthz")
+		if c != nil {
+			s.workers = append(s.workers, c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stack) stopWorkers() error {
+	var errs []error
+	for _, c := range s.workers {
+		errs = append(errs, c.stop())
+	}
+	s.workers = nil
+	return errors.Join(errs...)
 }
 
 // answers asks a probe.
@@ -267,18 +348,15 @@ func (s *stack) roots() map[string]int {
 	for name, c := range children {
 		roots[name] = c.PID
 	}
-	if s.api != nil {
-		roots["api"] = s.api.pid()
-	}
-	if s.worker != nil {
-		roots["worker"] = s.worker.pid()
+	for _, c := range slices.Concat(s.apis, s.workers) {
+		roots[c.name] = c.pid()
 	}
 	return roots
 }
 
 // failed tells which process that should run has ended.
 func (s *stack) failed() error {
-	for _, c := range []*child{s.dev, s.api, s.worker} {
+	for _, c := range slices.Concat([]*child{s.dev}, s.apis, s.workers) {
 		if c != nil {
 			if err := c.failed(); err != nil {
 				return fmt.Errorf("%w%s", err, s.tail(c.name))
@@ -291,7 +369,7 @@ func (s *stack) failed() error {
 // close stops what was started and removes what was made.
 func (s *stack) close(keep bool) error {
 	var errs []error
-	for _, c := range []*child{s.worker, s.api, s.dev} {
+	for _, c := range slices.Concat(s.workers, s.apis, []*child{s.dev}) {
 		if c != nil {
 			errs = append(errs, c.stop())
 		}

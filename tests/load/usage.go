@@ -118,6 +118,35 @@ func (u usage) since(earlier usage) map[string]float64 {
 	return seconds
 }
 
+// together adds up what the product's own processes used, and PostgreSQL for them.
+func together(seconds map[string]float64) (sum float64) {
+	for role, s := range seconds {
+		if ofProduct(role) {
+			sum += s
+		}
+	}
+	return sum
+}
+
+// ofProduct tells whether a role is of the product or its database: with several instances, they are numbered.
+func ofProduct(role string) bool {
+	return role == "postgres" || strings.HasPrefix(role, "api") || strings.HasPrefix(role, "worker")
+}
+
+// perOperation is the CPU time of each operation in ms: of the product's processes, and together.
+func perOperation(seconds map[string]float64, operations int) map[string]float64 {
+	if operations == 0 || len(seconds) == 0 {
+		return nil
+	}
+	each := map[string]float64{"together": round(together(seconds) * 1000 / float64(operations))}
+	for role, s := range seconds {
+		if ofProduct(role) {
+			each[role] = round(s * 1000 / float64(operations))
+		}
+	}
+	return each
+}
+
 // missing are the processes that CPU figures leave out.
 func missing(seconds map[string]float64) (roles []string) {
 	for _, role := range []string{"api", "postgres", "receiver", "temporal", "worker"} {

@@ -1,4 +1,5 @@
-// Package stack runs the API and a worker within a test process, on a real PostgreSQL and a real Temporal.
+// Package stack runs the API and a worker within a test process, on a real PostgreSQL and a real Temporal. All that the
+// API answers is held against the served document.
 package stack
 
 import (
@@ -32,6 +33,7 @@ import (
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/tests/conformance"
 	"github.com/atender/atender/tests/deps"
 	"github.com/atender/atender/tests/inbox"
 	"github.com/atender/atender/worker"
@@ -43,7 +45,7 @@ const TaskQueue = "atender"
 // Loopback is a policy that lets webhooks go to this machine.
 var Loopback = target.Policy{AllowHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 
-// Stack is a running product with a database and a Temporal namespace of its own, and one tenant.
+// Stack is a running product with a database and a Temporal namespace, and one tenant.
 type Stack struct {
 	t           testing.TB
 	databaseURL string
@@ -56,7 +58,7 @@ type Stack struct {
 	Key         string
 	Actor       wire.Actor
 	API         *apiclient.ClientWithResponses
-	StopWorker  func() // of the one that was started with the stack; waits for its end
+	StopWorker  func() // of the one that was started with the stack; waits for its end. Nil where it is shared
 
 	mu         sync.Mutex
 	registries []*prometheus.Registry // of the workers
@@ -65,24 +67,60 @@ type Stack struct {
 // Start starts a stack, which is stopped when the test ends. Its worker's configuration may be changed.
 func Start(t testing.TB, change ...func(*worker.Config)) *Stack {
 	t.Helper()
+	s := launch(t, change...)
+	s.join()
+	return s
+}
+
+// Shared is the one stack of the test process, with a tenant and a key of the test's own. It is started for the first test
+// that asks and stopped after the last. It is for tests that neither stop nor break anything of it, and whose statements
+// keep to their tenant: a product of its own costs a test more than most tests do with it.
+func Shared(t testing.TB) *Stack {
+	t.Helper()
+	all := shared()
+	s := &Stack{
+		t: t, databaseURL: all.databaseURL, keys: all.keys,
+		Store: all.Store, Temporal: all.Temporal, Namespace: all.Namespace, URL: all.URL,
+	}
+	s.join()
+	return s
+}
+
+var shared = sync.OnceValue(func() *Stack { return launch(deps.Process) })
+
+// launch starts a stack in which there is no tenant yet.
+func launch(t testing.TB, change ...func(*worker.Config)) *Stack {
+	t.Helper()
 	s := &Stack{t: t, databaseURL: deps.Database(t)}
 	var err error
 	s.keys, err = seal.ParseKeyring(seal.GenerateKeyring())
 	require.NoError(t, err)
 	s.Store = s.OpenStore()
 	s.connect()
-	s.Tenant, _, err = s.Store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Acme"})
-	require.NoError(t, err)
-	key, plain, err := s.Store.Keys.Create(
-		t.Context(),
-		s.Tenant.ID,
-		account.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"},
-	)
-	require.NoError(t, err)
-	s.Key, s.Actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
 	s.serve()
 	s.StopWorker = s.StartWorker(change...)
 	return s
+}
+
+// join makes the stack's tenant, with a key for all there is.
+func (s *Stack) join() {
+	s.t.Helper()
+	var err error
+	s.Tenant, _, err = s.Store.Accounts.CreateTenant(s.t.Context(), account.NewTenant{Name: "Acme"})
+	require.NoError(s.t, err)
+	key, plain, err := s.Store.Keys.Create(
+		s.t.Context(),
+		s.Tenant.ID,
+		account.NewKey{Name: "shop", Scopes: []string{"full_access"}, Tier: "custom"},
+	)
+	require.NoError(s.t, err)
+	s.Key, s.Actor = plain, wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
+	s.API, err = apiclient.NewClientWithResponses(s.URL, apiclient.WithRequestEditorFn(
+		func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+s.Key)
+			return nil
+		}))
+	require.NoError(s.t, err)
 }
 
 var discard = slog.New(slog.DiscardHandler)
@@ -138,15 +176,9 @@ func (s *Stack) serve() {
 	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
 		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard})
 	require.NoError(s.t, err)
-	listener := httptest.NewServer(server.Handler())
+	listener := httptest.NewServer(conformance.Handler(s.t, server.Handler()))
 	s.t.Cleanup(listener.Close)
 	s.URL = listener.URL
-	s.API, err = apiclient.NewClientWithResponses(s.URL, apiclient.WithRequestEditorFn(
-		func(_ context.Context, r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+s.Key)
-			return nil
-		}))
-	require.NoError(s.t, err)
 }
 
 // StartWorker starts one more worker. The function it returns stops it and waits for its end.

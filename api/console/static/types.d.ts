@@ -210,7 +210,7 @@ export type NewMessage = {
   externalId?: string;
   /** When it was sent, if not now. For display; clocks go by arrival. */
   sentAt?: string;
-  /** The agent who wrote it, rather than the key. */
+  /** The agent who wrote it, rather than the key: an active one whose role may change conversations. */
   agentId?: string;
   /** An auto-reply or the like; does not count as an answer. */
   automated?: boolean;
@@ -1379,6 +1379,7 @@ export type Event = {
   event: EventType;
   tenantId: string;
   timestamp: Time;
+  /** More about it, by `event`; see *Events*. */
   data: Record<string, any>;
 };
 

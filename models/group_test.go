@@ -1,0 +1,261 @@
+package models_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/freeform"
+	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/webhook"
+	"github.com/atender/atender/models/wire"
+	"github.com/atender/atender/models/worktime"
+)
+
+// twin is one of two tenants that the same is done to.
+type twin struct {
+	*bench
+	agent  uuid.UUID
+	ids    []uuid.UUID
+	single bool
+}
+
+// newTwin is a tenant with a policy, webhooks with and without filters, and conversations.
+func (b *slaBench) newTwin(name string, single bool) *twin {
+	b.t.Helper()
+	own := *b.bench
+	w := &twin{bench: &own, single: single}
+	ctx := b.t.Context()
+	var err error
+	w.tenant, _, err = b.Accounts.CreateTenant(ctx, account.NewTenant{Name: name})
+	require.NoError(b.t, err)
+	agent, err := b.Accounts.CreateAgent(ctx, w.tenant.ID,
+		account.NewAgent{Name: "Grace", Email: name + "@example.com", Role: account.RoleAgent})
+	require.NoError(b.t, err)
+	w.agent = agent.ID
+	policy, err := b.Worktime.CreateSLAPolicy(ctx, w.tenant.ID, worktime.NewSLAPolicy{Name: "Standard", Targets: map[sla.Metric]sla.Targets{
+		sla.FirstReply: hours(1, 2, 3), sla.AllMessages: hours(1, 2, 3), sla.Resolution: hours(4, 8, 12),
+	}})
+	require.NoError(b.t, err)
+	_, err = b.Worktime.CreateSLAAssignment(ctx, w.tenant.ID, worktime.NewSLAAssignment{PolicyID: policy.ID})
+	require.NoError(b.t, err)
+	w.subscribe()
+	w.subscribe(func(s *webhook.NewSubscription) {
+		s.Name, s.Ordering, s.Filter = "vip", "conversation", &wire.Filter{Tags: []string{"vip"}}
+	})
+	w.subscribe(func(s *webhook.NewSubscription) { s.Name, s.Events = "sent", []string{"message.sent", "sla.breached"} })
+	for i := range 8 {
+		in := w.newConversation(fmt.Sprint("c", i))
+		if i%3 == 0 {
+			in.Tags = []string{"vip"}
+		}
+		c, err := b.Conversations.Create(ctx, w.tenant.ID, w.actor, in)
+		require.NoError(b.t, err)
+		w.ids = append(w.ids, c.ID)
+	}
+	return w
+}
+
+// say posts a message in the tenant's way, and returns what the caller is told.
+func (w *twin) say(conversationAt int, in conversation.NewMessage) string {
+	if in.AgentID != nil {
+		in.AgentID = &w.agent
+	}
+	var posted conversation.PostedMessage
+	post := func(ctx context.Context) (err error) {
+		posted, err = w.Conversations.PostMessage(ctx, w.tenant.ID, w.ids[conversationAt], w.actor, in)
+		return err
+	}
+	var err error
+	if w.single {
+		err = w.DB.InUnitOfWork(w.t.Context(), post)
+	} else {
+		err = post(w.t.Context())
+	}
+	if err != nil {
+		return err.Error()
+	}
+	text, err := json.Marshal([]any{posted.Message.Wire(), posted.Conversation.Wire(), posted.Replayed})
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// status is the status of one of its conversations.
+func (w *twin) status(at int) (status string) {
+	w.t.Helper()
+	row := w.db.QueryRowContext(w.t.Context(), `SELECT status FROM conversations WHERE id = $1`, w.ids[at])
+	require.NoError(w.t, row.Scan(&status))
+	return status
+}
+
+var (
+	anyUUID   = regexp.MustCompile(`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	anyNumber = regexp.MustCompile(`number\\*": ?\d+`)
+)
+
+// requireAlike holds lines against each other, after alike, and shows the first that differ.
+func requireAlike(t *testing.T, want, got []string, when string, args ...any) {
+	t.Helper()
+	wanted, gotten := strings.Split(alike(want), "\n"), strings.Split(alike(got), "\n")
+	for i := range min(len(wanted), len(gotten)) {
+		require.Equal(t, wanted[i], gotten[i], append([]any{when}, args...)...)
+	}
+	require.Len(t, gotten, len(wanted), append([]any{when}, args...)...)
+}
+
+// alike replaces identifiers by the order in which they appear, and leaves out numbers that all tenants share.
+func alike(lines []string) string {
+	seen := map[string]string{}
+	text := anyUUID.ReplaceAllStringFunc(strings.Join(lines, "\n"), func(id string) string {
+		if seen[id] == "" {
+			seen[id] = fmt.Sprint("id", len(seen))
+		}
+		return seen[id]
+	})
+	return anyNumber.ReplaceAllString(text, `number":0`)
+}
+
+// rows are all rows that writes have left, as JSON, in an order that does not go by what is random.
+func (w *twin) rows() []string {
+	w.t.Helper()
+	var lines []string
+	for _, query := range []string{
+		`SELECT to_jsonb(c) - 'number' FROM conversations c WHERE tenant_id = $1 ORDER BY number`,
+		`SELECT to_jsonb(r) FROM conversation_recency r JOIN conversations c ON c.id = r.conversation_id
+			WHERE r.tenant_id = $1 ORDER BY c.number`,
+		`SELECT to_jsonb(m) FROM messages m JOIN conversations c ON c.id = m.conversation_id
+			WHERE m.tenant_id = $1 ORDER BY c.number, m.id`,
+		`SELECT to_jsonb(t) FROM timeline t JOIN conversations c ON c.id = t.conversation_id
+			WHERE t.tenant_id = $1 ORDER BY c.number, t.id`,
+		`SELECT to_jsonb(e) - 'position' FROM events e JOIN conversations c ON c.id = e.conversation_id
+			WHERE e.tenant_id = $1 ORDER BY c.number, e.id`,
+		`SELECT to_jsonb(d) - 'shard' FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+			JOIN subscriptions s ON s.id = d.subscription_id WHERE d.tenant_id = $1 ORDER BY c.number, d.seq, s.name`,
+		`SELECT to_jsonb(k) FROM sla_clocks k JOIN conversations c ON c.id = k.conversation_id
+			WHERE k.tenant_id = $1 ORDER BY c.number, k.metric, k.cycle`,
+		`SELECT to_jsonb(x) FROM sla_crossings x JOIN conversations c ON c.id = x.conversation_id
+			WHERE x.tenant_id = $1 ORDER BY c.number, x.metric, x.cycle, x.tripwire`,
+		`SELECT to_jsonb(o) - 'id' FROM outbox o JOIN conversations c ON c.id = o.target_id
+			WHERE o.tenant_id = $1 ORDER BY c.number, o.created_at, o.kind`,
+	} {
+		rows, err := w.db.QueryContext(w.t.Context(), query, w.tenant.ID)
+		require.NoError(w.t, err)
+		for rows.Next() {
+			var line string
+			require.NoError(w.t, rows.Scan(&line))
+			lines = append(lines, line)
+		}
+		require.NoError(w.t, rows.Err())
+		require.NoError(w.t, rows.Close())
+	}
+	return lines
+}
+
+// P1.10: what messages leave when they are written together, and what their callers are told, is what each would have left
+// alone.
+func TestMessagesTogetherLeaveWhatTheyLeaveAlone(t *testing.T) {
+	b := slaSetup(t, nil)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable
+	together, alone := b.newTwin("together", false), b.newTwin("alone", true)
+	twins := []*twin{together, alone}
+	requireAlike(t, alone.rows(), together.rows(), "at the beginning")
+	for round := range 12 {
+		b.pass(time.Duration(1+rng.IntN(40)) * time.Minute)
+		if round == 6 { // the next message of the customer there makes a successor
+			for _, w := range twins {
+				w.change(w.ids[0], conversation.Archive{})
+			}
+		}
+		if at := 1 + rng.IntN(7); round > 0 {
+			cmd := []conversation.Command{
+				conversation.Snooze{Until: b.now().Add(time.Hour)}, conversation.AddTag{Name: "vip"},
+				conversation.RemoveTag{Name: "vip"},
+			}[rng.IntN(3)]
+			for _, w := range twins {
+				if w.status(at) != "done" {
+					w.change(w.ids[at], cmd)
+				}
+			}
+			b.pass(time.Second)
+		}
+		said := make([]conversation.NewMessage, 8)
+		for i := range said {
+			said[i] = anyMessage(rng)
+		}
+		said[0].Direction, said[0].Resolve, said[0].AgentID = conversation.Inbound, false, nil
+		answers := map[*twin][]string{together: make([]string, 8), alone: make([]string, 8)}
+		var wg sync.WaitGroup
+		for i, in := range said {
+			wg.Go(func() { answers[together][i] = together.say(i, in) })
+			answers[alone][i] = alone.say(i, in)
+		}
+		wg.Wait()
+		requireAlike(t, answers[alone], answers[together], "answers of round %d", round)
+		requireAlike(t, alone.rows(), together.rows(), "rows of round %d", round)
+	}
+	shared, _ := b.Conversations.PostedTogether()
+	require.Greater(t, shared, int64(12*4), "most of them were written together")
+}
+
+// anyMessage is any message that an API caller may send.
+func anyMessage(rng *rand.Rand) conversation.NewMessage {
+	in := conversation.NewMessage{
+		Direction: []conversation.Direction{conversation.Inbound, conversation.Outbound, conversation.Note}[rng.IntN(3)],
+		Text:      text(fmt.Sprint("text ", rng.IntN(100))), Metadata: freeform.Values{"n": json.Number("1")},
+	}
+	if rng.IntN(3) == 0 {
+		in.ExternalID = text(fmt.Sprint("x", rng.IntN(6))) // some come again
+	}
+	if in.Direction == conversation.Inbound {
+		return in
+	}
+	if rng.IntN(3) == 0 {
+		in.AgentID = &uuid.Nil
+	}
+	if in.Direction == conversation.Outbound {
+		in.Automated, in.Resolve = rng.IntN(4) == 0, rng.IntN(5) == 0
+	}
+	return in
+}
+
+// P1.10: a conversation that another transaction has locked keeps no other's message waiting.
+func TestALockedConversationHoldsUpNoOther(t *testing.T) {
+	b := setup(t)
+	locked, other := b.conversation("locked"), b.conversation("other")
+	tx, err := b.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), `SELECT FROM conversations WHERE id = $1 FOR UPDATE`, locked.ID)
+	require.NoError(t, err)
+	hello := conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello")}
+	late := make(chan error, 1)
+	go func() {
+		_, err := b.Conversations.PostMessage(t.Context(), b.tenant.ID, locked.ID, b.actor, hello)
+		late <- err
+	}()
+	for range 5 {
+		b.post(other.ID, hello)
+	}
+	select {
+	case err := <-late:
+		require.Fail(t, "it did not wait for the lock", "%v", err)
+	default:
+	}
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, <-late)
+	require.EqualValues(t, 2, b.count(`SELECT count(*) FROM messages WHERE conversation_id = '`+locked.ID.String()+`'`))
+}

@@ -1,0 +1,202 @@
+// Package groupcommit brings together what can be written in one transaction: what arrives while others are being committed
+// goes together in the next group (P1.10). It knows nothing of what is written.
+package groupcommit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Errors of Do, beside the context's.
+var (
+	// ErrFull refuses a call whose tenant has as many waiting as it may.
+	ErrFull = errors.New("as many of the tenant's calls wait as may")
+	// ErrLate gives up a call that was not taken into a group in time. Nothing of it has happened, nor will.
+	ErrLate = errors.New("the call waited too long")
+)
+
+// Limits bound a queue.
+type Limits struct {
+	Size    int           // of a group
+	AtOnce  int           // groups that are written at a time
+	Waiting int           // calls of one tenant that wait for a group
+	Wait    time.Duration // how long a call waits for a group
+}
+
+// Queue holds what waits for a group. A group has at most one of each subject, and no subject that another group has at the
+// time. Tenants take turns: the longest waiting of each, then each one's next. It is safe for concurrent use, and has no
+// goroutine while there is nothing to do.
+type Queue[M any] struct {
+	limits Limits
+	write  func([]M)
+
+	mu      sync.Mutex
+	tenants map[uuid.UUID][]*entry[M] // those with something waiting, oldest first; never empty
+	turns   []uuid.UUID               // the same tenants, the next first
+	busy    map[uuid.UUID]bool        // subjects that are being written
+	writers int
+}
+
+type entry[M any] struct {
+	subject uuid.UUID
+	member  M
+	written chan struct{} // closed when its group is
+}
+
+// New is a queue whose groups are written by the function, which deals with each member of its argument before it returns. It
+// must not panic.
+func New[M any](limits Limits, write func([]M)) *Queue[M] {
+	return &Queue[M]{
+		limits: limits, write: write, tenants: map[uuid.UUID][]*entry[M]{}, busy: map[uuid.UUID]bool{},
+	}
+}
+
+// Do puts a tenant's member into a group, and returns when the group was written. The subject is what no two may write at
+// the same time.
+// Errors: ErrFull, ErrLate, and ctx's: if it ends while the group is being written, what becomes of the member is unknown.
+func (q *Queue[M]) Do(ctx context.Context, tenant, subject uuid.UUID, member M) error {
+	e := &entry[M]{subject: subject, member: member, written: make(chan struct{})}
+	if err := q.add(tenant, e); err != nil {
+		return err
+	}
+	timer := time.NewTimer(q.limits.Wait)
+	defer timer.Stop()
+	select {
+	case <-e.written:
+		return nil
+	case <-ctx.Done():
+		q.withdraw(tenant, e)
+		return ctx.Err()
+	case <-timer.C:
+	}
+	if q.withdraw(tenant, e) {
+		return ErrLate
+	}
+	select { // it was taken just now
+	case <-e.written:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Waiting is how many wait for a group now.
+func (q *Queue[M]) Waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for _, waiting := range q.tenants {
+		n += len(waiting)
+	}
+	return n
+}
+
+func (q *Queue[M]) add(tenant uuid.UUID, e *entry[M]) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.tenants[tenant]
+	if len(waiting) >= q.limits.Waiting {
+		return ErrFull
+	}
+	if len(waiting) == 0 {
+		q.turns = append(q.turns, tenant)
+	}
+	q.tenants[tenant] = append(waiting, e)
+	if q.writers < q.limits.AtOnce {
+		q.writers++
+		go q.work()
+	}
+	return nil
+}
+
+// withdraw takes an entry out, and tells whether it was still waiting.
+func (q *Queue[M]) withdraw(tenant uuid.UUID, e *entry[M]) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.tenants[tenant]
+	for i, other := range waiting {
+		if other == e {
+			q.keep(tenant, slices.Delete(waiting, i, i+1))
+			return true
+		}
+	}
+	return false
+}
+
+// keep leaves a tenant with what still waits.
+func (q *Queue[M]) keep(tenant uuid.UUID, waiting []*entry[M]) {
+	if len(waiting) > 0 {
+		q.tenants[tenant] = waiting
+		return
+	}
+	delete(q.tenants, tenant)
+	for i, other := range q.turns {
+		if other == tenant {
+			q.turns = slices.Delete(q.turns, i, i+1)
+			return
+		}
+	}
+}
+
+// work writes groups until nothing waits that may be written.
+func (q *Queue[M]) work() {
+	for {
+		group := q.take()
+		if group == nil {
+			return
+		}
+		members := make([]M, len(group))
+		for i, e := range group {
+			members[i] = e.member
+		}
+		q.write(members)
+		q.mu.Lock()
+		for _, e := range group {
+			delete(q.busy, e.subject)
+			close(e.written)
+		}
+		q.mu.Unlock()
+	}
+}
+
+// take takes a group out of what waits; nil, and one writer less, if there is none.
+func (q *Queue[M]) take() []*entry[M] {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var group []*entry[M]
+	for progress := true; progress && len(group) < q.limits.Size; {
+		progress = false
+		for range len(q.turns) {
+			if len(group) == q.limits.Size {
+				break
+			}
+			tenant := q.turns[0]
+			q.turns = append(q.turns[1:], tenant)
+			if e := q.next(tenant); e != nil {
+				group, progress = append(group, e), true
+			}
+		}
+	}
+	if group == nil {
+		q.writers--
+	}
+	return group
+}
+
+// next takes out the tenant's oldest entry whose subject is free, and keeps the subject.
+func (q *Queue[M]) next(tenant uuid.UUID) *entry[M] {
+	waiting := q.tenants[tenant]
+	for i, e := range waiting {
+		if !q.busy[e.subject] {
+			q.busy[e.subject] = true
+			q.keep(tenant, slices.Delete(waiting, i, i+1))
+			return e
+		}
+	}
+	return nil
+}
