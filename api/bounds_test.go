@@ -14,7 +14,7 @@ func onMondays() object {
 
 // Valid requests that never were answered, while memory grew.
 func TestPreviewsOfFarYearsAreAnswered(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	began := time.Now()
 	shown := h.call("POST", "/v1/opening-hours/preview?at=2040-06-01T00:00:00Z", onMondays()).want(200)
 	require.Equal(t, "2040-06-04T07:00:00.000Z", shown.body["windows"].([]any)[0].(map[string]any)["opens"])
@@ -30,7 +30,7 @@ func TestPreviewsOfFarYearsAreAnswered(t *testing.T) {
 
 // A year of Mondays is twenty-one years: the workers that computed this grew until they were killed.
 func TestADeadlineDecadesAheadIsComputed(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	hours := onMondays()
 	hours["name"], hours["isDefault"] = "Mondays", true
 	h.call("POST", "/v1/opening-hours", hours).want(201)
@@ -49,7 +49,7 @@ func TestADeadlineDecadesAheadIsComputed(t *testing.T) {
 
 // Wherever a time comes in, its year is 1970 to 2199.
 func TestYearsThatTheAPITakes(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	id := h.newConversation("years")
 	hook := h.subscribe()
 	for year, ok := range map[string]bool{"1969": false, "1970": true, "2199": true, "2200": false, "9998": false} {

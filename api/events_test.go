@@ -31,7 +31,7 @@ func (h *harness) feed(after, query string, want int) (events []map[string]any, 
 }
 
 func TestTheFeed(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go h.store.Feed.RunSequencer(ctx, feed.Sequencer{})
@@ -87,7 +87,7 @@ func TestTheFeed(t *testing.T) {
 }
 
 func TestACursorBeforeWhatIsGone(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go h.store.Feed.RunSequencer(ctx, feed.Sequencer{})

@@ -44,7 +44,7 @@ func (h *harness) many(tenant account.Tenant, n int) {
 // tenant's calls answered, in the long form within 250 ms.
 func TestSearchesAndReportsOfOneTenantLeaveOthersAlone(t *testing.T) {
 	conversations, duration := deps.Sized(5_000, 1_000_000), deps.Sized(2*time.Second, 30*time.Second)
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	h.many(h.live, conversations)
 	other, _, err := h.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestSearchesAndReportsOfOneTenantLeaveOthersAlone(t *testing.T) {
 
 // A client that hangs up takes its statement with it: PostgreSQL works on nothing that no one waits for.
 func TestHangingUpEndsTheStatement(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	server := httptest.NewServer(h.server.Handler())
 	t.Cleanup(server.Close)
 	conn, err := pgx.Connect(t.Context(), h.url)
@@ -169,7 +169,7 @@ func TestHangingUpEndsTheStatement(t *testing.T) {
 
 // What takes too long is said in the terms of the API.
 func TestAListThatTakesTooLongSaysWhatToNarrow(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	conn, err := pgx.Connect(t.Context(), h.url)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
@@ -189,7 +189,7 @@ func TestAListThatTakesTooLongSaysWhatToNarrow(t *testing.T) {
 // An address that presents one invalid key after the other is told to wait, whatever it presents, but for a key that was
 // valid before.
 func TestAnAddressWithInvalidKeysIsToldToWait(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	h.call("GET", "/v1/me", nil).want(200)
 	statuses := map[int]int{}
 	var last *httptest.ResponseRecorder

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,24 +40,69 @@ type harness struct {
 	key     string // of the live tenant, with full_access
 }
 
+// opened is what tests share one after the other: a store over a database, and its log.
+type opened struct {
+	store *models.Store
+	log   *logBuffer
+	url   string
+}
+
+var spares = deps.Spares[opened]{Open: func(t testing.TB, url string) (opened, func()) {
+	o := open(t, url)
+	return o, o.store.Close
+}}
+
+// newHarness is a harness over a database without rows, whose store other tests have used: see deps.Spares.
 func newHarness(t testing.TB) *harness {
+	t.Helper()
+	o := spares.Take(t)
+	o.log.clear()
+	return harnessOver(t, o)
+}
+
+// newHarnessAlone is a harness over a new database and a new store.
+func newHarnessAlone(t testing.TB) *harness {
+	t.Helper()
+	o := open(t, deps.Database(t))
+	t.Cleanup(o.store.Close)
+	return harnessOver(t, o)
+}
+
+func open(t testing.TB, url string) opened {
 	t.Helper()
 	keys, err := seal.ParseKeyring(seal.GenerateKeyring())
 	require.NoError(t, err)
-	h := &harness{t: t, log: &logBuffer{}, url: deps.Database(t)}
-	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h.store, err = models.Open(t.Context(), models.Options{
-		URL: h.url, Keys: keys, Logger: logger, HashPassword: password.HashCheaply,
+	o := opened{log: &logBuffer{}, url: url}
+	o.store, err = models.Open(t.Context(), models.Options{
+		URL: url, Keys: keys, Logger: loggerTo(o.log), HashPassword: password.HashCheaply,
 		Targets: target.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	})
 	require.NoError(t, err)
-	t.Cleanup(h.store.Close)
-	h.server, err = New(Config{Version: "test"}, Deps{Store: h.store, Logger: logger})
+	return o
+}
+
+func loggerTo(log *logBuffer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func harnessOver(t testing.TB, o opened) *harness {
+	t.Helper()
+	h := &harness{t: t, log: o.log, url: o.url, store: o.store}
+	var err error
+	h.server, err = New(Config{Version: "test"}, Deps{Store: h.store, Logger: loggerTo(h.log)})
 	require.NoError(t, err)
 	h.live, h.sandbox, err = h.store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
 	require.NoError(t, err)
 	h.key = h.newKey(h.live, "full_access")
 	return h
+}
+
+// addressOf is an address of the test's own: what a process remembers of the addresses of its callers outlives a test.
+func addressOf(t testing.TB) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(t.Name()))
+	n := sum.Sum32()
+	return fmt.Sprintf("198.%d.%d.%d:1234", 18+(n>>16)&1, n>>8&0xff, n&0xff)
 }
 
 func (h *harness) newKey(tenant account.Tenant, scopes ...string) string {
@@ -98,6 +145,7 @@ func send(t testing.TB, handler http.Handler, method, path string, body any, hea
 		reader = bytes.NewReader(text)
 	}
 	r := httptest.NewRequest(method, path, reader)
+	r.RemoteAddr = addressOf(t)
 	if reader != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -199,6 +247,12 @@ func (l *logBuffer) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+func (l *logBuffer) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,6 +265,7 @@ func (h *harness) twice(method, path string, body any, header, a, b string) answ
 	text, err := json.Marshal(body)
 	require.NoError(h.t, err)
 	r := httptest.NewRequest(method, path, bytes.NewReader(text))
+	r.RemoteAddr = addressOf(h.t)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+h.key)
 	r.Header[header] = []string{a, b}

@@ -94,7 +94,7 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func TestTheLogHasNoPersonalData(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	a := h.call("POST", "/v1/conversations/outbound", least("private-reference"), "X-Request-Id", "the-id").want(201)
 	h.call("GET", "/v1/conversations?q=ada%40example.com", nil).want(200)
 	h.call("PUT", "/v1/conversations/"+a.string("id")+"/tags/private-tag", nil).want(200)
@@ -149,14 +149,14 @@ func TestWithoutADatabase(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	ready := h.call("GET", "/readyz", nil).want(200)
 	require.Equal(t, object{"status": "ready", "database": "ok", "temporal": "unconfigured"}, ready.body)
 }
 
 // Regression: a database without its tables was "unavailable", as one that is down.
 func TestAnUnmigratedDatabaseIsSaidToLackWhichMigrations(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	h.exec(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
 	ready := h.call("GET", "/readyz", nil).want(503)
 	require.Equal(t, "unready", ready.string("status"))
@@ -168,7 +168,7 @@ func TestAnUnmigratedDatabaseIsSaidToLackWhichMigrations(t *testing.T) {
 }
 
 func TestTemporalIsReportedAndNotRequired(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	away, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1", Logger: sdklog.NewStructuredLogger(h.server.log)})
 	require.NoError(t, err)
 	defer away.Close()
@@ -201,7 +201,7 @@ func TestDocsComeFromHereAlone(t *testing.T) {
 }
 
 func TestRunServesAndStops(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	h.server.config.Addr, h.server.config.MetricsAddr = "127.0.0.1:0", "127.0.0.1:0"
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
@@ -244,7 +244,7 @@ func addrIn(log, what string) string {
 func TestAnAddressInUseIsAnError(t *testing.T) {
 	busy := httptest.NewServer(nil)
 	defer busy.Close()
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	h.server.config.Addr = strings.TrimPrefix(busy.URL, "http://")
 	require.ErrorContains(t, h.server.Run(t.Context()), "listening for the api")
 }

@@ -91,7 +91,7 @@ func TestAConnectionThatBreaksUnderAnyStatementIsAnOutageAndNoFault(t *testing.T
 		"the socket broke": func(_ context.Context, conn *pgx.Conn) { _ = conn.PgConn().Conn().Close() },
 	} {
 		t.Run(how, func(t *testing.T) {
-			h := newHarness(t)
+			h := newHarnessAlone(t)
 			cookie := h.newBrowser(account.RoleAgent).cookie
 			b := &breaker{breaks: breaks}
 			h.reopen(models.Options{Tracer: b})
@@ -118,7 +118,7 @@ func TestAConnectionThatBreaksUnderAnyStatementIsAnOutageAndNoFault(t *testing.T
 
 // Regression: a full disk (53100) gave 500.
 func TestAFullDiskIsAnOutage(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	h.exec(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
 		CREATE TRIGGER full_disk BEFORE INSERT ON conversations FOR EACH ROW EXECUTE FUNCTION full_disk();
@@ -137,7 +137,7 @@ func TestAFullDiskIsAnOutage(t *testing.T) {
 
 // A process that is told to stop closes its connections; what still runs then is an outage to its callers.
 func TestClosedPoolsAreAnOutage(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	cookie := h.newBrowser(account.RoleAgent).cookie
 	key := h.key
 	calls := h.calls(cookie)

@@ -22,7 +22,7 @@ import (
 // limited is a harness whose key is a new one, of tier starter unless in says otherwise.
 func limited(t *testing.T, in account.NewKey) (*harness, account.APIKey) {
 	t.Helper()
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	in.Name, in.Scopes = "limited", []string{"conversations:write"}
 	key, plain, err := h.store.Keys.Create(t.Context(), h.live.ID, in)
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestThreeAPIProcessesHoldAStarterKeyToItsLimit(t *testing.T) {
 }
 
 func TestKeysMadeOverTheAPIAreStarters(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	a := h.call("POST", "/v1/api-keys", object{"name": "k", "scopes": []string{"basic"}}).want(201)
 	require.Equal(t, "starter", a.body["tier"])
 	require.Equal(t, object{"perMinute": 60.0, "burst": 10.0, "perDay": 10_000.0}, a.body["limits"])
@@ -164,7 +164,7 @@ func TestKeysMadeOverTheAPIAreStarters(t *testing.T) {
 }
 
 func TestSessionsOfTheConsoleHaveALimitOfTheirOwn(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	b := h.newBrowser(account.RoleAgent)
 	limit, remaining, _ := b.call("GET", "/v1/me", nil).want(200).rate()
 	require.Equal(t, []int{700, 699}, []int{limit, remaining})
@@ -176,7 +176,7 @@ func TestSessionsOfTheConsoleHaveALimitOfTheirOwn(t *testing.T) {
 }
 
 func TestTokensOfDockSessionsReadOftenAndActSeldom(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	s := h.openDock(h.agent("ada", account.RoleAgent), h.newDock(nil).string("id"))
 	limit, remaining, _ := s.call("GET", s.path+"/context", nil).want(200).rate()
 	require.Equal(t, []int{120, 119}, []int{limit, remaining})

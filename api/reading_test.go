@@ -15,7 +15,7 @@ import (
 
 // Of two objects under one key validation saw the last, and the decoder merged both.
 func TestAKeyThatIsGivenTwiceIsRefused(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	const path = "/v1/conversations/outbound"
 	long := strings.Repeat("n", 5000)
 	for body, wrong := range map[string]string{
@@ -56,7 +56,7 @@ func TestEveryObjectOfABodyIsClosed(t *testing.T) {
 }
 
 func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	const sent = `{"id":12345678901234567890123456789012345678,"minus":-9007199254740993,"price":49.90,"big":1e30,"huge":1e308,` +
 		`"tiny":1e-300,"zero":-0,"none":0.0,"five":5.0,"text":"\u0001n1e9","more":[1,{"deep":9007199254740993}]}`
 	const kept = `"big":1e+30,"five":5,"huge":1e+308,"id":12345678901234567890123456789012345678,"minus":-9007199254740993,` +
@@ -93,7 +93,7 @@ func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
 
 // A cursor that says what another list, or PostgreSQL, does not take was answered with 500.
 func TestCursorsAreTheTenantsAndTheLists(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	for i := range 3 {
 		h.call("POST", "/v1/tags", object{"name": fmt.Sprint("tag", i)}).want(201)
 		h.call("POST", "/v1/contacts", object{"email": fmt.Sprintf("%d@example.com", i)}).want(201)
@@ -139,7 +139,7 @@ func TestCursorsAreTheTenantsAndTheLists(t *testing.T) {
 
 // Three previews with n=1, 2 and 3 under one key all got the answer of the first.
 func TestAnIdempotencyKeyIsForOneQuery(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	const preview = "/v1/opening-hours/preview"
 	body := object{"timeZone": "UTC", "weekly": object{"monday": []object{{"from": "09:00", "to": "17:00"}}}}
 	one := h.call("POST", preview+"?n=1", body, "Idempotency-Key", "k").want(200)
@@ -152,7 +152,7 @@ func TestAnIdempotencyKeyIsForOneQuery(t *testing.T) {
 }
 
 func TestNamesAreTrimmedAndNotBlank(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	blank := []string{" ", "\t\n", "\u00a0\u2003", "\u200b", "\u3164"}
 	made := h.call("POST", "/v1/conversations/outbound", object{
 		"externalReference": "b", "subject": "  Where is it?\n", "contact": object{"email": "a@example.com", "name": "\tAda "},
@@ -206,7 +206,7 @@ func TestNamesAreTrimmedAndNotBlank(t *testing.T) {
 }
 
 func TestAnExternalIDIsOneMessages(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	path := "/v1/conversations/" + h.call("POST", "/v1/conversations/outbound", least("x")).want(201).string("id")
 	message := func(change object) object {
 		body := object{"direction": "inbound", "text": "Thanks", "html": "<p>Thanks</p>", "externalId": "m1"}
@@ -227,7 +227,7 @@ func TestAnExternalIDIsOneMessages(t *testing.T) {
 }
 
 func TestARequestIDIsOneActions(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	dock := h.newDock(nil).string("id")
 	s := h.openDock(h.agent("ada", account.Role("agent")), dock)
 	ask := func(action string, params any) answer {
@@ -246,7 +246,7 @@ func TestARequestIDIsOneActions(t *testing.T) {
 }
 
 func TestRefusalsSayWhatIsSo(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	details := func(a answer) string {
 		t.Helper()
 		a.want(400)
@@ -281,7 +281,7 @@ func TestRefusalsSayWhatIsSo(t *testing.T) {
 }
 
 func TestAPathOfItsOwnHasItsOwnMethods(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	for path, allow := range map[string]string{
 		"/v1/conversations/outbound": "POST", "/v1/conversations/inbound": "POST", "/v1/conversations/bulk": "POST",
 		"/v1/opening-hours/preview": "POST", "/api/v1/conversations/outbound": "POST",
@@ -299,7 +299,7 @@ func TestAPathOfItsOwnHasItsOwnMethods(t *testing.T) {
 
 // A proxy that compresses an answer weakens its tag (RFC 9110, section 8.8.1).
 func TestATagThatAProxyWeakenedMatches(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	made := h.call("POST", "/v1/conversations/outbound", least("x")).want(201)
 	path, tag := "/v1/conversations/"+made.string("id"), made.header.Get("ETag")
 	h.call("PATCH", path, object{"subject": "one"}, "If-Match", "W/"+tag).want(200)
@@ -308,7 +308,7 @@ func TestATagThatAProxyWeakenedMatches(t *testing.T) {
 }
 
 func TestCharsetUTF8IsTakenByEitherName(t *testing.T) {
-	h := newHarness(t)
+	h := newHarnessAlone(t)
 	for i, charset := range []string{"utf8", "UTF8", "utf-8", `"utf8"`} {
 		h.call("POST", "/v1/tags", object{"name": fmt.Sprint("t", i)},
 			"Content-Type", "application/json; charset="+charset).want(201)

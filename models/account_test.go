@@ -103,7 +103,7 @@ func TestWakeUpsCrossProcesses(t *testing.T) {
 }
 
 func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	for _, row := range []struct {
 		kind     string
 		priority int
@@ -143,7 +143,7 @@ func TestOutboxGivesTheMostUrgentFirstAndEachRowToOne(t *testing.T) {
 // One call signals a workflow for all rows that ask for it, so a claim takes them along; but for actions of docks,
 // which are told of one by one, and rows that another relay has.
 func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	late, other := ident.New(), ident.New()
 	for _, row := range []struct {
 		target uuid.UUID
@@ -177,7 +177,7 @@ func TestOutboxGivesAllRowsOfAWorkflowTogether(t *testing.T) {
 func ptr[T any](v T) *T { return &v }
 
 func TestReadySaysWhatIsMissing(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	require.NoError(t, b.DB.Ready(t.Context()))
 	// A migration that was left out is missing as well as those that are yet to come.
 	b.exec(`DELETE FROM goose_db_version WHERE version_id IN (7, (SELECT max(version_id) FROM goose_db_version))`)
@@ -195,7 +195,7 @@ func TestReadySaysWhatIsMissing(t *testing.T) {
 }
 
 func TestDatabaseThatIsAwayIsUnavailable(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	away := b.open(func(o *models.Options) { o.URL = "postgres://nobody@127.0.0.1:1/none" })
 	_, err := away.Conversations.Get(t.Context(), b.tenant.ID, b.tenant.ID)
 	requireProblem(t, err, "UNAVAILABLE")
@@ -203,7 +203,7 @@ func TestDatabaseThatIsAwayIsUnavailable(t *testing.T) {
 
 // P10: rows land in their week's partition; those of a week without one go to the default.
 func TestRowsLandInTheirWeek(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.conversation("a")
 	year, week := time.Now().UTC().ISOWeek()
 	require.Equal(

@@ -42,7 +42,7 @@ var (
 // What was never made here is not looked up, and what was refused is not looked up again.
 func TestWhatIsNoKeyIsLookedUpOnceOrNever(t *testing.T) {
 	count := &lookUps{}
-	b := setup(t, func(o *models.Options) { o.Tracer = count })
+	b := setupAlone(t, func(o *models.Options) { o.Tracer = count })
 	ctx := t.Context()
 	for _, malformed := range []string{
 		"", "sa_live_", "sa_live_x", "sa_live_" + strings.Repeat("0", 63), "sa_test_" + strings.Repeat("0", 65),
@@ -94,7 +94,7 @@ func TestWhatIsNoKeyIsLookedUpOnceOrNever(t *testing.T) {
 // Ten thousand keys that do not exist take no good one's place, and one tenant's many sessions leave the others' alone.
 func TestBadKeysPushNoGoodOneOut(t *testing.T) {
 	count := &lookUps{}
-	b := setup(t, func(o *models.Options) { o.Tracer = count })
+	b := setupAlone(t, func(o *models.Options) { o.Tracer = count })
 	_, good, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "good", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
 	_, err = b.Keys.Authenticate(t.Context(), good)
@@ -128,7 +128,7 @@ func TestBadKeysPushNoGoodOneOut(t *testing.T) {
 // good from there all the same.
 func TestAnAddressThatGuessesIsLimited(t *testing.T) {
 	count := &lookUps{}
-	b := setup(t, func(o *models.Options) { o.Tracer = count })
+	b := setupAlone(t, func(o *models.Options) { o.Tracer = count })
 	_, good, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "good", Scopes: []string{"full_access"}})
 	require.NoError(t, err)
 	from := func(address, key string) error {
@@ -169,7 +169,7 @@ func TestAnAddressThatGuessesIsLimited(t *testing.T) {
 
 // One tenant cannot have all the consoles that a process serves.
 func TestATenantHasAShareOfTheConsoles(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	listen := func(tenant, agent uuid.UUID) error {

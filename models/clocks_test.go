@@ -57,7 +57,7 @@ func slaSetup(t *testing.T, targets map[sla.Metric]sla.Targets) *slaBench {
 	t.Helper()
 	b := &slaBench{}
 	b.set(ten.Add(-24 * time.Hour))
-	b.bench = setup(t, b.option)
+	b.bench = setupAlone(t, b.option)
 	b.subscribe()
 	if targets != nil {
 		b.policy = b.newPolicy("Standard", targets)

@@ -216,7 +216,7 @@ func TestHealthTellsWhatIsOwedAndHowItHasGone(t *testing.T) {
 
 // What is read of an endpoint's health is read from the ends of indexes, however much there is.
 func TestHealthReadsOnlyTheEndsOfIndexes(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	for name, query := range map[string]string{
 		"deliveries_fresh": `SELECT created_at FROM deliveries WHERE shard = 1 AND subscription_id = $1 AND $2::uuid IS NOT NULL
 			AND state = 'pending' AND attempts = 0 ORDER BY id LIMIT 1`,

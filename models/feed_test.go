@@ -53,7 +53,7 @@ const insertEvent = `INSERT INTO events (id, tenant_id, type, conversation_id, v
 
 // P6.1: an event that is committed late, though it is the older one, comes after what was shown before.
 func TestALateCommitDoesNotSlipBehindACursor(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.sequence(b.Store, feed.Sequencer{})
 	old, young := time.Now().Add(-time.Minute), time.Now()
 	early, late := ident.NewSequence(old).Next(), ident.NewSequence(young).Next()
@@ -131,7 +131,7 @@ func (r *reading) see(e feed.Event) error {
 // P6: writers, two sequencers of which the one that works is killed again and again, and a reader that pages all the time:
 // it sees every event once, and each conversation's versions rise. ✗ sequencer: another takes the lock.
 func TestAReaderSeesEverythingOnceWhileSequencersDie(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	var led, leading atomic.Int32
 	for _, s := range []*models.Store{b.Store, b.open()} {
 		b.sequence(s, feed.Sequencer{Lead: func(leads bool) {
@@ -200,7 +200,7 @@ func TestAReaderSeesEverythingOnceWhileSequencersDie(t *testing.T) {
 
 // The counter outlives the events: positions go on rising after a restart with an empty table.
 func TestPositionsGoOnAfterARestart(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	stop := b.sequence(b.Store, feed.Sequencer{})
 	b.conversation("a")
 	b.sequenced()
@@ -216,7 +216,7 @@ func TestPositionsGoOnAfterARestart(t *testing.T) {
 }
 
 func TestFeedFiltersAndPages(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.sequence(b.Store, feed.Sequencer{})
 	one, two := b.conversation("one"), b.conversation("two")
 	for range 3 {
@@ -289,7 +289,7 @@ const day = 24 * time.Hour
 // P10: whole weeks that are old enough go, with all they hold; a week with a delivery that is owed stays as a whole; a
 // reader who was not as far hears of it, and one whose events are all there does not.
 func TestRetentionDropsWeeks(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	quiet, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Quiet"})
 	require.NoError(t, err)
 	quietStart, err := b.Feed.Read(t.Context(), quiet.ID, feed.Query{})
@@ -346,7 +346,7 @@ func TestRetentionDropsWeeks(t *testing.T) {
 
 // A delivery that is newer than its event keeps the event's week, too.
 func TestEventsOfNewerDeliveriesStay(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	at := b.weekOf(90 * day)
 	b.past(at, b.tenant.ID, "delivered")
 	b.sequence(b.Store, feed.Sequencer{})
@@ -361,7 +361,7 @@ func TestEventsOfNewerDeliveriesStay(t *testing.T) {
 
 // A table that is in use is left for the next time, and its other users are not held up for long.
 func TestRetentionDoesNotWaitForLong(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.weekOf(90 * day)
 	reader, err := b.db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 
 // Rows that are older than the keys get them, in any number of runs; of two that have come to be one mailbox the older has it.
 func TestOldRowsGetTheirKeysNumbersAndZones(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	var tenant uuid.UUID
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT id FROM tenants LIMIT 1`).Scan(&tenant))
 	ids := make([]uuid.UUID, 4)

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { os.Exit(deps.Main(m)) }
 // bench is a store on a database of its own, with a tenant and what the tests ask of it.
 type bench struct {
 	*models.Store
-	t      *testing.T
+	t      testing.TB
 	url    string
 	keys   *seal.Keyring
 	db     *sql.DB
@@ -39,26 +39,76 @@ type bench struct {
 	actor  wire.Actor
 }
 
-func setup(t *testing.T, options ...func(*models.Options)) *bench {
+// opened is what tests share one after the other: a store, and connections of its own, over a database.
+type opened struct {
+	store *models.Store
+	url   string
+	keys  *seal.Keyring
+	db    *sql.DB
+}
+
+var spares = deps.Spares[opened]{Open: func(t testing.TB, url string) (opened, func()) {
+	b := over(t, url)
+	b.Store, b.db = b.openStore(), b.connect()
+	return opened{b.Store, url, b.keys, b.db}, func() {
+		_ = b.db.Close()
+		b.Store.Close()
+	}
+}}
+
+// setup is a bench over a database without rows, whose store other tests have used: see deps.Spares.
+func setup(t *testing.T) *bench {
 	t.Helper()
 	t.Parallel()
+	o := spares.Take(t)
+	b := &bench{t: t, url: o.url, keys: o.keys, Store: o.store, db: o.db}
+	b.begin()
+	return b
+}
+
+// setupAlone is a bench over a new database and a new store.
+func setupAlone(t *testing.T, options ...func(*models.Options)) *bench {
+	t.Helper()
+	t.Parallel()
+	b := over(t, deps.Database(t))
+	b.Store = b.open(options...)
+	b.db = b.connect()
+	t.Cleanup(func() { _ = b.db.Close() })
+	b.begin()
+	return b
+}
+
+func over(t testing.TB, url string) *bench {
 	keys, err := seal.ParseKeyring(seal.GenerateKeyring())
 	require.NoError(t, err)
-	b := &bench{t: t, url: deps.Database(t), keys: keys}
-	b.Store = b.open(options...)
-	b.db, err = sql.Open("pgx", b.url)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = b.db.Close() })
-	b.tenant, _, err = b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Acme"})
-	require.NoError(t, err)
-	key, _, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "shop", Scopes: []string{"full_access"}})
-	require.NoError(t, err)
+	return &bench{t: t, url: url, keys: keys}
+}
+
+func (b *bench) connect() *sql.DB {
+	db, err := sql.Open("pgx", b.url)
+	require.NoError(b.t, err)
+	return db
+}
+
+// begin makes the tenant, and who acts.
+func (b *bench) begin() {
+	var err error
+	b.tenant, _, err = b.Accounts.CreateTenant(b.t.Context(), account.NewTenant{Name: "Acme"})
+	require.NoError(b.t, err)
+	key, _, err := b.Keys.Create(b.t.Context(), b.tenant.ID, account.NewKey{Name: "shop", Scopes: []string{"full_access"}})
+	require.NoError(b.t, err)
 	b.actor = wire.Actor{Type: wire.ActorAPIKey, ID: &key.ID, Name: key.Name}
-	return b
 }
 
 // open opens one more store on the same database, as another process would.
 func (b *bench) open(options ...func(*models.Options)) *models.Store {
+	b.t.Helper()
+	s := b.openStore(options...)
+	b.t.Cleanup(s.Close)
+	return s
+}
+
+func (b *bench) openStore(options ...func(*models.Options)) *models.Store {
 	b.t.Helper()
 	o := models.Options{
 		URL: b.url, Keys: b.keys, Logger: slog.New(slog.DiscardHandler), HashPassword: password.HashCheaply,
@@ -69,7 +119,6 @@ func (b *bench) open(options ...func(*models.Options)) *models.Store {
 	}
 	s, err := models.Open(b.t.Context(), o)
 	require.NoError(b.t, err)
-	b.t.Cleanup(s.Close)
 	return s
 }
 

@@ -307,7 +307,7 @@ func TestAnswersExpire(t *testing.T) {
 
 // Everything inside uses the connection that the call has; only numbers come over others, which no waiting call holds.
 func TestASmallPoolDoesNotLockUp(t *testing.T) {
-	b := setup(t, func(o *models.Options) { o.MaxConns = 5 })
+	b := setupAlone(t, func(o *models.Options) { o.MaxConns = 5 })
 	in := account.NewAgent{Name: "Grace", Email: "g@example.com", Role: account.RoleAgent}
 	agent, err := b.Accounts.CreateAgent(t.Context(), b.tenant.ID, in)
 	require.NoError(t, err)

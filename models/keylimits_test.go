@@ -19,7 +19,7 @@ import (
 const beforeRateLimits = 14
 
 func TestKeysFromBeforeTheLimitsHaveNone(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.exec(`DROP SCHEMA public CASCADE`)
 	b.exec(`CREATE SCHEMA public`)
 	provider, err := goose.NewProvider(goose.DialectPostgres, b.db, migrations.FS)

@@ -110,7 +110,7 @@ func TestWhatTimeChangesIsAVersion(t *testing.T) {
 // A contact is part of each conversation that shows it: its change is a version of each, whatever else is written at the
 // same time, and no event shows an older contact under a newer version.
 func TestAContactsChangeIsAVersionOfItsConversations(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	first := b.conversation("a")
 	in := b.newConversation("b")
 	in.Contact.Email = "a@example.com"

@@ -57,7 +57,7 @@ func (l *lastQuery) pages(b *bench) (touched int, plan string) {
 // 600 pages of the database and whose walk through an index touches more than 20,000, each list touches a few hundred.
 func TestListsCostWhatIsOnThePage(t *testing.T) {
 	trace := &lastQuery{}
-	b := setup(t, func(o *models.Options) { o.Tracer = trace })
+	b := setupAlone(t, func(o *models.Options) { o.Tracer = trace })
 	agent, err := b.Accounts.CreateAgent(
 		t.Context(),
 		b.tenant.ID,
@@ -161,7 +161,7 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 
 // Whatever people type is a query, never an error, and nothing they type is the query language.
 func TestAnythingCanBeSearchedFor(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.conversation("o'neil:smith")
 	for query, found := range map[string]int{
 		"o'neil": 1, "SMITH & neil": 1, "neil | nobody": 0, "!nobody": 0, `\`: 0, "'": 0, ":*": 0, "(": 0, "  ": 0, "“": 0,

@@ -78,7 +78,7 @@ func (b *bench) reaches(l *feed.Stream) {
 func anything(feed.News) bool { return true }
 
 func TestConsolesHearOfEveryChange(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.sequence(b.Store, feed.Sequencer{})
 	other := b.open() // another process
 	here, there := b.listen(b.Store, ""), b.listen(other, "")
@@ -106,7 +106,7 @@ func TestConsolesHearOfEveryChange(t *testing.T) {
 }
 
 func TestConsolesHearOfDocksThatAreMadeChangedAndDeleted(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	other := b.open() // another process
 	l := b.listen(other, "")
 	b.reaches(l)
@@ -128,7 +128,7 @@ func TestConsolesHearOfDocksThatAreMadeChangedAndDeleted(t *testing.T) {
 
 // Deadlines that an edit has moved raise no versions; consoles are told when all of the tenant's have moved.
 func TestConsolesHearThatDeadlinesHaveMoved(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	l := b.listen(b.Store, "")
 	nextBatch(t, l)
 	b.assign(b.policy("P", byMetric{sla.FirstReply: slow}).ID, nil, nil)
@@ -140,7 +140,7 @@ func TestConsolesHearThatDeadlinesHaveMoved(t *testing.T) {
 }
 
 func TestConsolesHearOfTheirOwnTenantOnly(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.sequence(b.Store, feed.Sequencer{})
 	second, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Second"})
 	require.NoError(t, err)
@@ -164,7 +164,7 @@ func TestConsolesHearOfTheirOwnTenantOnly(t *testing.T) {
 }
 
 func TestWhoComesBackHearsWhatWasMissed(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	b.sequence(b.Store, feed.Sequencer{})
 	l := b.listen(b.Store, "")
 	nextBatch(t, l)
@@ -191,7 +191,7 @@ func TestWhoComesBackHearsWhatWasMissed(t *testing.T) {
 
 // A console that does not read is let go before it fills the memory; the others are not held up.
 func TestASlowConsoleIsLetGo(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	slow, quick := b.listen(b.Store, ""), b.listen(b.Store, "")
 	nextBatch(t, quick)
 	var last uuid.UUID
@@ -208,7 +208,7 @@ func TestASlowConsoleIsLetGo(t *testing.T) {
 }
 
 func TestOneAgentCannotTakeAllConnections(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	agent := ident.New()
 	for range 20 {
 		l, err := b.Feed.Listen(t.Context(), b.tenant.ID, agent, "")
@@ -221,7 +221,7 @@ func TestOneAgentCannotTakeAllConnections(t *testing.T) {
 }
 
 func TestConsolesHearOfWebhooksInTrouble(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	l := b.listen(b.Store, "")
 	sub, _ := b.openCircuit()
 	n, _ := until(t, l, sub.ID, anything)
@@ -231,7 +231,7 @@ func TestConsolesHearOfWebhooksInTrouble(t *testing.T) {
 }
 
 func TestConsolesHearWhatBecameOfADocksAction(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	e := b.embed(account.RoleAgent, func(d *dock.NewDock) { d.Name = "Refunds/Returns \"50 % off\"" })
 	here, there := b.listen(b.Store, ""), b.listen(b.open(), "")
 	b.reaches(there)

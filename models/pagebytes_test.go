@@ -13,7 +13,7 @@ import (
 
 // A hundred large messages are read in pages of some megabytes, each message once, and so are their events.
 func TestPagesOfLargeMessagesEndEarly(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	c := b.conversation("large")
 	const posted = 20
 	large := strings.Repeat("x", 255<<10)

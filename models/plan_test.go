@@ -14,7 +14,7 @@ import (
 // A plan made while the tables are young and never analysed is kept by a connection for as long as statistics are
 // missing. It must use the index that finds the one row, not one that finds all rows of the tenant.
 func TestYoungDatabaseLooksRowsUpByTheirKey(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	for want, query := range map[string]string{
 		"conversations_pkey":               `SELECT * FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE`,
 		"conversations_external_reference": `SELECT id FROM conversations WHERE tenant_id = $1 AND external_reference = $2::text`,
@@ -39,7 +39,7 @@ func TestYoungDatabaseLooksRowsUpByTheirKey(t *testing.T) {
 // PostgreSQL compiles nothing of ours, wherever it is told to compile: a claim of a few rows of a large backlog, whose plan
 // is good and whose estimate is not, would be compiled for seconds each time.
 func TestNothingIsCompiled(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	var database string
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT current_database()`).Scan(&database))
 	for _, setting := range []string{`jit = on`, `jit_above_cost = 0`} {
@@ -76,7 +76,7 @@ func (b *bench) inGenericMode(want, query string, check func(plan string)) {
 // A message changes these columns and leaves the rest. As long as no index has one of them, PostgreSQL updates the row in
 // place (HOT) and none of the table's indexes gets a new entry; the order of the latest change is another table's.
 func TestNoIndexOfConversationsHasWhatAMessageChanges(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	rows, err := b.db.QueryContext(t.Context(), `SELECT indexdef FROM pg_indexes WHERE tablename = 'conversations'`)
 	require.NoError(t, err)
 	defer func() { _ = rows.Close() }()

@@ -43,7 +43,7 @@ type rated struct {
 func setupRates(t *testing.T, in account.NewKey, options ...func(*models.Options)) *rated {
 	t.Helper()
 	r := &rated{}
-	r.bench = setup(t, append(options, r.option)...)
+	r.bench = setupAlone(t, append(options, r.option)...)
 	in.Name, in.Scopes = "limited", []string{"full_access"}
 	var err error
 	r.key, r.plain, err = r.Keys.Create(t.Context(), r.tenant.ID, in)

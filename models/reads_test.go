@@ -55,7 +55,7 @@ func (b *bench) eventually(why string, condition func() bool) {
 // Whatever PostgreSQL is held up by, it works on a list for two seconds and on a report for ten, and the caller is told what
 // to narrow. Writes have bounds of their own.
 func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
-	b := setup(t, func(o *models.Options) { o.Serving = true })
+	b := setupAlone(t, func(o *models.Options) { o.Serving = true })
 	c := b.conversation("held")
 	sub := b.subscribe()
 	key, _, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "k", Scopes: []string{"full_access"}})
@@ -160,7 +160,7 @@ func (b *bench) ended(reads map[string]func() error, limits map[string]int) {
 // A tenant whose calls are all held up has half of the connections: others' calls, and background work, go on, and what the
 // tenant asks for on top of a queue is refused.
 func TestATenantHoldsHalfOfThePool(t *testing.T) {
-	b := setup(t, func(o *models.Options) { o.MaxConns = 8 })
+	b := setupAlone(t, func(o *models.Options) { o.MaxConns = 8 })
 	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	c := b.conversation("held")
@@ -217,7 +217,7 @@ func TestATenantHoldsHalfOfThePool(t *testing.T) {
 // A call counts once, however many transactions and reads are in one another: with a share of one connection, units of work
 // that read lists, look things up and write, all at the same time, come to an end.
 func TestACallTakesOnePlaceHoweverDeepItReads(t *testing.T) {
-	b := setup(t, func(o *models.Options) { o.MaxConns = 2 })
+	b := setupAlone(t, func(o *models.Options) { o.MaxConns = 2 })
 	c := b.conversation("read")
 	var group sync.WaitGroup
 	errs := make(chan error, 8)
@@ -248,7 +248,7 @@ func TestACallTakesOnePlaceHoweverDeepItReads(t *testing.T) {
 
 // Two reports of a tenant run at once, the others wait for them; another tenant's is not among those.
 func TestTwoReportsOfATenantRunAtOnce(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	release := b.blocked(`sla_clocks`)

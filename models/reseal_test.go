@@ -49,7 +49,7 @@ func secretAnswer(context.Context) (idempotency.Answer, error) {
 }
 
 func TestAfterResealTheOldKeyCanGo(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	k1, k2 := newKey("k1"), newKey("k2")
 	old := b.openWith(k1)
 	b.Store = old
@@ -102,7 +102,7 @@ func TestAfterResealTheOldKeyCanGo(t *testing.T) {
 }
 
 func TestResealLeavesAndCountsWhatItCannotOpen(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	k1, k2 := newKey("k1"), newKey("k2")
 	b.Store = b.openWith(k1)
 	b.subscribe()
@@ -121,7 +121,7 @@ func TestResealLeavesAndCountsWhatItCannotOpen(t *testing.T) {
 
 // A sealed column that is not resealed would be noticed on the day its key is gone.
 func TestEverySealedColumnIsResealed(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	digests := map[string]bool{ // of what is only compared
 		"api_keys.hash": true, "sessions.hash": true, "sign_in_links.hash": true, "sign_in_attempts.subject": true,
 		"sign_in_places.place": true,

@@ -143,7 +143,7 @@ func (*cutter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) 
 // Regression: a client was told that nothing had changed when that was unknown, and would have repeated a message.
 func TestACommitWithoutAnAnswerIsNotCalledNothing(t *testing.T) {
 	cut := &cutter{}
-	b := setup(t, func(o *models.Options) { o.Tracer = cut })
+	b := setupAlone(t, func(o *models.Options) { o.Tracer = cut })
 	c := b.conversation("a")
 	cut.b = b
 	_, err := b.Conversations.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor,
@@ -157,7 +157,7 @@ func TestACommitWithoutAnAnswerIsNotCalledNothing(t *testing.T) {
 
 // Regression: making next week's partitions waited for a dump to end, and all other transactions behind it.
 func TestPartitionsAreNotWaitedForBehindAReader(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	last := time.Now().UTC().AddDate(0, 0, 21)
 	year, week := last.ISOWeek()
 	name := fmt.Sprintf("events_%dw%02d", year, week)

@@ -17,7 +17,7 @@ import (
 // those are too many and the list is gone through.
 func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 	trace := &lastQuery{}
-	b := setup(t, func(o *models.Options) { o.Tracer = trace })
+	b := setupAlone(t, func(o *models.Options) { o.Tracer = trace })
 	const rows = 12_000
 	b.exec(`INSERT INTO contacts (tenant_id, id, name, email, created_at, updated_at)
 		SELECT $1, gen_random_uuid(), CASE WHEN i % 1000 = 0 THEN 'Quentin' ELSE 'Customer' END || ' ' || i, 'c' || i || '@shop.example',

@@ -28,7 +28,7 @@ func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 	var time0 clock
-	b := setup(t, time0.option)
+	b := setupAlone(t, time0.option)
 	c := b.conversation("a")
 	c = b.change(c.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)})
 
@@ -56,7 +56,7 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 // One wake per snooze, whichever transaction comes first.
 func TestRacingTicksAndCommandsWakeOnce(t *testing.T) {
 	var time0 clock
-	b := setup(t, time0.option)
+	b := setupAlone(t, time0.option)
 	c := b.conversation("a")
 	b.change(c.ID, conversation.Snooze{Until: time.Now().Add(time.Minute)})
 	time0.pass(time.Hour)
@@ -127,7 +127,7 @@ func (*trips) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {
 // The write path's cost is its round trips: the budgets are 6 for a creation, 5 for a message and for a transition.
 func TestRoundTrips(t *testing.T) {
 	var c trips
-	b := setup(t, c.option)
+	b := setupAlone(t, c.option)
 	b.subscribe()
 	warm := b.conversation("warm up: the block of numbers")
 	agent, err := b.Accounts.CreateAgent(

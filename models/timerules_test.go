@@ -110,7 +110,7 @@ func TestTheScheduleIsPickedByAssignmentElseTheDefault(t *testing.T) {
 // Terms take effect when the last of what they are made of did: that is when what they make overdue is crossed.
 func TestSinceWhenTermsHold(t *testing.T) {
 	var now setting
-	b := setup(t, now.clock)
+	b := setupAlone(t, now.clock)
 	ctx, tenant := t.Context(), b.tenant.ID
 	phone := "phone"
 	since := func(metric sla.Metric, channel string) time.Time {
@@ -182,7 +182,7 @@ func TestSinceWhenTermsHold(t *testing.T) {
 func TestSinceWhenADefaultHolds(t *testing.T) {
 	var now setting
 	now.at(hour(1))
-	b := setup(t, now.clock)
+	b := setupAlone(t, now.clock)
 	b.assign(b.policy("Gold", byMetric{sla.FirstReply: slow}).ID, nil, nil)
 	b.hours("Office", office("17:00"))
 	late := b.hours("Late", office("20:00"))

@@ -60,7 +60,7 @@ func tenantsIn[T any](rows []T, tenant func(T) uuid.UUID) map[uuid.UUID]int {
 func TestOverdueConversationsComeOneTenantAfterTheOther(t *testing.T) {
 	for _, flood := range []int{50, 3000} {
 		t.Run(fmt.Sprint(flood), func(t *testing.T) {
-			b := setup(t)
+			b := setupAlone(t)
 			few := []uuid.UUID{b.otherTenant("b"), b.otherTenant("c")}
 			b.overdueConversations(b.tenant.ID, flood, time.Hour)
 			for _, tenant := range few {
@@ -84,7 +84,7 @@ func TestOverdueConversationsComeOneTenantAfterTheOther(t *testing.T) {
 
 // With more tenants than one claim looks at, the next goes on behind them.
 func TestEveryTenantHasItsTurn(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	const tenants = 70 // more than turnTenants
 	b.exec(`INSERT INTO tenants (id, name, environment, created_at)
 		SELECT gen_random_uuid(), 'tenant ' || i, environment, created_at FROM tenants, generate_series(1, $1) i
@@ -125,7 +125,7 @@ func TestEveryTenantHasItsTurn(t *testing.T) {
 
 // P1.9
 func TestOutboxGivesOneTenantAfterTheOther(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	other := b.otherTenant("b")
 	rows := func(tenant uuid.UUID, n, priority int, due string) {
 		b.exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, due_at, available_at, created_at)
@@ -149,7 +149,7 @@ func TestOutboxGivesOneTenantAfterTheOther(t *testing.T) {
 
 // P8.5
 func TestLateDockActionsComeOneTenantAfterTheOther(t *testing.T) {
-	e := setup(t).embed(account.RoleAgent)
+	e := setupAlone(t).embed(account.RoleAgent)
 	var ids []uuid.UUID
 	for i := range 3 {
 		ids = append(ids, e.ask("addTag", params{"tag": fmt.Sprint("t", i)}).ID)
@@ -222,7 +222,7 @@ func (b *bench) rowsRead(sql string, args []any) (rows int, plan string) {
 
 // One tenant's tens of thousands of rows are not read, and not sorted, to find another tenant's.
 func TestTurnsAreFoundByTheirIndexes(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	other := b.otherTenant("b")
 	const flood = 20_000
 	b.overdueConversations(b.tenant.ID, flood, time.Hour)
@@ -259,7 +259,7 @@ func TestTurnsAreFoundByTheirIndexes(t *testing.T) {
 
 // P4.1: what is large of one tenant fills a claim's 16 MiB only after what is small of another.
 func TestLargePayloadsLeaveRoomForOtherTenants(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	other := b.otherTenant("b")
 	b.subscribe()
 	_, err := b.Webhooks.Create(t.Context(), other, webhook.NewSubscription{

@@ -12,7 +12,7 @@ import (
 )
 
 func TestUseOfKeysIsAddedUpAcrossProcesses(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	key, plain, err := b.Keys.Create(t.Context(), b.tenant.ID, account.NewKey{Name: "k", Scopes: []string{"basic"}})
 	require.NoError(t, err)
 	p, err := b.Keys.Authenticate(t.Context(), plain)
@@ -45,7 +45,7 @@ func TestUseOfKeysIsAddedUpAcrossProcesses(t *testing.T) {
 }
 
 func TestNobodyGrantsMoreThanTheyHave(t *testing.T) {
-	b := setup(t)
+	b := setupAlone(t)
 	by := account.Principal{TenantID: b.tenant.ID, Scopes: []string{"settings:write", "conversations:write"}}
 	_, _, err := b.Keys.Grant(
 		t.Context(),

@@ -139,14 +139,28 @@ func floodDue(s *stack.Stack, tenant uuid.UUID, n int, due time.Time) {
 		SELECT tenant_id, 'conversation', id, status, 2, next_due_at, now(), now() FROM made`, tenant, contact, n, due)
 }
 
+// wokenBefore is how many of a flood woke, according to the database, after a time and no later than a conversation of
+// another tenant.
+func wokenBefore(s *stack.Stack, t *testing.T, flood uuid.UUID, after time.Time, other uuid.UUID) (n int) {
+	t.Helper()
+	require.NoError(t, s.Store.DB.SQL.QueryRowContext(t.Context(), `SELECT count(*) FROM conversations
+		WHERE tenant_id = $1 AND status <> 'snoozed' AND updated_at > $2
+			AND updated_at <= (SELECT updated_at FROM conversations WHERE id = $3)`, flood, after, other).Scan(&n))
+	return n
+}
+
 // P3.5, P1.9: what one tenant has due at once, all of it known to Temporal or not, makes another's wake at most 5 s late.
+// The small form shares the machine with other tests, which may make it later. Then at most a quarter of the flood has
+// gone before it since it was due, where in the order of times all that was left would have.
 func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
 	t.Parallel()
+	const promise = 5 * time.Second
 	flood, window := deps.Sized(1_000, 100_000), deps.Sized(4*time.Second, 20*time.Second)
 	s := stack.Start(t)
 	in := inbox.Open(t)
 	s.Subscribe(in, func(n *webhook.NewSubscription) { n.Events = []string{"conversation.updated"} })
-	floodDue(s, otherTenant(t, s, "flood"), flood, time.Now().Add(time.Second))
+	flooding := otherTenant(t, s, "flood")
+	floodDue(s, flooding, flood, time.Now().Add(time.Second))
 	began, worst := time.Now(), time.Duration(0)
 	for i := 0; time.Since(began) < window; i++ {
 		c := create(t, s, "wakes-"+strconv.Itoa(i))
@@ -162,13 +176,20 @@ func TestFloodOfDueConversationsDoesNotDelayAnotherTenant(t *testing.T) {
 			return false
 		}
 		in.Await(time.Minute, "the wake", woken)
-		worst = max(worst, time.Since(due))
+		late := time.Since(due)
+		worst = max(worst, late)
+		if late > promise && !deps.Long() {
+			before := wokenBefore(s, t, flooding, due, c.ID)
+			require.LessOrEqual(t, before, flood/4, "of the flood woke before it, which was %s late", late)
+		}
 		t.Logf("wake %d was %s late; by whom: %v", i, time.Since(due).Round(time.Millisecond), s.Fired("wake"))
 	}
 	left, err := s.Store.Sweep.Overdue(t.Context(), 0, 1)
 	require.NoError(t, err)
 	t.Logf("the latest wake was %s late; of %d others some are left: %v", worst.Round(time.Millisecond), flood, len(left) > 0)
-	require.Less(t, worst, deps.Sized(10*time.Second, 5*time.Second), "the promise is 5 s; the small form shares the machine")
+	if deps.Long() {
+		require.Less(t, worst, promise)
+	}
 }
 
 // Two tenants whose tests of webhooks hang do not starve a third.

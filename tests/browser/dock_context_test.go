@@ -39,16 +39,25 @@ func TestAnAppThatNeverAsksIsToldTwiceAfterALoad(t *testing.T) {
 func TestAPageThatAsksOrActsIsNotToldAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	limits := options{"unasked": []int{20, 200}}
+	limits := options{"unasked": []int{20, 1000}} // the page has a second to act in
+	afterBoth := func() {                         // times at which it could be told
+		w.tab.Do(`window.from = performance.now()`)
+		w.tab.Until(`performance.now() > from + 1200`)
+	}
 	w.docks = browser.Serve(t, "localhost", w.pages(`"chatwoot-dashboard-app:fetch-info"`))
 	w.open("app-early.html", options{"limits": limits}) // it asks while it is parsed
+	w.docks.Await("appContext " + first)
+	afterBoth()
 	w.docks.Count("appContext "+first, 1)
 	w.tab.Do("host.reload()")
+	w.docks.Count("appContext "+first, 2)
+	afterBoth()
 	w.docks.Count("appContext "+first, 2)
 
 	w = newWorld(t)
 	w.open("acts.html", options{"limits": limits}) // it never asks, and acts at once
 	w.docks.Await("result ok")
+	afterBoth()
 	w.docks.Count("context "+first+" acted,delivery", 1)
 	w.docks.Count("context "+first, 2)
 }

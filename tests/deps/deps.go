@@ -99,6 +99,10 @@ func Main(m *testing.M) int {
 			return
 		}
 		if s, err := start(); err == nil {
+			clearSpares()
+			admin.Lock()
+			closeAdmin()
+			admin.Unlock()
 			s.stop()
 		}
 	}()
@@ -126,29 +130,70 @@ func Temporal(t testing.TB) (address, namespace string) {
 // Database returns the URL of a new, migrated, empty database, which is dropped when the test ends.
 func Database(t testing.TB) string {
 	t.Helper()
+	url, drop := newDatabase(t)
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	return url
+}
+
+// newDatabase makes a database, and returns its URL and what drops it.
+func newDatabase(t testing.TB) (url string, drop func() error) {
+	t.Helper()
 	server := get(t).databaseURL
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if err := createDatabase(ctx, server, name); err != nil {
+	err := asAdmin(ctx, server, func(conn *pgx.Conn) error { return createDatabase(ctx, conn, server, name) })
+	if err != nil {
 		t.Fatalf("database for a test: %v", err)
 	}
-	t.Cleanup(func() {
+	return withDatabase(server, name), func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		if err := dropDatabase(ctx, server, name); err != nil {
-			t.Errorf("drop the test's database: %v", err)
-		}
-	})
-	return withDatabase(server, name)
+		return asAdmin(ctx, server, func(conn *pgx.Conn) error {
+			// By force: a test that failed may have left connections.
+			return execute(ctx, conn, `DROP DATABASE `+name+` WITH (FORCE)`)
+		})
+	}
 }
 
-func createDatabase(ctx context.Context, server, name string) error {
-	conn, err := pgx.Connect(ctx, server)
-	if err != nil {
-		return err
+// admin is the process's one connection for making and dropping databases: a new one costs more than either.
+var admin struct {
+	sync.Mutex
+	conn *pgx.Conn // nil until it is used, and after an error
+}
+
+// asAdmin runs f on the connection, which f has for itself. After an error it is closed, which also gives back what
+// lock f may have taken.
+func asAdmin(ctx context.Context, server string, f func(*pgx.Conn) error) error {
+	admin.Lock()
+	defer admin.Unlock()
+	if admin.conn == nil || admin.conn.IsClosed() {
+		conn, err := pgx.Connect(ctx, server)
+		if err != nil {
+			return err
+		}
+		admin.conn = conn
 	}
-	defer func() { _ = conn.Close(ctx) }() // which also gives the lock back
+	err := f(admin.conn)
+	if err != nil {
+		closeAdmin()
+	}
+	return err
+}
+
+// closeAdmin closes the connection, whose lock the caller has.
+func closeAdmin() {
+	if admin.conn != nil {
+		_ = admin.conn.Close(context.Background()) // nothing is lost with it
+		admin.conn = nil
+	}
+}
+
+func createDatabase(ctx context.Context, conn *pgx.Conn, server, name string) error {
 	template, err := ensureTemplate(ctx, conn, server)
 	if err != nil {
 		return fmt.Errorf("template: %w", err)
@@ -233,16 +278,6 @@ func migrationsSum() (string, error) {
 		return err
 	})
 	return hex.EncodeToString(sum.Sum(nil))[:16], err
-}
-
-func dropDatabase(ctx context.Context, server, name string) error {
-	conn, err := pgx.Connect(ctx, server)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }() // nothing is lost with it
-	// By force: a test that failed may have left connections.
-	return execute(ctx, conn, `DROP DATABASE `+name+` WITH (FORCE)`)
 }
 
 func withDatabase(server, name string) string {

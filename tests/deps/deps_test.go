@@ -50,6 +50,40 @@ func TestADatabaseIsDroppedWithItsTest(t *testing.T) {
 	require.Zero(t, query[int](t, outer, `SELECT count(*) FROM pg_database WHERE datname = $1`, inner))
 }
 
+func TestASpareDatabaseIsEmptyAgainForTheNextTest(t *testing.T) {
+	opened, closed := 0, 0
+	spares := deps.Spares[string]{Open: func(_ testing.TB, url string) (string, func()) {
+		opened++
+		return url, func() { closed++ }
+	}}
+	use := func(change string) (url string) {
+		t.Run("use", func(t *testing.T) {
+			url = spares.Take(t)
+			require.Zero(t, query[int](t, url, `SELECT count(*) FROM tenants`))
+			require.Equal(t, 1, query[int](t, url, `SELECT count(*) FROM feed`))
+			require.Equal(t, 1, query[int](t, url, change))
+		})
+		return url
+	}
+	tenant := `INSERT INTO tenants (id, name, environment, created_at)
+		VALUES (gen_random_uuid(), 'Acme', 'production', now()) RETURNING 1`
+	first := use(tenant)
+	require.Equal(t, first, use(tenant), "it was emptied")
+	require.Equal(t, first, use(`SELECT 1`))
+	require.Equal(t, 1, opened)
+
+	t.Run("change", func(t *testing.T) {
+		conn, err := pgx.Connect(t.Context(), spares.Take(t))
+		require.NoError(t, err)
+		_, err = conn.Exec(t.Context(), `ALTER TABLE tenants ADD spoiled int`)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close(t.Context()))
+	})
+	require.Equal(t, 1, closed, "a changed schema is not used again")
+	require.NotEqual(t, first, use(tenant))
+	require.Equal(t, 2, opened)
+}
+
 func TestTemporalKnowsTheNamespace(t *testing.T) {
 	address, namespace := deps.Temporal(t)
 	c, err := client.Dial(client.Options{
