@@ -54,7 +54,8 @@ func TestAgentsAreNamedByKeys(t *testing.T) {
 	unknown := "019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10"
 	require.Equal(t, []string{"agentId:unknown"}, h.call("POST", path, object{"text": "Hello", "agentId": unknown}).wrong())
 	for _, role := range []string{"reader", "analytics"} { // who could not write it is not who wrote it
-		id := h.call("POST", "/v1/agents", object{"name": "Ro", "email": role + "@example.com", "role": role}).want(201).string("id")
+		agent := object{"name": "Ro", "email": role + "@example.com", "role": role}
+		id := h.call("POST", "/v1/agents", agent).want(201).string("id")
 		for _, direction := range []string{"outbound", "note"} {
 			require.Equal(t, []string{"agentId:cannot_work"},
 				h.call("POST", path, object{"direction": direction, "text": "Hello", "agentId": id}).wrong())

@@ -35,12 +35,13 @@ func (b *breaker) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx.Tra
 func (b *breaker) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // calls are calls of every kind that reads or writes: each time another one, so that none finds what the last one made.
-func (h *harness) calls(cookie string) map[string]func(time int) answer {
+// The other harness, whose connections hold, makes keys.
+func (h *harness) calls(cookie string, keys *harness) map[string]func(time int) answer {
 	return map[string]func(time int) answer{
 		"a list":   func(int) answer { return h.call("GET", "/v1/conversations", nil) },
 		"a report": func(int) answer { return h.call("GET", reportOfAYear, nil) },
 		"a new key": func(int) answer {
-			return h.call("GET", "/v1/me", nil, "Authorization", "Bearer "+h.newKey(h.live, "full_access"))
+			return h.call("GET", "/v1/me", nil, "Authorization", "Bearer "+keys.newKey(h.live, "full_access"))
 		},
 		"a creation":   func(n int) answer { return h.call("POST", "/v1/conversations/outbound", least(fmt.Sprint("a", n))) },
 		"a repeatable": func(n int) answer { return h.repeatable(n) },
@@ -94,9 +95,10 @@ func TestAConnectionThatBreaksUnderAnyStatementIsAnOutageAndNoFault(t *testing.T
 			h := newHarnessAlone(t)
 			cookie := h.newBrowser(account.RoleAgent).cookie
 			b := &breaker{breaks: breaks}
+			whole := *h
 			h.reopen(models.Options{Tracer: b})
 			unavailable := 0
-			for what, call := range h.calls(cookie) {
+			for what, call := range h.calls(cookie, &whole) {
 				for at := 1; ; at++ {
 					require.Less(t, at, 200, "%s never gets to its end", what)
 					b.at.Store(int64(at))
@@ -125,7 +127,7 @@ func TestAFullDiskIsAnOutage(t *testing.T) {
 		CREATE TRIGGER full_disk BEFORE INSERT ON tags FOR EACH ROW EXECUTE FUNCTION full_disk();
 		CREATE TRIGGER full_disk BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION full_disk()`)
 	h.person("agent@example.com", account.RoleAgent)
-	calls := h.calls("")
+	calls := h.calls("", h)
 	for _, what := range []string{"a creation", "a repeatable", "a sign-in"} {
 		a := calls[what](1)
 		a.refused(503, "UNAVAILABLE")
@@ -140,7 +142,7 @@ func TestClosedPoolsAreAnOutage(t *testing.T) {
 	h := newHarnessAlone(t)
 	cookie := h.newBrowser(account.RoleAgent).cookie
 	key := h.key
-	calls := h.calls(cookie)
+	calls := h.calls(cookie, h)
 	delete(calls, "a new key")
 	h.store.Close()
 	h.key = key

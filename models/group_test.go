@@ -44,9 +44,10 @@ func (b *slaBench) newTwin(name string, single bool) *twin {
 		account.NewAgent{Name: "Grace", Email: name + "@example.com", Role: account.RoleAgent})
 	require.NoError(b.t, err)
 	w.agent = agent.ID
-	policy, err := b.Worktime.CreateSLAPolicy(ctx, w.tenant.ID, worktime.NewSLAPolicy{Name: "Standard", Targets: map[sla.Metric]sla.Targets{
+	targets := map[sla.Metric]sla.Targets{
 		sla.FirstReply: hours(1, 2, 3), sla.AllMessages: hours(1, 2, 3), sla.Resolution: hours(4, 8, 12),
-	}})
+	}
+	policy, err := b.Worktime.CreateSLAPolicy(ctx, w.tenant.ID, worktime.NewSLAPolicy{Name: "Standard", Targets: targets})
 	require.NoError(b.t, err)
 	_, err = b.Worktime.CreateSLAAssignment(ctx, w.tenant.ID, worktime.NewSLAAssignment{PolicyID: policy.ID})
 	require.NoError(b.t, err)
@@ -151,16 +152,23 @@ func (w *twin) rows() []string {
 		`SELECT to_jsonb(o) - 'id' FROM outbox o JOIN conversations c ON c.id = o.target_id
 			WHERE o.tenant_id = $1 ORDER BY c.number, o.created_at, o.kind`,
 	} {
-		rows, err := w.db.QueryContext(w.t.Context(), query, w.tenant.ID)
-		require.NoError(w.t, err)
-		for rows.Next() {
-			var line string
-			require.NoError(w.t, rows.Scan(&line))
-			lines = append(lines, line)
-		}
-		require.NoError(w.t, rows.Err())
-		require.NoError(w.t, rows.Close())
+		lines = append(lines, w.lines(query)...)
 	}
+	return lines
+}
+
+// lines are the rows of one query about the tenant.
+func (w *twin) lines(query string) (lines []string) {
+	w.t.Helper()
+	rows, err := w.db.QueryContext(w.t.Context(), query, w.tenant.ID)
+	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, rows.Close()) }()
+	for rows.Next() {
+		var line string
+		require.NoError(w.t, rows.Scan(&line))
+		lines = append(lines, line)
+	}
+	require.NoError(w.t, rows.Err())
 	return lines
 }
 

@@ -52,7 +52,7 @@ var spares = deps.Spares[opened]{Open: func(t testing.TB, url string) (opened, f
 	b.Store, b.db = b.openStore(), b.connect()
 	return opened{b.Store, url, b.keys, b.db}, func() {
 		_ = b.db.Close()
-		b.Store.Close()
+		b.Close()
 	}
 }}
 

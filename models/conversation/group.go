@@ -81,7 +81,8 @@ func (s *Store) writeGroup(group []*posting) {
 	})
 	if failed != nil {
 		if !errors.Is(failed, errAlone) {
-			s.db.Log.Warn("messages go alone, because their group failed", slog.Any("error", failed), slog.Int("messages", len(group)))
+			s.db.Log.Warn("messages go alone, because their group failed",
+				slog.Any("error", failed), slog.Int("messages", len(group)))
 		}
 		return
 	}
@@ -131,7 +132,8 @@ func (s *Store) lockGroup(ctx context.Context, tx *gorm.DB, group []*posting) er
 	for i, p := range group {
 		tenants[i], ids[i], externalIDs[i] = p.tenantID, p.id, p.in.ExternalID
 	}
-	rows, err := tx.Statement.ConnPool.QueryContext(ctx, lockGroupSQL, postgres.Binary(tenants), postgres.Binary(ids), externalIDs)
+	rows, err := tx.Statement.ConnPool.QueryContext(ctx, lockGroupSQL,
+		postgres.Binary(tenants), postgres.Binary(ids), externalIDs)
 	if err != nil {
 		return postgres.Doing(err, "lock the conversations of a group")
 	}

@@ -131,7 +131,7 @@ func TestACallIsGivenUp(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		require.ErrorIs(t, gone, context.Canceled)
-		time.Sleep(limits.Wait + time.Second) // of the bubble's clock
+		<-time.After(limits.Wait + time.Second) // of the bubble's clock
 		late, _ := errs.Load("late")
 		require.ErrorIs(t, late.(error), groupcommit.ErrLate)
 		require.Zero(t, q.Waiting())

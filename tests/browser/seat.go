@@ -129,7 +129,7 @@ func (s *seat) wipe() error {
 
 // closeOthers closes the windows that pages of the seat have opened and left.
 func (s *seat) closeOthers(ctx context.Context) error {
-	own := chromedp.FromContext(s.ctx)
+	own := chromedp.FromContext(ctx)
 	targets, err := chromedp.Targets(ctx)
 	if err != nil {
 		return err

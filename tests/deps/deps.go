@@ -101,7 +101,7 @@ func Main(m *testing.M) int {
 		if s, err := start(); err == nil {
 			clearSpares()
 			admin.Lock()
-			closeAdmin()
+			closeAdmin(context.Background())
 			admin.Unlock()
 			s.stop()
 		}
@@ -180,15 +180,15 @@ func asAdmin(ctx context.Context, server string, f func(*pgx.Conn) error) error 
 	}
 	err := f(admin.conn)
 	if err != nil {
-		closeAdmin()
+		closeAdmin(context.WithoutCancel(ctx))
 	}
 	return err
 }
 
 // closeAdmin closes the connection, whose lock the caller has.
-func closeAdmin() {
+func closeAdmin(ctx context.Context) {
 	if admin.conn != nil {
-		_ = admin.conn.Close(context.Background()) // nothing is lost with it
+		_ = admin.conn.Close(ctx) // nothing is lost with it
 		admin.conn = nil
 	}
 }

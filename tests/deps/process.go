@@ -22,25 +22,31 @@ type process struct {
 	cleanups []func()
 }
 
+// Helper implements testing.TB.
 func (p *process) Helper() {}
 
+// Context implements testing.TB.
 func (p *process) Context() context.Context { return context.Background() }
 
+// Cleanup implements testing.TB.
 func (p *process) Cleanup(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cleanups = append(p.cleanups, f)
 }
 
+// Errorf implements testing.TB.
 func (p *process) Errorf(format string, args ...any) {
 	p.failed.Store(true)
 	fmt.Fprintf(os.Stderr, "what the tests of the package share: "+format+"\n", args...)
 }
 
+// FailNow implements testing.TB.
 func (p *process) FailNow() {
 	panic("what the tests of the package share could not be started: see above")
 }
 
+// Fatalf implements testing.TB.
 func (p *process) Fatalf(format string, args ...any) {
 	p.Errorf(format, args...)
 	p.FailNow()

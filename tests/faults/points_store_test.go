@@ -66,7 +66,8 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 			first.isDone(r, err, crash.replayed)
 		})
 		w.scene(string(crash.point)+" while a second call waits", func(t *testing.T) {
-			newKeyedCall(w, fmt.Sprintf("awaited-%d", i)).crashWhileAnotherWaits(w.armed("api", crash.point), other, crash.replayed)
+			newKeyedCall(w, fmt.Sprintf("awaited-%d", i)).
+				crashWhileAnotherWaits(w.armed("api", crash.point), other, crash.replayed)
 		})
 	}
 	eventually(t, time.Minute, "every event has arrived", func() bool {

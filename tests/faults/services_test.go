@@ -90,7 +90,7 @@ func (s *services) stop() {
 		s.unwatch()
 	}
 	if s.Deps != nil {
-		s.Deps.Stop()
+		s.Stop()
 	}
 	if s.data != "" {
 		_ = os.RemoveAll(s.data) // the system clears its directory for temporary files
