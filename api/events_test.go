@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -80,6 +81,18 @@ func TestTheFeed(t *testing.T) {
 		"after=" + strings.Repeat("A", 501): "after:too_long", "cursor=x": "cursor:unknown_parameter",
 	} {
 		require.Equal(t, []string{wrong}, h.call("GET", "/v1/events?"+query, nil).wrong(), query)
+	}
+	// A cursor that was made up, and another tenant's, are none. The first is what cursors were before they had a key.
+	others := h.call("GET", "/v1/events", nil, "Authorization", "Bearer "+sandbox).want(200).string("nextCursor")
+	list := h.call("GET", "/v1/conversations?limit=1", nil).want(200)
+	for _, after := range []string{
+		base64.RawURLEncoding.EncodeToString([]byte("p0")), base64.RawURLEncoding.EncodeToString([]byte("\x00")), others,
+		base64.RawURLEncoding.EncodeToString(append(make([]byte, 16), '0')),
+	} {
+		require.Equal(t, []string{"after:invalid"}, h.call("GET", "/v1/events?after="+after, nil).wrong(), after)
+	}
+	if next, _ := list.body["nextCursor"].(string); next != "" {
+		require.Equal(t, []string{"after:invalid"}, h.call("GET", "/v1/events?after="+next, nil).wrong(), "of another list")
 	}
 	one := h.newKey(h.live, "conversations:read")
 	details := h.call("GET", "/v1/events", nil, "Authorization", "Bearer "+one).refused(403, "SCOPE_MISSING")

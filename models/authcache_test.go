@@ -173,7 +173,7 @@ func TestATenantHasAShareOfTheConsoles(t *testing.T) {
 	other, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Other"})
 	require.NoError(t, err)
 	listen := func(tenant, agent uuid.UUID) error {
-		live, err := b.Feed.Listen(t.Context(), tenant, agent, "")
+		live, err := b.Feed.Listen(t.Context(), tenant, agent, postgres.CursorList{}, "")
 		if err == nil {
 			t.Cleanup(live.Close)
 		}

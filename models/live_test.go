@@ -13,13 +13,14 @@ import (
 	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 )
 
 // listen listens as an agent of the tenant.
 func (b *bench) listen(s *models.Store, after string) *feed.Stream {
 	b.t.Helper()
-	l, err := s.Feed.Listen(b.t.Context(), b.tenant.ID, ident.New(), after)
+	l, err := s.Feed.Listen(b.t.Context(), b.tenant.ID, ident.New(), postgres.CursorList{}, after)
 	require.NoError(b.t, err)
 	b.t.Cleanup(l.Close)
 	return l
@@ -144,7 +145,7 @@ func TestConsolesHearOfTheirOwnTenantOnly(t *testing.T) {
 	b.sequence(b.Store, feed.Sequencer{})
 	second, _, err := b.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Second"})
 	require.NoError(t, err)
-	l, err := b.Feed.Listen(t.Context(), second.ID, ident.New(), "")
+	l, err := b.Feed.Listen(t.Context(), second.ID, ident.New(), postgres.CursorList{}, "")
 	require.NoError(t, err)
 	t.Cleanup(l.Close)
 	nextBatch(t, l)
@@ -185,7 +186,7 @@ func TestWhoComesBackHearsWhatWasMissed(t *testing.T) {
 	b.exec(`INSERT INTO feed_floors (tenant_id, position) SELECT $1, last_position FROM feed`, b.tenant.ID)
 	expired := nextBatch(t, b.listen(b.Store, cursor))
 	require.Equal(t, feed.NewsResync, expired.News[1].Type, "what was dropped cannot be told")
-	_, err := b.Feed.Listen(t.Context(), b.tenant.ID, ident.New(), "nonsense")
+	_, err := b.Feed.Listen(t.Context(), b.tenant.ID, ident.New(), postgres.CursorList{}, "nonsense")
 	requireField(t, err, "after")
 }
 
@@ -211,11 +212,11 @@ func TestOneAgentCannotTakeAllConnections(t *testing.T) {
 	b := setupAlone(t)
 	agent := ident.New()
 	for range 20 {
-		l, err := b.Feed.Listen(t.Context(), b.tenant.ID, agent, "")
+		l, err := b.Feed.Listen(t.Context(), b.tenant.ID, agent, postgres.CursorList{}, "")
 		require.NoError(t, err)
 		t.Cleanup(l.Close)
 	}
-	_, err := b.Feed.Listen(t.Context(), b.tenant.ID, agent, "")
+	_, err := b.Feed.Listen(t.Context(), b.tenant.ID, agent, postgres.CursorList{}, "")
 	requireProblem(t, err, "TOO_MANY_CONSOLES")
 	b.listen(b.Store, "")
 }

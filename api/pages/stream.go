@@ -55,7 +55,7 @@ func (p Console) events(c *gin.Context) {
 	if after == "" { // a browser that has not been connected yet, however often it has tried
 		after = c.Query("after")
 	}
-	news, err := store.Feed.Listen(ctx, who.TenantID, who.ID(), after)
+	news, err := store.Feed.Listen(ctx, who.TenantID, who.ID(), feed.Cursors(who.CursorKey), after)
 	if err != nil {
 		p.Errors.Respond(c, err)
 		return

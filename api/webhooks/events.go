@@ -21,9 +21,8 @@ func (h *Handlers) ListEvents(ctx context.Context, r contract.ListEventsRequestO
 ) {
 	ctx, p := request.Caller(ctx)
 	q := feed.Query{
-		After: postgres.Deref(
-			r.Params.After,
-		), ConversationID: r.Params.ConversationID, Limit: postgres.Deref(r.Params.Limit),
+		After: postgres.Deref(r.Params.After), Cursors: feed.Cursors(p.CursorKey),
+		ConversationID: r.Params.ConversationID, Limit: postgres.Deref(r.Params.Limit),
 	}
 	if types := postgres.Deref(r.Params.Types); types != "" {
 		q.Types = strings.Split(types, ",")

@@ -186,13 +186,17 @@ func (s *SignIns) SessionWire(ctx context.Context, a Agent, version, temporalUI 
 	if err != nil {
 		return wire.Session{}, err
 	}
-	var last int64
-	err = s.db.Main.WithContext(ctx).Raw(`SELECT last_position FROM feed`).Scan(&last).Error
+	var now struct {
+		LastPosition int64
+		CursorKey    []byte
+	}
+	err = s.db.Main.WithContext(ctx).Raw(`SELECT f.last_position, t.cursor_key FROM feed f, tenants t WHERE t.id = ?`, t.ID).
+		Scan(&now).Error
 	out := wire.Session{
 		Agent:  wire.SessionAgent{ID: a.ID, Number: a.Number, Name: a.Name, Email: a.Email, TeamIDs: teams},
 		Tenant: wire.SessionTenant{ID: t.ID, Number: t.Number, Name: t.Name, Environment: string(t.Environment)},
 		Role:   string(a.Role), Scopes: scope.OfRole(string(a.Role)), Version: version,
-		EventsAfter: feed.Cursor(last),
+		EventsAfter: feed.Cursor(feed.Cursors(now.CursorKey), now.LastPosition),
 	}
 	if a.Role == RoleOwner && temporalUI != "" {
 		out.TemporalUIURL = &temporalUI

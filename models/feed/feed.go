@@ -3,10 +3,8 @@ package feed
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -32,7 +30,8 @@ type Event struct {
 
 // Query asks for a part of the feed. Empty filters let everything through; Limit is 1 to 200, 50 when 0.
 type Query struct {
-	After          string // a cursor; empty for the oldest event there is
+	After          string              // a cursor; empty for the oldest event there is
+	Cursors        postgres.CursorList // of the tenant: see Cursors
 	Types          []string
 	ConversationID *uuid.UUID
 	Limit          int
@@ -116,7 +115,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 	if after != nil {
 		if at = *after; at < floor {
 			return Page{}, problem.New(problem.Gone, problem.CodeCursorExpired,
-				"events after this cursor have been dropped: go on from details.oldest").With("oldest", Cursor(floor))
+				"events after this cursor have been dropped: go on from details.oldest").With("oldest", Cursor(q.Cursors, floor))
 		}
 		if at > last {
 			return Page{}, errNotAFeedCursor
@@ -131,16 +130,17 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 	case furthest != nil:
 		at, page.HasMore = *furthest, seen == window
 	}
-	page.Next = Cursor(at)
+	page.Next = Cursor(q.Cursors, at)
 	return page, nil
 }
 
-// A cursor is a position. It is written so that readers are not led to count with it.
-const feedCursorMark = "p"
+// Cursors are what the tenant's cursors are made and read by, given its key: one list, whatever asks for it, because a cursor
+// is a place in the whole feed.
+func Cursors(key []byte) postgres.CursorList { return postgres.CursorList{Key: key, Name: "feed"} }
 
 // Cursor is where a page of the feed goes on that ended with a position.
-func Cursor(position int64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(feedCursorMark + strconv.FormatInt(position, 10)))
+func Cursor(cursors postgres.CursorList, position int64) string {
+	return cursors.Seal(strconv.AppendInt(nil, position, 10))
 }
 
 var errNotAFeedCursor = problem.Fields(problem.Field{
@@ -152,10 +152,9 @@ func (q Query) after() (*int64, error) {
 	if q.After == "" {
 		return nil, nil
 	}
-	text, err := base64.RawURLEncoding.DecodeString(q.After)
-	digits, ours := strings.CutPrefix(string(text), feedCursorMark)
-	position, notANumber := strconv.ParseInt(digits, 10, 64)
-	if err != nil || !ours || notANumber != nil || position < 0 {
+	digits, ours := q.Cursors.Open(q.After)
+	position, err := strconv.ParseInt(string(digits), 10, 64)
+	if !ours || err != nil || position < 0 {
 		return nil, errNotAFeedCursor
 	}
 	return &position, nil

@@ -56,6 +56,8 @@ type News struct {
 type NewsBatch struct {
 	News   []News
 	Cursor string // goes on after all of them; empty where only notices are in it
+
+	upTo *int64 // what Cursor says
 }
 
 // Stream is a console's view of what happens. Close it.
@@ -81,8 +83,10 @@ type listener struct {
 // Listen tells an agent what happens in the tenant from now on, or from after the cursor of an earlier NewsBatch. One look at the
 // feed serves all listeners of the process, however many. Errors: TOO_MANY_CONSOLES; VALIDATION_FAILED for what is no
 // cursor; UNAVAILABLE.
-func (s *Store) Listen(ctx context.Context, tenantID, agentID uuid.UUID, after string) (*Stream, error) {
-	from, err := Query{After: after}.after()
+func (s *Store) Listen(
+	ctx context.Context, tenantID, agentID uuid.UUID, cursors postgres.CursorList, after string,
+) (*Stream, error) {
+	from, err := Query{After: after, Cursors: cursors}.after()
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +99,7 @@ func (s *Store) Listen(ctx context.Context, tenantID, agentID uuid.UUID, after s
 	if err != nil {
 		return nil, err
 	}
-	first := NewsBatch{News: []News{{Type: NewsReady}}, Cursor: Cursor(start)}
+	first := NewsBatch{News: []News{{Type: NewsReady}}, upTo: &start}
 	if from != nil && *from != start {
 		if first, err = s.missed(ctx, tenantID, *from, start, max(start, last)); err != nil {
 			s.stream.remove(l)
@@ -108,6 +112,9 @@ func (s *Store) Listen(ctx context.Context, tenantID, agentID uuid.UUID, after s
 	go func() {
 		defer close(out)
 		for next, ok := first, true; ok; next, ok = <-l.news {
+			if next.upTo != nil {
+				next.Cursor = Cursor(cursors, *next.upTo)
+			}
 			select {
 			case out <- next:
 			case <-done:
@@ -266,7 +273,7 @@ func (s *Store) look(ctx context.Context, tenants []uuid.UUID, told int64) (int,
 			}
 		}
 		if len(own) > 0 {
-			s.stream.tell(id, NewsBatch{News: newsOf(own), Cursor: Cursor(upTo)})
+			s.stream.tell(id, NewsBatch{News: newsOf(own), upTo: &upTo})
 		}
 	}
 	return len(rows), nil
@@ -275,7 +282,7 @@ func (s *Store) look(ctx context.Context, tenants []uuid.UUID, told int64) (int,
 // missed is what happened in the tenant after from, up to and including to. A cursor between to and the newest position is
 // of a process that was quicker; one beyond it is of a database that was restored to an earlier state.
 func (s *Store) missed(ctx context.Context, tenantID uuid.UUID, from, to, newest int64) (NewsBatch, error) {
-	batch := NewsBatch{News: []News{{Type: NewsReady}}, Cursor: Cursor(to)}
+	batch := NewsBatch{News: []News{{Type: NewsReady}}, upTo: &to}
 	var floor int64
 	var rows []feedRow
 	db := s.db.Lists.WithContext(ctx)

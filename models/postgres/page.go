@@ -41,6 +41,20 @@ func (l CursorList) mac(position []byte) []byte {
 	return h.Sum(nil)[:cursorMAC]
 }
 
+// Seal makes a cursor of what it says.
+func (l CursorList) Seal(position []byte) string {
+	return base64.RawURLEncoding.EncodeToString(append(l.mac(position), position...))
+}
+
+// Open returns what a cursor of this list says, which a caller may have made up: false if it is not one that Seal has made.
+func (l CursorList) Open(cursor string) ([]byte, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(b) <= cursorMAC || !hmac.Equal(b[:cursorMAC], l.mac(b[cursorMAC:])) {
+		return nil, false
+	}
+	return b[cursorMAC:], true
+}
+
 // Size is how many rows the page has at most.
 func (p Page) Size() int {
 	switch {
@@ -62,7 +76,7 @@ type Position struct {
 // Next is the cursor of the page after this one, which ends at the position, as a caller gets it and brings it back.
 func (p Page) Next(at Position) string {
 	b, _ := json.Marshal(at) // plain values
-	return base64.RawURLEncoding.EncodeToString(append(p.List.mac(b), b...))
+	return p.List.Seal(b)
 }
 
 // After reads the cursor, which a caller may have made up; nil on the first page. That it is one of ours is known from
@@ -72,10 +86,10 @@ func (p Page) After(sort string) (*Position, error) {
 		return nil, nil
 	}
 	var at Position
-	b, err := base64.RawURLEncoding.DecodeString(p.Cursor)
-	ours := err == nil && len(b) > cursorMAC && hmac.Equal(b[:cursorMAC], p.List.mac(b[cursorMAC:]))
+	var err error
+	b, ours := p.List.Open(p.Cursor)
 	if ours {
-		err = json.Unmarshal(b[cursorMAC:], &at)
+		err = json.Unmarshal(b, &at)
 	}
 	usable := ours && at.Sort == sort && (at.Time.IsZero() || calendar.InYears(at.Time)) &&
 		utf8.ValidString(at.Name) && !strings.ContainsRune(at.Name, 0)
