@@ -135,7 +135,10 @@ func TestCompareDeliveries(t *testing.T) {
 			wrong: "came 3 times",
 		},
 		"twice, though the kill came before": {
-			accepted: all{came("d1", "e1", 3), came("d1", "e1", 1)}, owed: d1, kills: kill(4), wrong: "no lease",
+			accepted: all{came("d1", "e1", 3), came("d1", "e1", 1)}, owed: d1, kills: kill(seenLate + 4), wrong: "no lease",
+		},
+		"twice, and the first was seen just after the kill": {
+			accepted: all{came("d1", "e1", 3), came("d1", "e1", 1)}, owed: d1, kills: kill(4), duplicates: 1,
 		},
 		"twice, though the lease was over": {
 			accepted: all{came("d1", "e1", time.Minute), came("d1", "e1", 1)}, owed: d1, kills: kill(2), wrong: "no lease",
