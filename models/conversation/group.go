@@ -89,8 +89,10 @@ func (s *Store) writeGroup(group []*posting) {
 	if unknown == nil {
 		fault.At(fault.AfterCommit)
 	}
-	for _, p := range together {
+	for _, p := range together { // all of them before anything else is done: none may go alone now
 		p.written, p.unknown = unknown == nil, unknown
+	}
+	for _, p := range together {
 		if p.written {
 			s.posted.together.Add(1)
 			s.db.WakeNow(p.w.wakeTopics...)

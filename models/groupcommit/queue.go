@@ -5,6 +5,7 @@ package groupcommit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ var (
 	ErrFull = errors.New("as many of the tenant's calls wait as may")
 	// ErrLate gives up a call that was not taken into a group in time. Nothing of it has happened, nor will.
 	ErrLate = errors.New("the call waited too long")
+	// ErrUnknown is of a call whose context ended while its group was being written: it may have happened, or may yet.
+	ErrUnknown = errors.New("the call ended while its group was being written")
 )
 
 // Limits bound a queue.
@@ -58,7 +61,7 @@ func New[M any](limits Limits, write func([]M)) *Queue[M] {
 
 // Do puts a tenant's member into a group, and returns when the group was written. The subject is what no two may write at
 // the same time.
-// Errors: ErrFull, ErrLate, and ctx's: if it ends while the group is being written, what becomes of the member is unknown.
+// Errors: ErrFull, ErrLate, ErrUnknown; ctx's, and then nothing of it has happened, nor will.
 func (q *Queue[M]) Do(ctx context.Context, tenant, subject uuid.UUID, member M) error {
 	e := &entry[M]{subject: subject, member: member, written: make(chan struct{})}
 	if err := q.add(tenant, e); err != nil {
@@ -70,18 +73,20 @@ func (q *Queue[M]) Do(ctx context.Context, tenant, subject uuid.UUID, member M) 
 	case <-e.written:
 		return nil
 	case <-ctx.Done():
-		q.withdraw(tenant, e)
-		return ctx.Err()
+		if q.withdraw(tenant, e) {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 	case <-timer.C:
 	}
 	if q.withdraw(tenant, e) {
 		return ErrLate
 	}
-	select { // it was taken just now
+	select { // it is being written
 	case <-e.written:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 	}
 }
 

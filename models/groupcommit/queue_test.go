@@ -125,7 +125,7 @@ func TestACallIsGivenUp(t *testing.T) {
 		var errs sync.Map
 		do(q, &errs, acme, "w1", "w2", "late")
 		ctx, cancel := context.WithCancel(t.Context())
-		var gone error
+		var gone, taken error
 		go func() { gone = q.Do(ctx, acme, uuid.New(), "gone") }()
 		synctest.Wait()
 		cancel()
@@ -140,6 +140,16 @@ func TestACallIsGivenUp(t *testing.T) {
 		close(w.release)
 		synctest.Wait()
 		require.Len(t, w.seen(), 2, "neither was written")
+
+		w.release = make(chan struct{})
+		ctx, cancel = context.WithCancel(t.Context())
+		go func() { taken = q.Do(ctx, acme, uuid.New(), "taken") }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, taken, groupcommit.ErrUnknown)
+		require.ErrorIs(t, taken, context.Canceled)
+		close(w.release)
 	})
 }
 

@@ -149,6 +149,11 @@ func TranslateCommit(err error) error {
 	if !known || p.Kind != problem.Unavailable || WorthRetrying(err) {
 		return err
 	}
+	return unknownOutcome(p)
+}
+
+// unknownOutcome makes an error of a change that may have been made, which its caller must be told.
+func unknownOutcome(p *problem.Error) error {
 	p = p.With("outcome", "unknown")
 	p.Message = "the database went away while the change was being committed: it may have been made, or not. Repeat the call " +
 		"with the Idempotency-Key, externalReference or externalId that it had; without one, look before you repeat it"

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/groupcommit"
+	"github.com/atender/atender/models/problem"
 )
 
 const (
@@ -32,11 +33,15 @@ func NewGroup[M any](write func([]M)) *Group[M] {
 
 // Write has a tenant's member written with others, and returns when that is done. No two groups write the same subject at a
 // time.
-// Errors: TENANT_BUSY, when too many of the tenant's wait, or for too long; ctx's, and then the member may be written or not.
+// Errors: TENANT_BUSY, when too many of the tenant's wait, or for too long; UNAVAILABLE with details.outcome "unknown", when ctx
+// ends while the member is being written; ctx's before that.
 func (g *Group[M]) Write(ctx context.Context, tenant, subject uuid.UUID, member M) error {
 	err := g.queue.Do(ctx, tenant, subject, member)
 	if errors.Is(err, groupcommit.ErrFull) || errors.Is(err, groupcommit.ErrLate) {
 		return tenantBusy(groupWaiting)
+	}
+	if errors.Is(err, groupcommit.ErrUnknown) {
+		return unknownOutcome(&problem.Error{Kind: problem.Unavailable, Code: problem.CodeUnavailable, Cause: err})
 	}
 	return err
 }
