@@ -198,11 +198,11 @@ func processes(t *testing.T) []process {
 func (s *stack) family(t *testing.T) []process {
 	t.Helper()
 	all := processes(t)
-	pids, family := map[int]bool{s.PID: true}, []process(nil)
+	pids, family := map[int]bool{}, []process(nil) // in whatever order: the numbers of processes begin anew now and then
 	for grown := true; grown; {
 		grown = false
 		for _, p := range all {
-			if p.pid == s.PID && len(family) == 0 || pids[p.parent] && !pids[p.pid] {
+			if (p.pid == s.PID || pids[p.parent]) && !pids[p.pid] {
 				pids[p.pid], grown = true, true
 				family = append(family, p)
 			}

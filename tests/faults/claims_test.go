@@ -41,7 +41,11 @@ func (w *world) bury(p *process, ended time.Time) {
 		JOIN claims c ON c.owner = d.lease_owner AND c.subscription_id = d.subscription_id
 		WHERE d.state IN ('pending', 'leased') AND c.process = $1`, p.name()), ended)
 	w.disturbed(database)
+	w.cut = w.cut.Add(finishing)
 }
+
+// finishing is how long PostgreSQL may still work on a claim that a process had sent before it was killed.
+const finishing = time.Second
 
 // disturbed notes that claims may be cut off until now: a worker or the database went, or Temporal, without which activities
 // are called off a little later.
