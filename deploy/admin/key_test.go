@@ -42,7 +42,9 @@ func run(t *testing.T, args ...string) (string, error) {
 	return string(text), err
 }
 
-func TestAnOperatorSetsTheLimitsOfKeys(t *testing.T) {
+// shop is a tenant in a database that the commands find.
+func shop(t *testing.T) (*models.Store, account.Tenant) {
+	t.Helper()
 	url := deps.Database(t)
 	t.Setenv("ATENDER_DATABASE_URL", url)
 	store, err := models.Open(t.Context(), models.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
@@ -50,6 +52,11 @@ func TestAnOperatorSetsTheLimitsOfKeys(t *testing.T) {
 	t.Cleanup(store.Close)
 	tenant, _, err := store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
 	require.NoError(t, err)
+	return store, tenant
+}
+
+func TestAnOperatorSetsTheLimitsOfKeys(t *testing.T) {
+	store, tenant := shop(t)
 	id := tenant.ID.String()
 	create := []string{"key", "create", "--tenant", id, "--name", "k", "--scope", "basic"}
 	for _, flags := range [][]string{
@@ -106,13 +113,7 @@ func TestAnOperatorSetsTheLimitsOfKeys(t *testing.T) {
 
 // Names that are typed are trimmed as those that come by the API are, and blank ones are refused.
 func TestNamesThatAreTypedAreTrimmed(t *testing.T) {
-	url := deps.Database(t)
-	t.Setenv("ATENDER_DATABASE_URL", url)
-	store, err := models.Open(t.Context(), models.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	t.Cleanup(store.Close)
-	tenant, _, err := store.Accounts.CreateTenant(t.Context(), account.NewTenant{Name: "Shop"})
-	require.NoError(t, err)
+	store, tenant := shop(t)
 	key := func(name string) []string {
 		return []string{"key", "create", "--tenant", tenant.ID.String(), "--scope", "basic", "--name", name}
 	}

@@ -71,7 +71,7 @@ func (s *Store) writeGroup(group []*posting) {
 		if err = s.lockGroup(ctx, tx, group); err != nil {
 			return err
 		}
-		if together = s.concludeGroup(ctx, group); len(together) == 0 {
+		if together = concludeGroup(ctx, group); len(together) == 0 {
 			return errAlone
 		}
 		if err = saveGroup(ctx, tx, together); err == nil {
@@ -94,7 +94,7 @@ func (s *Store) writeGroup(group []*posting) {
 	}
 	for _, p := range together {
 		if p.written {
-			s.posted.together.Add(1)
+			s.counts.together.Add(1)
 			s.db.WakeNow(p.w.wakeTopics...)
 		}
 	}
@@ -110,22 +110,10 @@ WITH wanted AS MATERIALIZED (
 	FROM wanted w JOIN conversations c ON c.tenant_id = w.tenant_id AND c.id = w.id
 	ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
 ), at AS MATERIALIZED (SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM locked) AS all_locked)
-SELECT l.ord, ` + postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[Contact]("ct", "ct_") + `, at.now,
-	nextval('messages_number_seq') AS message_number,
+SELECT l.ord, ` + lockedColumns + `, at.now, nextval('messages_number_seq') AS message_number,
 	l.wanted_external_id IS NOT NULL AND EXISTS (SELECT FROM messages m WHERE m.tenant_id = l.tenant_id
-		AND m.chain_id = l.chain_id AND m.external_id = l.wanted_external_id) AS is_replay,
-	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version,
-	(SELECT v.version FROM conversations v WHERE v.tenant_id = l.tenant_id AND v.id = l.id) AS version_seen
+		AND m.chain_id = l.chain_id AND m.external_id = l.wanted_external_id) AS is_replay
 FROM at, locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
-
-// lockedRow is a row of lockGroupSQL, besides the conversation.
-type lockedRow struct {
-	w           *write
-	now         time.Time
-	isReplay    bool
-	timeVersion int64
-	versionSeen int64
-}
 
 // lockGroup locks the conversations of messages, and begins the write of each that it got (P1.2 to P1.4).
 func (s *Store) lockGroup(ctx context.Context, tx *gorm.DB, group []*posting) error {
@@ -160,21 +148,20 @@ func (s *Store) lockGroup(ctx context.Context, tx *gorm.DB, group []*posting) er
 	return nil
 }
 
-// scanGroup reads what was locked, by the place in the group; nil for what was not.
+// scanGroup reads what was locked, by the place in the group; nil for what was not, or whose external id is there already.
 func scanGroup(rows *sql.Rows, tx *gorm.DB, group []*posting) ([]*lockedRow, error) {
 	defer func() { _ = rows.Close() }() // its error is that of Err
 	locked := make([]*lockedRow, len(group))
 	for rows.Next() {
 		row := lockedRow{w: &write{tx: tx}}
 		var ord int
-		dest := postgres.Targets(append(make([]any, 0, 64), &ord), &row.w.conversation)
-		dest = postgres.Targets(dest, &row.w.conversation.Contact)
-		dest = append(dest, &row.now, &row.w.messageNumber, &row.isReplay, &row.timeVersion, &row.versionSeen)
-		if err := rows.Scan(dest...); err != nil {
+		var isReplay bool
+		if err := rows.Scan(append(row.targets(&ord), &isReplay)...); err != nil {
 			return nil, err
 		}
-		row.w.actor = group[ord-1].author
-		locked[ord-1] = &row
+		if row.w.actor = group[ord-1].author; !isReplay {
+			locked[ord-1] = &row
+		}
 	}
 	return locked, rows.Err()
 }
@@ -182,12 +169,12 @@ func scanGroup(rows *sql.Rows, tx *gorm.DB, group []*posting) ([]*lockedRow, err
 // canShare tells whether the message can be written with others: nothing of it has to be read or decided first.
 func (r *lockedRow) canShare(s *Store, p *posting) bool {
 	c := &r.w.conversation
-	return !r.isReplay && r.versionSeen == c.Version && c.ArchivedAt == nil &&
+	return r.versionSeen == c.Version && c.ArchivedAt == nil &&
 		s.worktime.Known(p.tenantID, max(r.timeVersion, c.TimeVersion))
 }
 
 // concludeGroup applies the messages, and returns those that are ready to be written.
-func (s *Store) concludeGroup(ctx context.Context, group []*posting) []*posting {
+func concludeGroup(ctx context.Context, group []*posting) []*posting {
 	var ready []*posting
 	for _, p := range group {
 		if p.w == nil {
@@ -226,7 +213,7 @@ var notByMessages = []string{"tags", "custom_fields"}
 func saveGroup(ctx context.Context, tx *gorm.DB, group []*posting) error {
 	writes := make([]*write, len(group))
 	conversations := make([]Conversation, len(group))
-	var signaled []uuid.UUID
+	signaled := []uuid.UUID{}
 	var events []feed.NewEvent
 	for i, p := range group {
 		writes[i], conversations[i] = p.w, p.w.conversation
@@ -250,7 +237,7 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*posting) error {
 	shards := webhook.FanOut(&st, feed.Add(&st, at, events), at, webhook.AboutRows("conversation"))
 	outbox.AddEach(&st, outbox.Conversation, outbox.Each{
 		Tenant: "tenant_id", Target: "id", Status: "status", DueAt: "next_due_at", At: st.Arg(at) + `::timestamptz`,
-		From: `conversation WHERE id = ANY (` + st.Arg(append([]uuid.UUID{}, signaled...)) + `::uuid[])`,
+		From: `conversation WHERE id = ANY (` + st.Arg(signaled) + `::uuid[])`,
 	})
 	var updated int
 	var woken postgres.Ints

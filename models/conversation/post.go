@@ -80,7 +80,7 @@ func (s *Store) PostMessage(
 		}
 	}
 	if err == nil && w != nil {
-		s.posted.alone.Add(1)
+		s.counts.alone.Add(1)
 		posted = PostedMessage{Message: w.messages[0], Conversation: w.conversation}
 	}
 	return posted, err

@@ -16,18 +16,18 @@ type Store struct {
 	worktime *worktime.Store
 	numbers  postgres.Numbers
 	group    *postgres.Group[*posting] // messages that are written together (P1.10)
-	posted   posted
+	counts   messageCounts
 	// computeTime is the constant of that name; a test has none to spare.
 	computeTime time.Duration
 }
 
-// posted counts messages.
-type posted struct{ together, alone atomic.Int64 }
+// messageCounts are how many messages were written since the start.
+type messageCounts struct{ together, alone atomic.Int64 }
 
 // PostedTogether is how many messages were written in the transaction of a group since the start, and how many in one of their
 // own, for metrics (P1.10).
 func (s *Store) PostedTogether() (together, alone int64) {
-	return s.posted.together.Load(), s.posted.alone.Load()
+	return s.counts.together.Load(), s.counts.alone.Load()
 }
 
 // Contacts is the people that conversations are with.

@@ -71,13 +71,31 @@ const (
 // as it was before.
 var lockSQL = `
 WITH locked AS MATERIALIZED (SELECT * FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE)
-SELECT ` + postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[Contact]("ct", "ct_") + `, clock_timestamp() AS now,
+SELECT ` + lockedColumns + `, clock_timestamp() AS now,
 	CASE WHEN $3 THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY($4::text[])) AS tag_ids,
-	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of,
-	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version,
-	(SELECT v.version FROM conversations v WHERE v.tenant_id = l.tenant_id AND v.id = l.id) AS version_seen
+	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
+
+// lockedColumns are what every lock of a conversation l brings along, with its contact ct, for lockedRow's targets.
+var lockedColumns = postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[Contact]("ct", "ct_") + `,
+	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version,
+	(SELECT v.version FROM conversations v WHERE v.tenant_id = l.tenant_id AND v.id = l.id) AS version_seen`
+
+// lockedRow is what a lock has brought of a conversation.
+type lockedRow struct {
+	w           *write
+	now         time.Time
+	timeVersion int64
+	versionSeen int64 // by the statement; another one than the row's if that changed while the lock was waited for
+}
+
+// targets are the places where Rows.Scan puts lockedColumns and the two columns behind them, the time and the message's number.
+func (r *lockedRow) targets(dest ...any) []any {
+	dest = postgres.Targets(dest, &r.w.conversation)
+	dest = postgres.Targets(dest, &r.w.conversation.Contact)
+	return append(dest, &r.timeVersion, &r.versionSeen, &r.now, &r.w.messageNumber)
+}
 
 // lockOptions says what lock should bring along, to save round trips.
 type lockOptions struct {
@@ -97,26 +115,23 @@ func (s *Store) lock(
 	want lockOptions,
 ) (*write, *uuid.UUID, error) {
 	w := &write{tx: tx, actor: actor, computeLeft: want.computeIn}
-	var now time.Time
+	locked := lockedRow{w: w}
 	var replayOf *uuid.UUID
-	var timeVersion, versionSeen int64
-	dest := postgres.Targets(make([]any, 0, 64), &w.conversation)
-	dest = postgres.Targets(dest, &w.conversation.Contact)
-	dest = append(dest, &now, &w.messageNumber, postgres.JSONColumn{Into: &w.tags}, &replayOf, &timeVersion, &versionSeen)
 	row := tx.Statement.ConnPool.QueryRowContext(ctx, lockSQL,
 		postgres.Binary(tenantID), postgres.Binary(id), want.message, postgres.Strings(want.tags), want.externalID)
-	if err := row.Scan(dest...); errors.Is(err, sql.ErrNoRows) {
+	err := row.Scan(append(locked.targets(), postgres.JSONColumn{Into: &w.tags}, &replayOf)...)
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, postgres.NotFound(gorm.ErrRecordNotFound, "conversation", id)
 	} else if err != nil {
 		return nil, nil, err
 	}
-	if versionSeen != w.conversation.Version { // it changed while this one waited, perhaps with its contact (P1.5)
+	if locked.versionSeen != w.conversation.Version { // it changed while this one waited, perhaps with its contact (P1.5)
 		c := &w.conversation
 		if err := tx.Take(&c.Contact, "tenant_id = ? AND id = ?", tenantID, c.ContactID).Error; err != nil {
 			return nil, nil, postgres.Doing(err, "read contact %s again", c.ContactID)
 		}
 	}
-	return w, replayOf, w.resume(ctx, s, now, timeVersion)
+	return w, replayOf, w.resume(ctx, s, locked.now, locked.timeVersion)
 }
 
 // resume begins the change of the conversation that was locked, at the database's time read after the lock (P1.3), with

@@ -15,11 +15,11 @@ const (
 	// groupsAtOnce is how many groups of calls are written at a time in one process, each over a connection of its own (P1.10).
 	// While one waits for the disk the other is made.
 	groupsAtOnce = 2
-	// GroupSize is how many calls one transaction writes at most. A transaction costs about as much as ten more calls in it;
+	// groupSize is how many calls one transaction writes at most. A transaction costs about as much as ten more calls in it;
 	// beyond some dozens nothing is left to gain, and all of them wait for the last.
-	GroupSize = 32
+	groupSize = 32
 	// groupWaiting is how many calls of one tenant wait for a group: four groups of it alone.
-	groupWaiting = 4 * GroupSize
+	groupWaiting = 4 * groupSize
 )
 
 // Group brings together calls that one transaction writes (P1.10).
@@ -27,7 +27,7 @@ type Group[M any] struct{ queue *groupcommit.Queue[M] }
 
 // NewGroup is a group whose members are written by the function, which does not panic.
 func NewGroup[M any](write func([]M)) *Group[M] {
-	limits := groupcommit.Limits{Size: GroupSize, AtOnce: groupsAtOnce, Waiting: groupWaiting, Wait: gateWait}
+	limits := groupcommit.Limits{Size: groupSize, AtOnce: groupsAtOnce, Waiting: groupWaiting, Wait: gateWait}
 	return &Group[M]{groupcommit.New(limits, write)}
 }
 
