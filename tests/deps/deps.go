@@ -99,7 +99,6 @@ func Main(m *testing.M) int {
 			return
 		}
 		if s, err := start(); err == nil {
-			clearSpares()
 			admin.Lock()
 			closeAdmin(context.Background())
 			admin.Unlock()

@@ -23,7 +23,7 @@ type Spares[T any] struct {
 
 	mu         sync.Mutex
 	idle       []*spare[T]
-	registered sync.Once // with atEnd
+	registered sync.Once // with Process
 }
 
 // spare is a database and what is open over it.
@@ -33,21 +33,6 @@ type spare[T any] struct {
 	drop   func() error
 	conn   *pgx.Conn // for emptying it
 	schema string    // what schemaSQL said of the new database
-}
-
-// atEnd are what Main calls when all tests have run: it closes and drops what lies idle.
-var atEnd struct {
-	sync.Mutex
-	clear []func()
-}
-
-func clearSpares() {
-	atEnd.Lock()
-	defer atEnd.Unlock()
-	for _, clear := range atEnd.clear {
-		clear()
-	}
-	atEnd.clear = nil
 }
 
 // Take returns what is open over an empty database, until the test ends. After a test that failed, or that left the
@@ -109,11 +94,7 @@ func (s *Spares[T]) open(t testing.TB) *spare[T] {
 		t.Fatalf("read the schema of a test's database: %v", err)
 	}
 	one.value, one.close = s.Open(t, url)
-	s.registered.Do(func() {
-		atEnd.Lock()
-		defer atEnd.Unlock()
-		atEnd.clear = append(atEnd.clear, s.clear)
-	})
+	s.registered.Do(func() { Process.Cleanup(s.clear) })
 	return one
 }
 
