@@ -2,12 +2,15 @@ package models_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +20,8 @@ import (
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/freeform"
+	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
@@ -29,6 +34,7 @@ type twin struct {
 	agent  uuid.UUID
 	ids    []uuid.UUID
 	single bool
+	shared atomic.Int64 // calls with a key that were written with others
 }
 
 // newTwin is a tenant with a policy, webhooks with and without filters, and conversations.
@@ -68,10 +74,13 @@ func (b *slaBench) newTwin(name string, single bool) *twin {
 	return w
 }
 
-// say posts a message in the tenant's way, and returns what the caller is told.
-func (w *twin) say(conversationAt int, in conversation.NewMessage) string {
+// say posts a message in the tenant's way, with an Idempotency-Key unless that is empty, and returns what the caller is told.
+func (w *twin) say(conversationAt int, in conversation.NewMessage, key string) string {
 	if in.AgentID != nil {
 		in.AgentID = &w.agent
+	}
+	if key != "" {
+		return w.sayOnce(conversationAt, in, key)
 	}
 	var posted conversation.PostedMessage
 	post := func(ctx context.Context) (err error) {
@@ -92,6 +101,42 @@ func (w *twin) say(conversationAt int, in conversation.NewMessage) string {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// sayOnce does so as the API does for a call with a key.
+func (w *twin) sayOnce(at int, in conversation.NewMessage, key string) string {
+	request, err := json.Marshal(in)
+	if err != nil {
+		return err.Error()
+	}
+	render := func(posted conversation.PostedMessage) (idempotency.Answer, error) {
+		body, err := json.Marshal([]any{at, posted.Message.Wire(), posted.Conversation.Wire(), posted.Replayed})
+		return idempotency.Answer{Status: 201, Body: body, Header: map[string]string{"ETag": "1"}, Decided: true}, err
+	}
+	call := idempotency.Key{
+		TenantID: w.tenant.ID, APIKeyID: w.tenant.ID, Method: "POST", Path: fmt.Sprint(at), Key: key,
+		Request: sha256.Sum256(request), Shares: !w.single,
+	}
+	answer, replayed, err := w.Idempotency.Do(w.t.Context(), call, func(ctx context.Context) (idempotency.Answer, error) {
+		if shared := idempotency.SharedCall(ctx); shared != nil {
+			answer, err := w.Conversations.PostMessageShared(ctx, shared, w.tenant.ID, w.ids[at], w.actor, in, render)
+			if err == nil {
+				w.shared.Add(1)
+			}
+			return answer, err
+		}
+		posted, err := w.Conversations.PostMessage(ctx, w.tenant.ID, w.ids[at], w.actor, in)
+		if p, ok := problem.As(err); ok && p.Kind == problem.Conflict {
+			return idempotency.Answer{Status: 409, Body: fmt.Appendf(nil, `[%d, %q]`, at, p.Code), Decided: true}, nil
+		} else if err != nil {
+			return idempotency.Answer{}, err
+		}
+		return render(posted)
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(answer.Status, answer.Header, string(answer.Body), replayed)
 }
 
 // status is the status of one of its conversations.
@@ -149,6 +194,8 @@ func (w *twin) rows() []string {
 			WHERE k.tenant_id = $1 ORDER BY c.number, k.metric, k.cycle`,
 		`SELECT to_jsonb(x) FROM sla_crossings x JOIN conversations c ON c.id = x.conversation_id
 			WHERE x.tenant_id = $1 ORDER BY c.number, x.metric, x.cycle, x.tripwire`,
+		`SELECT to_jsonb(k) - 'id' - 'request' - 'api_key_id' - 'created_at' - 'body' || jsonb_build_object('answer', t.body)
+			FROM idempotency_keys k, convert_from(k.body, 'UTF8') t (body) WHERE k.tenant_id = $1 ORDER BY t.body::jsonb -> 0, k.created_at`,
 		`SELECT to_jsonb(o) - 'id' FROM outbox o JOIN conversations c ON c.id = o.target_id
 			WHERE o.tenant_id = $1 ORDER BY c.number, o.created_at, o.kind`,
 	} {
@@ -206,11 +253,17 @@ func TestMessagesTogetherLeaveWhatTheyLeaveAlone(t *testing.T) {
 			said[i] = anyMessage(rng)
 		}
 		said[0].Direction, said[0].Resolve, said[0].AgentID = conversation.Inbound, false, nil
+		keys := make([]string, len(said))
+		for i := range said {
+			if rng.IntN(2) == 0 {
+				keys[i] = fmt.Sprint("k", rng.IntN(12)) // some come again, for other messages
+			}
+		}
 		answers := map[*twin][]string{together: make([]string, 8), alone: make([]string, 8)}
 		var wg sync.WaitGroup
 		for i, in := range said {
-			wg.Go(func() { answers[together][i] = together.say(i, in) })
-			answers[alone][i] = alone.say(i, in)
+			wg.Go(func() { answers[together][i] = together.say(i, in, keys[i]) })
+			answers[alone][i] = alone.say(i, in, keys[i])
 		}
 		wg.Wait()
 		requireAlike(t, answers[alone], answers[together], "answers of round %d", round)
@@ -218,6 +271,7 @@ func TestMessagesTogetherLeaveWhatTheyLeaveAlone(t *testing.T) {
 	}
 	shared, _ := b.Conversations.PostedTogether()
 	require.Greater(t, shared, int64(12*4), "most of them were written together")
+	require.Greater(t, together.shared.Load(), int64(12), "also with keys")
 }
 
 // anyMessage is any message that an API caller may send.
@@ -266,4 +320,45 @@ func TestALockedConversationHoldsUpNoOther(t *testing.T) {
 	require.NoError(t, tx.Rollback())
 	require.NoError(t, <-late)
 	require.EqualValues(t, 2, b.count(`SELECT count(*) FROM messages WHERE conversation_id = '`+locked.ID.String()+`'`))
+}
+
+// P1.10, P7.2: a key whose call is being carried out elsewhere keeps no other's message waiting, and its own call gets the
+// answer of that one; also where it is seen only when the group writes.
+func TestAKeyThatIsTakenHoldsUpNoOther(t *testing.T) {
+	for name, seenAtOnce := range map[string]bool{"seen at once": true, "seen at the end": false} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			w := &twin{bench: b, ids: []uuid.UUID{b.conversation("keyed").ID, b.conversation("other").ID}}
+			hello := conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello")}
+			request, err := json.Marshal(hello)
+			require.NoError(t, err)
+			id, digest := sha256.Sum256([]byte(w.tenant.ID.String()+"\nPOST\n0\nk")), sha256.Sum256(request)
+
+			elsewhere, err := b.db.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			if seenAtOnce {
+				_, err = elsewhere.ExecContext(t.Context(), `SELECT pg_advisory_xact_lock($1)`, int64(binary.BigEndian.Uint64(id[:8])))
+				require.NoError(t, err)
+			}
+			_, err = elsewhere.ExecContext(t.Context(), `INSERT INTO idempotency_keys (id, tenant_id, api_key_id, request, status, body,
+				created_at) VALUES ($1, $2, $2, $3, 201, 'first', now())`, id[:], w.tenant.ID, digest[:])
+			require.NoError(t, err)
+			keyed := make(chan string, 1)
+			go func() { keyed <- w.say(0, hello, "k") }()
+			require.Eventually(t, func() bool {
+				return b.count(`SELECT count(*) FROM pg_locks WHERE NOT granted
+					AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+					OR NOT granted AND locktype = 'transactionid'`) > 0
+			}, 5*time.Second, time.Millisecond, "the call with the key waits")
+			if seenAtOnce {
+				for range 3 {
+					require.NotContains(t, w.say(1, hello, ""), "error")
+				}
+				require.Equal(t, 3, b.count(`SELECT count(*) FROM messages WHERE text = 'Hello'`))
+			}
+			require.NoError(t, elsewhere.Commit())
+			require.Equal(t, "201 map[]firsttrue", <-keyed)
+			require.Zero(t, b.count(`SELECT count(*) FROM messages WHERE text = 'Hello' AND conversation_id = '`+w.ids[0].String()+`'`))
+		})
+	}
 }

@@ -66,8 +66,8 @@ var domain = map[string][]string{
 	"sweep":        {"postgres", "outbox"},
 	"worktime":     {"postgres", "outbox", "feed", "account"},
 	"webhook":      {"postgres", "outbox", "feed", "account"},
-	"conversation": {"postgres", "outbox", "feed", "account", "worktime", "webhook"},
-	"dock":         {"postgres", "outbox", "feed", "account", "worktime", "webhook", "conversation"},
+	"conversation": {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook"},
+	"dock":         {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook", "conversation"},
 }
 
 // serving is the packages below api, each with those of them that it may import, directly or not. Package api itself puts

@@ -2,11 +2,13 @@ package conversations
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/request"
 	"github.com/atender/atender/api/respond"
 	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -15,20 +17,39 @@ func (h *Handlers) PostMessage(ctx context.Context, r contract.PostMessageReques
 	contract.PostMessageResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	posted, err := h.store.Conversations.PostMessage(ctx, p.TenantID, r.ID, p.Actor(), newMessage(r.Body))
+	in := newMessage(r.Body)
+	if call := idempotency.SharedCall(ctx); call != nil {
+		answer, err := h.store.Conversations.PostMessageShared(ctx, call, p.TenantID, r.ID, p.Actor(), in, renderPosted)
+		return recordedMessage(answer), err
+	}
+	posted, err := h.store.Conversations.PostMessage(ctx, p.TenantID, r.ID, p.Actor(), in)
 	if err != nil {
 		return nil, err
 	}
+	return postedMessage(posted), nil
+}
+
+// postedMessage is the answer to a message.
+func postedMessage(posted conversation.PostedMessage) contract.PostMessageResponseObject {
 	body := contract.PostedMessage{Message: posted.Message.Wire(), Conversation: posted.Conversation.Wire()}
 	tag := etag(body.Conversation)
 	if posted.Replayed {
-		return contract.PostMessage200JSONResponse{
-			Body: body, Headers: contract.PostMessage200ResponseHeaders{ETag: tag},
-		}, nil
+		return contract.PostMessage200JSONResponse{Body: body, Headers: contract.PostMessage200ResponseHeaders{ETag: tag}}
 	}
-	return contract.PostMessage201JSONResponse{
-		Body: body, Headers: contract.PostMessage201ResponseHeaders{ETag: tag},
-	}, nil
+	return contract.PostMessage201JSONResponse{Body: body, Headers: contract.PostMessage201ResponseHeaders{ETag: tag}}
+}
+
+// renderPosted writes the answer to a message before it is sent, to be stored with what it tells.
+func renderPosted(posted conversation.PostedMessage) (idempotency.Answer, error) {
+	return respond.Record(postedMessage(posted).VisitPostMessageResponse)
+}
+
+// recordedMessage is the answer to a message that was written already.
+type recordedMessage idempotency.Answer
+
+// VisitPostMessageResponse implements contract.PostMessageResponseObject.
+func (r recordedMessage) VisitPostMessageResponse(w http.ResponseWriter) error {
+	return respond.Again(w, idempotency.Answer(r))
 }
 
 func newMessage(b *contract.NewMessage) conversation.NewMessage {

@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -24,9 +24,6 @@ const (
 	idempotencyKey      = "Idempotency-Key"
 	idempotencyReplayed = "Idempotency-Replayed"
 )
-
-// answerHeaders are the headers that are part of a stored answer. The others belong to the call that gets it.
-var answerHeaders = []string{"Content-Type", "ETag", "Location"}
 
 // Idempotent runs the handler of a POST that carries an Idempotency-Key at most once for that key, and gives the first
 // answer again after that (P7). It comes after authentication and validation, whose refusals are not stored, and is the
@@ -46,7 +43,7 @@ func Idempotent(store *models.Store, doc *validation.Document, e respond.Errors)
 		body := validation.BodyOf(c) // which validate has received
 		key := idempotency.Key{
 			TenantID: p.TenantID, APIKeyID: p.ID(), Method: c.Request.Method, Path: c.Request.URL.EscapedPath(),
-			Key: keys[0], Request: requestHash(c.Request.URL.Query(), body.Bytes),
+			Key: keys[0], Request: requestHash(c.Request.URL.Query(), body.Bytes), Shares: op.Shares,
 		}
 		body.Leave() // the database comes first
 		run := runner{c: c, request: c.Request, out: c.Writer, body: body, bytes: body.Text()}
@@ -104,16 +101,7 @@ func (r *runner) handle(ctx context.Context) (idempotency.Answer, error) {
 	r.c.Request = r.request.WithContext(ctx)
 	r.c.Request.Body = io.NopCloser(bytes.NewReader(r.bytes))
 	r.c.Handler()(r.c)
-	status := r.buffer.status
-	answer := idempotency.Answer{
-		Status: status, Header: map[string]string{}, Body: r.buffer.body.Bytes(), Decided: decided(status),
-	}
-	for _, name := range answerHeaders {
-		if value := r.buffer.header.Get(name); value != "" {
-			answer.Header[name] = value
-		}
-	}
-	return answer, nil
+	return respond.Answer(r.buffer.status, r.buffer.header, r.buffer.body.Bytes()), nil
 }
 
 // restore takes the buffer away again, also when the handler panics: recovery must be able to answer.
@@ -121,24 +109,10 @@ func (r *runner) restore() { r.c.Writer, r.c.Request = r.out, r.request }
 
 // send answers the request, with all the headers of the handler if it ran.
 func (r *runner) send(answer idempotency.Answer) {
-	header := r.out.Header()
 	if r.buffer != nil {
-		for name, values := range r.buffer.header {
-			header[name] = values
-		}
+		maps.Copy(r.out.Header(), r.buffer.header)
 	}
-	for name, value := range answer.Header {
-		header.Set(name, value)
-	}
-	r.out.WriteHeader(answer.Status)
-	_, _ = r.out.Write(answer.Body) // a client that is gone asks again with its key
-}
-
-// decided tells whether a status is what the operation made of the request, and not of the moment: what a key may do, how
-// much it may do and how we are can be different the next time.
-func decided(status int) bool {
-	passing := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests}
-	return status < 500 && !slices.Contains(passing, status)
+	_ = respond.Again(r.out, answer) // a client that is gone asks again with its key
 }
 
 // bufferedWriter keeps an answer.

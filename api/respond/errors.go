@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/request"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
@@ -52,8 +53,13 @@ type envelopeError struct {
 // Errors answers with errors. It is the one place where an error becomes an HTTP answer.
 type Errors struct{ Log *slog.Logger }
 
-// Respond answers the request with err, unless an answer has begun already, and keeps later handlers from running.
+// Respond answers the request with err, unless an answer has begun already, and keeps later handlers from running. A call that
+// will be run again (idempotency.ErrAlone) gets no answer.
 func (e Errors) Respond(c *gin.Context, err error) {
+	if errors.Is(err, idempotency.ErrAlone) {
+		c.Abort()
+		return
+	}
 	p := asProblem(err)
 	if p.Kind == problem.Internal || p.Kind == problem.Unavailable {
 		e.report(c, p, err)

@@ -37,6 +37,8 @@ type Operation struct {
 	SecretAnswer bool
 	// DockSession: the token of a dock session opens it, too, also from pages of other origins.
 	DockSession bool
+	// Shares: called with an Idempotency-Key, it can be written together with other calls (idempotency.Key).
+	Shares bool
 	// NoEffect: it changes nothing here, so that there is nothing to be kept from happening twice.
 	NoEffect bool
 
@@ -126,6 +128,9 @@ const dockSessionRoute = "x-dock-session"
 // noEffect is the extension that marks a POST that changes nothing here, and takes no Idempotency-Key.
 const noEffect = "x-no-effect"
 
+// shares is the extension that marks a POST whose effect and answer can be written together with those of other calls.
+const shares = "x-shares-transaction"
+
 // requiredScope is the extension that names what an operation needs: a scope, several, or "none" for any valid key.
 const requiredScope = "x-required-scope"
 
@@ -137,6 +142,7 @@ func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*Operation, e
 	op.SecretAnswer, _ = o.Extensions[secretAnswer].(bool)
 	op.DockSession, _ = o.Extensions[dockSessionRoute].(bool)
 	op.NoEffect, _ = o.Extensions[noEffect].(bool)
+	op.Shares, _ = o.Extensions[shares].(bool)
 	named := false
 	op.Scopes, named = scopesIn(o.Extensions[requiredScope])
 	op.KeyScopes, _ = scopesIn(o.Extensions[requiredKeyScope])

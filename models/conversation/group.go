@@ -13,6 +13,7 @@ import (
 
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/feed"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/webhook"
@@ -33,8 +34,11 @@ type posting struct {
 	tenantID, id uuid.UUID
 	author       wire.Actor
 	in           NewMessage
+	call         *idempotency.Shared // that has an Idempotency-Key; nil for none
+	render       Render              // its answer
 
 	w       *write // made by the group; nil: the message goes alone
+	answer  idempotency.Answer
 	written bool
 	unknown error // the group's commit failed, and it is not known whether the message is there
 }
@@ -42,19 +46,18 @@ type posting struct {
 // errAlone takes a message out of its group: it needs something that a group cannot do.
 var errAlone = errors.New("goes alone")
 
-// postTogether adds a message in a transaction that other messages share (P1.10). Nil says that the message has to go alone;
-// nothing of it has happened then. Errors: TENANT_BUSY, UNAVAILABLE; ctx's.
-func (s *Store) postTogether(
-	ctx context.Context, tenantID, id uuid.UUID, author wire.Actor, in NewMessage,
-) (*PostedMessage, error) {
-	p := &posting{tenantID: tenantID, id: id, author: author, in: in}
-	if err := s.group.Write(ctx, tenantID, id, p); err != nil {
-		return nil, err
+// postTogether adds a message in a transaction that other messages share (P1.10). Where it is not written then, it has to go
+// alone; nothing of it has happened. Errors: TENANT_BUSY, UNAVAILABLE; ctx's.
+func (s *Store) postTogether(ctx context.Context, p *posting) error {
+	if err := s.group.Write(ctx, p.tenantID, p.id, p); err != nil {
+		return err
 	}
-	if p.unknown != nil || !p.written {
-		return nil, p.unknown
-	}
-	return &PostedMessage{Message: p.w.messages[0], Conversation: p.w.conversation}, nil
+	return p.unknown
+}
+
+// posted is what was written.
+func (p *posting) posted() PostedMessage {
+	return PostedMessage{Message: p.w.messages[0], Conversation: p.w.conversation}
 }
 
 // writeGroup writes messages in one transaction. What does not succeed goes alone, where its error is found and explained.
@@ -94,6 +97,9 @@ func (s *Store) writeGroup(group []*posting) {
 	}
 	for _, p := range together {
 		if p.written {
+			if p.call != nil {
+				p.call.Written()
+			}
 			s.counts.together.Add(1)
 			s.db.WakeNow(p.w.wakeTopics...)
 		}
@@ -104,26 +110,29 @@ func (s *Store) writeGroup(group []*posting) {
 // The time is read after the last lock (P1.3).
 var lockGroupSQL = `
 WITH wanted AS MATERIALIZED (
-	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY w (tenant_id, id, external_id, ord)
+	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bigint[]) WITH ORDINALITY
+		w (tenant_id, id, external_id, key_id, key_turn, ord)
 ), locked AS MATERIALIZED (
-	SELECT w.ord, w.external_id AS wanted_external_id, c.*
+	SELECT w.ord, w.external_id AS wanted_external_id, w.key_id, w.key_turn, c.*
 	FROM wanted w JOIN conversations c ON c.tenant_id = w.tenant_id AND c.id = w.id
 	ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
 ), at AS MATERIALIZED (SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM locked) AS all_locked)
 SELECT l.ord, ` + lockedColumns + `, at.now, nextval('messages_number_seq') AS message_number,
 	l.wanted_external_id IS NOT NULL AND EXISTS (SELECT FROM messages m WHERE m.tenant_id = l.tenant_id
-		AND m.chain_id = l.chain_id AND m.external_id = l.wanted_external_id) AS is_replay
+		AND m.chain_id = l.chain_id AND m.external_id = l.wanted_external_id)
+		OR NOT ` + idempotency.IsFree("l.key_id", "l.key_turn") + ` AS is_replay
 FROM at, locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
 
 // lockGroup locks the conversations of messages, and begins the write of each that it got (P1.2 to P1.4).
 func (s *Store) lockGroup(ctx context.Context, tx *gorm.DB, group []*posting) error {
 	tenants, ids := make([]uuid.UUID, len(group)), make([]uuid.UUID, len(group))
-	externalIDs := make([]*string, len(group))
+	externalIDs, calls := make([]*string, len(group)), make([]*idempotency.Shared, len(group))
 	for i, p := range group {
-		tenants[i], ids[i], externalIDs[i] = p.tenantID, p.id, p.in.ExternalID
+		tenants[i], ids[i], externalIDs[i], calls[i] = p.tenantID, p.id, p.in.ExternalID, p.call
 	}
+	keys, turns := idempotency.Wanted(calls)
 	rows, err := tx.Statement.ConnPool.QueryContext(ctx, lockGroupSQL,
-		postgres.Binary(tenants), postgres.Binary(ids), externalIDs)
+		postgres.Binary(tenants), postgres.Binary(ids), externalIDs, keys, turns)
 	if err != nil {
 		return postgres.Doing(err, "lock the conversations of a group")
 	}
@@ -148,7 +157,8 @@ func (s *Store) lockGroup(ctx context.Context, tx *gorm.DB, group []*posting) er
 	return nil
 }
 
-// scanGroup reads what was locked, by the place in the group; nil for what was not, or whose external id is there already.
+// scanGroup reads what was locked, by the place in the group; nil for what was not, or whose external id or key is there
+// already.
 func scanGroup(rows *sql.Rows, tx *gorm.DB, group []*posting) ([]*lockedRow, error) {
 	defer func() { _ = rows.Close() }() // its error is that of Err
 	locked := make([]*lockedRow, len(group))
@@ -180,7 +190,11 @@ func concludeGroup(ctx context.Context, group []*posting) []*posting {
 		if p.w == nil {
 			continue
 		}
-		if err := p.w.together(ctx, p.in); err != nil {
+		err := p.w.together(ctx, p.in)
+		if err == nil && p.call != nil {
+			p.answer, err = p.render(p.posted())
+		}
+		if err != nil {
 			p.w = nil
 			continue
 		}
@@ -215,7 +229,12 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*posting) error {
 	conversations := make([]Conversation, len(group))
 	signaled := []uuid.UUID{}
 	var events []feed.NewEvent
+	var calls []*idempotency.Shared
+	var answers []idempotency.Answer
 	for i, p := range group {
+		if p.call != nil {
+			calls, answers = append(calls, p.call), append(answers, p.answer)
+		}
 		writes[i], conversations[i] = p.w, p.w.conversation
 		if p.w.needsSignal() {
 			signaled = append(signaled, p.id)
@@ -239,13 +258,20 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*posting) error {
 		Tenant: "tenant_id", Target: "id", Status: "status", DueAt: "next_due_at", At: st.Arg(at) + `::timestamptz`,
 		From: `conversation WHERE id = ANY (` + st.Arg(signaled) + `::uuid[])`,
 	})
-	var updated int
+	answered := `0`
+	if len(calls) > 0 {
+		idempotency.InsertAnswers(&st, calls, answers)
+		answered = `(SELECT count(*) FROM answer)`
+	}
+	var updated, stored int
 	var woken postgres.Ints
-	if err := st.Row(ctx, tx, `SELECT (SELECT count(*) FROM conversation), `+shards, &updated, &woken); err != nil {
+	err := st.Row(ctx, tx, `SELECT (SELECT count(*) FROM conversation), `+answered+`, `+shards, &updated, &stored, &woken)
+	if err != nil {
 		return postgres.Doing(err, "write a group of %d messages", len(group))
 	}
-	if updated != len(group) {
-		return postgres.Doing(errAlone, "write a group of %d messages, of which %d have a conversation", len(group), updated)
+	if updated != len(group) || stored != len(calls) {
+		return postgres.Doing(errAlone, "write %d messages, %d with keys: %d had a conversation, %d a free key",
+			len(group), len(calls), updated, stored)
 	}
 	writes[0].wakeTopics = append(writes[0].wakeTopics, deliveryTopics(woken)...)
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/freeform"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -48,8 +49,12 @@ func (s *Store) PostMessage(
 		return PostedMessage{}, err
 	}
 	if !postgres.IsOneTransaction(ctx) {
-		if together, err := s.postTogether(ctx, tenantID, id, author, in); together != nil || err != nil {
-			return postgres.Deref(together), err
+		p := &posting{tenantID: tenantID, id: id, author: author, in: in}
+		if err := s.postTogether(ctx, p); err != nil {
+			return PostedMessage{}, err
+		}
+		if p.written {
+			return p.posted(), nil
 		}
 	}
 	var posted PostedMessage
@@ -84,6 +89,31 @@ func (s *Store) PostMessage(
 		posted = PostedMessage{Message: w.messages[0], Conversation: w.conversation}
 	}
 	return posted, err
+}
+
+// Render makes the answer to a call of what was posted. It is a function of that alone, and reads nothing.
+type Render func(PostedMessage) (idempotency.Answer, error)
+
+// PostMessageShared adds a message for a call with an Idempotency-Key together with other messages, and the call's answer with
+// it, which it returns.
+// Errors: idempotency.ErrAlone where PostMessage has to do it in the call's own unit of work; VALIDATION_FAILED for an agent who
+// is unknown or may not write; TENANT_BUSY; UNAVAILABLE, with details.outcome "unknown" where it may have happened.
+func (s *Store) PostMessageShared(
+	ctx context.Context, call *idempotency.Shared, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage, render Render,
+) (_ idempotency.Answer, err error) {
+	defer postgres.During(&err, "add a message to conversation %s", id)
+	author, err := s.author(ctx, tenantID, actor, in.AgentID)
+	if err != nil {
+		return idempotency.Answer{}, err
+	}
+	p := &posting{tenantID: tenantID, id: id, author: author, in: in, call: call, render: render}
+	if err := s.postTogether(ctx, p); err != nil {
+		return idempotency.Answer{}, err
+	}
+	if !p.written {
+		return idempotency.Answer{}, idempotency.ErrAlone
+	}
+	return p.answer, nil
 }
 
 // author is who writes: an agent whom a key names acts through that key. One who may not change conversations, and so

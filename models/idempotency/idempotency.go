@@ -33,6 +33,9 @@ type Key struct {
 	Method, Path string
 	Key          string            // what the caller sent, 1 to 255 visible ASCII characters
 	Request      [sha256.Size]byte // SHA-256 of what else tells requests apart: the query and the raw body
+
+	// Shares says that the operation looks for SharedCall, and does with the store nothing but what is written by that.
+	Shares bool
 }
 
 // id is the row's: no part of the scope can run into the next, since none but the last may contain the separator.
@@ -69,6 +72,11 @@ func (s *Store) Do(
 		return Answer{}, false, err
 	}
 	defer leave()
+	if key.Shares {
+		if answer, done, err := s.together(ctx, key, f); done {
+			return answer, false, err
+		}
+	}
 	for range postgres.MaxTries {
 		var again bool
 		answer, replayed, again, err = s.once(ctx, key, patience, f)
@@ -117,11 +125,14 @@ func (s *Store) once(
 	return answer, false, false, nil
 }
 
-// The insertion waits for the transaction of an earlier call with the key to end, as long as lock_timeout lets it; what f
+// It waits for the transaction of an earlier call with the key to end (see turn), as long as lock_timeout lets it; what f
 // waits for afterwards is not bounded by it.
 const claimKeySQL = `
+WITH turn AS MATERIALIZED (
+	SELECT CASE WHEN set_config('lock_timeout', $5, true) <> '' THEN pg_advisory_xact_lock($6)::text END AS has_come
+)
 INSERT INTO idempotency_keys (id, tenant_id, api_key_id, request, created_at)
-SELECT $1, $2, $3, $4, clock_timestamp() FROM set_config('lock_timeout', $5, true) AS patience WHERE patience <> ''
+SELECT $1, $2, $3, $4, clock_timestamp() FROM turn WHERE has_come IS NOT NULL
 ON CONFLICT (id) DO NOTHING RETURNING set_config('lock_timeout', '0', true)`
 
 // claimKey makes the key's row this transaction's, or returns the answer that is there already.
@@ -131,7 +142,7 @@ func (s *Store) claimKey(ctx context.Context, tx *sql.Tx, key Key, patience time
 		wait := max(time.Until(patience).Milliseconds(), 1)
 		var unused string
 		err := tx.QueryRowContext(ctx, claimKeySQL,
-			id[:], key.TenantID, key.APIKeyID, key.Request[:], strconv.FormatInt(wait, 10)).Scan(&unused)
+			id[:], key.TenantID, key.APIKeyID, key.Request[:], strconv.FormatInt(wait, 10), turn(id)).Scan(&unused)
 		switch {
 		case err == nil:
 			return nil, nil
@@ -201,12 +212,8 @@ func (s *Store) storeAnswer(ctx context.Context, tx *sql.Tx, key Key, a Answer) 
 	if body == nil {
 		body = []byte{}
 	}
-	header := a.Header
-	if header == nil {
-		header = map[string]string{}
-	}
 	_, err = tx.ExecContext(ctx, `UPDATE idempotency_keys SET status = $2, header = $3, body = $4, is_sealed = $5 WHERE id = $1`,
-		id[:], a.Status, postgres.JSONArg(header), body, a.Secret)
+		id[:], a.Status, headerText(a.Header), body, a.Secret)
 	return postgres.Doing(err, "store an answer")
 }
 
