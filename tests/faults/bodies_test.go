@@ -47,7 +47,7 @@ func TestWorstBodiesHurtNoOneElse(t *testing.T) {
 	attack := bodyAttack{
 		t: t, origin: "http://" + api.addr, message: "/v1/conversations/" + conversation.String() + "/messages", keys: keys,
 		client: &http.Client{
-			Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: bodySenders},
+			Timeout: time.Minute, Transport: w.checked(&http.Transport{MaxIdleConnsPerHost: bodySenders}),
 		},
 	}
 	t.Cleanup(attack.client.CloseIdleConnections)
@@ -176,7 +176,7 @@ func (a bodyAttack) atOnce(n int, request func(i int) *http.Request) map[int]int
 // and says how long each took, the shortest first.
 func (w *world) smallRequests(api *process, conversation string) (stop func() []time.Duration) {
 	ctx, cancel := context.WithCancel(w.t.Context())
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: w.checked(&http.Transport{})}
 	var times []time.Duration
 	var failed error
 	done := make(chan struct{})

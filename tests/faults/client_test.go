@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/atender/atender/tests/conformance"
 )
 
 // httpClient is every writer's. A request that a killed process leaves unanswered fails at once, one that a paused
@@ -105,6 +107,11 @@ func (c *writer) insistOnce(ctx context.Context, path string, body any) (r reply
 		c.w.ledger.do(func() { c.w.ledger.replayed++ })
 	}
 	return r, tries, err
+}
+
+// checked makes calls outside the ledger through next, and holds their answers against the document.
+func (w *world) checked(next http.RoundTripper) http.RoundTripper {
+	return conformance.Transport(next, func(err error) { w.t.Errorf("an answer that the document does not admit: %v", err) })
 }
 
 func (c *writer) send(ctx context.Context, header http.Header, method, path string, body any) (reply, error) {

@@ -28,7 +28,8 @@ func (w *world) keyed(api *process, key, reference string) (reply, error) {
 	request.Header.Set("Authorization", "Bearer "+w.key)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", key)
-	answer, err := httpClient.Do(request)
+	client := http.Client{Timeout: httpClient.Timeout, Transport: w.checked(httpClient.Transport)}
+	answer, err := client.Do(request)
 	if err != nil {
 		return reply{}, err
 	}

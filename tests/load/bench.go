@@ -76,7 +76,7 @@ func openBench(ctx context.Context, p params) (*bench, error) {
 		return b, err
 	}
 	b.tenant, b.keyID = first.id, first.keyID
-	b.publish = newPublisher(first.key, s.apiURLs()...)
+	b.publish = newPublisher(first.key, s.apiURLs()...).through(p.transport)
 	if p.WaitIdle {
 		b.history, err = newHistorian(s.env["TEMPORAL_ADDRESS"], s.env["TEMPORAL_NAMESPACE"])
 	}

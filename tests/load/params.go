@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ type params struct {
 	Binary        string        `json:"-"`
 	JSON          string        `json:"-"`
 	Keep          bool          `json:"-"`
+
+	transport func(http.RoundTripper) http.RoundTripper // what tests make of the publishers', if any
 }
 
 // What calls carry so that a repetition is recognised (--keys): a fresh one with each.

@@ -35,6 +35,14 @@ func newPublisher(apiKey string, urls ...string) *publisher {
 	return &publisher{urls: urls, apiKey: apiKey, client: &http.Client{Transport: transport, Timeout: time.Minute}}
 }
 
+// through has all calls go through what wrap makes of the transport.
+func (p *publisher) through(wrap func(http.RoundTripper) http.RoundTripper) *publisher {
+	if wrap != nil {
+		p.client.Transport = wrap(p.client.Transport)
+	}
+	return p
+}
+
 // send makes one request and returns what came of it; the answer's body is kept for the caller when it wants it.
 func (p *publisher) send(ctx context.Context, r request, keep *[]byte) (o operation) {
 	o.key, o.intended = r.key, time.Now().UnixNano()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/tests/conformance"
 	"github.com/atender/atender/tests/deps"
 )
 
@@ -30,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(deps.Main(m))
 }
 
-// Each scenario runs, its ledger balances, and its figures are there. Speed is for the tool itself to say.
+// Each scenario runs, its ledger balances, its figures are there, and the API's answers are as the document says. Speed is
+// for the tool itself to say.
 func TestScenariosRunAndBalance(t *testing.T) {
 	dir := smallStack(t)
 	binary, err := deps.Binary(dir)
@@ -63,6 +66,9 @@ func TestScenariosRunAndBalance(t *testing.T) {
 		t.Run(strings.Fields(c.args)[0], func(t *testing.T) {
 			p, err := parse(append(strings.Fields("--scenario "+c.args), "--wait-idle=false", "--dir", dir, "--binary", binary))
 			require.NoError(t, err)
+			p.transport = func(next http.RoundTripper) http.RoundTripper {
+				return conformance.Transport(next, func(err error) { t.Errorf("not as the document says: %v", err) })
+			}
 			r, err := run(t.Context(), p)
 			require.NoError(t, err)
 			require.False(t, r.Void, "%v", r.Why)
