@@ -173,7 +173,7 @@ func TestALostWalkIsMadeUpFor(t *testing.T) {
 	firstReply(t, s, 3600, 7200, 10800)
 	createMany(t, s, 20)
 	walks := "WorkflowType = '" + durable.RecomputeWorkflow + "'"
-	workflows(t, s.Temporal, s.Namespace, walks, running(1))
+	workflows(t, s.Temporal, s.Namespace, walks, func(begun []*workflow.WorkflowExecutionInfo) bool { return len(begun) > 0 })
 	require.Eventually(t, func() bool {
 		answer, err := s.Temporal.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 			Namespace: s.Namespace, Query: walks + " AND ExecutionStatus = 'Running'",
