@@ -17,6 +17,7 @@ import (
 	"github.com/atender/atender/models/calendar"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
@@ -473,10 +474,10 @@ func TestListsBySLA(t *testing.T) {
 	for _, id := range ids {
 		b.tick(id) // it is one o'clock: the first five are over their first hour
 	}
-	list := func(f conversation.Filter, limit int) (found []uuid.UUID) {
+	list := func(f listing.Filter, limit int) (found []uuid.UUID) {
 		t.Helper()
 		for page := (postgres.Page{Limit: limit}); ; {
-			part, next, err := b.Conversations.List(t.Context(), b.tenant.ID, f, page)
+			part, next, err := b.Lists.Conversations(t.Context(), b.tenant.ID, f, page)
 			require.NoError(t, err)
 			for _, c := range part {
 				found = append(found, c.ID)
@@ -486,20 +487,20 @@ func TestListsBySLA(t *testing.T) {
 			}
 		}
 	}
-	next := conversation.Filter{Sort: conversation.SortSLADue}
+	next := listing.Filter{Sort: listing.SortSLADue}
 	want := []uuid.UUID{ids[5], ids[0], ids[1], ids[2], ids[3]} // at 13:30; then 14:00 and so on, their second tripwire
 	require.Equal(t, want, list(next, 200))
 	require.Equal(t, want, list(next, 2), "page by page")
-	require.Equal(t, []uuid.UUID{ids[5]}, list(conversation.Filter{SLAState: "ok"}, 200))
+	require.Equal(t, []uuid.UUID{ids[5]}, list(listing.Filter{SLAState: "ok"}, 200))
 	next.SLAState = "at_risk"
 	require.Equal(t, ids[:4], list(next, 2))
-	require.ElementsMatch(t, ids[:5], list(conversation.Filter{SLAState: "at_risk"}, 2), "also what was answered late")
-	require.Empty(t, list(conversation.Filter{SLAState: "breached"}, 2))
-	_, cursor, err := b.Conversations.List(t.Context(), b.tenant.ID, next, postgres.Page{Limit: 1})
+	require.ElementsMatch(t, ids[:5], list(listing.Filter{SLAState: "at_risk"}, 2), "also what was answered late")
+	require.Empty(t, list(listing.Filter{SLAState: "breached"}, 2))
+	_, cursor, err := b.Lists.Conversations(t.Context(), b.tenant.ID, next, postgres.Page{Limit: 1})
 	require.NoError(t, err)
-	_, _, err = b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{}, postgres.Page{Cursor: cursor})
+	_, _, err = b.Lists.Conversations(t.Context(), b.tenant.ID, listing.Filter{}, postgres.Page{Cursor: cursor})
 	requireField(t, err, "cursor")
-	_, _, err = b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Sort: "subject"}, postgres.Page{})
+	_, _, err = b.Lists.Conversations(t.Context(), b.tenant.ID, listing.Filter{Sort: "subject"}, postgres.Page{})
 	requireField(t, err, "sort")
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -315,7 +316,7 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 	requireField(t, err, "assigneeId")
 	_, _, err = b.Conversations.Messages(t.Context(), other.ID, c.ID, postgres.Page{})
 	requireProblem(t, err, "NOT_FOUND")
-	list, _, err := b.Conversations.List(t.Context(), other.ID, conversation.Filter{}, postgres.Page{})
+	list, _, err := b.Lists.Conversations(t.Context(), other.ID, listing.Filter{}, postgres.Page{})
 	require.NoError(t, err)
 	require.Empty(t, list)
 	_, err = b.Conversations.Create(t.Context(), other.ID, b.actor, b.newConversation("a"))
@@ -330,11 +331,11 @@ func TestListsWalkOverEverythingOnce(t *testing.T) {
 	for i := range 7 {
 		want = append(want, b.conversation(fmt.Sprintf("c%d", i)).ID)
 	}
-	for sort, expected := range map[string][]uuid.UUID{conversation.SortCreated: want, conversation.SortUpdated: reversed(want)} {
+	for sort, expected := range map[string][]uuid.UUID{listing.SortCreated: want, listing.SortUpdated: reversed(want)} {
 		var got []uuid.UUID
 		page := postgres.Page{Limit: 3}
 		for {
-			list, next, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Sort: sort}, page)
+			list, next, err := b.Lists.Conversations(t.Context(), b.tenant.ID, listing.Filter{Sort: sort}, page)
 			require.NoError(t, err)
 			for _, c := range list {
 				got = append(got, c.ID)
@@ -346,7 +347,7 @@ func TestListsWalkOverEverythingOnce(t *testing.T) {
 		}
 		require.Equal(t, expected, got)
 	}
-	_, _, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{}, postgres.Page{Cursor: "nonsense"})
+	_, _, err := b.Lists.Conversations(t.Context(), b.tenant.ID, listing.Filter{}, postgres.Page{Cursor: "nonsense"})
 	requireField(t, err, "cursor")
 }
 
@@ -362,18 +363,18 @@ func TestFiltersNarrowTheList(t *testing.T) {
 	b.change(a.ID, conversation.AddTag{Name: "vip"})
 	b.change(c.ID, conversation.Resolve{})
 	for name, x := range map[string]struct {
-		filter conversation.Filter
+		filter listing.Filter
 		want   uuid.UUID
 	}{
-		"status":    {conversation.Filter{Status: "done"}, c.ID},
-		"tag":       {conversation.Filter{Tag: "vip"}, a.ID},
-		"reference": {conversation.Filter{ExternalReference: "alpha"}, a.ID},
-		"contact":   {conversation.Filter{ContactID: &c.ContactID}, c.ID},
-		"query":     {conversation.Filter{Query: "ALPHA@"}, a.ID},
-		"literal %": {conversation.Filter{Query: "100%"}, c.ID},
-		"number":    {conversation.Filter{Query: fmt.Sprintf("#%d", a.Number)}, a.ID},
+		"status":    {listing.Filter{Status: "done"}, c.ID},
+		"tag":       {listing.Filter{Tag: "vip"}, a.ID},
+		"reference": {listing.Filter{ExternalReference: "alpha"}, a.ID},
+		"contact":   {listing.Filter{ContactID: &c.ContactID}, c.ID},
+		"query":     {listing.Filter{Query: "ALPHA@"}, a.ID},
+		"literal %": {listing.Filter{Query: "100%"}, c.ID},
+		"number":    {listing.Filter{Query: fmt.Sprintf("#%d", a.Number)}, a.ID},
 	} {
-		list, _, err := b.Conversations.List(t.Context(), b.tenant.ID, x.filter, postgres.Page{})
+		list, _, err := b.Lists.Conversations(t.Context(), b.tenant.ID, x.filter, postgres.Page{})
 		require.NoError(t, err, name)
 		require.Len(t, list, 1, name)
 		require.Equal(t, x.want, list[0].ID, name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/migrations"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
@@ -18,10 +19,10 @@ import (
 )
 
 // walked is a whole list, read so many rows at a time.
-func (b *bench) walked(f conversation.Filter, limit int) (ids []uuid.UUID) {
+func (b *bench) walked(f listing.Filter, limit int) (ids []uuid.UUID) {
 	b.t.Helper()
 	for page := (postgres.Page{Limit: limit}); ; {
-		part, next, err := b.Conversations.List(b.t.Context(), b.tenant.ID, f, page)
+		part, next, err := b.Lists.Conversations(b.t.Context(), b.tenant.ID, f, page)
 		require.NoError(b.t, err)
 		for _, c := range part {
 			ids = append(ids, c.ID)
@@ -50,7 +51,7 @@ func TestTheOrderOfTheLatestMessage(t *testing.T) {
 	b.pass(time.Minute)
 	b.post(ids[2], conversation.NewMessage{Direction: conversation.Inbound, Text: text("Well?")})
 	want := []uuid.UUID{ids[2], quiet.ID, ids[3], ids[1], ids[0]}
-	f := conversation.Filter{Sort: conversation.SortLastMessage}
+	f := listing.Filter{Sort: listing.SortLastMessage}
 	for _, limit := range []int{1, 2, 200} {
 		require.Equal(t, want, b.walked(f, limit))
 	}
@@ -77,16 +78,16 @@ func TestWhatIsOverdueIsDueNext(t *testing.T) {
 	}
 	b.reply(ids[1])
 	// It is 15:00: a is breached since 13:00 and c since 15:00; d is urgent and e at risk.
-	f := conversation.Filter{Sort: conversation.SortSLADue}
+	f := listing.Filter{Sort: listing.SortSLADue}
 	want := []uuid.UUID{ids[0], ids[2], ids[3], ids[4]}
 	for _, limit := range []int{1, 3, 200} {
 		require.Equal(t, want, b.walked(f, limit))
 	}
-	f.BreachedMetric = conversation.AnyMetric
+	f.BreachedMetric = listing.AnyMetric
 	require.Equal(t, want[:2], b.walked(f, 1))
 	f.BreachedMetric = string(sla.Resolution)
 	require.Empty(t, b.walked(f, 1))
-	f = conversation.Filter{SLAState: string(sla.Breached)}
+	f = listing.Filter{SLAState: string(sla.Breached)}
 	require.ElementsMatch(t, ids[:3], b.walked(f, 200), "also what was answered late")
 }
 
@@ -103,7 +104,7 @@ func TestWhatTimeChangesIsAVersion(t *testing.T) {
 		require.Equal(t, before.Version+1, after.Version)
 		require.True(t, after.UpdatedAt.After(before.UpdatedAt))
 		since := before.UpdatedAt.Add(time.Microsecond)
-		require.Equal(t, []uuid.UUID{c.ID}, b.walked(conversation.Filter{UpdatedSince: &since}, 1))
+		require.Equal(t, []uuid.UUID{c.ID}, b.walked(listing.Filter{UpdatedSince: &since}, 1))
 	}
 }
 
@@ -164,8 +165,8 @@ func TestOlderConversationsHaveTheirPlace(t *testing.T) {
 	for _, id := range ids {
 		b.tick(id)
 	}
-	filters := []conversation.Filter{
-		{Sort: conversation.SortLastMessage}, {Sort: conversation.SortSLADue}, {BreachedMetric: conversation.AnyMetric},
+	filters := []listing.Filter{
+		{Sort: listing.SortLastMessage}, {Sort: listing.SortSLADue}, {BreachedMetric: listing.AnyMetric},
 	}
 	var want [][]uuid.UUID
 	for _, f := range filters {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -92,49 +92,49 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT id FROM contacts WHERE email LIKE 'c77@%'`).Scan(&somebody))
 
 	for name, list := range map[string]struct {
-		filter conversation.Filter
+		filter listing.Filter
 		want   int
 	}{
-		"all":             {conversation.Filter{}, 50},
-		"from the oldest": {conversation.Filter{Sort: conversation.SortCreated}, 50},
-		"status":          {conversation.Filter{Status: "active"}, 50},
-		"assignee":        {conversation.Filter{AssigneeID: &agent.ID}, 40},
-		"team":            {conversation.Filter{TeamID: &team.ID}, 33},
-		"contact":         {conversation.Filter{ContactID: &somebody}, 1},
-		"rare tag":        {conversation.Filter{Tag: "rare"}, 50},
-		"common tag":      {conversation.Filter{Tag: "common"}, 50},
-		"no tag":          {conversation.Filter{Tag: "unheard of"}, 0},
-		"late":            {conversation.Filter{SLAState: "breached"}, 50},
-		"in time":         {conversation.Filter{SLAState: "ok"}, 50},
-		"what is next":    {conversation.Filter{Sort: conversation.SortSLADue}, 50},
-		"latest message":  {conversation.Filter{Sort: conversation.SortLastMessage}, 50},
+		"all":             {listing.Filter{}, 50},
+		"from the oldest": {listing.Filter{Sort: listing.SortCreated}, 50},
+		"status":          {listing.Filter{Status: "active"}, 50},
+		"assignee":        {listing.Filter{AssigneeID: &agent.ID}, 40},
+		"team":            {listing.Filter{TeamID: &team.ID}, 33},
+		"contact":         {listing.Filter{ContactID: &somebody}, 1},
+		"rare tag":        {listing.Filter{Tag: "rare"}, 50},
+		"common tag":      {listing.Filter{Tag: "common"}, 50},
+		"no tag":          {listing.Filter{Tag: "unheard of"}, 0},
+		"late":            {listing.Filter{SLAState: "breached"}, 50},
+		"in time":         {listing.Filter{SLAState: "ok"}, 50},
+		"what is next":    {listing.Filter{Sort: listing.SortSLADue}, 50},
+		"latest message":  {listing.Filter{Sort: listing.SortLastMessage}, 50},
 		"open, by message": {
-			conversation.Filter{Sort: conversation.SortLastMessage, Status: "active"}, 50,
+			listing.Filter{Sort: listing.SortLastMessage, Status: "active"}, 50,
 		},
 		"an agent's, by message": {
-			conversation.Filter{Sort: conversation.SortLastMessage, AssigneeID: &agent.ID}, 40,
+			listing.Filter{Sort: listing.SortLastMessage, AssigneeID: &agent.ID}, 40,
 		},
 		"a team's, by message": {
-			conversation.Filter{Sort: conversation.SortLastMessage, TeamID: &team.ID}, 33,
+			listing.Filter{Sort: listing.SortLastMessage, TeamID: &team.ID}, 33,
 		},
 		"late, by message": {
-			conversation.Filter{Sort: conversation.SortLastMessage, SLAState: "breached"}, 50,
+			listing.Filter{Sort: listing.SortLastMessage, SLAState: "breached"}, 50,
 		},
 		"rare tag, by message": {
-			conversation.Filter{Sort: conversation.SortLastMessage, Tag: "rare"}, 50,
+			listing.Filter{Sort: listing.SortLastMessage, Tag: "rare"}, 50,
 		},
 		"breached and open": {
-			conversation.Filter{Sort: conversation.SortSLADue, BreachedMetric: conversation.AnyMetric}, 50,
+			listing.Filter{Sort: listing.SortSLADue, BreachedMetric: listing.AnyMetric}, 50,
 		},
 		"resolutions breached and open": {
-			conversation.Filter{Sort: conversation.SortLastMessage, BreachedMetric: "resolution"}, 50,
+			listing.Filter{Sort: listing.SortLastMessage, BreachedMetric: "resolution"}, 50,
 		},
-		"subject":   {conversation.Filter{Query: "needl"}, 28},
-		"e-mail":    {conversation.Filter{Query: "c77@shop77"}, 3},
-		"number":    {conversation.Filter{Query: "#77"}, 1},
-		"reference": {conversation.Filter{ExternalReference: "none"}, 0},
+		"subject":   {listing.Filter{Query: "needl"}, 28},
+		"e-mail":    {listing.Filter{Query: "c77@shop77"}, 3},
+		"number":    {listing.Filter{Query: "#77"}, 1},
+		"reference": {listing.Filter{ExternalReference: "none"}, 0},
 	} {
-		found, _, err := b.Conversations.List(t.Context(), b.tenant.ID, list.filter, postgres.Page{})
+		found, _, err := b.Lists.Conversations(t.Context(), b.tenant.ID, list.filter, postgres.Page{})
 		require.NoError(t, err, name)
 		require.Len(t, found, list.want, name)
 		touched, plan := trace.pages(b)
@@ -142,15 +142,15 @@ func TestListsCostWhatIsOnThePage(t *testing.T) {
 		require.Less(t, touched, 700, "%s\n%s", name, plan)
 	}
 	for name, list := range map[string]struct {
-		filter conversation.ContactFilter
+		filter listing.ContactFilter
 		want   int
 	}{
-		"all":    {conversation.ContactFilter{}, 50},
-		"e-mail": {conversation.ContactFilter{Email: "C77@shop77.example"}, 1},
-		"phone":  {conversation.ContactFilter{Phone: "+441000077"}, 1},
-		"words":  {conversation.ContactFilter{Query: "c77"}, 50},
+		"all":    {listing.ContactFilter{}, 50},
+		"e-mail": {listing.ContactFilter{Email: "C77@shop77.example"}, 1},
+		"phone":  {listing.ContactFilter{Phone: "+441000077"}, 1},
+		"words":  {listing.ContactFilter{Query: "c77"}, 50},
 	} {
-		found, _, err := b.Contacts.List(t.Context(), b.tenant.ID, list.filter, postgres.Page{})
+		found, _, err := b.Lists.Contacts(t.Context(), b.tenant.ID, list.filter, postgres.Page{})
 		require.NoError(t, err, name)
 		require.Len(t, found, list.want, name)
 		touched, plan := trace.pages(b)
@@ -167,7 +167,7 @@ func TestAnythingCanBeSearchedFor(t *testing.T) {
 		"o'neil": 1, "SMITH & neil": 1, "neil | nobody": 0, "!nobody": 0, `\`: 0, "'": 0, ":*": 0, "(": 0, "  ": 0, "“": 0,
 		"order? “where”": 1, "o'neil:*": 1, "#": 0, "#99999999999999999999": 0, "neil order": 0,
 	} {
-		list, _, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Query: query}, postgres.Page{})
+		list, _, err := b.Lists.Conversations(t.Context(), b.tenant.ID, listing.Filter{Query: query}, postgres.Page{})
 		require.NoError(t, err, "%q", query)
 		require.Len(t, list, found, "%q", query)
 	}

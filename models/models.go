@@ -18,6 +18,7 @@ import (
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
@@ -66,6 +67,7 @@ type Store struct {
 	Contacts      *conversation.Contacts
 	Tags          *conversation.Tags
 	Clocks        *conversation.Clocks
+	Lists         *listing.Store
 	Sweep         *sweep.Store
 	Docks         *dock.Store
 
@@ -88,6 +90,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.Limiter = account.NewLimiter(ctx, db)
 	s.Webhooks, s.Replays = webhook.New(db, s.Accounts, o.Targets)
 	s.Conversations, s.Contacts, s.Tags, s.Clocks = conversation.New(db, s.Worktime)
+	s.Lists = listing.New(db, s.Conversations)
 	s.Sweep = sweep.New(db)
 	s.Docks = dock.New(db, s.Keys, s.Conversations, o.Docks)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))

@@ -16,6 +16,7 @@ import (
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/webhook"
@@ -63,11 +64,11 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 	id, ctx := b.tenant.ID, t.Context()
 	lists := map[string]func() error{
 		"conversations": func() error {
-			_, _, err := b.Conversations.List(ctx, id, conversation.Filter{}, postgres.Page{})
+			_, _, err := b.Lists.Conversations(ctx, id, listing.Filter{}, postgres.Page{})
 			return err
 		},
 		"search": func() error {
-			_, _, err := b.Conversations.List(ctx, id, conversation.Filter{Query: "a"}, postgres.Page{})
+			_, _, err := b.Lists.Conversations(ctx, id, listing.Filter{Query: "a"}, postgres.Page{})
 			return err
 		},
 		"messages": func() error { _, _, err := b.Conversations.Messages(ctx, id, c.ID, postgres.Page{}); return err },
@@ -104,11 +105,11 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 	release = b.blocked(`contacts, api_keys`)
 	b.ended(map[string]func() error{
 		"contacts": func() error {
-			_, _, err := b.Contacts.List(ctx, id, conversation.ContactFilter{Query: "a"}, postgres.Page{})
+			_, _, err := b.Lists.Contacts(ctx, id, listing.ContactFilter{Query: "a"}, postgres.Page{})
 			return err
 		},
 		"by age": func() error {
-			_, _, err := b.Conversations.List(ctx, id, conversation.Filter{Sort: conversation.SortCreated}, postgres.Page{})
+			_, _, err := b.Lists.Conversations(ctx, id, listing.Filter{Sort: listing.SortCreated}, postgres.Page{})
 			return err
 		},
 		"keys": func() error { _, _, err := b.Keys.Page(ctx, id, postgres.Page{}); return err },
@@ -227,7 +228,7 @@ func TestACallTakesOnePlaceHoweverDeepItReads(t *testing.T) {
 			_, _, err := b.Idempotency.Do(ctx, idempotency.Key{
 				TenantID: b.tenant.ID, APIKeyID: *b.actor.ID, Method: "POST", Path: "/", Key: fmt.Sprint(i),
 			}, func(ctx context.Context) (idempotency.Answer, error) {
-				_, _, err := b.Conversations.List(ctx, b.tenant.ID, conversation.Filter{Query: "a"}, postgres.Page{})
+				_, _, err := b.Lists.Conversations(ctx, b.tenant.ID, listing.Filter{Query: "a"}, postgres.Page{})
 				if err == nil {
 					_, err = b.Conversations.Create(ctx, b.tenant.ID, b.actor, b.newConversation(fmt.Sprint("n", i)))
 				}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
-	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -54,10 +54,10 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 		in     func(i int) bool
 		down   bool // from the highest i
 	}{
-		{conversation.SortUpdated, "", func(int) bool { return true }, false},
-		{conversation.SortUpdated, "active", func(i int) bool { return i%40 == 0 }, false},
-		{conversation.SortCreated, "", func(int) bool { return true }, true},
-		{conversation.SortSLADue, "", func(i int) bool { return i%3 == 0 }, true},
+		{listing.SortUpdated, "", func(int) bool { return true }, false},
+		{listing.SortUpdated, "active", func(i int) bool { return i%40 == 0 }, false},
+		{listing.SortCreated, "", func(int) bool { return true }, true},
+		{listing.SortSLADue, "", func(i int) bool { return i%3 == 0 }, true},
 	} {
 		for query, match := range matches {
 			var want []int64
@@ -72,8 +72,8 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 			var got []int64
 			page := postgres.Page{Limit: 100}
 			for range 4 { // and all of it, where it is less
-				found, next, err := b.Conversations.List(t.Context(), b.tenant.ID,
-					conversation.Filter{Query: query, Sort: list.sort, Status: list.status}, page)
+				found, next, err := b.Lists.Conversations(t.Context(), b.tenant.ID,
+					listing.Filter{Query: query, Sort: list.sort, Status: list.status}, page)
 				require.NoError(t, err, "%v %s", list, query)
 				for _, c := range found {
 					got = append(got, c.Number)
@@ -94,7 +94,7 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 		var got []int64
 		page := postgres.Page{Limit: 100}
 		for range 4 {
-			found, next, err := b.Contacts.List(t.Context(), b.tenant.ID, conversation.ContactFilter{Query: query}, page)
+			found, next, err := b.Lists.Contacts(t.Context(), b.tenant.ID, listing.ContactFilter{Query: query}, page)
 			require.NoError(t, err)
 			for _, c := range found {
 				got = append(got, c.Number)
@@ -110,7 +110,7 @@ func TestASearchFindsAllThatMatchesInTheOrderOfTheList(t *testing.T) {
 	}
 	// What everything matches costs what is on the page, too.
 	for _, query := range []string{"e", "everywhere", "mid"} {
-		_, _, err := b.Conversations.List(t.Context(), b.tenant.ID, conversation.Filter{Query: query}, postgres.Page{Limit: 10})
+		_, _, err := b.Lists.Conversations(t.Context(), b.tenant.ID, listing.Filter{Query: query}, postgres.Page{Limit: 10})
 		require.NoError(t, err)
 		touched, plan := trace.pages(b)
 		require.Less(t, touched, 3_000, "%s\n%s", query, plan)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
@@ -152,8 +153,8 @@ func TestABreachCountsWhenItHappens(t *testing.T) {
 	require.Zero(t, second.Total[0].Met+second.Total[0].Breached, "its breach was the day before")
 	require.Zero(t, second.Total[0].BreachRate)
 
-	found, _, err := b.Conversations.List(t.Context(), b.tenant.ID,
-		conversation.Filter{BreachedMetric: string(sla.FirstReply)}, postgres.Page{})
+	found, _, err := b.Lists.Conversations(t.Context(), b.tenant.ID,
+		listing.Filter{BreachedMetric: string(sla.FirstReply)}, postgres.Page{})
 	require.NoError(t, err)
 	require.Len(t, found, 1, "the report's number is that of its list")
 	require.Equal(t, open.ID, found[0].ID)

@@ -67,6 +67,7 @@ var domain = map[string][]string{
 	"worktime":     {"postgres", "outbox", "feed", "account"},
 	"webhook":      {"postgres", "outbox", "feed", "account"},
 	"conversation": {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook"},
+	"listing":      {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook", "conversation"},
 	"dock":         {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook", "conversation"},
 }
 

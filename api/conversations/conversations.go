@@ -13,6 +13,7 @@ import (
 	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
@@ -94,7 +95,7 @@ func (h *Handlers) ListConversations(ctx context.Context, r contract.ListConvers
 ) {
 	ctx, p := request.Caller(ctx)
 	q := r.Params
-	found, cursor, err := h.store.Conversations.List(ctx, p.TenantID, conversation.Filter{
+	found, cursor, err := h.store.Lists.Conversations(ctx, p.TenantID, listing.Filter{
 		Status:            string(postgres.Deref(q.Status)),
 		Channel:           string(postgres.Deref(q.Channel)),
 		Tag:               postgres.Deref(q.Tag),

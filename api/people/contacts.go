@@ -8,6 +8,7 @@ import (
 	"github.com/atender/atender/api/respond"
 	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -22,7 +23,7 @@ func (h *Handlers) ListContacts(ctx context.Context, r contract.ListContactsRequ
 	if err != nil {
 		return nil, err
 	}
-	found, cursor, err := h.store.Contacts.List(ctx, p.TenantID, conversation.ContactFilter{
+	found, cursor, err := h.store.Lists.Contacts(ctx, p.TenantID, listing.ContactFilter{
 		Email: postgres.Deref(r.Params.Email), Phone: postgres.Deref(phone), Query: postgres.Deref(r.Params.Q),
 		ExternalID: postgres.Deref(r.Params.ExternalID),
 	}, request.Page(ctx, r.Params.Limit, r.Params.Cursor))

@@ -52,8 +52,8 @@ func (c Conversation) Wire() wire.Conversation {
 	}
 }
 
-// lastMessage is where the conversation is in the order of the latest messages; one without any is where its beginning is.
-func (c *Conversation) lastMessage() time.Time {
+// LastMessage is where the conversation is in the order of the latest messages; one without any is where its beginning is.
+func (c *Conversation) LastMessage() time.Time {
 	if c.LastMessageAt == nil {
 		return c.CreatedAt
 	}

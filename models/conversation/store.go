@@ -1,5 +1,5 @@
 // Package conversation is the write path (P1) and all that goes through it: conversations with their messages, contacts, tags
-// and timeline, what commands and time do to them, and how they are read.
+// and timeline, what commands and time do to them, and how one is read.
 package conversation
 
 import (

@@ -300,14 +300,14 @@ func (w *write) insertConversation(st *postgres.Statement) {
 	st.With("recency", `INSERT INTO conversation_recency (tenant_id, conversation_id, status, assignee_id, team_id, sla_state,
 			updated_at, last_message_at)
 		VALUES (`+st.List(c.TenantID, c.ID, string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt,
-		c.lastMessage())+`)`)
+		c.LastMessage())+`)`)
 }
 
 func (w *write) updateConversation(st *postgres.Statement) {
 	c := &w.conversation
 	st.With("recency", `UPDATE conversation_recency SET (status, assignee_id, team_id, sla_state, updated_at,
 			last_message_at)
-		= (`+st.List(string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt, c.lastMessage())+`)
+		= (`+st.List(string(c.Status), c.AssigneeID, c.TeamID, postgres.OrNull(c.SLAState), c.UpdatedAt, c.LastMessage())+`)
 		WHERE tenant_id = `+st.Arg(c.TenantID)+` AND conversation_id = `+st.Arg(c.ID))
 	postgres.Update(st, "conversation", c)
 }

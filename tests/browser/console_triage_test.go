@@ -14,6 +14,7 @@ import (
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/browser"
@@ -46,8 +47,8 @@ func (c *console) demoDesk() {
 
 func (c *console) openOnes(ctx context.Context) []conversation.Conversation {
 	c.t.Helper()
-	open, _, err := c.Store.Conversations.List(ctx, c.Tenant.ID,
-		conversation.Filter{Status: "active", Sort: conversation.SortLastMessage}, postgres.Page{Limit: 200})
+	open, _, err := c.Store.Lists.Conversations(ctx, c.Tenant.ID,
+		listing.Filter{Status: "active", Sort: listing.SortLastMessage}, postgres.Page{Limit: 200})
 	require.NoError(c.t, err)
 	return open
 }

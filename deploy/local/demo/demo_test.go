@@ -17,6 +17,7 @@ import (
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/dockurl"
+	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
@@ -64,7 +65,7 @@ func (s *shop) start(dock string) {
 
 func (s *shop) conversations() []conversation.Conversation {
 	s.t.Helper()
-	all, next, err := s.store.Conversations.List(s.t.Context(), s.TenantID, conversation.Filter{}, postgres.Page{Limit: 100})
+	all, next, err := s.store.Lists.Conversations(s.t.Context(), s.TenantID, listing.Filter{}, postgres.Page{Limit: 100})
 	require.NoError(s.t, err)
 	require.Empty(s.t, next)
 	return all

@@ -1,4 +1,4 @@
-package conversation
+package listing
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -22,7 +23,7 @@ func contactMatches(table string) string {
 // number, behind a position; where and args are the list's other conditions.
 func (s *Store) search(
 	ctx context.Context, tenantID uuid.UUID, order listOrder, where string, args []any, text string, at *postgres.Position, n int,
-) ([]conversationRow, error) {
+) ([]conversation.Row, error) {
 	db := s.db.Lists.WithContext(ctx)
 	query := postgres.SearchQuery(text)
 	number, _ := strconv.ParseInt(text, 10, 64) // 0, of what is none, is no conversation's
@@ -37,23 +38,23 @@ func (s *Store) search(
 		}
 		return order.from + where + ` AND ` + order.after, append(args, order.bind(*at)...)
 	}
-	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []conversationRow, err error) {
+	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []conversation.Row, err error) {
 		from, args := list(at)
-		err = db.Raw(conversationColumns+from+` AND `+condition+` ORDER BY `+order.by+` LIMIT ?`,
+		err = db.Raw(conversation.SelectRow+from+` AND `+condition+` ORDER BY `+order.by+` LIMIT ?`,
 			append(append(args, values...), n)...).Scan(&rows).Error
 		return rows, err
 	}
 	type row struct {
-		Row    conversationRow `gorm:"embedded"`
-		Looked postgres.Looked `gorm:"embedded"`
+		Row    conversation.Row `gorm:"embedded"`
+		Looked postgres.Looked  `gorm:"embedded"`
 	}
-	return postgres.Searched[conversationRow]{
-		Window: func(at *postgres.Position) ([]conversationRow, *conversationRow, error) {
+	return postgres.Searched[conversation.Row]{
+		Window: func(at *postgres.Position) ([]conversation.Row, *conversation.Row, error) {
 			from, args := list(at)
 			var rows []row
-			window := postgres.WindowSQL(conversationColumns, from, order.by, matches)
+			window := postgres.WindowSQL(conversation.SelectRow, from, order.by, matches)
 			err := db.Raw(window, append(slices.Clone(matching), args...)...).Scan(&rows).Error
-			found, last := postgres.WindowOf(rows, func(r row) (conversationRow, postgres.Looked) { return r.Row, r.Looked })
+			found, last := postgres.WindowOf(rows, func(r row) (conversation.Row, postgres.Looked) { return r.Row, r.Looked })
 			return found, last, err
 		},
 		// Three look-ups by an index each, where a plain OR over both tables could use none.
@@ -65,13 +66,13 @@ func (s *Store) search(
 				`SELECT s.id FROM conversations s WHERE s.tenant_id = ? AND s.number = ?`,
 			}, tenantID, query, tenantID, query, tenantID, number)
 		},
-		Among: func(ids postgres.UUIDs, at *postgres.Position, n int) ([]conversationRow, error) {
+		Among: func(ids postgres.UUIDs, at *postgres.Position, n int) ([]conversation.Row, error) {
 			return read(at, n, `c.id = ANY (?)`, ids)
 		},
-		Walk: func(at *postgres.Position, n int) ([]conversationRow, error) {
+		Walk: func(at *postgres.Position, n int) ([]conversation.Row, error) {
 			return read(at, n, matches, matching...)
 		},
-		Position: func(r conversationRow) postgres.Position {
+		Position: func(r conversation.Row) postgres.Position {
 			return order.at(r.Conversation)
 		},
 	}.Page(at, n)
@@ -86,9 +87,9 @@ func searchContacts(
 	text string,
 	at *postgres.Position,
 	n int,
-) ([]Contact, error) {
+) ([]conversation.Contact, error) {
 	query, matches := postgres.SearchQuery(text), `(`+contactMatches("contacts")+` OR external_id = ?)`
-	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []Contact, err error) {
+	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []conversation.Contact, err error) {
 		q := list().Where(condition, values...)
 		if at != nil {
 			q = q.Where("id > ?", at.ID)
@@ -96,11 +97,11 @@ func searchContacts(
 		return rows, q.Order("id").Limit(n).Find(&rows).Error
 	}
 	type row struct {
-		Contact Contact         `gorm:"embedded"`
-		Looked  postgres.Looked `gorm:"embedded"`
+		Contact conversation.Contact `gorm:"embedded"`
+		Looked  postgres.Looked      `gorm:"embedded"`
 	}
-	return postgres.Searched[Contact]{
-		Window: func(at *postgres.Position) ([]Contact, *Contact, error) {
+	return postgres.Searched[conversation.Contact]{
+		Window: func(at *postgres.Position) ([]conversation.Contact, *conversation.Contact, error) {
 			inner := list().Select("*, row_number() OVER (ORDER BY id) AS nth, "+matches+" AS matches", query, text)
 			if at != nil {
 				inner = inner.Where("id > ?", at.ID)
@@ -108,7 +109,7 @@ func searchContacts(
 			var rows []row
 			err := db.Table("(?) w", inner.Order("id").Limit(postgres.SearchWindow)).
 				Where("matches OR nth = ?", postgres.SearchWindow).Find(&rows).Error
-			found, last := postgres.WindowOf(rows, func(r row) (Contact, postgres.Looked) { return r.Contact, r.Looked })
+			found, last := postgres.WindowOf(rows, func(r row) (conversation.Contact, postgres.Looked) { return r.Contact, r.Looked })
 			return found, last, err
 		},
 		Gather: func() (postgres.UUIDs, bool, error) {
@@ -121,10 +122,12 @@ func searchContacts(
 				tenantID, query, tenantID, text,
 			)
 		},
-		Among: func(ids postgres.UUIDs, at *postgres.Position, n int) ([]Contact, error) {
+		Among: func(ids postgres.UUIDs, at *postgres.Position, n int) ([]conversation.Contact, error) {
 			return read(at, n, `id = ANY (?)`, ids)
 		},
-		Walk:     func(at *postgres.Position, n int) ([]Contact, error) { return read(at, n, matches, query, text) },
-		Position: func(c Contact) postgres.Position { return postgres.Position{ID: c.ID} },
+		Walk: func(at *postgres.Position, n int) ([]conversation.Contact, error) {
+			return read(at, n, matches, query, text)
+		},
+		Position: func(c conversation.Contact) postgres.Position { return postgres.Position{ID: c.ID} },
 	}.Page(at, n)
 }

@@ -1,8 +1,9 @@
-package conversation
+package listing
 
 import (
 	"time"
 
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -24,15 +25,15 @@ const AnyMetric = "any"
 type listOrder struct {
 	from, alias, by, after string
 	bind                   func(postgres.Position) []any
-	at                     func(Conversation) postgres.Position
+	at                     func(conversation.Conversation) postgres.Position
 }
 
 // byTime is the order by one time.
-func byTime(from, alias, by, after string, key func(Conversation) time.Time) listOrder {
+func byTime(from, alias, by, after string, key func(conversation.Conversation) time.Time) listOrder {
 	return listOrder{
 		from: from, alias: alias, by: by, after: after,
 		bind: func(p postgres.Position) []any { return []any{p.Time, p.ID} },
-		at:   func(c Conversation) postgres.Position { return postgres.Position{Time: key(c), ID: c.ID} },
+		at:   func(c conversation.Conversation) postgres.Position { return postgres.Position{Time: key(c), ID: c.ID} },
 	}
 }
 
@@ -47,17 +48,17 @@ const (
 
 var listOrders = map[string]listOrder{
 	SortUpdated: byTime(fromRecency, "r", `r.updated_at DESC, r.conversation_id DESC`,
-		`(r.updated_at, r.conversation_id) < (?, ?)`, func(c Conversation) time.Time { return c.UpdatedAt }),
+		`(r.updated_at, r.conversation_id) < (?, ?)`, func(c conversation.Conversation) time.Time { return c.UpdatedAt }),
 	SortLastMessage: byTime(fromRecency+` AND r.last_message_at > '-infinity'`, "r", // the condition of its index
 		`r.last_message_at DESC, r.conversation_id DESC`,
-		`(r.last_message_at, r.conversation_id) < (?, ?)`, func(c Conversation) time.Time { return c.lastMessage() }),
-	SortCreated: byTime(fromConversations, "c", `c.created_at, c.id`,
-		`(c.created_at, c.id) > (?, ?)`, func(c Conversation) time.Time { return c.CreatedAt }),
+		`(r.last_message_at, r.conversation_id) < (?, ?)`, func(c conversation.Conversation) time.Time { return c.LastMessage() }),
+	SortCreated: byTime(conversation.FromConversations, "c", `c.created_at, c.id`,
+		`(c.created_at, c.id) > (?, ?)`, func(c conversation.Conversation) time.Time { return c.CreatedAt }),
 	SortSLADue: {
-		from:  fromConversations + ` AND coalesce(c.sla_breached_since, c.sla_due_at) IS NOT NULL`,
+		from:  conversation.FromConversations + ` AND coalesce(c.sla_breached_since, c.sla_due_at) IS NOT NULL`,
 		alias: "c", by: slaTurn, after: `(` + slaTurn + `) > (?, ?, ?)`,
 		bind: func(p postgres.Position) []any { return []any{p.Name != slaBreached, p.Time, p.ID} },
-		at: func(c Conversation) postgres.Position {
+		at: func(c conversation.Conversation) postgres.Position {
 			if c.SLABreachedSince != nil {
 				return postgres.Position{Name: slaBreached, Time: *c.SLABreachedSince, ID: c.ID}
 			}
