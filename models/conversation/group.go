@@ -34,8 +34,8 @@ const (
 type member struct {
 	tenantID uuid.UUID
 	actor    wire.Actor
-	message  *posting  // one of these two
-	creation *creating //
+	message  *posting  // nil for a creation
+	creation *creating // nil for a message
 	// call has an Idempotency-Key, and render makes its answer; nil for none.
 	call   *idempotency.Shared
 	render func(*write) (idempotency.Answer, error)
@@ -140,22 +140,22 @@ func (s *Store) beginGroup(ctx context.Context, tx *gorm.DB, group []*member) er
 		now = last
 	}
 	left := groupCompute
-	begin := func(m *member, begin func(computeIn time.Duration) (*write, error)) {
+	within := func(m *member, begin func(computeIn time.Duration) (*write, error)) {
 		began := time.Now()
 		if w, err := begin(min(memberCompute, left)); err == nil {
 			m.w = w
 		}
 		left -= time.Since(began)
 	}
-	for i, row := range found {
-		if row != nil && s.worktime.Known(creations[i].tenantID, row.TimeVersion) {
+	for i, m := range creations {
+		if row := found[i]; row != nil && s.worktime.Known(m.tenantID, row.TimeVersion) {
 			row.Now = now
-			begin(creations[i], func(in time.Duration) (*write, error) { return s.creationOf(ctx, tx, creations[i], row, in) })
+			within(m, func(in time.Duration) (*write, error) { return s.creationOf(ctx, tx, m, row, in) })
 		}
 	}
-	for i, row := range locked {
-		if row != nil && row.canShare(s, messages[i]) {
-			begin(messages[i], func(in time.Duration) (*write, error) { return s.messageOf(ctx, row, now, in) })
+	for i, m := range messages {
+		if row := locked[i]; row != nil && row.canShare(s, m) {
+			within(m, func(in time.Duration) (*write, error) { return s.messageOf(ctx, row, now, in) })
 		}
 	}
 	return nil

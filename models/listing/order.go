@@ -51,7 +51,8 @@ var listOrders = map[string]listOrder{
 		`(r.updated_at, r.conversation_id) < (?, ?)`, func(c conversation.Conversation) time.Time { return c.UpdatedAt }),
 	SortLastMessage: byTime(fromRecency+` AND r.last_message_at > '-infinity'`, "r", // the condition of its index
 		`r.last_message_at DESC, r.conversation_id DESC`,
-		`(r.last_message_at, r.conversation_id) < (?, ?)`, func(c conversation.Conversation) time.Time { return c.LastMessage() }),
+		`(r.last_message_at, r.conversation_id) < (?, ?)`,
+		func(c conversation.Conversation) time.Time { return c.LastMessage() }),
 	SortCreated: byTime(conversation.FromConversations, "c", `c.created_at, c.id`,
 		`(c.created_at, c.id) > (?, ?)`, func(c conversation.Conversation) time.Time { return c.CreatedAt }),
 	SortSLADue: {

@@ -109,7 +109,8 @@ func searchContacts(
 			var rows []row
 			err := db.Table("(?) w", inner.Order("id").Limit(postgres.SearchWindow)).
 				Where("matches OR nth = ?", postgres.SearchWindow).Find(&rows).Error
-			found, last := postgres.WindowOf(rows, func(r row) (conversation.Contact, postgres.Looked) { return r.Contact, r.Looked })
+			found, last := postgres.WindowOf(rows,
+				func(r row) (conversation.Contact, postgres.Looked) { return r.Contact, r.Looked })
 			return found, last, err
 		},
 		Gather: func() (postgres.UUIDs, bool, error) {
