@@ -8,8 +8,9 @@ import (
 // maintenanceEvery is how often the database's housekeeping is done. Several workers may do it at once.
 const maintenanceEvery = time.Hour
 
-// maintain makes the partitions of the weeks ahead and keeps them as plans need them, drops those that are older than the retention (P10), and deletes
-// expired answers (P7.3), sessions, and what is left of docks that were open long ago. What fails is tried again after a minute.
+// maintain makes the partitions of the weeks ahead and keeps them as plans need them, drops those that are older than the
+// retention (P10), and deletes expired answers (P7.3), sessions, and what is left of docks that were open long ago. What fails
+// is tried again after a minute.
 func (w *Worker) maintain(ctx context.Context) {
 	for {
 		wait := maintenanceEvery

@@ -69,7 +69,8 @@ func (s *DB) resetPartition(ctx context.Context, p partition) (done bool, err er
 	defer func() { _ = tx.Rollback() }() // nothing to undo after the commit
 	name := pgx.Identifier{p.name}.Sanitize()
 	for _, prepare := range []string{
-		`SET LOCAL lock_timeout = '` + resetTimeout + `'`, lockPartitions, `LOCK TABLE ONLY ` + name + ` IN ACCESS EXCLUSIVE MODE`,
+		`SET LOCAL lock_timeout = '` + resetTimeout + `'`, lockPartitions,
+		`LOCK TABLE ONLY ` + name + ` IN ACCESS EXCLUSIVE MODE`,
 	} {
 		if _, err := tx.ExecContext(ctx, prepare); err != nil {
 			return false, err

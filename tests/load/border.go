@@ -37,6 +37,9 @@ type borderFigures struct {
 	// know, 0 when it was vacuumed while empty, and not reset.
 	Counted    float64 `json:"reltuplesAtBorder"`
 	Partitions int     `json:"partitions"` // of each of the tables
+	// Pages are those of the partitions that began, with their indexes, that were looked at for each message after the border.
+	// Other load beside the run moves latencies, and not these.
+	Pages float64 `json:"pagesPerMessageAfter"`
 }
 
 // bordered are the tables that are partitioned by week.
@@ -126,10 +129,22 @@ func (b *bench) across(ctx context.Context, requests []request, border time.Time
 		}
 	}
 	f.Before, f.After = b.latencies(before), b.latencies(after)
+	pages, err := b.pages(ctx, names)
+	if err != nil {
+		return err
+	}
+	f.Pages = round(float64(pages) / float64(max(len(after), 1)))
 	if f.Before != nil && f.After != nil && f.Before.P99 > 0 {
 		f.Ratio = round(f.After.P99 / f.Before.P99)
 	}
 	return nil
+}
+
+// pages counts the pages of tables and their indexes that PostgreSQL has looked at.
+func (b *bench) pages(ctx context.Context, tables []string) (n int64, err error) {
+	err = b.db.QueryRow(ctx, `SELECT sum(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read) FROM pg_statio_user_tables
+		WHERE relname = ANY ($1)`, tables).Scan(&n)
+	return n, err
 }
 
 var weekBounds = regexp.MustCompile(`FROM \('([0-9a-f-]{36})'\) TO \('([0-9a-f-]{36})'\)`)

@@ -89,7 +89,8 @@ func parse(args []string) (params, error) {
 	f.IntVar(&p.Partitions, "partitions", 0, "border: partitions of each table at least, the default one included")
 	f.DurationVar(&p.Window, "window", time.Minute,
 		"timers: time over which what is due is spread; rest: time that is watched; border: time before it, and after it")
-	f.DurationVar(&p.Lead, "lead", 0, "timers: time to make ready before the first is due (10 s and 1 s for each 100); border: before the first request (30 s)")
+	f.DurationVar(&p.Lead, "lead", 0,
+		"timers: time to make ready before the first is due (10 s and 1 s for each 100); border: before the first request (30 s)")
 	f.DurationVar(&p.ReceiverDelay, "receiver-delay", 0, "how long the receiver takes to answer")
 	f.IntVar(&p.VerifyEvery, "verify-every", 1, "verify the signature of every how-manieth delivery")
 	f.IntVar(&p.LimitN, "limit-n", -1, "operations that measure the limit, at most n; 0 for none (drain: n, else 5000)")

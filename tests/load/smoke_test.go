@@ -64,6 +64,7 @@ func TestScenariosRunAndBalance(t *testing.T) {
 				require.InDelta(t, 20, r.Border.After.N, 2)
 				require.EqualValues(t, -1, r.Border.Counted, "the upkeep has reset it")
 				require.Equal(t, 8, r.Border.Partitions)
+				require.Positive(t, r.Border.Pages)
 			}},
 		{"rest --window 2s", func(t *testing.T, r *report) {
 			require.Positive(t, r.Rest.Transactions)
