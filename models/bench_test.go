@@ -109,7 +109,7 @@ func benchmarkClaims(b *testing.B, partitions int) {
 			SELECT `+ident.SQL(`$3::bigint`, `i`)+`, $1, 'message.sent', repeat('I ordered two lamps. ', 40), now()
 			FROM generate_series(1, $4::int) i RETURNING id)
 		INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, seq, shard, state, due_at, created_at)
-		SELECT id, $1, $2, id, 'message.sent', 1, s.shard, 'pending', now(), now() FROM made, subscriptions s WHERE s.id = $2`,
+		SELECT m.id, $1, s.id, m.id, 'message.sent', 1, s.shard, 'pending', now(), now() FROM made m, subscriptions s WHERE s.id = $2`,
 		tenant.ID, sub.ID, ident.Tick(time.Now()), pending)
 	w.exec(`VACUUM (ANALYZE) events, deliveries`)
 	endpoints, _, err := w.Webhooks.FreshEndpoints(b.Context(), 0, webhook.Shards, webhook.ClaimPosition{})

@@ -210,8 +210,8 @@ func (b *bench) aheadOfEvents() string {
 	return ""
 }
 
-// A partition with a row is left alone: also a row that is not counted, and one that is committed after the upkeep has looked
-// and before it has the lock, whatever snapshots the database's transactions have by default.
+// A partition with a row is left alone: also a row that is not counted, and one that is written and committed after the upkeep
+// has looked and before it has the lock, whatever snapshots the database's transactions have by default.
 func TestPartitionWithARowIsNeverReset(t *testing.T) {
 	b := setupAlone(t)
 	ahead, name := b.ahead(), b.aheadOfEvents()
@@ -237,7 +237,7 @@ func TestPartitionWithARowIsNeverReset(t *testing.T) {
 		b.exec(`VACUUM ` + name)
 		writer, err := b.db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
-		_, err = writer.ExecContext(t.Context(), insert)
+		_, err = writer.ExecContext(t.Context(), `LOCK TABLE `+name+` IN ROW EXCLUSIVE MODE`) // as its first write would
 		require.NoError(t, err)
 		done := make(chan error, 1)
 		go func() {
@@ -247,6 +247,8 @@ func TestPartitionWithARowIsNeverReset(t *testing.T) {
 		require.Eventually(t, func() bool {
 			return len(done) > 0 || b.count(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::regclass`, name) > 0
 		}, 20*time.Second, time.Millisecond)
+		_, err = writer.ExecContext(t.Context(), insert)
+		require.NoError(t, err)
 		require.NoError(t, writer.Commit())
 		err = <-done
 		require.True(t, there(), "the row is gone")
