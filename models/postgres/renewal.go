@@ -25,13 +25,15 @@ const (
 	firstRenewal = 500 * time.Millisecond
 	// bordersEvery is how often a process looks where the borders are. Partitions are made weeks ahead.
 	bordersEvery = time.Hour
+	// bordersAgain is after how long it looks again when that has failed.
+	bordersAgain = time.Minute
 )
 
 // planRenewal makes connections plan anew after borders between partitions. The zero value is ready; it is safe for concurrent
 // use.
 type planRenewal struct {
 	mu      sync.Mutex
-	looked  time.Time   // when the borders were looked for
+	looksAt time.Time   // when the borders are looked for again
 	borders []time.Time // the beginnings of partitions, in order
 }
 
@@ -89,14 +91,14 @@ func (p planning) due(border time.Time) time.Time {
 	return border.Add(time.Duration(float64(age) * (2 + p.share)))
 }
 
-// shallLook tells one caller in bordersEvery to look for the borders; the others go on with what is known.
+// shallLook tells one caller to look for the borders; the others go on with what is known.
 func (r *planRenewal) shallLook(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now.Sub(r.looked) < bordersEvery {
+	if now.Before(r.looksAt) {
 		return false
 	}
-	r.looked = now
+	r.looksAt = now.Add(bordersAgain)
 	return true
 }
 
@@ -128,6 +130,6 @@ func (r *planRenewal) look(ctx context.Context, conn *pgconn.PgConn) error {
 	slices.SortFunc(borders, time.Time.Compare)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.borders = borders
+	r.borders, r.looksAt = borders, time.Now().Add(bordersEvery)
 	return nil
 }
