@@ -7,12 +7,15 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/webhook"
@@ -74,4 +77,61 @@ func BenchmarkWritePath(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkClaims measures claims of a hundred deliveries over tables of ten and of forty partitions.
+func BenchmarkClaims(b *testing.B) {
+	for _, partitions := range []int{10, 40} {
+		b.Run(fmt.Sprintf("partitions=%d", partitions), func(b *testing.B) { benchmarkClaims(b, partitions) })
+	}
+}
+
+func benchmarkClaims(b *testing.B, partitions int) {
+	const rows, pending = 100, 10_000
+	w := over(b, deps.Database(b))
+	w.Store, w.db = w.open(), w.connect()
+	b.Cleanup(func() { _ = w.db.Close() })
+	tenant, _, err := w.Accounts.CreateTenant(b.Context(), account.NewTenant{Name: "Acme"})
+	require.NoError(b, err)
+	w.tenant = tenant
+	sub := w.subscribe()
+	for _, table := range []string{"events", "deliveries", "attempts"} {
+		there := w.count(`SELECT count(*) FROM pg_inherits WHERE inhparent = $1::regclass`, table)
+		from := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 7*10)
+		for n := there; n < partitions; n++ {
+			w.exec(fmt.Sprintf(`CREATE TABLE %s_bench%d PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')`, table, n, table,
+				ident.Floor(from), ident.Floor(from.AddDate(0, 0, 7))))
+			from = from.AddDate(0, 0, 7)
+		}
+	}
+	w.exec(`WITH made AS (
+			INSERT INTO events (id, tenant_id, type, payload, created_at)
+			SELECT `+ident.SQL(`$3::bigint`, `i`)+`, $1, 'message.sent', repeat('I ordered two lamps. ', 40), now()
+			FROM generate_series(1, $4::int) i RETURNING id)
+		INSERT INTO deliveries (id, tenant_id, subscription_id, event_id, event_type, seq, shard, state, due_at, created_at)
+		SELECT m.id, $1, s.id, m.id, 'message.sent', 1, s.shard, 'pending', now(), now() FROM made m, subscriptions s WHERE s.id = $2`,
+		tenant.ID, sub.ID, ident.Tick(time.Now()), pending)
+	w.exec(`VACUUM (ANALYZE) events, deliveries`)
+	endpoints, _, err := w.Webhooks.FreshEndpoints(b.Context(), 0, webhook.Shards, webhook.ClaimPosition{})
+	require.NoError(b, err)
+	quotas := []webhook.Quota{{Endpoint: &endpoints[0], Rows: rows}}
+	claim := func() int {
+		claimed, err := w.Webhooks.ClaimFresh(b.Context(), uuid.New(), quotas)
+		require.NoError(b, err)
+		return len(claimed)
+	}
+	claim() // plans the statement
+	claimed := 0
+	for b.Loop() {
+		n := claim()
+		claimed += n
+		if n < rows { // the backlog is at its end
+			b.StopTimer()
+			w.exec(`UPDATE deliveries SET state = 'pending', lease_owner = NULL, leased_until = NULL`)
+			w.exec(`VACUUM deliveries`)
+			claim()
+			b.StartTimer()
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(max(claimed, 1)), "ms/row")
 }

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -33,6 +34,9 @@ func Settings(ctx context.Context, s *Store, name string) ([]string, error) {
 	}
 	return values, err
 }
+
+// ClaimsPool are the connections that claims are made over.
+func ClaimsPool(s *Store) *sql.DB { return s.DB.Pools()[2] }
 
 // TimeRules is a tenant's compiled time configuration.
 type TimeRules struct{ *worktime.Rules }

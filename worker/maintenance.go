@@ -8,8 +8,9 @@ import (
 // maintenanceEvery is how often the database's housekeeping is done. Several workers may do it at once.
 const maintenanceEvery = time.Hour
 
-// maintain makes the partitions of the weeks ahead, drops those that are older than the retention (P10), and deletes
-// expired answers (P7.3), sessions, and what is left of docks that were open long ago. What fails is tried again after a minute.
+// maintain makes the partitions of the weeks ahead and keeps them as plans need them, drops those that are older than the
+// retention (P10), and deletes expired answers (P7.3), sessions, and what is left of docks that were open long ago. What fails
+// is tried again after a minute.
 func (w *Worker) maintain(ctx context.Context) {
 	for {
 		wait := maintenanceEvery
@@ -18,6 +19,7 @@ func (w *Worker) maintain(ctx context.Context) {
 			run  func(context.Context) error
 		}{
 			{"partitions prepared", w.deps.Store.DB.EnsurePartitions},
+			{"empty partitions reset", w.resetPartitions},
 			{"old partitions dropped", w.retain},
 			{"expired answers deleted", w.purgeAnswers},
 			{"ended sessions deleted", w.deps.Store.SignIns.Purge},
@@ -34,6 +36,14 @@ func (w *Worker) maintain(ctx context.Context) {
 			return
 		}
 	}
+}
+
+func (w *Worker) resetPartitions(ctx context.Context) error {
+	reset, err := w.deps.Store.DB.ResetEmptyPartitions(ctx)
+	if len(reset) > 0 {
+		w.deps.Logger.Info("reset partitions that were vacuumed while empty", "partitions", reset)
+	}
+	return err
 }
 
 func (w *Worker) retain(ctx context.Context) error {

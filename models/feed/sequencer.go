@@ -77,6 +77,9 @@ func (s *Store) sequenceOn(ctx context.Context, q Sequencer, wake <-chan struct{
 		defer q.Lead(false)
 	}
 	for {
+		if err := s.db.RenewPlans(ctx, conn); err != nil {
+			return err
+		}
 		n, err := sequenceBatch(ctx, conn)
 		if err != nil {
 			return err

@@ -52,6 +52,7 @@ type DB struct {
 	Wakeups *wakeup.Hub
 	Turns   turnPositions
 
+	plans  *planRenewal
 	pools  []*sql.DB
 	gates  map[string]*gate
 	onWake map[string][]func()
@@ -84,18 +85,21 @@ func Open(o Options) (*DB, error) {
 	own := cfg.Copy()
 	wakeups := wakeup.New(own, o.Logger)
 	cfg.Tracer = o.Tracer
-	lists, reports := boundedReads(cfg, listTime, listConns(o.MaxConns)), boundedReads(cfg, ReportTime, reportConns)
+	plans := &planRenewal{}
+	renewed := stdlib.OptionResetSession(plans.beforeReuse)
+	lists := boundedReads(cfg, listTime, listConns(o.MaxConns), renewed)
+	reports := boundedReads(cfg, ReportTime, reportConns, renewed)
 	boundStatements(cfg, o.Serving)
-	main := connections(*cfg, o.MaxConns)
-	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(PlanOnce))
-	groups := connections(*cfg, groupsAtOnce, stdlib.OptionAfterConnect(PlanOnce))
+	main := connections(*cfg, o.MaxConns, renewed)
+	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(PlanOnce), renewed)
+	groups := connections(*cfg, groupsAtOnce, stdlib.OptionAfterConnect(PlanOnce), renewed)
 	d := &DB{
 		SQL: main, Numbers: connections(*cfg, numberConns), Leases: connections(*withoutSync(cfg), leaseConns),
 		Config: own, Keyring: o.Keyring, Log: o.Logger, Clock: o.Clock, Wakeups: wakeups,
 		gates: map[string]*gate{
 			poolCalls: half(o.MaxConns), poolLists: half(listConns(o.MaxConns)), poolReports: shareOf(reportsAtOnce),
 		},
-		onWake: map[string][]func(){},
+		onWake: map[string][]func(){}, plans: plans,
 	}
 	d.pools = []*sql.DB{main, d.Numbers, claims, groups, lists, reports, d.Leases}
 	for _, p := range []struct {
@@ -178,11 +182,13 @@ func setDefaults(cfg *pgx.ConnConfig) {
 		Timeout: cfg.ConnectTimeout, KeepAliveConfig: keepAlive, Control: limitSilence,
 	}
 	cfg.DialFunc = dialer.DialContext
+	cfg.AfterConnect = notePlanning
 }
 
 // PlanOnce makes a connection keep the first plan of every statement. Over tables of many partitions planning takes ten
 // times as long as a claim itself, and PostgreSQL, which thinks a plan for the very arguments cheaper, would plan each
-// claim anew: that was a fifth of all it did at a thousand deliveries a second.
+// claim anew: that was a fifth of all it did at a thousand deliveries a second. After a border between partitions the plans
+// are renewed (renewal.go).
 func PlanOnce(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, ClaimSettings)
 	return err

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/atender/atender/models/problem"
 )
@@ -56,7 +57,7 @@ func listConns(n int) int { return max(2, n/3) }
 
 // boundedReads are n connections for reads that a caller chooses the size of. PostgreSQL ends a statement after limit, by
 // itself; a statement whose caller has gone is called off at once, and its connection kept. One statement uses one core.
-func boundedReads(cfg *pgx.ConnConfig, limit time.Duration, n int) *sql.DB {
+func boundedReads(cfg *pgx.ConnConfig, limit time.Duration, n int, options ...stdlib.OptionOpenDB) *sql.DB {
 	cfg = cfg.Copy()
 	cfg.RuntimeParams["statement_timeout"] = milliseconds(limit)
 	cfg.RuntimeParams["max_parallel_workers_per_gather"] = "0"
@@ -64,7 +65,7 @@ func boundedReads(cfg *pgx.ConnConfig, limit time.Duration, n int) *sql.DB {
 	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelPatience}
 	}
-	return connections(*cfg, n)
+	return connections(*cfg, n, options...)
 }
 
 // boundStatements bounds what is no list and no report, unless the database's URL says otherwise.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,14 +69,21 @@ func (s *DB) Retain(ctx context.Context, now time.Time, keep time.Duration) (Ret
 type partition struct {
 	table, name string
 	from, to    uuid.UUID
+	tuples      float64 // as many as the planner believes to be in it; -1 when nothing has counted them
 }
 
 var partitionBounds = regexp.MustCompile(`FROM \('([0-9a-f-]{36})'\) TO \('([0-9a-f-]{36})'\)`)
 
-// partitionsBefore lists the table's partitions that end at or before an id, the oldest first. They are told by their
-// bounds, so that one made by hand is found, too.
+// partitionsBefore lists the table's partitions that end at or before an id, the oldest first.
 func (s *DB) partitionsBefore(ctx context.Context, table string, before uuid.UUID) ([]partition, error) {
-	rows, err := s.SQL.QueryContext(ctx, `SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i
+	all, err := s.partitionsOf(ctx, table)
+	return slices.DeleteFunc(all, func(p partition) bool { return p.to.String() > before.String() }), err
+}
+
+// partitionsOf lists the table's partitions, the oldest first, without the default partition. They are told by their
+// bounds, so that one made by hand is found, too.
+func (s *DB) partitionsOf(ctx context.Context, table string) ([]partition, error) {
+	rows, err := s.SQL.QueryContext(ctx, `SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), c.reltuples FROM pg_inherits i
 		JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass($1) ORDER BY 2`, table)
 	if err != nil {
 		return nil, err
@@ -85,7 +93,7 @@ func (s *DB) partitionsBefore(ctx context.Context, table string, before uuid.UUI
 	for rows.Next() {
 		p := partition{table: table}
 		var bounds string
-		if err := rows.Scan(&p.name, &bounds); err != nil {
+		if err := rows.Scan(&p.name, &bounds, &p.tuples); err != nil {
 			return nil, err
 		}
 		m := partitionBounds.FindStringSubmatch(bounds)
@@ -93,9 +101,7 @@ func (s *DB) partitionsBefore(ctx context.Context, table string, before uuid.UUI
 			continue // the default partition
 		}
 		p.from, p.to = uuid.MustParse(m[1]), uuid.MustParse(m[2])
-		if p.to.String() <= before.String() {
-			found = append(found, p)
-		}
+		found = append(found, p)
 	}
 	return found, rows.Err()
 }

@@ -334,7 +334,11 @@ func TestParse(t *testing.T) {
 	p, err = parse([]string{"--scenario", "create", "--n", "9000"})
 	require.NoError(t, err)
 	require.Equal(t, 5000, p.LimitN)
+	p, err = parse([]string{"--scenario", "border", "--window", "10s"})
+	require.NoError(t, err)
+	require.Equal(t, 2000, p.N, "100 a second, on each side")
 	for _, wrong := range [][]string{
+		{"--scenario", "border", "--vacuum", "often"}, {"--scenario", "messages", "--partitions", "8"},
 		{}, {"--scenario", "x"}, {"--scenario", "create", "--n", "0"}, {"--scenario", "drain", "--rate", "5"},
 		{"--scenario", "timers", "--sla", "2"}, {"--scenario", "create", "--sla", "1"},
 		{"--scenario", "timers", "--recompute", "later"}, {"--scenario", "timers", "--sla", "1", "--recompute", "now"},

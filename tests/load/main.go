@@ -36,6 +36,7 @@ import (
 )
 
 var scenarios = map[string]func(context.Context, *bench) error{
+	"border":   runBorder,
 	"create":   runCreate,
 	"messages": runMessages,
 	"drain":    runDrain,

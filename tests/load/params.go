@@ -30,6 +30,9 @@ type params struct {
 	Pending       int           `json:"pending,omitempty"`
 	SLA           float64       `json:"sla,omitempty"`
 	Recompute     string        `json:"recompute,omitempty"`
+	Vacuum        string        `json:"vacuum,omitempty"`
+	Autovacuum    bool          `json:"autovacuum,omitempty"`
+	Partitions    int           `json:"partitions,omitempty"`
 	Window        time.Duration `json:"-"`
 	Lead          time.Duration `json:"-"`
 	ReceiverDelay time.Duration `json:"-"`
@@ -65,7 +68,7 @@ func parse(args []string) (params, error) {
 	f.IntVar(&p.N, "n", 5000,
 		"operations that are measured; for timers: conversations with something due; for slow: each of three times")
 	f.IntVar(&p.Concurrency, "concurrency", 0, "publishers of the closed loop (16, hot: 64)")
-	f.Float64Var(&p.Rate, "rate", 0, "requests a second of the open loop; 0 for the closed one (spread: 100, slow: 50)")
+	f.Float64Var(&p.Rate, "rate", 0, "requests a second of the open loop; 0 for the closed one (spread, border: 100, slow: 50)")
 	f.IntVar(&p.Warmup, "warmup", 200, "operations before those that are measured; they are in the ledger, too")
 	f.IntVar(&p.Subscriptions, "subscriptions", -1,
 		"webhook subscriptions (spread: 1000, slow: 16, fanout: 10, create: 0, others: 1)")
@@ -80,8 +83,14 @@ func parse(args []string) (params, error) {
 	f.IntVar(&p.Pending, "pending", 0, "timers: further conversations, with nothing due for a day")
 	f.Float64Var(&p.SLA, "sla", 0, "timers: share, 0 to 1, of conversations with SLA clocks instead of snoozes, due or pending")
 	f.StringVar(&p.Recompute, "recompute", "", "timers: then edit the policy, so that all is due `earlier` or later")
-	f.DurationVar(&p.Window, "window", time.Minute, "timers: time over which what is due is spread; rest: time that is watched")
-	f.DurationVar(&p.Lead, "lead", 0, "timers: time to make ready before the first is due (10 s and 1 s for each 100)")
+	f.StringVar(&p.Vacuum, "vacuum", "",
+		"border: when the partition that begins is vacuumed while empty: `never` (as without it), before-upkeep or after-upkeep")
+	f.BoolVar(&p.Autovacuum, "autovacuum", true, "border: autovacuum of the two partitions at the border")
+	f.IntVar(&p.Partitions, "partitions", 0, "border: partitions of each table at least, the default one included")
+	f.DurationVar(&p.Window, "window", time.Minute,
+		"timers: time over which what is due is spread; rest: time that is watched; border: time before it, and after it")
+	f.DurationVar(&p.Lead, "lead", 0,
+		"timers: time to make ready before the first is due (10 s and 1 s for each 100); border: before the first request (30 s)")
 	f.DurationVar(&p.ReceiverDelay, "receiver-delay", 0, "how long the receiver takes to answer")
 	f.IntVar(&p.VerifyEvery, "verify-every", 1, "verify the signature of every how-manieth delivery")
 	f.IntVar(&p.LimitN, "limit-n", -1, "operations that measure the limit, at most n; 0 for none (drain: n, else 5000)")
@@ -120,6 +129,7 @@ func (p *params) complete(rest []string) error {
 	case "messages":
 		p.Conversations = max(p.Conversations, p.Tenants)
 	}
+	p.completeBorder()
 	if p.Lead == 0 {
 		p.Lead = 10*time.Second + time.Duration(p.N+p.Pending)*10*time.Millisecond
 	}
@@ -164,6 +174,12 @@ func (p *params) checkOptions() error {
 		return errors.New("--tenants, --payload and --stored are of messages only")
 	case (p.Instances > 1 || p.Writes) && !messages && !create:
 		return errors.New("--instances and --writes are of messages and create only")
+	case p.Scenario != "border" && (p.Vacuum != "" || p.Partitions > 0 || !p.Autovacuum):
+		return errors.New("--vacuum, --autovacuum and --partitions are of border only")
+	case !slices.Contains([]string{"", vacuumNever, vacuumBefore, vacuumAfter}, p.Vacuum):
+		return fmt.Errorf("--vacuum is %s, %s or %s", vacuumNever, vacuumBefore, vacuumAfter)
+	case p.Partitions < 0 || p.Partitions > maxPartitions:
+		return fmt.Errorf("--partitions is at most %d", maxPartitions)
 	case p.Keys != "" && p.Keys != keysIdempotency && p.Keys != keysExternal:
 		return fmt.Errorf("--keys is %s or %s", keysIdempotency, keysExternal)
 	case p.Keys != "" && !messages && p.Scenario != "hot" && (!create || p.Keys == keysExternal):
@@ -174,6 +190,18 @@ func (p *params) checkOptions() error {
 		return errors.New("--recompute is earlier or later, and needs --sla")
 	}
 	return nil
+}
+
+// completeBorder sets what follows from the time on each side of a border.
+func (p *params) completeBorder() {
+	if p.Scenario != "border" {
+		p.Autovacuum = false // not of the scenario, and not in its report
+		return
+	}
+	p.Rate = cmp.Or(p.Rate, 100)
+	p.Lead = cmp.Or(p.Lead, 30*time.Second)
+	p.Vacuum = cmp.Or(p.Vacuum, vacuumNever)
+	p.N = max(2, int(2*p.Window.Seconds()*p.Rate))
 }
 
 // completeSubscriptions sets how many there are, and of spread and slow also what follows from it.

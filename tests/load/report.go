@@ -53,6 +53,7 @@ type report struct {
 
 	Drain  *drainFigures  `json:"drain,omitempty"`
 	Fanout *fanoutFigures `json:"fanout,omitempty"`
+	Border *borderFigures `json:"border,omitempty"`
 	Hot    *hotFigures    `json:"hot,omitempty"`
 	Rest   *restFigures   `json:"rest,omitempty"`
 	Timers *timerFigures  `json:"timers,omitempty"`
@@ -107,6 +108,8 @@ func newReport(p params, attached bool) *report {
 	case "timers":
 		s.Loop, s.Conversations = "none", 0
 		s.WindowSeconds, s.LeadSeconds = p.Window.Seconds(), p.Lead.Seconds()
+	case "border":
+		s.WindowSeconds, s.LeadSeconds = p.Window.Seconds(), p.Lead.Seconds()
 	case "rest":
 		s.Loop, s.Conversations, s.WindowSeconds = "none", 0, p.Window.Seconds()
 	case "create":
@@ -125,6 +128,8 @@ func ratioNote(p params) string {
 	case p.Scenario == "spread":
 		return "none: the bare statements have one subscription, so that they would leave out what this measures, the choice " +
 			"among many"
+	case p.Scenario == "border":
+		return "none: border.p99Ratio has what is asked for"
 	case p.Scenario == "fanout":
 		return "none: fanout.ratioToDrain has what is asked for"
 	case p.Scenario == "hot":

@@ -58,6 +58,14 @@ func TestScenariosRunAndBalance(t *testing.T) {
 			require.Positive(t, r.Fanout.MessagesPerSecond)
 		}},
 		{"drain --n 20 --conversations 4 --warmup 4", func(t *testing.T, r *report) { require.NotNil(t, r.Ratio) }},
+		{"border --window 2s --rate 10 --lead 15s --conversations 4 --warmup 4 --partitions 8 --vacuum before-upkeep",
+			func(t *testing.T, r *report) {
+				require.Equal(t, 40, r.Border.Before.N+r.Border.After.N)
+				require.InDelta(t, 20, r.Border.After.N, 2)
+				require.EqualValues(t, -1, r.Border.Counted, "the upkeep has reset it")
+				require.Equal(t, 8, r.Border.Partitions)
+				require.Positive(t, r.Border.Pages)
+			}},
 		{"rest --window 2s", func(t *testing.T, r *report) {
 			require.Positive(t, r.Rest.Transactions)
 			require.Contains(t, r.Rest.CPU, "together")
