@@ -3,7 +3,6 @@ package conversation
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,8 +105,6 @@ type creationRow struct {
 	UnknownTags   string
 	TimeVersion   int64
 	Now           time.Time
-	MessageNumber int64
-	ContactNumber int64
 	TagIDs        map[string]uuid.UUID `gorm:"serializer:json"`
 	Existing      *uuid.UUID
 	Enabled       bool // the channel is
@@ -119,8 +116,6 @@ WITH known AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND exter
 	contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND email_key = ? FOR NO KEY UPDATE)
 SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
 t.unknown_tags, t.time_version, clock_timestamp() AS now,
-	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
-	CASE WHEN coalesce(k.id, ct.id) IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
 	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing,
 	ch.enabled, ch.default_team_id
@@ -139,12 +134,13 @@ func (s *Store) Create(
 	in NewConversation,
 ) (_ Conversation, err error) {
 	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
-	number, err := s.numbers.Next(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	numbers, err := s.numbersForCreation(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	defer numbers.release()
 	if err != nil {
 		return Conversation{}, err
 	}
 	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, err := s.create(ctx, tx, tenantID, actor, in, number)
+		w, err := s.create(ctx, tx, tenantID, actor, in, numbers)
 		if err != nil {
 			return nil, err
 		}
@@ -173,12 +169,12 @@ func (s *Store) Create(
 
 // create begins the write that makes a conversation.
 func (s *Store) create(
-	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, number int64,
+	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, numbers creationNumbers,
 ) (*write, error) {
 	var row creationRow
 	channel := cmp.Or(in.Channel, "email")
 	r := tx.Raw(creationSQL, tenantID, postgres.OrNull(in.Contact.ExternalID), tenantID, address.EmailKey(in.Contact.Email),
-		in.Message != nil, postgres.Strings(in.Tags), in.ExternalReference, channel, tenantID).Scan(&row)
+		postgres.Strings(in.Tags), in.ExternalReference, channel, tenantID).Scan(&row)
 	if r.Error != nil {
 		return nil, r.Error
 	}
@@ -200,9 +196,20 @@ func (s *Store) create(
 		return nil, err
 	}
 	w := newWrite(tx, actor, s.db.Clock(row.Now))
-	w.messageNumber, w.tags = row.MessageNumber, row.TagIDs
+	w.tags = row.TagIDs
+	number, err := numbers.conversation.TakeWithin(ctx, tx, 0)
+	if err == nil && in.Message != nil {
+		w.messageNumber, err = numbers.message.TakeWithin(ctx, tx, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if contact.ID == uuid.Nil {
-		contact = newContact(tenantID, w.ids.Next(), row.ContactNumber, in.Contact, w.now)
+		contactNumber, err := numbers.contact.TakeWithin(ctx, tx, 0)
+		if err != nil {
+			return nil, err
+		}
+		contact = newContact(tenantID, w.ids.Next(), contactNumber, in.Contact, w.now)
 		w.contact = contactNew
 	} else if w.contactChanges = contact.fillBlanks(in.Contact, w.now); len(w.contactChanges) > 0 {
 		w.contact = contactFilled
@@ -254,7 +261,3 @@ func admitTags(names []string, known map[string]uuid.UUID, rule string) ([]strin
 	}
 	return admitted, problem.Fields(wrong...)
 }
-
-// errNeedsNumber says that a transaction met an archived conversation whose successor must be made: conversation numbers
-// are fetched outside transactions.
-var errNeedsNumber = errors.New("a successor needs a conversation number")

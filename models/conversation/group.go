@@ -34,13 +34,15 @@ type posting struct {
 	tenantID, id uuid.UUID
 	author       wire.Actor
 	in           NewMessage
+	numbers      *numbering
 	call         *idempotency.Shared // that has an Idempotency-Key; nil for none
 	render       Render              // its answer
 
-	w       *write // made by the group; nil: the message goes alone
-	answer  idempotency.Answer
-	written bool
-	unknown error // the group's commit failed, and it is not known whether the message is there
+	w        *write // made by the group; nil: the message goes alone
+	isBehind bool   // because its process had no number above the conversation's last (P2)
+	answer   idempotency.Answer
+	written  bool
+	unknown  error // the group's commit failed, and it is not known whether the message is there
 }
 
 // errAlone takes a message out of its group: it needs something that a group cannot do.
@@ -117,7 +119,7 @@ WITH wanted AS MATERIALIZED (
 	FROM wanted w JOIN conversations c ON c.tenant_id = w.tenant_id AND c.id = w.id
 	ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
 ), at AS MATERIALIZED (SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM locked) AS all_locked)
-SELECT l.ord, ` + lockedColumns + `, at.now, nextval('messages_number_seq') AS message_number,
+SELECT l.ord, ` + lockedColumns + `, at.now,
 	l.wanted_external_id IS NOT NULL AND EXISTS (SELECT FROM messages m WHERE m.tenant_id = l.tenant_id
 		AND m.chain_id = l.chain_id AND m.external_id = l.wanted_external_id)
 		OR NOT ` + idempotency.IsFree("l.key_id", "l.key_turn") + ` AS is_replay
@@ -150,7 +152,10 @@ func (s *Store) lockGroup(ctx context.Context, tx *gorm.DB, group []*posting) er
 		began := time.Now()
 		err := w.resume(ctx, s, row.now, row.timeVersion)
 		if err == nil && w.change.After.ArchivedAt == nil {
-			group[i].w = w
+			err = group[i].numbers.take(ctx, w)
+			if group[i].isBehind = errors.Is(err, errBehind); err == nil {
+				group[i].w = w
+			}
 		}
 		left -= time.Since(began)
 	}
