@@ -105,33 +105,84 @@ func (w *twin) say(conversationAt int, in conversation.NewMessage, key string) s
 
 // sayOnce does so as the API does for a call with a key.
 func (w *twin) sayOnce(at int, in conversation.NewMessage, key string) string {
+	render := func(posted conversation.PostedMessage) (idempotency.Answer, error) {
+		return rendered(at, posted.Message.Wire(), posted.Conversation.Wire(), posted.Replayed)
+	}
+	return w.once(fmt.Sprint(at), key, in,
+		func(ctx context.Context, call *idempotency.Shared) (idempotency.Answer, error) {
+			return w.Conversations.PostMessageShared(ctx, call, w.tenant.ID, w.ids[at], w.actor, in, render)
+		},
+		func(ctx context.Context) (idempotency.Answer, error) {
+			posted, err := w.Conversations.PostMessage(ctx, w.tenant.ID, w.ids[at], w.actor, in)
+			if err != nil {
+				return idempotency.Answer{}, err
+			}
+			return render(posted)
+		})
+}
+
+// begin makes a conversation in the tenant's way, with an Idempotency-Key unless that is empty, and returns what the caller is
+// told.
+func (w *twin) begin(in conversation.NewConversation, key string) string {
+	render := func(c conversation.Conversation) (idempotency.Answer, error) { return rendered(in.ExternalReference, c.Wire()) }
+	alone := func(ctx context.Context) (idempotency.Answer, error) {
+		c, err := w.Conversations.Create(ctx, w.tenant.ID, w.actor, in)
+		if err != nil {
+			return idempotency.Answer{}, err
+		}
+		return render(c)
+	}
+	if key != "" {
+		return w.once("begin", key, in, func(ctx context.Context, call *idempotency.Shared) (idempotency.Answer, error) {
+			return w.Conversations.CreateShared(ctx, call, w.tenant.ID, w.actor, in, render)
+		}, alone)
+	}
+	var a idempotency.Answer
+	var err error
+	run := func(ctx context.Context) (err error) { a, err = alone(ctx); return err }
+	if w.single {
+		err = w.DB.InUnitOfWork(w.t.Context(), run)
+	} else {
+		err = run(w.t.Context())
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return string(a.Body)
+}
+
+func rendered(parts ...any) (idempotency.Answer, error) {
+	body, err := json.Marshal(parts)
+	return idempotency.Answer{Status: 201, Body: body, Header: map[string]string{"ETag": "1"}, Decided: true}, err
+}
+
+// once makes a call with a key as the API does: shared with others, or alone.
+func (w *twin) once(
+	path, key string, in any,
+	shared func(context.Context, *idempotency.Shared) (idempotency.Answer, error),
+	alone func(context.Context) (idempotency.Answer, error),
+) string {
 	request, err := json.Marshal(in)
 	if err != nil {
 		return err.Error()
 	}
-	render := func(posted conversation.PostedMessage) (idempotency.Answer, error) {
-		body, err := json.Marshal([]any{at, posted.Message.Wire(), posted.Conversation.Wire(), posted.Replayed})
-		return idempotency.Answer{Status: 201, Body: body, Header: map[string]string{"ETag": "1"}, Decided: true}, err
-	}
 	call := idempotency.Key{
-		TenantID: w.tenant.ID, APIKeyID: w.tenant.ID, Method: "POST", Path: fmt.Sprint(at), Key: key,
-		Request: sha256.Sum256(request), Shares: !w.single,
+		TenantID: w.tenant.ID, APIKeyID: w.tenant.ID, Method: "POST", Path: path, Key: key, Request: sha256.Sum256(request),
+		Shares: !w.single,
 	}
 	answer, replayed, err := w.Idempotency.Do(w.t.Context(), call, func(ctx context.Context) (idempotency.Answer, error) {
-		if shared := idempotency.SharedCall(ctx); shared != nil {
-			answer, err := w.Conversations.PostMessageShared(ctx, shared, w.tenant.ID, w.ids[at], w.actor, in, render)
+		if call := idempotency.SharedCall(ctx); call != nil {
+			answer, err := shared(ctx, call)
 			if err == nil {
 				w.shared.Add(1)
 			}
 			return answer, err
 		}
-		posted, err := w.Conversations.PostMessage(ctx, w.tenant.ID, w.ids[at], w.actor, in)
+		answer, err := alone(ctx)
 		if p, ok := problem.As(err); ok && p.Kind == problem.Conflict {
-			return idempotency.Answer{Status: 409, Body: fmt.Appendf(nil, `[%d, %q]`, at, p.Code), Decided: true}, nil
-		} else if err != nil {
-			return idempotency.Answer{}, err
+			return idempotency.Answer{Status: 409, Body: fmt.Appendf(nil, `[%q, %q]`, path, p.Code), Decided: true}, nil
 		}
-		return render(posted)
+		return answer, err
 	})
 	if err != nil {
 		return err.Error()
@@ -179,25 +230,31 @@ func (w *twin) rows() []string {
 	w.t.Helper()
 	var lines []string
 	for _, query := range []string{
-		`SELECT to_jsonb(c) - 'number' FROM conversations c WHERE tenant_id = $1 ORDER BY number`,
+		`SELECT to_jsonb(c) - 'number' FROM conversations c WHERE tenant_id = $1 ORDER BY external_reference, number`,
 		`SELECT to_jsonb(r) FROM conversation_recency r JOIN conversations c ON c.id = r.conversation_id
-			WHERE r.tenant_id = $1 ORDER BY c.number`,
+			WHERE r.tenant_id = $1 ORDER BY c.external_reference, c.number`,
 		`SELECT to_jsonb(m) FROM messages m JOIN conversations c ON c.id = m.conversation_id
-			WHERE m.tenant_id = $1 ORDER BY c.number, m.id`,
+			WHERE m.tenant_id = $1 ORDER BY c.external_reference, c.number, m.id`,
 		`SELECT to_jsonb(t) FROM timeline t JOIN conversations c ON c.id = t.conversation_id
-			WHERE t.tenant_id = $1 ORDER BY c.number, t.id`,
+			WHERE t.tenant_id = $1 ORDER BY c.external_reference, c.number, t.id`,
 		`SELECT to_jsonb(e) - 'position' FROM events e JOIN conversations c ON c.id = e.conversation_id
-			WHERE e.tenant_id = $1 ORDER BY c.number, e.id`,
+			WHERE e.tenant_id = $1 ORDER BY c.external_reference, c.number, e.id`,
 		`SELECT to_jsonb(d) - 'shard' FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
-			JOIN subscriptions s ON s.id = d.subscription_id WHERE d.tenant_id = $1 ORDER BY c.number, d.seq, s.name`,
+			JOIN subscriptions s ON s.id = d.subscription_id WHERE d.tenant_id = $1 ORDER BY c.external_reference, c.number, d.seq, s.name`,
 		`SELECT to_jsonb(k) FROM sla_clocks k JOIN conversations c ON c.id = k.conversation_id
-			WHERE k.tenant_id = $1 ORDER BY c.number, k.metric, k.cycle`,
+			WHERE k.tenant_id = $1 ORDER BY c.external_reference, c.number, k.metric, k.cycle`,
 		`SELECT to_jsonb(x) FROM sla_crossings x JOIN conversations c ON c.id = x.conversation_id
-			WHERE x.tenant_id = $1 ORDER BY c.number, x.metric, x.cycle, x.tripwire`,
+			WHERE x.tenant_id = $1 ORDER BY c.external_reference, c.number, x.metric, x.cycle, x.tripwire`,
+		`SELECT to_jsonb(ct) - 'number' FROM contacts ct WHERE tenant_id = $1 ORDER BY email`,
+		`SELECT to_jsonb(e) - 'position' FROM events e JOIN contacts ct ON ct.id = e.contact_id
+			WHERE e.tenant_id = $1 AND e.conversation_id IS NULL ORDER BY ct.email, e.id`,
+		`SELECT to_jsonb(d) - 'shard' FROM deliveries d JOIN events e ON e.id = d.event_id JOIN contacts ct ON ct.id = e.contact_id
+			JOIN subscriptions s ON s.id = d.subscription_id
+			WHERE e.tenant_id = $1 AND e.conversation_id IS NULL ORDER BY ct.email, e.id, s.name`,
 		`SELECT to_jsonb(k) - 'id' - 'request' - 'api_key_id' - 'created_at' - 'body' || jsonb_build_object('answer', t.body)
 			FROM idempotency_keys k, convert_from(k.body, 'UTF8') t (body) WHERE k.tenant_id = $1 ORDER BY t.body::jsonb -> 0, k.created_at`,
 		`SELECT to_jsonb(o) - 'id' FROM outbox o JOIN conversations c ON c.id = o.target_id
-			WHERE o.tenant_id = $1 ORDER BY c.number, o.created_at, o.kind`,
+			WHERE o.tenant_id = $1 ORDER BY c.external_reference, c.number, o.created_at, o.kind`,
 	} {
 		lines = append(lines, w.lines(query)...)
 	}
@@ -268,9 +325,16 @@ func TestMessagesTogetherLeaveWhatTheyLeaveAlone(t *testing.T) {
 		wg.Wait()
 		requireAlike(t, answers[alone], answers[together], "answers of round %d", round)
 		requireAlike(t, alone.rows(), together.rows(), "rows of round %d", round)
+		for i, in := range anyConversations(rng, 8) {
+			wg.Go(func() { answers[together][i] = together.begin(in, keys[i]) })
+			answers[alone][i] = alone.begin(in, keys[i])
+		}
+		wg.Wait()
+		requireAlike(t, answers[alone], answers[together], "answers of round %d, of new conversations", round)
+		requireAlike(t, alone.rows(), together.rows(), "rows of round %d, with new conversations", round)
 	}
-	shared, _ := b.Conversations.PostedTogether()
-	require.Greater(t, shared, int64(12*4), "most of them were written together")
+	shared, _ := b.Conversations.WrittenTogether()
+	require.Greater(t, shared, int64(12*4), "many of them were written together")
 	require.Greater(t, together.shared.Load(), int64(12), "also with keys")
 }
 
@@ -293,6 +357,34 @@ func anyMessage(rng *rand.Rand) conversation.NewMessage {
 		in.Automated, in.Resolve = rng.IntN(4) == 0, rng.IntN(5) == 0
 	}
 	return in
+}
+
+// anyConversations are creations that an API caller may make at the same time: of customers who are there already, or come again
+// with more, with references that are taken, and with tags of all kinds.
+func anyConversations(rng *rand.Rand, n int) []conversation.NewConversation {
+	customers, all := rng.Perm(20), make([]conversation.NewConversation, n)
+	references := rng.Perm(60)
+	for i := range all {
+		customer := fmt.Sprint("customer", customers[i])
+		in := conversation.NewConversation{
+			ExternalReference: fmt.Sprint("new", references[i]), Subject: "Where is it?", Channel: "email",
+			Contact: conversation.NewContact{Email: customer + "@example.com"}, Metadata: freeform.Values{"n": json.Number("2")},
+		}
+		if rng.IntN(2) == 0 {
+			in.Message = &conversation.FirstMessage{Text: text("Hello?")}
+		}
+		if rng.IntN(3) == 0 {
+			in.Contact.ExternalID = customer
+		}
+		if rng.IntN(3) == 0 {
+			in.Contact.Phone = "+4930901820"
+		}
+		if rng.IntN(3) == 0 {
+			in.Tags = []string{"vip", fmt.Sprint("tag", rng.IntN(5)*i)}
+		}
+		all[i] = in
+	}
+	return all
 }
 
 // P1.10: a conversation that another transaction has locked keeps no other's message waiting.

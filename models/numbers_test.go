@@ -129,10 +129,10 @@ func TestAMessageOfAProcessThatIsBehind(t *testing.T) {
 	hello := conversation.NewMessage{Direction: conversation.Outbound, Text: text("Hello")}
 	ahead, err := other.Conversations.PostMessage(t.Context(), b.tenant.ID, c.ID, b.actor, hello)
 	require.NoError(t, err)
-	grouped, alone := b.Conversations.PostedTogether()
+	grouped, alone := b.Conversations.WrittenTogether()
 	now := b.post(c.ID, hello)
 	require.Greater(t, now.Message.Number, ahead.Message.Number)
-	groupedNow, aloneNow := b.Conversations.PostedTogether()
+	groupedNow, aloneNow := b.Conversations.WrittenTogether()
 	require.Equal(t, []int64{0, 1}, []int64{groupedNow - grouped, aloneNow - alone})
 	require.Equal(t, now.Message.Number+1, b.post(c.ID, hello).Message.Number, "and it goes on with the new block")
 }

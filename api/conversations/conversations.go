@@ -12,6 +12,7 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
@@ -31,16 +32,30 @@ func (h *Handlers) CreateOutboundConversation(ctx context.Context, r contract.Cr
 	if err != nil {
 		return nil, err
 	}
+	if call := idempotency.SharedCall(ctx); call != nil {
+		answer, err := h.store.Conversations.CreateShared(ctx, call, p.TenantID, p.Actor(), in,
+			func(c conversation.Conversation) (idempotency.Answer, error) {
+				return respond.Record(createdOutbound(c).VisitCreateOutboundConversationResponse)
+			})
+		return recorded(answer), err
+	}
 	c, err := h.store.Conversations.Create(ctx, p.TenantID, p.Actor(), in)
 	if err != nil {
 		return nil, err
 	}
-	body, location := c.Wire(), "/v1/conversations/"+c.ID.String()
+	return createdOutbound(c), nil
+}
+
+func createdOutbound(c conversation.Conversation) contract.CreateOutboundConversation201JSONResponse {
+	body, location := c.Wire(), locationOf(c)
 	return contract.CreateOutboundConversation201JSONResponse{
 		Body:    body,
 		Headers: contract.CreateOutboundConversation201ResponseHeaders{ETag: etag(body), Location: &location},
-	}, nil
+	}
 }
+
+// locationOf is the path of a conversation.
+func locationOf(c conversation.Conversation) string { return "/v1/conversations/" + c.ID.String() }
 
 func newConversation(b *contract.NewOutboundConversation) (conversation.NewConversation, error) {
 	in := conversation.NewConversation{

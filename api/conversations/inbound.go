@@ -7,6 +7,9 @@ import (
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/request"
+	"github.com/atender/atender/api/respond"
+	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/problem"
 )
 
@@ -19,8 +22,15 @@ func (h *Handlers) CreateInboundConversation(ctx context.Context, r contract.Cre
 	if err != nil {
 		return nil, err
 	}
+	if call := idempotency.SharedCall(ctx); call != nil {
+		answer, err := h.store.Conversations.CreateShared(ctx, call, p.TenantID, p.Actor(), in,
+			func(c conversation.Conversation) (idempotency.Answer, error) {
+				return respond.Record(createdInbound(c).VisitCreateInboundConversationResponse)
+			})
+		return recorded(answer), err
+	}
 	c, err := h.store.Conversations.Create(ctx, p.TenantID, p.Actor(), in)
-	if taken, ok := problem.As(err); ok && taken.Code == "EXTERNAL_REFERENCE_EXISTS" {
+	if taken, ok := problem.As(err); ok && taken.Code == problem.CodeExternalReferenceExists {
 		id, _ := taken.Details["conversationId"].(uuid.UUID)
 		if c, err = h.store.Conversations.Get(ctx, p.TenantID, id); err != nil {
 			return nil, err
@@ -33,9 +43,13 @@ func (h *Handlers) CreateInboundConversation(ctx context.Context, r contract.Cre
 	if err != nil {
 		return nil, err
 	}
-	body, location := c.Wire(), "/v1/conversations/"+c.ID.String()
+	return createdInbound(c), nil
+}
+
+func createdInbound(c conversation.Conversation) contract.CreateInboundConversation201JSONResponse {
+	body, location := c.Wire(), locationOf(c)
 	return contract.CreateInboundConversation201JSONResponse{
 		Body:    body,
 		Headers: contract.CreateInboundConversation201ResponseHeaders{ETag: etag(body), Location: &location},
-	}, nil
+	}
 }

@@ -2,7 +2,6 @@ package conversations
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/request"
@@ -20,7 +19,7 @@ func (h *Handlers) PostMessage(ctx context.Context, r contract.PostMessageReques
 	in := newMessage(r.Body)
 	if call := idempotency.SharedCall(ctx); call != nil {
 		answer, err := h.store.Conversations.PostMessageShared(ctx, call, p.TenantID, r.ID, p.Actor(), in, renderPosted)
-		return recordedMessage(answer), err
+		return recorded(answer), err
 	}
 	posted, err := h.store.Conversations.PostMessage(ctx, p.TenantID, r.ID, p.Actor(), in)
 	if err != nil {
@@ -42,14 +41,6 @@ func postedMessage(posted conversation.PostedMessage) contract.PostMessageRespon
 // renderPosted writes the answer to a message before it is sent, to be stored with what it tells.
 func renderPosted(posted conversation.PostedMessage) (idempotency.Answer, error) {
 	return respond.Record(postedMessage(posted).VisitPostMessageResponse)
-}
-
-// recordedMessage is the answer to a message that was written already.
-type recordedMessage idempotency.Answer
-
-// VisitPostMessageResponse implements contract.PostMessageResponseObject.
-func (r recordedMessage) VisitPostMessageResponse(w http.ResponseWriter) error {
-	return respond.Again(w, idempotency.Answer(r))
 }
 
 func newMessage(b *contract.NewMessage) conversation.NewMessage {

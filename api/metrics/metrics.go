@@ -107,16 +107,16 @@ func (m *Metrics) ShowGates(stats func() map[string]postgres.GateStats) {
 	}
 }
 
-// ShowGroups shows how many messages share the transaction of a group, and how many have one of their own.
-func (m *Metrics) ShowGroups(posted func() (together, alone int64)) {
+// ShowGroups shows how many messages and new conversations share the transaction of a group, and how many have one of their own.
+func (m *Metrics) ShowGroups(written func() (together, alone int64)) {
 	counter := func(path string, value func() int64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "atender_messages_written_total", ConstLabels: prometheus.Labels{"path": path},
-			Help: "Messages added, by path: group (one transaction for many) or single.",
+			Name: "atender_conversation_writes_total", ConstLabels: prometheus.Labels{"path": path},
+			Help: "Messages and conversations added, by path: group (one transaction for many) or single.",
 		}, func() float64 { return float64(value()) }))
 	}
-	counter("group", func() int64 { together, _ := posted(); return together })
-	counter("single", func() int64 { _, alone := posted(); return alone })
+	counter("group", func() int64 { together, _ := written(); return together })
+	counter("single", func() int64 { _, alone := written(); return alone })
 }
 
 // Handler serves the figures.

@@ -11,6 +11,7 @@ import (
 	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/freeform"
+	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
@@ -139,21 +140,25 @@ func (s *Store) Create(
 	if err != nil {
 		return Conversation{}, err
 	}
+	making := creating{in: in, numbers: numbers}
+	if !postgres.IsOneTransaction(ctx) {
+		m := &member{tenantID: tenantID, actor: actor, creation: &making}
+		if err := s.share(ctx, m, in.subjects(tenantID)...); err != nil {
+			return Conversation{}, err
+		}
+		if m.written {
+			return m.w.conversation, nil
+		}
+	}
+	making.numbers.alone = true
 	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, err := s.create(ctx, tx, tenantID, actor, in, numbers)
+		w, err := s.create(ctx, tx, tenantID, actor, making)
 		if err != nil {
 			return nil, err
 		}
-		if in.Message != nil {
-			m := Message{Direction: Inbound, Text: in.Message.Text, HTML: in.Message.HTML}
-			if in.Message.SentAt != nil {
-				m.SentAt = *in.Message.SentAt
-			}
-			if err := w.receive(m); err != nil {
-				return nil, err
-			}
+		if err := w.make(in); err != nil {
+			return nil, err
 		}
-		w.change.AnnounceTags()
 		err = w.save(ctx)
 		if postgres.Violates(err, "contacts_email") || postgres.Violates(err, "contacts_external_id") ||
 			postgres.Violates(err, "conversations_external_reference") {
@@ -164,17 +169,39 @@ func (s *Store) Create(
 	if err != nil {
 		return Conversation{}, err
 	}
+	s.counts.alone.Add(1)
 	return w.conversation, nil
+}
+
+// CreateShared makes a conversation for a call with an Idempotency-Key together with other writes, and the call's answer with
+// it, which it returns; render is a function of the conversation alone.
+// Errors: idempotency.ErrAlone where Create has to do it in the call's own unit of work; TENANT_BUSY; UNAVAILABLE, with
+// details.outcome "unknown" where it may have happened.
+func (s *Store) CreateShared(
+	ctx context.Context, call *idempotency.Shared, tenantID uuid.UUID, actor wire.Actor, in NewConversation,
+	render func(Conversation) (idempotency.Answer, error),
+) (_ idempotency.Answer, err error) {
+	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
+	numbers, err := s.numbersForCreation(ctx, tenantID)
+	defer numbers.release()
+	if err != nil {
+		return idempotency.Answer{}, err
+	}
+	m := &member{
+		tenantID: tenantID, actor: actor, creation: &creating{in: in, numbers: numbers}, call: call,
+		render: func(w *write) (idempotency.Answer, error) { return render(w.conversation) },
+	}
+	return s.shareAnswered(ctx, m, in.subjects(tenantID)...)
 }
 
 // create begins the write that makes a conversation.
 func (s *Store) create(
-	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, in NewConversation, numbers creationNumbers,
+	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, making creating,
 ) (*write, error) {
 	var row creationRow
-	channel := cmp.Or(in.Channel, "email")
+	in := making.in
 	r := tx.Raw(creationSQL, tenantID, postgres.OrNull(in.Contact.ExternalID), tenantID, address.EmailKey(in.Contact.Email),
-		postgres.Strings(in.Tags), in.ExternalReference, channel, tenantID).Scan(&row)
+		postgres.Strings(in.Tags), in.ExternalReference, in.channel(), tenantID).Scan(&row)
 	if r.Error != nil {
 		return nil, r.Error
 	}
@@ -183,9 +210,23 @@ func (s *Store) create(
 			"there is a conversation with this externalReference already; it was created by an earlier call").
 			With("conversationId", *row.Existing)
 	}
+	w, err := s.newCreation(ctx, tx, tenantID, actor, making, row)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.openClocks(ctx, s, row.TimeVersion)
+}
+
+func (in NewConversation) channel() string { return cmp.Or(in.Channel, "email") }
+
+// newCreation begins the write that makes a conversation, given what is there of it.
+func (s *Store) newCreation(
+	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, making creating, row creationRow,
+) (*write, error) {
+	in := making.in
 	if !row.Enabled {
 		return nil, problem.New(problem.Conflict, problem.CodeChannelDisabled,
-			"the channel %s is switched off: no conversation can be created on it", channel).With("channel", channel)
+			"the channel %s is switched off: no conversation can be created on it", in.channel()).With("channel", in.channel())
 	}
 	contact, err := in.Contact.matched(row.ByExternalID, row.ByEmail)
 	if err != nil {
@@ -197,31 +238,39 @@ func (s *Store) create(
 	}
 	w := newWrite(tx, actor, s.db.Clock(row.Now))
 	w.tags = row.TagIDs
-	number, err := numbers.conversation.TakeWithin(ctx, tx, 0)
-	if err == nil && in.Message != nil {
-		w.messageNumber, err = numbers.message.TakeWithin(ctx, tx, 0)
-	}
+	number, contactNumber, err := making.take(ctx, w, contact.ID == uuid.Nil)
 	if err != nil {
 		return nil, err
 	}
 	if contact.ID == uuid.Nil {
-		contactNumber, err := numbers.contact.TakeWithin(ctx, tx, 0)
-		if err != nil {
-			return nil, err
-		}
 		contact = newContact(tenantID, w.ids.Next(), contactNumber, in.Contact, w.now)
 		w.contact = contactNew
 	} else if w.contactChanges = contact.fillBlanks(in.Contact, w.now); len(w.contactChanges) > 0 {
 		w.contact = contactFilled
 	}
 	w.begin(Conversation{
-		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Channel: channel,
+		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Channel: in.channel(),
 		State: lifecycle.State{
 			Subject: in.Subject, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields,
 		},
 		Metadata: in.Metadata, Contact: contact, ContactID: contact.ID,
 	})
-	return w, w.openClocks(ctx, s, row.TimeVersion)
+	return w, nil
+}
+
+// make applies what a creation does to the conversation that it has begun: the customer's first message, and its tags.
+func (w *write) make(in NewConversation) error {
+	if in.Message != nil {
+		m := Message{Direction: Inbound, Text: in.Message.Text, HTML: in.Message.HTML}
+		if in.Message.SentAt != nil {
+			m.SentAt = *in.Message.SentAt
+		}
+		if err := w.receive(m); err != nil {
+			return err
+		}
+	}
+	w.change.AnnounceTags()
+	return nil
 }
 
 func newWrite(tx *gorm.DB, actor wire.Actor, now time.Time) *write {

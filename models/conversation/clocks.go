@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // openClocks opens the clocks of a conversation that is being made.
 func (w *write) openClocks(ctx context.Context, s *Store, version int64) error {
-	w.computeLeft = s.computeTime
+	w.computeLeft = cmp.Or(w.computeLeft, s.computeTime)
 	if err := w.readRules(ctx, s, version); err != nil {
 		return err
 	}

@@ -76,7 +76,10 @@ func (n *numbering) take(ctx context.Context, w *write) (err error) {
 }
 
 // creationNumbers are the numbers that a creation may need, fetched outside its transaction.
-type creationNumbers struct{ conversation, contact, message *postgres.Number }
+type creationNumbers struct {
+	conversation, contact, message *postgres.Number
+	alone                          bool // its transaction has no other member, whom it would keep waiting
+}
 
 // numbersForCreation reserves them. Errors: UNAVAILABLE; ctx's.
 func (s *Store) numbersForCreation(ctx context.Context, tenantID uuid.UUID) (n creationNumbers, err error) {
@@ -94,4 +97,32 @@ func (n creationNumbers) release() {
 	n.conversation.Release()
 	n.contact.Release()
 	n.message.Release()
+}
+
+// take gives a creation its numbers: the conversation's, that of a new contact, and its message's, which the write gets.
+// Errors: errBehind, for a member of a group.
+func (m creating) take(ctx context.Context, w *write, newContact bool) (conversation, contact int64, err error) {
+	for _, one := range []struct {
+		from   *postgres.Number
+		wanted bool
+		to     *int64
+	}{
+		{m.numbers.conversation, true, &conversation}, {m.numbers.contact, newContact, &contact},
+		{m.numbers.message, m.in.Message != nil, &w.messageNumber},
+	} {
+		if !one.wanted {
+			continue
+		}
+		var ok bool
+		if *one.to, ok = one.from.Take(0); ok {
+			continue
+		}
+		if !m.numbers.alone {
+			return 0, 0, errBehind
+		}
+		if *one.to, err = one.from.TakeWithin(ctx, w.tx, 0); err != nil {
+			return 0, 0, err
+		}
+	}
+	return conversation, contact, nil
 }

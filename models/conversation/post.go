@@ -54,14 +54,14 @@ func (s *Store) PostMessage(
 	}
 	defer numbers.release()
 	if !postgres.IsOneTransaction(ctx) {
-		p := &posting{tenantID: tenantID, id: id, author: author, in: in, numbers: numbers}
-		if err := s.postTogether(ctx, p); err != nil {
+		m := &member{tenantID: tenantID, actor: author, message: &posting{id: id, in: in, numbers: numbers}}
+		if err := s.share(ctx, m, id); err != nil {
 			return PostedMessage{}, err
 		}
-		if p.written {
-			return p.posted(), nil
+		if m.written {
+			return m.w.posted(), nil
 		}
-		if p.isBehind {
+		if m.message.isBehind {
 			if err := numbers.renew(ctx); err != nil {
 				return PostedMessage{}, err
 			}
@@ -105,20 +105,18 @@ func (s *Store) postAlone(
 	}
 	if err == nil && w != nil {
 		s.counts.alone.Add(1)
-		posted = PostedMessage{Message: w.messages[0], Conversation: w.conversation}
+		posted = w.posted()
 	}
 	return posted, err
 }
 
-// Render makes the answer to a call of what was posted. It is a function of that alone, and reads nothing.
-type Render func(PostedMessage) (idempotency.Answer, error)
-
-// PostMessageShared adds a message for a call with an Idempotency-Key together with other messages, and the call's answer with
-// it, which it returns.
+// PostMessageShared adds a message for a call with an Idempotency-Key together with other writes, and the call's answer with
+// it, which it returns; render is a function of what was posted alone.
 // Errors: idempotency.ErrAlone where PostMessage has to do it in the call's own unit of work; VALIDATION_FAILED for an agent who
 // is unknown or may not write; TENANT_BUSY; UNAVAILABLE, with details.outcome "unknown" where it may have happened.
 func (s *Store) PostMessageShared(
-	ctx context.Context, call *idempotency.Shared, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage, render Render,
+	ctx context.Context, call *idempotency.Shared, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage,
+	render func(PostedMessage) (idempotency.Answer, error),
 ) (_ idempotency.Answer, err error) {
 	defer postgres.During(&err, "add a message to conversation %s", id)
 	author, err := s.author(ctx, tenantID, actor, in.AgentID)
@@ -130,14 +128,11 @@ func (s *Store) PostMessageShared(
 		return idempotency.Answer{}, err
 	}
 	defer numbers.release()
-	p := &posting{tenantID: tenantID, id: id, author: author, in: in, numbers: numbers, call: call, render: render}
-	if err := s.postTogether(ctx, p); err != nil {
-		return idempotency.Answer{}, err
+	m := &member{
+		tenantID: tenantID, actor: author, message: &posting{id: id, in: in, numbers: numbers}, call: call,
+		render: func(w *write) (idempotency.Answer, error) { return render(w.posted()) },
 	}
-	if !p.written {
-		return idempotency.Answer{}, idempotency.ErrAlone
-	}
-	return p.answer, nil
+	return s.shareAnswered(ctx, m, id)
 }
 
 // author is who writes: an agent whom a key names acts through that key. One who may not change conversations, and so

@@ -14,18 +14,18 @@ import (
 type Store struct {
 	db       *postgres.DB
 	worktime *worktime.Store
-	group    *postgres.Group[*posting] // messages that are written together (P1.10)
-	counts   messageCounts
+	group    *postgres.Group[*member] // what is written together (P1.10)
+	counts   writeCounts
 	// computeTime is the constant of that name; a test has none to spare.
 	computeTime time.Duration
 }
 
-// messageCounts are how many messages were written since the start.
-type messageCounts struct{ together, alone atomic.Int64 }
+// writeCounts are how many messages and new conversations were written since the start.
+type writeCounts struct{ together, alone atomic.Int64 }
 
-// PostedTogether is how many messages were written in the transaction of a group since the start, and how many in one of their
-// own, for metrics (P1.10).
-func (s *Store) PostedTogether() (together, alone int64) {
+// WrittenTogether is how many messages and new conversations were written in the transaction of a group since the start, and how
+// many in one of their own, for metrics (P1.10).
+func (s *Store) WrittenTogether() (together, alone int64) {
 	return s.counts.together.Load(), s.counts.alone.Load()
 }
 

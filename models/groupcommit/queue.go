@@ -31,8 +31,8 @@ type Limits struct {
 	Wait    time.Duration // how long a call waits for a group
 }
 
-// Queue holds what waits for a group. A group has at most one of each subject, and no subject that another group has at the
-// time. Tenants take turns: the longest waiting of each, then each one's next. It is safe for concurrent use, and has no
+// Queue holds what waits for a group. A group has at most one member of each subject, and no subject that another group has at
+// the time. Tenants take turns: the longest waiting of each, then each one's next. It is safe for concurrent use, and has no
 // goroutine while there is nothing to do.
 type Queue[M any] struct {
 	limits Limits
@@ -46,9 +46,9 @@ type Queue[M any] struct {
 }
 
 type entry[M any] struct {
-	subject uuid.UUID
-	member  M
-	written chan struct{} // closed when its group is
+	subjects []uuid.UUID
+	member   M
+	written  chan struct{} // closed when its group is
 }
 
 // New is a queue whose groups are written by the function, which deals with each member of its argument before it returns. It
@@ -59,11 +59,11 @@ func New[M any](limits Limits, write func([]M)) *Queue[M] {
 	}
 }
 
-// Do puts a tenant's member into a group, and returns when the group was written. The subject is what no two may write at
+// Do puts a tenant's member into a group, and returns when the group was written. The subjects are what no two may write at
 // the same time.
 // Errors: ErrFull, ErrLate, ErrUnknown; ctx's, and then nothing of it has happened, nor will.
-func (q *Queue[M]) Do(ctx context.Context, tenant, subject uuid.UUID, member M) error {
-	e := &entry[M]{subject: subject, member: member, written: make(chan struct{})}
+func (q *Queue[M]) Do(ctx context.Context, tenant uuid.UUID, subjects []uuid.UUID, member M) error {
+	e := &entry[M]{subjects: subjects, member: member, written: make(chan struct{})}
 	if err := q.add(tenant, e); err != nil {
 		return err
 	}
@@ -162,7 +162,9 @@ func (q *Queue[M]) work() {
 		q.write(members)
 		q.mu.Lock()
 		for _, e := range group {
-			delete(q.busy, e.subject)
+			for _, subject := range e.subjects {
+				delete(q.busy, subject)
+			}
 			close(e.written)
 		}
 		q.mu.Unlock()
@@ -193,12 +195,14 @@ func (q *Queue[M]) take() []*entry[M] {
 	return group
 }
 
-// next takes out the tenant's oldest entry whose subject is free, and keeps the subject.
+// next takes out the tenant's oldest entry whose subjects are free, and keeps them.
 func (q *Queue[M]) next(tenant uuid.UUID) *entry[M] {
 	waiting := q.tenants[tenant]
 	for i, e := range waiting {
-		if !q.busy[e.subject] {
-			q.busy[e.subject] = true
+		if !slices.ContainsFunc(e.subjects, func(subject uuid.UUID) bool { return q.busy[subject] }) {
+			for _, subject := range e.subjects {
+				q.busy[subject] = true
+			}
 			q.keep(tenant, slices.Delete(waiting, i, i+1))
 			return e
 		}

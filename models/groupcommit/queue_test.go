@@ -45,7 +45,7 @@ func (w *writer) seen() [][]string {
 // do has members written, one after the other in the order of the names, each with a subject of its own.
 func do(q *groupcommit.Queue[string], errs *sync.Map, tenant uuid.UUID, names ...string) {
 	for _, name := range names {
-		go func() { errs.Store(name, q.Do(context.Background(), tenant, uuid.New(), name)) }()
+		go func() { errs.Store(name, q.Do(context.Background(), tenant, []uuid.UUID{uuid.New()}, name)) }()
 		synctest.Wait()
 	}
 }
@@ -92,7 +92,7 @@ func TestASubjectIsInOneGroupAtATime(t *testing.T) {
 		q, w := newQueue(limits)
 		hot := uuid.New()
 		for _, name := range []string{"1", "2", "3"} {
-			go func() { _ = q.Do(context.Background(), acme, hot, name) }()
+			go func() { _ = q.Do(context.Background(), acme, []uuid.UUID{hot}, name) }()
 			synctest.Wait()
 		}
 		var errs sync.Map
@@ -110,7 +110,7 @@ func TestATenantHasSoManyWaiting(t *testing.T) {
 		q, w := newQueue(limits)
 		var errs sync.Map
 		do(q, &errs, acme, "w1", "w2", "1", "2", "3", "4", "5", "6", "7", "8")
-		require.ErrorIs(t, q.Do(t.Context(), acme, uuid.New(), "9"), groupcommit.ErrFull)
+		require.ErrorIs(t, q.Do(t.Context(), acme, []uuid.UUID{uuid.New()}, "9"), groupcommit.ErrFull)
 		do(q, &errs, globex, "g")
 		_, refused := errs.Load("g")
 		require.False(t, refused, "another tenant's waits")
@@ -126,7 +126,7 @@ func TestACallIsGivenUp(t *testing.T) {
 		do(q, &errs, acme, "w1", "w2", "late")
 		ctx, cancel := context.WithCancel(t.Context())
 		var gone, taken error
-		go func() { gone = q.Do(ctx, acme, uuid.New(), "gone") }()
+		go func() { gone = q.Do(ctx, acme, []uuid.UUID{uuid.New()}, "gone") }()
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -143,7 +143,7 @@ func TestACallIsGivenUp(t *testing.T) {
 
 		w.release = make(chan struct{})
 		ctx, cancel = context.WithCancel(t.Context())
-		go func() { taken = q.Do(ctx, acme, uuid.New(), "taken") }()
+		go func() { taken = q.Do(ctx, acme, []uuid.UUID{uuid.New()}, "taken") }()
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -178,7 +178,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 	for i := range 500 {
 		wg.Go(func() {
 			tenant := []uuid.UUID{acme, globex}[i%2]
-			if err := q.Do(t.Context(), tenant, subjects[i%7], i%7); err != nil {
+			if err := q.Do(t.Context(), tenant, []uuid.UUID{subjects[i%7]}, i%7); err != nil {
 				t.Error(err)
 			}
 		})

@@ -31,12 +31,12 @@ func NewGroup[M any](write func([]M)) *Group[M] {
 	return &Group[M]{groupcommit.New(limits, write)}
 }
 
-// Write has a tenant's member written with others, and returns when that is done. No two groups write the same subject at a
-// time.
+// Write has a tenant's member written with others, and returns when that is done. No two groups write any of the same subjects
+// at a time.
 // Errors: TENANT_BUSY, when too many of the tenant's wait, or for too long; UNAVAILABLE with details.outcome "unknown", when ctx
 // ends while the member is being written; ctx's before that.
-func (g *Group[M]) Write(ctx context.Context, tenant, subject uuid.UUID, member M) error {
-	err := g.queue.Do(ctx, tenant, subject, member)
+func (g *Group[M]) Write(ctx context.Context, tenant uuid.UUID, subjects []uuid.UUID, member M) error {
+	err := g.queue.Do(ctx, tenant, subjects, member)
 	if errors.Is(err, groupcommit.ErrFull) || errors.Is(err, groupcommit.ErrLate) {
 		return tenantBusy(groupWaiting)
 	}

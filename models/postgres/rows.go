@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -19,8 +20,8 @@ import (
 // told has the default null travels as NULL. However many rows there are, the statement stays the same one.
 //
 // T may have fields of type bool, time, UUID, of types of strings and integers, and pointers to them, fields with the
-// serializers ms and json, and those that write themselves as JSON (freeform.Values); the last two are columns of JSON as text.
-// It panics for others.
+// serializers ms, json and texts, and those that write themselves as JSON (freeform.Values); the last three are columns of JSON
+// as text. It panics for others.
 func Rows[T any](st *Statement, rows []T) string { return unnested(st, columnsOf[T](), rows) }
 
 func unnested[T any](st *Statement, columns []rowColumn, rows []T) string {
@@ -45,7 +46,7 @@ func InsertRows[T any](st *Statement, name string, rows []T, ending string) {
 	columns := columnsOf[T]()
 	names, values := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
-		names[i], values[i] = c.name, "u."+c.name+c.read
+		names[i], values[i] = c.name, c.value()
 	}
 	st.With(name, `INSERT INTO `+schemaOf[T]().Table+` (`+strings.Join(names, ", ")+`)
 		SELECT `+strings.Join(values, ", ")+` FROM `+unnested(st, columns, rows)+` `+ending)
@@ -63,7 +64,7 @@ func UpdateRows[T any](st *Statement, name string, rows []T, leave ...string) {
 			continue
 		}
 		if columns = append(columns, c); !isKey {
-			names, values = append(names, c.name), append(values, "u."+c.name+c.read)
+			names, values = append(names, c.name), append(values, c.value())
 		}
 	}
 	st.With(name, `UPDATE `+parsed.Table+` t SET (`+strings.Join(names, ", ")+`) = ROW(`+strings.Join(values, ", ")+`)
@@ -76,8 +77,16 @@ type rowColumn struct {
 	index   []int
 	element reflect.Type                  // of the argument's slice
 	cast    string                        // of the argument
-	read    string                        // the cast from an element of it to the table's column; empty for none
+	read    string                        // how an element of it, %s, becomes the table's column; empty for as it is
 	put     func(to, field reflect.Value) // nil: fields of this type cannot travel so
+}
+
+// value is the expression of the column's value, of a row u of unnested.
+func (c rowColumn) value() string {
+	if c.read == "" {
+		return "u." + c.name
+	}
+	return fmt.Sprintf(c.read, "u."+c.name)
 }
 
 var rowColumns sync.Map // reflect.Type → []rowColumn
@@ -113,6 +122,10 @@ func rowColumnOf(field *schema.Field) rowColumn {
 		return c
 	case field.TagSettings["SERIALIZER"] == serializeJSON:
 		return c.asJSON(jsonValue)
+	case field.TagSettings["SERIALIZER"] == serializeTexts: // an array of arrays would be one array
+		c = c.asJSON(textsAsJSON)
+		c.read = `ARRAY(SELECT jsonb_array_elements_text(%s::jsonb))`
+		return c
 	case field.Serializer != nil:
 		return c
 	case base.Kind() == reflect.Map && base.Implements(reflect.TypeFor[driver.Valuer]()):
@@ -148,13 +161,19 @@ func rowColumnOf(field *schema.Field) rowColumn {
 
 // asJSON is the column for a field whose JSON text the function returns, nil for NULL.
 func (c rowColumn) asJSON(text func(reflect.Value) any) rowColumn {
-	c.element, c.cast, c.read = reflect.TypeFor[*string](), `::text[]`, `::jsonb`
+	c.element, c.cast, c.read = reflect.TypeFor[*string](), `::text[]`, `%s::jsonb`
 	c.put = func(to, field reflect.Value) {
 		if s, ok := text(field).(string); ok {
 			to.Set(reflect.ValueOf(&s))
 		}
 	}
 	return c
+}
+
+// textsAsJSON is the JSON of a list of texts; that of nil has none.
+func textsAsJSON(v reflect.Value) any {
+	text, _ := json.Marshal(Texts(v.Interface().([]string))) // texts can always be written
+	return string(text)
 }
 
 // ownJSON is the JSON of a value that writes itself so. What it cannot write was never let in.

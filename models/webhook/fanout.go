@@ -24,10 +24,10 @@ func About(st *postgres.Statement, channel string, tags []string, teamID *uuid.U
 	}
 }
 
-// AboutRows are the conversations of a common table expression: each event is about the one whose id it has.
+// AboutRows are the conversations of a common table expression: each event is about the one whose id it has, if any.
 func AboutRows(conversations string) Subject {
 	return Subject{
-		join:    `JOIN ` + conversations + ` about ON about.tenant_id = e.tenant_id AND about.id = e.conversation_id`,
+		join:    `LEFT JOIN ` + conversations + ` about ON about.tenant_id = e.tenant_id AND about.id = e.conversation_id`,
 		channel: `about.channel`, tags: `about.tags`, teamID: `about.team_id`,
 	}
 }
