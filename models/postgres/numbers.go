@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,6 +77,8 @@ type counter struct {
 
 // block is the numbers from next on, without past.
 type block struct{ next, past int64 }
+
+func (b block) isEmpty() bool { return b.next >= b.past }
 
 func (c *counter) left() (n int64) {
 	for _, b := range c.blocks {
@@ -212,8 +215,9 @@ func (r *Number) reserve() bool {
 	return true
 }
 
-// Take is the number that was reserved, which is above the given one; again, the same one where that is above. Blocks that lie
-// behind are dropped. false: this process has none above it, and a new one has to be reserved. It waits for nothing.
+// Take is the number that was reserved, which is above the given one; again, the same one where that is above. Of blocks that lie
+// behind what is not promised is dropped. false: this process has none above it, and a new one has to be reserved. It waits for
+// nothing.
 func (r *Number) Take(above int64) (int64, bool) {
 	r.numbers.mu.Lock()
 	defer r.numbers.mu.Unlock()
@@ -225,18 +229,32 @@ func (r *Number) Take(above int64) (int64, bool) {
 		return 0, false
 	}
 	r.letGo()
-	for len(c.blocks) > 0 && c.blocks[0].past-1 <= above {
-		c.blocks = c.blocks[1:]
+	c.drop(above)
+	for i := range c.blocks {
+		if b := &c.blocks[i]; b.past-1 > above {
+			r.value = max(b.next, above+1)
+			b.next = r.value + 1
+			c.blocks = slices.DeleteFunc(c.blocks, block.isEmpty)
+			return r.value, true
+		}
 	}
-	if len(c.blocks) == 0 {
-		return 0, false
+	return 0, false
+}
+
+// drop gives up the blocks without a number above the given one, but for what is promised to others: they may well be above what
+// they need, and would all have to come again.
+func (c *counter) drop(above int64) {
+	spare := c.left() - c.reserved
+	for i := range c.blocks {
+		b := &c.blocks[i]
+		if spare <= 0 || b.past-1 > above { // the rest is higher
+			break
+		}
+		dropped := min(spare, b.past-b.next)
+		b.past -= dropped
+		spare -= dropped
 	}
-	b := &c.blocks[0]
-	r.value = max(b.next, above+1)
-	if b.next = r.value + 1; b.next == b.past {
-		c.blocks = c.blocks[1:]
-	}
-	return r.value, true
+	c.blocks = slices.DeleteFunc(c.blocks, block.isEmpty)
 }
 
 // TakeWithin does so, or else takes a number as TakeNumber does.

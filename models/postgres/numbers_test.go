@@ -65,6 +65,21 @@ func TestABlockThatLiesBehindIsDropped(t *testing.T) {
 	require.Empty(t, n.counters[late.key].blocks)
 }
 
+// What is promised to others stays for them: they may be above what they need.
+func TestWhatIsPromisedOfABlockThatLiesBehindIsKept(t *testing.T) {
+	n, reserve := stocked(t, block{1, 6})
+	behind, others := reserve(), []*Number{reserve(), reserve()}
+	_, ok := behind.Take(100)
+	require.False(t, ok)
+	require.Equal(t, []block{{1, 3}}, n.counters[behind.key].blocks)
+	for i, other := range others {
+		got, ok := other.Take(0)
+		require.True(t, ok)
+		require.EqualValues(t, i+1, got)
+	}
+	require.Empty(t, n.counters[behind.key].blocks)
+}
+
 // A process remembers so many counters at most, and those that nobody has used for an hour not at all.
 func TestCountersAreForgotten(t *testing.T) {
 	n := &Numbers{}
