@@ -57,14 +57,25 @@ func TestNumbersAreTheTenants(t *testing.T) {
 	c, err := quiet.Conversations.Create(t.Context(), quiet.tenant.ID, quiet.actor, known)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, c.Contact.Number)
-	require.EqualValues(t, 4, quiet.conversation("new").Contact.Number, "one that was not needed is not used up")
-	made, err := quiet.Contacts.Create(t.Context(), quiet.tenant.ID, quiet.actor, conversation.ContactInput{Email: text("x@example.com")})
+	require.EqualValues(
+		t,
+		4,
+		quiet.conversation("new").Contact.Number,
+		"one that was not needed is not used up",
+	)
+	made, err := quiet.Contacts.Create(
+		t.Context(),
+		quiet.tenant.ID,
+		quiet.actor,
+		conversation.ContactInput{Email: text("x@example.com")},
+	)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, made.Number)
 }
 
-// P2: several processes write in the same few conversations at once, messages and notes, in groups and alone, with and without
-// an end of them, and begin new ones: all numbers of the tenant are different, and rise within each conversation.
+// P2: several processes write in the same few conversations at once, messages and notes, in groups and alone,
+// with and without an end of them, and begin new ones: all numbers of the tenant are different, and rise within
+// each conversation.
 func TestMessageNumbersRiseInEachConversationWhoeverWrites(t *testing.T) {
 	b := setupAlone(t)
 	stores := []*models.Store{b.Store, b.open(), b.open()}
@@ -83,7 +94,13 @@ func TestMessageNumbersRiseInEachConversationWhoeverWrites(t *testing.T) {
 						Direction: []conversation.Direction{conversation.Inbound, conversation.Note}[i%2], Text: text("Hello"),
 					}
 					post := func(ctx context.Context) error {
-						_, err := s.Conversations.PostMessage(ctx, b.tenant.ID, conversations[(w+i/2)%3], b.actor, in)
+						_, err := s.Conversations.PostMessage(
+							ctx,
+							b.tenant.ID,
+							conversations[(w+i/2)%3],
+							b.actor,
+							in,
+						)
 						return err
 					}
 					var err error
@@ -91,7 +108,12 @@ func TestMessageNumbersRiseInEachConversationWhoeverWrites(t *testing.T) {
 					case 0:
 						err = s.DB.InUnitOfWork(t.Context(), post)
 					case 1:
-						_, err = s.Conversations.Create(t.Context(), b.tenant.ID, b.actor, b.newConversation(fmt.Sprint(at, "/", w, "/", i)))
+						_, err = s.Conversations.Create(
+							t.Context(),
+							b.tenant.ID,
+							b.actor,
+							b.newConversation(fmt.Sprint(at, "/", w, "/", i)),
+						)
 					default:
 						err = post(t.Context())
 					}
@@ -134,14 +156,19 @@ func TestAMessageOfAProcessThatIsBehind(t *testing.T) {
 	require.Greater(t, now.Message.Number, ahead.Message.Number)
 	groupedNow, aloneNow := b.Conversations.WrittenTogether()
 	require.Equal(t, []int64{0, 1}, []int64{groupedNow - grouped, aloneNow - alone})
-	require.Equal(t, now.Message.Number+1, b.post(c.ID, hello).Message.Number, "and it goes on with the new block")
+	require.Equal(
+		t,
+		now.Message.Number+1,
+		b.post(c.ID, hello).Message.Number,
+		"and it goes on with the new block",
+	)
 }
 
 // beforeTenantNumbers is the last migration in which all tenants share sequences.
 const beforeTenantNumbers = 23
 
-// 00025: numbers go on above all that there are, in every tenant, and what processes of the version before still take from the
-// sequences is below.
+// 00025: numbers go on above all that there are, in every tenant, and what processes of the version before
+// still take from the sequences is below.
 func TestTenantsNumbersBeginAboveThoseThereWere(t *testing.T) {
 	b := setupAlone(t)
 	b.exec(`DROP SCHEMA public CASCADE`)
@@ -151,12 +178,27 @@ func TestTenantsNumbersBeginAboveThoseThereWere(t *testing.T) {
 	_, err = provider.UpTo(t.Context(), beforeTenantNumbers)
 	require.NoError(t, err)
 	tenant := uuid.New()
-	b.exec(`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Old', 'production', now())`, tenant)
+	b.exec(
+		`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Old', 'production', now())`,
+		tenant,
+	)
 	b.exec(`INSERT INTO conversation_numbers (tenant_id, next) VALUES ($1, 7)`, tenant)
-	b.exec(`INSERT INTO channels (tenant_id, channel, number, display_name, enabled) VALUES ($1, 'email', 1, 'E-mail', true)`, tenant)
+	b.exec(
+		`INSERT INTO channels (tenant_id, channel, number, display_name, enabled) VALUES ($1, 'email', 1, 'E-mail', true)`,
+		tenant,
+	)
 	for i := range 3 {
-		b.exec(`INSERT INTO contacts (tenant_id, id, name, created_at, updated_at) VALUES ($1, $2, 'Ada', now(), now())`, tenant, uuid.New())
-		b.exec(`INSERT INTO teams (tenant_id, id, name, created_at) VALUES ($1, $2, $3, now())`, tenant, uuid.New(), fmt.Sprint(i))
+		b.exec(
+			`INSERT INTO contacts (tenant_id, id, name, created_at, updated_at) VALUES ($1, $2, 'Ada', now(), now())`,
+			tenant,
+			uuid.New(),
+		)
+		b.exec(
+			`INSERT INTO teams (tenant_id, id, name, created_at) VALUES ($1, $2, $3, now())`,
+			tenant,
+			uuid.New(),
+			fmt.Sprint(i),
+		)
 	}
 	for range 2 { // the second finds it done
 		require.NoError(t, postgres.Migrate(t.Context(), b.url, slog.New(slog.DiscardHandler)))
@@ -169,17 +211,33 @@ func TestTenantsNumbersBeginAboveThoseThereWere(t *testing.T) {
 	require.EqualValues(t, 7, c.Number)
 	require.EqualValues(t, 1_000_004, c.Contact.Number)
 	require.Equal(t, 1, b.count(`SELECT number FROM messages`), "there was none")
-	agent, err := b.Accounts.CreateAgent(t.Context(), tenant, account.NewAgent{Name: "A", Email: "a@example.com", Role: account.RoleAgent})
+	agent, err := b.Accounts.CreateAgent(
+		t.Context(),
+		tenant,
+		account.NewAgent{Name: "A", Email: "a@example.com", Role: account.RoleAgent},
+	)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, agent.Number)
 	team, err := b.Accounts.CreateTeam(t.Context(), tenant, account.NewTeam{Name: "New"})
 	require.NoError(t, err)
 	require.EqualValues(t, 1_004, team.Number)
-	require.Equal(t, 4, b.count(`SELECT nextval('contacts_number_seq')`), "processes of the version before go on")
+	require.Equal(
+		t,
+		4,
+		b.count(`SELECT nextval('contacts_number_seq')`),
+		"processes of the version before go on",
+	)
 	b.exec(`SELECT setval('contacts_number_seq', 1000003)`)
 	_, err = b.db.ExecContext(t.Context(), `SELECT nextval('contacts_number_seq')`)
 	require.ErrorContains(t, err, "2200H", "but not for ever")
-	b.exec(`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Meanwhile', 'production', now())`, agent.ID)
+	b.exec(
+		`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Meanwhile', 'production', now())`,
+		agent.ID,
+	)
 	b.exec(`INSERT INTO conversation_numbers (tenant_id) VALUES ($1)`, agent.ID)
-	require.Equal(t, 1_000_004, b.count(`SELECT next_contact FROM conversation_numbers WHERE tenant_id = $1`, agent.ID))
+	require.Equal(
+		t,
+		1_000_004,
+		b.count(`SELECT next_contact FROM conversation_numbers WHERE tenant_id = $1`, agent.ID),
+	)
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/atender/atender/models/postgres"
 )
 
-// behindTries is how often a message comes with a number of a new block where those of its process lay behind the conversation's
-// last message. Other processes write there meanwhile, and may be quicker each time; so the next one takes its number from the
-// counter itself, under the conversation's lock.
+// behindTries is how often a message comes with a number of a new block where those of its process lay behind
+// the conversation's last message. Other processes write there meanwhile, and may be quicker each time; so the
+// next one takes its number from the counter itself, under the conversation's lock.
 const behindTries = 3
 
-// errNeedsNumber says that a transaction met an archived conversation whose successor must be made: conversation numbers
-// are fetched outside transactions.
+// errNeedsNumber says that a transaction met an archived conversation whose successor must be made:
+// conversation numbers are fetched outside transactions.
 var errNeedsNumber = errors.New("a successor needs a conversation number")
 
 // errBehind says that no number that this process holds is above that of the conversation's last message (P2).
@@ -99,9 +99,13 @@ func (n creationNumbers) release() {
 	n.message.Release()
 }
 
-// take gives a creation its numbers: the conversation's, that of a new contact, and its message's, which the write gets.
-// Errors: errBehind, for a member of a group.
-func (m creating) take(ctx context.Context, w *write, newContact bool) (conversation, contact int64, err error) {
+// take gives a creation its numbers: the conversation's, that of a new contact, and its message's, which the
+// write gets. Errors: errBehind, for a member of a group.
+func (m creating) take(
+	ctx context.Context,
+	w *write,
+	newContact bool,
+) (conversation, contact int64, err error) {
 	for _, one := range []struct {
 		from   *postgres.Number
 		wanted bool

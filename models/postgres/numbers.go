@@ -12,11 +12,12 @@ import (
 	"gorm.io/gorm"
 )
 
-// NumberKind is what the numbers of a tenant are given to. Each kind counts by itself: its next number is the column of that
-// name in the tenant's row of conversation_numbers (P2).
+// NumberKind is what the numbers of a tenant are given to. Each kind counts by itself: its next number is the
+// column of that name in the tenant's row of conversation_numbers (P2).
 type NumberKind string
 
-// The kinds. The table and the first column have their names from when only conversations had numbers of their tenant.
+// The kinds. The table and the first column have their names from when only conversations had numbers of their
+// tenant.
 const (
 	ConversationNumbers NumberKind = "next"
 	ContactNumbers      NumberKind = "next_contact"
@@ -26,15 +27,15 @@ const (
 )
 
 const (
-	// numberBlock is how many numbers of a kind a process takes at once, and messageBlock how many of messages: a busy tenant,
-	// of a thousand messages a second, then waits for its counter's row five times a second. What a process has left of a
-	// block when it ends, or forgets it, is a gap.
+	// numberBlock is how many numbers of a kind a process takes at once, and messageBlock how many of messages:
+	// a busy tenant, of a thousand messages a second, then waits for its counter's row five times a second.
+	// What a process has left of a block when it ends, or forgets it, is a gap.
 	numberBlock  = 50
 	messageBlock = 200
 	// maxCounters is how many counters, of a tenant and a kind, a process keeps blocks of at most: half a megabyte.
 	maxCounters = 4096
-	// counterIdle is for how long a counter that is not used keeps its blocks. Shorter, and a tenant with a message every few
-	// minutes would use up a block for each.
+	// counterIdle is for how long a counter that is not used keeps its blocks. Shorter, and a tenant with a
+	// message every few minutes would use up a block for each.
 	counterIdle = time.Hour
 	// counterSweep is how often the idle ones are looked for.
 	counterSweep = time.Minute
@@ -47,12 +48,13 @@ func (k NumberKind) block() int64 {
 	return numberBlock
 }
 
-// Numbers hands out the numbers of tenants from blocks: unique, roughly rising, gaps allowed (P2). A counter row that is locked
-// until each creation commits would cost three quarters of the write rate.
+// Numbers hands out the numbers of tenants from blocks: unique, roughly rising, gaps allowed (P2). A counter
+// row that is locked until each creation commits would cost three quarters of the write rate.
 //
-// A number is reserved before the transaction that needs it, which may have to wait for a block, over connections that serve
-// nothing else; it is taken when the transaction has its locks, and that waits for nothing. So a reservation that turns out not
-// to be needed uses up no number, and within a process numbers rise in the order of the locks.
+// A number is reserved before the transaction that needs it, which may have to wait for a block, over
+// connections that serve nothing else; it is taken when the transaction has its locks, and that waits for
+// nothing. So a reservation that turns out not to be needed uses up no number, and within a process numbers
+// rise in the order of the locks.
 type Numbers struct {
 	Pool *sql.DB
 
@@ -188,16 +190,23 @@ type rowQuerier interface {
 // count takes so many numbers from a tenant's counter, and returns the one behind them.
 func count(ctx context.Context, db rowQuerier, key counterKey, numbers int64) (past int64, err error) {
 	column := string(key.kind)
-	err = db.QueryRowContext(ctx, `UPDATE conversation_numbers SET `+column+` = `+column+` + $2 WHERE tenant_id = $1
-		RETURNING `+column, key.tenant, numbers).Scan(&past)
+	err = db.QueryRowContext(
+		ctx,
+		`UPDATE conversation_numbers SET `+column+` = `+column+` + $2 WHERE tenant_id = $1
+		RETURNING `+column,
+		key.tenant,
+		numbers,
+	).Scan(
+		&past,
+	)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = NotFound(gorm.ErrRecordNotFound, "tenant", key.tenant)
 	}
 	return past, err
 }
 
-// TakeNumber takes the tenant's next number of a kind in the caller's transaction, without a gap. It locks the tenant's counters to
-// the end of that, and is for what happens seldom.
+// TakeNumber takes the tenant's next number of a kind in the caller's transaction, without a gap. It locks the
+// tenant's counters to the end of that, and is for what happens seldom.
 func TakeNumber(ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, kind NumberKind) (int64, error) {
 	past, err := count(ctx, tx.Statement.ConnPool, counterKey{tenantID, kind}, 1)
 	return past - 1, Doing(err, "take a number of tenant %s", tenantID)
@@ -215,9 +224,9 @@ func (r *Number) reserve() bool {
 	return true
 }
 
-// Take is the number that was reserved, which is above the given one; again, the same one where that is above. Of blocks that lie
-// behind what is not promised is dropped. false: this process has none above it, and a new one has to be reserved. It waits for
-// nothing.
+// Take is the number that was reserved, which is above the given one; again, the same one where that is above.
+// Of blocks that lie behind what is not promised is dropped. false: this process has none above it, and a new
+// one has to be reserved. It waits for nothing.
 func (r *Number) Take(above int64) (int64, bool) {
 	r.numbers.mu.Lock()
 	defer r.numbers.mu.Unlock()
@@ -241,8 +250,8 @@ func (r *Number) Take(above int64) (int64, bool) {
 	return 0, false
 }
 
-// drop gives up the blocks without a number above the given one, but for what is promised to others: they may well be above what
-// they need, and would all have to come again.
+// drop gives up the blocks without a number above the given one, but for what is promised to others: they may
+// well be above what they need, and would all have to come again.
 func (c *counter) drop(above int64) {
 	spare := c.left() - c.reserved
 	for i := range c.blocks {

@@ -53,7 +53,8 @@ func TestAPromisedNumberIsKept(t *testing.T) {
 	require.EqualValues(t, 2, got)
 }
 
-// P2: a block that lies behind the number of a conversation's last message is dropped; the rest of one that does not is used.
+// P2: a block that lies behind the number of a conversation's last message is dropped; the rest of one that
+// does not is used.
 func TestABlockThatLiesBehindIsDropped(t *testing.T) {
 	n, reserve := stocked(t, block{1, 6}, block{10, 20})
 	before, late := reserve(), reserve()
