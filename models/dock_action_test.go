@@ -312,7 +312,7 @@ func TestActionIsAppliedOnceHoweverOftenItIsTried(t *testing.T) {
 	all.Wait()
 	require.Equal(t, 1, decided)
 	require.Equal(t, 1, e.count(`SELECT count(*) FROM messages WHERE direction = 'outbound'`))
-	require.Equal(t, 1, e.count(`SELECT count(*) FROM timeline WHERE kind = 'message_sent'`))
+	require.Equal(t, 1, e.count(`SELECT count(*) FROM conversation_timeline WHERE kind = 'message_sent'`))
 }
 
 // Signals can overtake each other on their way to the workflow.

@@ -124,7 +124,9 @@ func (w *twin) sayOnce(at int, in conversation.NewMessage, key string) string {
 // begin makes a conversation in the tenant's way, with an Idempotency-Key unless that is empty, and returns what the caller is
 // told.
 func (w *twin) begin(in conversation.NewConversation, key string) string {
-	render := func(c conversation.Conversation) (idempotency.Answer, error) { return rendered(in.ExternalReference, c.Wire()) }
+	render := func(c conversation.Conversation) (idempotency.Answer, error) {
+		return rendered(in.ExternalReference, c.Wire())
+	}
 	alone := func(ctx context.Context) (idempotency.Answer, error) {
 		c, err := w.Conversations.Create(ctx, w.tenant.ID, w.actor, in)
 		if err != nil {
@@ -235,7 +237,7 @@ func (w *twin) rows() []string {
 			WHERE r.tenant_id = $1 ORDER BY c.external_reference, c.number`,
 		`SELECT to_jsonb(m) FROM messages m JOIN conversations c ON c.id = m.conversation_id
 			WHERE m.tenant_id = $1 ORDER BY c.external_reference, c.number, m.id`,
-		`SELECT to_jsonb(t) FROM timeline t JOIN conversations c ON c.id = t.conversation_id
+		`SELECT to_jsonb(t) FROM conversation_timeline t JOIN conversations c ON c.id = t.conversation_id
 			WHERE t.tenant_id = $1 ORDER BY c.external_reference, c.number, t.id`,
 		`SELECT to_jsonb(e) - 'position' FROM events e JOIN conversations c ON c.id = e.conversation_id
 			WHERE e.tenant_id = $1 ORDER BY c.external_reference, c.number, e.id`,

@@ -172,3 +172,32 @@ func TestAnythingCanBeSearchedFor(t *testing.T) {
 		require.Len(t, list, found, "%q", query)
 	}
 }
+
+// A page of a timeline, whose entries are in two tables, costs what is on it, wherever in a long conversation it is.
+func TestAPageOfATimelineCostsWhatIsOnIt(t *testing.T) {
+	trace := &lastQuery{}
+	b := setupAlone(t, func(o *models.Options) { o.Tracer = trace })
+	c := b.conversation("long")
+	b.exec(`INSERT INTO messages (tenant_id, id, number, conversation_id, chain_id, direction, text, author_type, author_name,
+			sent_at, created_at, version)
+		SELECT $1, ('10000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 1000 + i, $2, $2, 'inbound', 'Hello', 'customer',
+			'Noor', now(), now(), i FROM generate_series(1, 20000) i`, b.tenant.ID, c.ID)
+	b.exec(`INSERT INTO timeline (tenant_id, id, conversation_id, kind, actor, version, created_at)
+		SELECT $1, ('10000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, $2, 'resolved', '{"type": "system"}', i, now()
+		FROM generate_series(5, 20000, 7) i`, b.tenant.ID, c.ID)
+	b.exec(`VACUUM ANALYZE messages, timeline`)
+	page, kinds := postgres.Page{Limit: 100}, map[string]int{}
+	for range 3 {
+		entries, next, err := b.Conversations.Timeline(t.Context(), b.tenant.ID, c.ID, page)
+		require.NoError(t, err)
+		require.Len(t, entries, 100)
+		touched, plan := trace.pages(b)
+		require.Less(t, touched, 250, "%s", plan)
+		for _, e := range entries {
+			kinds[e.Kind]++
+		}
+		page.Cursor = next
+	}
+	require.Greater(t, kinds["message_received"], 150)
+	require.Greater(t, kinds["resolved"], 30)
+}

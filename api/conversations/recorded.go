@@ -14,9 +14,13 @@ type recorded idempotency.Answer
 func (r recorded) VisitPostMessageResponse(w http.ResponseWriter) error { return r.write(w) }
 
 // VisitCreateOutboundConversationResponse implements contract.CreateOutboundConversationResponseObject.
-func (r recorded) VisitCreateOutboundConversationResponse(w http.ResponseWriter) error { return r.write(w) }
+func (r recorded) VisitCreateOutboundConversationResponse(w http.ResponseWriter) error {
+	return r.write(w)
+}
 
 // VisitCreateInboundConversationResponse implements contract.CreateInboundConversationResponseObject.
-func (r recorded) VisitCreateInboundConversationResponse(w http.ResponseWriter) error { return r.write(w) }
+func (r recorded) VisitCreateInboundConversationResponse(w http.ResponseWriter) error {
+	return r.write(w)
+}
 
 func (r recorded) write(w http.ResponseWriter) error { return respond.Again(w, idempotency.Answer(r)) }

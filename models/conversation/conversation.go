@@ -94,6 +94,10 @@ type Message struct {
 	SentAt         time.Time
 	CreatedAt      time.Time
 	Metadata       freeform.Values
+	// As an entry of the timeline: the version of the conversation, and through whom the author acted. A message without a
+	// version was written by an earlier version of Atender, and has a row in timeline.
+	Version *int64
+	Via     *wire.Via `gorm:"serializer:json"`
 }
 
 // Wire is the message's JSON shape.

@@ -148,8 +148,8 @@ func (s *Store) beginGroup(ctx context.Context, tx *gorm.DB, group []*member) er
 		left -= time.Since(began)
 	}
 	for i, row := range found {
-		if row != nil && s.worktime.Known(creations[i].tenantID, row.TimeVersion) {
-			row.Now = now
+		if row != nil && s.worktime.Known(creations[i].tenantID, row.Known.TimeVersion) {
+			row.Known.Now = now
 			begin(creations[i], func(in time.Duration) (*write, error) { return s.creationOf(ctx, tx, creations[i], row, in) })
 		}
 	}

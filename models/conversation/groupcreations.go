@@ -36,7 +36,8 @@ func (in NewConversation) subjects(tenantID uuid.UUID) []uuid.UUID {
 
 // foundRow is what a group knows of a conversation before it is made.
 type foundRow struct {
-	creationRow
+	// Known is no anonymous field, because GORM passes over those whose types are not exported.
+	Known creationRow `gorm:"embedded"`
 	Ord   int
 	Alone bool // it exists already, or a contact of its is locked by others, or its key is taken
 }
@@ -101,7 +102,7 @@ func findContacts(ctx context.Context, tx *gorm.DB, group []*member) (found []*f
 		if err := tx.ScanRows(rows, &row); err != nil {
 			return nil, now, postgres.Doing(err, "read the contacts of a group")
 		}
-		if now = row.Now; !row.Alone {
+		if now = row.Known.Now; !row.Alone {
 			found[row.Ord-1] = &row
 		}
 	}
@@ -112,10 +113,10 @@ func findContacts(ctx context.Context, tx *gorm.DB, group []*member) (found []*f
 func (s *Store) creationOf(
 	ctx context.Context, tx *gorm.DB, m *member, row *foundRow, computeIn time.Duration,
 ) (*write, error) {
-	w, err := s.newCreation(ctx, tx, m.tenantID, m.actor, *m.creation, row.creationRow)
+	w, err := s.newCreation(ctx, tx, m.tenantID, m.actor, *m.creation, row.Known)
 	if err != nil {
 		return nil, err
 	}
 	w.computeLeft = computeIn
-	return w, w.openClocks(ctx, s, row.TimeVersion)
+	return w, w.openClocks(ctx, s, row.Known.TimeVersion)
 }

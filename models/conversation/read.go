@@ -3,6 +3,7 @@ package conversation
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,7 +208,11 @@ func (s *Store) Messages(
 	if page.Limit, err = s.messagesThatFit(ctx, tenantID, conversationID, `id > ?`, `id`, after, page.Size()); err != nil {
 		return nil, "", err
 	}
-	return byID(ctx, s, tenantID, conversationID, page, func(m Message) uuid.UUID { return m.ID })
+	if _, err := s.Get(ctx, tenantID, conversationID); err != nil {
+		return nil, "", err
+	}
+	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
+	return postgres.Listed(q, page, func(m Message) uuid.UUID { return m.ID })
 }
 
 // messagesThatFit is how many of the next messages in an order a page has room for: 1 at least, most at most.
@@ -237,7 +242,7 @@ func (s *Store) LatestMessages(ctx context.Context, tenantID, conversationID uui
 	return messages, postgres.ListError(ctx, err)
 }
 
-// TimelineEntry is a row of the timeline.
+// TimelineEntry is an entry of the timeline: a row of it, or, in the view message_entries, a message.
 type TimelineEntry struct {
 	TenantID       uuid.UUID
 	ID             uuid.UUID
@@ -252,6 +257,15 @@ type TimelineEntry struct {
 // TableName implements GORM's Tabler.
 func (TimelineEntry) TableName() string { return "timeline" }
 
+// timelineSQL reads as much of both kinds of entries as a page may have.
+var timelineSQL = func() string {
+	part := func(of string) string {
+		return `(SELECT id, kind, actor, data, version, created_at FROM ` + of + ` WHERE tenant_id = @tenant
+			AND conversation_id = @conversation AND id > @after ORDER BY id LIMIT @most)`
+	}
+	return `SELECT * FROM (` + part("timeline") + ` UNION ALL ` + part("message_entries") + `) entries ORDER BY id LIMIT @most`
+}()
+
 // Timeline lists what happened to a conversation, oldest first, and returns the cursor of the next page.
 // Errors: NOT_FOUND, VALIDATION_FAILED.
 func (s *Store) Timeline(
@@ -260,7 +274,23 @@ func (s *Store) Timeline(
 	page postgres.Page,
 ) (_ []wire.TimelineEntry, _ string, err error) {
 	defer postgres.During(&err, "list the timeline of conversation %s", conversationID)
-	rows, next, err := byID(ctx, s, tenantID, conversationID, page, func(e TimelineEntry) uuid.UUID { return e.ID })
+	at, err := page.After("")
+	if err != nil {
+		return nil, "", err
+	}
+	if at == nil {
+		at = &postgres.Position{}
+	}
+	if _, err := s.Get(ctx, tenantID, conversationID); err != nil {
+		return nil, "", err
+	}
+	var rows []TimelineEntry
+	err = s.db.Lists.WithContext(ctx).Raw(timelineSQL, sql.Named("tenant", tenantID), sql.Named("conversation", conversationID),
+		sql.Named("after", at.ID), sql.Named("most", page.Size()+1)).Scan(&rows).Error
+	if err != nil {
+		return nil, "", postgres.ListError(ctx, err)
+	}
+	rows, next := postgres.Cut(rows, page, func(e TimelineEntry) postgres.Position { return postgres.Position{ID: e.ID} })
 	entries := make([]wire.TimelineEntry, len(rows))
 	for i, e := range rows {
 		entries[i] = wire.TimelineEntry{
@@ -268,22 +298,7 @@ func (s *Store) Timeline(
 			Version: e.Version, CreatedAt: wire.At(e.CreatedAt),
 		}
 	}
-	return entries, next, err
-}
-
-// byID lists what belongs to a conversation in the order of its time-ordered ids.
-func byID[T any](
-	ctx context.Context,
-	s *Store,
-	tenantID, conversationID uuid.UUID,
-	page postgres.Page,
-	id func(T) uuid.UUID,
-) ([]T, string, error) {
-	if _, err := s.Get(ctx, tenantID, conversationID); err != nil {
-		return nil, "", err
-	}
-	q := s.db.Lists.WithContext(ctx).Where("tenant_id = ? AND conversation_id = ?", tenantID, conversationID)
-	return postgres.Listed(q, page, id)
+	return entries, next, nil
 }
 
 // MessageHTML returns the HTML of a conversation's message as it came: not to be shown as it is. Errors: NOT_FOUND, also

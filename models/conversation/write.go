@@ -39,7 +39,8 @@ type write struct {
 	contactChanges map[string]lifecycle.FieldChange
 
 	messages      []Message
-	messageNumber int64 // for the message of this write, if it has one
+	messageNumber int64           // for the message of this write, if it has one
+	entries       []TimelineEntry // but for messages: see keepEntries
 
 	rules        *worktime.Rules // of the tenant; nil if it has none
 	timeVersion  int64           // of them
@@ -151,10 +152,11 @@ func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion
 	})
 }
 
-// addMessage puts a message into the write and returns its index for the lifecycle's facts.
+// addMessage puts a message into the write and returns its index for the lifecycle's facts. It gets its id with its place in the
+// timeline (keepEntries).
 func (w *write) addMessage(m Message) int {
 	m.TenantID, m.ConversationID, m.ChainID = w.conversation.TenantID, w.conversation.ID, w.conversation.ChainID
-	m.ID, m.Number, m.CreatedAt = w.ids.Next(), w.messageNumber, w.now
+	m.Number, m.CreatedAt = w.messageNumber, w.now
 	if m.SentAt.IsZero() {
 		m.SentAt = w.now
 	}
@@ -172,6 +174,7 @@ func (w *write) conclude(ctx context.Context) error {
 	c.SetAside = nil
 	w.countVersion()
 	c.setState(w.change.After)
+	w.keepEntries()
 	w.missingTags()
 	return w.keepClocks(ctx)
 }
@@ -317,23 +320,31 @@ func insertMessages(st *postgres.Statement, writes ...*write) {
 	postgres.InsertRows(st, "message", messages, "")
 }
 
-// insertTimeline writes one entry for each fact of writes.
-func insertTimeline(st *postgres.Statement, writes ...*write) {
-	var entries []TimelineEntry
-	for _, w := range writes {
-		for _, f := range w.change.Facts {
-			data := f.Data
-			switch f.Kind {
-			case lifecycle.MessageReceived, lifecycle.MessageSent, lifecycle.NoteAdded:
-				data = map[string]any{"messageId": w.messages[f.Index].ID}
-			}
-			entries = append(entries, TimelineEntry{
+// keepEntries makes the timeline of the write: one entry for each fact, in order. A message is its own entry.
+func (w *write) keepEntries() {
+	for _, f := range w.change.Facts {
+		switch f.Kind {
+		case lifecycle.MessageReceived, lifecycle.MessageSent, lifecycle.NoteAdded:
+			m := &w.messages[f.Index]
+			m.ID, m.Version, m.Via = w.ids.Next(), &w.conversation.Version, w.actorOf(f).Via
+		default:
+			w.entries = append(w.entries, TimelineEntry{
 				TenantID: w.conversation.TenantID, ID: w.ids.Next(), ConversationID: w.conversation.ID, Kind: string(f.Kind),
-				Actor: w.actorOf(f), Data: data, Version: w.conversation.Version, CreatedAt: w.now,
+				Actor: w.actorOf(f), Data: f.Data, Version: w.conversation.Version, CreatedAt: w.now,
 			})
 		}
 	}
-	postgres.InsertRows(st, "timeline", entries, "")
+}
+
+// insertTimeline writes the entries of writes that are no messages.
+func insertTimeline(st *postgres.Statement, writes ...*write) {
+	var entries []TimelineEntry
+	for _, w := range writes {
+		entries = append(entries, w.entries...)
+	}
+	if len(entries) > 0 {
+		postgres.InsertRows(st, "timeline", entries, "")
+	}
 }
 
 // insertEvents writes the events, and the deliveries of webhooks (P1.6). It returns the expression of the shards that got

@@ -46,7 +46,7 @@ func (c *writer) touch(ctx context.Context, policy uuid.UUID, dayAndNight bool) 
 const expect = `CREATE TABLE expected AS WITH
 happened AS (SELECT conversation_id, kind, created_at AS at, count(*) FILTER (WHERE kind IN ('message_sent', 'resolved')) OVER
 		(PARTITION BY conversation_id ORDER BY version, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS turn
-	FROM timeline WHERE kind IN ('created', 'message_received', 'message_sent', 'resolved')),
+	FROM conversation_timeline WHERE kind IN ('created', 'message_received', 'message_sent', 'resolved')),
 waits AS (
 	SELECT conversation_id, 'first_reply' AS metric, 1 AS cycle, min(at) FILTER (WHERE kind = 'created') AS since,
 		min(at) FILTER (WHERE kind IN ('message_sent', 'resolved')) AS till FROM happened GROUP BY 1

@@ -20,12 +20,12 @@ var damages = map[string]string{
 	"a creation without its message":                      `DELETE FROM events WHERE type = 'message.received'`,
 	"a message without its one event":                     `DELETE FROM events WHERE type = 'message.sent'`,
 	"a version that nothing in the timeline accounts for": `UPDATE conversations SET version = version + 1`,
-	"a version that two changes have made": `UPDATE timeline SET created_at = created_at + interval '1 millisecond'
-		WHERE kind = 'message_sent'`,
+	"a version that two changes have made": `UPDATE messages SET created_at = created_at + interval '1 millisecond'
+		WHERE direction = 'outbound'`,
 	"a snooze that ended more or less than once": `DELETE FROM timeline WHERE kind = 'woken'`,
 	"a wake without its one event": `DELETE FROM events WHERE type = 'conversation.updated'
 		AND payload::jsonb #>> '{data,changes,status,from}' = 'snoozed'`,
-	"a message that is not in the timeline once": `DELETE FROM timeline WHERE kind = 'message_sent'`,
+	"a message that is not in the timeline once": `UPDATE messages SET version = NULL WHERE direction = 'outbound'`,
 	"a message with a key that is there twice":   `UPDATE messages SET text = '` + onceMark + `the same'`,
 	"an event that is there twice":               again(`type = 'message.sent'`),
 	"an event without its one delivery to a webhook": `DELETE FROM deliveries

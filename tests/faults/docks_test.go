@@ -102,7 +102,7 @@ func (e *embed) appliedOnce(messages int) {
 			e.conversation) == messages
 	})
 	require.Equal(e.w.t, messages, e.sent())
-	require.Equal(e.w.t, messages, row[int](e.w, `SELECT count(*) FROM timeline WHERE kind = 'message_sent'
+	require.Equal(e.w.t, messages, row[int](e.w, `SELECT count(*) FROM conversation_timeline WHERE kind = 'message_sent'
 		AND conversation_id = $1`, e.conversation))
 }
 

@@ -171,7 +171,7 @@ const tell = `CREATE TABLE told AS WITH e AS (SELECT conversation_id AS id,
 l AS (SELECT conversation_id AS id, array_agg(DISTINCT version ORDER BY version) AS versions,
 		count(*) FILTER (WHERE kind = 'created' AND version = 1) AS creations,
 		count(*) FILTER (WHERE kind = 'snoozed') AS snoozes, count(*) FILTER (WHERE kind = 'woken') AS wakes
-	FROM timeline GROUP BY 1),
+	FROM conversation_timeline GROUP BY 1),
 m AS (SELECT conversation_id AS id, count(*) FILTER (WHERE direction <> 'note') AS messages FROM messages GROUP BY 1)
 SELECT c.id, c.version, c.external_reference IS NOT NULL AS ordered, e.creations, e.tags, e.first_messages, e.messages, e.wakes,
 	l.versions, l.creations AS creations_told, l.snoozes, l.wakes AS wakes_told, m.messages AS messages_there
@@ -189,12 +189,12 @@ var halves = map[string]string{
 	"a version that nothing in the timeline accounts for": that(`versions IS DISTINCT FROM
 		(SELECT array_agg(v ORDER BY v) FROM generate_series(1, version) v)`),
 	"a version that two changes have made": `SELECT min(id::text) FROM (SELECT id, conversation_id, version, created_at FROM events
-		UNION ALL SELECT id, conversation_id, version, created_at FROM timeline) told
+		UNION ALL SELECT id, conversation_id, version, created_at FROM conversation_timeline) told
 		WHERE conversation_id IS NOT NULL GROUP BY conversation_id, version HAVING count(DISTINCT created_at) > 1`,
 	"a snooze that ended more or less than once": that(`snoozes <> wakes_told`),
 	"a wake without its one event":               that(`wakes <> wakes_told`),
 	"a message that is not in the timeline once": `SELECT m.id::text FROM messages m
-		LEFT JOIN timeline l ON l.data ->> 'messageId' = m.id::text GROUP BY m.id HAVING count(l.id) <> 1`,
+		LEFT JOIN conversation_timeline l ON l.data ->> 'messageId' = m.id::text GROUP BY m.id HAVING count(l.id) <> 1`,
 	"a message with a key that is there twice": `SELECT text FROM messages WHERE starts_with(text, '` + onceMark + `')
 		GROUP BY text HAVING count(*) > 1`,
 	"an event that is there twice": `SELECT min(id::text) FROM events

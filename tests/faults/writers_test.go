@@ -70,7 +70,7 @@ func TestManyWritersOnFewConversations(t *testing.T) {
 	for _, id := range conversations {
 		// A version that two transactions have made is there twice, each with its time (P1.3).
 		versions := rows[int64](w, `SELECT version FROM (SELECT version, created_at FROM events WHERE conversation_id = $1
-			UNION SELECT version, created_at FROM timeline WHERE conversation_id = $1) made ORDER BY version`, id)
+			UNION SELECT version, created_at FROM conversation_timeline WHERE conversation_id = $1) made ORDER BY version`, id)
 		last := row[int64](w, `SELECT version FROM conversations WHERE id = $1`, id)
 		require.Greater(t, last, int64(rounds*10), "the writers changed it")
 		require.Len(t, versions, int(last), "versions, each made once")

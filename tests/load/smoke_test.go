@@ -87,8 +87,8 @@ func checkMessages(t *testing.T, r *report) {
 // What a message may write, from the request to the recorded attempt: row versions, and entries of B-trees. Where the page of
 // a conversation is full, its update has further entries, so that those are left out.
 const (
-	mostRows    = 10
-	mostEntries = 26
+	mostRows    = 9
+	mostEntries = 24
 )
 
 func checkWrites(t *testing.T, r *report) {
