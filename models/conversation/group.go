@@ -155,7 +155,9 @@ func (s *Store) beginGroup(ctx context.Context, tx *gorm.DB, group []*member) er
 	}
 	for i, row := range locked {
 		if row != nil && row.canShare(s, messages[i]) {
-			begin(messages[i], func(in time.Duration) (*write, error) { return s.messageOf(ctx, messages[i].message, row, now, in) })
+			begin(messages[i], func(in time.Duration) (*write, error) {
+				return s.messageOf(ctx, messages[i].message, row, now, in)
+			})
 		}
 	}
 	return nil
