@@ -48,12 +48,10 @@ func TestTheFeed(t *testing.T) {
 	other := h.newConversation("2")
 	all, _ := h.feed(begin, "limit=2", 4)
 	var types []string
-	for i, e := range all {
+	for _, e := range all {
 		types = append(types, e["type"].(string))
 		require.Equal(t, e["type"], e["payload"].(object)["event"])
-		if i > 0 {
-			require.Greater(t, e["position"], all[i-1]["position"])
-		}
+		require.NotContains(t, e, "position", "it would tell how much happens at other tenants")
 	}
 	require.Equal(t, []string{"contact.created", "conversation.created", "message.sent", "conversation.created"}, types)
 	require.Nil(t, all[0]["conversationId"])

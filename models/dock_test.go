@@ -170,7 +170,12 @@ func TestSessionTellsOfTheConversation(t *testing.T) {
 	c := b.conversation("order-1")
 	b.post(c.ID, conversation.NewMessage{Direction: conversation.Outbound, Text: text("We are looking."), AgentID: &ada.ID})
 	b.post(c.ID, conversation.NewMessage{Direction: conversation.Note, Text: text("A difficult one.")})
-	b.change(c.ID, conversation.Assign{AssigneeID: wire.Some(ada.ID)}, conversation.AddTag{Name: "delivery"})
+	_, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Returns"})
+	require.NoError(t, err)
+	team, err := b.Accounts.CreateTeam(t.Context(), b.tenant.ID, account.NewTeam{Name: "Refunds"})
+	require.NoError(t, err)
+	assign := conversation.Assign{AssigneeID: wire.Some(ada.ID), TeamID: wire.Some(team.ID)}
+	b.change(c.ID, assign, conversation.AddTag{Name: "delivery"})
 	d := b.dock()
 
 	s := b.openDock(b.as(ada), d.ID, c.ID)
@@ -189,6 +194,7 @@ func TestSessionTellsOfTheConversation(t *testing.T) {
 	number := int64(b.count(`SELECT number FROM agents WHERE id = $1`, ada.ID))
 	require.Equal(t, number, app.Conversation.Messages[1].Sender.ID)
 	require.Equal(t, number, app.Conversation.Meta.Assignee.ID)
+	require.Equal(t, &dockcontext.Team{ID: 2, Name: "Refunds"}, app.Conversation.Meta.Team, "its number in the tenant")
 	require.True(t, app.Conversation.AllMessagesLoaded)
 
 	claims, err := docktoken.Verify(s.Token, *d.Secret, d.ID, time.Now())

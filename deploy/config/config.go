@@ -18,7 +18,7 @@ type Database struct {
 	DatabaseURL string `env:"DATABASE_URL" required:"true" secret:"true" desc:"PostgreSQL: postgres://user:password@host:5432/database?sslmode=…"`
 	// DatabaseMaxConns bounds the connections of one process, 1 to 1000. An API process uses a third as many again for lists,
 	// and four for reports. Up to 12 more are used: eight to claim deliveries (P4.1), two for wake-ups (P9), two for
-	// conversation numbers (P2); and one by a worker's sequencer (P6).
+	// numbers (P2); and one by a worker's sequencer (P6).
 	DatabaseMaxConns int `env:"DATABASE_MAX_CONNS" envDefault:"20" min:"1" max:"1000" desc:"connections of one process to the database, besides up to 13 for special purposes and, of an API process, a third as many again for lists and 4 for reports; a tenant uses half of each at most"`
 }
 

@@ -45,7 +45,7 @@ func WorkingRoles() []string {
 type Agent struct {
 	TenantID  uuid.UUID
 	ID        uuid.UUID
-	Number    int64 `gorm:"->"`
+	Number    int64 `gorm:"<-:create"`
 	Name      string
 	Email     string
 	EmailKey  *string // address.EmailKey of it; null where an older agent has the same (migrations.Fill)
@@ -100,7 +100,12 @@ func (s *Store) CreateAgent(ctx context.Context, tenantID uuid.UUID, in NewAgent
 		IsActive:  true,
 		CreatedAt: time.Now(),
 	}
-	err = s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&a).Error })
+	err = s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+		if a.Number, err = postgres.TakeNumber(ctx, tx, tenantID, postgres.AgentNumbers); err != nil {
+			return err
+		}
+		return tx.Create(&a).Error
+	})
 	if postgres.Violates(err, "agents_email") {
 		return Agent{}, problem.New(problem.Conflict, problem.CodeAgentExists,
 			"there is an agent with the e-mail %s already", in.Email)

@@ -18,7 +18,7 @@ import (
 type Team struct {
 	TenantID    uuid.UUID
 	ID          uuid.UUID
-	Number      int64 `gorm:"->"`
+	Number      int64 `gorm:"<-:create"`
 	Name        string
 	Description string
 	CreatedAt   time.Time
@@ -42,7 +42,10 @@ type NewTeam struct {
 // who is no agent of the tenant.
 func (s *Store) CreateTeam(ctx context.Context, tenantID uuid.UUID, in NewTeam) (Team, error) {
 	t := Team{TenantID: tenantID, ID: ident.New(), Name: in.Name, Description: in.Description, CreatedAt: time.Now()}
-	err := s.db.Transact(ctx, func(tx *gorm.DB) error {
+	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
+		if t.Number, err = postgres.TakeNumber(ctx, tx, tenantID, postgres.TeamNumbers); err != nil {
+			return err
+		}
 		if err := tx.Create(&t).Error; err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package conversation
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -107,8 +106,6 @@ type creationRow struct {
 	UnknownTags   string
 	TimeVersion   int64
 	Now           time.Time
-	MessageNumber int64
-	ContactNumber int64
 	TagIDs        map[string]uuid.UUID `gorm:"serializer:json"`
 	Existing      *uuid.UUID
 	Enabled       bool // the channel is
@@ -120,8 +117,6 @@ WITH known AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND exter
 	contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND email_key = ? FOR NO KEY UPDATE)
 SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
 t.unknown_tags, t.time_version, clock_timestamp() AS now,
-	CASE WHEN ? THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
-	CASE WHEN coalesce(k.id, ct.id) IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
 	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing,
 	ch.enabled, ch.default_team_id
@@ -140,11 +135,12 @@ func (s *Store) Create(
 	in NewConversation,
 ) (_ Conversation, err error) {
 	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
-	number, err := s.numbers.Next(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	numbers, err := s.numbersForCreation(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	defer numbers.release()
 	if err != nil {
 		return Conversation{}, err
 	}
-	making := creating{in: in, number: number}
+	making := creating{in: in, numbers: numbers}
 	if !postgres.IsOneTransaction(ctx) {
 		m := &member{tenantID: tenantID, actor: actor, creation: &making}
 		if err := s.share(ctx, m, in.subjects(tenantID)...); err != nil {
@@ -154,6 +150,7 @@ func (s *Store) Create(
 			return m.w.conversation, nil
 		}
 	}
+	making.numbers.alone = true
 	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
 		w, err := s.create(ctx, tx, tenantID, actor, making)
 		if err != nil {
@@ -185,12 +182,13 @@ func (s *Store) CreateShared(
 	render func(Conversation) (idempotency.Answer, error),
 ) (_ idempotency.Answer, err error) {
 	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
-	number, err := s.numbers.Next(ctx, tenantID)
+	numbers, err := s.numbersForCreation(ctx, tenantID)
+	defer numbers.release()
 	if err != nil {
 		return idempotency.Answer{}, err
 	}
 	m := &member{
-		tenantID: tenantID, actor: actor, creation: &creating{in: in, number: number}, call: call,
+		tenantID: tenantID, actor: actor, creation: &creating{in: in, numbers: numbers}, call: call,
 		render: func(w *write) (idempotency.Answer, error) { return render(w.conversation) },
 	}
 	return s.shareAnswered(ctx, m, in.subjects(tenantID)...)
@@ -203,7 +201,7 @@ func (s *Store) create(
 	var row creationRow
 	in := making.in
 	r := tx.Raw(creationSQL, tenantID, postgres.OrNull(in.Contact.ExternalID), tenantID, address.EmailKey(in.Contact.Email),
-		in.Message != nil, postgres.Strings(in.Tags), in.ExternalReference, in.channel(), tenantID).Scan(&row)
+		postgres.Strings(in.Tags), in.ExternalReference, in.channel(), tenantID).Scan(&row)
 	if r.Error != nil {
 		return nil, r.Error
 	}
@@ -212,7 +210,7 @@ func (s *Store) create(
 			"there is a conversation with this externalReference already; it was created by an earlier call").
 			With("conversationId", *row.Existing)
 	}
-	w, err := s.newCreation(tx, tenantID, actor, making, row)
+	w, err := s.newCreation(ctx, tx, tenantID, actor, making, row)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +221,7 @@ func (in NewConversation) channel() string { return cmp.Or(in.Channel, "email") 
 
 // newCreation begins the write that makes a conversation, given what is there of it.
 func (s *Store) newCreation(
-	tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, making creating, row creationRow,
+	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, making creating, row creationRow,
 ) (*write, error) {
 	in := making.in
 	if !row.Enabled {
@@ -239,15 +237,19 @@ func (s *Store) newCreation(
 		return nil, err
 	}
 	w := newWrite(tx, actor, s.db.Clock(row.Now))
-	w.messageNumber, w.tags = row.MessageNumber, row.TagIDs
+	w.tags = row.TagIDs
+	number, contactNumber, err := making.take(ctx, w, contact.ID == uuid.Nil)
+	if err != nil {
+		return nil, err
+	}
 	if contact.ID == uuid.Nil {
-		contact = newContact(tenantID, w.ids.Next(), row.ContactNumber, in.Contact, w.now)
+		contact = newContact(tenantID, w.ids.Next(), contactNumber, in.Contact, w.now)
 		w.contact = contactNew
 	} else if w.contactChanges = contact.fillBlanks(in.Contact, w.now); len(w.contactChanges) > 0 {
 		w.contact = contactFilled
 	}
 	w.begin(Conversation{
-		TenantID: tenantID, Number: making.number, ExternalReference: &in.ExternalReference, Channel: in.channel(),
+		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Channel: in.channel(),
 		State: lifecycle.State{
 			Subject: in.Subject, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields,
 		},
@@ -308,7 +310,3 @@ func admitTags(names []string, known map[string]uuid.UUID, rule string) ([]strin
 	}
 	return admitted, problem.Fields(wrong...)
 }
-
-// errNeedsNumber says that a transaction met an archived conversation whose successor must be made: conversation numbers
-// are fetched outside transactions.
-var errNeedsNumber = errors.New("a successor needs a conversation number")

@@ -37,17 +37,18 @@ type ContactInput struct {
 // an address.
 func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in ContactInput) (_ Contact, err error) {
 	defer postgres.During(&err, "create a contact of tenant %s", tenantID)
+	number, err := s.db.Numbers.Reserve(ctx, tenantID, postgres.ContactNumbers) // before the transaction (P2)
+	if err != nil {
+		return Contact{}, err
+	}
+	defer number.Release()
 	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		var row struct {
-			Now    time.Time
-			Number int64
-		}
-		err := tx.Raw(`SELECT clock_timestamp() AS now, nextval('contacts_number_seq') AS number`).Take(&row).Error
-		if err != nil {
+		var row struct{ Now time.Time }
+		if err := tx.Raw(`SELECT clock_timestamp() AS now`).Take(&row).Error; err != nil {
 			return nil, err
 		}
 		c := Contact{
-			TenantID: tenantID, Number: row.Number, Name: in.Name, Phone: in.Phone, ExternalID: in.ExternalID,
+			TenantID: tenantID, Name: in.Name, Phone: in.Phone, ExternalID: in.ExternalID,
 			CustomFields: in.CustomFields,
 		}
 		c.setEmail(in.Email)
@@ -56,6 +57,9 @@ func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Ac
 			c.Name = &local
 		}
 		if err := c.check(); err != nil {
+			return nil, err
+		}
+		if c.Number, err = number.TakeWithin(ctx, tx, 0); err != nil {
 			return nil, err
 		}
 		w := s.newWrite(tx, c, actor, row.Now)

@@ -33,6 +33,7 @@ type Conversation struct {
 	Clocks                 []sla.Clock `gorm:"serializer:json"` // the latest cycle of each metric
 	TimeVersion            int64       // of the tenant's time configuration that clocks and auto-archive go by
 	SetAside               *setAside   `gorm:"serializer:json"` // nil: its ticks do not fail (P3.8)
+	LastMessageNumber      int64       // that no later message's number is below (P2); 0 before the first
 
 	Contact Contact   `gorm:"-"` // read with it, by the queries of this package
 	SLA     *wire.SLA `gorm:"-"` // how the clocks stand, filled in by what reads or writes the conversation

@@ -148,14 +148,14 @@ func (s *Store) beginGroup(ctx context.Context, tx *gorm.DB, group []*member) er
 		left -= time.Since(began)
 	}
 	for i, m := range creations {
-		if row := found[i]; row != nil && s.worktime.Known(m.tenantID, row.TimeVersion) {
-			row.Now = now
+		if row := found[i]; row != nil && s.worktime.Known(m.tenantID, row.Known.TimeVersion) {
+			row.Known.Now = now
 			within(m, func(in time.Duration) (*write, error) { return s.creationOf(ctx, tx, m, row, in) })
 		}
 	}
 	for i, m := range messages {
 		if row := locked[i]; row != nil && row.canShare(s, m) {
-			within(m, func(in time.Duration) (*write, error) { return s.messageOf(ctx, row, now, in) })
+			within(m, func(in time.Duration) (*write, error) { return s.messageOf(ctx, m.message, row, now, in) })
 		}
 	}
 	return nil

@@ -16,8 +16,8 @@ import (
 
 // creating is a conversation that is to be made.
 type creating struct {
-	in     NewConversation
-	number int64
+	in      NewConversation
+	numbers creationNumbers
 }
 
 // subjects are what no two creations of a tenant may make at the same time: a conversation with the reference, and a contact
@@ -36,7 +36,8 @@ func (in NewConversation) subjects(tenantID uuid.UUID) []uuid.UUID {
 
 // foundRow is what a group knows of a conversation before it is made.
 type foundRow struct {
-	creationRow
+	// Known is no anonymous field, because GORM passes over those whose types are not exported.
+	Known creationRow `gorm:"embedded"`
 	Ord   int
 	Alone bool // it exists already, or a contact of its is locked by others, or its key is taken
 }
@@ -57,8 +58,7 @@ WITH wanted AS MATERIALIZED (
 	SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM known) AS all_known, (SELECT count(*) FROM contact) AS all_locked
 )
 SELECT w.ord, ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
-	t.unknown_tags, t.time_version, at.now, nextval('messages_number_seq') AS message_number,
-	CASE WHEN coalesce(k.id, ct.id) IS NULL THEN nextval('contacts_number_seq') ELSE 0 END AS contact_number,
+	t.unknown_tags, t.time_version, at.now,
 	(SELECT jsonb_object_agg(name, id) FROM tags
 		WHERE tenant_id = t.id AND name IN (SELECT jsonb_array_elements_text(w.tags::jsonb))) AS tag_ids,
 	ch.enabled, ch.default_team_id,
@@ -102,7 +102,7 @@ func findContacts(ctx context.Context, tx *gorm.DB, group []*member) (found []*f
 		if err := tx.ScanRows(rows, &row); err != nil {
 			return nil, now, postgres.Doing(err, "read the contacts of a group")
 		}
-		if now = row.Now; !row.Alone {
+		if now = row.Known.Now; !row.Alone {
 			found[row.Ord-1] = &row
 		}
 	}
@@ -113,10 +113,10 @@ func findContacts(ctx context.Context, tx *gorm.DB, group []*member) (found []*f
 func (s *Store) creationOf(
 	ctx context.Context, tx *gorm.DB, m *member, row *foundRow, computeIn time.Duration,
 ) (*write, error) {
-	w, err := s.newCreation(tx, m.tenantID, m.actor, *m.creation, row.creationRow)
+	w, err := s.newCreation(ctx, tx, m.tenantID, m.actor, *m.creation, row.Known)
 	if err != nil {
 		return nil, err
 	}
 	w.computeLeft = computeIn
-	return w, w.openClocks(ctx, s, row.TimeVersion)
+	return w, w.openClocks(ctx, s, row.Known.TimeVersion)
 }

@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,8 +14,10 @@ import (
 
 // posting is a message for a conversation that is there.
 type posting struct {
-	id uuid.UUID
-	in NewMessage
+	id       uuid.UUID
+	in       NewMessage
+	numbers  *numbering
+	isBehind bool // it goes alone because its process had no number above the conversation's last (P2)
 }
 
 // posted is what a member has written: its message with the conversation.
@@ -33,7 +36,7 @@ WITH wanted AS MATERIALIZED (
 	FROM wanted w JOIN conversations c ON c.tenant_id = w.tenant_id AND c.id = w.id
 	ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
 ), at AS MATERIALIZED (SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM locked) AS all_locked)
-SELECT l.ord, ` + lockedColumns + `, at.now, nextval('messages_number_seq') AS message_number,
+SELECT l.ord, ` + lockedColumns + `, at.now,
 	l.wanted_external_id IS NOT NULL AND EXISTS (SELECT FROM messages m WHERE m.tenant_id = l.tenant_id
 		AND m.chain_id = l.chain_id AND m.external_id = l.wanted_external_id)
 		OR NOT ` + idempotency.IsFree("l.key_id", "l.key_turn") + ` AS is_replay
@@ -81,11 +84,17 @@ func (r *lockedRow) canShare(s *Store, m *member) bool {
 }
 
 // messageOf begins the write of a message to a conversation that was locked.
-func (s *Store) messageOf(ctx context.Context, row *lockedRow, now time.Time, computeIn time.Duration) (*write, error) {
+func (s *Store) messageOf(
+	ctx context.Context, p *posting, row *lockedRow, now time.Time, computeIn time.Duration,
+) (*write, error) {
 	row.w.computeLeft = computeIn
 	err := row.w.resume(ctx, s, now, row.timeVersion)
 	if err == nil && row.w.change.After.ArchivedAt != nil {
 		err = errAlone
+	}
+	if err == nil {
+		err = p.numbers.take(ctx, row.w)
+		p.isBehind = errors.Is(err, errBehind)
 	}
 	return row.w, err
 }

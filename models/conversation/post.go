@@ -48,25 +48,43 @@ func (s *Store) PostMessage(
 	if err != nil {
 		return PostedMessage{}, err
 	}
+	numbers, err := s.numbersForMessage(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	if err != nil {
+		return PostedMessage{}, err
+	}
+	defer numbers.release()
 	if !postgres.IsOneTransaction(ctx) {
-		m := &member{tenantID: tenantID, actor: author, message: &posting{id, in}}
+		m := &member{tenantID: tenantID, actor: author, message: &posting{id: id, in: in, numbers: numbers}}
 		if err := s.share(ctx, m, id); err != nil {
 			return PostedMessage{}, err
 		}
 		if m.written {
 			return m.w.posted(), nil
 		}
+		if m.message.isBehind {
+			if err := numbers.renew(ctx); err != nil {
+				return PostedMessage{}, err
+			}
+		}
 	}
-	var posted PostedMessage
-	var number int64 // of the successor, once it is known that one is needed
+	return s.postAlone(ctx, tenantID, id, author, in, numbers)
+}
+
+// postAlone adds a message in a transaction of its own.
+func (s *Store) postAlone(
+	ctx context.Context, tenantID, id uuid.UUID, author wire.Actor, in NewMessage, numbers *numbering,
+) (posted PostedMessage, err error) {
 	post := func(tx *gorm.DB) (w *write, err error) {
 		posted = PostedMessage{}
-		w, replayOf, err := s.lockForMessage(ctx, tx, tenantID, id, author, in, number)
+		w, replayOf, err := s.lockForMessage(ctx, tx, tenantID, id, author, in, numbers)
 		if err != nil {
 			return nil, err
 		}
 		if replayOf != nil {
 			posted, err = s.alreadyPosted(ctx, tx, tenantID, *replayOf, in)
+			return nil, err
+		}
+		if err := numbers.take(ctx, w); err != nil {
 			return nil, err
 		}
 		if err := w.post(in); err != nil {
@@ -79,10 +97,11 @@ func (s *Store) PostMessage(
 		return w, err
 	}
 	w, err := s.writing(ctx, post)
-	if errors.Is(err, errNeedsNumber) {
-		if number, err = s.numbers.Next(ctx, tenantID); err == nil {
-			w, err = s.writing(ctx, post)
+	for err != nil {
+		if err = numbers.again(ctx, err); err != nil {
+			return posted, err
 		}
+		w, err = s.writing(ctx, post)
 	}
 	if err == nil && w != nil {
 		s.counts.alone.Add(1)
@@ -104,8 +123,13 @@ func (s *Store) PostMessageShared(
 	if err != nil {
 		return idempotency.Answer{}, err
 	}
+	numbers, err := s.numbersForMessage(ctx, tenantID)
+	if err != nil {
+		return idempotency.Answer{}, err
+	}
+	defer numbers.release()
 	m := &member{
-		tenantID: tenantID, actor: author, message: &posting{id, in}, call: call,
+		tenantID: tenantID, actor: author, message: &posting{id: id, in: in, numbers: numbers}, call: call,
 		render: func(w *write) (idempotency.Answer, error) { return render(w.posted()) },
 	}
 	return s.shareAnswered(ctx, m, id)
@@ -140,10 +164,10 @@ func (s *Store) lockForMessage(
 	tenantID, id uuid.UUID,
 	actor wire.Actor,
 	in NewMessage,
-	number int64,
+	numbers *numbering,
 ) (*write, *uuid.UUID, error) {
 	for {
-		w, replayOf, err := s.lock(ctx, tx, tenantID, id, actor, lockOptions{message: true, externalID: in.ExternalID})
+		w, replayOf, err := s.lock(ctx, tx, tenantID, id, actor, lockOptions{externalID: in.ExternalID})
 		if err != nil || replayOf != nil || w.change.After.ArchivedAt == nil || in.Direction != Inbound {
 			return w, replayOf, err
 		}
@@ -159,7 +183,7 @@ func (s *Store) lockForMessage(
 			id = next.ID
 		case !errors.Is(err, gorm.ErrRecordNotFound):
 			return nil, nil, err
-		case number == 0:
+		case numbers.successor == nil:
 			return nil, nil, errNeedsNumber
 		default:
 			var team struct{ DefaultTeamID *uuid.UUID }
@@ -174,6 +198,10 @@ func (s *Store) lockForMessage(
 			if err != nil {
 				return nil, nil, postgres.Doing(err, "lock the contact of a successor")
 			}
+			number, err := numbers.successor.TakeWithin(ctx, tx, 0)
+			if err != nil {
+				return nil, nil, err
+			}
 			next := w.successor(number, team.DefaultTeamID)
 			return next, nil, next.openClocks(ctx, s, w.timeVersion)
 		}
@@ -185,7 +213,7 @@ func (s *Store) lockForMessage(
 func (w *write) successor(number int64, teamID *uuid.UUID) *write {
 	old := w.conversation
 	next := newWrite(w.tx, w.actor, w.now)
-	next.ids, next.messageNumber, next.wakeTopics = w.ids, w.messageNumber, w.wakeTopics
+	next.ids, next.wakeTopics = w.ids, w.wakeTopics
 	next.begin(Conversation{
 		TenantID: old.TenantID, Number: number, Channel: old.Channel, ChainID: old.ChainID,
 		State:                  lifecycle.State{Subject: old.Subject, TeamID: teamID},

@@ -14,7 +14,6 @@ import (
 type Store struct {
 	db       *postgres.DB
 	worktime *worktime.Store
-	numbers  postgres.Numbers
 	group    *postgres.Group[*member] // what is written together (P1.10)
 	counts   writeCounts
 	// computeTime is the constant of that name; a test has none to spare.
@@ -52,7 +51,7 @@ type Clocks struct {
 
 // New is the conversations in a database.
 func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Tags, *Clocks) {
-	s := &Store{db: db, worktime: times, numbers: postgres.Numbers{Pool: db.Numbers}, computeTime: computeTime}
+	s := &Store{db: db, worktime: times, computeTime: computeTime}
 	s.group = postgres.NewGroup(s.writeGroup)
 	return s, &Contacts{db, s}, &Tags{db, s}, &Clocks{db, s, times}
 }

@@ -39,7 +39,7 @@ type write struct {
 	contactChanges map[string]lifecycle.FieldChange
 
 	messages      []Message
-	messageNumber int64           // for the message of this write, if it was asked for
+	messageNumber int64           // for the message of this write, if it has one
 	entries       []TimelineEntry // but for messages: see keepEntries
 
 	rules        *worktime.Rules // of the tenant; nil if it has none
@@ -73,9 +73,8 @@ const (
 var lockSQL = `
 WITH locked AS MATERIALIZED (SELECT * FROM conversations WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE)
 SELECT ` + lockedColumns + `, clock_timestamp() AS now,
-	CASE WHEN $3 THEN nextval('messages_number_seq') ELSE 0 END AS message_number,
-	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY($4::text[])) AS tag_ids,
-	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $5) AS replay_of
+	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = l.tenant_id AND name = ANY($3::text[])) AS tag_ids,
+	(SELECT m.id FROM messages m WHERE m.tenant_id = l.tenant_id AND m.chain_id = l.chain_id AND m.external_id = $4) AS replay_of
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
 
 // lockedColumns are what every lock of a conversation l brings along, with its contact ct, for lockedRow's targets.
@@ -91,16 +90,15 @@ type lockedRow struct {
 	versionSeen int64 // by the statement; another one than the row's if that changed while the lock was waited for
 }
 
-// targets are the places where Rows.Scan puts lockedColumns and the two columns behind them, the time and the message's number.
+// targets are the places where Rows.Scan puts lockedColumns and the column behind them, the time.
 func (r *lockedRow) targets(dest ...any) []any {
 	dest = postgres.Targets(dest, &r.w.conversation)
 	dest = postgres.Targets(dest, &r.w.conversation.Contact)
-	return append(dest, &r.timeVersion, &r.versionSeen, &r.now, &r.w.messageNumber)
+	return append(dest, &r.timeVersion, &r.versionSeen, &r.now)
 }
 
 // lockOptions says what lock should bring along, to save round trips.
 type lockOptions struct {
-	message    bool          // a number for a message
 	externalID *string       // whether a message with it is in the conversation's line already
 	tags       []string      // ids of these tags
 	computeIn  time.Duration // how long its computation may take; computeTime when 0
@@ -119,7 +117,7 @@ func (s *Store) lock(
 	locked := lockedRow{w: w}
 	var replayOf *uuid.UUID
 	row := tx.Statement.ConnPool.QueryRowContext(ctx, lockSQL,
-		postgres.Binary(tenantID), postgres.Binary(id), want.message, postgres.Strings(want.tags), want.externalID)
+		postgres.Binary(tenantID), postgres.Binary(id), postgres.Strings(want.tags), want.externalID)
 	err := row.Scan(append(locked.targets(), postgres.JSONColumn{Into: &w.tags}, &replayOf)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, postgres.NotFound(gorm.ErrRecordNotFound, "conversation", id)
@@ -162,6 +160,7 @@ func (w *write) addMessage(m Message) int {
 	if m.SentAt.IsZero() {
 		m.SentAt = w.now
 	}
+	w.conversation.LastMessageNumber = m.Number
 	w.messages = append(w.messages, m)
 	return len(w.messages) - 1
 }

@@ -21,11 +21,12 @@ const feedWindow = 5_000
 type Event struct {
 	ID             uuid.UUID       `json:"id"`
 	Type           string          `json:"type"`
-	Position       int64           `json:"position"` // rises through the whole feed, with gaps
 	ConversationID *uuid.UUID      `json:"conversationId"`
 	ContactID      *uuid.UUID      `json:"contactId"`
 	CreatedAt      wire.Time       `json:"createdAt"`
 	Payload        json.RawMessage `json:"payload"` // the bytes that webhooks carry
+
+	position int64 // in the feed of all tenants: shown only in cursors, since it rises by what others do
 }
 
 // Query asks for a part of the feed. Empty filters let everything through; Limit is 1 to 200, 50 when 0.
@@ -100,7 +101,7 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 			return Page{}, postgres.Doing(err, "read an event of the feed")
 		}
 		if id != nil {
-			e.ID, e.Type, e.Position, e.CreatedAt, e.Payload = *id, *kind, *position, wire.At(created.Time), []byte(*payload)
+			e.ID, e.Type, e.position, e.CreatedAt, e.Payload = *id, *kind, *position, wire.At(created.Time), []byte(*payload)
 			if size += len(e.Payload); size > postgres.PageBytes && len(page.Events) > 0 {
 				full = true
 				continue
@@ -123,10 +124,10 @@ func (s *Store) Read(ctx context.Context, tenantID uuid.UUID, q Query) (Page, er
 	}
 	switch {
 	case full:
-		at, page.HasMore = page.Events[len(page.Events)-1].Position, true
+		at, page.HasMore = page.Events[len(page.Events)-1].position, true
 	case len(page.Events) > limit:
 		page.Events, page.HasMore = page.Events[:limit], true
-		at = page.Events[limit-1].Position
+		at = page.Events[limit-1].position
 	case furthest != nil:
 		at, page.HasMore = *furthest, seen == window
 	}

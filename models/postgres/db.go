@@ -43,7 +43,7 @@ type DB struct {
 	Groups  *gorm.DB        // the same, for what many calls write together (P1.10)
 	Lists   *gorm.DB        // over connections of their own: reads whose size a caller chooses (reads.go)
 	Reports *gorm.DB        // the same, for reports
-	Numbers *sql.DB         // for nothing but blocks of conversation numbers (numberConns)
+	Numbers *Numbers        // of tenants, over connections of their own (numberConns)
 	Leases  *sql.DB         // for nothing but rate limits, which do not wait for the disk
 	Config  *pgx.ConnConfig // for connections that belong to one user alone
 	Keyring *seal.Keyring
@@ -61,7 +61,7 @@ type DB struct {
 const (
 	// claimConns is how many claims run at a time in one process; dispatchers and retry workflows take turns beyond that.
 	claimConns = 8
-	// numberConns is how many connections there are for taking blocks of conversation numbers, and for nothing else: a unit of
+	// numberConns is how many connections there are for taking blocks of numbers (P2), and for nothing else: a unit of
 	// work (P7) that needs a number while it has a connection must not wait for those that wait for it.
 	numberConns = 2
 	// leaseConns is how many leases of rate limits are under way at a time. What limits callers must not wait behind
@@ -94,14 +94,14 @@ func Open(o Options) (*DB, error) {
 	claims := connections(*cfg, claimConns, stdlib.OptionAfterConnect(PlanOnce), renewed)
 	groups := connections(*cfg, groupsAtOnce, stdlib.OptionAfterConnect(PlanOnce), renewed)
 	d := &DB{
-		SQL: main, Numbers: connections(*cfg, numberConns), Leases: connections(*withoutSync(cfg), leaseConns),
+		SQL: main, Numbers: &Numbers{Pool: connections(*cfg, numberConns)}, Leases: connections(*withoutSync(cfg), leaseConns),
 		Config: own, Keyring: o.Keyring, Log: o.Logger, Clock: o.Clock, Wakeups: wakeups,
 		gates: map[string]*gate{
 			poolCalls: half(o.MaxConns), poolLists: half(listConns(o.MaxConns)), poolReports: shareOf(reportsAtOnce),
 		},
 		onWake: map[string][]func(){}, plans: plans,
 	}
-	d.pools = []*sql.DB{main, d.Numbers, claims, groups, lists, reports, d.Leases}
+	d.pools = []*sql.DB{main, d.Numbers.Pool, claims, groups, lists, reports, d.Leases}
 	for _, p := range []struct {
 		to   **gorm.DB
 		pool pool

@@ -29,7 +29,7 @@ var (
 		`"sentAt":` + when + `,"createdAt":` + when + `,"metadata":{}`
 	payload = `{"event":"message.sent","tenantId":"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10","timestamp":` + when + `,` +
 		`"data":{"conversation":` + conversation + `,"actor":` + actor + `,"message":` + message + `}}}`
-	feed = `{"data":[{"id":"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10","type":"message.sent","position":1,"conversationId":null,` +
+	feed = `{"data":[{"id":"019a9f0e-6c1e-7a3b-9c54-3f0f5b1f2a10","type":"message.sent","conversationId":null,` +
 		`"contactId":null,"createdAt":` + when + `,"payload":` + payload + `}],"nextCursor":"x","hasMore":false}`
 	refusal = `{"error":{"code":"NOT_FOUND","message":"there is no such thing"},"requestId":"1"}`
 )

@@ -73,6 +73,7 @@ export type Via = {
 
 export type Contact = {
   id: string;
+  /** Unique among the tenant's contacts. Later ones are mostly higher. */
   number: number;
   name: string | null;
   email: string | null;
@@ -87,7 +88,7 @@ export type Contact = {
 
 export type Conversation = {
   id: string;
-  /** What people call it by. Rises within the tenant. */
+  /** What people call it by. Unique in the tenant; later ones are mostly higher, with gaps. */
   number: number;
   /** Your name for it. */
   externalReference: string | null;
@@ -171,6 +172,7 @@ export type Direction = 'inbound' | 'outbound' | 'note';
 
 export type Message = {
   id: string;
+  /** Unique among the tenant's messages, and rising within a conversation, with gaps. */
   number: number;
   conversationId: string;
   direction: Direction;
@@ -347,6 +349,7 @@ export type TagPage = {
 
 export type Team = {
   id: string;
+  /** Unique among the tenant's teams. */
   number: number;
   name: string;
   description: string;
@@ -375,6 +378,7 @@ export type TeamChange = {
 
 export type Agent = {
   id: string;
+  /** Unique among the tenant's agents. */
   number: number;
   name: string;
   email: string;
@@ -1387,8 +1391,6 @@ export type FeedEvent = {
   /** The event's id, the `webhook-id` of its deliveries. */
   id: string;
   type: EventType;
-  /** Its place in the feed. Positions rise; they leave gaps. */
-  position: number;
   /** Null for events about a contact. */
   conversationId: string | null;
   /** Null for events about a conversation. */
