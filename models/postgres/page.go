@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -41,18 +43,35 @@ func (l CursorList) mac(position []byte) []byte {
 	return h.Sum(nil)[:cursorMAC]
 }
 
+// veil encrypts what a cursor says, and decrypts it: it has positions and times of what is not its reader's, such as how far all
+// tenants' events have come. The MAC, which differs wherever that differs, is the initial counter (as in RFC 5297), so that a
+// position has one cursor.
+func (l CursorList) veil(mac, position []byte) []byte {
+	h := hmac.New(sha256.New, l.Key)
+	h.Write([]byte("veil"))
+	block, err := aes.NewCipher(h.Sum(nil))
+	if err != nil {
+		panic(err) // of the key's length alone
+	}
+	veiled := make([]byte, len(position))
+	cipher.NewCTR(block, mac).XORKeyStream(veiled, position)
+	return veiled
+}
+
 // Seal makes a cursor of what it says.
 func (l CursorList) Seal(position []byte) string {
-	return base64.RawURLEncoding.EncodeToString(append(l.mac(position), position...))
+	mac := l.mac(position)
+	return base64.RawURLEncoding.EncodeToString(append(mac, l.veil(mac, position)...))
 }
 
 // Open returns what a cursor of this list says, which a caller may have made up: false if it is not one that Seal has made.
 func (l CursorList) Open(cursor string) ([]byte, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(b) <= cursorMAC || !hmac.Equal(b[:cursorMAC], l.mac(b[cursorMAC:])) {
+	if err != nil || len(b) <= cursorMAC {
 		return nil, false
 	}
-	return b[cursorMAC:], true
+	position := l.veil(b[:cursorMAC], b[cursorMAC:])
+	return position, hmac.Equal(b[:cursorMAC], l.mac(position))
 }
 
 // Size is how many rows the page has at most.
