@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A cursor says its position to the list that made it, and to nobody else, its reader included.
+// A cursor says its position to the list that made it alone, and not to its reader.
 func TestACursorKeepsItsPositionToItself(t *testing.T) {
 	list := CursorList{Key: []byte("a key of thirty-two bytes, or so"), Name: "GET /v1/events"}
 	cursor := list.Seal([]byte("123456"))
