@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +90,7 @@ func (s *Store) writeGroup(group []*member) {
 			return errAlone
 		}
 		if err = saveGroup(ctx, tx, together); err == nil {
-			fault.At(fault.BeforeCommit)
+			faultAt(together, fault.BeforeCommit, fault.BeforeFirst)
 		}
 		return err
 	})
@@ -101,7 +102,7 @@ func (s *Store) writeGroup(group []*member) {
 		return
 	}
 	if unknown == nil {
-		fault.At(fault.AfterCommit)
+		faultAt(together, fault.AfterCommit, fault.AfterFirst)
 	}
 	for _, m := range together { // all of them before anything else is done: none may go alone now
 		m.written, m.unknown = unknown == nil, unknown
@@ -114,6 +115,14 @@ func (s *Store) writeGroup(group []*member) {
 			s.counts.together.Add(1)
 			s.db.WakeNow(m.w.wakeTopics...)
 		}
+	}
+}
+
+// faultAt is where tests end the process: around the commit of a group, and of one that has a call with a key.
+func faultAt(group []*member, point, keyed fault.Point) {
+	fault.At(point)
+	if slices.ContainsFunc(group, func(m *member) bool { return m.call != nil }) {
+		fault.At(keyed)
 	}
 }
 

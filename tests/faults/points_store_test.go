@@ -14,9 +14,11 @@ import (
 	"github.com/atender/atender/models/ident"
 )
 
-// keyed creates a conversation with an Idempotency-Key, once, by an API.
-func (w *world) keyed(api *process, key, reference string) (reply, error) {
-	body, err := json.Marshal(order(reference, 1))
+// keyed creates a conversation with tags and an Idempotency-Key, once, by an API.
+func (w *world) keyed(api *process, key, reference string, tags ...string) (reply, error) {
+	creation := order(reference, 1)
+	creation["tags"] = append([]string{}, tags...)
+	body, err := json.Marshal(creation)
 	if err != nil {
 		return reply{}, err
 	}
@@ -49,14 +51,18 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 	w.start("worker")
 	for i, crash := range []struct {
 		point    fault.Point
+		alone    bool   // in a unit of work, and not together with others (P7.5)
 		there    int    // conversations after the crash
 		replayed string // whether the second call gets the first one's answer
 	}{
-		{fault.BeforeFirst, 0, ""},
-		{fault.AfterFirst, 1, "true"},
+		{fault.BeforeFirst, true, 0, ""},
+		{fault.AfterFirst, true, 1, "true"},
+		{fault.BeforeFirst, false, 0, ""},
+		{fault.AfterFirst, false, 1, "true"},
 	} {
-		w.scene(string(crash.point), func(t *testing.T) {
-			first := newKeyedCall(w, fmt.Sprintf("repeated-%d", i))
+		how := map[bool]string{true: ", alone", false: ", in a group"}[crash.alone]
+		w.scene(string(crash.point)+how, func(t *testing.T) {
+			first := newKeyedCall(w, fmt.Sprintf("repeated-%d", i), crash.alone)
 			api := w.armed("api", crash.point)
 			api.awaitReady()
 			_, err := first.at(api)
@@ -66,31 +72,36 @@ func TestCrashOfTheFirstCallWithAKey(t *testing.T) {
 			r, err := first.at(other)
 			first.isDone(r, err, crash.replayed)
 		})
-		w.scene(string(crash.point)+" while a second call waits", func(t *testing.T) {
-			newKeyedCall(w, fmt.Sprintf("awaited-%d", i)).
+		w.scene(string(crash.point)+how+", while a second call waits", func(t *testing.T) {
+			newKeyedCall(w, fmt.Sprintf("awaited-%d", i), crash.alone).
 				crashWhileAnotherWaits(w.armed("api", crash.point), other, crash.replayed)
 		})
 	}
 	eventually(t, time.Minute, "every event has arrived", func() bool {
 		return w.arrived() == row[int](w, `SELECT count(*) FROM events`)
 	})
-	require.Equal(t, 4, row[int](w, `SELECT count(*) FROM conversations`))
+	require.Equal(t, 8, row[int](w, `SELECT count(*) FROM conversations`))
 }
 
 // keyedCall creates a conversation with an Idempotency-Key.
 type keyedCall struct {
 	w     *world
-	name  string // the key, and the conversation's reference
-	known int    // keys that there were before
+	name  string   // the key, and the conversation's reference
+	tags  []string // one that must be made takes the call out of groups
+	known int      // keys that there were before
 }
 
-func newKeyedCall(w *world, name string) keyedCall {
+func newKeyedCall(w *world, name string, alone bool) keyedCall {
 	w.t.Helper()
-	return keyedCall{w, name, row[int](w, `SELECT count(*) FROM idempotency_keys`)}
+	c := keyedCall{w: w, name: name, known: row[int](w, `SELECT count(*) FROM idempotency_keys`)}
+	if alone {
+		c.tags = []string{name}
+	}
+	return c
 }
 
 // at makes the call, once, at an API.
-func (c keyedCall) at(api *process) (reply, error) { return c.w.keyed(api, c.name, c.name) }
+func (c keyedCall) at(api *process) (reply, error) { return c.w.keyed(api, c.name, c.name, c.tags...) }
 
 // isThere checks how many conversations and answers there are of the call: one of each, or none.
 func (c keyedCall) isThere(n int) {
