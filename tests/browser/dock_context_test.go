@@ -40,7 +40,7 @@ func TestAPageThatAsksOrActsIsNotToldAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	limits := options{"unasked": []int{250, 1000}} // the page has a quarter of a second to ask in, and a second to act
-	afterBoth := func() {                         // times at which it could be told
+	afterBoth := func() {                          // times at which it could be told
 		w.tab.Do(`window.from = performance.now()`)
 		w.tab.Until(`performance.now() > from + 1200`)
 	}
