@@ -332,10 +332,14 @@ func (c *chaos) losePostgres(take func(local.Service), workers ...*process) {
 	}
 }
 
+// enoughRefused is more than is recorded together: where successes follow in the same record, the circuit is closed again
+// before it was seen open.
+const enoughRefused = 400
+
 // loseEndpoint has an endpoint refuse everything for long enough for its circuit to open.
 func (c *chaos) loseEndpoint() {
 	c.t.Helper()
-	c.endpoints[c.rng.IntN(len(c.endpoints))].goDown(40)
+	c.endpoints[c.rng.IntN(len(c.endpoints))].goDown(enoughRefused)
 	opened := func() bool {
 		return row[int](c.world, `SELECT count(*) FROM subscriptions WHERE circuit_opened_at IS NOT NULL`) > 0
 	}
