@@ -83,16 +83,10 @@ func (w *twin) say(conversationAt int, in conversation.NewMessage, key string) s
 		return w.sayOnce(conversationAt, in, key)
 	}
 	var posted conversation.PostedMessage
-	post := func(ctx context.Context) (err error) {
+	err := w.inItsWay(func(ctx context.Context) (err error) {
 		posted, err = w.Conversations.PostMessage(ctx, w.tenant.ID, w.ids[conversationAt], w.actor, in)
 		return err
-	}
-	var err error
-	if w.single {
-		err = w.DB.InUnitOfWork(w.t.Context(), post)
-	} else {
-		err = post(w.t.Context())
-	}
+	})
 	if err != nil {
 		return err.Error()
 	}
@@ -101,6 +95,14 @@ func (w *twin) say(conversationAt int, in conversation.NewMessage, key string) s
 		return err.Error()
 	}
 	return string(text)
+}
+
+// inItsWay runs a call without a key: alone, or so that it can be written together with others.
+func (w *twin) inItsWay(call func(context.Context) error) error {
+	if w.single {
+		return w.DB.InUnitOfWork(w.t.Context(), call)
+	}
+	return call(w.t.Context())
 }
 
 // sayOnce does so as the API does for a call with a key.
@@ -140,13 +142,7 @@ func (w *twin) begin(in conversation.NewConversation, key string) string {
 		}, alone)
 	}
 	var a idempotency.Answer
-	var err error
-	run := func(ctx context.Context) (err error) { a, err = alone(ctx); return err }
-	if w.single {
-		err = w.DB.InUnitOfWork(w.t.Context(), run)
-	} else {
-		err = run(w.t.Context())
-	}
+	err := w.inItsWay(func(ctx context.Context) (err error) { a, err = alone(ctx); return err })
 	if err != nil {
 		return err.Error()
 	}
@@ -330,6 +326,9 @@ func TestMessagesTogetherLeaveWhatTheyLeaveAlone(t *testing.T) {
 		requireAlike(t, alone.rows(), together.rows(), "rows of round %d", round)
 		before, _ := b.Conversations.WrittenTogether()
 		for i, in := range anyConversations(rng, 8) {
+			if i < plainConversations {
+				keys[i] = ""
+			}
 			wg.Go(func() { answers[together][i] = together.begin(in, keys[i]) })
 			answers[alone][i] = alone.begin(in, keys[i])
 		}
@@ -366,6 +365,9 @@ func anyMessage(rng *rand.Rand) conversation.NewMessage {
 	return in
 }
 
+// plainConversations are as many of anyConversations that have nothing which takes them out of a group.
+const plainConversations = 3
+
 // anyConversations are creations that an API caller may make at the same time: of customers who are there already, or come again
 // with more, with references that are taken, and with tags of all kinds.
 func anyConversations(rng *rand.Rand, n int) []conversation.NewConversation {
@@ -373,6 +375,14 @@ func anyConversations(rng *rand.Rand, n int) []conversation.NewConversation {
 	references := rng.Perm(60)
 	for i := range all {
 		customer := fmt.Sprint("customer", customers[i])
+		if i < plainConversations {
+			customer = fmt.Sprint("first", rng.Uint64())
+			all[i] = conversation.NewConversation{
+				ExternalReference: customer, Subject: "Where is it?",
+				Contact: conversation.NewContact{Email: customer + "@example.com"},
+			}
+			continue
+		}
 		in := conversation.NewConversation{
 			ExternalReference: fmt.Sprint("new", references[i]), Subject: "Where is it?", Channel: "email",
 			Contact: conversation.NewContact{Email: customer + "@example.com"}, Metadata: freeform.Values{"n": json.Number("2")},

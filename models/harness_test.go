@@ -12,12 +12,14 @@ import (
 
 	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/migrations"
 	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
@@ -225,4 +227,25 @@ func (b *bench) exec(query string, args ...any) {
 	b.t.Helper()
 	_, err := b.db.ExecContext(context.Background(), query, args...)
 	require.NoError(b.t, err)
+}
+
+// migrateTo applies what is missing up to and with a migration, but for what only Go makes between two.
+func (b *bench) migrateTo(migration int64) {
+	b.t.Helper()
+	provider, err := goose.NewProvider(goose.DialectPostgres, b.db, migrations.FS)
+	require.NoError(b.t, err)
+	_, err = provider.UpTo(b.t.Context(), migration)
+	require.NoError(b.t, err)
+}
+
+// backTo leaves of the database what a version of Atender had, up to and with a migration, with a tenant, whom it returns. The
+// test has the database to itself (setupAlone).
+func (b *bench) backTo(migration int64) uuid.UUID {
+	b.t.Helper()
+	b.exec(`DROP SCHEMA public CASCADE`)
+	b.exec(`CREATE SCHEMA public`)
+	b.migrateTo(migration)
+	tenant := uuid.New()
+	b.exec(`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Old', 'production', now())`, tenant)
+	return tenant
 }

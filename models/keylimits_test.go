@@ -8,10 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models/migrations"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -20,14 +18,7 @@ const beforeRateLimits = 14
 
 func TestKeysFromBeforeTheLimitsHaveNone(t *testing.T) {
 	b := setupAlone(t)
-	b.exec(`DROP SCHEMA public CASCADE`)
-	b.exec(`CREATE SCHEMA public`)
-	provider, err := goose.NewProvider(goose.DialectPostgres, b.db, migrations.FS)
-	require.NoError(t, err)
-	_, err = provider.UpTo(t.Context(), beforeRateLimits)
-	require.NoError(t, err)
-	tenant := uuid.New()
-	b.exec(`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Old', 'production', now())`, tenant)
+	tenant := b.backTo(beforeRateLimits)
 	plain := map[string]string{}
 	for i, tier := range []string{"starter", "professional", "enterprise", "custom"} {
 		plain[tier] = "sa_live_" + strings.Repeat(strconv.Itoa(i), 64)

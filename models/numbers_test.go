@@ -8,13 +8,11 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/conversation"
-	"github.com/atender/atender/models/migrations"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -171,17 +169,7 @@ const beforeTenantNumbers = 23
 // still take from the sequences is below.
 func TestTenantsNumbersBeginAboveThoseThereWere(t *testing.T) {
 	b := setupAlone(t)
-	b.exec(`DROP SCHEMA public CASCADE`)
-	b.exec(`CREATE SCHEMA public`)
-	provider, err := goose.NewProvider(goose.DialectPostgres, b.db, migrations.FS)
-	require.NoError(t, err)
-	_, err = provider.UpTo(t.Context(), beforeTenantNumbers)
-	require.NoError(t, err)
-	tenant := uuid.New()
-	b.exec(
-		`INSERT INTO tenants (id, name, environment, created_at) VALUES ($1, 'Old', 'production', now())`,
-		tenant,
-	)
+	tenant := b.backTo(beforeTenantNumbers)
 	b.exec(`INSERT INTO conversation_numbers (tenant_id, next) VALUES ($1, 7)`, tenant)
 	b.exec(
 		`INSERT INTO channels (tenant_id, channel, number, display_name, enabled) VALUES ($1, 'email', 1, 'E-mail', true)`,
@@ -201,8 +189,7 @@ func TestTenantsNumbersBeginAboveThoseThereWere(t *testing.T) {
 		)
 	}
 	for range 2 { // the second finds it done
-		_, err = provider.UpTo(t.Context(), beforeTenantNumbers+2)
-		require.NoError(t, err)
+		b.migrateTo(beforeTenantNumbers + 2)
 		b.exec(`DELETE FROM goose_db_version WHERE version_id > $1`, beforeTenantNumbers)
 	}
 	require.NoError(t, postgres.Migrate(t.Context(), b.url, slog.New(slog.DiscardHandler)))
