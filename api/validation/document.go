@@ -143,6 +143,9 @@ func newOperation(item *openapi3.PathItem, o *openapi3.Operation) (*Operation, e
 	op.DockSession, _ = o.Extensions[dockSessionRoute].(bool)
 	op.NoEffect, _ = o.Extensions[noEffect].(bool)
 	op.Shares, _ = o.Extensions[shares].(bool)
+	if op.Shares && op.SecretAnswer {
+		return nil, fmt.Errorf("an answer with %s is sealed by itself, and cannot have %s", secretAnswer, shares)
+	}
 	named := false
 	op.Scopes, named = scopesIn(o.Extensions[requiredScope])
 	op.KeyScopes, _ = scopesIn(o.Extensions[requiredKeyScope])

@@ -112,14 +112,17 @@ type creationRow struct {
 	DefaultTeamID *uuid.UUID
 }
 
+// creationColumns are what every first statement of a creation brings along: of the contacts ct, with the e-mail address, and k,
+// with the external id, of the tenant t and the channel ch.
+var creationColumns = postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
+	t.unknown_tags, t.time_version, ch.enabled, ch.default_team_id`
+
 var creationSQL = `
 WITH known AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND external_id = ? FOR NO KEY UPDATE),
 	contact AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND email_key = ? FOR NO KEY UPDATE)
-SELECT ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
-t.unknown_tags, t.time_version, clock_timestamp() AS now,
+SELECT ` + creationColumns + `, clock_timestamp() AS now,
 	(SELECT jsonb_object_agg(name, id) FROM tags WHERE tenant_id = t.id AND name = ANY(?::text[])) AS tag_ids,
-	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing,
-	ch.enabled, ch.default_team_id
+	(SELECT id FROM conversations WHERE tenant_id = t.id AND external_reference = ?) AS existing
 FROM tenants t JOIN channels ch ON ch.tenant_id = t.id AND ch.channel = ? LEFT JOIN known k ON true LEFT JOIN contact ct ON true
 WHERE t.id = ?`
 
@@ -135,24 +138,22 @@ func (s *Store) Create(
 	in NewConversation,
 ) (_ Conversation, err error) {
 	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
-	numbers, err := s.numbersForCreation(ctx, tenantID) // before the transaction: it has one of its own (P2)
-	defer numbers.release()
+	m, err := s.newCreating(ctx, tenantID, actor, in)
 	if err != nil {
 		return Conversation{}, err
 	}
-	making := creating{in: in, numbers: numbers}
+	defer m.creation.numbers.release()
 	if !postgres.IsOneTransaction(ctx) {
-		m := &member{tenantID: tenantID, actor: actor, creation: &making}
-		if err := s.share(ctx, m, in.subjects(tenantID)...); err != nil {
+		if err := s.share(ctx, m); err != nil {
 			return Conversation{}, err
 		}
 		if m.written {
 			return m.w.conversation, nil
 		}
 	}
-	making.numbers.alone = true
+	m.creation.numbers.alone = true
 	w, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, err := s.create(ctx, tx, tenantID, actor, making)
+		w, err := s.create(ctx, tx, m)
 		if err != nil {
 			return nil, err
 		}
@@ -182,26 +183,20 @@ func (s *Store) CreateShared(
 	render func(Conversation) (idempotency.Answer, error),
 ) (_ idempotency.Answer, err error) {
 	defer postgres.During(&err, "create a conversation of tenant %s", tenantID)
-	numbers, err := s.numbersForCreation(ctx, tenantID)
-	defer numbers.release()
+	m, err := s.newCreating(ctx, tenantID, actor, in)
 	if err != nil {
 		return idempotency.Answer{}, err
 	}
-	m := &member{
-		tenantID: tenantID, actor: actor, creation: &creating{in: in, numbers: numbers}, call: call,
-		render: func(w *write) (idempotency.Answer, error) { return render(w.conversation) },
-	}
-	return s.shareAnswered(ctx, m, in.subjects(tenantID)...)
+	defer m.creation.numbers.release()
+	return s.shareAnswered(ctx, m, call, func(w *write) (idempotency.Answer, error) { return render(w.conversation) })
 }
 
 // create begins the write that makes a conversation.
-func (s *Store) create(
-	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, making creating,
-) (*write, error) {
+func (s *Store) create(ctx context.Context, tx *gorm.DB, m *member) (*write, error) {
 	var row creationRow
-	in := making.in
-	r := tx.Raw(creationSQL, tenantID, postgres.OrNull(in.Contact.ExternalID), tenantID, address.EmailKey(in.Contact.Email),
-		postgres.Strings(in.Tags), in.ExternalReference, in.channel(), tenantID).Scan(&row)
+	in := m.creation.in
+	r := tx.Raw(creationSQL, m.tenantID, postgres.OrNull(in.Contact.ExternalID), m.tenantID, address.EmailKey(in.Contact.Email),
+		postgres.Strings(in.Tags), in.ExternalReference, in.channel(), m.tenantID).Scan(&row)
 	if r.Error != nil {
 		return nil, r.Error
 	}
@@ -210,7 +205,7 @@ func (s *Store) create(
 			"there is a conversation with this externalReference already; it was created by an earlier call").
 			With("conversationId", *row.Existing)
 	}
-	w, err := s.newCreation(ctx, tx, tenantID, actor, making, row)
+	w, err := s.newCreation(ctx, tx, m, row)
 	if err != nil {
 		return nil, err
 	}
@@ -220,10 +215,8 @@ func (s *Store) create(
 func (in NewConversation) channel() string { return cmp.Or(in.Channel, "email") }
 
 // newCreation begins the write that makes a conversation, given what is there of it.
-func (s *Store) newCreation(
-	ctx context.Context, tx *gorm.DB, tenantID uuid.UUID, actor wire.Actor, making creating, row creationRow,
-) (*write, error) {
-	in := making.in
+func (s *Store) newCreation(ctx context.Context, tx *gorm.DB, m *member, row creationRow) (*write, error) {
+	in := m.creation.in
 	if !row.Enabled {
 		return nil, problem.New(problem.Conflict, problem.CodeChannelDisabled,
 			"the channel %s is switched off: no conversation can be created on it", in.channel()).With("channel", in.channel())
@@ -236,20 +229,20 @@ func (s *Store) newCreation(
 	if err != nil {
 		return nil, err
 	}
-	w := newWrite(tx, actor, s.db.Clock(row.Now))
+	w := newWrite(tx, m.actor, s.db.Clock(row.Now))
 	w.tags = row.TagIDs
-	number, contactNumber, err := making.take(ctx, w, contact.ID == uuid.Nil)
+	number, contactNumber, err := m.creation.take(ctx, w, contact.ID == uuid.Nil)
 	if err != nil {
 		return nil, err
 	}
 	if contact.ID == uuid.Nil {
-		contact = newContact(tenantID, w.ids.Next(), contactNumber, in.Contact, w.now)
+		contact = newContact(m.tenantID, w.ids.Next(), contactNumber, in.Contact, w.now)
 		w.contact = contactNew
 	} else if w.contactChanges = contact.fillBlanks(in.Contact, w.now); len(w.contactChanges) > 0 {
 		w.contact = contactFilled
 	}
 	w.begin(Conversation{
-		TenantID: tenantID, Number: number, ExternalReference: &in.ExternalReference, Channel: in.channel(),
+		TenantID: m.tenantID, Number: number, ExternalReference: &in.ExternalReference, Channel: in.channel(),
 		State: lifecycle.State{
 			Subject: in.Subject, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields,
 		},

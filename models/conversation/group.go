@@ -35,8 +35,9 @@ const (
 type member struct {
 	tenantID uuid.UUID
 	actor    wire.Actor
-	message  *posting  // nil for a creation
-	creation *creating // nil for a message
+	subjects []uuid.UUID // what no two members may write at a time
+	message  *posting    // nil for a creation
+	creation *creating   // nil for a message
 	// call has an Idempotency-Key, and render makes its answer; nil for none.
 	call   *idempotency.Shared
 	render func(*write) (idempotency.Answer, error)
@@ -51,19 +52,22 @@ type member struct {
 var errAlone = errors.New("goes alone")
 
 // share writes a member in a transaction that others share (P1.10). Where it is not written then, it has to go alone; nothing of
-// it has happened. No two members with one of the subjects are written at a time.
+// it has happened.
 // Errors: TENANT_BUSY, UNAVAILABLE; ctx's.
-func (s *Store) share(ctx context.Context, m *member, subjects ...uuid.UUID) error {
-	if err := s.group.Write(ctx, m.tenantID, subjects, m); err != nil {
+func (s *Store) share(ctx context.Context, m *member) error {
+	if err := s.group.Write(ctx, m.tenantID, m.subjects, m); err != nil {
 		return err
 	}
 	return m.unknown
 }
 
-// shareAnswered writes a member for a call with a key, with its answer, which it returns.
+// shareAnswered writes a member for a call with a key, with its answer, which render makes and it returns.
 // Errors: idempotency.ErrAlone where it was not written; those of share.
-func (s *Store) shareAnswered(ctx context.Context, m *member, subjects ...uuid.UUID) (idempotency.Answer, error) {
-	if err := s.share(ctx, m, subjects...); err != nil {
+func (s *Store) shareAnswered(
+	ctx context.Context, m *member, call *idempotency.Shared, render func(*write) (idempotency.Answer, error),
+) (idempotency.Answer, error) {
+	m.call, m.render = call, render
+	if err := s.share(ctx, m); err != nil {
 		return idempotency.Answer{}, err
 	}
 	if !m.written {

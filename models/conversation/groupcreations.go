@@ -12,12 +12,24 @@ import (
 	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/wire"
 )
 
 // creating is a conversation that is to be made.
 type creating struct {
 	in      NewConversation
 	numbers creationNumbers
+}
+
+// newCreating is a conversation on its way, with the numbers that it may need, which the caller releases. Errors: UNAVAILABLE.
+func (s *Store) newCreating(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in NewConversation) (*member, error) {
+	numbers, err := s.numbersForCreation(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	if err != nil {
+		return nil, err
+	}
+	return &member{
+		tenantID: tenantID, actor: actor, subjects: in.subjects(tenantID), creation: &creating{in: in, numbers: numbers},
+	}, nil
 }
 
 // subjects are what no two creations of a tenant may make at the same time: a conversation with the reference, and a contact
@@ -57,11 +69,9 @@ WITH wanted AS MATERIALIZED (
 ), at AS MATERIALIZED (
 	SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM known) AS all_known, (SELECT count(*) FROM contact) AS all_locked
 )
-SELECT w.ord, ` + postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
-	t.unknown_tags, t.time_version, at.now,
+SELECT w.ord, ` + creationColumns + `, at.now,
 	(SELECT jsonb_object_agg(name, id) FROM tags
 		WHERE tenant_id = t.id AND name IN (SELECT jsonb_array_elements_text(w.tags::jsonb))) AS tag_ids,
-	ch.enabled, ch.default_team_id,
 	EXISTS (SELECT FROM conversations v WHERE v.tenant_id = w.tenant_id AND v.external_reference = w.reference)
 		OR k.id IS NULL AND EXISTS (SELECT FROM contacts v WHERE v.tenant_id = w.tenant_id AND v.external_id = w.external_id)
 		OR ct.id IS NULL AND EXISTS (SELECT FROM contacts v WHERE v.tenant_id = w.tenant_id AND v.email_key = w.email_key)
@@ -113,7 +123,7 @@ func findContacts(ctx context.Context, tx *gorm.DB, group []*member) (found []*f
 func (s *Store) creationOf(
 	ctx context.Context, tx *gorm.DB, m *member, row *foundRow, computeIn time.Duration,
 ) (*write, error) {
-	w, err := s.newCreation(ctx, tx, m.tenantID, m.actor, *m.creation, row.Known)
+	w, err := s.newCreation(ctx, tx, m, row.Known)
 	if err != nil {
 		return nil, err
 	}

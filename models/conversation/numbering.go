@@ -83,6 +83,11 @@ type creationNumbers struct {
 
 // numbersForCreation reserves them. Errors: UNAVAILABLE; ctx's.
 func (s *Store) numbersForCreation(ctx context.Context, tenantID uuid.UUID) (n creationNumbers, err error) {
+	defer func() {
+		if err != nil {
+			n.release()
+		}
+	}()
 	if n.conversation, err = s.db.Numbers.Reserve(ctx, tenantID, postgres.ConversationNumbers); err != nil {
 		return n, err
 	}
@@ -101,11 +106,7 @@ func (n creationNumbers) release() {
 
 // take gives a creation its numbers: the conversation's, that of a new contact, and its message's, which the
 // write gets. Errors: errBehind, for a member of a group.
-func (m creating) take(
-	ctx context.Context,
-	w *write,
-	newContact bool,
-) (conversation, contact int64, err error) {
+func (m *creating) take(ctx context.Context, w *write, newContact bool) (conversation, contact int64, err error) {
 	for _, one := range []struct {
 		from   *postgres.Number
 		wanted bool

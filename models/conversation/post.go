@@ -44,18 +44,14 @@ func (s *Store) PostMessage(
 	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage,
 ) (_ PostedMessage, err error) {
 	defer postgres.During(&err, "add a message to conversation %s", id)
-	author, err := s.author(ctx, tenantID, actor, in.AgentID)
+	m, err := s.newPosting(ctx, tenantID, id, actor, in)
 	if err != nil {
 		return PostedMessage{}, err
 	}
-	numbers, err := s.numbersForMessage(ctx, tenantID) // before the transaction: it has one of its own (P2)
-	if err != nil {
-		return PostedMessage{}, err
-	}
+	numbers := m.message.numbers
 	defer numbers.release()
 	if !postgres.IsOneTransaction(ctx) {
-		m := &member{tenantID: tenantID, actor: author, message: &posting{id: id, in: in, numbers: numbers}}
-		if err := s.share(ctx, m, id); err != nil {
+		if err := s.share(ctx, m); err != nil {
 			return PostedMessage{}, err
 		}
 		if m.written {
@@ -67,21 +63,36 @@ func (s *Store) PostMessage(
 			}
 		}
 	}
-	return s.postAlone(ctx, tenantID, id, author, in, numbers)
+	return s.postAlone(ctx, m)
+}
+
+// newPosting is a message on its way, with the numbers that it may need, which the caller releases. Errors: VALIDATION_FAILED
+// for an agent who is unknown or may not write; UNAVAILABLE.
+func (s *Store) newPosting(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, in NewMessage) (*member, error) {
+	author, err := s.author(ctx, tenantID, actor, in.AgentID)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := s.numbersForMessage(ctx, tenantID) // before the transaction: it has one of its own (P2)
+	if err != nil {
+		return nil, err
+	}
+	return &member{
+		tenantID: tenantID, actor: author, subjects: []uuid.UUID{id}, message: &posting{id: id, in: in, numbers: numbers},
+	}, nil
 }
 
 // postAlone adds a message in a transaction of its own.
-func (s *Store) postAlone(
-	ctx context.Context, tenantID, id uuid.UUID, author wire.Actor, in NewMessage, numbers *numbering,
-) (posted PostedMessage, err error) {
+func (s *Store) postAlone(ctx context.Context, m *member) (posted PostedMessage, err error) {
+	in, numbers := m.message.in, m.message.numbers
 	post := func(tx *gorm.DB) (w *write, err error) {
 		posted = PostedMessage{}
-		w, replayOf, err := s.lockForMessage(ctx, tx, tenantID, id, author, in, numbers)
+		w, replayOf, err := s.lockForMessage(ctx, tx, m.tenantID, m.message.id, m.actor, in, numbers)
 		if err != nil {
 			return nil, err
 		}
 		if replayOf != nil {
-			posted, err = s.alreadyPosted(ctx, tx, tenantID, *replayOf, in)
+			posted, err = s.alreadyPosted(ctx, tx, m.tenantID, *replayOf, in)
 			return nil, err
 		}
 		if err := numbers.take(ctx, w); err != nil {
@@ -103,11 +114,11 @@ func (s *Store) postAlone(
 		}
 		w, err = s.writing(ctx, post)
 	}
-	if err == nil && w != nil {
+	if w != nil {
 		s.counts.alone.Add(1)
 		posted = w.posted()
 	}
-	return posted, err
+	return posted, nil
 }
 
 // PostMessageShared adds a message for a call with an Idempotency-Key together with other writes, and the call's answer with
@@ -119,20 +130,12 @@ func (s *Store) PostMessageShared(
 	render func(PostedMessage) (idempotency.Answer, error),
 ) (_ idempotency.Answer, err error) {
 	defer postgres.During(&err, "add a message to conversation %s", id)
-	author, err := s.author(ctx, tenantID, actor, in.AgentID)
+	m, err := s.newPosting(ctx, tenantID, id, actor, in)
 	if err != nil {
 		return idempotency.Answer{}, err
 	}
-	numbers, err := s.numbersForMessage(ctx, tenantID)
-	if err != nil {
-		return idempotency.Answer{}, err
-	}
-	defer numbers.release()
-	m := &member{
-		tenantID: tenantID, actor: author, message: &posting{id: id, in: in, numbers: numbers}, call: call,
-		render: func(w *write) (idempotency.Answer, error) { return render(w.posted()) },
-	}
-	return s.shareAnswered(ctx, m, id)
+	defer m.message.numbers.release()
+	return s.shareAnswered(ctx, m, call, func(w *write) (idempotency.Answer, error) { return render(w.posted()) })
 }
 
 // author is who writes: an agent whom a key names acts through that key. One who may not change conversations, and so

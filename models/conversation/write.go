@@ -92,7 +92,7 @@ type lockedRow struct {
 
 // targets are the places where Rows.Scan puts lockedColumns and the column behind them, the time.
 func (r *lockedRow) targets(dest ...any) []any {
-	dest = postgres.Targets(dest, &r.w.conversation)
+	dest = postgres.Targets(slices.Grow(dest, 64), &r.w.conversation)
 	dest = postgres.Targets(dest, &r.w.conversation.Contact)
 	return append(dest, &r.timeVersion, &r.versionSeen, &r.now)
 }
@@ -209,9 +209,7 @@ func (w *write) save(ctx context.Context) error {
 		w.updateConversation(&st)
 	}
 	w.insertTags(&st)
-	if len(w.messages) > 0 {
-		insertMessages(&st, w)
-	}
+	insertMessages(&st, w)
 	insertTimeline(&st, w)
 	insertClocks(&st, w)
 	shards := w.insertEvents(&st)
@@ -317,7 +315,9 @@ func insertMessages(st *postgres.Statement, writes ...*write) {
 	for _, w := range writes {
 		messages = append(messages, w.messages...)
 	}
-	postgres.InsertRows(st, "message", messages, "")
+	if len(messages) > 0 {
+		postgres.InsertRows(st, "message", messages, "")
+	}
 }
 
 // keepEntries makes the timeline of the write: one entry for each fact, in order. A message is its own entry.

@@ -2,6 +2,7 @@ package idempotency
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ var ErrAlone = errors.New("the call needs a transaction of its own")
 // P7.1), so that it does not take a transaction of its own.
 type Shared struct {
 	key     Key
-	id      [32]byte
+	id      [sha256.Size]byte
 	written bool
 }
 
@@ -36,7 +37,7 @@ func (c *Shared) Written() { c.written = true }
 
 // turn is the number of the lock that whoever makes the row of a key holds from before it looks for one until its transaction
 // ends (P7.2). So a group need not wait for a row that another transaction is making.
-func turn(id [32]byte) int64 { return int64(binary.BigEndian.Uint64(id[:8])) }
+func turn(id [sha256.Size]byte) int64 { return int64(binary.BigEndian.Uint64(id[:8])) }
 
 // Wanted are what lets a statement find out whose keys are free, for each of several calls in one order: arguments for columns
 // of the types bytea and bigint, both NULL for a call without a key.

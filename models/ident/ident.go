@@ -57,6 +57,11 @@ func Floor(at time.Time) uuid.UUID {
 	return id
 }
 
+// Time returns the time of an identifier, to the millisecond: of what Floor returns, the one that it was of.
+func Time(id uuid.UUID) time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)) //nolint:gosec // 48 bits
+}
+
 func build(tick uint64) (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[:8], tick>>12<<16|0x7000|tick&0xfff)
 	return id

@@ -136,7 +136,7 @@ func (n *Numbers) use(key counterKey) *counter {
 	return c
 }
 
-// sweep forgets the counters that nobody used for long; what is left of their blocks is a gap.
+// sweep forgets the counters that were not used for long; what is left of their blocks is a gap.
 func (n *Numbers) sweep(now time.Time) {
 	n.sweptAt = now
 	for key, c := range n.counters {
@@ -190,15 +190,8 @@ type rowQuerier interface {
 // count takes so many numbers from a tenant's counter, and returns the one behind them.
 func count(ctx context.Context, db rowQuerier, key counterKey, numbers int64) (past int64, err error) {
 	column := string(key.kind)
-	err = db.QueryRowContext(
-		ctx,
-		`UPDATE conversation_numbers SET `+column+` = `+column+` + $2 WHERE tenant_id = $1
-		RETURNING `+column,
-		key.tenant,
-		numbers,
-	).Scan(
-		&past,
-	)
+	err = db.QueryRowContext(ctx, `UPDATE conversation_numbers SET `+column+` = `+column+` + $2 WHERE tenant_id = $1
+		RETURNING `+column, key.tenant, numbers).Scan(&past)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = NotFound(gorm.ErrRecordNotFound, "tenant", key.tenant)
 	}

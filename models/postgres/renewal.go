@@ -3,15 +3,17 @@ package postgres
 import (
 	"context"
 	"database/sql/driver"
-	"encoding/binary"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/atender/atender/models/ident"
 )
 
 // A connection keeps its plans, and what it kept from before a border between partitions was made for a partition without
@@ -116,15 +118,14 @@ func (r *planRenewal) last(now time.Time) time.Time {
 // look reads the bounds of all partitions from the catalog.
 func (r *planRenewal) look(ctx context.Context, conn *pgconn.PgConn) error {
 	results, err := conn.Exec(ctx, `SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent IN (to_regclass('events'), to_regclass('deliveries'), to_regclass('attempts'))`).ReadAll()
+		WHERE i.inhparent IN (to_regclass('`+strings.Join(partitioned, `'), to_regclass('`)+`'))`).ReadAll()
 	if err != nil {
 		return err
 	}
 	var borders []time.Time
 	for _, row := range results[0].Rows {
 		if m := partitionBounds.FindSubmatch(row[0]); m != nil {
-			from := uuid.MustParse(string(m[1]))
-			borders = append(borders, time.UnixMilli(int64(binary.BigEndian.Uint64(from[:8])>>16))) //nolint:gosec // 48 bits
+			borders = append(borders, ident.Time(uuid.MustParse(string(m[1]))))
 		}
 	}
 	slices.SortFunc(borders, time.Time.Compare)

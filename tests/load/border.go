@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -197,8 +196,7 @@ func cutTable(ctx context.Context, tx pgx.Tx, table string, border time.Time, p 
 		`ALTER TABLE ` + table + ` ATTACH PARTITION ` + quoted + bounds(from, cutAt),
 		`CREATE TABLE ` + made + ` PARTITION OF ` + table + bounds(cutAt, to),
 	}
-	id := uuid.MustParse(last)
-	at := time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)) //nolint:gosec // 48 bits
+	at := ident.Time(uuid.MustParse(last))
 	for n := len(all) + 1; n < p.Partitions; n++ {
 		next := at.AddDate(0, 0, 7)
 		statements = append(statements, fmt.Sprintf(`CREATE TABLE %s_%d PARTITION OF %s`, made, n, table)+
