@@ -54,10 +54,10 @@ func TestOperatorFindsAndReadsAConversation(t *testing.T) {
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	snooze(t, s, c.ID, until)
 	query := fmt.Sprintf(`AtenderTenant = '%s' AND AtenderConversation = '%s' AND AtenderStatus = 'snoozed'
-		AND AtenderNextDue > '%s' AND AtenderNextDue < '%s'`, s.Tenant.ID, c.ID,
+		AND AtenderNextDue > '%s' AND AtenderNextDue < '%s'`, s.Tenant.Slug, c.ID,
 		until.Add(-time.Second).Format(time.RFC3339), until.Add(time.Second).Format(time.RFC3339))
 	found := workflows(t, s.Temporal, s.Namespace, query, running(1))
-	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
+	require.Equal(t, s.ConversationID(c), found[0].Execution.WorkflowId)
 
 	details, err := currentDetails(t, s, found[0].Execution.WorkflowId)
 	require.NoError(t, err)

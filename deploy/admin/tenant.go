@@ -24,9 +24,9 @@ func (c tenantCreateCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return table("ENVIRONMENT\tSLUG\tID", func(row rowFunc) {
-			row(live.Environment, live.Slug, live.ID)
-			row(sandbox.Environment, sandbox.Slug, sandbox.ID)
+		return table("ENVIRONMENT\tID\tSLUG", func(row rowFunc) {
+			row(live.Environment, live.ID, live.Slug)
+			row(sandbox.Environment, sandbox.ID, sandbox.Slug)
 		})
 	})
 }
@@ -40,9 +40,9 @@ func (tenantListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return table("NUMBER\tSLUG\tNAME\tENVIRONMENT\tID\tCREATED", func(row rowFunc) {
+		return table("NUMBER\tNAME\tENVIRONMENT\tID\tSLUG\tCREATED", func(row rowFunc) {
 			for _, t := range tenants {
-				row(t.Number, t.Slug, t.Name, t.Environment, t.ID, t.CreatedAt.UTC().Format(time.DateOnly))
+				row(t.Number, t.Name, t.Environment, t.ID, t.Slug, t.CreatedAt.UTC().Format(time.DateOnly))
 			}
 		})
 	})

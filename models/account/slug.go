@@ -64,6 +64,10 @@ func slugFrom(name string) string {
 // giveSlugs gives the pair its slugs: the one that is wanted, or the first free one from the name. A slug never changes, so the ids
 // of a tenant's workflows do not either. Errors: VALIDATION_FAILED for one that is taken, or where so many have the name.
 func giveSlugs(tx *gorm.DB, wanted string, live, sandbox *Tenant) error {
+	// Tenants are made one after the other, so that two of one name do not meet.
+	if err := tx.Exec(`SELECT pg_advisory_xact_lock(hashtext('atender tenants'))`).Error; err != nil {
+		return postgres.Doing(err, "wait for other tenants that are being made")
+	}
 	base, namesakes := wanted, 1
 	if wanted == "" {
 		base, namesakes = cmp.Or(slugFrom(live.Name), "tenant"), maxNamesakes
