@@ -72,13 +72,15 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 func tickResult(tick conversation.Tick) durable.TickResult {
 	r := durable.TickResult{
 		Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd, SLAState: tick.SLAState, Next: tick.Next,
-		MovedTo: tick.MovedTo,
+		SnoozedUntil: tick.SnoozedUntil, MovedTo: tick.MovedTo,
 	}
 	for _, c := range tick.Clocks {
 		r.Clocks = append(r.Clocks, durable.Clock{Metric: string(c.Metric), State: string(c.State), BreachAt: c.BreachAt()})
 	}
 	for _, f := range tick.Fired {
-		r.Fired = append(r.Fired, durable.Fired{What: f.Kind, Metric: string(f.Metric), DueAt: f.DueAt.UTC()})
+		r.Fired = append(r.Fired, durable.Fired{
+			What: f.Kind, Metric: string(f.Metric), State: string(f.State), DueAt: f.DueAt.UTC(),
+		})
 	}
 	return r
 }

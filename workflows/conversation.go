@@ -81,11 +81,14 @@ func (c *conversation) outcome(state durable.TickResult) *durable.ConversationOu
 // tick applies what is due and says what is next.
 func (c *conversation) tick(ctx workflow.Context, fired string) (durable.TickResult, error) {
 	in := durable.TickInput{TenantID: c.in.TenantID, ConversationID: c.in.ConversationID}
-	why := "it began, or was told of a change"
-	if fired != "" {
-		why = "the timer fired: " + fired
+	why := "told of a change: "
+	switch {
+	case fired != "":
+		why = "timer fired, " + fired + ": "
+	case c.story.status == "":
+		why = "begins: "
 	}
-	return promptly[durable.TickResult](ctx, durable.TickActivity, in, "apply what is due, find what is next; "+why, 0)
+	return promptly[durable.TickResult](ctx, durable.TickActivity, in, why+"apply what is due, find what is next", 0)
 }
 
 // promptly carries out a short activity. It is tried first within the workflow task, which costs Temporal a third of a
@@ -148,12 +151,17 @@ func (c *conversation) details(ctx workflow.Context, state durable.TickResult) s
 		return goesOn(state.MovedTo)
 	}
 	what := map[string]string{"active": "Active", "snoozed": "Snoozed", "done": "Done", "archived": "Archived"}[state.Status]
+	until := state.SnoozedUntil
+	if until == nil && state.Status == "snoozed" { // an older worker's answer
+		until = state.NextDue
+	}
+	if until != nil {
+		what += " until " + until.UTC().Format(second)
+	}
 	switch {
 	case state.NextDue == nil && !state.MayEnd:
 		what += "; nothing due"
-	case state.NextDue == nil:
-	case state.Status == "snoozed" && (state.Next == "" || state.Next == snoozeEnds):
-		what += " until " + state.NextDue.UTC().Format(second)
+	case state.NextDue == nil || until != nil && until.Equal(*state.NextDue):
 	default:
 		what += "; next: " + cmp.Or(state.Next, "due") + " " + state.NextDue.UTC().Format(second)
 	}
@@ -179,8 +187,5 @@ func (c *conversation) details(ctx workflow.Context, state durable.TickResult) s
 	}
 	return fmt.Sprintf("%s; as of %s%s", what, workflow.Now(ctx).UTC().Format(second), c.story.text())
 }
-
-// snoozeEnds is what a tick calls the end of a snooze.
-const snoozeEnds = "snooze ends"
 
 func spaced(state string) string { return strings.ReplaceAll(state, "_", " ") }

@@ -3,6 +3,7 @@ package workflows
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -29,14 +30,17 @@ func newStory(done *durable.Done) story {
 func (s *story) tick(ctx workflow.Context, state durable.TickResult) {
 	changed := s.status != "" && s.status != state.Status
 	for _, f := range state.Fired {
-		due := " (due " + f.DueAt.UTC().Format(second) + ")"
+		due := ""
+		if workflow.Now(ctx).Sub(f.DueAt) >= time.Second { // else it says what the line begins with
+			due = " (due " + f.DueAt.UTC().Format(second) + ")"
+		}
 		switch f.What {
 		case "wake":
 			s.done.Wakes++
 			s.note(ctx, "woke: its snooze ended"+due)
 		case "warning":
 			s.done.Warnings++
-			s.note(ctx, "SLA "+f.Metric+" warning"+due)
+			s.note(ctx, "SLA "+f.Metric+" became "+spaced(f.State)+due)
 		case "breach":
 			s.done.Breaches++
 			s.note(ctx, "SLA "+f.Metric+" breached"+due)

@@ -26,9 +26,11 @@ type Tick struct {
 	MayEnd   bool       // nothing can become due any more (P3.4)
 	SLAState string     // worst state of its SLA clocks, "" without any
 	Next     string     // what NextDue is of, in words
-	Clocks   []sla.Clock
-	Fired    []Fired // what was due
-	SetAside string  // why the conversation was set aside by this tick (P3.8); "" if it was not
+	// Clocks are those that run, and SnoozedUntil is when it wakes; for people.
+	Clocks       []sla.Clock
+	SnoozedUntil *time.Time
+	Fired        []Fired // what was due
+	SetAside     string  // why the conversation was set aside by this tick (P3.8); "" if it was not
 	// MovedTo is the id of the conversation's workflow, if it is another than that of the one that asked (P12.3).
 	MovedTo string
 }
@@ -37,7 +39,8 @@ type Tick struct {
 // conversation that archived itself ("archive").
 type Fired struct {
 	Kind   string
-	Metric sla.Metric // of a tripwire
+	Metric sla.Metric // of a tripwire, and the state that it brought
+	State  sla.State
 	DueAt  time.Time
 	Lag    time.Duration // how late it was done
 }
@@ -136,6 +139,7 @@ func (w *write) ticked() Tick {
 	after := w.change.After
 	tick := Tick{
 		Status: after.Status, NextDue: after.NextDue(), MayEnd: after.MayEnd(), SLAState: after.SLAState, Fired: w.fired(),
+		SnoozedUntil: after.SnoozedUntil,
 	}
 	if w.board != nil {
 		for _, c := range w.board.Clocks() {
@@ -183,15 +187,15 @@ func (w *write) movedTo(ctx context.Context, workflow string) (string, error) {
 // crosses none before its edit.
 func (w *write) fired() []Fired {
 	var fired []Fired
-	late := func(kind string, metric sla.Metric, due time.Time) {
-		fired = append(fired, Fired{kind, metric, due, w.now.Sub(due)})
+	late := func(kind string, due time.Time) {
+		fired = append(fired, Fired{Kind: kind, DueAt: due, Lag: w.now.Sub(due)})
 	}
 	for _, f := range w.change.Facts {
 		switch {
 		case f.Kind == lifecycle.Woken:
-			late("wake", "", *w.change.Before.SnoozedUntil)
+			late("wake", *w.change.Before.SnoozedUntil)
 		case f.Kind == lifecycle.ArchivedFact && f.ByUs:
-			late("archive", "", *w.change.Before.AutoArchiveAt)
+			late("archive", *w.change.Before.AutoArchiveAt)
 		}
 	}
 	for _, x := range w.crossings {
@@ -199,7 +203,9 @@ func (w *write) fired() []Fired {
 		if x.Tripwire == sla.TripBreached {
 			kind = "breach"
 		}
-		late(kind, x.Metric, x.CrossedAt)
+		late(kind, x.CrossedAt)
+		last := &fired[len(fired)-1]
+		last.Metric, last.State = x.Metric, x.State
 	}
 	return fired
 }

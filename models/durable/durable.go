@@ -140,9 +140,10 @@ type TickResult struct {
 	// SLAState is the worst state of the conversation's SLA clocks, empty without any.
 	SLAState string `json:"slaState,omitempty"`
 	// For people who read the history: what NextDue is of, such as "snooze ends", the clocks that run, and what this tick did.
-	Next   string  `json:"next,omitempty"`
-	Clocks []Clock `json:"clocks,omitempty"`
-	Fired  []Fired `json:"fired,omitempty"`
+	Next         string     `json:"next,omitempty"`
+	SnoozedUntil *time.Time `json:"snoozedUntil,omitempty"`
+	Clocks       []Clock    `json:"clocks,omitempty"`
+	Fired        []Fired    `json:"fired,omitempty"`
 	// MovedTo is the id of the conversation's workflow, if it is not that of the one that asked, which is to end (P12.3).
 	MovedTo string `json:"movedTo,omitempty"`
 }
@@ -158,6 +159,7 @@ type Clock struct {
 type Fired struct {
 	What   string    `json:"what"` // wake, warning, breach or archive
 	Metric string    `json:"metric,omitempty"`
+	State  string    `json:"state,omitempty"` // that a tripwire brought
 	DueAt  time.Time `json:"dueAt"`
 }
 

@@ -36,7 +36,13 @@ func (w *world) awaitEnd(p *process) {
 // idle tells whether a conversation's workflow runs and has nothing to do: it waits for its timer or a signal.
 func (w *world) idle(conversation uuid.UUID) bool {
 	w.t.Helper()
-	d, err := w.temporal.DescribeWorkflowExecution(w.t.Context(), w.conversationID(conversation), "")
+	return w.waits(w.conversationID(conversation))
+}
+
+// waits tells whether a workflow runs and has nothing to do.
+func (w *world) waits(id string) bool {
+	w.t.Helper()
+	d, err := w.temporal.DescribeWorkflowExecution(w.t.Context(), id, "")
 	return err == nil && d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING &&
 		len(d.PendingActivities) == 0 && d.PendingWorkflowTask == nil
 }
