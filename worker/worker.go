@@ -184,6 +184,8 @@ func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 	sdk.RegisterWorkflowWithOptions(workflows.Retry, workflow.RegisterOptions{Name: durable.RetryWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Recompute, workflow.RegisterOptions{Name: durable.RecomputeWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Replay, workflow.RegisterOptions{Name: durable.ReplayWorkflow})
+	sdk.RegisterWorkflowWithOptions(workflows.Probe, workflow.RegisterOptions{Name: durable.ProbeWorkflow})
+	sdk.RegisterActivityWithOptions(w.acts.Probe, activity.RegisterOptions{Name: durable.ProbeActivity})
 	sdk.RegisterActivityWithOptions(w.acts.TickConversation, activity.RegisterOptions{Name: durable.TickActivity})
 	sdk.RegisterActivityWithOptions(w.acts.ApplyDockAction, activity.RegisterOptions{Name: durable.DockActionActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RecomputeClocks, activity.RegisterOptions{Name: durable.RecomputeActivity})
@@ -206,6 +208,7 @@ func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 		MaxConcurrentActivityExecutionSize: w.cfg.Dispatchers + activities.LongRuns + spareRuns,
 		ActivityTaskPollerBehavior:         sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
 	})
+	sdk.RegisterActivityWithOptions(w.acts.Probe, activity.RegisterOptions{Name: durable.ProbeActivity})
 	sdk.RegisterActivityWithOptions(w.acts.DispatchDeliveries, activity.RegisterOptions{Name: durable.DispatchActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RetryDeliveries, activity.RegisterOptions{Name: durable.RetryActivity})
 	sdk.RegisterActivityWithOptions(w.acts.ReplayDeliveries, activity.RegisterOptions{Name: durable.ReplayActivity})
@@ -215,6 +218,7 @@ func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 
 func (w *Worker) interceptors() []interceptor.WorkerInterceptor {
 	return []interceptor.WorkerInterceptor{
+		&lines{}, // before all others: what they log is within it
 		&watchdog{log: w.deps.Logger, stuck: w.metrics.stuck, after: watchdogAfter, every: watchdogEvery},
 	}
 }

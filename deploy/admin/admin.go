@@ -11,6 +11,7 @@ import (
 
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/logging"
 )
 
 // Commands are the groups of commands, for a command line of kong. Each command is a type with a Run method; what it
@@ -46,9 +47,9 @@ type Commands struct {
 	} `cmd:"" help:"Look after the encryption of secrets in the database."`
 }
 
-// Log is the log of commands that people run: only what is out of order.
+// Log is the log of commands that people run.
 func Log() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return logging.New(os.Stderr, true, slog.LevelInfo)
 }
 
 // withStore runs f on the database of the configuration.

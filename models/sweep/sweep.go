@@ -72,6 +72,28 @@ func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) (_ []R
 	return refsOf(found), err
 }
 
+// Late is what is due in conversations and was not done.
+type Late struct {
+	Conversations int           // lateCounted at most
+	Longest       time.Duration // for how long the one is due that waits longest; 0 without any
+}
+
+// lateCounted is how far CountOverdue counts: beyond it the number says no more.
+const lateCounted = 10_000
+
+// CountOverdue counts the conversations in which something has been due for longer than the given time. Errors: UNAVAILABLE.
+func (s *Store) CountOverdue(ctx context.Context, by time.Duration) (late Late, err error) {
+	var row struct {
+		N       int
+		Seconds float64
+	}
+	err = s.db.Claims.WithContext(ctx).Raw(`SELECT count(*) AS n,
+			coalesce(extract(epoch FROM clock_timestamp() - min(next_due_at)), 0) AS seconds
+		FROM (SELECT next_due_at FROM conversations WHERE `+isOverdue+` ORDER BY next_due_at LIMIT `+
+		strconv.Itoa(lateCounted)+`) x`, map[string]any{"by": by.Seconds()}).Scan(&row).Error
+	return Late{row.N, time.Duration(row.Seconds * float64(time.Second))}, postgres.Doing(err, "count overdue conversations")
+}
+
 // overdueRow is an overdue conversation, with what the query says of all tenants that have some.
 type overdueRow struct {
 	TenantID, ID uuid.UUID
@@ -148,6 +170,17 @@ func (s *Store) RememberNamespace(ctx context.Context, name, id string) (replace
 		s.db.Wakeups.Mark(outbox.Topic)
 	}
 	return replaced, err
+}
+
+// Namespace is the id of the Temporal namespace that the workflows live in, as RememberNamespace stored it; empty where no
+// worker has met one of that name. Errors: UNAVAILABLE.
+func (s *Store) Namespace(ctx context.Context, name string) (id string, err error) {
+	var stored []string
+	err = s.db.Main.WithContext(ctx).Raw(`SELECT value FROM installation WHERE key = ?`, keyNamespace+"/"+name).Scan(&stored).Error
+	if err != nil || len(stored) == 0 {
+		return "", postgres.Doing(err, "read the stored id of Temporal namespace %s", name)
+	}
+	return stored[0], nil
 }
 
 // Step signals the next few conversations of a pass over all whose workflow should be running, so that one that was
