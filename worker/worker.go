@@ -62,6 +62,9 @@ type Worker struct {
 	acts     *activities.Activities
 	identity string      // of its polls
 	isUp     atomic.Bool // the polls have begun
+	// isStopping is set when the worker takes no more work, before it finishes what runs.
+	isStopping atomic.Bool
+	readiness  readiness
 }
 
 // stopTimeout is how long running activities may go on after a stop: a webhook request's 10 s, its record, a margin. It
@@ -120,9 +123,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		default:
 		}
 	}
+	closeMetrics := w.serveMetrics(ctx)
+	defer closeMetrics() // the last: while it stops the worker says so
+	defer context.AfterFunc(ctx, func() { w.isStopping.Store(true) })()
 	var background sync.WaitGroup
 	defer background.Wait()
-	background.Go(func() { w.serveMetrics(ctx) })
 	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
@@ -277,9 +282,10 @@ func (w *Worker) keepDispatchers(ctx context.Context) {
 	}
 }
 
-func (w *Worker) serveMetrics(ctx context.Context) {
+// serveMetrics begins to serve metrics and probes, until the function that it returns is called.
+func (w *Worker) serveMetrics(ctx context.Context) (stop func()) {
 	if w.cfg.MetricsAddr == "" {
-		return
+		return func() {}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
@@ -288,9 +294,15 @@ func (w *Worker) serveMetrics(ctx context.Context) {
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	server := &http.Server{Addr: w.cfg.MetricsAddr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		w.deps.Logger.Error("metrics are not served", "address", w.cfg.MetricsAddr, "error", err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			w.deps.Logger.ErrorContext(ctx, "metrics are not served", "address", w.cfg.MetricsAddr, "error", err)
+		}
+	}()
+	return func() {
+		_ = server.Close() // a scrape that is under way comes again, elsewhere
+		<-done
 	}
 }

@@ -41,6 +41,7 @@ type Commands struct {
 	} `cmd:"" help:"Manage the people who use the console."`
 	Conversation struct {
 		SetAside setAsideCmd `cmd:"" help:"List conversations that are left alone because what is due in them fails."`
+		Retry    retryCmd    `cmd:"" help:"Take such conversations up again: what is due in them is tried within seconds."`
 	} `cmd:"" help:"Look after conversations."`
 	Secret struct {
 		Reseal secretResealCmd `cmd:"" help:"Seal anew, under the first key, what other keys have sealed."`
