@@ -32,7 +32,9 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/worker"
 )
@@ -76,9 +78,18 @@ func main() {
 		fmt.Fprintf(os.Stderr, "atender: the configuration is not right (see atender help config):\n  %s\n",
 			strings.Join(wrong.Lines, "\n  "))
 	} else {
-		fmt.Fprintf(os.Stderr, "atender: %v\n", err)
+		fmt.Fprintf(os.Stderr, "atender: %s\n", said(err))
 	}
 	os.Exit(1)
+}
+
+// said is an error as it is shown: a refusal as it is, since it is about what was asked for here, and without what it quotes
+// of the database any other, since what roles say is kept in logs.
+func said(err error) string {
+	if p, ok := problem.As(err); ok && p.Kind != problem.Internal && p.Kind != problem.Unavailable {
+		return err.Error()
+	}
+	return logging.ErrorText(err)
 }
 
 // usageError is the status with which kong ends a command line that is not right; ours is the usual 2.

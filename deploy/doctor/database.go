@@ -46,8 +46,12 @@ func (p *patient) configuration(context.Context) Finding {
 
 // database is whether PostgreSQL answers, can be written to and is new enough.
 func (p *patient) database(ctx context.Context) Finding {
-	if p.store == nil {
+	switch {
+	case p.Config.DatabaseURL == "":
 		return skipped("needs " + config.Prefix + "DATABASE_URL")
+	case p.store == nil: // the text of the error might show the password
+		return failed(config.Prefix+"DATABASE_URL is no URL of PostgreSQL",
+			"set it to postgres://user:password@host:5432/database; special characters of the password as %XX")
 	}
 	server, err := p.store.DB.Server(ctx)
 	if err != nil {
@@ -74,7 +78,7 @@ func (p *patient) migrations(ctx context.Context) Finding {
 	facts := map[string]any{"version": schema.Version, "missing": len(schema.Missing), "newer": len(schema.Newer)}
 	switch {
 	case len(schema.Missing) > 0:
-		return failed(fmt.Sprintf("%d migrations of this binary are missing: %s", len(schema.Missing), listed(schema.Missing)),
+		return failed(some(len(schema.Missing), "migration of this binary is", "migrations of this binary are")+" missing: "+listed(schema.Missing),
 			"atender migrate").with(facts)
 	case len(schema.Newer) > 0:
 		return warning(fmt.Sprintf("the database is at migration %d, which is newer than this binary", schema.Version),
@@ -118,7 +122,7 @@ func (p *patient) clock(ctx context.Context) Finding {
 		}
 	}
 	facts := map[string]any{"offsetMs": millis(offset), "withinMs": millis(best / 2)}
-	found := fmt.Sprintf("the database's clock is %s %s this machine's", offset.Abs().Round(time.Millisecond), ahead(offset))
+	found := fmt.Sprintf("the database's clock is %.1f ms %s this machine's", millis(offset.Abs()), ahead(offset))
 	do := "set both machines' clocks by NTP (chronyc tracking, timedatectl), then the containers follow"
 	switch apart := offset.Abs() - best/2; {
 	case apart > clockFailure:

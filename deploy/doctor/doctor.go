@@ -4,7 +4,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
-	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/seal"
 )
@@ -105,28 +103,24 @@ var needed = map[string]string{
 // patient is the installation that is looked at.
 type patient struct {
 	Options
-	store     *models.Store // nil where the configuration does not say which
-	keys      *seal.Keyring // nil likewise
-	temporal  client.Client // nil likewise
-	namespace string
+	store         *models.Store // nil where the configuration does not say which
+	keys          *seal.Keyring // nil likewise
+	temporal      client.Client // nil with a temporalError
+	temporalError error
+	namespace     string
 }
 
 // closeTime bounds how long the doctor waits for its own connections to close: one that hangs must not keep the report.
 const closeTime = 2 * time.Second
 
-// Run makes all checks, those beside each other that do not need one another, each within the timeout.
-// Errors: an installation that cannot be looked at, such as a database URL that cannot be parsed.
+// Run makes all checks, those beside each other that do not need one another, each within the timeout. Errors: ctx's.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	began := time.Now()
 	p := &patient{Options: o}
-	closePatient, err := p.open(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	defer closePatient()
+	defer p.open(ctx)()
 	report := Report{Version: o.Version, At: began.UTC(), State: OK, Counts: map[State]int{}, Checks: p.all(ctx)}
 	for _, s := range []State{OK, Skipped, Warning, Failed} {
 		report.Counts[s] = 0
@@ -143,22 +137,21 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	return report, ctx.Err()
 }
 
-// open connects to what the configuration names. Nothing of it needs to answer.
-func (p *patient) open(ctx context.Context) (closeAll func(), err error) {
+// open connects to what the configuration names, as far as that is right. Nothing of it needs to answer.
+func (p *patient) open(ctx context.Context) (closeAll func()) {
 	silent := slog.New(slog.DiscardHandler) // what is wrong is in the findings
 	if p.Config.SecretKeys != "" {
 		p.keys, _ = seal.ParseKeyring(p.Config.SecretKeys) // the configuration's finding says what is wrong with it
 	}
 	var closers []func()
 	if p.Config.DatabaseURL != "" {
-		p.store, err = models.Open(ctx, models.Options{
-			URL: p.Config.DatabaseURL, MaxConns: doctorConns, Keys: p.keys, Targets: p.Config.WebhookPolicy(), Logger: silent,
-			Docks: dockurl.Policy{},
+		store, err := models.Open(ctx, models.Options{
+			URL: p.Config.DatabaseURL, MaxConns: doctorConns, Keys: p.keys, Logger: silent,
 		})
-		if err != nil {
-			return nil, errors.New(logging.ErrorText(err))
+		if err == nil { // else the database's finding says that its URL is not right
+			p.store = store
+			closers = append(closers, store.Close)
 		}
-		closers = append(closers, p.store.Close)
 	}
 	o := p.Temporal
 	o.Logger = temporallog.NewStructuredLogger(silent)
@@ -166,11 +159,10 @@ func (p *patient) open(ctx context.Context) (closeAll func(), err error) {
 	if p.namespace == "" {
 		p.namespace = client.DefaultNamespace
 	}
-	if p.temporal, err = client.NewLazyClient(o); err != nil {
-		return nil, fmt.Errorf("configuration of Temporal: %s", logging.ErrorText(err))
+	if p.temporal, p.temporalError = client.NewLazyClient(o); p.temporalError == nil {
+		closers = append(closers, p.temporal.Close)
 	}
-	closers = append(closers, p.temporal.Close)
-	return func() { closeWithin(closeTime, closers) }, nil
+	return func() { closeWithin(closeTime, closers) }
 }
 
 // doctorConns is how many checks ask the database at a time.
@@ -259,6 +251,14 @@ func warning(found string, do ...string) Finding {
 }
 
 func failed(found string, do ...string) Finding { return Finding{State: Failed, Found: found, Do: do} }
+
+// some is a number of things, in words.
+func some(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n) + " " + many
+}
 
 // with adds the figures behind a finding.
 func (f Finding) with(facts map[string]any) Finding {

@@ -48,12 +48,12 @@ func (p *patient) keyring(ctx context.Context) Finding {
 		switch {
 		case id == p.keys.ActiveID():
 		case by[id] > 0:
-			old = append(old, fmt.Sprintf("%s (%d values)", id, by[id]))
+			old = append(old, id+" ("+some(by[id], "value", "values")+")")
 		default:
 			idle = append(idle, id)
 		}
 	}
-	found := fmt.Sprintf("%d values can be opened; %s seals", total, p.keys.ActiveID())
+	found := some(total, "value", "values")+" can be opened; "+p.keys.ActiveID()+" seals"
 	var do []string
 	if len(old) > 0 {
 		found += "; still needed: " + listed(old)
@@ -95,7 +95,7 @@ func (p *patient) setAside(ctx context.Context) Finding {
 	if err != nil {
 		return failedWith("conversations that are set aside cannot be listed", err)
 	}
-	found, facts := fmt.Sprintf("%d conversations are set aside because their tick fails", n), map[string]any{"conversations": n}
+	found, facts := some(int(n), "conversation is", "conversations are")+" set aside because of ticks that fail", map[string]any{"conversations": n}
 	if len(first) > 0 { // else it was taken up meanwhile
 		found += fmt.Sprintf(", the first since %s (%s)", first[0].Since.UTC().Format(time.RFC3339), first[0].Reason)
 		facts["oldest"] = first[0].Since.UTC()
@@ -119,7 +119,7 @@ func (p *patient) outbox(ctx context.Context) Finding {
 		return noneOr(err, "the outbox cannot be measured", "empty: Temporal was told of everything")
 	}
 	facts := map[string]any{"rows": depth, "oldestSeconds": oldest.Round(time.Second).Seconds()}
-	found := fmt.Sprintf("%d rows wait to be told to Temporal, the oldest for %s", depth, oldest.Round(time.Second))
+	found := fmt.Sprintf("%s to be told to Temporal, the oldest for %s", some(depth, "row waits", "rows wait"), oldest.Round(time.Second))
 	do := []string{
 		"see that a worker runs and reaches Temporal: its log says \"Temporal not told\" and why",
 		"rows of an unknown kind, which the worker logs as errors, wait for a newer binary",
@@ -140,8 +140,8 @@ func (p *patient) timers(ctx context.Context) Finding {
 		return noneOr(err, "what is due cannot be counted", "nothing is due for longer than 2 s")
 	}
 	facts := map[string]any{"conversations": late.Conversations, "longestSeconds": late.Longest.Round(time.Second).Seconds()}
-	found := fmt.Sprintf("something is due in %d conversations and not done, in one for %s", late.Conversations,
-		late.Longest.Round(time.Second))
+	found := fmt.Sprintf("something is due in %s and not done, in one for %s",
+		some(late.Conversations, "conversation", "conversations"), late.Longest.Round(time.Second))
 	do := []string{"see that workers run and what their log says", "add workers where they are busy: atender_timer_lag_seconds tells"}
 	if late.Longest > timersStuck {
 		return failed(found, do...).with(facts)
@@ -172,7 +172,7 @@ func (p *patient) webhooks(ctx context.Context) Finding {
 	for _, state := range slices.Sorted(maps.Keys(states)) {
 		parts = append(parts, fmt.Sprintf("%d %s", states[state], state))
 	}
-	found := fmt.Sprintf("%d are in trouble: %s", n, strings.Join(parts, ", "))
+	found := fmt.Sprintf("%s in trouble: %s", some(n, "is", "are"), strings.Join(parts, ", "))
 	if n > len(troubled) {
 		found = fmt.Sprintf("%d are in trouble; of those failing longest %s", n, strings.Join(parts, ", "))
 	}

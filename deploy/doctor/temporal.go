@@ -26,6 +26,9 @@ const leastRetention = 24 * time.Hour
 
 // reachTemporal is whether Temporal's frontend answers.
 func (p *patient) reachTemporal(ctx context.Context) Finding {
+	if p.temporalError != nil {
+		return failedWith("Temporal's client cannot be made", p.temporalError, "see the variables TEMPORAL_… (atender help config)")
+	}
 	info, err := p.temporal.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
 	if _, old := errors.AsType[*serviceerror.Unimplemented](err); err != nil && !old {
 		return failedWith("Temporal at "+p.temporalAddress()+" cannot be asked", err,

@@ -15,7 +15,7 @@ import (
 // Server is what a PostgreSQL server says of itself.
 type Server struct {
 	Version        int    // as server_version_num: 170002 is 17.2
-	VersionText    string // for people
+	VersionText    string // such as 17.2, without what a distribution puts behind it
 	MaxConnections int    // of all users
 	Reserved       int    // of those, only for superusers and roles that PostgreSQL reserves some for
 	InUse          int    // connections of clients, to all databases
@@ -26,7 +26,7 @@ type Server struct {
 func (s *DB) Server(ctx context.Context) (server Server, err error) {
 	defer During(&err, "ask PostgreSQL what it is")
 	// reserved_connections is there since PostgreSQL 16.
-	err = s.SQL.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+	err = s.SQL.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1),
 		current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int
 			+ coalesce(current_setting('reserved_connections', true), '0')::int,
 		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
