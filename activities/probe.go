@@ -1,6 +1,10 @@
 package activities
 
-import "context"
+import (
+	"context"
+
+	"github.com/atender/atender/models/durable"
+)
 
 // Probe does nothing: `atender doctor` measures the way to a worker and back.
-func (a *Activities) Probe(context.Context) error { return nil }
+func (a *Activities) Probe(context.Context, durable.ProbeInput) error { return nil }

@@ -14,7 +14,7 @@ const probeTime = 4 * time.Second
 
 // Probe has an activity that does nothing run on each of the task queues, both at the same time, and says how long that took.
 // A queue that no worker serves is in the result; the workflow does not fail for it.
-func Probe(ctx workflow.Context, _ durable.ProbeInput) (durable.ProbeResult, error) {
+func Probe(ctx workflow.Context, in durable.ProbeInput) (durable.ProbeResult, error) {
 	main := workflow.GetInfo(ctx).TaskQueueName
 	queues := []string{main, durable.DeliveriesQueue(main)}
 	began := workflow.Now(ctx)
@@ -27,7 +27,7 @@ func Probe(ctx workflow.Context, _ durable.ProbeInput) (durable.ProbeResult, err
 			RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
 			Summary:                "nothing but the way to a worker and back",
 		})
-		s.AddFuture(workflow.ExecuteActivity(on, durable.ProbeActivity), func(f workflow.Future) {
+		s.AddFuture(workflow.ExecuteActivity(on, durable.ProbeActivity, in), func(f workflow.Future) {
 			err := f.Get(ctx, nil)
 			result.Queues[i] = durable.ProbedQueue{
 				Queue: queue, Millis: workflow.Now(ctx).Sub(began).Milliseconds(), Failed: err != nil,

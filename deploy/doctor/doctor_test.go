@@ -243,6 +243,9 @@ func (s *surgery) breakTime() {
 	s.look().is("time-zones", doctor.OK, "1 in use")
 	s.Exec(`UPDATE opening_hours SET rule = jsonb_set(rule, '{timeZone}', '"Mars/Olympus"') WHERE id = $1`, hours.ID)
 	s.look().is("time-zones", doctor.Failed, "Mars/Olympus", "count as always open")
+	_, known, err := s.Store.DB.ZoneOffsets(s.t.Context(), "Mars/Olympus", []time.Time{time.Now()})
+	require.NoError(s.t, err)
+	require.False(s.t, known, "nor does PostgreSQL know it")
 	require.NoError(s.t, s.Store.Worktime.DeleteOpeningHours(s.t.Context(), s.Tenant.ID, hours.ID))
 }
 

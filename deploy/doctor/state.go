@@ -53,7 +53,7 @@ func (p *patient) keyring(ctx context.Context) Finding {
 			idle = append(idle, id)
 		}
 	}
-	found := some(total, "value", "values")+" can be opened; "+p.keys.ActiveID()+" seals"
+	found := some(total, "value", "values") + " can be opened; " + p.keys.ActiveID() + " seals"
 	var do []string
 	if len(old) > 0 {
 		found += "; still needed: " + listed(old)

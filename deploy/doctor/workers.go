@@ -85,7 +85,7 @@ func (p *patient) workers(ctx context.Context) Finding {
 	case len(behind) > 0:
 		return warning("the workers do not keep up: "+strings.Join(behind, ", "), "add workers, or see what they wait for").with(facts)
 	}
-	found := some(len(processes), "process polls", "processes poll")+" all three queues"
+	found := some(len(processes), "process polls", "processes poll") + " all three queues"
 	if len(builds) > 1 {
 		found += fmt.Sprintf("; they are of %d builds, as during an upgrade", len(builds))
 	}
