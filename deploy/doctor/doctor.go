@@ -15,6 +15,7 @@ import (
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/logging"
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/seal"
 )
 
@@ -268,6 +269,9 @@ func (f Finding) with(facts map[string]any) Finding {
 
 // failedWith is a failure that an error says it all about.
 func failedWith(what string, err error, do ...string) Finding {
+	if p, known := problem.As(err); known && p.Cause != nil {
+		err = p.Cause // what is around it is for callers of the API
+	}
 	return failed(what+": "+logging.ErrorText(err), do...)
 }
 

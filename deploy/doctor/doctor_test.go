@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -336,12 +337,49 @@ func (s *surgery) notReady() {
 	require.Equal(s.t, doctor.Skipped, not.of("api").State)
 }
 
+// stopWorker stops the worker while it has a delivery under way: until that is through, it says that it stops.
+func (s *surgery) stopWorker() {
+	in := inbox.Open(s.t)
+	s.Subscribe(in)
+	held, release := make(chan struct{}, 100), make(chan struct{})
+	in.Hold(func(inbox.Delivery) {
+		held <- struct{}{}
+		<-release
+	})
+	s.snoozed("held")
+	<-held
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.StopWorker()
+	}()
+	said := ""
+	require.Eventually(s.t, func() bool {
+		answer, err := http.Get(s.options.WorkerURL + "/readyz")
+		if err != nil {
+			said = err.Error()
+			return false
+		}
+		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		said = string(body)
+		return err == nil && answer.StatusCode == http.StatusServiceUnavailable && strings.Contains(said, "the worker stops")
+	}, 5*time.Second, 10*time.Millisecond, "%s", &said)
+	select {
+	case <-stopped:
+		require.Fail(s.t, "it is stopped, though a delivery is under way")
+	default:
+	}
+	close(release)
+	<-stopped
+}
+
 // breakWorkers comes last: there is none afterwards.
 func (s *surgery) breakWorkers() {
 	s.look(func(o *doctor.Options) { o.Config.TemporalTaskQueue = "other" }).is("workers", doctor.Failed,
 		"no worker polls other (workflows), other (activities), other-deliveries (activities)", "ATENDER_TEMPORAL_TASK_QUEUE is other")
 	s.look(at(3*time.Minute)).is("workers", doctor.Failed, "(the last did 3m", "start one: atender worker")
-	s.StopWorker()
+	s.stopWorker()
 	id := s.snoozed("late")
 	s.Exec(`UPDATE conversations SET next_due_at = now() - interval '10 seconds' WHERE id = $1`, id)
 	s.look().is("timers", doctor.Warning, "something is due in 1 conversation and not done, in one for 1")

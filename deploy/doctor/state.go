@@ -32,7 +32,11 @@ func (p *patient) keyring(ctx context.Context) Finding {
 		return skipped("needs " + config.Prefix + "SECRET_KEYS")
 	}
 	sealed, err := p.store.InspectSealed(ctx)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return warning(fmt.Sprintf("there is too much that is sealed to look through it within %s", p.Timeout),
+			"give it longer: --timeout 5m")
+	case err != nil:
 		return failedWith("what is sealed cannot be read", err)
 	}
 	unread, total, by := keysOf(sealed, p.keys)
