@@ -59,7 +59,8 @@ type cli struct {
 func main() {
 	var c cli
 	c.Doctor.Version = buildVersion()
-	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.Exit(exit), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Description("Self-hosted integration platform for customer conversations. See also: atender help config."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))

@@ -96,7 +96,11 @@ func TestLogsSayWhatHappenedAndNothingPersonal(t *testing.T) {
 		n.Name, n.URL = "MARKERHOOK", n.URL+"?token=MARKERURL"
 		n.Headers = map[string]string{"X-Token": "MARKERHEADER"}
 	})
-	s.SubscribeAs(s.Tenant.ID, "http://127.0.0.1:1/MARKERPATH?token=MARKERURL", seconds(5)) // nothing listens there
+	s.SubscribeAs(
+		s.Tenant.ID,
+		"http://127.0.0.1:1/MARKERPATH?token=MARKERURL",
+		seconds(5),
+	) // nothing listens there
 	agent, err := s.Store.Accounts.CreateAgent(t.Context(), s.Tenant.ID, account.NewAgent{
 		Name: "MARKERAGENT", Email: "MARKERAGENT@example.com", Role: account.RoleOwner,
 	})
@@ -129,12 +133,31 @@ func TestLogsSayWhatHappenedAndNothingPersonal(t *testing.T) {
 	}
 	messages := withField(log.find(t, "request"), "route", "/v1/conversations/:id/messages")
 	require.NotEmpty(t, messages)
-	require.Equal(t, []any{first.String(), s.Tenant.ID.String(), s.Actor.ID.String(), 201.0},
-		[]any{messages[0]["conversationId"], messages[0]["tenantId"], messages[0]["keyId"], messages[0]["status"]})
+	require.Equal(
+		t,
+		[]any{first.String(), s.Tenant.ID.String(), s.Actor.ID.String(), 201.0},
+		[]any{
+			messages[0]["conversationId"],
+			messages[0]["tenantId"],
+			messages[0]["keyId"],
+			messages[0]["status"],
+		},
+	)
 	created := withField(log.find(t, "request"), "route", "/v1/conversations/outbound")
 	require.Equal(t, first.String(), created[0]["conversationId"], "the answer says which was made")
-	require.NotEmpty(t, withField(withField(log.find(t, "request"), "route", "/v1/dock-sessions/:id/actions"), "conversationId", first.String()))
-	require.NotEmpty(t, withField(log.find(t, "request"), "agentId", agent.ID.String()), "an agent's own requests")
+	require.NotEmpty(
+		t,
+		withField(
+			withField(log.find(t, "request"), "route", "/v1/dock-sessions/:id/actions"),
+			"conversationId",
+			first.String(),
+		),
+	)
+	require.NotEmpty(
+		t,
+		withField(log.find(t, "request"), "agentId", agent.ID.String()),
+		"an agent's own requests",
+	)
 	failures := log.find(t, "request failed")
 	require.GreaterOrEqual(t, len(failures), 3)
 	for _, line := range failures {
@@ -146,7 +169,11 @@ func TestLogsSayWhatHappenedAndNothingPersonal(t *testing.T) {
 
 	ticks := log.find(t, "a conversation's tick failed")
 	require.NotEmpty(t, ticks)
-	require.Equal(t, []any{tick.String(), s.Tenant.ID.String()}, []any{ticks[0]["conversationId"], ticks[0]["tenantId"]})
+	require.Equal(
+		t,
+		[]any{tick.String(), s.Tenant.ID.String()},
+		[]any{ticks[0]["conversationId"], ticks[0]["tenantId"]},
+	)
 	found := withField(append(log.find(t, "activity failed"), ticks...), "activity", "TickConversation")
 	require.NotEmpty(t, found, "a line of an activity")
 	for _, field := range []string{"workflowId", "runId", "attempt", "tenantId"} {
@@ -167,16 +194,22 @@ func withField(all []map[string]any, field string, value any) (found []map[strin
 // speak has a customer, an agent and a dock say things, and returns their conversation.
 func speak(t *testing.T, s *stack.Stack, agent account.Agent) uuid.UUID {
 	t.Helper()
-	answer, err := s.API.CreateOutboundConversationWithResponse(t.Context(), apiclient.CreateOutboundConversationJSONRequestBody{
-		ExternalReference: "MARKERREFERENCE", Subject: "MARKERSUBJECT",
-		Contact: apiclient.NewContact{
-			Email: "MARKEREMAIL@example.com", Name: ptr("MARKERCONTACT"), Phone: ptr("+4570123456"), ExternalID: ptr("MARKERID"),
+	answer, err := s.API.CreateOutboundConversationWithResponse(
+		t.Context(),
+		apiclient.CreateOutboundConversationJSONRequestBody{
+			ExternalReference: "MARKERREFERENCE", Subject: "MARKERSUBJECT",
+			Contact: apiclient.NewContact{
+				Email: "MARKEREMAIL@example.com", Name: ptr("MARKERCONTACT"),
+				Phone: ptr("+4570123456"), ExternalID: ptr("MARKERID"),
+			},
+			OutboundContext: &apiclient.OutboundContext{
+				OriginalMessage: ptr(
+					"MARKERTEXT",
+				), OriginalHTML: ptr("<p>MARKERHTML</p>"), Metadata: &apiclient.Metadata{"k": "MARKERMETADATA"},
+			},
+			Tags: []string{"MARKERTAG"},
 		},
-		OutboundContext: &apiclient.OutboundContext{
-			OriginalMessage: ptr("MARKERTEXT"), OriginalHTML: ptr("<p>MARKERHTML</p>"), Metadata: &apiclient.Metadata{"k": "MARKERMETADATA"},
-		},
-		Tags: []string{"MARKERTAG"},
-	})
+	)
 	require.NoError(t, err)
 	require.NotNil(t, answer.JSON201, "%s", answer.Body)
 	id := answer.JSON201.ID
@@ -202,7 +235,8 @@ func mistake(t *testing.T, s *stack.Stack, log *slog.Logger) {
 	listener := httptest.NewServer(server.Handler())
 	defer listener.Close()
 	contact := func(name, email string) string {
-		return `{"externalReference": "MARKER` + name + `", "subject": "MARKERSUBJECT", "contact": {"email": "` + email + `", "name": "` + name + `"}}`
+		return `{"externalReference": "MARKER` + name + `", "subject": "MARKERSUBJECT",
+			"contact": {"email": "` + email + `", "name": "` + name + `"}}`
 	}
 	for _, c := range []struct {
 		method, path, body string
@@ -214,7 +248,7 @@ func mistake(t *testing.T, s *stack.Stack, log *slog.Logger) {
 		{"POST", "/v1/conversations/outbound", contact("MARKERCHECK", "MARKERCHECK@example.com"), 500},
 		{"POST", "/v1/conversations/outbound", contact("MARKERCAST", "MARKERCAST@example.com"), 500},
 		{"POST", "/v1/conversations/outbound", contact("MARKERRAISE", "MARKERRAISE@example.com"), 500},
-		{"POST", "/v1/webhooks", `{"name": "MARKERHOOK", "url": "MARKERSCHEME://example.com/MARKERPATH", "events": ["MARKEREVENT"]}`, 400},
+		{"POST", "/v1/webhooks", `{"name": "MARKERHOOK", "url": "MARKERSCHEME://example.com/", "events": ["MARKEREVENT"]}`, 400},
 		{"GET", "/v1/conversations?q=MARKERSEARCH&status=MARKERSTATUS", "", 400},
 		{"GET", "/v1/conversations?q=MARKERSEARCH", "", 200},
 		{"GET", "/v1/conversations?cursor=MARKERCURSOR", "", 400},
@@ -222,7 +256,12 @@ func mistake(t *testing.T, s *stack.Stack, log *slog.Logger) {
 		{"GET", "/v1/MARKERROUTE", "", 404},
 		{"MARKER", "/v1/conversations", "", 405},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), c.method, listener.URL+c.path, strings.NewReader(c.body))
+		request, err := http.NewRequestWithContext(
+			t.Context(),
+			c.method,
+			listener.URL+c.path,
+			strings.NewReader(c.body),
+		)
 		require.NoError(t, err)
 		request.Header.Set("Authorization", "Bearer "+s.Key)
 		if c.body != "" {
@@ -251,8 +290,10 @@ func signIn(t *testing.T, s *stack.Stack, agent account.Agent) (secret string) {
 	t.Helper()
 	secret, err := s.Store.SignIns.CreateLink(t.Context(), s.Tenant.ID, agent.ID, time.Hour)
 	require.NoError(t, err)
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	send := func(method, path, kind, body string, cookies []*http.Cookie) *http.Response {
+	client := &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	send := func(method, path, kind, body string, cookies []*http.Cookie) (status int, got []*http.Cookie) {
 		request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 		require.NoError(t, err)
 		request.Header.Set("Origin", s.URL)
@@ -265,29 +306,36 @@ func signIn(t *testing.T, s *stack.Stack, agent account.Agent) (secret string) {
 		answer, err := client.Do(request)
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
-		return answer
+		return answer.StatusCode, answer.Cookies()
 	}
-	require.Equal(t, http.StatusOK, send("GET", "/console/sign-in?token="+url.QueryEscape(secret), "", "", nil).StatusCode)
-	in := send("POST", "/console/sign-in", "application/x-www-form-urlencoded", url.Values{"token": {secret}}.Encode(), nil)
-	require.Equal(t, http.StatusSeeOther, in.StatusCode)
-	require.Equal(t, http.StatusOK, send("GET", "/v1/me", "", "", in.Cookies()).StatusCode)
-	require.Equal(t, http.StatusUnauthorized, send("POST", "/console/session", "application/json",
-		`{"email": "MARKERAGENT@example.com", "password": "MARKERPASSWORD"}`, nil).StatusCode)
+	shown, _ := send("GET", "/console/sign-in?token="+url.QueryEscape(secret), "", "", nil)
+	form := url.Values{"token": {secret}}.Encode()
+	in, cookies := send("POST", "/console/sign-in", "application/x-www-form-urlencoded", form, nil)
+	me, _ := send("GET", "/v1/me", "", "", cookies)
+	guess := `{"email": "MARKERAGENT@example.com", "password": "MARKERPASSWORD"}`
+	refused, _ := send("POST", "/console/session", "application/json", guess, nil)
+	require.Equal(t, []int{http.StatusOK, http.StatusSeeOther, http.StatusOK, http.StatusUnauthorized}, []int{shown, in, me, refused})
 	return secret
 }
 
 // failTick makes a conversation whose wake the database refuses, quoting its subject, and waits until that was logged.
 func failTick(t *testing.T, s *stack.Stack, log *lines) uuid.UUID {
 	t.Helper()
-	answer, err := s.API.CreateOutboundConversationWithResponse(t.Context(), apiclient.CreateOutboundConversationJSONRequestBody{
-		ExternalReference: "MARKERLATE", Subject: "MARKERTICK", Contact: apiclient.NewContact{Email: "MARKERLATE@example.com"},
-	})
+	answer, err := s.API.CreateOutboundConversationWithResponse(
+		t.Context(),
+		apiclient.CreateOutboundConversationJSONRequestBody{
+			ExternalReference: "MARKERLATE", Subject: "MARKERTICK",
+			Contact: apiclient.NewContact{Email: "MARKERLATE@example.com"},
+		},
+	)
 	require.NoError(t, err)
 	require.NotNil(t, answer.JSON201, "%s", answer.Body)
 	snooze(t, s, answer.JSON201.ID, time.Now().Add(1100*time.Millisecond))
 	require.Eventually(t, func() bool {
-		return len(withField(log.find(t, "a conversation is set aside because its tick fails"), "conversationId",
-			answer.JSON201.ID.String())) > 0
+		return len(
+			withField(log.find(t, "a conversation is set aside because its tick fails"), "conversationId",
+				answer.JSON201.ID.String()),
+		) > 0
 	}, time.Minute, 50*time.Millisecond)
 	return answer.JSON201.ID
 }
@@ -297,30 +345,36 @@ func runCommands(t *testing.T, s *stack.Stack, log *lines) {
 	t.Helper()
 	binary, err := deps.Binary(t.TempDir())
 	require.NoError(t, err)
+	tenant := s.Tenant.ID.String()
 	for _, c := range []struct {
-		args  []string
-		fails bool
+		command string
+		fails   bool
 	}{
-		{[]string{"agent", "create", "--tenant", s.Tenant.ID.String(), "--name", "MARKERSTAFF", "--email", "MARKERSTAFF@example.com", "--role", "lead"}, false},
-		{[]string{"agent", "link", "--tenant", s.Tenant.ID.String(), "MARKERSTAFF@example.com"}, false},
-		{[]string{"webhook", "list", "--tenant", s.Tenant.ID.String()}, false},
-		{[]string{"key", "create", "--tenant", s.Tenant.ID.String(), "--name", "MARKERKEY", "--scope", "conversations:read"}, false},
-		{[]string{"secret", "reseal"}, false},
-		{[]string{"migrate"}, false},
-		{[]string{"doctor", "--json", "--timeout", "20s"}, true}, // a conversation is set aside, and Temporal is not where it looks
+		{"agent create --tenant " + tenant + " --name MARKERSTAFF --email MARKERSTAFF@example.com --role lead", false},
+		{"agent create --tenant " + tenant + " --name MARKERSTAFF --email MARKERSTAFF@example.com --role lead", true},
+		{"agent link --tenant " + tenant + " MARKERSTAFF@example.com", false},
+		{"webhook list --tenant " + tenant, false},
+		{"key create --tenant " + tenant + " --name MARKERKEY --scope conversations:read", false},
+		{"secret reseal", false},
+		{"migrate", false},
+		{"doctor --json --timeout 20s", true}, // a conversation is set aside, and Temporal is not where it looks
 	} {
-		command := exec.CommandContext(t.Context(), binary, c.args...)
-		command.Env = append(os.Environ(), "ATENDER_DATABASE_URL="+s.DatabaseURL, "ATENDER_SECRET_KEYS="+s.SecretKeys,
-			"TEMPORAL_ADDRESS=127.0.0.1:1")
+		command := exec.CommandContext(t.Context(), binary, strings.Fields(c.command)...)
+		command.Env = append(
+			os.Environ(),
+			"ATENDER_DATABASE_URL="+s.DatabaseURL,
+			"ATENDER_SECRET_KEYS="+s.SecretKeys,
+			"TEMPORAL_ADDRESS=127.0.0.1:1",
+		)
 		var said bytes.Buffer
 		command.Stderr = &said
 		out, err := command.Output()
-		require.Equal(t, c.fails, err != nil, "%v: %s", c.args, &said)
-		if c.args[0] == "doctor" {
+		require.Equal(t, c.fails, err != nil, "%s: %s", c.command, &said)
+		if strings.HasPrefix(c.command, "doctor") {
 			said.Write(out)
 		}
 		for line := range strings.Lines(said.String()) {
-			slog.New(slog.NewJSONHandler(log, nil)).Info(line, "command", c.args[0])
+			slog.New(slog.NewJSONHandler(log, nil)).Info(line, "command", strings.Fields(c.command)[0])
 		}
 	}
 }

@@ -32,7 +32,10 @@ type linedActivity struct {
 }
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
-func (a *linedActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+func (a *linedActivity) ExecuteActivity(
+	ctx context.Context,
+	in *interceptor.ExecuteActivityInput,
+) (any, error) {
 	info := activity.GetInfo(ctx)
 	ctx = logging.With(ctx,
 		slog.String(logging.WorkflowID, info.WorkflowExecution.ID),

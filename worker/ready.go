@@ -114,7 +114,10 @@ func (w *Worker) polls(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("ask Temporal who polls %s: %w", queue.name, err)
 			}
-			if !slices.ContainsFunc(state.GetPollers(), func(p *taskqueue.PollerInfo) bool { return p.GetIdentity() == w.identity }) {
+			if !slices.ContainsFunc(
+				state.GetPollers(),
+				func(p *taskqueue.PollerInfo) bool { return p.GetIdentity() == w.identity },
+			) {
 				return fmt.Errorf("the worker does not poll %s yet", queue.name)
 			}
 			return nil

@@ -98,8 +98,10 @@ func TestAWorkerIsReadyWhenItPolls(t *testing.T) {
 	store, err := models.Open(t.Context(), models.Options{URL: database.String(), Keys: keys, Logger: logger})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	w, err := New(Config{TaskQueue: t.Name(), Namespace: namespace, Dispatchers: 1, MetricsAddr: freeAddress(t)},
-		Deps{Store: store, Temporal: temporal, Logger: logger})
+	w, err := New(
+		Config{TaskQueue: t.Name(), Namespace: namespace, Dispatchers: 1, MetricsAddr: freeAddress(t)},
+		Deps{Store: store, Temporal: temporal, Logger: logger},
+	)
 	require.NoError(t, err)
 
 	ready := func() (status int, said string) {

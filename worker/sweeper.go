@@ -109,7 +109,8 @@ func (s *sweeper) tickOverdue(ctx context.Context) {
 }
 
 func (s *sweeper) tick(ctx context.Context, ref sweep.Ref) {
-	ctx = logging.With(ctx, slog.String(logging.TenantID, ref.TenantID.String()), slog.String(logging.ConversationID, ref.ID.String()))
+	ctx = logging.With(ctx,
+		slog.String(logging.TenantID, ref.TenantID.String()), slog.String(logging.ConversationID, ref.ID.String()))
 	tick, err := s.store.Clocks.TickOverdue(ctx, ref.TenantID, ref.ID)
 	switch {
 	case err != nil && !postgres.IsNotFound(err):
@@ -167,7 +168,8 @@ func (s *sweeper) applyDockActions(ctx context.Context) {
 		return
 	}
 	for _, ref := range late {
-		ctx := logging.With(ctx, slog.String(logging.TenantID, ref.TenantID.String()), slog.String("dockActionId", ref.ID.String()))
+		ctx := logging.With(ctx,
+			slog.String(logging.TenantID, ref.TenantID.String()), slog.String("dockActionId", ref.ID.String()))
 		_, decided, err := s.store.Docks.ApplyAction(ctx, ref.TenantID, ref.ID)
 		s.metrics.acts.CountDockActions("sweeper", decided)
 		if err != nil {

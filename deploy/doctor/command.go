@@ -66,8 +66,12 @@ func (c Command) look(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("--timeout must be 1s to 5m, not %s", c.Timeout)
 	}
 	for flag, value := range map[string]string{"--api-url": c.APIURL, "--worker-url": c.WorkerURL} {
-		if u, err := url.Parse(value); value != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-			return Report{}, fmt.Errorf("%s must be an http:// or https:// URL, such as http://localhost:8080", flag)
+		if u, err := url.Parse(value); value != "" &&
+			(err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			return Report{}, fmt.Errorf(
+				"%s must be an http:// or https:// URL, such as http://localhost:8080",
+				flag,
+			)
 		}
 	}
 	cfg, wrong := config.Load()

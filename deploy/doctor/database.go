@@ -50,18 +50,28 @@ func (p *patient) database(ctx context.Context) Finding {
 	case p.Config.DatabaseURL == "":
 		return skipped("needs " + config.Prefix + "DATABASE_URL")
 	case p.store == nil: // the text of the error might show the password
-		return failed(config.Prefix+"DATABASE_URL is no URL of PostgreSQL",
-			"set it to postgres://user:password@host:5432/database; special characters of the password as %XX")
+		return failed(
+			config.Prefix+"DATABASE_URL is no URL of PostgreSQL",
+			"set it to postgres://user:password@host:5432/database; special characters of the password as %XX",
+		)
 	}
 	server, err := p.store.DB.Server(ctx)
 	if err != nil {
-		return failedWith("PostgreSQL cannot be asked", err,
-			"see that it runs and that "+config.Prefix+"DATABASE_URL has its host, user, password and database")
+		return failedWith(
+			"PostgreSQL cannot be asked",
+			err,
+			"see that it runs and that "+config.Prefix+"DATABASE_URL has its host, user, password and database",
+		)
 	}
 	facts := map[string]any{"version": server.VersionText}
 	switch {
 	case server.Version < leastPostgres:
-		return failed("PostgreSQL is "+server.VersionText+", and has to be 15 or newer", "upgrade PostgreSQL").with(facts)
+		return failed(
+			"PostgreSQL is "+server.VersionText+", and has to be 15 or newer",
+			"upgrade PostgreSQL",
+		).with(
+			facts,
+		)
 	case server.IsReadOnly:
 		return failed("the database is read-only: a standby, or told to be", "point "+config.Prefix+
 			"DATABASE_URL to the primary, or promote this one").with(facts)
@@ -75,14 +85,32 @@ func (p *patient) migrations(ctx context.Context) Finding {
 	if err != nil {
 		return failedWith("the migrations cannot be read", err)
 	}
-	facts := map[string]any{"version": schema.Version, "missing": len(schema.Missing), "newer": len(schema.Newer)}
+	facts := map[string]any{
+		"version": schema.Version,
+		"missing": len(schema.Missing),
+		"newer":   len(schema.Newer),
+	}
 	switch {
 	case len(schema.Missing) > 0:
-		return failed(some(len(schema.Missing), "migration of this binary is", "migrations of this binary are")+" missing: "+listed(schema.Missing),
-			"atender migrate").with(facts)
+		return failed(
+			some(
+				len(schema.Missing),
+				"migration of this binary is",
+				"migrations of this binary are",
+			)+" missing: "+listed(
+				schema.Missing,
+			),
+			"atender migrate",
+		).with(
+			facts,
+		)
 	case len(schema.Newer) > 0:
-		return warning(fmt.Sprintf("the database is at migration %d, which is newer than this binary", schema.Version),
-			"run the newer binary; older ones are good for the time of an upgrade only").with(facts)
+		return warning(
+			fmt.Sprintf("the database is at migration %d, which is newer than this binary", schema.Version),
+			"run the newer binary; older ones are good for the time of an upgrade only",
+		).with(
+			facts,
+		)
 	}
 	return ok("all are applied, up to %d", schema.Version).with(facts)
 }
@@ -103,7 +131,9 @@ func (p *patient) partitions(ctx context.Context) Finding {
 	}
 	do := []string{"atender migrate makes them now", "see that a worker runs: it makes them hourly"}
 	if len(soon) > 0 {
-		return failed("missing for now or the next two days: "+listed(soon)+"; rows go to the default partitions", do...)
+		return failed(
+			"missing for now or the next two days: "+listed(soon)+"; rows go to the default partitions",
+			do...)
 	}
 	return warning("missing for the coming weeks: "+listed(missing), do...)
 }
@@ -122,7 +152,11 @@ func (p *patient) clock(ctx context.Context) Finding {
 		}
 	}
 	facts := map[string]any{"offsetMs": millis(offset), "withinMs": millis(best / 2)}
-	found := fmt.Sprintf("the database's clock is %.1f ms %s this machine's", millis(offset.Abs()), ahead(offset))
+	found := fmt.Sprintf(
+		"the database's clock is %.1f ms %s this machine's",
+		millis(offset.Abs()),
+		ahead(offset),
+	)
 	do := "set both machines' clocks by NTP (chronyc tracking, timedatectl), then the containers follow"
 	switch apart := offset.Abs() - best/2; {
 	case apart > clockFailure:
@@ -148,7 +182,11 @@ func (p *patient) timeZones(ctx context.Context) Finding {
 	}
 	var at []time.Time
 	for year := p.Now().Year(); len(at) < 2*zoneYears; year++ {
-		at = append(at, time.Date(year, time.January, 15, 12, 0, 0, 0, time.UTC), time.Date(year, time.July, 15, 12, 0, 0, 0, time.UTC))
+		at = append(
+			at,
+			time.Date(year, time.January, 15, 12, 0, 0, 0, time.UTC),
+			time.Date(year, time.July, 15, 12, 0, 0, 0, time.UTC),
+		)
 	}
 	var unknown, theirs, other []string
 	for _, zone := range zones {
@@ -170,16 +208,28 @@ func (p *patient) timeZones(ctx context.Context) Finding {
 	facts := map[string]any{"zones": len(zones), "goVersion": calendar.ZonesVersion}
 	switch {
 	case len(unknown) > 0:
-		return failed("opening hours are in time zones that this binary does not know, and count as always open: "+listed(unknown),
-			"change the zone of these opening hours, or run a newer binary").with(facts)
+		return failed(
+			"opening hours are in time zones that this binary does not know, and count as always open: "+listed(
+				unknown,
+			),
+			"change the zone of these opening hours, or run a newer binary",
+		).with(
+			facts,
+		)
 	case len(theirs) > 0:
 		return warning("PostgreSQL does not know "+listed(theirs)+"; Atender computes with its own zone data",
 			"update the package tzdata on the database's machine").with(facts)
 	case len(other) > 0:
 		return warning("PostgreSQL and this binary have other offsets in the next years for "+listed(other)+
-			"; Atender computes with its own", "update tzdata on the database's machine, and run a binary of the same age").with(facts)
+			"; Atender computes with its own", "update tzdata on the database's machine, or run a newer binary").with(facts)
 	}
-	return ok("%d in use, known here and to PostgreSQL, with the same offsets for %d years", len(zones), zoneYears).with(facts)
+	return ok(
+		"%d in use, known here and to PostgreSQL, with the same offsets for %d years",
+		len(zones),
+		zoneYears,
+	).with(
+		facts,
+	)
 }
 
 // same tells whether a zone has the given offsets at the given times.
@@ -199,16 +249,40 @@ func (p *patient) connections(ctx context.Context) Finding {
 		return failedWith("the limit of connections cannot be read", err)
 	}
 	usable := server.MaxConnections - server.Reserved
-	api, worker := postgres.ConnectionsOf(p.Config.DatabaseMaxConns, false), postgres.ConnectionsOf(p.Config.DatabaseMaxConns, true)
+	api, worker := postgres.ConnectionsOf(
+		p.Config.DatabaseMaxConns,
+		false,
+	), postgres.ConnectionsOf(
+		p.Config.DatabaseMaxConns,
+		true,
+	)
 	facts := map[string]any{"usable": usable, "inUse": server.InUse, "perAPI": api, "perWorker": worker}
-	found := fmt.Sprintf("%d of %d are in use; an API process may use %d, a worker %d", server.InUse, usable, api, worker)
+	found := fmt.Sprintf(
+		"%d of %d are in use; an API process may use %d, a worker %d",
+		server.InUse,
+		usable,
+		api,
+		worker,
+	)
 	switch {
 	case 100*server.InUse >= connectionsFull*usable:
-		return warning(found, "raise max_connections of PostgreSQL, or lower "+config.Prefix+"DATABASE_MAX_CONNS",
-			"see who has them: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2").with(facts)
+		return warning(
+			found,
+			"raise max_connections of PostgreSQL, or lower "+config.Prefix+"DATABASE_MAX_CONNS",
+			"see who has them: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2",
+		).with(
+			facts,
+		)
 	case api+worker > usable:
-		return warning(found+": one of each, fully busy, need more than there are", "raise max_connections of PostgreSQL to at least "+
-			fmt.Sprint(api+worker+server.Reserved)+", or lower "+config.Prefix+"DATABASE_MAX_CONNS").with(facts)
+		return warning(
+			found+": one of each, fully busy, need more than there are",
+			"raise max_connections of PostgreSQL to at least "+
+				fmt.Sprint(
+					api+worker+server.Reserved,
+				)+", or lower "+config.Prefix+"DATABASE_MAX_CONNS",
+		).with(
+			facts,
+		)
 	}
 	return ok("%s", found).with(facts)
 }

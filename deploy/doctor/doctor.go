@@ -122,7 +122,13 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	began := time.Now()
 	p := &patient{Options: o}
 	defer p.open(ctx)()
-	report := Report{Version: o.Version, At: began.UTC(), State: OK, Counts: map[State]int{}, Checks: p.all(ctx)}
+	report := Report{
+		Version: o.Version,
+		At:      began.UTC(),
+		State:   OK,
+		Counts:  map[State]int{},
+		Checks:  p.all(ctx),
+	}
 	for _, s := range []State{OK, Skipped, Warning, Failed} {
 		report.Counts[s] = 0
 	}
@@ -142,7 +148,9 @@ func Run(ctx context.Context, o Options) (Report, error) {
 func (p *patient) open(ctx context.Context) (closeAll func()) {
 	silent := slog.New(slog.DiscardHandler) // what is wrong is in the findings
 	if p.Config.SecretKeys != "" {
-		p.keys, _ = seal.ParseKeyring(p.Config.SecretKeys) // the configuration's finding says what is wrong with it
+		p.keys, _ = seal.ParseKeyring(
+			p.Config.SecretKeys,
+		) // the configuration's finding says what is wrong with it
 	}
 	var closers []func()
 	if p.Config.DatabaseURL != "" {

@@ -122,8 +122,13 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 	s := open(t)
 	in := inbox.Open(t)
 	hook := s.Subscribe(in)
-	require.Eventually(t, func() bool { return s.look().State == doctor.OK }, time.Minute, 100*time.Millisecond,
-		"the product is well when it is up")
+	require.Eventually(
+		t,
+		func() bool { return s.look().State == doctor.OK },
+		time.Minute,
+		100*time.Millisecond,
+		"the product is well when it is up",
+	)
 	well := s.look()
 	for _, f := range well.Checks {
 		require.Equal(t, doctor.OK, f.State, "%s: %s", f.Check, f.Found)
@@ -182,7 +187,11 @@ func (s *surgery) shown(well report) {
 	require.NoError(t, json.Unmarshal([]byte(machine.String()), &decoded))
 	require.Equal(t, "test", decoded.Version)
 	require.Equal(t, "ok", decoded.State)
-	require.Equal(t, map[string]int{"ok": len(well.Checks), "warning": 0, "failed": 0, "skipped": 0}, decoded.Counts)
+	require.Equal(
+		t,
+		map[string]int{"ok": len(well.Checks), "warning": 0, "failed": 0, "skipped": 0},
+		decoded.Counts,
+	)
 	var names []string
 	for _, c := range decoded.Checks {
 		names = append(names, c.Check)
@@ -198,8 +207,10 @@ func (s *surgery) breakDatabase() {
 	port := freePort(s.t)
 	down := s.look(database("postgres://atender@127.0.0.1:" + port + "/nothing"))
 	down.is("database", doctor.Failed, "PostgreSQL cannot be asked", "ATENDER_DATABASE_URL")
-	for _, check := range []string{"migrations", "partitions", "clock", "time-zones", "connections", "keyring", "set-aside", "outbox",
-		"timers", "webhooks", "temporal-data"} {
+	for _, check := range []string{
+		"migrations", "partitions", "clock", "time-zones", "connections", "keyring", "set-aside", "outbox", "timers", "webhooks",
+		"temporal-data",
+	} {
 		down.is(check, doctor.Skipped, "needs the database")
 	}
 	for _, check := range []string{"temporal", "namespace", "search-attributes", "workers", "dispatch", "api"} {
@@ -222,7 +233,12 @@ func (s *surgery) breakDatabase() {
 
 	s.Exec(`UPDATE goose_db_version SET is_applied = false WHERE version_id = 26`)
 	old := s.look()
-	old.is("migrations", doctor.Failed, "1 migration of this binary is missing: 00026_message_timeline", "atender migrate")
+	old.is(
+		"migrations",
+		doctor.Failed,
+		"1 migration of this binary is missing: 00026_message_timeline",
+		"atender migrate",
+	)
 	old.is("keyring", doctor.Skipped, "needs all migrations")
 	old.is("clock", doctor.OK)
 	s.Exec(`UPDATE goose_db_version SET is_applied = true WHERE version_id = 26`)
@@ -242,7 +258,10 @@ func (s *surgery) breakTime() {
 	})
 	require.NoError(s.t, err)
 	s.look().is("time-zones", doctor.OK, "1 in use")
-	s.Exec(`UPDATE opening_hours SET rule = jsonb_set(rule, '{timeZone}', '"Mars/Olympus"') WHERE id = $1`, hours.ID)
+	s.Exec(
+		`UPDATE opening_hours SET rule = jsonb_set(rule, '{timeZone}', '"Mars/Olympus"') WHERE id = $1`,
+		hours.ID,
+	)
 	s.look().is("time-zones", doctor.Failed, "Mars/Olympus", "count as always open")
 	_, known, err := s.Store.DB.ZoneOffsets(s.t.Context(), "Mars/Olympus", []time.Time{time.Now()})
 	require.NoError(s.t, err)
@@ -253,19 +272,45 @@ func (s *surgery) breakTime() {
 func (s *surgery) breakRows(hook uuid.UUID) {
 	k1 := s.SecretKeys
 	k2, other := strings.Replace(seal.GenerateKeyring(), "k1:", "k2:", 1), seal.GenerateKeyring()
-	s.look(keys(k2)).is("keyring", doctor.Failed, "1 webhook secrets are sealed under key k1, which is not in the keyring",
-		"behind the first of ATENDER_SECRET_KEYS")
-	s.look(keys(other)).is("keyring", doctor.Failed, "the key has other bytes", "secret of subscriptions "+hook.String())
-	s.look(keys(k2, k1)).is("keyring", doctor.OK, "k2 seals; still needed: k1 (1 value)", "atender secret reseal")
+	s.look(
+		keys(k2),
+	).is(
+		"keyring",
+		doctor.Failed,
+		"1 webhook secrets are sealed under key k1, which is not in the keyring",
+		"behind the first of ATENDER_SECRET_KEYS",
+	)
+	s.look(
+		keys(other),
+	).is(
+		"keyring",
+		doctor.Failed,
+		"the key has other bytes",
+		"secret of subscriptions "+hook.String(),
+	)
+	s.look(
+		keys(k2, k1),
+	).is(
+		"keyring",
+		doctor.OK,
+		"k2 seals; still needed: k1 (1 value)",
+		"atender secret reseal",
+	)
 	s.look(keys(k1, k2)).is("keyring", doctor.OK, "not needed any more: k2")
 	s.look(keys("")).is("keyring", doctor.Skipped, "needs ATENDER_SECRET_KEYS")
 
-	s.Exec(`UPDATE subscriptions SET failures = 12, failing_since = now() - interval '1 hour', circuit_opened_at = now() WHERE id = $1`, hook)
+	s.Exec(
+		`UPDATE subscriptions SET failures = 12, failing_since = now() - interval '1 hour', circuit_opened_at = now() WHERE id = $1`,
+		hook,
+	)
 	s.look().is("webhooks", doctor.Warning, "1 is in trouble: 1 open",
 		"atender webhook health --tenant "+s.Tenant.ID.String()+" "+hook.String()+"  (open, failing since ")
 	s.Exec(`UPDATE subscriptions SET is_active = false, disabled_reason = 'FAILING' WHERE id = $1`, hook)
 	s.look().is("webhooks", doctor.Warning, "1 disabled", "disabled, FAILING")
-	s.Exec(`UPDATE subscriptions SET disabled_reason = NULL, failures = 0, failing_since = NULL, circuit_opened_at = NULL WHERE id = $1`, hook)
+	s.Exec(
+		`UPDATE subscriptions SET disabled_reason = NULL, failures = 0, failing_since = NULL, circuit_opened_at = NULL WHERE id = $1`,
+		hook,
+	)
 	s.look().is("webhooks", doctor.OK)
 
 	s.Exec(`INSERT INTO outbox (tenant_id, kind, target_id, priority, created_at, available_at)
@@ -278,8 +323,19 @@ func (s *surgery) breakRows(hook uuid.UUID) {
 	id := s.snoozed("set-aside")
 	s.Exec(`UPDATE conversations SET clocks = '{"no": "list"}', snoozed_until = now() - interval '1 hour',
 		next_due_at = now() - interval '1 hour' WHERE id = $1`, id)
-	require.Eventually(s.t, func() bool { return s.look().of("set-aside").State == doctor.Warning }, time.Minute, 50*time.Millisecond)
-	s.look().is("set-aside", doctor.Warning, "1 conversation is set aside", "(unreadable)", "atender conversation retry --all")
+	require.Eventually(
+		s.t,
+		func() bool { return s.look().of("set-aside").State == doctor.Warning },
+		time.Minute,
+		50*time.Millisecond,
+	)
+	s.look().is(
+		"set-aside",
+		doctor.Warning,
+		"1 conversation is set aside",
+		"(unreadable)",
+		"atender conversation retry --all",
+	)
 	s.Exec(`UPDATE conversations SET clocks = '[]' WHERE id = $1`, id)
 	n, err := s.Store.Clocks.RetrySetAsides(s.t.Context(), &s.Tenant.ID, &id)
 	require.NoError(s.t, err)
@@ -293,10 +349,17 @@ func (s *surgery) breakRows(hook uuid.UUID) {
 
 func (s *surgery) snoozed(reference string) uuid.UUID {
 	c, err := s.Store.Conversations.Create(s.t.Context(), s.Tenant.ID, s.Actor, conversation.NewConversation{
-		ExternalReference: reference, Subject: "Where is my order?", Contact: conversation.NewContact{Email: reference + "@example.com"},
+		ExternalReference: reference, Subject: "Where is my order?",
+		Contact: conversation.NewContact{Email: reference + "@example.com"},
 	})
 	require.NoError(s.t, err)
-	_, err = s.Store.Conversations.Change(s.t.Context(), s.Tenant.ID, c.ID, s.Actor, conversation.Snooze{Until: time.Now().Add(time.Hour)})
+	_, err = s.Store.Conversations.Change(
+		s.t.Context(),
+		s.Tenant.ID,
+		c.ID,
+		s.Actor,
+		conversation.Snooze{Until: time.Now().Add(time.Hour)},
+	)
 	require.NoError(s.t, err)
 	return c.ID
 }
@@ -319,8 +382,21 @@ func (s *surgery) breakTemporal() {
 	s.Exec(`DELETE FROM installation WHERE key = $1`, "temporal-namespace-id/"+s.Namespace)
 	s.look().is("temporal-data", doctor.Warning, "no worker has met namespace")
 
-	s.look(func(o *doctor.Options) { o.Config.DispatchShards = 3 }).is("dispatchers", doctor.Failed, "webhook-dispatch/2", "atender worker")
-	s.look(func(o *doctor.Options) { o.Config.DispatchShards = 1 }).is("dispatchers", doctor.Warning, "webhook-dispatch/1 runs")
+	s.look(
+		func(o *doctor.Options) { o.Config.DispatchShards = 3 },
+	).is(
+		"dispatchers",
+		doctor.Failed,
+		"webhook-dispatch/2",
+		"atender worker",
+	)
+	s.look(
+		func(o *doctor.Options) { o.Config.DispatchShards = 1 },
+	).is(
+		"dispatchers",
+		doctor.Warning,
+		"webhook-dispatch/1 runs",
+	)
 }
 
 func (s *surgery) notReady() {
@@ -363,7 +439,8 @@ func (s *surgery) stopWorker() {
 		body, err := io.ReadAll(answer.Body)
 		_ = answer.Body.Close()
 		said = string(body)
-		return err == nil && answer.StatusCode == http.StatusServiceUnavailable && strings.Contains(said, "the worker stops")
+		return err == nil && answer.StatusCode == http.StatusServiceUnavailable &&
+			strings.Contains(said, "the worker stops")
 	}, 5*time.Second, 10*time.Millisecond, "%s", &said)
 	select {
 	case <-stopped:
@@ -376,8 +453,12 @@ func (s *surgery) stopWorker() {
 
 // breakWorkers comes last: there is none afterwards.
 func (s *surgery) breakWorkers() {
-	s.look(func(o *doctor.Options) { o.Config.TemporalTaskQueue = "other" }).is("workers", doctor.Failed,
-		"no worker polls other (workflows), other (activities), other-deliveries (activities)", "ATENDER_TEMPORAL_TASK_QUEUE is other")
+	s.look(func(o *doctor.Options) { o.Config.TemporalTaskQueue = "other" }).is(
+		"workers",
+		doctor.Failed,
+		"no worker polls other (workflows), other (activities), other-deliveries (activities)",
+		"ATENDER_TEMPORAL_TASK_QUEUE is other",
+	)
 	s.look(at(3*time.Minute)).is("workers", doctor.Failed, "(the last did 3m", "start one: atender worker")
 	s.stopWorker()
 	id := s.snoozed("late")
@@ -391,16 +472,27 @@ func (s *surgery) breakWorkers() {
 	})
 	require.NoError(s.t, err)
 	_, err = operator.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-		Namespace: s.Namespace, SearchAttributes: map[string]enums.IndexedValueType{"AtenderStatus": enums.INDEXED_VALUE_TYPE_INT},
+		Namespace:        s.Namespace,
+		SearchAttributes: map[string]enums.IndexedValueType{"AtenderStatus": enums.INDEXED_VALUE_TYPE_INT},
 	})
 	require.NoError(s.t, err)
 	none := s.look()
-	none.is("search-attributes", doctor.Failed, "missing: AtenderNextDue", "AtenderStatus is Int and has to be Keyword",
+	none.is(
+		"search-attributes",
+		doctor.Failed,
+		"missing: AtenderNextDue",
+		"AtenderStatus is Int and has to be Keyword",
 		"search-attribute remove --namespace "+s.Namespace+" --name AtenderStatus",
-		"--name AtenderNextDue --type Datetime --name AtenderStatus --type Keyword")
+		"--name AtenderNextDue --type Datetime --name AtenderStatus --type Keyword",
+	)
 	none.is("timers", doctor.Failed, "in one for 1h0m")
 	if none.of("workers").State == doctor.OK { // Temporal lists a poller for a while after it has gone
-		none.is("dispatch", doctor.Failed, "workers did not carry a probe out within 5s (probe/", "five minutes after they have gone")
+		none.is(
+			"dispatch",
+			doctor.Failed,
+			"workers did not carry a probe out within 5s (probe/",
+			"five minutes after they have gone",
+		)
 	}
 	require.Equal(s.t, doctor.Failed, none.State)
 	require.Positive(s.t, none.Counts[doctor.Failed], fmt.Sprint(none.Counts))

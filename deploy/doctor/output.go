@@ -24,7 +24,8 @@ func (r Report) Write(w io.Writer, inColour bool) error {
 		width = max(width, len(f.Check))
 	}
 	for _, f := range r.Checks {
-		if _, err := fmt.Fprintf(w, "%s  %-*s  %s\n", paint(f.State, fmt.Sprintf("%-7s", f.State)), width, f.Check, f.Found); err != nil {
+		state := paint(f.State, fmt.Sprintf("%-7s", f.State))
+		if _, err := fmt.Fprintf(w, "%s  %-*s  %s\n", state, width, f.Check, f.Found); err != nil {
 			return err
 		}
 		for _, step := range f.Do {
@@ -34,8 +35,16 @@ func (r Report) Write(w io.Writer, inColour bool) error {
 		}
 	}
 	took := time.Duration(r.TookMs * float64(time.Millisecond)).Round(100 * time.Millisecond)
-	_, err := fmt.Fprintf(w, "\n%s: %d ok, %d warnings, %d failed, %d skipped, in %s\n", paint(r.State, string(r.State)),
-		r.Counts[OK], r.Counts[Warning], r.Counts[Failed], r.Counts[Skipped], took)
+	_, err := fmt.Fprintf(
+		w,
+		"\n%s: %d ok, %d warnings, %d failed, %d skipped, in %s\n",
+		paint(r.State, string(r.State)),
+		r.Counts[OK],
+		r.Counts[Warning],
+		r.Counts[Failed],
+		r.Counts[Skipped],
+		took,
+	)
 	return err
 }
 

@@ -32,13 +32,22 @@ func (p *patient) worker(ctx context.Context) Finding {
 
 // ready asks a process for its readiness.
 func ready(ctx context.Context, base string) Finding {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+"/readyz", nil)
+	request, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodGet,
+		strings.TrimSuffix(base, "/")+"/readyz",
+		nil,
+	)
 	if err != nil {
 		return failedWith("the URL is not right", err)
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return failedWith("it does not answer", err, "see that the process runs and that this machine reaches its address")
+		return failedWith(
+			"it does not answer",
+			err,
+			"see that the process runs and that this machine reaches its address",
+		)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, readyBody))
@@ -52,5 +61,8 @@ func ready(ctx context.Context, base string) Finding {
 	if len(said) > readyShown {
 		said = strings.ToValidUTF8(said[:readyShown], "") + "…"
 	}
-	return failed(fmt.Sprintf("not ready: %s: %s", answer.Status, said), "see the other checks, and the log of the process")
+	return failed(
+		fmt.Sprintf("not ready: %s: %s", answer.Status, said),
+		"see the other checks, and the log of the process",
+	)
 }

@@ -34,8 +34,10 @@ func (p *patient) keyring(ctx context.Context) Finding {
 	sealed, err := p.store.InspectSealed(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return warning(fmt.Sprintf("there is too much that is sealed to look through it within %s", p.Timeout),
-			"give it longer: --timeout 5m")
+		return warning(
+			fmt.Sprintf("there is too much that is sealed to look through it within %s", p.Timeout),
+			"give it longer: --timeout 5m",
+		)
 	case err != nil:
 		return failedWith("what is sealed cannot be read", err)
 	}
@@ -61,7 +63,10 @@ func (p *patient) keyring(ctx context.Context) Finding {
 	var do []string
 	if len(old) > 0 {
 		found += "; still needed: " + listed(old)
-		do = append(do, "to retire them: atender secret reseal, once every process seals under "+p.keys.ActiveID())
+		do = append(
+			do,
+			"to retire them: atender secret reseal, once every process seals under "+p.keys.ActiveID(),
+		)
 	}
 	if len(idle) > 0 {
 		found += "; not needed any more: " + listed(idle)
@@ -80,10 +85,28 @@ func keysOf(sealed []models.Sealed, keys *seal.Keyring) (unread []string, total 
 		case s.KeyID == "":
 			unread = append(unread, fmt.Sprintf("%d %s are damaged", s.Values, s.What))
 		case !slices.Contains(known, s.KeyID):
-			unread = append(unread, fmt.Sprintf("%d %s are sealed under key %s, which is not in the keyring", s.Values, s.What, s.KeyID))
+			unread = append(
+				unread,
+				fmt.Sprintf(
+					"%d %s are sealed under key %s, which is not in the keyring",
+					s.Values,
+					s.What,
+					s.KeyID,
+				),
+			)
 		case s.Opened < s.Tried:
-			unread = append(unread, fmt.Sprintf("of %d %s under key %s that were tried %d cannot be opened: the key has other bytes, or "+
-				"they are damaged (%s)", s.Tried, s.What, s.KeyID, s.Tried-s.Opened, logging.ErrorText(s.Why)))
+			unread = append(
+				unread,
+				fmt.Sprintf(
+					"of %d %s under key %s that were tried %d cannot be opened: the key has other bytes, or "+
+						"they are damaged (%s)",
+					s.Tried,
+					s.What,
+					s.KeyID,
+					s.Tried-s.Opened,
+					logging.ErrorText(s.Why),
+				),
+			)
 		}
 	}
 	return unread, total, by
@@ -93,19 +116,38 @@ func keysOf(sealed []models.Sealed, keys *seal.Keyring) (unread []string, total 
 func (p *patient) setAside(ctx context.Context) Finding {
 	n, err := p.store.Clocks.CountSetAsides(ctx)
 	if err != nil || n == 0 {
-		return noneOr(err, "conversations that are set aside cannot be counted", "no conversation is set aside")
+		return noneOr(
+			err,
+			"conversations that are set aside cannot be counted",
+			"no conversation is set aside",
+		)
 	}
 	first, err := p.store.Clocks.SetAsides(ctx, nil, 1)
 	if err != nil {
 		return failedWith("conversations that are set aside cannot be listed", err)
 	}
-	found, facts := some(int(n), "conversation is", "conversations are")+" set aside because of ticks that fail", map[string]any{"conversations": n}
+	found, facts := some(
+		int(n),
+		"conversation is",
+		"conversations are",
+	)+" set aside because of ticks that fail", map[string]any{
+		"conversations": n,
+	}
 	if len(first) > 0 { // else it was taken up meanwhile
-		found += fmt.Sprintf(", the first since %s (%s)", first[0].Since.UTC().Format(time.RFC3339), first[0].Reason)
+		found += fmt.Sprintf(
+			", the first since %s (%s)",
+			first[0].Since.UTC().Format(time.RFC3339),
+			first[0].Reason,
+		)
 		facts["oldest"] = first[0].Since.UTC()
 	}
-	return warning(found, "atender conversation set-aside lists them with the reason; the workers' log has the error",
-		"atender conversation retry --all takes them up again once the cause is mended").with(facts)
+	return warning(
+		found,
+		"atender conversation set-aside lists them with the reason; the workers' log has the error",
+		"atender conversation retry --all takes them up again once the cause is mended",
+	).with(
+		facts,
+	)
 }
 
 // noneOr is the finding of a check that has found nothing, or could not look.
@@ -123,7 +165,11 @@ func (p *patient) outbox(ctx context.Context) Finding {
 		return noneOr(err, "the outbox cannot be measured", "empty: Temporal was told of everything")
 	}
 	facts := map[string]any{"rows": depth, "oldestSeconds": oldest.Round(time.Second).Seconds()}
-	found := fmt.Sprintf("%s to be told to Temporal, the oldest for %s", some(depth, "row waits", "rows wait"), oldest.Round(time.Second))
+	found := fmt.Sprintf(
+		"%s to be told to Temporal, the oldest for %s",
+		some(depth, "row waits", "rows wait"),
+		oldest.Round(time.Second),
+	)
 	do := []string{
 		"see that a worker runs and reaches Temporal: its log says \"Temporal not told\" and why",
 		"rows of an unknown kind, which the worker logs as errors, wait for a newer binary",
@@ -143,10 +189,16 @@ func (p *patient) timers(ctx context.Context) Finding {
 	if err != nil || late.Conversations == 0 {
 		return noneOr(err, "what is due cannot be counted", "nothing is due for longer than 2 s")
 	}
-	facts := map[string]any{"conversations": late.Conversations, "longestSeconds": late.Longest.Round(time.Second).Seconds()}
+	facts := map[string]any{
+		"conversations":  late.Conversations,
+		"longestSeconds": late.Longest.Round(time.Second).Seconds(),
+	}
 	found := fmt.Sprintf("something is due in %s and not done, in one for %s",
 		some(late.Conversations, "conversation", "conversations"), late.Longest.Round(time.Second))
-	do := []string{"see that workers run and what their log says", "add workers where they are busy: atender_timer_lag_seconds tells"}
+	do := []string{
+		"see that workers run and what their log says",
+		"add workers where they are busy: atender_timer_lag_seconds tells",
+	}
 	if late.Longest > timersStuck {
 		return failed(found, do...).with(facts)
 	}

@@ -27,12 +27,19 @@ const leastRetention = 24 * time.Hour
 // reachTemporal is whether Temporal's frontend answers.
 func (p *patient) reachTemporal(ctx context.Context) Finding {
 	if p.temporalError != nil {
-		return failedWith("Temporal's client cannot be made", p.temporalError, "see the variables TEMPORAL_… (atender help config)")
+		return failedWith(
+			"Temporal's client cannot be made",
+			p.temporalError,
+			"see the variables TEMPORAL_… (atender help config)",
+		)
 	}
 	info, err := p.temporal.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
 	if _, old := errors.AsType[*serviceerror.Unimplemented](err); err != nil && !old {
-		return failedWith("Temporal at "+p.temporalAddress()+" cannot be asked", err,
-			"see that it runs, and that TEMPORAL_ADDRESS, TEMPORAL_TLS and TEMPORAL_API_KEY are right (atender help config)")
+		return failedWith(
+			"Temporal at "+p.temporalAddress()+" cannot be asked",
+			err,
+			"see that it runs, and that TEMPORAL_ADDRESS, TEMPORAL_TLS and TEMPORAL_API_KEY are right (atender help config)",
+		)
 	}
 	return ok("version %s answers at %s", info.GetServerVersion(), p.temporalAddress()).
 		with(map[string]any{"version": info.GetServerVersion()})
@@ -50,8 +57,12 @@ func (p *patient) describeNamespace(ctx context.Context) Finding {
 	answer, err := p.temporal.WorkflowService().DescribeNamespace(ctx,
 		&workflowservice.DescribeNamespaceRequest{Namespace: p.namespace})
 	if isNotFound(err) {
-		return failed("there is no namespace "+p.namespace, "temporal operator namespace create --namespace "+p.namespace+
-			" --retention 72h", "or set TEMPORAL_NAMESPACE to the one that the workers use")
+		return failed(
+			"there is no namespace "+p.namespace,
+			"temporal operator namespace create --namespace "+p.namespace+
+				" --retention 72h",
+			"or set TEMPORAL_NAMESPACE to the one that the workers use",
+		)
 	}
 	if err != nil {
 		return failedWith("namespace "+p.namespace+" cannot be described", err,
@@ -64,8 +75,12 @@ func (p *patient) describeNamespace(ctx context.Context) Finding {
 	keeps := answer.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
 	facts := map[string]any{"namespace": p.namespace, "retentionHours": keeps.Hours()}
 	if keeps < leastRetention {
-		return warning(fmt.Sprintf("namespace %s keeps workflows that have ended for %s only", p.namespace, keeps),
-			"temporal operator namespace update --namespace "+p.namespace+" --retention 72h").with(facts)
+		return warning(
+			fmt.Sprintf("namespace %s keeps workflows that have ended for %s only", p.namespace, keeps),
+			"temporal operator namespace update --namespace "+p.namespace+" --retention 72h",
+		).with(
+			facts,
+		)
 	}
 	return ok("%s is there and keeps what has ended for %s", p.namespace, keeps).with(facts)
 }
@@ -88,11 +103,16 @@ func (p *patient) temporalData(ctx context.Context) Finding {
 	case err != nil:
 		return failedWith("the stored id of the namespace cannot be read", err)
 	case stored == "":
-		return warning("no worker has met namespace "+p.namespace+" with this database yet", "start one: atender worker")
+		return warning(
+			"no worker has met namespace "+p.namespace+" with this database yet",
+			"start one: atender worker",
+		)
 	case stored != answer.GetNamespaceInfo().GetId():
-		return warning("the namespace is another one than that which the workers have last seen: Temporal has lost its data, or "+
-			"TEMPORAL_ADDRESS leads to another cluster",
-			"if the address is right, see that a worker runs: it makes all workflows again within seconds")
+		return warning(
+			"the namespace is another one than that which the workers have last seen: Temporal has lost its data, or "+
+				"TEMPORAL_ADDRESS leads to another cluster",
+			"if the address is right, see that a worker runs: it makes all workflows again within seconds",
+		)
 	}
 	return ok("the namespace is the one that the workers have last seen")
 }
@@ -102,8 +122,13 @@ func (p *patient) searchAttributes(ctx context.Context) Finding {
 	answer, err := p.temporal.OperatorService().ListSearchAttributes(ctx,
 		&operatorservice.ListSearchAttributesRequest{Namespace: p.namespace})
 	if err != nil {
-		return warningWith("the search attributes cannot be listed", err,
-			"in Temporal Cloud see the namespace's page: "+listed(slices.Sorted(maps.Keys(workflows.AttributeTypes()))))
+		return warningWith(
+			"the search attributes cannot be listed",
+			err,
+			"in Temporal Cloud see the namespace's page: "+listed(
+				slices.Sorted(maps.Keys(workflows.AttributeTypes())),
+			),
+		)
 	}
 	has, want := answer.GetCustomAttributes(), workflows.AttributeTypes()
 	var missing, other, create, remove []string
@@ -159,9 +184,17 @@ func (p *patient) dispatchers(ctx context.Context) Finding {
 		isRunning := answer.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 		switch {
 		case i == want && isRunning:
-			return warning(fmt.Sprintf("%s runs, though there are to be %d: another process has more", durable.DispatchID(i), want),
+			return warning(
+				fmt.Sprintf(
+					"%s runs, though there are to be %d: another process has more",
+					durable.DispatchID(i),
+					want,
+				),
 				"set "+config.Prefix+"DISPATCH_SHARDS to the same number everywhere; then terminate those that are too many: "+
-					"temporal workflow terminate --namespace "+p.namespace+" --workflow-id "+durable.DispatchID(i))
+					"temporal workflow terminate --namespace "+p.namespace+" --workflow-id "+durable.DispatchID(
+					i,
+				),
+			)
 		case i < want && !isRunning:
 			away = append(away, durable.DispatchID(i))
 		}
@@ -184,10 +217,18 @@ const (
 // dispatch is how soon workers take work: a workflow with an activity on each queue, there and back.
 func (p *patient) dispatch(ctx context.Context) Finding {
 	began := time.Now()
-	run, err := p.temporal.ExecuteWorkflow(ctx, startOptions(durable.ProbeID(uuid.NewString()), p.Config.TemporalTaskQueue),
-		durable.ProbeWorkflow, durable.ProbeInput{})
+	run, err := p.temporal.ExecuteWorkflow(
+		ctx,
+		startOptions(durable.ProbeID(uuid.NewString()), p.Config.TemporalTaskQueue),
+		durable.ProbeWorkflow,
+		durable.ProbeInput{},
+	)
 	if err != nil {
-		return failedWith("the probe cannot be started", err, "see that the credentials may start workflows in "+p.namespace)
+		return failedWith(
+			"the probe cannot be started",
+			err,
+			"see that the credentials may start workflows in "+p.namespace,
+		)
 	}
 	var result durable.ProbeResult
 	err = run.Get(ctx, &result)
@@ -198,7 +239,11 @@ func (p *patient) dispatch(ctx context.Context) Finding {
 		"see the workers' logs and CPU; add workers where they are busy",
 	}
 	if err != nil {
-		return failed(fmt.Sprintf("workers did not carry a probe out within %s (%s)", probeTime, run.GetID()), do...).with(facts)
+		return failed(
+			fmt.Sprintf("workers did not carry a probe out within %s (%s)", probeTime, run.GetID()),
+			do...).with(
+			facts,
+		)
 	}
 	for _, queue := range result.Queues {
 		if queue.Failed {
@@ -206,7 +251,11 @@ func (p *patient) dispatch(ctx context.Context) Finding {
 		}
 	}
 	if took > probeSlow {
-		return warning(fmt.Sprintf("a round trip through the workers takes %s", took.Round(time.Millisecond)), do...).with(facts)
+		return warning(
+			fmt.Sprintf("a round trip through the workers takes %s", took.Round(time.Millisecond)),
+			do...).with(
+			facts,
+		)
 	}
 	return ok("a round trip through the workers takes %s", took.Round(time.Millisecond)).with(facts)
 }

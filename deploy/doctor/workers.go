@@ -73,17 +73,28 @@ func (p *patient) workers(ctx context.Context) Finding {
 			silent = append(silent, state.name+lastHeard(p.Now(), state.lastPolled))
 		}
 		if state.backlogAge > backlogOld {
-			behind = append(behind, fmt.Sprintf("%s has about %d tasks, the oldest for %s", state.name, state.backlog,
-				state.backlogAge.Round(time.Second)))
+			behind = append(
+				behind,
+				fmt.Sprintf("%s has about %d tasks, the oldest for %s", state.name, state.backlog,
+					state.backlogAge.Round(time.Second)),
+			)
 		}
 	}
 	facts["builds"] = slices.Sorted(maps.Keys(builds))
 	switch {
 	case len(silent) > 0:
-		return failed("no worker polls "+strings.Join(silent, ", "), "start one: atender worker",
-			"see that its TEMPORAL_NAMESPACE is "+p.namespace+" and its "+config.Prefix+"TEMPORAL_TASK_QUEUE is "+queue).with(facts)
+		return failed(
+			"no worker polls "+strings.Join(silent, ", "),
+			"start one: atender worker",
+			"see that its TEMPORAL_NAMESPACE is "+p.namespace+" and its "+config.Prefix+"TEMPORAL_TASK_QUEUE is "+queue,
+		).with(facts)
 	case len(behind) > 0:
-		return warning("the workers do not keep up: "+strings.Join(behind, ", "), "add workers, or see what they wait for").with(facts)
+		return warning(
+			"the workers do not keep up: "+strings.Join(behind, ", "),
+			"add workers, or see what they wait for",
+		).with(
+			facts,
+		)
 	}
 	found := some(len(processes), "process polls", "processes poll") + " all three queues"
 	if len(builds) > 1 {
@@ -101,10 +112,13 @@ func lastHeard(now, at time.Time) string {
 
 // queueState asks Temporal for one queue.
 func (p *patient) queueState(ctx context.Context, name string, of enumspb.TaskQueueType) (queueState, error) {
-	answer, err := p.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
-		Namespace: p.namespace, TaskQueue: &taskqueue.TaskQueue{Name: name, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
-		TaskQueueType: of, ReportStats: true,
-	})
+	answer, err := p.temporal.WorkflowService().DescribeTaskQueue(
+		ctx,
+		&workflowservice.DescribeTaskQueueRequest{
+			Namespace: p.namespace, TaskQueue: &taskqueue.TaskQueue{Name: name, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
+			TaskQueueType: of, ReportStats: true,
+		},
+	)
 	if err != nil {
 		return queueState{}, err
 	}
@@ -113,7 +127,8 @@ func (p *patient) queueState(ctx context.Context, name string, of enumspb.TaskQu
 	}[of]
 	state := queueState{
 		name: name + " (" + kind + ")", processes: map[string]bool{}, builds: map[string]bool{},
-		backlog: answer.GetStats().GetApproximateBacklogCount(), backlogAge: answer.GetStats().GetApproximateBacklogAge().AsDuration(),
+		backlog:    answer.GetStats().GetApproximateBacklogCount(),
+		backlogAge: answer.GetStats().GetApproximateBacklogAge().AsDuration(),
 	}
 	for _, poller := range answer.GetPollers() {
 		polled := poller.GetLastAccessTime().AsTime()
@@ -124,7 +139,7 @@ func (p *patient) queueState(ctx context.Context, name string, of enumspb.TaskQu
 			continue
 		}
 		state.processes[poller.GetIdentity()] = true
-		if build := poller.GetWorkerVersionCapabilities().GetBuildId(); build != "" {
+		if build := poller.GetDeploymentOptions().GetBuildId(); build != "" {
 			state.builds[build] = true
 		}
 	}

@@ -120,12 +120,12 @@ func (s *Clocks) noteTickFailure(ctx context.Context, tenantID, id uuid.UUID, re
 		return Tick{}, errors.Join(cause, postgres.Translate(r.Error))
 	}
 	if row.Until == nil {
-		s.db.Log.WarnContext(ctx, "a conversation's tick failed", logging.TenantID, tenantID, logging.ConversationID, id, "reason", reason,
-			"failures", row.Failures, "error", cause)
+		s.db.Log.WarnContext(ctx, "a conversation's tick failed",
+			logging.TenantID, tenantID, logging.ConversationID, id, "reason", reason, "failures", row.Failures, "error", cause)
 		return Tick{}, cause
 	}
-	s.db.Log.ErrorContext(ctx, "a conversation is set aside because its tick fails", logging.TenantID, tenantID, logging.ConversationID, id,
-		"reason", reason, "failures", row.Failures, "times", row.Times, "until", row.Until, "error", cause)
+	s.db.Log.ErrorContext(ctx, "a conversation is set aside because its tick fails",
+		logging.TenantID, tenantID, logging.ConversationID, id, "reason", reason, "failures", row.Failures, "times", row.Times, "until", row.Until, "error", cause)
 	return Tick{Status: row.Status, SLAState: postgres.Deref(row.SLAState), NextDue: row.Until, SetAside: reason}, nil
 }
 

@@ -87,8 +87,8 @@ func hostOf(text string) string {
 var quotedText = regexp.MustCompile(`(?s)".*"`)
 
 // pgText is an error of PostgreSQL without values. Messages of violated constraints (class 23) and of statements (class 42) quote
-// names of ours alone; those of data (22), of exceptions that are raised (P0) and of what the parser met (42601) quote the data. A
-// detail, such as "Key (email)=(…)", is never part of the text.
+// names of ours alone; those of data (22), of exceptions that are raised (P0) and of what the parser met (42601) quote the data.
+// A detail, such as "Key (email)=(…)", is never part of the text.
 func pgText(e *pgconn.PgError) string {
 	message := e.Message
 	if class := e.Code[:min(2, len(e.Code))]; class == "22" || class == "P0" || e.Code == "42601" {
@@ -107,12 +107,21 @@ var untyped = []struct {
 	to    string
 }{
 	// pgx, of an argument of a statement (pgtype.newEncodeError).
-	{regexp.MustCompile(`(?s)unable to encode .* into (text|binary|unknown) format`), "unable to encode " + hidden + " into $1 format"},
+	{
+		regexp.MustCompile(`(?s)unable to encode .* into (text|binary|unknown) format`),
+		"unable to encode " + hidden + " into $1 format",
+	},
 	// database/sql, of a column (convertAssign).
-	{regexp.MustCompile(`(?s)converting driver\.Value type ([^ (]+) \(".*"\) to`), `converting driver.Value type $1 ("` + hidden + `") to`},
+	{
+		regexp.MustCompile(`(?s)converting driver\.Value type ([^ (]+) \(".*"\) to`),
+		`converting driver.Value type $1 ("` + hidden + `") to`,
+	},
 	// net/netip and strconv, where another error has their text and not them.
 	{regexp.MustCompile(`(?s)(ParseAddr|ParsePrefix)\(".*"\)`), `$1("` + hidden + `")`},
-	{regexp.MustCompile(`(?s)parsing ".*": (invalid syntax|value out of range)`), `parsing "` + hidden + `": $1`},
+	{
+		regexp.MustCompile(`(?s)parsing ".*": (invalid syntax|value out of range)`),
+		`parsing "` + hidden + `": $1`,
+	},
 	// PostgreSQL's details, should another library put them into its text.
 	{regexp.MustCompile(`\([^()]*\)=\(.*\)`), "(" + hidden + ")=(" + hidden + ")"},
 }

@@ -34,9 +34,23 @@ func line(t *testing.T, f func(*slog.Logger)) map[string]any {
 
 func TestDurationsAreMillisecondsWhoeverWritesThem(t *testing.T) {
 	got := line(t, func(log *slog.Logger) {
-		log.Info("done", "took", 12345678*time.Nanosecond, slog.Group("of", slog.Duration("wait", time.Second)))
+		log.Info(
+			"done",
+			"took",
+			12345678*time.Nanosecond,
+			slog.Group("of", slog.Duration("wait", time.Second)),
+		)
 	})
-	require.Equal(t, map[string]any{"level": "INFO", "msg": "done", "tookMs": 12.346, "of": map[string]any{"waitMs": 1000.0}}, got)
+	require.Equal(
+		t,
+		map[string]any{
+			"level":  "INFO",
+			"msg":    "done",
+			"tookMs": 12.346,
+			"of":     map[string]any{"waitMs": 1000.0},
+		},
+		got,
+	)
 	var text strings.Builder
 	logging.New(&text, true, slog.LevelInfo).Info("done", "took", 1500*time.Microsecond)
 	require.Contains(t, text.String(), "tookMs=1.5\n")
@@ -53,14 +67,33 @@ func TestLinesHaveTheFieldsOfTheirContext(t *testing.T) {
 	want := map[string]any{"level": "WARN", "msg": "slow", "requestId": "r2", "tenantId": "t1"}
 	require.Equal(t, want, line(t, func(log *slog.Logger) { log.WarnContext(ctx, "slow") }))
 	want["tenantId"] = "own"
-	require.Equal(t, want, line(t, func(log *slog.Logger) { log.WarnContext(ctx, "slow", "tenantId", "own") }))
+	require.Equal(
+		t,
+		want,
+		line(t, func(log *slog.Logger) { log.WarnContext(ctx, "slow", "tenantId", "own") }),
+	)
 	want["tenantId"], want["activity"], want["role"] = "t1", "Tick", "worker"
-	require.Equal(t, want, line(t, func(log *slog.Logger) { log.With("role", "worker").WarnContext(child, "slow") }))
+	require.Equal(
+		t,
+		want,
+		line(t, func(log *slog.Logger) { log.With("role", "worker").WarnContext(child, "slow") }),
+	)
 }
 
 func TestTemporalsFieldsAreNamedAsOurs(t *testing.T) {
 	got := line(t, func(log *slog.Logger) {
-		log.With("WorkflowID", "w", "RunID", "r").Error("failed", "ActivityType", "Tick", "Error", errors.New("no"))
+		log.With(
+			"WorkflowID",
+			"w",
+			"RunID",
+			"r",
+		).Error(
+			"failed",
+			"ActivityType",
+			"Tick",
+			"Error",
+			errors.New("no"),
+		)
 	})
 	require.Equal(t, map[string]any{
 		"level": "ERROR", "msg": "failed", "workflowId": "w", "runId": "r", "activity": "Tick", "error": "no",
@@ -94,8 +127,11 @@ func TestErrorsQuoteNothing(t *testing.T) {
 			&pgconn.PgError{Severity: "ERROR", Code: "42P01", Message: `relation "contacts" does not exist`},
 			`ERROR: relation "contacts" does not exist (SQLSTATE 42P01)`,
 		},
-		"detail":  {errors.New("failed: Key (email)=(" + value + ") already exists"), "failed: Key (…)=(…) already exists"},
-		"refusal": {fmt.Errorf("create: %w", problem.New(problem.Invalid, "VALIDATION_FAILED", "not %q", value)), "create: VALIDATION_FAILED"},
+		"detail": {errors.New("failed: Key (email)=(" + value + ") already exists"), "failed: Key (…)=(…) already exists"},
+		"refusal": {
+			fmt.Errorf("create: %w", problem.New(problem.Invalid, "VALIDATION_FAILED", "not %q", value)),
+			"create: VALIDATION_FAILED",
+		},
 		"outage": {
 			&problem.Error{Kind: problem.Unavailable, Code: "UNAVAILABLE", Message: "away", Cause: number},
 			`UNAVAILABLE: away: strconv.Atoi: parsing "…": invalid syntax`,
@@ -108,12 +144,12 @@ func TestErrorsQuoteNothing(t *testing.T) {
 			`Post "https://crm.example.com/…": refused`,
 		},
 		"argument": {
-			errors.New(`failed to encode args[2]: unable to encode "` + value + `" into binary format for int4 (OID 23): no plan`),
-			"failed to encode args[2]: unable to encode … into binary format for int4 (OID 23): no plan",
+			errors.New(`failed to encode args[2]: unable to encode "` + value + `" into binary format for int4: no plan`),
+			"failed to encode args[2]: unable to encode … into binary format for int4: no plan",
 		},
 		"column": {
-			errors.New(`sql: Scan error on column index 0, name "n": converting driver.Value type string ("` + value + `") to a int: x`),
-			`sql: Scan error on column index 0, name "n": converting driver.Value type string ("…") to a int: x`,
+			errors.New(`sql: Scan error on column "n": converting driver.Value type string ("` + value + `") to a int: x`),
+			`sql: Scan error on column "n": converting driver.Value type string ("…") to a int: x`,
 		},
 		"json": {decoding, "json: cannot unmarshal number into Go struct field .N of type int"},
 	} {

@@ -26,12 +26,22 @@ type Server struct {
 func (s *DB) Server(ctx context.Context) (server Server, err error) {
 	defer During(&err, "ask PostgreSQL what it is")
 	// reserved_connections is there since PostgreSQL 16.
-	err = s.SQL.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1),
+	err = s.SQL.QueryRowContext(
+		ctx,
+		`SELECT current_setting('server_version_num')::int, split_part(current_setting('server_version'), ' ', 1),
 		current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int
 			+ coalesce(current_setting('reserved_connections', true), '0')::int,
 		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-		pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool`).
-		Scan(&server.Version, &server.VersionText, &server.MaxConnections, &server.Reserved, &server.InUse, &server.IsReadOnly)
+		pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool`,
+	).
+		Scan(
+			&server.Version,
+			&server.VersionText,
+			&server.MaxConnections,
+			&server.Reserved,
+			&server.InUse,
+			&server.IsReadOnly,
+		)
 	return server, err
 }
 
@@ -48,7 +58,9 @@ const hubConns = 2
 // one of its own.
 func ConnectionsOf(maxConns int, isWorker bool) int {
 	maxConns = cmp.Or(maxConns, 20)
-	n := maxConns + listConns(maxConns) + reportConns + claimConns + groupsAtOnce + numberConns + leaseConns + hubConns
+	n := maxConns + listConns(
+		maxConns,
+	) + reportConns + claimConns + groupsAtOnce + numberConns + leaseConns + hubConns
 	if isWorker {
 		n++
 	}
@@ -85,11 +97,20 @@ func cover(all []partition, id uuid.UUID) bool {
 
 // ZoneOffsets are the offsets from UTC that PostgreSQL computes for a time zone at some times, in seconds; known is false for
 // a zone that it does not have. Errors: UNAVAILABLE.
-func (s *DB) ZoneOffsets(ctx context.Context, zone string, at []time.Time) (offsets []int, known bool, err error) {
+func (s *DB) ZoneOffsets(
+	ctx context.Context,
+	zone string,
+	at []time.Time,
+) (offsets []int, known bool, err error) {
 	defer During(&err, "ask PostgreSQL for the offsets of time zone %s", zone)
 	var rows *sql.Rows
-	rows, err = s.SQL.QueryContext(ctx, `SELECT extract(epoch FROM (t AT TIME ZONE $1) - (t AT TIME ZONE 'UTC'))::int
-		FROM unnest($2::timestamptz[]) WITH ORDINALITY x (t, n) ORDER BY n`, zone, at)
+	rows, err = s.SQL.QueryContext(
+		ctx,
+		`SELECT extract(epoch FROM (t AT TIME ZONE $1) - (t AT TIME ZONE 'UTC'))::int
+		FROM unnest($2::timestamptz[]) WITH ORDINALITY x (t, n) ORDER BY n`,
+		zone,
+		at,
+	)
 	if err != nil {
 		return nil, false, ignoreUnknownZone(err)
 	}

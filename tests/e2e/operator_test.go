@@ -90,7 +90,8 @@ func TestTheDoctorLooksAtTheStack(t *testing.T) {
 		Counts map[string]int
 		Checks []struct{ Check, State, Found string }
 	}
-	said := shared.shell(t, binary, "doctor", "--json", "--timeout", "30s", "--api-url", shared.APIURL, "--worker-url", "http://"+worker)
+	said := shared.shell(t, binary, "doctor", "--json", "--timeout", "30s",
+		"--api-url", shared.APIURL, "--worker-url", "http://"+worker)
 	require.NoError(t, json.Unmarshal([]byte(said), &report), said)
 	require.Zero(t, report.Counts["failed"]+report.Counts["skipped"], said)
 
