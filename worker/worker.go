@@ -40,7 +40,9 @@ type Config struct {
 	Dispatchers int    // dispatch workflows, 1 to 64; 8 when 0. All workers must agree.
 	// RetentionDays is how long events, deliveries and attempts are kept (P10), 1 or more; 30 when 0.
 	RetentionDays int
-	Sender        sender.Config
+	// Version is that of this binary, which Temporal shows with those who poll a queue; empty for none.
+	Version string
+	Sender  sender.Config
 	Activities    activities.Config
 	// Registry collects the worker's metrics, perhaps with those of the SDK (SDKMetrics); one of its own when nil.
 	Registry *prometheus.Registry
@@ -180,6 +182,7 @@ func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 		Identity:                    w.identity,
 		Interceptors:                w.interceptors(),
 		WorkerStopTimeout:           stopTimeout,
+		DeploymentOptions:           w.build(),
 		DisableRegistrationAliasing: true,
 		WorkflowTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
@@ -207,6 +210,7 @@ func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 		Identity:                    w.identity,
 		Interceptors:                w.interceptors(),
 		WorkerStopTimeout:           stopTimeout,
+		DeploymentOptions:           w.build(),
 		DisableRegistrationAliasing: true,
 		DisableWorkflowWorker:       true,
 		// All dispatchers, the runs of retries and replays, and some that are only told that it is not their tenant's turn.
@@ -220,6 +224,17 @@ func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	sdk.RegisterActivityWithOptions(w.acts.AbandonReplay, activity.RegisterOptions{Name: durable.AbandonActivity})
 	return sdk
 }
+
+// build tells Temporal which build this process is of, and nothing more: work goes to workers of any build.
+func (w *Worker) build() (o sdkworker.DeploymentOptions) {
+	if w.cfg.Version != "" {
+		o.Version = sdkworker.WorkerDeploymentVersion{DeploymentName: deploymentName, BuildID: w.cfg.Version}
+	}
+	return o
+}
+
+// deploymentName is how Temporal calls all workers of the product together.
+const deploymentName = "atender"
 
 func (w *Worker) interceptors() []interceptor.WorkerInterceptor {
 	return []interceptor.WorkerInterceptor{

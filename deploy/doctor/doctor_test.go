@@ -42,7 +42,7 @@ type surgery struct {
 func open(t *testing.T) *surgery {
 	t.Helper()
 	metrics := "127.0.0.1:" + freePort(t)
-	s := stack.Start(t, func(c *worker.Config) { c.MetricsAddr = metrics })
+	s := stack.Start(t, func(c *worker.Config) { c.MetricsAddr, c.Version = metrics, "test" })
 	address, _ := deps.Temporal(t)
 	cfg, err := config.Parse[config.Config](map[string]string{
 		"ATENDER_DATABASE_URL": s.DatabaseURL, "ATENDER_SECRET_KEYS": s.SecretKeys, "ATENDER_DATABASE_MAX_CONNS": "5",
@@ -136,6 +136,7 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 	require.Equal(t, len(well.Checks), well.Counts[doctor.OK])
 	well.is("dispatch", doctor.OK, "a round trip through the workers takes ")
 	well.is("workers", doctor.OK, "1 process polls all three queues")
+	require.Equal(t, []string{"test"}, well.of("workers").Facts["builds"])
 	well.is("keyring", doctor.OK, "1 value can be opened; k1 seals")
 
 	s.run("what is shown", func() { s.shown(well) })
@@ -463,7 +464,8 @@ func (s *surgery) breakWorkers() {
 	s.stopWorker()
 	id := s.snoozed("late")
 	s.Exec(`UPDATE conversations SET next_due_at = now() - interval '10 seconds' WHERE id = $1`, id)
-	s.look().is("timers", doctor.Warning, "something is due in 1 conversation and not done, in one for 1")
+	noProbe := func(o *doctor.Options) { o.Temporal.Namespace = "no-such-namespace" } // which would take 5 s without a worker
+	s.look(noProbe).is("timers", doctor.Warning, "something is due in 1 conversation and not done, in one for 1")
 	s.Exec(`UPDATE conversations SET next_due_at = now() - interval '1 hour' WHERE id = $1`, id)
 
 	ctx, operator := s.t.Context(), s.Temporal.OperatorService()

@@ -185,21 +185,18 @@ func (p *patient) outbox(ctx context.Context) Finding {
 
 // timers is whether what is due is done.
 func (p *patient) timers(ctx context.Context) Finding {
-	late, err := p.store.Sweep.CountOverdue(ctx, timersLate)
-	if err != nil || late.Conversations == 0 {
+	n, oldest, err := p.store.Sweep.Due(ctx)
+	if err != nil || oldest < timersLate { // what has just come due is being done
 		return noneOr(err, "what is due cannot be counted", "nothing is due for longer than 2 s")
 	}
-	facts := map[string]any{
-		"conversations":  late.Conversations,
-		"longestSeconds": late.Longest.Round(time.Second).Seconds(),
-	}
+	facts := map[string]any{"conversations": n, "longestSeconds": oldest.Round(time.Second).Seconds()}
 	found := fmt.Sprintf("something is due in %s and not done, in one for %s",
-		some(late.Conversations, "conversation", "conversations"), late.Longest.Round(time.Second))
+		some(n, "conversation", "conversations"), oldest.Round(time.Second))
 	do := []string{
 		"see that workers run and what their log says",
 		"add workers where they are busy: atender_timer_lag_seconds tells",
 	}
-	if late.Longest > timersStuck {
+	if oldest > timersStuck {
 		return failed(found, do...).with(facts)
 	}
 	return warning(found, do...).with(facts)

@@ -72,28 +72,6 @@ func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) (_ []R
 	return refsOf(found), err
 }
 
-// Late is what is due in conversations and was not done.
-type Late struct {
-	Conversations int           // lateCounted at most
-	Longest       time.Duration // for how long the one is due that waits longest; 0 without any
-}
-
-// lateCounted is how far CountOverdue counts: beyond it the number says no more.
-const lateCounted = 10_000
-
-// CountOverdue counts the conversations in which something has been due for longer than the given time. Errors: UNAVAILABLE.
-func (s *Store) CountOverdue(ctx context.Context, by time.Duration) (late Late, err error) {
-	var row struct {
-		N       int
-		Seconds float64
-	}
-	err = s.db.Claims.WithContext(ctx).Raw(`SELECT count(*) AS n,
-			coalesce(extract(epoch FROM clock_timestamp() - min(next_due_at)), 0) AS seconds
-		FROM (SELECT next_due_at FROM conversations WHERE `+isOverdue+` ORDER BY next_due_at LIMIT `+
-		strconv.Itoa(lateCounted)+`) x`, map[string]any{"by": by.Seconds()}).Scan(&row).Error
-	return Late{row.N, time.Duration(row.Seconds * float64(time.Second))}, postgres.Doing(err, "count overdue conversations")
-}
-
 // overdueRow is an overdue conversation, with what the query says of all tenants that have some.
 type overdueRow struct {
 	TenantID, ID uuid.UUID
