@@ -41,9 +41,9 @@ type Config struct {
 	// RetentionDays is how long events, deliveries and attempts are kept (P10), 1 or more; 30 when 0.
 	RetentionDays int
 	// Version is that of this binary, which Temporal shows with those who poll a queue; empty for none.
-	Version string
-	Sender  sender.Config
-	Activities    activities.Config
+	Version    string
+	Sender     sender.Config
+	Activities activities.Config
 	// Registry collects the worker's metrics, perhaps with those of the SDK (SDKMetrics); one of its own when nil.
 	Registry *prometheus.Registry
 }
