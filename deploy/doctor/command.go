@@ -49,7 +49,7 @@ func (c Command) Run(ctx context.Context) error {
 	if c.JSON {
 		err = report.WriteJSON(os.Stdout)
 	} else {
-		err = report.Write(os.Stdout, isTerminal(os.Stdout))
+		err = report.Write(os.Stdout, config.InColours(os.Stdout))
 	}
 	switch {
 	case err != nil:

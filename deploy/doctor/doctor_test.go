@@ -21,6 +21,7 @@ import (
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/deploy/doctor"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/worktime"
@@ -351,7 +352,7 @@ func (s *surgery) breakRows(hook uuid.UUID) {
 func (s *surgery) snoozed(reference string) uuid.UUID {
 	c, err := s.Store.Conversations.Create(s.t.Context(), s.Tenant.ID, s.Actor, conversation.NewConversation{
 		ExternalReference: reference, Subject: "Where is my order?",
-		Contact: conversation.NewContact{Email: reference + "@example.com"},
+		Contact: contact.Identity{Email: reference + "@example.com"},
 	})
 	require.NoError(s.t, err)
 	_, err = s.Store.Conversations.Change(
