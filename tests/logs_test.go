@@ -314,7 +314,8 @@ func signIn(t *testing.T, s *stack.Stack, agent account.Agent) (secret string) {
 	me, _ := send("GET", "/v1/me", "", "", cookies)
 	guess := `{"email": "MARKERAGENT@example.com", "password": "MARKERPASSWORD"}`
 	refused, _ := send("POST", "/console/session", "application/json", guess, nil)
-	require.Equal(t, []int{http.StatusOK, http.StatusSeeOther, http.StatusOK, http.StatusUnauthorized}, []int{shown, in, me, refused})
+	require.Equal(t, []int{http.StatusOK, http.StatusSeeOther, http.StatusOK, http.StatusUnauthorized},
+		[]int{shown, in, me, refused})
 	return secret
 }
 

@@ -24,6 +24,8 @@ const (
 	readyTime = 900 * time.Millisecond
 	// readyFor is how long an answer serves for those that come after it: a probe must not be a load.
 	readyFor = time.Second
+	// unreadyFor is the same for a worker that is not ready, which is soon, as a rule: those who start a stack wait for it.
+	unreadyFor = 200 * time.Millisecond
 )
 
 // Why a worker is not ready that works as it should.
@@ -67,6 +69,9 @@ func (w *Worker) ready(ctx context.Context) error {
 		// A prober that hangs up must not make others believe that the worker is not ready.
 		known.err = w.look(context.WithoutCancel(ctx))
 		known.until = time.Now().Add(readyFor)
+		if known.err != nil {
+			known.until = time.Now().Add(unreadyFor)
+		}
 	}
 	if w.isStopping.Load() {
 		return errStopping

@@ -57,7 +57,8 @@ func (c retryCmd) Run(ctx context.Context) error {
 			return err
 		}
 		if n == 0 && !c.All {
-			return fmt.Errorf("conversation %s is not set aside: atender conversation set-aside lists those that are", c.Conversation)
+			return fmt.Errorf("conversation %s is not set aside: atender conversation set-aside lists those that are",
+				c.Conversation)
 		}
 		fmt.Fprintf(os.Stderr, "%d taken up again.\n", n)
 		return nil

@@ -125,7 +125,8 @@ func (s *Clocks) noteTickFailure(ctx context.Context, tenantID, id uuid.UUID, re
 		return Tick{}, cause
 	}
 	s.db.Log.ErrorContext(ctx, "a conversation is set aside because its tick fails",
-		logging.TenantID, tenantID, logging.ConversationID, id, "reason", reason, "failures", row.Failures, "times", row.Times, "until", row.Until, "error", cause)
+		logging.TenantID, tenantID, logging.ConversationID, id, "reason", reason, "failures", row.Failures, "times", row.Times,
+		"until", row.Until, "error", cause)
 	return Tick{Status: row.Status, SLAState: postgres.Deref(row.SLAState), NextDue: row.Until, SetAside: reason}, nil
 }
 
