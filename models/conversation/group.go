@@ -17,6 +17,7 @@ import (
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/groupcommit"
 	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/webhook"
@@ -86,7 +87,7 @@ func (s *Store) shareAnswered(
 func (s *Store) writeGroup(group []*member) {
 	defer func() {
 		if r := recover(); r != nil { // whoever it was meets it again, alone
-			s.db.Log.Error("a group of calls panicked", slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+			s.db.Log.Error("a group of calls panicked", logging.Panic(r), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
