@@ -40,7 +40,7 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 			return durable.RetryResult{Made: made.attempts, Delivered: made.delivered}, nil
 		}
 		if err != nil {
-			return durable.RetryResult{}, forTemporal(err)
+			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
 		if state.MovedTo != "" {
 			return durable.RetryResult{Made: made.attempts, Delivered: made.delivered, MovedTo: state.MovedTo}, nil
@@ -50,7 +50,7 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 		}
 		n, err := a.makeDue(ctx, &state, stop)
 		if err != nil {
-			return durable.RetryResult{}, forTemporal(err)
+			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
 		made.add(n)
 		if made.attempts > 0 {

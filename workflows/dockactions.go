@@ -48,7 +48,7 @@ func (d *dockActions) carryOut(ctx workflow.Context, tenant uuid.UUID, story *st
 		result, err := promptly[durable.DockActionResult](ctx, durable.DockActionActivity, in,
 			"carry out what a dock asked for, action "+id.String(), patience)
 		if err != nil {
-			workflow.GetLogger(ctx).Warn("dock action left to the sweeper", "action", id, "error", err)
+			workflow.GetLogger(ctx).Warn("dock action left to the sweeper", "tenantId", tenant, "dockActionId", id, "error", err)
 			continue
 		}
 		story.dockAction(ctx, result)

@@ -1,4 +1,4 @@
-// Package conversation is the write path (P1) and all that goes through it: conversations with their messages, contacts, tags
+// Package conversation is the write path (P1) and all that goes through it: conversations with their messages, contacts
 // and timeline, what commands and time do to them, and how one is read.
 package conversation
 
@@ -29,14 +29,11 @@ func (s *Store) WrittenTogether() (together, alone int64) {
 	return s.counts.together.Load(), s.counts.alone.Load()
 }
 
+// Waiting is how many messages and new conversations wait for a group to be written with, now.
+func (s *Store) Waiting() int { return s.group.Waiting() }
+
 // Contacts is the people that conversations are with.
 type Contacts struct {
-	db            *postgres.DB
-	conversations *Store
-}
-
-// Tags is the words that a tenant's conversations are found by.
-type Tags struct {
 	db            *postgres.DB
 	conversations *Store
 }
@@ -50,10 +47,10 @@ type Clocks struct {
 }
 
 // New is the conversations in a database.
-func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Tags, *Clocks) {
+func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Clocks) {
 	s := &Store{db: db, worktime: times, computeTime: computeTime}
 	s.group = postgres.NewGroup(s.writeGroup)
-	return s, &Contacts{db, s}, &Tags{db, s}, &Clocks{db, s, times}
+	return s, &Contacts{db, s}, &Clocks{db, s, times}
 }
 
 // ComputeIn changes how long the computation of one conversation's clocks may take: a test has no time to spare for it.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
@@ -34,6 +35,8 @@ type write struct {
 	change       *lifecycle.Change
 	owed         []lifecycle.Event // see owedEvents
 	isNew        bool
+	before       *write // the write of the same conversation and transaction that this one goes on behind; nil for the first
+	isFollowed   bool   // another goes on behind it, and leaves the row
 
 	contact        contactOutcome
 	contactChanges map[string]lifecycle.FieldChange
@@ -78,7 +81,7 @@ SELECT ` + lockedColumns + `, clock_timestamp() AS now,
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
 
 // lockedColumns are what every lock of a conversation l brings along, with its contact ct, for lockedRow's targets.
-var lockedColumns = postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[Contact]("ct", "ct_") + `,
+var lockedColumns = postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[contact.Contact]("ct", "ct_") + `,
 	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version,
 	(SELECT v.version FROM conversations v WHERE v.tenant_id = l.tenant_id AND v.id = l.id) AS version_seen`
 
@@ -137,7 +140,9 @@ func (s *Store) lock(
 // what is due by then (P1.4).
 func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion int64) error {
 	w.now = s.db.Clock(now)
-	w.ids = ident.NewSequence(w.now)
+	if w.before == nil {
+		w.ids = ident.NewSequence(w.now)
+	}
 	if err := w.readRules(ctx, s, timeVersion); err != nil {
 		return err
 	}

@@ -49,8 +49,10 @@ var Loopback = target.Policy{AllowHTTP: true, Allow: []netip.Prefix{netip.MustPa
 // Stack is a running product with a database and a Temporal namespace, and one tenant.
 type Stack struct {
 	t           testing.TB
-	databaseURL string
+	DatabaseURL string
 	keys        *seal.Keyring
+	SecretKeys  string // the text of its keys
+	log         *slog.Logger
 	Store       *models.Store
 	Temporal    client.Client
 	Namespace   string
@@ -68,7 +70,13 @@ type Stack struct {
 // Start starts a stack, which is stopped when the test ends. Its worker's configuration may be changed.
 func Start(t testing.TB, change ...func(*worker.Config)) *Stack {
 	t.Helper()
-	s := launch(t, change...)
+	return StartLogging(t, discard, change...)
+}
+
+// StartLogging is Start for a stack that logs.
+func StartLogging(t testing.TB, log *slog.Logger, change ...func(*worker.Config)) *Stack {
+	t.Helper()
+	s := launch(t, log, change...)
 	s.join()
 	return s
 }
@@ -80,21 +88,22 @@ func Shared(t testing.TB) *Stack {
 	t.Helper()
 	all := shared()
 	s := &Stack{
-		t: t, databaseURL: all.databaseURL, keys: all.keys,
+		t: t, log: discard, DatabaseURL: all.DatabaseURL, keys: all.keys, SecretKeys: all.SecretKeys,
 		Store: all.Store, Temporal: all.Temporal, Namespace: all.Namespace, URL: all.URL,
 	}
 	s.join()
 	return s
 }
 
-var shared = sync.OnceValue(func() *Stack { return launch(deps.Process) })
+var shared = sync.OnceValue(func() *Stack { return launch(deps.Process, discard) })
 
 // launch starts a stack in which there is no tenant yet.
-func launch(t testing.TB, change ...func(*worker.Config)) *Stack {
+func launch(t testing.TB, log *slog.Logger, change ...func(*worker.Config)) *Stack {
 	t.Helper()
-	s := &Stack{t: t, databaseURL: deps.Database(t)}
+	s := &Stack{t: t, log: log, DatabaseURL: deps.Database(t)}
 	var err error
-	s.keys, err = seal.ParseKeyring(seal.GenerateKeyring())
+	s.SecretKeys = seal.GenerateKeyring()
+	s.keys, err = seal.ParseKeyring(s.SecretKeys)
 	require.NoError(t, err)
 	s.Store = s.OpenStore()
 	s.connect()
@@ -125,7 +134,9 @@ func (s *Stack) join() {
 }
 
 // NamedTenant is how the ids of workflows name the stack's tenant.
-func (s *Stack) NamedTenant() durable.Tenant { return durable.Tenant{ID: s.Tenant.ID, Slug: s.Tenant.Slug} }
+func (s *Stack) NamedTenant() durable.Tenant {
+	return durable.Tenant{ID: s.Tenant.ID, Slug: s.Tenant.Slug}
+}
 
 // ConversationID is the id of a conversation's workflow.
 func (s *Stack) ConversationID(c wire.Conversation) string {
@@ -143,7 +154,7 @@ var discard = slog.New(slog.DiscardHandler)
 func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 	s.t.Helper()
 	o := models.Options{
-		URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
+		URL: s.DatabaseURL, Keys: s.keys, Logger: s.log, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
 		HashPassword: password.HashCheaply,
 	}
 	for _, option := range options {
@@ -158,7 +169,7 @@ func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 // Exec runs a statement on the stack's database, for what would take too long, or cannot be done, in the product's own way.
 func (s *Stack) Exec(statement string, args ...any) {
 	s.t.Helper()
-	conn, err := pgx.Connect(s.t.Context(), s.databaseURL)
+	conn, err := pgx.Connect(s.t.Context(), s.DatabaseURL)
 	require.NoError(s.t, err)
 	defer func() { _ = conn.Close(s.t.Context()) }()
 	_, err = conn.Exec(s.t.Context(), statement, args...)
@@ -177,7 +188,7 @@ func (s *Stack) connect() {
 		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	}))
 	s.Temporal, err = client.NewLazyClient(
-		client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(discard)},
+		client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(s.log)},
 	)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.Temporal.Close)
@@ -188,7 +199,7 @@ func (s *Stack) serve() {
 	post := sender.New(sender.Config{Policy: Loopback})
 	s.t.Cleanup(post.Close)
 	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
-		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard})
+		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: s.log})
 	require.NoError(s.t, err)
 	listener := httptest.NewServer(conformance.Handler(s.t, server.Handler()))
 	s.t.Cleanup(listener.Close)
@@ -208,7 +219,7 @@ func (s *Stack) StartWorker(change ...func(*worker.Config)) (stop func()) {
 	for _, f := range change {
 		f(&config)
 	}
-	w, err := worker.New(config, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard})
+	w, err := worker.New(config, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: s.log})
 	require.NoError(s.t, err)
 	s.mu.Lock()
 	s.registries = append(s.registries, registry)
