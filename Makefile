@@ -58,6 +58,7 @@ chaos: tools ## Kill and stop everything at random under load, ROUNDS times; SEE
 lint: ## Check style, import directions, formatting and, where there is Node, the front end
 	@linter=$$($(INSTALL) golangci-lint); \
 	"$$linter" run ./... && "$$linter" fmt --diff
+	@cd deploy/packaging && CGO_ENABLED=0 go vet -trimpath ./... # compiled as the tests have it
 	@deploy/tools/frontend.sh
 
 build: ## Build bin/atender

@@ -36,7 +36,8 @@ func (o options) binary(p platform) ([]byte, error) {
 	path := filepath.Join(dir, "atender")
 	// As the Makefile builds it, for each platform; and without what Go records of the work tree, which a source archive
 	// does not have.
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+o.label.version, "-o", path, ".")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags", "-s -w -X main.version="+o.label.version, "-o", path, ".")
 	build.Dir = o.source
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch)
 	build.Stderr = os.Stderr

@@ -64,7 +64,8 @@ func writeLayout(out string, base []file, built map[platform][]byte, l labels) (
 		return v1.Hash{}, err
 	}
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, p := range slices.SortedFunc(maps.Keys(built), func(a, b platform) int { return strings.Compare(a.String(), b.String()) }) {
+	byName := func(a, b platform) int { return strings.Compare(a.String(), b.String()) }
+	for _, p := range slices.SortedFunc(maps.Keys(built), byName) {
 		img, err := image(p, shared, built[p], l)
 		if err != nil {
 			return v1.Hash{}, fmt.Errorf("image of %s: %w", p, err)
@@ -149,7 +150,8 @@ func layer(files []file, modified time.Time) (v1.Layer, error) {
 	}
 	for _, f := range files {
 		header := tar.Header{
-			Typeflag: tar.TypeReg, Name: f.name, Mode: int64(f.mode), Size: int64(len(f.data)), ModTime: modified, Format: tar.FormatUSTAR,
+			Typeflag: tar.TypeReg, Name: f.name, Mode: int64(f.mode), Size: int64(len(f.data)),
+			ModTime: modified, Format: tar.FormatUSTAR,
 		}
 		if err := w.WriteHeader(&header); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)

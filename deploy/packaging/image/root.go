@@ -30,6 +30,12 @@ const (
 	licensePath     = "usr/share/licenses/atender/LICENSE"
 )
 
+// The users of the image, by the user's number.
+const (
+	passwd = "root:x:0:0:root:/:/sbin/nologin\natender:x:%d:%[1]d:Atender:/:/sbin/nologin\n"
+	group  = "root:x:0:\natender:x:%d:\n"
+)
+
 // file is one file of the root file system. Its directories are 0755, and root owns all of them.
 type file struct {
 	name string // from the root, without a slash before it
@@ -51,8 +57,8 @@ func baseFiles(source string, authorities []byte) ([]file, error) {
 	}
 	files = append(
 		files,
-		file{"etc/passwd", 0o644, fmt.Appendf(nil, "root:x:0:0:root:/:/sbin/nologin\natender:x:%d:%[1]d:Atender:/:/sbin/nologin\n", userID)},
-		file{"etc/group", 0o644, fmt.Appendf(nil, "root:x:0:\natender:x:%d:\n", userID)},
+		file{"etc/passwd", 0o644, fmt.Appendf(nil, passwd, userID)},
+		file{"etc/group", 0o644, fmt.Appendf(nil, group, userID)},
 		file{authoritiesPath, 0o644, authorities},
 		file{licensePath, 0o644, license},
 	)

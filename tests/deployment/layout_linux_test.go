@@ -1,4 +1,4 @@
-package image
+package deployment
 
 import (
 	"archive/tar"
@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -44,13 +43,8 @@ func build(t *testing.T, authority string) string {
 	binary, err := deps.Binary(t.TempDir())
 	require.NoError(t, err)
 	out, platform := filepath.Join(t.TempDir(), "image"), "linux/"+runtime.GOARCH
-	cmd := exec.CommandContext(t.Context(), "go", "run", "./image",
+	packaging(t, binary, "run", "./image",
 		"-out", out, "-platforms", platform, "-binary", platform+"="+binary, "-ca", authority)
-	cmd.Dir = "../../deploy/packaging"
-	// The module's sums are checked in; a workspace or a vendor directory of the environment is not for it.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
-	said, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", said)
 	return out
 }
 

@@ -1,4 +1,4 @@
-package image
+package deployment
 
 import (
 	"fmt"
@@ -9,12 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// enterArg has the test's own binary become a program of the image: enter says with which arguments.
-	enterArg = "enter-the-container"
-	// cannotEnter is its exit status when it could not; those of atender are 0, 1 and 2.
-	cannotEnter = 125
-)
+// cannotEnter is the exit status of a program of the image that could not be executed; those of atender are 0, 1 and 2.
+const cannotEnter = 125
+
+// enterContainer makes this process a program of the image, and returns an exit status if it cannot.
+func enterContainer(args []string) int {
+	fmt.Fprintln(os.Stderr, "enter the container:", enter(args))
+	return cannotEnter
+}
 
 // enter does in a process with a mount namespace of its own what engines do with a read-only root file system: /proc is
 // there, all else is the image's and cannot be written, and the program is a user without any rights. args are the root

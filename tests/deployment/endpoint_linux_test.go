@@ -1,4 +1,4 @@
-package image
+package deployment
 
 import (
 	"crypto/ecdsa"
@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -41,6 +43,7 @@ func newEndpoint(t *testing.T) *endpoint {
 		defer e.mu.Unlock()
 		e.events = append(e.events, r.Header.Get("X-Atender-Event"))
 	}))
+	e.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that clients break off, as they should
 	e.TLS = &tls.Config{Certificates: []tls.Certificate{signed}, MinVersion: tls.VersionTLS12}
 	e.StartTLS()
 	t.Cleanup(e.Close)
