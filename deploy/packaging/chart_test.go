@@ -283,8 +283,11 @@ func TestTheChartScalesWorkersOnWhatIsLate(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, yaml.Unmarshal(text, &adapter))
 	require.Len(t, adapter.Rules.External, 2)
+	exported, err := os.ReadFile("../prometheus/README.md") // which is held against what processes export
+	require.NoError(t, err)
 	for i, name := range []string{"atender_timers_due_oldest_seconds", "atender_deliveries_owed_oldest_seconds"} {
 		require.Contains(t, adapter.Rules.External[i].SeriesQuery, name+"{")
+		require.Contains(t, string(exported), name)
 	}
 }
 
