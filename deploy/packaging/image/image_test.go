@@ -79,6 +79,7 @@ func TestALayoutHasAnImageForEachPlatform(t *testing.T) {
 	require.Len(t, list.Manifests, 2)
 	for i, p := range []platform{amd64, arm64} {
 		require.Equal(t, p.String(), list.Manifests[i].Platform.String())
+		require.Empty(t, list.Manifests[i].ArtifactType)
 		img, err := index.Image(list.Manifests[i].Digest)
 		require.NoError(t, err)
 		requireImage(t, img, p)

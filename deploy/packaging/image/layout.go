@@ -71,7 +71,7 @@ func writeLayout(out string, base []file, built map[platform][]byte, l labels) (
 			return v1.Hash{}, fmt.Errorf("image of %s: %w", p, err)
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.os, Architecture: p.arch}},
+			Add: plainImage{img}, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.os, Architecture: p.arch}},
 		})
 	}
 	index = mutate.Annotations(index, l.all()).(v1.ImageIndex)
@@ -92,6 +92,13 @@ func writeLayout(out string, base []file, built map[platform][]byte, l labels) (
 	}
 	return index.Digest()
 }
+
+// plainImage is an image of which the index says no type of artifact: the library would say its configuration's, and engines
+// may take what has a type for something that is not run.
+type plainImage struct{ v1.Image }
+
+// ArtifactType is what the library asks for.
+func (plainImage) ArtifactType() (string, error) { return "", nil }
 
 // clearLayout removes an older layout, and refuses to remove anything else.
 func clearLayout(out string) error {
