@@ -19,7 +19,8 @@ func packaging(t *testing.T, binary string, args ...string) {
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = "../../deploy/packaging"
 	// The module's sums are checked in; a workspace or a vendor directory of the environment is not for it.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -trimpath", "GOWORK=off", "CGO_ENABLED=0", "ATENDER_TEST_BINARY="+binary)
+	cmd.Env = append(os.Environ(),
+		"GOFLAGS=-mod=readonly -trimpath", "GOWORK=off", "CGO_ENABLED=0", "ATENDER_TEST_BINARY="+binary)
 	said, err := cmd.CombinedOutput()
 	require.NoError(t, err, "go %v:\n%s", args, said)
 }
