@@ -23,22 +23,21 @@ const binaryVar = "ATENDER_TEST_BINARY"
 // variable is what `atender help config` says of one.
 type variable struct{ required, secret bool }
 
-// documented are the variables that the binary describes. Those of Temporal are neither required nor secret: it has no files
-// of them.
+// documented are the variables that the binary describes. Those that others have named, Temporal and OpenTelemetry, are
+// neither required nor secret: there are no files of them.
 var documented = sync.OnceValues(func() (map[string]variable, error) {
 	text, err := helpConfig()
 	if err != nil {
 		return nil, err
 	}
-	ours, temporals, _ := strings.Cut(text, "\nTemporal is reached")
 	found := map[string]variable{}
-	for _, entry := range regexp.MustCompile(`(?m)^  (ATENDER_[A-Z_]+)\n(?:      .*\n?)+`).FindAllStringSubmatch(ours, -1) {
+	for _, entry := range regexp.MustCompile(`(?m)^  (ATENDER_[A-Z_]+)\n(?:      .*\n?)+`).FindAllStringSubmatch(text, -1) {
 		found[entry[1]] = variable{
 			required: strings.Contains(entry[0], "; required"),
 			secret:   strings.Contains(entry[0], "or "+entry[1]+"_FILE, the path of a file that holds it"),
 		}
 	}
-	for _, name := range regexp.MustCompile(`\bTEMPORAL_[A-Z_]+`).FindAllString(temporals, -1) {
+	for _, name := range regexp.MustCompile(`\b(?:TEMPORAL|OTEL)_[A-Z_]+`).FindAllString(text, -1) {
 		found[name] = variable{}
 	}
 	return found, nil
