@@ -48,6 +48,7 @@ type cli struct {
 	API     apiCmd     `cmd:"" name:"api" help:"Serve the API."`
 	Worker  workerCmd  `cmd:"" help:"Run workflows, timers and webhook deliveries."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this binary's schema."`
+	Probe   probeCmd   `cmd:"" help:"Ask the api or worker of this machine or container whether it is ready: for health checks."`
 	admin.Commands
 	Doctor  doctor.Command `cmd:"" help:"Check database, Temporal, workers, keys and backlogs, and say what to do about what is wrong."`
 	Version versionCmd     `cmd:"" help:"Print the version."`
@@ -164,6 +165,26 @@ func (migrateCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return postgres.Migrate(ctx, cfg.DatabaseURL, admin.Log())
+}
+
+type probeCmd struct {
+	Role string `arg:"" enum:"api,worker" help:"Which process is asked: api or worker."`
+	Live bool   `help:"Ask whether it runs, and not whether it is ready."`
+}
+
+func (c probeCmd) Run(ctx context.Context) error {
+	addresses, err := config.LoadAddresses()
+	if err != nil {
+		return err
+	}
+	addr, path := addresses.HTTPAddr, "/readyz"
+	if c.Role != roleAPI {
+		addr = addresses.WorkerMetricsAddr
+	}
+	if c.Live {
+		path = "/healthz"
+	}
+	return roles.Probe(ctx, addr, path)
 }
 
 type versionCmd struct{}

@@ -16,10 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/atender/atender/activities"
 	"github.com/atender/atender/activities/sender"
@@ -176,17 +174,14 @@ func (s *Stack) Exec(statement string, args ...any) {
 	require.NoError(s.t, err)
 }
 
-// connect makes a namespace of the stack's own: the ids of dispatch workflows are the same in all.
+// connect makes a namespace of the stack's own.
 func (s *Stack) connect() {
 	s.t.Helper()
-	address, _ := deps.Temporal(s.t)
-	s.Namespace = "test-" + uuid.NewString()
-	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: address, Logger: sdklog.NewStructuredLogger(discard)})
-	require.NoError(s.t, err)
-	defer namespaces.Close()
-	require.NoError(s.t, namespaces.Register(s.t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-	}))
+	var (
+		address string
+		err     error
+	)
+	address, s.Namespace = deps.Namespace(s.t)
 	s.Temporal, err = client.NewLazyClient(
 		client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(s.log)},
 	)
