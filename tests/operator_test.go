@@ -179,13 +179,14 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 	_, err = s.API.ArchiveConversationWithResponse(t.Context(), c.ID)
 	require.NoError(t, err)
 	startReplay(t, s, sub.ID, apiclient.NewReplay{Since: time.Now().Add(-time.Hour)})
-	ended := workflows(t, s.Temporal, s.Namespace, "ExecutionStatus = 'Completed'", func(f []*workflow.WorkflowExecutionInfo) bool {
+	allKinds := func(f []*workflow.WorkflowExecutionInfo) bool {
 		has := map[string]bool{}
 		for _, w := range f {
 			has[w.Type.Name] = true
 		}
 		return has[durable.ConversationWorkflow] && has[durable.RetryWorkflow] && has[durable.ReplayWorkflow]
-	})
+	}
+	ended := workflows(t, s.Temporal, s.Namespace, "ExecutionStatus = 'Completed'", allKinds)
 	requireFigures(t, s, ended)
 
 	all := workflows(t, s.Temporal, s.Namespace, "", func(f []*workflow.WorkflowExecutionInfo) bool { return len(f) >= 5 })
@@ -229,7 +230,8 @@ func requireFigures(t *testing.T, s *stack.Stack, ended []*workflow.WorkflowExec
 	var retries durable.RetryOutcome
 	for _, w := range ended {
 		result := func(into any) {
-			require.NoError(t, s.Temporal.GetWorkflow(t.Context(), w.Execution.WorkflowId, w.Execution.RunId).Get(t.Context(), into))
+			run := s.Temporal.GetWorkflow(t.Context(), w.Execution.WorkflowId, w.Execution.RunId)
+			require.NoError(t, run.Get(t.Context(), into))
 		}
 		switch w.Type.Name {
 		case durable.ConversationWorkflow:

@@ -91,7 +91,8 @@ func TestARowOfAnUnknownKindStaysAndIsReported(t *testing.T) {
 	require.NoError(t, err)
 
 	// The mock fails the test if Temporal is told of the other row, whatever it is taken for.
-	r.expect(durable.RetryID(named(tenant), durable.Endpoint{ID: subscription}), durable.SignalRetriesOwed, nil, durable.RetryWorkflow,
+	r.expect(durable.RetryID(named(tenant), durable.Endpoint{ID: subscription}), durable.SignalRetriesOwed, nil,
+		durable.RetryWorkflow,
 		durable.RetryInput{TenantID: tenant, SubscriptionID: subscription, Reports: true}).Return(nil, nil)
 	require.Equal(t, relayPoll, r.round(), "Temporal answers: it is not the reason to wait")
 	require.Equal(t, 1, r.depth(), "the row is there for a version that knows its kind")
@@ -164,7 +165,8 @@ func TestRowsStayWhileTemporalDoesNotAnswer(t *testing.T) {
 	r := newRelaying(t)
 	tenant, id := ident.New(), uuid.New()
 	r.add(outbox.Entry{Kind: outbox.Replay, TenantID: tenant, TargetID: id})
-	told := r.expect(durable.ReplayID(named(tenant), durable.Endpoint{ID: id}, id), durable.SignalReplayChanged, nil, durable.ReplayWorkflow, mock.Anything)
+	told := r.expect(durable.ReplayID(named(tenant), durable.Endpoint{ID: id}, id), durable.SignalReplayChanged, nil,
+		durable.ReplayWorkflow, mock.Anything)
 	told.Return(nil, errors.New("no answer"))
 	require.Equal(t, relayAway, r.round())
 	require.Equal(t, 1, r.depth())

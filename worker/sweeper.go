@@ -230,9 +230,9 @@ func (s *sweeper) sweep(ctx context.Context) {
 	}
 }
 
-// signalFormer signals workflows of conversations that an earlier version began, under ids with UUIDs: one in which nothing is due
-// waits for a signal that comes under the conversation's new id, and would be there for ever. It asks for what those have not,
-// a number; that Temporal's list may be behind does no harm, since the row decides whether one ends (P12.3).
+// signalFormer signals workflows of conversations that an earlier version began, under ids with UUIDs: one in which
+// nothing is due waits for a signal that comes under the conversation's new id, and would be there for ever. It asks for
+// what those have not, a number; that Temporal's list may be behind does no harm, since the row decides whether one ends (P12.3).
 func (s *sweeper) signalFormer(ctx context.Context) {
 	s.mu.Lock()
 	met := s.met != ""

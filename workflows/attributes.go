@@ -56,8 +56,8 @@ type alarm struct {
 	cancel workflow.CancelFunc
 }
 
-// arm sets the alarm; its summary is what is due, and when. One that moves later is left to fire at the old time: the workflow wakes, finds nothing due and arms anew,
-// which is cheaper than cancelling when a time moves often.
+// arm sets the alarm; its summary is what is due, and when. One that moves later is left to fire at the old time: the workflow
+// wakes, finds nothing due and arms anew, which is cheaper than cancelling when a time moves often.
 func (a *alarm) arm(ctx workflow.Context, due *time.Time, summary string) {
 	if a.timer != nil && (due == nil || due.Before(a.at)) {
 		a.cancel()

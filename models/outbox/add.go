@@ -34,7 +34,8 @@ func Add(st *postgres.Statement, e Entry) {
 	}
 	st.With("outbox_row", insert(e.Kind, columns{
 		tenant: st.Arg(e.TenantID) + `::uuid`, target: st.Arg(e.TargetID) + `::uuid`, status: st.Arg(e.Status) + `::text`,
-		action: st.Arg(e.DockActionID) + `::uuid`, former: st.Arg(e.FormerID) + `::text`, due: st.Arg(e.DueAt) + `::timestamptz`, at: at,
+		action: st.Arg(e.DockActionID) + `::uuid`, former: st.Arg(e.FormerID) + `::text`,
+		due: st.Arg(e.DueAt) + `::timestamptz`, at: at,
 	}))
 }
 
