@@ -61,8 +61,8 @@ func slugFrom(name string) string {
 	return strings.TrimRight(b.String()[:min(b.Len(), maxSlug)], "-")
 }
 
-// giveSlugs gives the pair its slugs: the one that is wanted, or the first free one from the name. A slug never changes, so the ids
-// of a tenant's workflows do not either. Errors: VALIDATION_FAILED for one that is taken, or where so many have the name.
+// giveSlugs gives the pair its slugs: the one that is wanted, or the first free one from the name. A slug never changes, so the
+// ids of a tenant's workflows do not either. Errors: VALIDATION_FAILED for one that is taken, or where so many have the name.
 func giveSlugs(tx *gorm.DB, wanted string, live, sandbox *Tenant) error {
 	// Tenants are made one after the other, so that two of one name do not meet.
 	if err := tx.Exec(`SELECT pg_advisory_xact_lock(hashtext('atender tenants'))`).Error; err != nil {

@@ -166,8 +166,8 @@ func (w *write) ticked() Tick {
 	return tick
 }
 
-// movedTo is the id of the conversation's workflow, if the given one is not; "" else. A conversation's number and its tenant's slug
-// never change, so one that ends with the number is the current one, and the tenant needs not be read.
+// movedTo is the id of the conversation's workflow, if the given one is not; "" else. A conversation's number and its tenant's
+// slug never change, so one that ends with the number is the current one, and the tenant needs not be read.
 func (w *write) movedTo(ctx context.Context, workflow string) (string, error) {
 	c := &w.conversation
 	if workflow == "" || strings.HasSuffix(workflow, "/"+strconv.FormatInt(c.Number, 10)) {
