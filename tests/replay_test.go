@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	sdkworker "go.temporal.io/sdk/worker"
@@ -59,8 +60,19 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			replayer := newReplayer(t, flows.Conversation)
-			require.NoError(t, replayer.ReplayWorkflowHistory(nil, readHistory(t, file)))
+			replayer, recorded := newReplayer(t, flows.Conversation), readHistory(t, file)
+			require.NoError(t, replayer.ReplayWorkflowHistory(nil, recorded))
+			// The SDK does not compare what they end with.
+			end := recorded.Events[len(recorded.Events)-1].GetWorkflowExecutionCompletedEventAttributes()
+			if end == nil {
+				return
+			}
+			var have, want map[string]any
+			results, ok := replayer.(interface{ GetWorkflowResult(id string, result any) error })
+			require.True(t, ok)
+			require.NoError(t, results.GetWorkflowResult("", &have))
+			require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(end.GetResult(), &want))
+			require.Equal(t, want, have)
 		})
 	}
 }
