@@ -68,7 +68,9 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 				return
 			}
 			var have, want map[string]any
-			results, ok := replayer.(interface{ GetWorkflowResult(id string, result any) error })
+			results, ok := replayer.(interface {
+				GetWorkflowResult(id string, result any) error
+			})
 			require.True(t, ok)
 			require.NoError(t, results.GetWorkflowResult("", &have))
 			require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(end.GetResult(), &want))
