@@ -46,9 +46,9 @@ func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUI
 	return t, postgres.Doing(err, "prepare a test of webhook %s", subscription)
 }
 
-// EndPause closes the circuit of the webhook whose test the endpoint took: it is well, and what waits goes out at once instead of
-// after the next probe (P5.3). A failed test says nothing, and neither does one of a webhook that has another URL since, or is off.
-// It reports whether there was a pause to end.
+// EndPause closes the circuit of the webhook whose test the endpoint took: it is well, and what waits goes out at once instead
+// of after the next probe (P5.3). A failed test says nothing, and neither does one of a webhook that has another URL since, or
+// is off. It reports whether there was a pause to end.
 func (s *Store) EndPause(ctx context.Context, test WebhookTest) (ended bool, err error) {
 	tested := test.subscription
 	if !tested.circuit().Open() {
