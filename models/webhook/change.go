@@ -150,8 +150,12 @@ func (s *Store) Update(
 		}
 		topics = nil
 		if sub.URL != before.URL || sub.IsActive && !before.IsActive {
-			if topics, err = resumeDeliveries(tx, []Subscription{sub}, time.Now()); err != nil {
+			now := time.Now()
+			if topics, err = resumeDeliveries(tx, []Subscription{sub}, now); err != nil {
 				return err
+			}
+			if sub.CircuitOpenedAt != nil {
+				sub.CircuitClosedAt = &now
 			}
 			sub.setCircuit(circuit.State{})
 		}

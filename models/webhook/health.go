@@ -62,7 +62,7 @@ func saveHealth(ctx context.Context, tx *gorm.DB, subs []Subscription) error {
 	return nil
 }
 
-// resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4): retries are due at once, and their 72
+// resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4), and notes when: retries are due at once, and their 72
 // hours have stood still while the circuit was open. The subscriptions are as they were before: it reads since when they
 // were open. It returns the topics to wake after the commit.
 func resumeDeliveries(tx *gorm.DB, subs []Subscription, now time.Time) (topics []string, err error) {
@@ -75,6 +75,7 @@ func resumeDeliveries(tx *gorm.DB, subs []Subscription, now time.Time) (topics [
 		st.With("resumed", `UPDATE deliveries SET due_at = `+due+`,
 				first_attempt_at = first_attempt_at + (`+due+` - `+st.Arg(*s.CircuitOpenedAt)+`::timestamptz)
 			WHERE subscription_id = `+st.Arg(s.ID)+` AND state = 'pending' AND attempts > 0`)
+		st.With("closed", `UPDATE subscriptions SET circuit_closed_at = `+due+` WHERE id = `+st.Arg(s.ID))
 		outbox.Add(&st, outbox.Entry{Kind: outbox.Retry, TenantID: s.TenantID, TargetID: s.ID, DueAt: &now, At: now})
 		if err := st.Exec(tx); err != nil {
 			return nil, postgres.Doing(err, "resume deliveries of webhook %s", s.ID)

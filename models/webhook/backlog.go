@@ -1,0 +1,122 @@
+package webhook
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/atender/atender/models/postgres"
+)
+
+// OwedState says what an owed delivery waits for.
+type OwedState string
+
+// The states of owed deliveries.
+const (
+	OwedWaiting     OwedState = "waiting"      // for its first attempt, and nothing holds it back but the workers
+	OwedSending     OwedState = "sending"      // for the answer: a worker has it
+	OwedRetrying    OwedState = "retrying"     // for its next attempt; the endpoint has refused it, or did not answer
+	OwedCircuitOpen OwedState = "circuit_open" // for its endpoint to be well again (P5)
+)
+
+// OwedStates are all of them.
+var OwedStates = []OwedState{OwedWaiting, OwedSending, OwedRetrying, OwedCircuitOpen}
+
+// Owed are the owed deliveries of one state.
+type Owed struct {
+	Deliveries int // postgres.CountMost at most
+	// Oldest is for how long the oldest has been on its way, of those that are first in line for their webhook.
+	Oldest time.Duration
+}
+
+// backlogWebhooks is how many webhooks are looked at for what they are owed: each costs a look into each partition, which
+// are some hundredths of a millisecond. Where more are owed something, Oldest is that of some of them.
+const backlogWebhooks = 1_000
+
+// Backlog is what is owed to webhooks that are on. It jumps through the indexes of what is pending, from webhook to webhook, so
+// that it costs milliseconds whatever is owed. Errors: UNAVAILABLE.
+func (s *Store) Backlog(ctx context.Context) (_ map[OwedState]Owed, err error) {
+	defer postgres.During(&err, "measure what is owed to webhooks")
+	owed := map[OwedState]Owed{}
+	for _, q := range []struct {
+		sql        string
+		well, open OwedState
+	}{
+		{freshBacklogSQL, OwedWaiting, OwedCircuitOpen},
+		{retryBacklogSQL, OwedRetrying, OwedCircuitOpen},
+		{leasedBacklogSQL, OwedSending, OwedSending},
+	} {
+		var found []struct {
+			Open       bool
+			Deliveries int
+			Seconds    float64
+		}
+		if err := s.db.Claims.WithContext(ctx).Raw(q.sql).Scan(&found).Error; err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			state := q.well
+			if f.Open {
+				state = q.open
+			}
+			have := owed[state]
+			owed[state] = Owed{
+				Deliveries: min(have.Deliveries+f.Deliveries, postgres.CountMost),
+				Oldest:     max(have.Oldest, time.Duration(f.Seconds*float64(time.Second))),
+			}
+		}
+	}
+	return owed, nil
+}
+
+// queuedAt is when a delivery was put on its way: redelivered ones anew.
+const queuedAt = `coalesce(d.queued_at, d.created_at)`
+
+var (
+	freshBacklogSQL = backlogSQL("shard, subscription_id", `state = 'pending' AND attempts = 0`,
+		`d.shard = w.shard AND d.subscription_id = w.subscription_id AND d.state = 'pending' AND d.attempts = 0`,
+		"d.shard, d.subscription_id, d.id")
+	retryBacklogSQL = backlogSQL("subscription_id", `state = 'pending' AND attempts > 0`,
+		`d.subscription_id = w.subscription_id AND d.state = 'pending' AND d.attempts > 0`, "d.subscription_id, d.id")
+)
+
+const leasedBacklogSQL = `SELECT false AS open, count(*) AS deliveries,
+	greatest(coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0), 0) AS seconds
+FROM (SELECT ` + queuedAt + ` AS at FROM deliveries d WHERE state = 'leased'
+	ORDER BY subscription_id, leased_until LIMIT ` + postgres.CountMostSQL + `) x`
+
+// backlogSQL measures what webhooks are owed, apart for those whose circuit is open. An index begins with the columns that
+// tell webhooks apart, for rows that meet the condition; of is the condition for one webhook w, in the index's order.
+func backlogSQL(columns, condition, of, order string) string {
+	behind := "o." + strings.ReplaceAll(columns, ", ", ", o.")
+	next := `SELECT ` + columns + ` FROM deliveries WHERE ` + condition
+	one := `LATERAL (SELECT ` + queuedAt + ` AS at FROM deliveries d WHERE ` + of + ` ORDER BY ` + order + ` LIMIT `
+	return `
+WITH RECURSIVE owing AS (
+	(` + next + ` ORDER BY ` + columns + ` LIMIT 1)
+	UNION ALL
+	SELECT n.* FROM owing o, LATERAL (` + next + ` AND (` + columns + `) > (` + behind + `)
+		ORDER BY ` + columns + ` LIMIT 1) n
+), webhooks AS MATERIALIZED (
+	SELECT o.*, s.circuit_opened_at IS NOT NULL AS open
+	FROM (SELECT * FROM owing LIMIT ` + strconv.Itoa(backlogWebhooks) + `) o JOIN subscriptions s ON s.id = o.subscription_id
+	WHERE s.is_active AND s.deleted_at IS NULL
+)
+SELECT v.open,
+	(SELECT count(*) FROM (SELECT FROM webhooks w, ` + one + postgres.CountMostSQL + `) d
+		WHERE w.open = v.open LIMIT ` + postgres.CountMostSQL + `) x) AS deliveries,
+	greatest(coalesce(extract(epoch FROM clock_timestamp() - (SELECT min(d.at) FROM webhooks w, ` + one + `1) d
+		WHERE w.open = v.open)), 0), 0) AS seconds
+FROM (VALUES (false), (true)) v (open)`
+}
+
+// CountOpenCircuits counts the webhooks whose circuit is open, postgres.CountMost at most: they are on, and left alone
+// but for probes. Errors: UNAVAILABLE.
+func (s *Store) CountOpenCircuits(ctx context.Context) (n int, err error) {
+	defer postgres.During(&err, "count open circuits")
+	err = s.db.Claims.WithContext(ctx).Raw(`SELECT count(*) FROM (SELECT FROM subscriptions
+		WHERE circuit_opened_at IS NOT NULL AND is_active AND deleted_at IS NULL
+		ORDER BY circuit_opened_at LIMIT ` + postgres.CountMostSQL + `) x`).Scan(&n).Error
+	return n, err
+}
