@@ -69,8 +69,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "atender_delivery_leases_expired_total", Help: "Deliveries whose lease ran out, so that they are sent again.",
 		}),
 	}
+	for _, by := range []string{"workflow", "sweeper"} { // zero is worth showing, and the first one is then seen to come
+		m.dockLag.WithLabelValues(by)
+		for _, kind := range []string{"wake", "warning", "breach", "archive"} {
+			m.TimerLag.WithLabelValues(kind, by)
+		}
+	}
 	for _, by := range allHeldBy {
-		m.firstDelay.WithLabelValues(by) // zero is worth showing
+		m.firstDelay.WithLabelValues(by)
 	}
 	r.MustRegister(m.TimerLag, m.setAside, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.firstDelay, m.inFlight,
 		m.expired)
