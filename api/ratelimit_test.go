@@ -94,6 +94,7 @@ func TestTheSeventyFirstCallInAMinuteIsRefused(t *testing.T) {
 	h.server.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	require.Contains(t, w.Body.String(), `atender_rate_limited_total{tier="starter",window="minute"} 3`+"\n")
 	require.Contains(t, w.Body.String(), `atender_rate_limited_total{tier="starter",window="day"} 0`+"\n")
+	require.Contains(t, w.Body.String(), `status="2xx",tier="starter"} `)
 }
 
 func TestADayCapIsSaidToBeOne(t *testing.T) {

@@ -30,9 +30,9 @@ type Owed struct {
 	Oldest time.Duration
 }
 
-// backlogWebhooks is how many webhooks are looked at for what they are owed: each costs a look into each partition, which
-// are some hundredths of a millisecond. Where more are owed something, Oldest is that of some of them.
-const backlogWebhooks = 1_000
+// backlogWebhooks is how many webhooks are looked at for what they are owed: each costs a look into each partition, some
+// hundredths of a millisecond together. Where more are owed something, Oldest is that of some of them.
+const backlogWebhooks = 500
 
 // Backlog is what is owed to webhooks that are on. It jumps through the indexes of what is pending, from webhook to webhook, so
 // that it costs milliseconds whatever is owed. Errors: UNAVAILABLE.
@@ -74,11 +74,8 @@ func (s *Store) Backlog(ctx context.Context) (_ map[OwedState]Owed, err error) {
 const queuedAt = `coalesce(d.queued_at, d.created_at)`
 
 var (
-	freshBacklogSQL = backlogSQL("shard, subscription_id", `state = 'pending' AND attempts = 0`,
-		`d.shard = w.shard AND d.subscription_id = w.subscription_id AND d.state = 'pending' AND d.attempts = 0`,
-		"d.shard, d.subscription_id, d.id")
-	retryBacklogSQL = backlogSQL("subscription_id", `state = 'pending' AND attempts > 0`,
-		`d.subscription_id = w.subscription_id AND d.state = 'pending' AND d.attempts > 0`, "d.subscription_id, d.id")
+	freshBacklogSQL = backlogSQL("shard, subscription_id", `d.state = 'pending' AND d.attempts = 0`)
+	retryBacklogSQL = backlogSQL("subscription_id", `d.state = 'pending' AND d.attempts > 0`)
 )
 
 const leasedBacklogSQL = `SELECT false AS open, count(*) AS deliveries,
@@ -86,28 +83,29 @@ const leasedBacklogSQL = `SELECT false AS open, count(*) AS deliveries,
 FROM (SELECT ` + queuedAt + ` AS at FROM deliveries d WHERE state = 'leased'
 	ORDER BY subscription_id, leased_until LIMIT ` + postgres.CountMostSQL + `) x`
 
-// backlogSQL measures what webhooks are owed, apart for those whose circuit is open. An index begins with the columns that
-// tell webhooks apart, for rows that meet the condition; of is the condition for one webhook w, in the index's order.
-func backlogSQL(columns, condition, of, order string) string {
-	behind := "o." + strings.ReplaceAll(columns, ", ", ", o.")
-	next := `SELECT ` + columns + ` FROM deliveries WHERE ` + condition
-	one := `LATERAL (SELECT ` + queuedAt + ` AS at FROM deliveries d WHERE ` + of + ` ORDER BY ` + order + ` LIMIT `
+// backlogSQL measures what webhooks are owed, apart for those whose circuit is open. An index has the columns that tell
+// webhooks apart, and then the id, for rows that meet the condition: the first row of a webhook is its oldest.
+func backlogSQL(columns, condition string) string {
+	of := func(webhook string) string {
+		return webhook + "." + strings.ReplaceAll(columns, ", ", ", "+webhook+".")
+	}
+	first := `SELECT ` + of("d") + `, ` + queuedAt + ` AS at FROM deliveries d WHERE ` + condition
+	order := ` ORDER BY ` + of("d") + `, d.id LIMIT `
 	return `
 WITH RECURSIVE owing AS (
-	(` + next + ` ORDER BY ` + columns + ` LIMIT 1)
+	(` + first + order + `1)
 	UNION ALL
-	SELECT n.* FROM owing o, LATERAL (` + next + ` AND (` + columns + `) > (` + behind + `)
-		ORDER BY ` + columns + ` LIMIT 1) n
+	SELECT n.* FROM owing o, LATERAL (` + first + ` AND (` + of("d") + `) > (` + of("o") + `)` + order + `1) n
 ), webhooks AS MATERIALIZED (
 	SELECT o.*, s.circuit_opened_at IS NOT NULL AS open
 	FROM (SELECT * FROM owing LIMIT ` + strconv.Itoa(backlogWebhooks) + `) o JOIN subscriptions s ON s.id = o.subscription_id
 	WHERE s.is_active AND s.deleted_at IS NULL
 )
 SELECT v.open,
-	(SELECT count(*) FROM (SELECT FROM webhooks w, ` + one + postgres.CountMostSQL + `) d
+	(SELECT count(*) FROM (SELECT FROM webhooks w, LATERAL (
+			SELECT FROM deliveries d WHERE (` + of("d") + `) = (` + of("w") + `) AND ` + condition + order + postgres.CountMostSQL + `) d
 		WHERE w.open = v.open LIMIT ` + postgres.CountMostSQL + `) x) AS deliveries,
-	greatest(coalesce(extract(epoch FROM clock_timestamp() - (SELECT min(d.at) FROM webhooks w, ` + one + `1) d
-		WHERE w.open = v.open)), 0), 0) AS seconds
+	greatest(coalesce(extract(epoch FROM clock_timestamp() - (SELECT min(at) FROM webhooks w WHERE w.open = v.open)), 0), 0) AS seconds
 FROM (VALUES (false), (true)) v (open)`
 }
 

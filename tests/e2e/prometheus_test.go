@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
@@ -271,6 +272,45 @@ func TestPrometheusAnswersEveryQueryOfTheDashboard(t *testing.T) {
 		}
 	}
 	p.exportsWhatThePageSays(t)
+	p.answersTheRunbooks(t)
+}
+
+// answersTheRunbooks runs what the runbooks tell an operator to look at: their queries to the database and to Prometheus, and
+// asks Atender whether it has the commands.
+func (p prometheus) answersTheRunbooks(t *testing.T) {
+	t.Helper()
+	pages, err := filepath.Glob("../../deploy/runbooks/Atender*.md")
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, page := range pages {
+		content, err := os.ReadFile(page)
+		require.NoError(t, err)
+		all.Write(content)
+	}
+	each := func(pattern string, least int, f func(found string)) {
+		seen := map[string]bool{}
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(all.String(), -1) {
+			if !seen[m[1]] {
+				seen[m[1]] = true
+				f(m[1])
+			}
+		}
+		require.Greater(t, len(seen), least, pattern)
+	}
+	conn, err := pgx.Connect(t.Context(), shared.DatabaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	each(`psql "\$ATENDER_DATABASE_URL" -c "([^"]+)"`, 8, func(sql string) {
+		_, err := conn.Exec(t.Context(), sql)
+		require.NoError(t, err, sql)
+	})
+	each(`--data-urlencode 'query=([^']+)'`, 8, func(query string) {
+		var found any
+		require.NoError(t, p.ask("/api/v1/query?query="+url.QueryEscape(query), &found), query)
+	})
+	each("(?m)(?:^    |`)atender ((?:conversation|key|tenant|webhook) [a-z-]+|migrate)", 4, func(command string) {
+		shared.shell(t, append(append([]string{binary}, strings.Fields(command)...), "--help")...)
+	})
 }
 
 // notYet are metrics that are there from the first time on that something goes wrong, which is not made to here.
