@@ -98,7 +98,8 @@ WITH RECURSIVE owing AS (
 	SELECT n.* FROM owing o, LATERAL (` + first + ` AND (` + of("d") + `) > (` + of("o") + `)` + order + `1) n
 ), webhooks AS MATERIALIZED (
 	SELECT o.*, s.circuit_opened_at IS NOT NULL AS open
-	FROM (SELECT * FROM owing LIMIT ` + strconv.Itoa(backlogWebhooks) + `) o JOIN subscriptions s ON s.id = o.subscription_id
+	FROM (SELECT * FROM owing LIMIT ` + strconv.Itoa(backlogWebhooks) + `) o, LATERAL (
+		SELECT * FROM subscriptions WHERE id = o.subscription_id LIMIT 1) s -- its limit makes it a look-up for each
 	WHERE s.is_active AND s.deleted_at IS NULL
 )
 SELECT v.open,
