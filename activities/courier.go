@@ -135,7 +135,8 @@ func (c *courier) post(d webhook.Delivery, e *webhook.Endpoint, held restraint) 
 		c.finish(e, attempt)
 		spread := jitter()
 		c.outcomes <- webhook.Outcome{
-			Delivery: d, Attempt: attempt, Decision: webhook.Decide(d, e.Schedule, attempt, spread), Probe: held.probe, Jitter: spread,
+			Delivery: d, Attempt: attempt, Decision: webhook.Decide(d, e.Schedule, attempt, spread), Probe: held.probe,
+			Jitter: spread,
 		}
 		c.observe(d, attempt)
 	})

@@ -6,9 +6,9 @@ import (
 	"github.com/atender/atender/models/webhook"
 )
 
-// What held a first attempt back that is the endpoint's own affair, as a label of a metric. The promise that a first attempt
-// is made within a second is for those that nothing held back; the others are late because their owner wants it, or
-// because the endpoint fails.
+// What held a first attempt back that is the endpoint's own affair, as a label of a metric. The promise that a first
+// attempt is made within a second is for those that nothing held back; the others are late because their owner wants
+// it, or because the endpoint fails.
 const (
 	heldByNothing = "nothing"
 	heldByCircuit = "circuit" // it was put on its way while the circuit was open

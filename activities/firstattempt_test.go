@@ -10,7 +10,8 @@ import (
 	"github.com/atender/atender/models/webhook"
 )
 
-// Only what nothing of the endpoint's own held back counts for the promise that first attempts are made within a second.
+// Only what nothing of the endpoint's own held back counts for the promise that first attempts are made within a
+// second.
 func TestWhatHeldAFirstAttemptBack(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -58,8 +58,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		firstDelay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "atender_delivery_first_attempt_delay_seconds",
-			Help: "Time from an event, or its redelivery, to the start of the first attempt, by what of the endpoint held it back: " +
-				"nothing, circuit, limit, slow or order.",
+			Help: "Time from an event, or its redelivery, to the start of the first attempt, by what of the endpoint " +
+				"held it back: nothing, circuit, limit, slow or order.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 30, 300, 3600}, // 1 s is the promise
 		}, []string{"held_by"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -78,8 +78,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, by := range allHeldBy {
 		m.firstDelay.WithLabelValues(by)
 	}
-	r.MustRegister(m.TimerLag, m.setAside, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag, m.firstDelay, m.inFlight,
-		m.expired)
+	r.MustRegister(m.TimerLag, m.setAside, m.dockActions, m.dockLag, m.deliveries, m.requests, m.eventLag,
+		m.firstDelay, m.inFlight, m.expired)
 	return m
 }
 

@@ -257,8 +257,7 @@ func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 	h.server.metrics.Handler().ServeHTTP(figures, httptest.NewRequest("GET", "/metrics", nil))
 	require.Contains(t, figures.Body.String(), `atender_dock_actions_requested_total{action="unknown",outcome="rejected"} 1`)
 	require.Contains(t, figures.Body.String(), `atender_dock_actions_requested_total{action="addTag",outcome="accepted"} 1`)
-	require.Regexp(t, `atender_http_requests_total\{method="POST",route="/v1/dock-sessions/:id/actions",status="2xx",tier="dock"\} \d`,
-		figures.Body.String())
+	require.Contains(t, figures.Body.String(), `route="/v1/dock-sessions/:id/actions",status="2xx",tier="dock"} `)
 
 	s.ask("2", "resolve", object{}).want(200)
 	again := s.ask("3", "resolve", nil).want(200)

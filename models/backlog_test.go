@@ -76,7 +76,8 @@ func TestWhatIsOwedIsToldApartByWhatItWaitsFor(t *testing.T) {
 	require.Empty(t, owed(), "what is pending for a webhook that is off is cancelled, not owed")
 }
 
-// However much is behind, what operators are shown of it is read through indexes, a bounded number of rows, in their order.
+// However much is behind, what operators are shown of it is read through indexes, a bounded number of rows, in their
+// order.
 func TestWhatIsBehindIsMeasuredInBoundedStatements(t *testing.T) {
 	b := setupAlone(t)
 	rows := deps.Sized(12_000, 1_000_000)

@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	// backlogEvery is how often a worker reads from the database what is behind, whoever scrapes and how often: each reading
-	// is some statements of milliseconds. Every worker reads, so the figures are there as long as one worker is.
+	// backlogEvery is how often a worker reads from the database what is behind, whoever scrapes and how often: each
+	// reading is some statements of milliseconds. Every worker reads, so the figures are there as long as one worker
+	// is.
 	backlogEvery = 10 * time.Second
 	// backlogTime bounds the statements of one part.
 	backlogTime = 5 * time.Second
-	// backlogStale is the age from which a reading is not shown any more. An old figure that looks like a new one hides
-	// what happens while the database does not answer; a figure that is gone does not.
+	// backlogStale is the age from which a reading is not shown any more. An old figure that looks like a new one
+	// hides what happens while the database does not answer; a figure that is gone does not.
 	backlogStale = 3*backlogEvery + backlogTime
 )
 
@@ -46,8 +47,8 @@ type backlogPart struct {
 
 func newBacklog(store *models.Store, log *slog.Logger) *backlog {
 	b := &backlog{store: store, log: log, read: prometheus.NewDesc("atender_backlog_read_timestamp_seconds",
-		"Unix time of this process's last good reading of what is behind, by part of the database; figures that are older than 35 s "+
-			"are left out.", []string{"part"}, nil)}
+		"Unix time of this process's last good reading of what is behind, by part of the database; figures that are older "+
+			"than 35 s are left out.", []string{"part"}, nil)}
 	b.parts = []*backlogPart{b.outbox(), b.timers(), b.setAsides(), b.deliveries(), b.circuits()}
 	return b
 }
@@ -72,8 +73,8 @@ func (b *backlog) outbox() *backlogPart {
 
 func (b *backlog) timers() *backlogPart {
 	due := prometheus.NewDesc("atender_timers_due",
-		"Conversations in which something is due (a wake, a tripwire, an archiving) and not done yet; 10000 means that many or more.",
-		nil, nil)
+		"Conversations in which something is due (a wake, a tripwire, an archiving) and not done yet; 10000 means that many "+
+			"or more.", nil, nil)
 	oldest := prometheus.NewDesc("atender_timers_due_oldest_seconds",
 		"For how long the timer that is due longest has been due and not done; 0 if none is.", nil, nil)
 	return &backlogPart{

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A figure that is not read any more goes, alone, and the time at which it was read stays: nothing looks well that is not known.
+// A figure that is not read any more goes, alone, and the time at which it was read stays: nothing looks well that is
+// not known.
 func TestWhatIsNotReadAnyMoreIsNotShown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,10 +49,10 @@ func TestWhatIsNotReadAnyMoreIsNotShown(t *testing.T) {
 		})
 
 		failure = errors.New("the database is away")
-		time.Sleep(backlogStale - time.Second)
+		time.Sleep(backlogStale - time.Second) //nolint:forbidigo // within the bubble no time is spent
 		synctest.Wait()
 		require.Equal(t, 1, shown("atender_timers_due"), "a reading or two may fail")
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) //nolint:forbidigo // within the bubble no time is spent
 		synctest.Wait()
 		require.Equal(t, []int{0, 0, 1, 5}, []int{
 			shown("atender_timers_due"), shown("atender_timers_due_oldest_seconds"), shown("atender_outbox_depth"),
@@ -59,7 +60,7 @@ func TestWhatIsNotReadAnyMoreIsNotShown(t *testing.T) {
 		})
 
 		failure = nil
-		time.Sleep(backlogEvery)
+		time.Sleep(backlogEvery) //nolint:forbidigo // within the bubble no time is spent
 		synctest.Wait()
 		require.Equal(t, 1, shown("atender_timers_due"))
 		stop()

@@ -38,8 +38,8 @@ func New(registry *prometheus.Registry) *Metrics {
 		registry: registry,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_http_requests_total",
-			Help: "Requests answered, by route pattern, method, class of status and who asked: a key of the tier starter, professional, " +
-				"enterprise or custom, an agent, a dock, or none (not known).",
+			Help: "Requests answered, by route pattern, method, class of status and who asked: a key of the tier starter, " +
+				"professional, enterprise or custom, an agent, a dock, or none (not known).",
 		}, []string{"route", "method", "status", "tier"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "atender_http_request_duration_seconds",
@@ -53,12 +53,13 @@ func New(registry *prometheus.Registry) *Metrics {
 	}
 	m.docks = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "atender_dock_actions_requested_total",
-		Help: "Actions that docks asked for, by kind and by whether they were accepted for a worker to decide, or rejected at once.",
+		Help: "Actions that docks asked for, by kind and by whether they were accepted for a worker to decide, or " +
+			"rejected at once.",
 	}, []string{"action", "outcome"})
 	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "atender_rate_limited_total",
-		Help: "Calls that were refused with 429 because their key or session had made too many, by what was used up (minute or " +
-			"day) and by who asked.",
+		Help: "Calls that were refused with 429 because their key or session had made too many, by what was used up " +
+			"(minute or day) and by who asked.",
 	}, []string{"window", "tier"})
 	for _, window := range []string{ratelimit.ForMinute, ratelimit.ForDay} {
 		for _, tier := range append([]string{tierAgent, tierDock}, ratelimit.Tiers...) {
@@ -126,7 +127,9 @@ func (m *Metrics) Observe() gin.HandlerFunc {
 }
 
 // CountLimited counts a call that was refused because its key or session had made too many, by what was used up.
-func (m *Metrics) CountLimited(c *gin.Context, window string) { m.limited.WithLabelValues(window, tierOf(c)).Inc() }
+func (m *Metrics) CountLimited(c *gin.Context, window string) {
+	m.limited.WithLabelValues(window, tierOf(c)).Inc()
+}
 
 // Who asks, where it is no key, whose tier is the label. All of them are few, and none names a tenant.
 const (

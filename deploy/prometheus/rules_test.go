@@ -1,5 +1,6 @@
-// Package prometheus_test holds the rules, their tests, the runbooks and the dashboard against each other and against what
-// the processes export. That their queries find something is shown in tests/e2e, with a Prometheus and a running stack.
+// Package prometheus_test holds the rules, their tests, the runbooks and the dashboard against each other and against
+// what the processes export. That their queries find something is shown in tests/e2e, with a Prometheus and a running
+// stack.
 package prometheus_test
 
 import (
@@ -206,7 +207,8 @@ func dashboard(t *testing.T) []panel {
 	return board.Panels
 }
 
-// A metric that is renamed, or a name that is mistyped, must not leave an alert that never fires and a panel that stays empty.
+// A metric that is renamed, or a name that is mistyped, must not leave an alert that never fires and a panel that
+// stays empty.
 func TestRulesAndDashboardNameOnlyMetricsThatThereAre(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{"up": true, "ALERTS": true}
@@ -248,7 +250,8 @@ func TestRulesAndDashboardNameOnlyMetricsThatThereAre(t *testing.T) {
 	require.Equal(t, []string{"a_b:c", "up"}, metricsIn(`sum by (x) (rate(a_b:c{y="z"}[5m])) > on (i) 2 and up == 1`))
 }
 
-// Each panel says in plain words what it shows and in which unit, from the source that the reader chooses; none covers another.
+// Each panel says in plain words what it shows and in which unit, from the source that the reader chooses; none
+// covers another.
 func TestTheDashboardIsWhole(t *testing.T) {
 	t.Parallel()
 	ids, cells := map[int]string{}, map[[2]int]string{}
@@ -306,7 +309,8 @@ func TestRunbooksQuoteWhatThereIs(t *testing.T) {
 		require.NoError(t, err)
 		for _, quote := range regexp.MustCompile(`"msg":("[^"]+")`).FindAllStringSubmatch(string(content), -1) {
 			quotes++
-			require.True(t, strings.Contains(source.String(), strings.Join(strings.Fields(quote[1]), " ")), "%s: no log line %s", page, quote[1])
+			message := strings.Join(strings.Fields(quote[1]), " ")
+			require.True(t, strings.Contains(source.String(), message), "%s: no log line %s", page, message)
 		}
 		text := regexp.MustCompile("(?m)^    .*$|`[^`]*`").ReplaceAllString(string(content), "")
 		for _, name := range regexp.MustCompile(`\*([^*]+)\*`).FindAllStringSubmatch(text, -1) {

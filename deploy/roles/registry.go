@@ -23,7 +23,8 @@ func Registry(role, version string, pools func() map[string]sql.DBStats) *promet
 	return registry
 }
 
-// connections shows the pools of connections to the database: all in use and rising waits mean that a pool is the bottleneck.
+// connections shows the pools of connections to the database: all in use and rising waits mean that a pool is the
+// bottleneck.
 type connections struct {
 	stats func() map[string]sql.DBStats
 }
@@ -34,7 +35,8 @@ func poolDesc(name, help string) *prometheus.Desc {
 
 var (
 	connectionsMost = poolDesc("atender_db_connections_max",
-		"Connections to the database that this process opens at most, by pool: main, numbers, claims, groups, lists, reports, leases.")
+		"Connections to the database that this process opens at most, by pool: main, numbers, claims, groups, lists, "+
+			"reports, leases.")
 	connectionsOpen  = poolDesc("atender_db_connections_open", "Open connections to the database, by pool.")
 	connectionsInUse = poolDesc("atender_db_connections_in_use", "Connections to the database that are in use now, by pool.")
 	connectionWaits  = poolDesc("atender_db_waits_total",

@@ -5,9 +5,9 @@
 #                                          ogen frontend clients
 #
 # For each tool one line goes to stdout: the path of its program (for postgres: the directory of the server's
-# programs; for prometheus: the directory of prometheus and promtool; for frontend, which is what checks the JavaScript, and clients, which is what generates clients in
-# TypeScript: a directory node_modules). What is being done, and why it takes long, goes to stderr. With --find nothing
-# is installed.
+# programs; for prometheus: that of prometheus and promtool; for frontend, which is what checks the JavaScript, and
+# clients, which is what generates clients in TypeScript: a directory node_modules). What is being done, and why it
+# takes long, goes to stderr. With --find nothing is installed.
 #
 # Go tools are built from source at the versions of versions.mk, npm packages installed at those of package-lock.json
 # in frontend and clients, into ${XDG_CACHE_HOME:-~/.cache}/atender/tools/<tool>-<version>/, outside the clone, so that

@@ -163,7 +163,9 @@ func TestPrometheusIsTakenOnlyWithItsPromtoolAndNewEnough(t *testing.T) {
 		out, _, _ := install(t, env, "--find", "prometheus")
 		return out
 	}
-	for version, taken := range map[string]bool{"2.42.0+ds": true, "2.9.9": false, "2.41.0": false, "2.53.1": true, "3.1.0": true} {
+	for version, taken := range map[string]bool{
+		"2.42.0+ds": true, "2.9.9": false, "2.41.0": false, "2.53.1": true, "3.1.0": true,
+	} {
 		program(t, filepath.Join(bin, "prometheus"), "echo 'prometheus, version "+version+" (branch: HEAD)'")
 		require.NoError(t, os.RemoveAll(filepath.Join(bin, "promtool")))
 		require.NotEqual(t, bin, find(), "%s without promtool", version)
@@ -195,7 +197,8 @@ func TestPrometheusIsUnpackedOnceAndNotInstalled(t *testing.T) {
 	program(t, filepath.Join(dir, "bin", "apt-get"), apt)
 	program(t, filepath.Join(dir, "bin", "dpkg-deb"), dpkg)
 	env := []string{
-		"PATH=" + filepath.Join(dir, "bin") + ":/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + filepath.Join(dir, "tools"), "NOTES=" + notes,
+		"PATH=" + filepath.Join(dir, "bin") + ":/usr/bin:/bin",
+		"ATENDER_TOOLS_DIR=" + filepath.Join(dir, "tools"), "NOTES=" + notes,
 	}
 	_, said, err := install(t, env, "--find", "prometheus")
 	require.Error(t, err)

@@ -7,9 +7,9 @@ import (
 	"github.com/atender/atender/models/postgres"
 )
 
-// Due is in how many conversations something is due that was not done yet, postgres.CountMost at most, and for how long the
-// one that is due longest has been (zero if none). On a machine that keeps up there are a few at any moment, for milliseconds.
-// Errors: UNAVAILABLE.
+// Due is in how many conversations something is due that was not done yet, postgres.CountMost at most, and for how
+// long the one that is due longest has been (zero if none). On a machine that keeps up there are a few at any moment,
+// for milliseconds. Errors: UNAVAILABLE.
 func (s *Store) Due(ctx context.Context) (n int, oldest time.Duration, err error) {
 	defer postgres.During(&err, "count what is due")
 	var seconds float64

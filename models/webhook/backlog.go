@@ -30,12 +30,12 @@ type Owed struct {
 	Oldest time.Duration
 }
 
-// backlogWebhooks is how many webhooks are looked at for what they are owed: each costs a look into each partition, some
-// hundredths of a millisecond together. Where more are owed something, Oldest is that of some of them.
+// backlogWebhooks is how many webhooks are looked at for what they are owed: each costs a look into each partition,
+// some hundredths of a millisecond together. Where more are owed something, Oldest is that of some of them.
 const backlogWebhooks = 500
 
-// Backlog is what is owed to webhooks that are on. It jumps through the indexes of what is pending, from webhook to webhook, so
-// that it costs milliseconds whatever is owed. Errors: UNAVAILABLE.
+// Backlog is what is owed to webhooks that are on. It jumps through the indexes of what is pending, from webhook to
+// webhook, so that it costs milliseconds whatever is owed. Errors: UNAVAILABLE.
 func (s *Store) Backlog(ctx context.Context) (_ map[OwedState]Owed, err error) {
 	defer postgres.During(&err, "measure what is owed to webhooks")
 	owed := map[OwedState]Owed{}
@@ -83,8 +83,8 @@ const leasedBacklogSQL = `SELECT false AS open, count(*) AS deliveries,
 FROM (SELECT ` + queuedAt + ` AS at FROM deliveries d WHERE state = 'leased'
 	ORDER BY subscription_id, leased_until LIMIT ` + postgres.CountMostSQL + `) x`
 
-// backlogSQL measures what webhooks are owed, apart for those whose circuit is open. An index has the columns that tell
-// webhooks apart, and then the id, for rows that meet the condition: the first row of a webhook is its oldest.
+// backlogSQL measures what webhooks are owed, apart for those whose circuit is open. An index has the columns that
+// tell webhooks apart, and then the id, for rows that meet the condition: the first row of a webhook is its oldest.
 func backlogSQL(columns, condition string) string {
 	of := func(webhook string) string {
 		return webhook + "." + strings.ReplaceAll(columns, ", ", ", "+webhook+".")

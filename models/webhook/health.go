@@ -62,9 +62,9 @@ func saveHealth(ctx context.Context, tx *gorm.DB, subs []Subscription) error {
 	return nil
 }
 
-// resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4), and notes when: retries are due at once, and their 72
-// hours have stood still while the circuit was open. The subscriptions are as they were before: it reads since when they
-// were open. It returns the topics to wake after the commit.
+// resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4), and notes when: retries are
+// due at once, and their 72 hours have stood still while the circuit was open. The subscriptions are as they were before:
+// it reads since when they were open. It returns the topics to wake after the commit.
 func resumeDeliveries(tx *gorm.DB, subs []Subscription, now time.Time) (topics []string, err error) {
 	for _, s := range subs {
 		if s.CircuitOpenedAt == nil {

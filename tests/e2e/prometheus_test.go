@@ -69,8 +69,8 @@ func startPrometheus(t *testing.T) prometheus {
 	addr := listener.Addr().String()
 	require.NoError(t, listener.Close())
 	var said output
-	cmd := exec.Command(filepath.Join(bin, "prometheus"), "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+addr, "--log.level=warn")
+	cmd := exec.Command(filepath.Join(bin, "prometheus"), "--config.file="+file, "--log.level=warn",
+		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
@@ -210,8 +210,8 @@ func (s *shop) call(status int, into any, key, method, path, body string) {
 	}
 }
 
-// trade does a bit of everything: a conversation, whose events reach a webhook that takes them and one that does not; a snooze
-// that ends at once; an action of a dock; a call too many.
+// trade does a bit of everything: a conversation, whose events reach a webhook that takes them and one that does not;
+// a snooze that ends at once; an action of a dock; a call too many.
 func (s *shop) trade() {
 	s.t.Helper()
 	s.round++
@@ -232,8 +232,8 @@ func (s *shop) trade() {
 	}
 }
 
-// Every query of the dashboard, and every recording rule, finds something in a stack that does what stacks do. An operator's
-// panel that stays empty looks like one at which nothing happens.
+// Every query of the dashboard, and every recording rule, finds something in a stack that does what stacks do. An
+// operator's panel that stays empty looks like one at which nothing happens.
 func TestPrometheusAnswersEveryQueryOfTheDashboard(t *testing.T) {
 	t.Parallel()
 	p := startPrometheus(t)
@@ -275,8 +275,8 @@ func TestPrometheusAnswersEveryQueryOfTheDashboard(t *testing.T) {
 	p.answersTheRunbooks(t)
 }
 
-// answersTheRunbooks runs what the runbooks tell an operator to look at: their queries to the database and to Prometheus, and
-// asks Atender whether it has the commands.
+// answersTheRunbooks runs what the runbooks tell an operator to look at: their queries to the database and to
+// Prometheus, and asks Atender whether it has the commands.
 func (p prometheus) answersTheRunbooks(t *testing.T) {
 	t.Helper()
 	pages, err := filepath.Glob("../../deploy/runbooks/Atender*.md")
