@@ -14,6 +14,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/seal"
@@ -43,7 +44,7 @@ func BenchmarkWritePath(b *testing.B) {
 	create := func() conversation.Conversation {
 		c, err := s.Conversations.Create(b.Context(), tenant.ID, wire.System, conversation.NewConversation{
 			ExternalReference: fmt.Sprint("r", n.Add(1)), Subject: "Where is my order?",
-			Contact: conversation.NewContact{Email: fmt.Sprintf("c%d@example.com", n.Load())},
+			Contact: contact.Identity{Email: fmt.Sprintf("c%d@example.com", n.Load())},
 			Message: &conversation.FirstMessage{Text: text("It has not come.")},
 		})
 		if err != nil {

@@ -165,7 +165,7 @@ func (b *slaBench) readTimeline(id uuid.UUID) []string {
 		}
 	}
 	open, answered := true, false
-	entries, _, err := b.Conversations.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
+	entries, _, err := b.Lists.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
 	require.NoError(b.t, err)
 	require.Less(b.t, len(entries), 200)
 	for _, e := range entries {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/listing"
@@ -131,11 +132,11 @@ func TestRepeatedReferenceChangesNothingElse(t *testing.T) {
 func TestContactIsMatchedByEmailAndOnlyBlanksAreFilled(t *testing.T) {
 	b := setup(t)
 	first := b.newConversation("a")
-	first.Contact = conversation.NewContact{Email: "ada@example.com", Name: "Ada"}
+	first.Contact = contact.Identity{Email: "ada@example.com", Name: "Ada"}
 	c1, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, first)
 	require.NoError(t, err)
 	second := b.newConversation("b")
-	second.Contact = conversation.NewContact{Email: "ADA@Example.com", Name: "Somebody", Phone: "+4512345678"}
+	second.Contact = contact.Identity{Email: "ADA@Example.com", Name: "Somebody", Phone: "+4512345678"}
 	c2, err := b.Conversations.Create(t.Context(), b.tenant.ID, b.actor, second)
 	require.NoError(t, err)
 	require.Equal(t, c1.ContactID, c2.ContactID)
@@ -314,7 +315,7 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 		conversation.Assign{AssigneeID: wire.Some(stranger.ID)},
 	)
 	requireField(t, err, "assigneeId")
-	_, _, err = b.Conversations.Messages(t.Context(), other.ID, c.ID, postgres.Page{})
+	_, _, err = b.Lists.Messages(t.Context(), other.ID, c.ID, postgres.Page{})
 	requireProblem(t, err, "NOT_FOUND")
 	list, _, err := b.Lists.Conversations(t.Context(), other.ID, listing.Filter{}, postgres.Page{})
 	require.NoError(t, err)

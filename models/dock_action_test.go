@@ -93,7 +93,7 @@ func TestActionIsTheAgentsThroughTheDock(t *testing.T) {
 	require.Equal(t, []string{"refunded"}, []string(c.Tags))
 	require.Equal(t, c.Version, *a.Version)
 
-	line, _, err := b.Conversations.Timeline(t.Context(), b.tenant.ID, c.ID, postgres.Page{})
+	line, _, err := b.Lists.Timeline(t.Context(), b.tenant.ID, c.ID, postgres.Page{})
 	require.NoError(t, err)
 	last := line[len(line)-1]
 	require.Equal(t, "tag_added", last.Kind)
@@ -121,7 +121,7 @@ func TestEveryActionDoesWhatItSays(t *testing.T) {
 
 	c = applied("sendMessage", params{"text": "The money is on its way.", "html": "<p>The money is on its way.</p>"})
 	require.NotNil(t, c.FirstReplyAt, "it is the agent's reply")
-	messages, _, err := e.Conversations.Messages(t.Context(), e.tenant.ID, c.ID, postgres.Page{})
+	messages, _, err := e.Lists.Messages(t.Context(), e.tenant.ID, c.ID, postgres.Page{})
 	require.NoError(t, err)
 	sent := messages[len(messages)-1]
 	require.Equal(t, conversation.Outbound, sent.Direction)
@@ -333,7 +333,7 @@ func TestActionsAreCarriedOutInTheOrderOfArrival(t *testing.T) {
 	for _, a := range []dock.Action{first, second, third} {
 		require.Equal(t, dock.DockActionApplied, e.apply(a).State)
 	}
-	messages, _, err := e.Conversations.Messages(t.Context(), e.tenant.ID, e.conversation.ID, postgres.Page{})
+	messages, _, err := e.Lists.Messages(t.Context(), e.tenant.ID, e.conversation.ID, postgres.Page{})
 	require.NoError(t, err)
 	var sent []string
 	for _, m := range messages[1:] {

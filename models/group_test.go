@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/idempotency"
@@ -379,13 +380,13 @@ func anyConversations(rng *rand.Rand, n int) []conversation.NewConversation {
 			customer = fmt.Sprint("first", rng.Uint64())
 			all[i] = conversation.NewConversation{
 				ExternalReference: customer, Subject: "Where is it?",
-				Contact: conversation.NewContact{Email: customer + "@example.com"},
+				Contact: contact.Identity{Email: customer + "@example.com"},
 			}
 			continue
 		}
 		in := conversation.NewConversation{
 			ExternalReference: fmt.Sprint("new", references[i]), Subject: "Where is it?", Channel: "email",
-			Contact: conversation.NewContact{Email: customer + "@example.com"}, Metadata: freeform.Values{"n": json.Number("2")},
+			Contact: contact.Identity{Email: customer + "@example.com"}, Metadata: freeform.Values{"n": json.Number("2")},
 		}
 		if rng.IntN(2) == 0 {
 			in.Message = &conversation.FirstMessage{Text: text("Hello?")}

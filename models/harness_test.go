@@ -17,6 +17,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/migrations"
@@ -130,7 +131,7 @@ func (b *bench) newConversation(reference string) conversation.NewConversation {
 	return conversation.NewConversation{
 		ExternalReference: reference,
 		Subject:           "Where is my order?",
-		Contact:           conversation.NewContact{Email: reference + "@example.com"},
+		Contact:           contact.Identity{Email: reference + "@example.com"},
 		Message:           &conversation.FirstMessage{Text: text("It has not come.")},
 	}
 }

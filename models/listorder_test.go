@@ -9,6 +9,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/listing"
@@ -124,7 +125,7 @@ func TestAContactsChangeIsAVersionOfItsConversations(t *testing.T) {
 		wg.Go(func() {
 			name := "Ada " + string(rune('A'+i))
 			if _, err := b.Contacts.Update(t.Context(), b.tenant.ID, first.ContactID, b.actor,
-				conversation.ContactUpdate{Name: wire.Some(name)}); err != nil {
+				contact.Update{Name: wire.Some(name)}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -188,7 +188,7 @@ func TestAPageOfATimelineCostsWhatIsOnIt(t *testing.T) {
 	b.exec(`VACUUM ANALYZE messages, timeline`)
 	page, kinds := postgres.Page{Limit: 100}, map[string]int{}
 	for range 3 {
-		entries, next, err := b.Conversations.Timeline(t.Context(), b.tenant.ID, c.ID, page)
+		entries, next, err := b.Lists.Timeline(t.Context(), b.tenant.ID, c.ID, page)
 		require.NoError(t, err)
 		require.Len(t, entries, 100)
 		touched, plan := trace.pages(b)

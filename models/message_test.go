@@ -28,7 +28,7 @@ func TestReplyEngagesAndIsRecordedAsTheAgents(t *testing.T) {
 	require.Equal(t, p.Conversation.UpdatedAt, *p.Conversation.FirstReplyAt)
 	require.Equal(t, wire.Author{Type: wire.ActorAgent, ID: &agent.ID, Name: "Grace"}, p.Message.Wire().Author)
 
-	timeline, _, err := b.Conversations.Timeline(t.Context(), b.tenant.ID, c.ID, postgres.Page{})
+	timeline, _, err := b.Lists.Timeline(t.Context(), b.tenant.ID, c.ID, postgres.Page{})
 	require.NoError(t, err)
 	last := timeline[len(timeline)-1]
 	require.Equal(t, "message_sent", last.Kind)
@@ -52,7 +52,7 @@ func TestNoteFiresNoEvent(t *testing.T) {
 	require.Equal(t, c.Version, p.Conversation.Version)
 	require.WithinDuration(t, c.UpdatedAt, p.Conversation.UpdatedAt, 0)
 	require.Len(t, b.events(), before)
-	entries, _, err := b.Conversations.Timeline(t.Context(), b.tenant.ID, c.ID, postgres.Page{})
+	entries, _, err := b.Lists.Timeline(t.Context(), b.tenant.ID, c.ID, postgres.Page{})
 	require.NoError(t, err)
 	last := entries[len(entries)-1]
 	require.Equal(t, "note_added", last.Kind)

@@ -23,6 +23,7 @@ import (
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/sweep"
+	"github.com/atender/atender/models/tag"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/wakeup"
 	"github.com/atender/atender/models/webhook"
@@ -65,7 +66,7 @@ type Store struct {
 	Replays       *webhook.Replays
 	Conversations *conversation.Store
 	Contacts      *conversation.Contacts
-	Tags          *conversation.Tags
+	Tags          *tag.Store
 	Clocks        *conversation.Clocks
 	Lists         *listing.Store
 	Sweep         *sweep.Store
@@ -89,7 +90,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.Accounts, s.Keys, s.SignIns = account.New(db, o.HashPassword)
 	s.Limiter = account.NewLimiter(ctx, db)
 	s.Webhooks, s.Replays = webhook.New(db, s.Accounts, o.Targets)
-	s.Conversations, s.Contacts, s.Tags, s.Clocks = conversation.New(db, s.Worktime)
+	s.Tags = tag.New(db)
+	s.Conversations, s.Contacts, s.Clocks = conversation.New(db, s.Worktime)
 	s.Lists = listing.New(db, s.Conversations)
 	s.Sweep = sweep.New(db)
 	s.Docks = dock.New(db, s.Keys, s.Conversations, o.Docks)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
 )
@@ -41,7 +42,7 @@ func TestNumbersAreTheTenants(t *testing.T) {
 		require.Equal(t, []int64{i + 1, i + 1}, []int64{c.Number, c.Contact.Number})
 		require.Equal(t, 2*int(i)+1, b.count(`SELECT number FROM messages WHERE conversation_id = $1`, c.ID))
 		same := quiet.newConversation(fmt.Sprint("same", i))
-		same.Contact, same.Message = conversation.NewContact{Email: fmt.Sprintf("c%d@example.com", i)}, nil
+		same.Contact, same.Message = contact.Identity{Email: fmt.Sprintf("c%d@example.com", i)}, nil
 		other := busy.newConversation(fmt.Sprint("same", i))
 		for _, in := range []conversation.NewConversation{other, other} { // the second is refused
 			_, _ = busy.Conversations.Create(t.Context(), busy.tenant.ID, busy.actor, in)
@@ -65,7 +66,7 @@ func TestNumbersAreTheTenants(t *testing.T) {
 		t.Context(),
 		quiet.tenant.ID,
 		quiet.actor,
-		conversation.ContactInput{Email: text("x@example.com")},
+		contact.Input{Email: text("x@example.com")},
 	)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, made.Number)

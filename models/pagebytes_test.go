@@ -23,7 +23,7 @@ func TestPagesOfLargeMessagesEndEarly(t *testing.T) {
 	seen := map[int64]bool{}
 	pages := 0
 	for page := (postgres.Page{Limit: 200}); ; pages++ {
-		found, next, err := b.Conversations.Messages(t.Context(), b.tenant.ID, c.ID, page)
+		found, next, err := b.Lists.Messages(t.Context(), b.tenant.ID, c.ID, page)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(found), 9)
 		for _, m := range found {
@@ -36,7 +36,7 @@ func TestPagesOfLargeMessagesEndEarly(t *testing.T) {
 	}
 	require.Len(t, seen, posted+1)
 	require.Greater(t, pages, 1)
-	latest, err := b.Conversations.LatestMessages(t.Context(), b.tenant.ID, c.ID, 50)
+	latest, err := b.Lists.LatestMessages(t.Context(), b.tenant.ID, c.ID, 50)
 	require.NoError(t, err)
 	require.Len(t, latest, 8)
 	require.Equal(t, strconv.Itoa(posted-1)+large, *latest[7].Text)

@@ -71,9 +71,9 @@ func TestReadsEndWhenTheirTimeIsUp(t *testing.T) {
 			_, _, err := b.Lists.Conversations(ctx, id, listing.Filter{Query: "a"}, postgres.Page{})
 			return err
 		},
-		"messages": func() error { _, _, err := b.Conversations.Messages(ctx, id, c.ID, postgres.Page{}); return err },
-		"latest":   func() error { _, err := b.Conversations.LatestMessages(ctx, id, c.ID, 5); return err },
-		"timeline": func() error { _, _, err := b.Conversations.Timeline(ctx, id, c.ID, postgres.Page{}); return err },
+		"messages": func() error { _, _, err := b.Lists.Messages(ctx, id, c.ID, postgres.Page{}); return err },
+		"latest":   func() error { _, err := b.Lists.LatestMessages(ctx, id, c.ID, 5); return err },
+		"timeline": func() error { _, _, err := b.Lists.Timeline(ctx, id, c.ID, postgres.Page{}); return err },
 		"feed":     func() error { _, err := b.Feed.Read(ctx, id, feed.Query{}); return err },
 		"tags":     func() error { _, _, err := b.Tags.List(ctx, id, postgres.Page{}); return err },
 		"agents":   func() error { _, _, err := b.Accounts.Agents(ctx, id, "", postgres.Page{}); return err },

@@ -24,7 +24,7 @@ import (
 // history is the kinds of a conversation's timeline, oldest first.
 func (b *slaBench) history(id uuid.UUID) (kinds []string) {
 	b.t.Helper()
-	entries, _, err := b.Conversations.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
+	entries, _, err := b.Lists.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
 	require.NoError(b.t, err)
 	for _, e := range entries {
 		kinds = append(kinds, e.Kind)
@@ -241,7 +241,7 @@ func TestASnoozeEndsOnceWhoeverRaces(t *testing.T) {
 // requireOneEndOfEachSnooze walks through a conversation's timeline.
 func (b *slaBench) requireOneEndOfEachSnooze(id uuid.UUID) {
 	b.t.Helper()
-	entries, _, err := b.Conversations.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
+	entries, _, err := b.Lists.Timeline(b.t.Context(), b.tenant.ID, id, postgres.Page{Limit: 200})
 	require.NoError(b.t, err)
 	status, until := lifecycle.Active, time.Time{}
 	told := map[int64]bool{} // versions in which status or time changed

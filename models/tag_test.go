@@ -10,6 +10,7 @@ import (
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/tag"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
@@ -18,7 +19,7 @@ import (
 func (b *bench) propagateAll() (changed int) {
 	b.t.Helper()
 	for {
-		n, more, err := b.Tags.Propagate(b.t.Context())
+		n, more, err := b.Conversations.PropagateTags(b.t.Context())
 		require.NoError(b.t, err)
 		changed += n
 		if !more {
@@ -36,7 +37,7 @@ func (b *bench) tagged(reference string, tags ...string) conversation.Conversati
 	return c
 }
 
-func (b *bench) tag(name string) conversation.Tag {
+func (b *bench) tag(name string) tag.Tag {
 	b.t.Helper()
 	tags, _, err := b.Tags.List(b.t.Context(), b.tenant.ID, postgres.Page{})
 	require.NoError(b.t, err)
@@ -46,7 +47,7 @@ func (b *bench) tag(name string) conversation.Tag {
 		}
 	}
 	require.Fail(b.t, "there is no tag "+name)
-	return conversation.Tag{}
+	return tag.Tag{}
 }
 
 func (b *bench) tagsOf(c conversation.Conversation) []string {
@@ -111,7 +112,7 @@ func TestADeletedTagLeavesAllConversations(t *testing.T) {
 	requireProblem(t, err, "TAG_BUSY")
 
 	// ✗: a worker takes a batch and is gone; until its lease runs out no other worker gets the name.
-	changed, more, err := b.Tags.Propagate(t.Context())
+	changed, more, err := b.Conversations.PropagateTags(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 100, changed)
 	require.True(t, more)

@@ -155,7 +155,7 @@ func TestDockActionsWaitForAWorker(t *testing.T) {
 	for i, id := range ids {
 		require.Equal(t, "applied", []*embed{one, two}[i%2].await(id).Status)
 	}
-	messages, _, err := s.Store.Conversations.Messages(t.Context(), s.Tenant.ID, c.ID, postgres.Page{})
+	messages, _, err := s.Store.Lists.Messages(t.Context(), s.Tenant.ID, c.ID, postgres.Page{})
 	require.NoError(t, err)
 	require.Len(t, messages, 1+len(ids), "each once")
 }

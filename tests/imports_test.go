@@ -54,6 +54,11 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
+// conversing is what conversations are made with.
+var conversing = []string{
+	"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook", "contact", "tag",
+}
+
 // domain is the packages of models that reach the database, each with those of them that it may import,
 // directly or not. What is not here is
 // pure, and imports none of them.
@@ -63,12 +68,14 @@ var domain = map[string][]string{
 	"feed":         {"postgres"},
 	"idempotency":  {"postgres"},
 	"account":      {"postgres", "feed"},
+	"contact":      {"postgres"},
+	"tag":          {"postgres"},
 	"sweep":        {"postgres", "outbox"},
 	"worktime":     {"postgres", "outbox", "feed", "account"},
 	"webhook":      {"postgres", "outbox", "feed", "account"},
-	"conversation": {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook"},
-	"listing":      {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook", "conversation"},
-	"dock":         {"postgres", "outbox", "feed", "idempotency", "account", "worktime", "webhook", "conversation"},
+	"conversation": conversing,
+	"listing":      append([]string{"conversation"}, conversing...),
+	"dock":         append([]string{"conversation"}, conversing...),
 }
 
 // serving is the packages below api, each with those of them that it may import, directly or not. Package api itself puts

@@ -16,6 +16,7 @@ import (
 
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/sla"
@@ -51,7 +52,7 @@ func createMany(t *testing.T, s *stack.Stack, n int) {
 			for i := range work {
 				_, err := s.Store.Conversations.Create(t.Context(), s.Tenant.ID, s.Actor, conversation.NewConversation{
 					ExternalReference: fmt.Sprint("order-", i), Subject: "Where is my order?",
-					Contact: conversation.NewContact{Email: "ada@example.com"},
+					Contact: contact.Identity{Email: "ada@example.com"},
 				})
 				if err != nil {
 					t.Errorf("conversation %d: %v", i, err)
@@ -248,7 +249,7 @@ func TestDoneConversationArchivesItself(t *testing.T) {
 		o.Clock = func(now time.Time) time.Time { return now.Add(-57 * time.Second) }
 	})
 	c, err := past.Conversations.Create(t.Context(), s.Tenant.ID, s.Actor, conversation.NewConversation{
-		ExternalReference: "order-1", Subject: "Thank you", Contact: conversation.NewContact{Email: "ada@example.com"},
+		ExternalReference: "order-1", Subject: "Thank you", Contact: contact.Identity{Email: "ada@example.com"},
 	})
 	require.NoError(t, err)
 	done, err := past.Conversations.Change(t.Context(), s.Tenant.ID, c.ID, s.Actor, conversation.Resolve{})

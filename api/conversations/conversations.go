@@ -11,6 +11,7 @@ import (
 	"github.com/atender/atender/api/respond"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/address"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/listing"
@@ -63,7 +64,7 @@ func newConversation(b *contract.NewOutboundConversation) (conversation.NewConve
 		ExternalReference: b.ExternalReference,
 		Subject:           b.Subject,
 		Channel:           string(postgres.Deref(b.Channel)),
-		Contact: conversation.NewContact{
+		Contact: contact.Identity{
 			Email: b.Contact.Email, Name: postgres.Deref(b.Contact.Name), ExternalID: postgres.Deref(b.Contact.ExternalID),
 		},
 		Tags:         b.Tags,
@@ -137,7 +138,7 @@ func (h *Handlers) GetConversation(ctx context.Context, r contract.GetConversati
 	}
 	body := c.Wire()
 	if slices.Contains(include, "messages") {
-		latest, err := h.store.Conversations.LatestMessages(ctx, p.TenantID, c.ID, latestMessages)
+		latest, err := h.store.Lists.LatestMessages(ctx, p.TenantID, c.ID, latestMessages)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +158,7 @@ func (h *Handlers) ListTimeline(ctx context.Context, r contract.ListTimelineRequ
 	contract.ListTimelineResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	entries, cursor, err := h.store.Conversations.Timeline(
+	entries, cursor, err := h.store.Lists.Timeline(
 		ctx,
 		p.TenantID,
 		r.ID,

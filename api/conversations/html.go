@@ -18,7 +18,7 @@ func (h *Handlers) GetMessageHTML(ctx context.Context, r contract.GetMessageHTML
 	contract.GetMessageHTMLResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	html, err := h.store.Conversations.MessageHTML(ctx, p.TenantID, r.ID, r.MessageID)
+	html, err := h.store.Lists.MessageHTML(ctx, p.TenantID, r.ID, r.MessageID)
 	if err != nil {
 		return nil, err
 	}

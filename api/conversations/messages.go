@@ -66,7 +66,7 @@ func (h *Handlers) ListMessages(ctx context.Context, r contract.ListMessagesRequ
 	contract.ListMessagesResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
-	found, cursor, err := h.store.Conversations.Messages(
+	found, cursor, err := h.store.Lists.Messages(
 		ctx,
 		p.TenantID,
 		r.ID,

@@ -7,7 +7,7 @@ import (
 	"github.com/atender/atender/api/request"
 	"github.com/atender/atender/api/respond"
 	"github.com/atender/atender/models/address"
-	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -31,7 +31,7 @@ func (h *Handlers) ListContacts(ctx context.Context, r contract.ListContactsRequ
 		return nil, err
 	}
 	return contract.ListContacts200JSONResponse{
-		Data:       postgres.Each(found, conversation.Contact.Wire),
+		Data:       postgres.Each(found, contact.Contact.Wire),
 		NextCursor: respond.Next(cursor),
 	}, nil
 }
@@ -46,7 +46,7 @@ func (h *Handlers) CreateContact(ctx context.Context, r contract.CreateContactRe
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.store.Contacts.Create(ctx, p.TenantID, p.Actor(), conversation.ContactInput{
+	c, err := h.store.Contacts.Create(ctx, p.TenantID, p.Actor(), contact.Input{
 		Email: b.Email, Name: b.Name, Phone: phone, ExternalID: b.ExternalID, CustomFields: postgres.Deref(b.CustomFields),
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (h *Handlers) UpdateContact(ctx context.Context, r contract.UpdateContactRe
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.store.Contacts.Update(ctx, p.TenantID, r.ID, p.Actor(), conversation.ContactUpdate{
+	c, err := h.store.Contacts.Update(ctx, p.TenantID, r.ID, p.Actor(), contact.Update{
 		Email: b.Email, Name: b.Name, CustomFields: postgres.Deref(b.CustomFields),
 		Phone: wire.Optional[string]{Set: b.Phone.Set, Value: phone}, ExternalID: b.ExternalID,
 	})

@@ -6,8 +6,8 @@ import (
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/request"
 	"github.com/atender/atender/api/respond"
-	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/tag"
 )
 
 // ListTags implements GET /v1/tags.
@@ -20,7 +20,7 @@ func (h *Handlers) ListTags(ctx context.Context, r contract.ListTagsRequestObjec
 		return nil, err
 	}
 	return contract.ListTags200JSONResponse{
-		Data:       postgres.Each(found, conversation.Tag.Wire),
+		Data:       postgres.Each(found, tag.Tag.Wire),
 		NextCursor: respond.Next(cursor),
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/address"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/idempotency"
@@ -86,7 +87,7 @@ type NewConversation struct {
 	ExternalReference string
 	Subject           string
 	Channel           string // email when empty
-	Contact           NewContact
+	Contact           contact.Identity
 	Message           *FirstMessage // the customer's, if there is one
 	Metadata          freeform.Values
 	Tags              []string
@@ -101,8 +102,8 @@ type FirstMessage struct {
 
 // creationRow is what the first statement of a creation brings.
 type creationRow struct {
-	ByEmail       Contact `gorm:"embedded;embeddedPrefix:ct_"`
-	ByExternalID  Contact `gorm:"embedded;embeddedPrefix:known_"`
+	ByEmail       contact.Contact `gorm:"embedded;embeddedPrefix:ct_"`
+	ByExternalID  contact.Contact `gorm:"embedded;embeddedPrefix:known_"`
 	UnknownTags   string
 	TimeVersion   int64
 	Now           time.Time
@@ -114,7 +115,7 @@ type creationRow struct {
 
 // creationColumns are what every first statement of a creation brings along: of the contacts ct, with the e-mail address, and k,
 // with the external id, of the tenant t and the channel ch.
-var creationColumns = postgres.Columns[Contact]("ct", "ct_") + `, ` + postgres.Columns[Contact]("k", "known_") + `,
+var creationColumns = postgres.Columns[contact.Contact]("ct", "ct_") + `, ` + postgres.Columns[contact.Contact]("k", "known_") + `,
 	t.unknown_tags, t.time_version, ch.enabled, ch.default_team_id`
 
 var creationSQL = `
@@ -221,7 +222,7 @@ func (s *Store) newCreation(ctx context.Context, tx *gorm.DB, m *member, row cre
 		return nil, problem.New(problem.Conflict, problem.CodeChannelDisabled,
 			"the channel %s is switched off: no conversation can be created on it", in.channel()).With("channel", in.channel())
 	}
-	contact, err := in.Contact.matched(row.ByExternalID, row.ByEmail)
+	customer, err := in.Contact.Matched(row.ByExternalID, row.ByEmail)
 	if err != nil {
 		return nil, err
 	}
@@ -231,14 +232,14 @@ func (s *Store) newCreation(ctx context.Context, tx *gorm.DB, m *member, row cre
 	}
 	w := newWrite(tx, m.actor, s.db.Clock(row.Now))
 	w.tags = row.TagIDs
-	number, contactNumber, err := m.creation.take(ctx, w, contact.ID == uuid.Nil)
+	number, contactNumber, err := m.creation.take(ctx, w, customer.ID == uuid.Nil)
 	if err != nil {
 		return nil, err
 	}
-	if contact.ID == uuid.Nil {
-		contact = newContact(m.tenantID, w.ids.Next(), contactNumber, in.Contact, w.now)
+	if customer.ID == uuid.Nil {
+		customer = contact.New(m.tenantID, w.ids.Next(), contactNumber, in.Contact, w.now)
 		w.contact = contactNew
-	} else if w.contactChanges = contact.fillBlanks(in.Contact, w.now); len(w.contactChanges) > 0 {
+	} else if w.contactChanges = customer.FillBlanks(in.Contact, w.now); len(w.contactChanges) > 0 {
 		w.contact = contactFilled
 	}
 	w.begin(Conversation{
@@ -246,7 +247,7 @@ func (s *Store) newCreation(ctx context.Context, tx *gorm.DB, m *member, row cre
 		State: lifecycle.State{
 			Subject: in.Subject, TeamID: row.DefaultTeamID, Tags: tags, CustomFields: in.CustomFields,
 		},
-		Metadata: in.Metadata, Contact: contact, ContactID: contact.ID,
+		Metadata: in.Metadata, Contact: customer, ContactID: customer.ID,
 	})
 	return w, nil
 }

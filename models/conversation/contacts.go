@@ -2,15 +2,13 @@ package conversation
 
 import (
 	"context"
-	"reflect"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/address"
-	"github.com/atender/atender/models/freeform"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -18,28 +16,21 @@ import (
 )
 
 // Get returns one contact. Errors: NOT_FOUND, also for another tenant's.
-func (s *Contacts) Get(ctx context.Context, tenantID, id uuid.UUID) (Contact, error) {
-	var c Contact
+func (s *Contacts) Get(ctx context.Context, tenantID, id uuid.UUID) (contact.Contact, error) {
+	var c contact.Contact
 	err := s.db.Main.WithContext(ctx).Take(&c, "tenant_id = ? AND id = ?", tenantID, id).Error
 	return c, postgres.NotFound(err, "contact", id)
-}
-
-// ContactInput is what a contact is made from, apart from a conversation. It has an e-mail address or a phone number; the
-// name falls back to the local part of the e-mail. The caller has checked shapes and limits; Phone is E.164.
-type ContactInput struct {
-	Email, Name, Phone, ExternalID *string
-	CustomFields                   freeform.Values
 }
 
 // Create adds a contact, with contact.created, in one transaction as in P1.
 // Errors: CONTACT_EXISTS with details.contactId when the e-mail address or the external id is taken, CONTACT_CONFLICT with
 // details.contactIds when they are by two, or the address is by one with another external id; VALIDATION_FAILED without
 // an address.
-func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in ContactInput) (_ Contact, err error) {
+func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in contact.Input) (_ contact.Contact, err error) {
 	defer postgres.During(&err, "create a contact of tenant %s", tenantID)
 	number, err := s.db.Numbers.Reserve(ctx, tenantID, postgres.ContactNumbers) // before the transaction (P2)
 	if err != nil {
-		return Contact{}, err
+		return contact.Contact{}, err
 	}
 	defer number.Release()
 	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
@@ -47,16 +38,8 @@ func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Ac
 		if err := tx.Raw(`SELECT clock_timestamp() AS now`).Take(&row).Error; err != nil {
 			return nil, err
 		}
-		c := Contact{
-			TenantID: tenantID, Name: in.Name, Phone: in.Phone, ExternalID: in.ExternalID,
-			CustomFields: in.CustomFields,
-		}
-		c.setEmail(in.Email)
-		if c.Name == nil && c.Email != nil {
-			local, _, _ := strings.Cut(*c.Email, "@")
-			c.Name = &local
-		}
-		if err := c.check(); err != nil {
+		c := in.Contact(tenantID)
+		if err := c.Check(); err != nil {
 			return nil, err
 		}
 		if c.Number, err = number.TakeWithin(ctx, tx, 0); err != nil {
@@ -69,18 +52,12 @@ func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Ac
 		return w, w.saveContact(ctx)
 	})
 	if isTaken(err) {
-		return Contact{}, s.taken(ctx, tenantID, uuid.Nil, in.Email, in.ExternalID)
+		return contact.Contact{}, s.taken(ctx, tenantID, uuid.Nil, in.Email, in.ExternalID)
 	}
 	if err != nil {
-		return Contact{}, err
+		return contact.Contact{}, err
 	}
 	return w.conversation.Contact, nil
-}
-
-// ContactUpdate is a change of a contact; what is nil or not set stays, null clears.
-type ContactUpdate struct {
-	Email, Name, Phone, ExternalID wire.Optional[string]
-	CustomFields                   freeform.Values // replace those it has
 }
 
 // Update changes a contact, with contact.updated, in one transaction as in P1. A change in which nothing changed
@@ -88,8 +65,8 @@ type ContactUpdate struct {
 // Errors: NOT_FOUND; CONTACT_EXISTS with details.contactId when the e-mail address or the external id is taken,
 // CONTACT_CONFLICT with details.contactIds when they are by two; VALIDATION_FAILED when no address would be left.
 func (s *Contacts) Update(
-	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, u ContactUpdate,
-) (_ Contact, err error) {
+	ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, u contact.Update,
+) (_ contact.Contact, err error) {
 	defer postgres.During(&err, "update contact %s", id)
 	w, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
 		w, err := s.lock(tx, tenantID, id, actor)
@@ -97,20 +74,20 @@ func (s *Contacts) Update(
 			return nil, err
 		}
 		c := &w.conversation.Contact
-		if w.contactChanges = u.apply(c); len(w.contactChanges) == 0 {
+		if w.contactChanges = u.Apply(c); len(w.contactChanges) == 0 {
 			return w, nil
 		}
 		w.contact = contactFilled
-		if err := c.check(); err != nil {
+		if err := c.Check(); err != nil {
 			return nil, err
 		}
 		return w, w.saveContact(ctx)
 	})
 	if isTaken(err) {
-		return Contact{}, s.taken(ctx, tenantID, id, u.Email.Value, u.ExternalID.Value)
+		return contact.Contact{}, s.taken(ctx, tenantID, id, u.Email.Value, u.ExternalID.Value)
 	}
 	if err != nil {
-		return Contact{}, err
+		return contact.Contact{}, err
 	}
 	return w.conversation.Contact, nil
 }
@@ -118,12 +95,12 @@ func (s *Contacts) Update(
 // lockContactSQL reads the time outside the CTE, as lockSQL does.
 var lockContactSQL = `
 WITH locked AS MATERIALIZED (SELECT * FROM contacts WHERE tenant_id = ? AND id = ? FOR NO KEY UPDATE)
-SELECT ` + postgres.Columns[Contact]("l", "ct_") + `, clock_timestamp() AS now FROM locked l`
+SELECT ` + postgres.Columns[contact.Contact]("l", "ct_") + `, clock_timestamp() AS now FROM locked l`
 
 // lock begins a write that is about a contact and about no conversation. Errors: NOT_FOUND.
 func (s *Contacts) lock(tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor) (*write, error) {
 	var row struct {
-		Contact Contact `gorm:"embedded;embeddedPrefix:ct_"`
+		Contact contact.Contact `gorm:"embedded;embeddedPrefix:ct_"`
 		Now     time.Time
 	}
 	r := tx.Raw(lockContactSQL, tenantID, id).Scan(&row)
@@ -136,7 +113,7 @@ func (s *Contacts) lock(tx *gorm.DB, tenantID, id uuid.UUID, actor wire.Actor) (
 	return s.newWrite(tx, row.Contact, actor, row.Now), nil
 }
 
-func (s *Contacts) newWrite(tx *gorm.DB, c Contact, actor wire.Actor, now time.Time) *write {
+func (s *Contacts) newWrite(tx *gorm.DB, c contact.Contact, actor wire.Actor, now time.Time) *write {
 	w := newWrite(tx, actor, s.db.Clock(now))
 	w.conversation = Conversation{TenantID: c.TenantID, ContactID: c.ID, Contact: c}
 	w.change = &lifecycle.Change{Now: w.now}
@@ -175,13 +152,13 @@ func (s *Contacts) taken(ctx context.Context, tenantID, written uuid.UUID, email
 		folded := address.EmailKey(*email)
 		key = &folded
 	}
-	var others []Contact
+	var others []contact.Contact
 	err := s.db.Main.WithContext(ctx).Find(&others,
 		"tenant_id = ? AND id <> ? AND (email_key = ? OR external_id = ?)", tenantID, written, key, externalID).Error
 	if err != nil {
 		return postgres.Translate(err)
 	}
-	var byExternalID, byEmail Contact
+	var byExternalID, byEmail contact.Contact
 	for _, c := range others {
 		if externalID != nil && postgres.Deref(c.ExternalID) == *externalID {
 			byExternalID = c
@@ -190,8 +167,8 @@ func (s *Contacts) taken(ctx context.Context, tenantID, written uuid.UUID, email
 			byEmail = c
 		}
 	}
-	in := NewContact{ExternalID: postgres.Deref(externalID)}
-	other, err := in.matched(byExternalID, byEmail)
+	in := contact.Identity{ExternalID: postgres.Deref(externalID)}
+	other, err := in.Matched(byExternalID, byEmail)
 	if err != nil {
 		return err
 	}
@@ -204,37 +181,4 @@ func (s *Contacts) taken(ctx context.Context, tenantID, written uuid.UUID, email
 		return taken // it had; it has let go since
 	}
 	return taken.With("contactId", other.ID)
-}
-
-// apply changes c and tells what changed.
-func (u ContactUpdate) apply(c *Contact) map[string]lifecycle.FieldChange {
-	changes := map[string]lifecycle.FieldChange{}
-	set := func(field string, have **string, want wire.Optional[string]) {
-		if want.Set && !reflect.DeepEqual(*have, want.Value) {
-			changes[field] = lifecycle.FieldChange{From: *have, To: want.Value}
-			*have = want.Value
-		}
-	}
-	set("name", &c.Name, u.Name)
-	set("email", &c.Email, u.Email)
-	if _, changed := changes["email"]; changed {
-		c.setEmail(c.Email)
-	}
-	set("externalId", &c.ExternalID, u.ExternalID)
-	set("phone", &c.Phone, u.Phone)
-	if u.CustomFields != nil && !u.CustomFields.Equal(c.CustomFields) {
-		changes["customFields"] = lifecycle.FieldChange{From: postgres.OrEmptyMap(c.CustomFields), To: u.CustomFields}
-		c.CustomFields = u.CustomFields
-	}
-	return changes
-}
-
-// check refuses a contact without an address.
-func (c Contact) check() error {
-	if c.Email == nil && c.Phone == nil {
-		return problem.Fields(problem.Field{
-			Field: "email", Code: "required", Message: "a contact needs an e-mail address or a phone number",
-		})
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/freeform"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
@@ -35,8 +36,8 @@ type Conversation struct {
 	SetAside               *setAside   `gorm:"serializer:json"` // nil: its ticks do not fail (P3.8)
 	LastMessageNumber      int64       // that no later message's number is below (P2); 0 before the first
 
-	Contact Contact   `gorm:"-"` // read with it, by the queries of this package
-	SLA     *wire.SLA `gorm:"-"` // how the clocks stand, filled in by what reads or writes the conversation
+	Contact contact.Contact `gorm:"-"` // read with it, by the queries of this package
+	SLA     *wire.SLA       `gorm:"-"` // how the clocks stand, filled in by what reads or writes the conversation
 }
 
 // Wire is the conversation's JSON shape.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/idempotency"
@@ -274,7 +275,7 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*member) error {
 // groupConversations writes the conversations of writes, and the contacts that are new, as common table expressions; the one of
 // the name conversation has them all as they are then.
 func groupConversations(st *postgres.Statement, writes []*write) {
-	var contacts []Contact
+	var contacts []contact.Contact
 	var made, changed []Conversation
 	for _, w := range writes {
 		if w.contact == contactNew {

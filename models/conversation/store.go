@@ -1,4 +1,4 @@
-// Package conversation is the write path (P1) and all that goes through it: conversations with their messages, contacts, tags
+// Package conversation is the write path (P1) and all that goes through it: conversations with their messages, contacts
 // and timeline, what commands and time do to them, and how one is read.
 package conversation
 
@@ -35,12 +35,6 @@ type Contacts struct {
 	conversations *Store
 }
 
-// Tags is the words that a tenant's conversations are found by.
-type Tags struct {
-	db            *postgres.DB
-	conversations *Store
-}
-
 // Clocks is what time does to conversations: ticks, and the recomputation after an edit of the configuration of
 // time.
 type Clocks struct {
@@ -50,10 +44,10 @@ type Clocks struct {
 }
 
 // New is the conversations in a database.
-func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Tags, *Clocks) {
+func New(db *postgres.DB, times *worktime.Store) (*Store, *Contacts, *Clocks) {
 	s := &Store{db: db, worktime: times, computeTime: computeTime}
 	s.group = postgres.NewGroup(s.writeGroup)
-	return s, &Contacts{db, s}, &Tags{db, s}, &Clocks{db, s, times}
+	return s, &Contacts{db, s}, &Clocks{db, s, times}
 }
 
 // ComputeIn changes how long the computation of one conversation's clocks may take: a test has no time to spare for it.

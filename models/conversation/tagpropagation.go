@@ -9,23 +9,24 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/tag"
 	"github.com/atender/atender/models/wire"
 )
 
 const (
 	// propagationLease is how long a retired name is one worker's, longer than a batch takes.
 	propagationLease = 30 * time.Second
-	// propagationBatch is how many conversations one call of Propagate changes at most.
+	// propagationBatch is how many conversations one call of PropagateTags changes at most.
 	propagationBatch = 100
 )
 
-// Propagate takes one retired name, of whichever tenant has waited longest, off the next conversations that
+// PropagateTags takes one retired name, of whichever tenant has waited longest, off the next conversations that
 // carry it: each in a transaction of its own, through the write path (P1), so with its events, and in the name of the
 // actor who renamed or deleted the tag. When none is left, the name's row goes. Several workers may call it: no two
 // have the same name. It returns how many conversations it changed, and whether there may be more to do at once.
 // ✗ anywhere: the lease runs out, and another worker goes on; a conversation that was changed no longer carries the
 // name.
-func (s *Tags) Propagate(ctx context.Context) (changed int, more bool, err error) {
+func (s *Store) PropagateTags(ctx context.Context) (changed int, more bool, err error) {
 	defer postgres.During(&err, "propagate a retired tag")
 	retired, err := s.claimRetired(ctx)
 	if err != nil || retired == nil {
@@ -39,10 +40,10 @@ func (s *Tags) Propagate(ctx context.Context) (changed int, more bool, err error
 		return 0, false, err
 	}
 	if len(carriers) == 0 {
-		return 0, true, s.finish(ctx, *retired)
+		return 0, true, s.finishTag(ctx, *retired)
 	}
 	for _, id := range carriers {
-		if err := s.propagate(ctx, *retired, id); err != nil {
+		if err := s.propagateTag(ctx, *retired, id); err != nil {
 			return changed, false, err
 		}
 		changed++
@@ -53,8 +54,8 @@ func (s *Tags) Propagate(ctx context.Context) (changed int, more bool, err error
 }
 
 // claimRetired takes the next name for propagationLease; nil when there is none.
-func (s *Tags) claimRetired(ctx context.Context) (*Tag, error) {
-	var t Tag
+func (s *Store) claimRetired(ctx context.Context) (*tag.Tag, error) {
+	var t tag.Tag
 	err := s.db.Main.WithContext(ctx).Raw(`
 		UPDATE tags SET leaving_at = clock_timestamp() + make_interval(secs => ?)
 		WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM tags WHERE leaving_at <= clock_timestamp()
@@ -66,14 +67,14 @@ func (s *Tags) claimRetired(ctx context.Context) (*Tag, error) {
 	return &t, postgres.Translate(err)
 }
 
-// propagate changes one conversation.
-func (s *Tags) propagate(ctx context.Context, retired Tag, conversationID uuid.UUID) error {
+// propagateTag changes one conversation.
+func (s *Store) propagateTag(ctx context.Context, retired tag.Tag, conversationID uuid.UUID) error {
 	actor := wire.System
 	if retired.LeavingBy != nil {
 		actor = *retired.LeavingBy
 	}
-	_, err := s.conversations.writing(ctx, func(tx *gorm.DB) (*write, error) {
-		w, _, err := s.conversations.lock(ctx, tx, retired.TenantID, conversationID, actor, lockOptions{})
+	_, err := s.writing(ctx, func(tx *gorm.DB) (*write, error) {
+		w, _, err := s.lock(ctx, tx, retired.TenantID, conversationID, actor, lockOptions{})
 		if err != nil {
 			return nil, err
 		}
@@ -99,9 +100,9 @@ func (s *Tags) propagate(ctx context.Context, retired Tag, conversationID uuid.U
 	return err
 }
 
-// finish ends a name that no conversation carries any more. Who gives it to a conversation in this very moment keeps
+// finishTag ends a name that no conversation carries any more. Who gives it to a conversation in this very moment keeps
 // it, as if they had come a moment later.
-func (s *Tags) finish(ctx context.Context, retired Tag) error {
+func (s *Store) finishTag(ctx context.Context, retired tag.Tag) error {
 	return s.db.Transact(ctx, func(tx *gorm.DB) error {
 		if retired.LeavingFor != nil {
 			err := tx.Exec(`UPDATE subscriptions SET filter_tags = array_remove(filter_tags, ?)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
@@ -78,7 +79,7 @@ SELECT ` + lockedColumns + `, clock_timestamp() AS now,
 FROM locked l JOIN contacts ct ON ct.tenant_id = l.tenant_id AND ct.id = l.contact_id`
 
 // lockedColumns are what every lock of a conversation l brings along, with its contact ct, for lockedRow's targets.
-var lockedColumns = postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[Contact]("ct", "ct_") + `,
+var lockedColumns = postgres.Columns[Conversation]("l", "c_") + `, ` + postgres.Columns[contact.Contact]("ct", "ct_") + `,
 	(SELECT t.time_version FROM tenants t WHERE t.id = l.tenant_id) AS time_version,
 	(SELECT v.version FROM conversations v WHERE v.tenant_id = l.tenant_id AND v.id = l.id) AS version_seen`
 

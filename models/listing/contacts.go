@@ -7,7 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/address"
-	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/postgres"
 )
 
@@ -23,11 +23,11 @@ type ContactFilter struct {
 // that is not of this list; QUERY_TOO_EXPENSIVE.
 func (s *Store) Contacts(
 	ctx context.Context, tenantID uuid.UUID, f ContactFilter, page postgres.Page,
-) (_ []conversation.Contact, _ string, err error) {
+) (_ []contact.Contact, _ string, err error) {
 	defer postgres.During(&err, "list contacts of tenant %s", tenantID)
 	db := s.db.Lists.WithContext(ctx)
 	list := func() *gorm.DB {
-		q := db.Model(&conversation.Contact{}).Where("tenant_id = ? AND number > 0", tenantID) // the condition of contacts_listed
+		q := db.Model(&contact.Contact{}).Where("tenant_id = ? AND number > 0", tenantID) // the condition of contacts_listed
 		if f.Email != "" {
 			q = q.Where("email_key = ?", address.EmailKey(f.Email))
 		}
@@ -41,7 +41,7 @@ func (s *Store) Contacts(
 	}
 	narrow := []string{"q (more or longer words)", "email", "phone", "externalId"}
 	if f.Query == "" {
-		return postgres.Listed(list(), page, func(c conversation.Contact) uuid.UUID { return c.ID }, narrow...)
+		return postgres.Listed(list(), page, func(c contact.Contact) uuid.UUID { return c.ID }, narrow...)
 	}
 	at, err := page.After("")
 	if err != nil {
@@ -51,6 +51,6 @@ func (s *Store) Contacts(
 	if err != nil {
 		return nil, "", postgres.ListError(ctx, err, narrow...)
 	}
-	rows, next := postgres.Cut(rows, page, func(c conversation.Contact) postgres.Position { return postgres.Position{ID: c.ID} })
+	rows, next := postgres.Cut(rows, page, func(c contact.Contact) postgres.Position { return postgres.Position{ID: c.ID} })
 	return rows, next, nil
 }

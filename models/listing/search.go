@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/postgres"
 )
@@ -87,9 +88,9 @@ func searchContacts(
 	text string,
 	at *postgres.Position,
 	n int,
-) ([]conversation.Contact, error) {
+) ([]contact.Contact, error) {
 	query, matches := postgres.SearchQuery(text), `(`+contactMatches("contacts")+` OR external_id = ?)`
-	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []conversation.Contact, err error) {
+	read := func(at *postgres.Position, n int, condition string, values ...any) (rows []contact.Contact, err error) {
 		q := list().Where(condition, values...)
 		if at != nil {
 			q = q.Where("id > ?", at.ID)
@@ -97,11 +98,11 @@ func searchContacts(
 		return rows, q.Order("id").Limit(n).Find(&rows).Error
 	}
 	type row struct {
-		Contact conversation.Contact `gorm:"embedded"`
-		Looked  postgres.Looked      `gorm:"embedded"`
+		Contact contact.Contact `gorm:"embedded"`
+		Looked  postgres.Looked `gorm:"embedded"`
 	}
-	return postgres.Searched[conversation.Contact]{
-		Window: func(at *postgres.Position) ([]conversation.Contact, *conversation.Contact, error) {
+	return postgres.Searched[contact.Contact]{
+		Window: func(at *postgres.Position) ([]contact.Contact, *contact.Contact, error) {
 			inner := list().Select("*, row_number() OVER (ORDER BY id) AS nth, "+matches+" AS matches", query, text)
 			if at != nil {
 				inner = inner.Where("id > ?", at.ID)
@@ -110,7 +111,7 @@ func searchContacts(
 			err := db.Table("(?) w", inner.Order("id").Limit(postgres.SearchWindow)).
 				Where("matches OR nth = ?", postgres.SearchWindow).Find(&rows).Error
 			found, last := postgres.WindowOf(rows,
-				func(r row) (conversation.Contact, postgres.Looked) { return r.Contact, r.Looked })
+				func(r row) (contact.Contact, postgres.Looked) { return r.Contact, r.Looked })
 			return found, last, err
 		},
 		Gather: func() (postgres.UUIDs, bool, error) {
@@ -123,12 +124,12 @@ func searchContacts(
 				tenantID, query, tenantID, text,
 			)
 		},
-		Among: func(ids postgres.UUIDs, at *postgres.Position, n int) ([]conversation.Contact, error) {
+		Among: func(ids postgres.UUIDs, at *postgres.Position, n int) ([]contact.Contact, error) {
 			return read(at, n, `id = ANY (?)`, ids)
 		},
-		Walk: func(at *postgres.Position, n int) ([]conversation.Contact, error) {
+		Walk: func(at *postgres.Position, n int) ([]contact.Contact, error) {
 			return read(at, n, matches, query, text)
 		},
-		Position: func(c conversation.Contact) postgres.Position { return postgres.Position{ID: c.ID} },
+		Position: func(c contact.Contact) postgres.Position { return postgres.Position{ID: c.ID} },
 	}.Page(at, n)
 }

@@ -9,7 +9,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/circuit"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -154,10 +153,7 @@ func (s *Store) Update(
 			if topics, err = resumeDeliveries(tx, []Subscription{sub}, now); err != nil {
 				return err
 			}
-			if sub.CircuitOpenedAt != nil {
-				sub.CircuitClosedAt = &now
-			}
-			sub.setCircuit(circuit.State{})
+			sub.closeCircuit(now)
 		}
 		if err := saveSubscription(tx, &sub); err != nil {
 			return err

@@ -27,6 +27,14 @@ func (s *Subscription) setCircuit(c circuit.State) {
 	s.Failing, s.Probes, s.NextProbeAt = append(postgres.UUIDs{}, c.Failing...), c.Probes, c.NextProbeAt
 }
 
+// closeCircuit makes the endpoint one in good health, and notes when its circuit was closed, if it was open.
+func (s *Subscription) closeCircuit(now time.Time) {
+	if s.CircuitOpenedAt != nil {
+		s.CircuitClosedAt = &now
+	}
+	s.setCircuit(circuit.State{})
+}
+
 // health is how the endpoint has been doing, in words.
 func (s Subscription) health() wire.Health {
 	h := wire.Health{

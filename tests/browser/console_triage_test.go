@@ -13,6 +13,7 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/listing"
 	"github.com/atender/atender/models/postgres"
@@ -38,7 +39,7 @@ func (c *console) demoDesk() {
 	for i := len(c.openOnes(ctx)); i < triaged; i++ {
 		_, err := c.Store.Conversations.Create(ctx, seeded.TenantID, wire.System, conversation.NewConversation{
 			ExternalReference: uuid.NewString(), Subject: fmt.Sprint("Question ", i),
-			Contact: conversation.NewContact{Email: fmt.Sprintf("c%d@customers.example", i)},
+			Contact: contact.Identity{Email: fmt.Sprintf("c%d@customers.example", i)},
 			Message: &conversation.FirstMessage{Text: new("Where is it?")},
 		})
 		require.NoError(c.t, err)

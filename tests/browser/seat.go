@@ -2,9 +2,7 @@ package browser
 
 import (
 	"context"
-	"io"
-	"net/http"
-	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,35 +83,31 @@ func (s *seat) giveBack(well bool) {
 	free.seats = append(free.seats, s)
 }
 
-// lobby is where seats wait for the next test: a page without anything, on the host that most tests are on, whose process
-// stays then.
-var lobby = sync.OnceValue(func() *httptest.Server {
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = io.WriteString(w, `<!doctype html><link rel="icon" href="data:,"><title>Lobby</title>`) // the reader may be gone
-	}))
+// lobby is where seats wait for the next test, a page without anything: of the host that most tests are on, whose process
+// stays then. Every place has one.
+var lobby = sync.OnceValue(func() string {
+	p := takePlace("127.0.0.1")
+	p.giveBack()
+	return p.origin
 })
 
-// wipe closes what the pages have opened, leaves the last one, and forgets cookies, storage, history and preferences.
+// wipe closes what the pages have opened, leaves the last one, and forgets cookies, storage, history and preferences. What
+// is kept is the cache: of files that name their version, and of compiled scripts.
 func (s *seat) wipe() error {
 	ctx, cancel := context.WithTimeout(s.ctx, wipeTime)
 	defer cancel()
 	if err := s.closeOthers(ctx); err != nil {
 		return err
 	}
-	origin, err := chromedp.Run(ctx, chromedp.Evaluate[string]("location.origin"))
-	if err != nil {
-		return err
-	}
-	if _, err := chromedp.Run(ctx, chromedp.Navigate(lobby().URL)); err != nil {
+	if err := s.leave(ctx); err != nil {
 		return err
 	}
 	if _, err := chromedp.Call(ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
 		return err
 	}
-	if origin != "null" { // which about:blank has
+	for _, origin := range origins() {
 		if _, err := chromedp.Call(ctx, storage.ClearDataForOrigin,
-			storage.ClearDataForOriginParams{Origin: origin, StorageTypes: "all"}); err != nil {
+			storage.ClearDataForOriginParams{Origin: origin, StorageTypes: stored}); err != nil {
 			return err
 		}
 	}
@@ -123,8 +117,40 @@ func (s *seat) wipe() error {
 	if _, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{}); err != nil {
 		return err
 	}
-	_, err = chromedp.Call(ctx, page.ResetNavigationHistory, cdp.Empty{})
+	_, err := chromedp.Call(ctx, page.ResetNavigationHistory, cdp.Empty{})
 	return err
+}
+
+// stored is what a page can keep at its origin beyond its tab, for the protocol's storage domain.
+const stored = "cookies,local_storage,indexeddb,cache_storage,service_workers,file_systems"
+
+// leave goes to the lobby, by way of those of all origins whose pages the tab has shown: a tab's own storage can be emptied
+// by a page of its origin only.
+func (s *seat) leave(ctx context.Context) error {
+	history, err := chromedp.Call(ctx, page.GetNavigationHistory, cdp.Empty{})
+	if err != nil {
+		return err
+	}
+	left := map[string]bool{}
+	for _, origin := range origins() {
+		for _, entry := range history.Entries {
+			if strings.HasPrefix(entry.URL, origin+"/") {
+				left[origin] = true
+			}
+		}
+	}
+	if len(left) == 0 {
+		left[lobby()] = true
+	}
+	for origin := range left {
+		if _, err := chromedp.Run(ctx, chromedp.Navigate(origin+lobbyPath)); err != nil {
+			return err
+		}
+		if _, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("sessionStorage.clear()")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeOthers closes the windows that pages of the seat have opened and left.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/lifecycle"
@@ -54,7 +55,7 @@ func newSiege(t *testing.T) *siege {
 	var err error
 	s.conversation, err = s.store.Conversations.Create(t.Context(), s.tenant.ID, wire.Actor{Type: wire.ActorSystem, Name: "Test"},
 		conversation.NewConversation{
-			ExternalReference: "1", Subject: "Hello", Contact: conversation.NewContact{Email: "noor@customers.example"},
+			ExternalReference: "1", Subject: "Hello", Contact: contact.Identity{Email: "noor@customers.example"},
 			Message: &conversation.FirstMessage{HTML: &html},
 		})
 	require.NoError(t, err)
@@ -141,7 +142,7 @@ func TestADockOnASiblingCannotUseTheAgentsCookieNorThePageAroundIt(t *testing.T)
 func TestNobodyFramesTheConsole(t *testing.T) {
 	t.Parallel()
 	s := newSiege(t)
-	messages, _, err := s.store.Conversations.Messages(t.Context(), s.tenant.ID, s.conversation.ID, postgres.Page{})
+	messages, _, err := s.store.Lists.Messages(t.Context(), s.tenant.ID, s.conversation.ID, postgres.Page{})
 	require.NoError(t, err)
 	message := "/v1/conversations/" + s.conversation.ID.String() + "/messages/" + messages[0].ID.String() + "/html"
 	pages := []string{"/console", "/console/inbox", "/console/sign-in?token=x"}

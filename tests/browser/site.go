@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,19 +26,83 @@ type Site struct {
 }
 
 // Serve starts a site by one of this machine's names, 127.0.0.1 or localhost, which are different origins on the same
-// port too.
+// port too. Its origin is its own until the test ends.
 func Serve(t testing.TB, name string, handler http.Handler) *Site {
 	t.Helper()
 	s := &Site{t: t}
 	mux := http.NewServeMux()
 	mux.Handle("/", handler)
 	mux.HandleFunc("POST /report", s.take)
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
-	require.NoError(t, err)
-	s.Origin = "http://" + net.JoinHostPort(name, port)
+	p := takePlace(name)
+	p.handler.Store(mux)
+	t.Cleanup(p.giveBack)
+	s.Origin = p.origin
 	return s
+}
+
+// A place is an origin that one test has after the other: what a browser may keep of it, such as compiled scripts, it need
+// not load again. What pages keep there is forgotten between two tests, see wipe.
+type place struct {
+	name, origin string
+	server       *httptest.Server
+	handler      atomic.Pointer[http.ServeMux] // nil between two tests
+}
+
+// places are those that no test has, by name, and the origins of all.
+var places struct {
+	sync.Mutex
+	free    map[string][]*place
+	origins []string
+}
+
+func takePlace(name string) *place {
+	places.Lock()
+	defer places.Unlock()
+	if free := places.free[name]; len(free) > 0 {
+		places.free[name] = free[:len(free)-1]
+		return free[len(free)-1]
+	}
+	p := &place{name: name}
+	p.server = httptest.NewServer(p)
+	p.origin = "http://" + net.JoinHostPort(name, strconv.Itoa(p.server.Listener.Addr().(*net.TCPAddr).Port))
+	places.origins = append(places.origins, p.origin)
+	return p
+}
+
+// origins are those of all places so far.
+func origins() []string {
+	places.Lock()
+	defer places.Unlock()
+	return slices.Clone(places.origins)
+}
+
+// giveBack lets another test have the place: none of this test's requests is under way there any more.
+func (p *place) giveBack() {
+	p.handler.Store(nil)
+	p.server.CloseClientConnections()
+	places.Lock()
+	defer places.Unlock()
+	if places.free == nil {
+		places.free = map[string][]*place{}
+	}
+	places.free[p.name] = append(places.free[p.name], p)
+}
+
+// lobbyPath is where every place has a page without anything, also between two tests.
+const lobbyPath = "/.lobby"
+
+// ServeHTTP implements http.Handler.
+func (p *place) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == lobbyPath {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, `<!doctype html><link rel="icon" href="data:,"><title>Lobby</title>`) // the reader may be gone
+		return
+	}
+	handler := p.handler.Load()
+	if handler == nil {
+		panic(http.ErrAbortHandler) // no test is here
+	}
+	handler.ServeHTTP(w, r)
 }
 
 func (s *Site) take(w http.ResponseWriter, r *http.Request) {

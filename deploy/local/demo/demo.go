@@ -11,7 +11,7 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/conversation"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/dock"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -100,7 +100,7 @@ func (d *desk) records(ctx context.Context) error {
 		}
 	}
 	email, name, phone := "purchasing@hotel.example", "Hotel Havnen", "+4533112233"
-	_, err := d.store.Contacts.Create(ctx, d.tenant, d.importer, conversation.ContactInput{
+	_, err := d.store.Contacts.Create(ctx, d.tenant, d.importer, contact.Input{
 		Email: &email, Name: &name, Phone: &phone, CustomFields: map[string]any{"customer_since": "2019", "tier": "gold"},
 	})
 	return err

@@ -103,7 +103,7 @@ func TestTheDemoHasSomethingOfEverything(t *testing.T) {
 	for _, c := range s.conversations() {
 		count[string(c.Status)]++
 		count["channel "+c.Channel]++
-		messages, err := s.store.Conversations.LatestMessages(t.Context(), s.TenantID, c.ID, 100)
+		messages, err := s.store.Lists.LatestMessages(t.Context(), s.TenantID, c.ID, 100)
 		require.NoError(t, err)
 		if len(messages) > 50 {
 			count["long thread"]++

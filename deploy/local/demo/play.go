@@ -6,13 +6,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 )
 
 // story is one conversation and what happened in it.
 type story struct {
 	reference, subject, channel string
-	contact                     conversation.NewContact
+	contact                     contact.Identity
 	message                     string
 	html                        *string
 	tags                        []string

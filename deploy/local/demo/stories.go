@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/wire"
 )
@@ -15,13 +16,13 @@ func stories() []story {
 	return []story{
 		{
 			reference: "demo-1001", subject: "Where is my order 4521?", channel: "email",
-			contact: conversation.NewContact{Email: "noor@customers.example", Name: "Noor Haddad", Phone: "+4520123456"},
+			contact: contact.Identity{Email: "noor@customers.example", Name: "Noor Haddad", Phone: "+4520123456"},
 			message: "Hello, my order 4521 should have arrived on Monday. Can you see where it is?",
 			tags:    []string{"delivery"}, customFields: map[string]any{"order_id": "4521"},
 		},
 		{
 			reference: "demo-1002", subject: "The lamp arrived broken", channel: "webchat",
-			contact: conversation.NewContact{Email: "mateo@customers.example", Name: "Mateo Silva"},
+			contact: contact.Identity{Email: "mateo@customers.example", Name: "Mateo Silva"},
 			message: "The glass is in pieces. I have photos.", tags: []string{"damage", "vip"},
 			customFields: map[string]any{"order_id": "4498"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
@@ -38,7 +39,7 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1003", subject: "Refund for the returned chair", channel: "email",
-			contact: conversation.NewContact{Email: "ingrid@customers.example", Name: "Ingrid Berg"},
+			contact: contact.Identity{Email: "ingrid@customers.example", Name: "Ingrid Berg"},
 			message: "I sent the chair back last week. When will I see the money?", tags: []string{"refund"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return first(
@@ -51,7 +52,7 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1004", subject: "Please call me back", channel: "phone",
-			contact: conversation.NewContact{Email: "kwame@customers.example", Name: "Kwame Boateng", Phone: "+4531987654"},
+			contact: contact.Identity{Email: "kwame@customers.example", Name: "Kwame Boateng", Phone: "+4531987654"},
 			message: "Call me in a moment, I am on a train.",
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // wakes while the user looks
 				return d.do(ctx, d.agent, id, conversation.Snooze{Until: time.Now().Add(2 * time.Minute)})
@@ -59,7 +60,7 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1005", subject: "Do you ship to the Faroe Islands?", channel: "messenger",
-			contact: conversation.NewContact{Email: "rakul@customers.example", Name: "Rakul Joensen"},
+			contact: contact.Identity{Email: "rakul@customers.example", Name: "Rakul Joensen"},
 			message: "And what would it cost?", tags: []string{"question"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return d.reply(ctx, d.agent, id, "We do, for 99 kr.", true)
@@ -67,7 +68,7 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1006", subject: "Invoice for March", channel: "email",
-			contact: conversation.NewContact{Email: "chen@customers.example", Name: "Chen Wei"},
+			contact: contact.Identity{Email: "chen@customers.example", Name: "Chen Wei"},
 			message: "Our accountant needs the invoice for March.", tags: []string{"invoice"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // archived, and continued by a successor
 				return first(
@@ -79,12 +80,12 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1007", subject: "طلبي لم يصل بعد", channel: "whatsapp",
-			contact: conversation.NewContact{Email: "layla@customers.example", Name: "ليلى منصور"},
+			contact: contact.Identity{Email: "layla@customers.example", Name: "ليلى منصور"},
 			message: "مرحبا، هل يمكنكم التحقق من الطلب رقم ٤٥٣٠؟", tags: []string{"delivery"},
 		},
 		{
 			reference: "demo-1008", subject: "Which sofa bed for a small flat?", channel: "webchat",
-			contact: conversation.NewContact{Email: "tomas@customers.example", Name: "Tomáš Novák"},
+			contact: contact.Identity{Email: "tomas@customers.example", Name: "Tomáš Novák"},
 			message: "I have 2.1 m × 3.4 m and guests twice a year. What would you take?", tags: []string{"advice"},
 			customFields: map[string]any{"budget": "6000 kr"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error { // longer than a page; the customer has the last word
@@ -107,7 +108,7 @@ func stories() []story {
 			reference: "demo-1009", channel: "email",
 			subject: "Fwd: Re: Re: Reklamation vedrørende leveringsbekræftelse, ordrenummer 4533, samt spørgsmål om " +
 				"efterlevering af reservedele til spisebordsstolenes armlænsbetræk",
-			contact: conversation.NewContact{
+			contact: contact.Identity{
 				Email: "maximiliane.wolfeschlegelsteinhausenbergerdorff@ein-sehr-langer-firmenname.customers.example",
 				Name:  "Maximiliane Henriette Wolfeschlegelsteinhausenbergerdorff-Andersen",
 			},
@@ -123,12 +124,12 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1010", subject: "Your newsletter looks broken", channel: "email",
-			contact: conversation.NewContact{Email: "grace@customers.example", Name: "Grace Okafor"},
+			contact: contact.Identity{Email: "grace@customers.example", Name: "Grace Okafor"},
 			message: "This is what I get. Is it meant to look like that?", html: &newsletter, tags: []string{"feedback"},
 		},
 		{
 			reference: "demo-1011", subject: "ההזמנה הגיעה פעמיים", channel: "sms",
-			contact: conversation.NewContact{Email: "noa@customers.example", Name: "נועה לוי", Phone: "+972501234567"},
+			contact: contact.Identity{Email: "noa@customers.example", Name: "נועה לוי", Phone: "+972501234567"},
 			message: "קיבלתי את order 4540 פעמיים (2). להחזיר אחת?", tags: []string{"returns"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return d.reply(ctx, d.agent, id, "כן, תודה! תווית ההחזרה בדרך אליך.", false)
@@ -136,7 +137,7 @@ func stories() []story {
 		},
 		{
 			reference: "demo-1012", subject: "Thank you!", channel: "email",
-			contact: conversation.NewContact{Email: "jonas@customers.example", Name: "Jonas Lind"},
+			contact: contact.Identity{Email: "jonas@customers.example", Name: "Jonas Lind"},
 			message: "The table is wonderful.", tags: []string{"feedback"},
 			then: func(ctx context.Context, d *desk, id uuid.UUID) error {
 				return first(

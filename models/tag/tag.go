@@ -1,4 +1,5 @@
-package conversation
+// Package tag is the words that a tenant's conversations are found by: their list, and what they are called.
+package tag
 
 import (
 	"context"
@@ -15,7 +16,7 @@ import (
 )
 
 // Tag is a row of the tags table: a tag of the tenant or, once LeavingAt is set, a name that a tag had and that is being
-// taken off the conversations that carry it (Propagate).
+// taken off the conversations that carry it (conversation.Store.PropagateTags).
 type Tag struct {
 	TenantID   uuid.UUID
 	ID         uuid.UUID
@@ -29,12 +30,18 @@ type Tag struct {
 // Wire is the tag's JSON shape.
 func (t Tag) Wire() wire.Tag { return wire.Tag{ID: t.ID, Name: t.Name} }
 
-// TopicTags is marked when there are names to take off conversations.
-const TopicTags = "tags"
+// Topic is marked when there are names to take off conversations.
+const Topic = "tags"
+
+// Store is the tags in the database.
+type Store struct{ db *postgres.DB }
+
+// New is the tags in a database.
+func New(db *postgres.DB) *Store { return &Store{db} }
 
 // List lists a tenant's tags in the order of their names and returns the cursor of the next page.
 // Errors: VALIDATION_FAILED for a cursor that is not of this list.
-func (s *Tags) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []Tag, _ string, err error) {
+func (s *Store) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page) (_ []Tag, _ string, err error) {
 	defer postgres.During(&err, "list tags of tenant %s", tenantID)
 	const sort = "name"
 	at, err := page.After(sort)
@@ -54,14 +61,14 @@ func (s *Tags) List(ctx context.Context, tenantID uuid.UUID, page postgres.Page)
 }
 
 // Get returns one tag. Errors: NOT_FOUND, also for one that is retired.
-func (s *Tags) Get(ctx context.Context, tenantID, id uuid.UUID) (Tag, error) {
+func (s *Store) Get(ctx context.Context, tenantID, id uuid.UUID) (Tag, error) {
 	var t Tag
 	err := s.db.Main.WithContext(ctx).Take(&t, "tenant_id = ? AND id = ? AND leaving_at IS NULL", tenantID, id).Error
 	return t, postgres.NotFound(err, "tag", id)
 }
 
 // Create adds a tag. Errors: TAG_EXISTS with details.tagId; TAG_BUSY for a name that is retired.
-func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (_ Tag, err error) {
+func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, name string) (_ Tag, err error) {
 	defer postgres.During(&err, "create a tag of tenant %s", tenantID)
 	t := Tag{TenantID: tenantID, ID: ident.New(), Name: name, CreatedAt: time.Now()}
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error { return tx.Create(&t).Error })
@@ -72,9 +79,9 @@ func (s *Tags) Create(ctx context.Context, tenantID uuid.UUID, name string) (_ T
 }
 
 // Rename gives a tag another name, at once. The conversations that carry it, and the filters of webhooks that name it,
-// follow (Propagate); until then filters have both names.
+// follow (conversation.Store.PropagateTags); until then filters have both names.
 // Errors: NOT_FOUND; TAG_EXISTS with details.tagId; TAG_BUSY for a name that is retired.
-func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, name string) (_ Tag, err error) {
+func (s *Store) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor, name string) (_ Tag, err error) {
 	defer postgres.During(&err, "rename tag %s", id)
 	var t Tag
 	err = s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
@@ -99,14 +106,14 @@ func (s *Tags) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.Ac
 		return Tag{}, s.taken(ctx, tenantID, name)
 	}
 	if err == nil {
-		s.db.Wake(ctx, TopicTags)
+		s.db.Wake(ctx, Topic)
 	}
 	return t, err
 }
 
-// Delete removes a tag from the list, at once, and from the conversations that carry it (Propagate). Filters of
+// Delete removes a tag from the list, at once, and from the conversations that carry it (conversation.Store.PropagateTags). Filters of
 // webhooks keep its name: one that lost its only condition would match everything. Errors: NOT_FOUND.
-func (s *Tags) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor) (err error) {
+func (s *Store) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor) (err error) {
 	defer postgres.During(&err, "delete tag %s", id)
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		if _, err := lockTag(tx, tenantID, id); err != nil {
@@ -116,7 +123,7 @@ func (s *Tags) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Ac
 			postgres.JSONArg(actor), tenantID, id).Error
 	})
 	if err == nil {
-		s.db.Wake(ctx, TopicTags)
+		s.db.Wake(ctx, Topic)
 	}
 	return err
 }
@@ -127,7 +134,7 @@ func lockTag(tx *gorm.DB, tenantID, id uuid.UUID) (t Tag, err error) {
 }
 
 // taken says who has the name that a write met.
-func (s *Tags) taken(ctx context.Context, tenantID uuid.UUID, name string) error {
+func (s *Store) taken(ctx context.Context, tenantID uuid.UUID, name string) error {
 	var other Tag
 	err := s.db.Main.WithContext(ctx).Take(&other, "tenant_id = ? AND name = ?", tenantID, name).Error
 	switch {

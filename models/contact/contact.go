@@ -1,4 +1,5 @@
-package conversation
+// Package contact is who conversations are with: what a contact is known by, and how one is matched, completed and changed.
+package contact
 
 import (
 	"strings"
@@ -38,11 +39,11 @@ func (c Contact) Wire() wire.Contact {
 	}
 }
 
-// NewContact is what a creation says of its customer. Name falls back to the local part of the e-mail.
-type NewContact struct{ Email, Name, Phone, ExternalID string }
+// Identity is what the creation of a conversation says of its customer. Name falls back to the local part of the e-mail.
+type Identity struct{ Email, Name, Phone, ExternalID string }
 
-// setEmail changes the e-mail address and what the contact is found by with it.
-func (c *Contact) setEmail(email *string) {
+// SetEmail changes the e-mail address and what the contact is found by with it.
+func (c *Contact) SetEmail(email *string) {
 	c.Email, c.EmailKey = email, nil
 	if email != nil {
 		key := address.EmailKey(*email)
@@ -50,10 +51,10 @@ func (c *Contact) setEmail(email *string) {
 	}
 }
 
-// matched is the contact that a creation is for, of those that it names: the one with its external id, or else the one
+// Matched is the contact that a creation is for, of those that it names: the one with its external id, or else the one
 // with its e-mail address. Both are zero if there is none. Errors: CONTACT_CONFLICT if they are two, or if the one that
 // was found by e-mail is known by another external id.
-func (in NewContact) matched(byExternalID, byEmail Contact) (Contact, error) {
+func (in Identity) Matched(byExternalID, byEmail Contact) (Contact, error) {
 	switch {
 	case byExternalID.ID == uuid.Nil && byEmail.ID == uuid.Nil:
 		return Contact{}, nil
@@ -74,8 +75,8 @@ func errConflict(message string, ids ...uuid.UUID) error {
 	return problem.New(problem.Conflict, problem.CodeContactConflict, "%s: nothing was done", message).With("contactIds", ids)
 }
 
-// fillBlanks completes a matched contact: what is blank is filled, nothing is overwritten. It returns what changed.
-func (c *Contact) fillBlanks(in NewContact, now time.Time) map[string]lifecycle.FieldChange {
+// FillBlanks completes a matched contact: what is blank is filled, nothing is overwritten. It returns what changed.
+func (c *Contact) FillBlanks(in Identity, now time.Time) map[string]lifecycle.FieldChange {
 	changes := map[string]lifecycle.FieldChange{}
 	fill := func(field string, have **string, value string) {
 		if (*have == nil || **have == "") && value != "" {
@@ -85,7 +86,7 @@ func (c *Contact) fillBlanks(in NewContact, now time.Time) map[string]lifecycle.
 	}
 	if postgres.Deref(c.Email) == "" && in.Email != "" {
 		changes["email"] = lifecycle.FieldChange{From: c.Email, To: in.Email}
-		c.setEmail(&in.Email)
+		c.SetEmail(&in.Email)
 	}
 	fill("externalId", &c.ExternalID, in.ExternalID)
 	fill("name", &c.Name, in.Name)
@@ -96,7 +97,8 @@ func (c *Contact) fillBlanks(in NewContact, now time.Time) map[string]lifecycle.
 	return changes
 }
 
-func newContact(tenantID, id uuid.UUID, number int64, in NewContact, now time.Time) Contact {
+// New is the contact that a creation makes of what it says.
+func New(tenantID, id uuid.UUID, number int64, in Identity, now time.Time) Contact {
 	name := in.Name
 	if name == "" {
 		name, _, _ = strings.Cut(in.Email, "@")
@@ -105,6 +107,6 @@ func newContact(tenantID, id uuid.UUID, number int64, in NewContact, now time.Ti
 		TenantID: tenantID, ID: id, Number: number, Name: &name, Phone: postgres.OrNull(in.Phone),
 		ExternalID: postgres.OrNull(in.ExternalID), CreatedAt: now, UpdatedAt: now,
 	}
-	c.setEmail(&in.Email)
+	c.SetEmail(&in.Email)
 	return c
 }
