@@ -58,6 +58,10 @@ func TestWhatIsOwedIsToldApartByWhatItWaitsFor(t *testing.T) {
 	b.record(owner, failed(claimed[0], time.Now().Add(time.Hour)))
 	require.Equal(t, map[webhook.OwedState]int{webhook.OwedWaiting: 2, webhook.OwedRetrying: 1}, owed())
 	require.Zero(t, circuits())
+	b.exec(`UPDATE subscriptions SET ordering = 'conversation'`)
+	b.arm(sub.ID)
+	require.Equal(t, map[webhook.OwedState]int{webhook.OwedRetrying: 3}, owed(), "it waits for the one that failed")
+	b.exec(`UPDATE subscriptions SET ordering = 'none'`)
 
 	b.exec(`UPDATE subscriptions SET circuit_opened_at = now(), failures = 10, next_probe_at = now() WHERE id = $1`, sub.ID)
 	require.Equal(t, map[webhook.OwedState]int{webhook.OwedCircuitOpen: 3}, owed())

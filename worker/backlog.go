@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// backlogEvery is how often a worker reads from the database what is behind, whoever scrapes and how often: each
+	// backlogEvery is how often a worker reads from the database what is behind, however often Prometheus scrapes: each
 	// reading is some statements of milliseconds. Every worker reads, so the figures are there as long as one worker
 	// is.
 	backlogEvery = 10 * time.Second
@@ -101,7 +101,7 @@ func (b *backlog) setAsides() *backlogPart {
 func (b *backlog) deliveries() *backlogPart {
 	owed := prometheus.NewDesc("atender_deliveries_owed",
 		"Deliveries that are owed, by what they wait for: waiting (a worker's first attempt), sending (the answer), retrying "+
-			"(the next attempt), circuit_open (the endpoint to be well again); 10000 means that many or more.",
+			"(the next attempt, in order), circuit_open (the endpoint to be well again); 10000 means that many or more.",
 		[]string{"state"}, nil)
 	oldest := prometheus.NewDesc("atender_deliveries_owed_oldest_seconds",
 		"For how long the oldest owed delivery has been on its way, by what it waits for; 0 if there is none.",

@@ -16,7 +16,7 @@ type OwedState string
 const (
 	OwedWaiting     OwedState = "waiting"      // for its first attempt, and nothing holds it back but the workers
 	OwedSending     OwedState = "sending"      // for the answer: a worker has it
-	OwedRetrying    OwedState = "retrying"     // for its next attempt; the endpoint has refused it, or did not answer
+	OwedRetrying    OwedState = "retrying"     // for its next attempt, or that of one that goes before it in its conversation
 	OwedCircuitOpen OwedState = "circuit_open" // for its endpoint to be well again (P5)
 )
 
@@ -39,29 +39,18 @@ const backlogWebhooks = 500
 func (s *Store) Backlog(ctx context.Context) (_ map[OwedState]Owed, err error) {
 	defer postgres.During(&err, "measure what is owed to webhooks")
 	owed := map[OwedState]Owed{}
-	for _, q := range []struct {
-		sql        string
-		well, open OwedState
-	}{
-		{freshBacklogSQL, OwedWaiting, OwedCircuitOpen},
-		{retryBacklogSQL, OwedRetrying, OwedCircuitOpen},
-		{leasedBacklogSQL, OwedSending, OwedSending},
-	} {
+	for _, query := range []string{freshBacklogSQL, retryBacklogSQL, leasedBacklogSQL} {
 		var found []struct {
-			Open       bool
+			State      OwedState
 			Deliveries int
 			Seconds    float64
 		}
-		if err := s.db.Claims.WithContext(ctx).Raw(q.sql).Scan(&found).Error; err != nil {
+		if err := s.db.Claims.WithContext(ctx).Raw(query).Scan(&found).Error; err != nil {
 			return nil, err
 		}
 		for _, f := range found {
-			state := q.well
-			if f.Open {
-				state = q.open
-			}
-			have := owed[state]
-			owed[state] = Owed{
+			have := owed[f.State]
+			owed[f.State] = Owed{
 				Deliveries: min(have.Deliveries+f.Deliveries, postgres.CountMost),
 				Oldest:     max(have.Oldest, time.Duration(f.Seconds*float64(time.Second))),
 			}
@@ -73,19 +62,27 @@ func (s *Store) Backlog(ctx context.Context) (_ map[OwedState]Owed, err error) {
 // queuedAt is when a delivery was put on its way: redelivered ones anew.
 const queuedAt = `coalesce(d.queued_at, d.created_at)`
 
-var (
-	freshBacklogSQL = backlogSQL("shard, subscription_id", `d.state = 'pending' AND d.attempts = 0`)
-	retryBacklogSQL = backlogSQL("subscription_id", `d.state = 'pending' AND d.attempts > 0`)
+// What the owed deliveries of a webhook s wait for. A first attempt of an ordered webhook that has retries waits, as far as
+// can be told without looking at each, for an earlier delivery of its conversation (P4.5).
+const (
+	freshStateSQL = `CASE WHEN s.circuit_opened_at IS NOT NULL THEN 'circuit_open'
+		WHEN s.ordering <> 'none' AND s.retry_armed_for IS NOT NULL THEN 'retrying' ELSE 'waiting' END`
+	retryStateSQL = `CASE WHEN s.circuit_opened_at IS NOT NULL THEN 'circuit_open' ELSE 'retrying' END`
 )
 
-const leasedBacklogSQL = `SELECT false AS open, count(*) AS deliveries,
+var (
+	freshBacklogSQL = backlogSQL("shard, subscription_id", `d.state = 'pending' AND d.attempts = 0`, freshStateSQL)
+	retryBacklogSQL = backlogSQL("subscription_id", `d.state = 'pending' AND d.attempts > 0`, retryStateSQL)
+)
+
+const leasedBacklogSQL = `SELECT 'sending' AS state, count(*) AS deliveries,
 	greatest(coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0), 0) AS seconds
 FROM (SELECT ` + queuedAt + ` AS at FROM deliveries d WHERE state = 'leased'
 	ORDER BY subscription_id, leased_until LIMIT ` + postgres.CountMostSQL + `) x`
 
-// backlogSQL measures what webhooks are owed, apart for those whose circuit is open. An index has the columns that
+// backlogSQL measures what webhooks s are owed, apart by a state of theirs. An index has the columns that
 // tell webhooks apart, and then the id, for rows that meet the condition: the first row of a webhook is its oldest.
-func backlogSQL(columns, condition string) string {
+func backlogSQL(columns, condition, state string) string {
 	of := func(webhook string) string {
 		return webhook + "." + strings.ReplaceAll(columns, ", ", ", "+webhook+".")
 	}
@@ -97,17 +94,17 @@ WITH RECURSIVE owing AS (
 	UNION ALL
 	SELECT n.* FROM owing o, LATERAL (` + first + ` AND (` + of("d") + `) > (` + of("o") + `)` + order + `1) n
 ), webhooks AS MATERIALIZED (
-	SELECT o.*, s.circuit_opened_at IS NOT NULL AS open
+	SELECT o.*, ` + state + ` AS state
 	FROM (SELECT * FROM owing LIMIT ` + strconv.Itoa(backlogWebhooks) + `) o, LATERAL (
 		SELECT * FROM subscriptions WHERE id = o.subscription_id LIMIT 1) s -- its limit makes it a look-up for each
 	WHERE s.is_active AND s.deleted_at IS NULL
 )
-SELECT v.open,
+SELECT v.state,
 	(SELECT count(*) FROM (SELECT FROM webhooks w, LATERAL (
 			SELECT FROM deliveries d WHERE (` + of("d") + `) = (` + of("w") + `) AND ` + condition + order + postgres.CountMostSQL + `) d
-		WHERE w.open = v.open LIMIT ` + postgres.CountMostSQL + `) x) AS deliveries,
-	greatest(coalesce(extract(epoch FROM clock_timestamp() - (SELECT min(at) FROM webhooks w WHERE w.open = v.open)), 0), 0) AS seconds
-FROM (VALUES (false), (true)) v (open)`
+		WHERE w.state = v.state LIMIT ` + postgres.CountMostSQL + `) x) AS deliveries,
+	greatest(coalesce(extract(epoch FROM clock_timestamp() - (SELECT min(at) FROM webhooks w WHERE w.state = v.state)), 0), 0) AS seconds
+FROM (VALUES ('waiting'), ('retrying'), ('circuit_open')) v (state)`
 }
 
 // CountOpenCircuits counts the webhooks whose circuit is open, postgres.CountMost at most: they are on, and left alone
