@@ -25,7 +25,7 @@ SEED ?= $(shell date +%s)
 # For `make fuzz`: what all fuzz tests take together.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build run test test-long fuzz chaos lint generate clean tools
+.PHONY: help build image run test test-long fuzz chaos lint generate clean tools
 
 help: ## List these commands
 	@echo "Atender $(VERSION)"
@@ -58,11 +58,16 @@ chaos: tools ## Kill and stop everything at random under load, ROUNDS times; SEE
 lint: ## Check style, import directions, formatting and, where there is Node, the front end
 	@linter=$$($(INSTALL) golangci-lint); \
 	"$$linter" run ./... && "$$linter" fmt --diff
+	@cd deploy/packaging && CGO_ENABLED=0 go vet -trimpath ./... # compiled as the tests have it
 	@deploy/tools/frontend.sh
 
 build: ## Build bin/atender
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/atender .
+
+image: ## Build the container image for amd64 and arm64, as an OCI layout in bin/image; no engine is needed
+	@mkdir -p bin
+	cd deploy/packaging && go run ./image -out ../../bin/image -version '$(VERSION)'
 
 generate: ## Regenerate what follows from the OpenAPI document, in Go and JavaScript
 	@generator=$$($(INSTALL) oapi-codegen); \

@@ -25,13 +25,16 @@ import (
 	"github.com/atender/atender/api"
 	"github.com/atender/atender/deploy/admin"
 	"github.com/atender/atender/deploy/config"
+	"github.com/atender/atender/deploy/doctor"
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/deploy/roles"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/worker"
 )
@@ -45,8 +48,10 @@ type cli struct {
 	API     apiCmd     `cmd:"" name:"api" help:"Serve the API."`
 	Worker  workerCmd  `cmd:"" help:"Run workflows, timers and webhook deliveries."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this binary's schema."`
+	Probe   probeCmd   `cmd:"" help:"Ask the api or worker of this machine or container whether it is ready: for health checks."`
 	admin.Commands
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Doctor  doctor.Command `cmd:"" help:"Check database, Temporal, workers, keys and backlogs, and say what to do about what is wrong."`
+	Version versionCmd     `cmd:"" help:"Print the version."`
 	Help    struct {
 		Config helpConfigCmd `cmd:"" help:"Describe the environment variables that configure Atender."`
 	} `cmd:"" help:"Describe the configuration."`
@@ -54,7 +59,9 @@ type cli struct {
 
 func main() {
 	var c cli
-	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	c.Doctor.Version = buildVersion()
+	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Description("Self-hosted integration platform for customer conversations. See also: atender help config."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -66,13 +73,35 @@ func main() {
 	if err == nil {
 		return
 	}
+	if status, ok := errors.AsType[doctor.Exit](err); ok {
+		os.Exit(int(status))
+	}
 	if wrong, ok := errors.AsType[*config.Error](err); ok {
 		fmt.Fprintf(os.Stderr, "atender: the configuration is not right (see atender help config):\n  %s\n",
 			strings.Join(wrong.Lines, "\n  "))
 	} else {
-		fmt.Fprintf(os.Stderr, "atender: %v\n", err)
+		fmt.Fprintf(os.Stderr, "atender: %s\n", said(err))
 	}
 	os.Exit(1)
+}
+
+// said is an error as it is shown: a refusal as it is, since it is about what was asked for here, and without what it quotes
+// of the database any other, since what roles say is kept in logs.
+func said(err error) string {
+	if p, ok := problem.As(err); ok && p.Kind != problem.Internal && p.Kind != problem.Unavailable {
+		return err.Error()
+	}
+	return logging.ErrorText(err)
+}
+
+// usageError is the status with which kong ends a command line that is not right; ours is the usual 2.
+const usageError = 80
+
+func exit(status int) {
+	if status == usageError {
+		status = 2
+	}
+	os.Exit(status)
 }
 
 type devCmd struct {
@@ -136,6 +165,26 @@ func (migrateCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return postgres.Migrate(ctx, cfg.DatabaseURL, admin.Log())
+}
+
+type probeCmd struct {
+	Role string `arg:"" enum:"api,worker" help:"Which process is asked: api or worker."`
+	Live bool   `help:"Ask whether it runs, and not whether it is ready."`
+}
+
+func (c probeCmd) Run(ctx context.Context) error {
+	addresses, err := config.LoadAddresses()
+	if err != nil {
+		return err
+	}
+	addr, path := addresses.HTTPAddr, "/readyz"
+	if c.Role != roleAPI {
+		addr = addresses.WorkerMetricsAddr
+	}
+	if c.Live {
+		path = "/healthz"
+	}
+	return roles.Probe(ctx, addr, path)
 }
 
 type versionCmd struct{}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/webhook"
 )
 
@@ -169,8 +170,8 @@ func (c *courier) observe(d webhook.Delivery, attempt webhook.Attempt) {
 		return
 	}
 	if attempt.Cause != nil {
-		c.a.Log.Debug("webhook attempt failed",
-			"delivery", d.ID, "subscription", d.SubscriptionID, "class", attempt.Class, "error", attempt.Cause)
+		c.a.Log.DebugContext(c.ctx, "webhook attempt failed",
+			"deliveryId", d.ID, logging.WebhookID, d.SubscriptionID, "class", attempt.Class, "error", attempt.Cause)
 	}
 }
 
@@ -212,9 +213,9 @@ func (c *courier) flush(batch []webhook.Outcome) {
 		if err == nil {
 			break
 		}
-		c.a.Log.Error("outcomes of webhooks not recorded", "deliveries", len(batch), "try", try, "error", err)
+		c.a.Log.ErrorContext(c.ctx, "outcomes of webhooks not recorded", "deliveries", len(batch), "try", try, "error", err)
 		if time.Since(began) > webhook.LeaseTime {
-			c.a.Log.Error("outcomes of webhooks given up, as their leases have run out", "deliveries", len(batch))
+			c.a.Log.ErrorContext(c.ctx, "outcomes of webhooks given up, as their leases have run out", "deliveries", len(batch))
 			return
 		}
 		<-time.After(recordAgain)

@@ -43,7 +43,7 @@ func (a *Activities) DispatchDeliveries(ctx context.Context, in durable.Dispatch
 		wait, freed := pollEvery, (<-chan struct{})(nil)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			a.Log.Error("webhooks not claimed", "dispatcher", in.Dispatcher, "error", err)
+			a.Log.ErrorContext(ctx, "webhooks not claimed", "dispatcher", in.Dispatcher, "error", err)
 			wait = time.Second
 		case found == moreNow:
 			wait = 0

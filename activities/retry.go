@@ -40,14 +40,14 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 			return durable.RetryResult{Made: made}, nil
 		}
 		if err != nil {
-			return durable.RetryResult{}, forTemporal(err)
+			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
 		if !isItsTurn {
 			return retryResult(state, 0, time.Now().Add(turnAgain())), nil
 		}
 		n, err := a.makeDue(ctx, &state, stop)
 		if err != nil {
-			return durable.RetryResult{}, forTemporal(err)
+			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
 		made += n
 		if made > 0 {

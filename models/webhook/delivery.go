@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/retry"
 	"github.com/atender/atender/models/signature"
@@ -176,7 +177,7 @@ func (s *Store) endpoints(ctx context.Context, subs []Subscription) ([]Endpoint,
 		e, err := s.endpoint(sub, now)
 		if err != nil {
 			// One subscription that cannot be opened must not hold up the others; its deliveries wait for the key.
-			s.db.Log.Error("webhook cannot be sent to", "subscription", sub.ID, "error", err)
+			s.db.Log.Error("webhook cannot be sent to", logging.TenantID, sub.TenantID, logging.WebhookID, sub.ID, "error", err)
 			continue
 		}
 		if !e.On {
