@@ -8,7 +8,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/circuit"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
@@ -61,11 +60,12 @@ func (s *Store) EndPause(ctx context.Context, test WebhookTest) (ended bool, err
 		if err != nil || !sub.circuit().Open() || !sub.IsActive || sub.URL != tested.URL {
 			return err
 		}
-		if topics, err = resumeDeliveries(tx, []Subscription{sub}, time.Now()); err != nil {
+		now := time.Now()
+		if topics, err = resumeDeliveries(tx, []Subscription{sub}, now); err != nil {
 			return err
 		}
 		ended = true
-		sub.setCircuit(circuit.State{})
+		sub.closeCircuit(now)
 		return saveSubscription(tx, &sub)
 	})
 	if err != nil {
