@@ -35,14 +35,14 @@ run: tools build ## Start everything locally with a demo tenant; Ctrl-C stops it
 	@bin/atender dev
 
 test: tools build ## Run every test against a PostgreSQL and a Temporal of its own
-	@$(INSTALL) chromium >/dev/null; \
+	@$(INSTALL) chromium prometheus >/dev/null; \
 	gotestsum=$$($(INSTALL) gotestsum); \
 	$(TESTENV) \
 		deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- $(GOTEST) -timeout=15m $(TESTFLAGS) $(PACKAGES)
 
 # One package after the other: the long forms hold times to their promises, which others beside them would spoil.
 test-long: tools build ## Run the long forms of the tests, an hour of fuzzing and chaos; takes about three hours
-	@$(INSTALL) chromium >/dev/null; \
+	@$(INSTALL) chromium prometheus >/dev/null; \
 	gotestsum=$$($(INSTALL) gotestsum); \
 	$(TESTENV) ATENDER_LONG=1 ATENDER_FAULTS=full \
 		deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- $(GOTEST) -p=1 -timeout=3h $(TESTFLAGS) $(PACKAGES)

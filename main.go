@@ -135,7 +135,7 @@ func (apiCmd) Run(ctx context.Context) error {
 		defer post.Close()
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
-			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies,
+			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies, Registry: r.registry,
 		}, api.Deps{Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log})
 		if err != nil {
 			return err
@@ -215,7 +215,7 @@ type role struct {
 	log       *slog.Logger
 	store     *models.Store
 	temporal  client.Client
-	registry  *prometheus.Registry // of what the SDK of Temporal measures, and the worker
+	registry  *prometheus.Registry // of the role's metrics, with what the SDK of Temporal measures
 	namespace string
 }
 
@@ -258,7 +258,7 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return fmt.Errorf("configuration of Temporal: %w", err)
 	}
 	options.Logger = temporallog.NewStructuredLogger(r.log)
-	r.registry = prometheus.NewRegistry()
+	r.registry = roles.Registry(name, buildVersion(), r.store.DB.PoolStats)
 	if options.MetricsHandler, err = worker.SDKMetrics(r.registry, r.log); err != nil {
 		return err
 	}

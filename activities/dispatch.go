@@ -159,11 +159,12 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 
 func (d *dispatch) post(claimed []webhook.Delivery, quotas []webhook.Quota) {
 	byID := make(map[uuid.UUID]*webhook.Endpoint, len(quotas))
+	held := make(map[uuid.UUID]restraint, len(quotas))
 	for _, q := range quotas {
-		byID[q.Endpoint.ID] = q.Endpoint
+		byID[q.Endpoint.ID], held[q.Endpoint.ID] = q.Endpoint, d.courier.restraint(q.Endpoint, false)
 	}
 	for _, delivery := range claimed {
-		d.courier.post(delivery, byID[delivery.SubscriptionID], false)
+		d.courier.post(delivery, byID[delivery.SubscriptionID], held[delivery.SubscriptionID])
 	}
 }
 

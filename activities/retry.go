@@ -108,8 +108,9 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 			state.Endpoint.ID, slots)
 	}
 	c.slots.give(&state.Endpoint, slots-len(claimed))
+	held := c.restraint(&state.Endpoint, probe)
 	for _, d := range claimed {
-		c.post(d, &state.Endpoint, probe)
+		c.post(d, &state.Endpoint, held)
 	}
 	delivered, other := c.close()
 	if err == nil && probe && len(claimed) == 0 {

@@ -120,9 +120,9 @@ func TestMetrics(t *testing.T) {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
-		`atender_http_requests_total{method="GET",route="/v1/conversations/:id",status="4xx"} 2`,
-		`atender_http_requests_total{method="GET",route="unmatched",status="4xx"} 1`,
-		`atender_http_requests_total{method="OTHER",route="unmatched",status="4xx"} 1`,
+		`atender_http_requests_total{method="GET",route="/v1/conversations/:id",status="4xx",tier="none"} 2`,
+		`atender_http_requests_total{method="GET",route="unmatched",status="4xx",tier="none"} 1`,
+		`atender_http_requests_total{method="OTHER",route="unmatched",status="4xx",tier="none"} 1`,
 		`atender_http_request_duration_seconds_count{method="GET",route="/v1/conversations/:id"} 2`,
 		`atender_http_requests_in_flight 0`,
 	} {
@@ -223,7 +223,7 @@ func TestRunServesAndStops(t *testing.T) {
 		return text
 	}
 	require.Contains(t, fetch("api", "/version"), `"test"`)
-	require.Contains(t, fetch("metrics", "/metrics"), "atender_db_connections_open")
+	require.Contains(t, fetch("metrics", "/metrics"), "atender_http_requests_in_flight")
 	head, err := http.Head("http://" + addrIn(h.log.String(), "api") + "/healthz")
 	require.NoError(t, err)
 	require.Equal(t, 200, head.StatusCode)

@@ -299,6 +299,7 @@ func TestATestThatSucceedsEndsThePause(t *testing.T) {
 	b.exec(`UPDATE subscriptions SET is_active = false WHERE id = $1`, sub.ID)
 	require.False(t, end(fresh), "it is off")
 	b.exec(`UPDATE subscriptions SET is_active = true WHERE id = $1`, sub.ID)
+	require.Zero(t, b.count(`SELECT count(circuit_closed_at) FROM subscriptions`))
 	require.Empty(t, b.claim(uuid.New(), 100))
 
 	require.True(t, end(fresh))
@@ -307,4 +308,5 @@ func TestATestThatSucceedsEndsThePause(t *testing.T) {
 	require.False(t, st.Circuit.Open())
 	require.WithinDuration(t, time.Now(), *st.NextDue, 2*time.Second, "retries are due at once")
 	require.Len(t, b.claim(uuid.New(), 100), 5, "the dispatchers have what was not tried yet")
+	require.Equal(t, 1, b.count(`SELECT count(circuit_closed_at) FROM subscriptions`))
 }

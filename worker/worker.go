@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
@@ -44,7 +43,8 @@ type Config struct {
 	Version    string
 	Sender     sender.Config
 	Activities activities.Config
-	// Registry collects the worker's metrics, perhaps with those of the SDK (SDKMetrics); one of its own when nil.
+	// Registry collects the worker's metrics beside those that all roles have (roles.Registry) and, perhaps, those of the SDK
+	// (SDKMetrics); one of its own when nil.
 	Registry *prometheus.Registry
 }
 
@@ -61,6 +61,7 @@ type Worker struct {
 	deps     Deps
 	registry *prometheus.Registry
 	metrics  *metrics
+	backlog  *backlog
 	acts     *activities.Activities
 	identity string      // of its polls
 	isUp     atomic.Bool // the polls have begun
@@ -97,7 +98,6 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	if registry == nil {
 		registry = prometheus.NewRegistry()
 	}
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w := &Worker{cfg: cfg, deps: deps, registry: registry, identity: identity()}
 	w.acts = &activities.Activities{
 		Config:  cfg.Activities,
@@ -107,6 +107,8 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		Log:     deps.Logger,
 	}
 	w.metrics = newMetrics(registry, w.acts.Metrics)
+	w.backlog = newBacklog(deps.Store, deps.Logger)
+	registry.MustRegister(w.backlog)
 	return w, nil
 }
 
@@ -130,7 +132,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { w.isStopping.Store(true) })()
 	var background sync.WaitGroup
 	defer background.Wait()
-	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
+	background.Go(func() { w.backlog.watch(ctx) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
 	background.Go(func() { w.propagateTags(ctx) })

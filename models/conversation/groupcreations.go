@@ -29,7 +29,8 @@ func (s *Store) newCreating(ctx context.Context, tenantID uuid.UUID, actor wire.
 		return nil, err
 	}
 	return &member{
-		tenantID: tenantID, actor: actor, subjects: groupcommit.Subjects{Own: in.subjects(tenantID)}, creation: &creating{in: in, numbers: numbers},
+		tenantID: tenantID, actor: actor, subjects: groupcommit.Subjects{Own: in.subjects(tenantID)},
+		creation: &creating{in: in, numbers: numbers},
 	}, nil
 }
 

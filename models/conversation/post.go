@@ -79,7 +79,8 @@ func (s *Store) newPosting(ctx context.Context, tenantID, id uuid.UUID, actor wi
 		return nil, err
 	}
 	return &member{
-		tenantID: tenantID, actor: author, subjects: groupcommit.Subjects{Common: id}, message: &posting{id: id, in: in, numbers: numbers},
+		tenantID: tenantID, actor: author, subjects: groupcommit.Subjects{Common: id},
+		message: &posting{id: id, in: in, numbers: numbers},
 	}, nil
 }
 

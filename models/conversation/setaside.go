@@ -144,11 +144,12 @@ func (s *Clocks) SetAsides(ctx context.Context, tenantID *uuid.UUID, limit int) 
 	return list, nil
 }
 
-// CountSetAsides counts the conversations that are set aside now.
+// CountSetAsides counts the conversations that are set aside now, postgres.CountMost at most.
 func (s *Clocks) CountSetAsides(ctx context.Context) (n int64, err error) {
 	defer postgres.During(&err, "count conversations that are set aside")
-	err = s.db.Main.WithContext(ctx).Raw(`SELECT count(*) FROM conversations
-		WHERE set_aside IS NOT NULL AND set_aside->>'until' IS NOT NULL`).Scan(&n).Error
+	err = s.db.Claims.WithContext(ctx).Raw(`SELECT count(*) FROM (SELECT FROM conversations
+		WHERE set_aside IS NOT NULL AND set_aside->>'until' IS NOT NULL ORDER BY id, tenant_id
+		LIMIT ` + postgres.CountMostSQL + `) x`).Scan(&n).Error
 	return n, err
 }
 

@@ -38,8 +38,8 @@ type Subjects struct {
 }
 
 // Queue holds what waits for a group. No two groups have a subject of each other's at a time. Members with a common subject come
-// into a group, and from group to group, in the order in which they came. Tenants take turns: the longest waiting of each, then each one's next. It is safe for concurrent use, and has no
-// goroutine while there is nothing to do.
+// into a group, and from group to group, in the order in which they came. Tenants take turns: the longest waiting of each, then
+// each one's next. It is safe for concurrent use, and has no goroutine while there is nothing to do.
 type Queue[M any] struct {
 	limits Limits
 	write  func([]M)

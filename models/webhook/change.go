@@ -10,7 +10,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/circuit"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/outbox"
@@ -175,10 +174,11 @@ func (s *Store) Update(
 		}
 		topics = nil
 		if sub.URL != before.URL || sub.IsActive && !before.IsActive {
-			if topics, err = resumeDeliveries(tx, []Subscription{sub}, time.Now()); err != nil {
+			now := time.Now()
+			if topics, err = resumeDeliveries(tx, []Subscription{sub}, now); err != nil {
 				return err
 			}
-			sub.setCircuit(circuit.State{})
+			sub.closeCircuit(now)
 		}
 		moved, err := tellFormer(tx, before, sub)
 		if err != nil {

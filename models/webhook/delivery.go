@@ -70,6 +70,8 @@ type Endpoint struct {
 	MaxPerSecond *int
 	Schedule     retry.Schedule
 	HasRetries   bool // retries are pending, so that another worker has leases on its deliveries, too
+	// ClosedAt is when its circuit was closed last: what was put on its way before that has waited for the endpoint.
+	ClosedAt *time.Time
 }
 
 // endpoint opens a subscription's secrets. Errors: a key that the keyring does not have.
@@ -78,7 +80,7 @@ func (s *Store) endpoint(sub Subscription, now time.Time) (Endpoint, error) {
 		ID: sub.ID, TenantID: sub.TenantID, Shard: sub.Shard, URL: sub.URL,
 		On:          sub.IsActive && sub.DeletedAt == nil && !sub.TenantOff,
 		MaxInFlight: sub.MaxInFlight, MaxPerSecond: sub.MaxPerSecond,
-		HasRetries: sub.RetryArmedFor != nil,
+		HasRetries: sub.RetryArmedFor != nil, ClosedAt: sub.CircuitClosedAt,
 	}
 	if sub.Retry != nil {
 		steps := make([]int, len(sub.Retry))

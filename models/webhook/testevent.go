@@ -8,7 +8,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/circuit"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/lifecycle"
@@ -46,9 +45,9 @@ func (s *Store) PrepareTest(ctx context.Context, tenantID, subscription uuid.UUI
 	return t, postgres.Doing(err, "prepare a test of webhook %s", subscription)
 }
 
-// EndPause closes the circuit of the webhook whose test the endpoint took: it is well, and what waits goes out at once instead of
-// after the next probe (P5.3). A failed test says nothing, and neither does one of a webhook that has another URL since, or is off.
-// It reports whether there was a pause to end.
+// EndPause closes the circuit of the webhook whose test the endpoint took: it is well, and what waits goes out at once instead
+// of after the next probe (P5.3). A failed test says nothing, and neither does one of a webhook that has another URL since, or
+// is off. It reports whether there was a pause to end.
 func (s *Store) EndPause(ctx context.Context, test WebhookTest) (ended bool, err error) {
 	tested := test.subscription
 	if !tested.circuit().Open() {
@@ -61,11 +60,12 @@ func (s *Store) EndPause(ctx context.Context, test WebhookTest) (ended bool, err
 		if err != nil || !sub.circuit().Open() || !sub.IsActive || sub.URL != tested.URL {
 			return err
 		}
-		if topics, err = resumeDeliveries(tx, []Subscription{sub}, time.Now()); err != nil {
+		now := time.Now()
+		if topics, err = resumeDeliveries(tx, []Subscription{sub}, now); err != nil {
 			return err
 		}
 		ended = true
-		sub.setCircuit(circuit.State{})
+		sub.closeCircuit(now)
 		return saveSubscription(tx, &sub)
 	})
 	if err != nil {

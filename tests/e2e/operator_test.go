@@ -59,8 +59,8 @@ func TestMetrics(t *testing.T) {
 	shared.awaitReceived(t, 20*time.Second, "metrics@example.com", 3)
 	api := string(get(t, shared.MetricsURL).body)
 	for _, series := range []string{
-		`atender_http_requests_total{method="POST",route="/v1/conversations/outbound",status="2xx"} `,
-		"atender_http_request_duration_seconds_count{", "atender_db_connections_open ",
+		`atender_http_requests_total{method="POST",route="/v1/conversations/outbound",status="2xx",tier="custom"} `,
+		"atender_http_request_duration_seconds_count{", `atender_db_connections_open{pool="main"} `, "temporal_request_total{",
 	} {
 		require.Contains(t, api, "\n"+series)
 	}
@@ -76,7 +76,7 @@ func TestMetrics(t *testing.T) {
 	require.Equal(t, "ok\n", string(get(t, "http://"+address+"/readyz").body), "the stack is ready, and so is its worker")
 	for _, series := range []string{
 		`atender_outbox_relayed_total{outcome="ok"} `, "atender_outbox_depth ", "atender_outbox_unknown_kind_total 0",
-		"atender_delivery_lag_seconds_count ",
+		"atender_delivery_lag_seconds_count ", `atender_db_connections_open{pool="claims"} `,
 	} {
 		require.Contains(t, worker, "\n"+series)
 	}
