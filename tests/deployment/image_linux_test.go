@@ -96,7 +96,7 @@ func idOf(t *testing.T, table string) string {
 	lines := strings.Split(table, "\n")
 	require.Len(t, lines, 3, table)
 	fields := strings.Fields(lines[1])
-	require.Len(t, fields, 2, table)
+	require.Len(t, fields, 3, table)
 	return fields[1]
 }
 

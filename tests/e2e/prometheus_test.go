@@ -175,7 +175,7 @@ type shop struct {
 func openShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{t: t}
-	s.id = regexp.MustCompile(`(?m)^production +(\S+)$`).
+	s.id = regexp.MustCompile(`(?m)^production +(\S+) `).
 		FindStringSubmatch(shared.shell(t, binary, "tenant", "create", "Watched shop"))[1]
 	key := func(flags ...string) string {
 		return strings.TrimSpace(shared.shell(t, slices.Concat([]string{
