@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	temporallog "go.temporal.io/sdk/log"
@@ -28,11 +29,13 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/deploy/roles"
+	"github.com/atender/atender/deploy/tracing"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/worker"
 )
 
@@ -107,7 +110,7 @@ func (apiCmd) Run(ctx context.Context) error {
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
 			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies,
-		}, api.Deps{Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log})
+		}, api.Deps{Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log, Tracing: r.tracing})
 		if err != nil {
 			return err
 		}
@@ -120,7 +123,7 @@ type workerCmd struct{}
 func (workerCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "worker", func(r role) error {
 		cfg := roles.Worker(r.Config, r.namespace, buildVersion(), r.registry)
-		w, err := worker.New(cfg, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
+		w, err := worker.New(cfg, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log, Tracing: r.tracing})
 		if err != nil {
 			return err
 		}
@@ -168,6 +171,7 @@ type role struct {
 	temporal  client.Client
 	registry  *prometheus.Registry // of what the SDK of Temporal measures, and the worker
 	namespace string
+	tracing   trace.TracerProvider // nil where nothing is traced
 }
 
 // gcPercent is how far the heap may grow between two collections, unless GOGC says otherwise.
@@ -183,6 +187,14 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return err
 	}
 	r := role{Config: cfg, log: cfg.Logger(os.Stderr).With("role", name)}
+	traces, err := tracing.Open(ctx, tracing.Options{Role: name, Version: buildVersion(), Log: r.log})
+	if err != nil {
+		return err
+	}
+	defer traces.Close()
+	if r.tracing = traces.Provider(); r.tracing != nil {
+		r.log = slog.New(traced.LogHandler(r.log.Handler()))
+	}
 	if os.Getenv("GOGC") == "" {
 		// A heap of 20 MB that may only double is collected ten times a second under load, at an eighth of the CPU's time.
 		debug.SetGCPercent(gcPercent)
@@ -212,6 +224,11 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 	r.registry = prometheus.NewRegistry()
 	if options.MetricsHandler, err = worker.SDKMetrics(r.registry, r.log); err != nil {
 		return err
+	}
+	if r.tracing != nil {
+		if options.Interceptors, err = worker.TraceInterceptors(r.tracing); err != nil {
+			return err
+		}
 	}
 	r.namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
 	r.temporal, err = client.NewLazyClient(options)

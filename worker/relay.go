@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -55,6 +56,7 @@ type relay struct {
 	queue   string
 	log     *slog.Logger
 	metrics *metrics
+	tracer  trace.Tracer
 }
 
 // run works until ctx ends: what is urgent and what is not beside each other.
@@ -99,6 +101,7 @@ type target struct {
 	row     outbox.Row // the newest of them
 	message outbox.Message
 	ids     []int64
+	causes  []string // traceparents of the rows that were traced, the newest last
 	err     error
 }
 
@@ -130,6 +133,9 @@ func coalesce(rows []outbox.Row) (targets []*target, unknown []outbox.Row) {
 		if row.ID >= t.row.ID {
 			t.row, t.message = row, message
 		}
+		if row.Traceparent != nil {
+			t.causes = append(t.causes, *row.Traceparent)
+		}
 		t.ids = append(t.ids, row.ID)
 	}
 	return targets, unknown
@@ -147,7 +153,9 @@ func (r *relay) tell(ctx context.Context, rows []outbox.Row, at pace) time.Durat
 			call, cancel := context.WithTimeout(ctx, relayCall)
 			defer cancel()
 			began := time.Now()
+			call, span := r.beginSpan(call, t)
 			t.err = r.signal(call, t.row, t.message)
+			endSpan(span, t.err)
 			sleep(ctx, time.Duration(at.rest)*time.Since(began))
 		})
 	}

@@ -27,6 +27,8 @@ type Row struct {
 	Attempts int // of telling it, this one included
 	// DockActionID is the action that the conversation's workflow is told of; nil in rows that tell of no action.
 	DockActionID *uuid.UUID
+	// Traceparent is the span that caused the row; nil where it was not traced.
+	Traceparent *string
 }
 
 // Urgency says which rows of the outbox a relay takes.
@@ -68,7 +70,7 @@ UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', atte
 WHERE id IN (SELECT id FROM next UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox
 	WHERE target_id = n.target_id AND kind = n.kind AND kind NOT IN (` + separateKinds + `) AND available_at <= clock_timestamp()
 	LIMIT @along FOR UPDATE SKIP LOCKED) o)
-RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id, ` + postgres.WorkSeen
+RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id, traceparent, ` + postgres.WorkSeen
 	var rows []claimedRow
 	err := s.db.Turns.From(string(which), func(behind uuid.UUID) (int, int, uuid.UUID, error) {
 		rows = nil
