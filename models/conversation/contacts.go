@@ -11,8 +11,8 @@ import (
 	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
-	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/wire"
 )
 

@@ -38,7 +38,9 @@ const (
 func UUID(key attribute.Key, id uuid.UUID) attribute.KeyValue { return key.String(id.String()) }
 
 // Milliseconds is an attribute that has a duration.
-func Milliseconds(key attribute.Key, d time.Duration) attribute.KeyValue { return key.Int64(d.Milliseconds()) }
+func Milliseconds(key attribute.Key, d time.Duration) attribute.KeyValue {
+	return key.Int64(d.Milliseconds())
+}
 
 // OfConversation notes on ctx's span which conversation the work is about.
 func OfConversation(ctx context.Context, id uuid.UUID) {

@@ -16,6 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
@@ -58,7 +61,10 @@ type Stack struct {
 	Key         string
 	Actor       wire.Actor
 	API         *apiclient.ClientWithResponses
-	StopWorker  func() // of the one that was started with the stack; waits for its end. Nil where it is shared
+	// Spans are those of calls that came with a sampled traceparent; nothing else is traced.
+	Spans      *tracetest.InMemoryExporter
+	tracing    trace.TracerProvider
+	StopWorker func() // of the one that was started with the stack; waits for its end. Nil where it is shared
 
 	mu         sync.Mutex
 	registries []*prometheus.Registry // of the workers
@@ -81,6 +87,7 @@ func Shared(t testing.TB) *Stack {
 	s := &Stack{
 		t: t, databaseURL: all.databaseURL, keys: all.keys,
 		Store: all.Store, Temporal: all.Temporal, Namespace: all.Namespace, URL: all.URL,
+		Spans: all.Spans,
 	}
 	s.join()
 	return s
@@ -95,6 +102,7 @@ func launch(t testing.TB, change ...func(*worker.Config)) *Stack {
 	var err error
 	s.keys, err = seal.ParseKeyring(seal.GenerateKeyring())
 	require.NoError(t, err)
+	s.trace()
 	s.Store = s.OpenStore()
 	s.connect()
 	s.serve()
@@ -151,6 +159,14 @@ func (s *Stack) Exec(statement string, args ...any) {
 	require.NoError(s.t, err)
 }
 
+// trace has what a traced call does noted in Spans. What comes without a traceparent is as untraced as where tracing is off.
+func (s *Stack) trace() {
+	s.Spans = tracetest.NewInMemoryExporter()
+	s.tracing = sdktrace.NewTracerProvider(
+		sdktrace.WithSyncer(s.Spans), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())),
+	)
+}
+
 // connect makes a namespace of the stack's own: the ids of dispatch workflows are the same in all.
 func (s *Stack) connect() {
 	s.t.Helper()
@@ -162,9 +178,11 @@ func (s *Stack) connect() {
 	require.NoError(s.t, namespaces.Register(s.t.Context(), &workflowservice.RegisterNamespaceRequest{
 		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	}))
-	s.Temporal, err = client.NewLazyClient(
-		client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(discard)},
-	)
+	interceptors, err := worker.TraceInterceptors(s.tracing)
+	require.NoError(s.t, err)
+	s.Temporal, err = client.NewLazyClient(client.Options{
+		HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(discard), Interceptors: interceptors,
+	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.Temporal.Close)
 }
@@ -174,7 +192,7 @@ func (s *Stack) serve() {
 	post := sender.New(sender.Config{Policy: Loopback})
 	s.t.Cleanup(post.Close)
 	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
-		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard})
+		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard, Tracing: s.tracing})
 	require.NoError(s.t, err)
 	listener := httptest.NewServer(conformance.Handler(s.t, server.Handler()))
 	s.t.Cleanup(listener.Close)
@@ -188,13 +206,13 @@ func (s *Stack) StartWorker(change ...func(*worker.Config)) (stop func()) {
 	config := worker.Config{
 		TaskQueue: TaskQueue, Namespace: s.Namespace, Registry: registry,
 		Dispatchers: 2, // many stacks run beside each other, and most have little to deliver
-		Sender:      sender.Config{Policy: Loopback},
+		Sender:      sender.Config{Policy: Loopback, SendTraceparent: true},
 		Activities:  activities.Config{RunFor: 5 * time.Second},
 	}
 	for _, f := range change {
 		f(&config)
 	}
-	w, err := worker.New(config, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard})
+	w, err := worker.New(config, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard, Tracing: s.tracing})
 	require.NoError(s.t, err)
 	s.mu.Lock()
 	s.registries = append(s.registries, registry)
