@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	sdkworker "go.temporal.io/sdk/worker"
@@ -59,8 +60,10 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			replayer := newReplayer(t, flows.Conversation)
-			require.NoError(t, replayer.ReplayWorkflowHistory(nil, readHistory(t, file)))
+			for _, interceptors := range [][]interceptor.WorkerInterceptor{nil, tracing(t)} {
+				replayer := newReplayer(t, flows.Conversation, interceptors...)
+				require.NoError(t, replayer.ReplayWorkflowHistory(nil, readHistory(t, file)))
+			}
 		})
 	}
 }
@@ -81,10 +84,10 @@ func TestReplayNoticesCommandsInAnotherOrder(t *testing.T) {
 }
 
 // newReplayer has the workflows under the names by which histories know them.
-func newReplayer(t *testing.T, conversation any) sdkworker.WorkflowReplayer {
+func newReplayer(t *testing.T, conversation any, interceptors ...interceptor.WorkerInterceptor) sdkworker.WorkflowReplayer {
 	t.Helper()
 	replayer, err := sdkworker.NewWorkflowReplayerWithOptions(sdkworker.WorkflowReplayerOptions{
-		DisableRegistrationAliasing: true,
+		DisableRegistrationAliasing: true, Interceptors: interceptors,
 	})
 	require.NoError(t, err)
 	for name, f := range map[string]any{
