@@ -101,7 +101,7 @@ type target struct {
 	row     outbox.Row // the newest of them
 	message outbox.Message
 	ids     []int64
-	causes  []string // traceparents of the rows that were traced, the newest last
+	traced  []outbox.Row // those of the rows that were traced
 	err     error
 }
 
@@ -134,7 +134,7 @@ func coalesce(rows []outbox.Row) (targets []*target, unknown []outbox.Row) {
 			t.row, t.message = row, message
 		}
 		if row.Traceparent != nil {
-			t.causes = append(t.causes, *row.Traceparent)
+			t.traced = append(t.traced, row)
 		}
 		t.ids = append(t.ids, row.ID)
 	}

@@ -1,7 +1,9 @@
 package worker
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/traced"
 )
 
@@ -29,16 +32,16 @@ const (
 // beginSpan begins the span of a call to Temporal, beneath the span that caused the newest traced row and linked with those of the
 // others. What none of has been traced has no span.
 func (r *relay) beginSpan(ctx context.Context, t *target) (context.Context, trace.Span) {
-	if len(t.causes) == 0 {
+	if len(t.traced) == 0 {
 		return ctx, noop.Span{}
 	}
-	newest := len(t.causes) - 1
-	ctx, span := r.tracer.Start(traced.Within(ctx, t.causes[newest]), "relay "+string(t.row.Kind))
+	slices.SortFunc(t.traced, func(a, b outbox.Row) int { return cmp.Compare(b.ID, a.ID) }) // the newest first
+	ctx, span := r.tracer.Start(traced.Within(ctx, *t.traced[0].Traceparent), "relay "+string(t.row.Kind))
 	if !span.IsRecording() {
 		return ctx, span
 	}
-	for _, cause := range t.causes[max(0, newest-relayLinks):newest] {
-		span.AddLink(trace.Link{SpanContext: traced.Span(cause)})
+	for _, other := range t.traced[1:min(len(t.traced), 1+relayLinks)] {
+		span.AddLink(trace.Link{SpanContext: traced.Span(*other.Traceparent)})
 	}
 	span.SetAttributes(
 		traced.UUID(traced.TenantID, t.row.TenantID), traced.OutboxKind.String(string(t.row.Kind)),
