@@ -110,7 +110,9 @@ func (apiCmd) Run(ctx context.Context) error {
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
 			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies,
-		}, api.Deps{Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log, Tracing: r.tracing})
+		}, api.Deps{
+			Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log, Tracing: r.tracing,
+		})
 		if err != nil {
 			return err
 		}
@@ -123,7 +125,9 @@ type workerCmd struct{}
 func (workerCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "worker", func(r role) error {
 		cfg := roles.Worker(r.Config, r.namespace, buildVersion(), r.registry)
-		w, err := worker.New(cfg, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log, Tracing: r.tracing})
+		w, err := worker.New(cfg, worker.Deps{
+			Store: r.store, Temporal: r.temporal, Logger: r.log, Tracing: r.tracing,
+		})
 		if err != nil {
 			return err
 		}

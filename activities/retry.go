@@ -98,7 +98,7 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 	}
 	c.slots.give(&state.Endpoint, slots-len(claimed))
 	for _, d := range claimed {
-		c.post(d, &state.Endpoint, probe)
+		c.post(d, &state.Endpoint, probe) //nolint:contextcheck // requests outlive the activity: see newCourier
 	}
 	delivered, other := c.close()
 	if err == nil && probe && len(claimed) == 0 {

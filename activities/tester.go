@@ -29,7 +29,8 @@ func (t Tester) SendTest(ctx context.Context, test webhook.WebhookTest) wire.Att
 	}, startedAt))
 	attempt.StartedAt = startedAt
 	endAttempt(span, webhook.Delivery{
-		ID: test.DeliveryID, TenantID: e.TenantID, SubscriptionID: e.ID, EventID: test.EventID, EventType: string(webhook.TestEvent),
+		ID: test.DeliveryID, TenantID: e.TenantID, SubscriptionID: e.ID, EventID: test.EventID,
+		EventType: string(webhook.TestEvent),
 	}, attempt)
 	return test.Wire(attempt)
 }

@@ -14,9 +14,9 @@ import (
 // attemptSpan is the name of an attempt's span: the type of its event is an attribute.
 const attemptSpan = "webhook attempt"
 
-// beginAttempt begins the span of an attempt, beneath the one that caused the event: a retry is in the same trace as the first
-// attempt, however much later. Events that were not traced have no spans, and ctx then has none either: that of the activity,
-// which makes the attempts of many, is none of theirs.
+// beginAttempt begins the span of an attempt, beneath the one that caused the event: a retry is in the same
+// trace as the first attempt, however much later. Events that were not traced have no spans, and ctx then has
+// none either: that of the activity, which makes the attempts of many, is none of theirs.
 func (a *Activities) beginAttempt(ctx context.Context, d webhook.Delivery) (context.Context, trace.Span) {
 	if a.Tracer == nil {
 		return ctx, noop.Span{}
@@ -28,7 +28,8 @@ func (a *Activities) beginAttempt(ctx context.Context, d webhook.Delivery) (cont
 	return a.Tracer.Start(caused, attemptSpan, trace.WithSpanKind(trace.SpanKindClient))
 }
 
-// endAttempt ends the span with what came of the attempt. Neither the URL nor what the endpoint said is in it.
+// endAttempt ends the span with what came of the attempt. Neither the URL nor what the endpoint said is in
+// it.
 func endAttempt(span trace.Span, d webhook.Delivery, attempt webhook.Attempt) {
 	defer span.End()
 	if !span.IsRecording() {

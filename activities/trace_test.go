@@ -14,7 +14,8 @@ import (
 	"github.com/atender/atender/models/webhook"
 )
 
-// A retry is in the trace of the request that caused its event, whatever the activity is part of that makes it.
+// A retry is in the trace of the request that caused its event, whatever the activity is part of that makes
+// it.
 func TestEachAttemptIsInTheTraceOfItsEvent(t *testing.T) {
 	t.Parallel()
 	seen := tracetest.NewInMemoryExporter()
@@ -37,7 +38,12 @@ func TestEachAttemptIsInTheTraceOfItsEvent(t *testing.T) {
 	got := spans[0]
 	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", got.SpanContext.TraceID().String())
 	require.Equal(t, "b7ad6b7169203331", got.Parent.SpanID().String())
-	require.Equal(t, traced.Span(sent).SpanID(), got.SpanContext.SpanID(), "receivers are told of the attempt")
+	require.Equal(
+		t,
+		traced.Span(sent).SpanID(),
+		got.SpanContext.SpanID(),
+		"receivers are told of the attempt",
+	)
 	require.Equal(t, sdktrace.Status{Code: codes.Error, Description: "http_5xx"}, got.Status)
 	attributes := map[string]any{}
 	for _, a := range got.Attributes {
@@ -46,7 +52,9 @@ func TestEachAttemptIsInTheTraceOfItsEvent(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"atender.tenant.id": d.TenantID.String(), "atender.webhook.id": d.SubscriptionID.String(),
 		"atender.delivery.id": d.ID.String(), "atender.event.id": d.EventID.String(), "atender.event.type": "message.sent",
-		"atender.attempt.number": int64(3), "atender.attempt.class": "http_5xx", "atender.attempt.duration_ms": int64(1500),
+		"atender.attempt.number": int64(
+			3,
+		), "atender.attempt.class": "http_5xx", "atender.attempt.duration_ms": int64(1500),
 		"http.response.status_code": int64(503),
 	}, attributes)
 

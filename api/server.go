@@ -94,7 +94,8 @@ func New(config Config, deps Deps) (*Server, error) {
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	own := origin.Of(config.PublicURL)
 	s.handler = own.Secured(newRouter(routing{
-		doc: doc, metrics: s.metrics, tracing: deps.Tracing, who: middleware.Credentials{Store: deps.Store}, trustedProxies: config.TrustedProxies,
+		doc: doc, metrics: s.metrics, tracing: deps.Tracing,
+		who: middleware.Credentials{Store: deps.Store}, trustedProxies: config.TrustedProxies,
 		handlers: &handlers{
 			conversations.New(deps.Store),
 			people.New(deps.Store),

@@ -57,7 +57,11 @@ func TestARequestGoesOnFromItsCallersSpan(t *testing.T) {
 		"atender.request.id": "the-id", "atender.tenant.id": h.live.ID.String(),
 	}, attributes)
 
-	require.Nil(t, me("Traceparent", named[:54]+"0"), "the caller has decided that this trace is not recorded")
+	require.Nil(
+		t,
+		me("Traceparent", named[:54]+"0"),
+		"the caller has decided that this trace is not recorded",
+	)
 	for _, wrong := range []string{"", named + "0", "00-" + callersTrace, "ada@example.com"} {
 		got := me("Traceparent", wrong)
 		require.False(t, got.Parent.IsValid(), wrong)
@@ -70,13 +74,16 @@ func TestOnlyCallsOfTheAPIAreTraced(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz", "/version", "/docs", "/console", "/private-path", "/v1/private-path"} {
 		require.Nil(t, span(func() { h.call("GET", path, nil) }), path)
 	}
-	unknown := span(func() { h.call("GET", "/v1/me", nil, "Authorization", "Bearer private").want(http.StatusUnauthorized) })
+	unknown := span(
+		func() { h.call("GET", "/v1/me", nil, "Authorization", "Bearer private").want(http.StatusUnauthorized) },
+	)
 	require.Equal(t, codes.Unset, unknown.Status.Code, "the caller's mistake is no failure of ours")
 	other := span(func() { h.call("GET", "/api/v1/conversations?q=private", nil) })
 	require.Equal(t, "GET /v1/conversations", other.Name)
 }
 
-// What people have written, are called, or have been tagged with is in no span, whether the call succeeds or is refused.
+// What people have written, are called, or have been tagged with is in no span, whether the call succeeds or
+// is refused.
 func TestSpansHaveNoPersonalData(t *testing.T) {
 	h, _ := tracedAPI(t)
 	seen := tracetest.NewInMemoryExporter()
@@ -85,8 +92,24 @@ func TestSpansHaveNoPersonalData(t *testing.T) {
 		Store: h.store, Logger: loggerTo(h.log), Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(seen)),
 	})
 	require.NoError(t, err)
-	a := h.call("POST", "/v1/conversations/outbound", least("private-reference"), "Idempotency-Key", "private-key").want(201)
-	h.call("POST", "/v1/conversations/outbound", least("private-reference"), "Idempotency-Key", "private-other").want(409)
+	a := h.call(
+		"POST",
+		"/v1/conversations/outbound",
+		least("private-reference"),
+		"Idempotency-Key",
+		"private-key",
+	).want(
+		201,
+	)
+	h.call(
+		"POST",
+		"/v1/conversations/outbound",
+		least("private-reference"),
+		"Idempotency-Key",
+		"private-other",
+	).want(
+		409,
+	)
 	h.call("GET", "/v1/conversations?q=private%40example.com", nil).want(200)
 	h.call("PUT", "/v1/conversations/"+a.string("id")+"/tags/private-tag", nil).want(200)
 	h.call("GET", "/v1/conversations/private-id", nil)
@@ -101,7 +124,12 @@ func TestSpansHaveNoPersonalData(t *testing.T) {
 		require.NotContains(t, string(raw), "private")
 		require.NotContains(t, string(raw), "example.com")
 		if span.Name == "POST /v1/conversations/outbound" && names[span.Name] == 1 {
-			require.Contains(t, string(raw), a.string("id"), "a creation's span has the conversation that it has made")
+			require.Contains(
+				t,
+				string(raw),
+				a.string("id"),
+				"a creation's span has the conversation that it has made",
+			)
 		}
 	}
 	require.Equal(t, 3, names["POST /v1/conversations/outbound"])

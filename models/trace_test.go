@@ -35,9 +35,19 @@ func TestWhatWaitsHasTheSpanThatCausedIt(t *testing.T) {
 	_, err := b.Conversations.PostMessage(ctx, b.tenant.ID, c.ID, b.actor,
 		conversation.NewMessage{Direction: conversation.Inbound, Text: &said}) // in a group
 	require.NoError(t, err)
-	_, err = b.Conversations.Change(ctx, b.tenant.ID, c.ID, b.actor, conversation.Snooze{Until: time.Now().Add(time.Hour)})
+	_, err = b.Conversations.Change(
+		ctx,
+		b.tenant.ID,
+		c.ID,
+		b.actor,
+		conversation.Snooze{Until: time.Now().Add(time.Hour)},
+	)
 	require.NoError(t, err)
-	_, err = b.Worktime.UpdateSettings(ctx, b.tenant.ID, worktime.SettingsUpdate{AutoArchive: wire.Some(wire.AutoArchive{Days: 1})})
+	_, err = b.Worktime.UpdateSettings(
+		ctx,
+		b.tenant.ID,
+		worktime.SettingsUpdate{AutoArchive: wire.Some(wire.AutoArchive{Days: 1})},
+	)
 	require.NoError(t, err)
 	traceparent := traced.Parent(ctx)
 	require.Len(t, traceparent, 55)
@@ -47,12 +57,20 @@ func TestWhatWaitsHasTheSpanThatCausedIt(t *testing.T) {
 		require.Equal(t, sub.ID, d.SubscriptionID)
 		require.Equal(t, traceparent, *d.Traceparent)
 	}
-	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE kind = 'conversation' AND traceparent = $1`, traceparent))
-	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE kind = 'recompute' AND traceparent = $1`, traceparent))
+	require.Equal(
+		t,
+		1,
+		b.count(`SELECT count(*) FROM outbox WHERE kind = 'conversation' AND traceparent = $1`, traceparent),
+	)
+	require.Equal(
+		t,
+		1,
+		b.count(`SELECT count(*) FROM outbox WHERE kind = 'recompute' AND traceparent = $1`, traceparent),
+	)
 }
 
-// A call that was written together with others has a span of its own, which names that of the transaction; and the transaction's
-// names all that it has written.
+// A call that was written together with others has a span of its own, which names that of the transaction;
+// and the transaction's names all that it has written.
 func TestCallsThatAreWrittenTogetherAreLinked(t *testing.T) {
 	b := setup(t)
 	seen := tracetest.NewInMemoryExporter()
@@ -64,7 +82,12 @@ func TestCallsThatAreWrittenTogetherAreLinked(t *testing.T) {
 			wg.Go(func() {
 				ctx, span := tracer.Start(t.Context(), "request")
 				defer span.End()
-				_, err := b.Conversations.Create(ctx, b.tenant.ID, b.actor, b.newConversation(fmt.Sprintf("order-%d-%d", round, i)))
+				_, err := b.Conversations.Create(
+					ctx,
+					b.tenant.ID,
+					b.actor,
+					b.newConversation(fmt.Sprintf("order-%d-%d", round, i)),
+				)
 				if err != nil {
 					t.Error(err)
 				}

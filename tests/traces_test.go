@@ -66,7 +66,8 @@ func traceOf(t *testing.T, s *stack.Stack, c caller, want map[string]int) (spans
 	return spans
 }
 
-// parents maps each span of a trace to the name of the one above it, and fails where that is not in the trace.
+// parents maps each span of a trace to the name of the one above it, and fails where that is not in the
+// trace.
 func parents(t *testing.T, c caller, spans tracetest.SpanStubs) map[string]string {
 	t.Helper()
 	names := map[string]string{c.span: "caller"}
@@ -91,7 +92,8 @@ func attribute(span tracetest.SpanStub, key string) string {
 	return ""
 }
 
-// One request is one trace, from the call of the API to what its events bring about, and nothing personal is in it.
+// One request is one trace, from the call of the API to what its events bring about, and nothing personal is
+// in it.
 func TestATraceGoesFromTheRequestToTheReceiver(t *testing.T) {
 	t.Parallel()
 	s := stack.Shared(t)
@@ -104,12 +106,16 @@ func TestATraceGoesFromTheRequestToTheReceiver(t *testing.T) {
 			return nil
 		}
 	}
-	answer, err := s.API.CreateOutboundConversationWithResponse(t.Context(), apiclient.CreateOutboundConversationJSONRequestBody{
-		ExternalReference: "private-reference", Subject: "private subject",
-		Contact:         apiclient.NewContact{Email: "private@example.com", Name: ptr("Private Person")},
-		OutboundContext: &apiclient.OutboundContext{OriginalMessage: ptr("private words")},
-		Tags:            []string{"private-tag"},
-	}, from(made))
+	answer, err := s.API.CreateOutboundConversationWithResponse(
+		t.Context(),
+		apiclient.CreateOutboundConversationJSONRequestBody{
+			ExternalReference: "private-reference", Subject: "private subject",
+			Contact:         apiclient.NewContact{Email: "private@example.com", Name: ptr("Private Person")},
+			OutboundContext: &apiclient.OutboundContext{OriginalMessage: ptr("private words")},
+			Tags:            []string{"private-tag"},
+		},
+		from(made),
+	)
 	require.NoError(t, err)
 	require.NotNil(t, answer.JSON201, "%s", answer.Body)
 	conversation := answer.JSON201.ID
@@ -117,7 +123,12 @@ func TestATraceGoesFromTheRequestToTheReceiver(t *testing.T) {
 	_, err = s.API.SnoozeConversationWithResponse(t.Context(), conversation,
 		apiclient.SnoozeConversationJSONRequestBody{Until: until}, from(snoozed))
 	require.NoError(t, err)
-	list, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v1/conversations?q=private%40example.com", nil)
+	list, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodGet,
+		s.URL+"/v1/conversations?q=private%40example.com",
+		nil,
+	)
 	require.NoError(t, err)
 	list.Header.Set("Authorization", "Bearer "+s.Key)
 	made.header(list)
@@ -127,7 +138,16 @@ func TestATraceGoesFromTheRequestToTheReceiver(t *testing.T) {
 	untraced := create(t, s, "untraced")
 
 	// The creation: its transaction, which may be a group's, and an attempt for each event.
-	creation := traceOf(t, s, made, map[string]int{"POST /v1/conversations/outbound": 1, "GET /v1/conversations": 1, "webhook attempt": 3})
+	creation := traceOf(
+		t,
+		s,
+		made,
+		map[string]int{
+			"POST /v1/conversations/outbound": 1,
+			"GET /v1/conversations":           1,
+			"webhook attempt":                 3,
+		},
+	)
 	above := parents(t, made, creation)
 	require.Equal(t, "caller", above["POST /v1/conversations/outbound"])
 	require.Equal(t, "POST /v1/conversations/outbound", above["webhook attempt"])
@@ -180,7 +200,11 @@ func requireReceived(t *testing.T, in *inbox.Inbox, delivery string, c caller, a
 	at := slices.IndexFunc(in.All(), func(d inbox.Delivery) bool { return d.Delivery == delivery })
 	require.GreaterOrEqual(t, at, 0, "delivery %s", delivery)
 	got := in.All()[at].Header
-	require.Equal(t, fmt.Sprintf("00-%s-%s-01", c.trace, attempt.SpanContext.SpanID()), got.Get(traced.Header))
+	require.Equal(
+		t,
+		fmt.Sprintf("00-%s-%s-01", c.trace, attempt.SpanContext.SpanID()),
+		got.Get(traced.Header),
+	)
 	require.Empty(t, got.Get("Tracestate"))
 	require.Empty(t, got.Get("Baggage"))
 }
@@ -210,8 +234,8 @@ func requireNothingPrivate(t *testing.T, spans tracetest.SpanStubs) {
 	}
 }
 
-// requireReplaysEitherWay replays what was recorded by a worker that traces, with traces and without: workers of both kinds may run
-// beside each other.
+// requireReplaysEitherWay replays what was recorded by a worker that traces, with traces and without: workers
+// of both kinds may run beside each other.
 func requireReplaysEitherWay(t *testing.T, s *stack.Stack, workflow string) {
 	t.Helper()
 	recorded := events(t, s.Temporal, workflow, "")

@@ -22,20 +22,25 @@ import (
 )
 
 const (
-	// relayLinks bounds the links of a span of the relay: so many other traced requests that one call serves are named.
+	// relayLinks bounds the links of a span of the relay: so many other traced requests that one call serves
+	// are named.
 	relayLinks = 32
-	// signalTime is how long after a signal what its workflow does is in the signal's trace: it is at once, and a database that is
-	// away for that long ends the trace. A timer that fires later is not what the request did.
+	// signalTime is how long after a signal what its workflow does is in the signal's trace: it is at once,
+	// and a database that is away for that long ends the trace. A timer that fires later is not what the
+	// request did.
 	signalTime = time.Minute
 )
 
-// beginSpan begins the span of a call to Temporal, beneath the span that caused the newest traced row and linked with those of the
-// others. What none of has been traced has no span.
+// beginSpan begins the span of a call to Temporal, beneath the span that caused the newest traced row and
+// linked with those of the others. What none of has been traced has no span.
 func (r *relay) beginSpan(ctx context.Context, t *target) (context.Context, trace.Span) {
 	if len(t.traced) == 0 {
 		return ctx, noop.Span{}
 	}
-	slices.SortFunc(t.traced, func(a, b outbox.Row) int { return cmp.Compare(b.ID, a.ID) }) // the newest first
+	slices.SortFunc(
+		t.traced,
+		func(a, b outbox.Row) int { return cmp.Compare(b.ID, a.ID) },
+	) // the newest first
 	ctx, span := r.tracer.Start(traced.Within(ctx, *t.traced[0].Traceparent), "relay "+string(t.row.Kind))
 	if !span.IsRecording() {
 		return ctx, span
@@ -60,9 +65,9 @@ func endSpan(span trace.Span, err error) {
 // spanKey is where a workflow's context has its span.
 type spanKey struct{}
 
-// TraceInterceptors make the SDK of Temporal carry traces in the headers of signals, workflows and activities, and make spans of
-// them. They are for the options of the client, whose workers have them, too. A worker without them runs the same workflows: headers
-// that it does not know say nothing to it.
+// TraceInterceptors make the SDK of Temporal carry traces in the headers of signals, workflows and
+// activities, and make spans of them. They are for the options of the client, whose workers have them, too. A
+// worker without them runs the same workflows: headers that it does not know say nothing to it.
 func TraceInterceptors(provider trace.TracerProvider) ([]interceptor.ClientInterceptor, error) {
 	tracer, err := opentelemetry.NewTracer(opentelemetry.TracerOptions{
 		Tracer:                  provider.Tracer(traced.Scope),
@@ -77,15 +82,25 @@ func TraceInterceptors(provider trace.TracerProvider) ([]interceptor.ClientInter
 	if err != nil {
 		return nil, err
 	}
-	return []interceptor.ClientInterceptor{interceptor.NewTracingInterceptor(sdkTracer{tracer}), &signalTraces{}}, nil
+	return []interceptor.ClientInterceptor{
+		interceptor.NewTracingInterceptor(sdkTracer{tracer}),
+		&signalTraces{},
+	}, nil
 }
 
-// startSDKSpan begins a span of the SDK's where it goes on from another: what no traced request has caused is not traced, but for
-// the tick, which begins a trace of what time does by itself. A run of a workflow is none: it takes as long as the conversation,
-// and would be told of whenever it leaves a worker's cache; what it does is beneath the signal that made it.
-func startSDKSpan(ctx context.Context, t trace.Tracer, name string, options ...trace.SpanStartOption) trace.Span {
+// startSDKSpan begins a span of the SDK's where it goes on from another: what no traced request has caused is
+// not traced, but for the tick, which begins a trace of what time does by itself. A run of a workflow is
+// none: it takes as long as the conversation, and would be told of whenever it leaves a worker's cache; what
+// it does is beneath the signal that made it.
+func startSDKSpan(
+	ctx context.Context,
+	t trace.Tracer,
+	name string,
+	options ...trace.SpanStartOption,
+) trace.Span {
 	parent := trace.SpanFromContext(ctx)
-	if strings.HasPrefix(name, "RunWorkflow:") || !parent.SpanContext().IsValid() && name != "RunActivity:"+durable.TickActivity {
+	if strings.HasPrefix(name, "RunWorkflow:") ||
+		!parent.SpanContext().IsValid() && name != "RunActivity:"+durable.TickActivity {
 		return parent
 	}
 	_, span := t.Start(ctx, name, options...)
@@ -119,8 +134,9 @@ func (sdkTracer) GetLogger(logger log.Logger, ref interceptor.TracerSpanRef) log
 	return log.With(logger, traced.LogKey, span.SpanContext().TraceID().String())
 }
 
-// signalTraces puts the activities of a workflow into the trace of the signal that made it look, rather than into that of whatever
-// started the workflow, perhaps weeks ago. It changes nothing but headers, which replays do not compare.
+// signalTraces puts the activities of a workflow into the trace of the signal that made it look, rather than
+// into that of whatever started the workflow, perhaps weeks ago. It changes nothing but headers, which
+// replays do not compare.
 type signalTraces struct{ interceptor.InterceptorBase }
 
 // InterceptWorkflow implements interceptor.WorkerInterceptor.
@@ -157,7 +173,8 @@ func (i *signalInbound) HandleSignal(ctx workflow.Context, in *interceptor.Handl
 // cause is ctx with the span that the workflow works for now: none, if that is too long ago.
 func (i *signalInbound) cause(ctx workflow.Context) workflow.Context {
 	span, at := i.span, i.at
-	if info := workflow.GetInfo(ctx); at.IsZero() && info.ContinuedExecutionRunID == "" { // what started it, then
+	if info := workflow.GetInfo(ctx); at.IsZero() &&
+		info.ContinuedExecutionRunID == "" { // what started it, then
 		span, at = ctx.Value(spanKey{}), info.WorkflowStartTime
 	}
 	if workflow.Now(ctx).Sub(at) > signalTime {
@@ -177,6 +194,10 @@ func (o *signalOutbound) ExecuteActivity(ctx workflow.Context, activity string, 
 }
 
 // ExecuteLocalActivity implements interceptor.WorkflowOutboundInterceptor.
-func (o *signalOutbound) ExecuteLocalActivity(ctx workflow.Context, activity string, args ...any) workflow.Future {
+func (o *signalOutbound) ExecuteLocalActivity(
+	ctx workflow.Context,
+	activity string,
+	args ...any,
+) workflow.Future {
 	return o.Next.ExecuteLocalActivity(o.inbound.cause(ctx), activity, args...)
 }

@@ -29,17 +29,42 @@ func TestOneCallForManyRequestsIsInTheTraceOfTheLastAndLinkedWithTheOthers(t *te
 	add := func(e outbox.Entry, traceparent string) {
 		t.Helper()
 		e.Kind, e.TenantID = outbox.Retry, tenant
-		require.NoError(t, outbox.AddNow(r.store.DB.Main.WithContext(traced.Within(t.Context(), traceparent)), e))
+		require.NoError(
+			t,
+			outbox.AddNow(r.store.DB.Main.WithContext(traced.Within(t.Context(), traceparent)), e),
+		)
 	}
 	const rows = relayLinks + 5
 	for i := range rows {
 		add(outbox.Entry{TargetID: target}, cause(i+1))
 	}
 	add(outbox.Entry{TargetID: untraced}, "")
-	r.temporal.On("SignalWithStartWorkflow", mock.Anything, durable.RetryID(tenant, target), mock.Anything, mock.Anything,
-		mock.Anything, mock.Anything, mock.Anything).Return(nil, errors.New("private")).Once()
-	r.temporal.On("SignalWithStartWorkflow", mock.Anything, durable.RetryID(tenant, untraced), mock.Anything, mock.Anything,
-		mock.Anything, mock.Anything, mock.Anything).Return(nil, nil).Once()
+	r.temporal.On(
+		"SignalWithStartWorkflow",
+		mock.Anything,
+		durable.RetryID(tenant, target),
+		mock.Anything,
+		mock.Anything,
+		mock.Anything,
+		mock.Anything,
+		mock.Anything,
+	).Return(
+		nil,
+		errors.New("private"),
+	).Once()
+	r.temporal.On(
+		"SignalWithStartWorkflow",
+		mock.Anything,
+		durable.RetryID(tenant, untraced),
+		mock.Anything,
+		mock.Anything,
+		mock.Anything,
+		mock.Anything,
+		mock.Anything,
+	).Return(
+		nil,
+		nil,
+	).Once()
 	r.round()
 	spans := seen.GetSpans()
 	require.Len(t, spans, 1, "what nobody traces has no span")
@@ -51,7 +76,8 @@ func TestOneCallForManyRequestsIsInTheTraceOfTheLastAndLinkedWithTheOthers(t *te
 	require.Equal(t, sdktrace.Status{Code: codes.Error, Description: "Temporal not told"}, spans[0].Status)
 }
 
-// Temporal's SDK makes spans where there is something to go on from, and its spans keep errors' texts to themselves.
+// Temporal's SDK makes spans where there is something to go on from, and its spans keep errors' texts to
+// themselves.
 func TestSpansOfTheSDKGoOnFromOthersAndQuoteNothing(t *testing.T) {
 	t.Parallel()
 	seen := tracetest.NewInMemoryExporter()

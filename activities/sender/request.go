@@ -21,7 +21,7 @@ type Delivery struct {
 	Signers    []signature.Signer // the keys of webhook-signature, newest first
 	Secrets    []signature.Secret // the keys of X-Atender-Signature, newest first; none with ed25519 alone
 	Custom     map[string]string  // the subscription's own headers
-	// Traceparent is the span of the attempt, which is sent along if the Sender's configuration says so; "" for none.
+	// Traceparent is the attempt's span, which is sent along if the Sender's configuration says so; "" for none.
 	Traceparent string
 }
 

@@ -34,7 +34,8 @@ type Config struct {
 	ProxyURL *url.URL
 	// UserAgentVersion stands in "User-Agent: Atender-Webhooks/<version>"; default "dev".
 	UserAgentVersion string
-	// SendTraceparent has receivers told of the attempt's span, in the header traceparent, so that their traces go on from ours.
+	// SendTraceparent has receivers told of the attempt's span, in the header traceparent, so that their traces go
+	// on from ours.
 	SendTraceparent bool
 	// RootCAs are the authorities that endpoints' certificates are verified with; nil for those of the system.
 	RootCAs *x509.CertPool

@@ -33,8 +33,8 @@ var samplers = map[string]bool{
 	"parentbased_always_on": false, "parentbased_always_off": false, "parentbased_traceidratio": true,
 }
 
-// maxNumber bounds the numbers that are set: more spans in a queue are more memory than a process has, and more milliseconds than
-// any collector is waited for.
+// maxNumber bounds the numbers that are set: more spans in a queue are more memory than a process has, and
+// more milliseconds than any collector is waited for.
 const maxNumber = 1_000_000
 
 // numbers are the variables whose values are whole numbers.
@@ -43,8 +43,9 @@ var numbers = []string{
 	"OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
 }
 
-// check tells whether the environment asks for traces, and whether it can be followed: the SDK would take a default for what it does
-// not understand, and say so where nobody looks. Errors: *config.Error, without values, some of which are secrets.
+// check tells whether the environment asks for traces, and whether it can be followed: the SDK would take a
+// default for what it does not understand, and say so where nobody looks. Errors: *config.Error, without
+// values, some of which are secrets.
 func check() (on bool, err error) {
 	kind := os.Getenv(varExporter)
 	endpoint := os.Getenv(varEndpoint) + os.Getenv(varTracesEndpoint)
@@ -69,7 +70,10 @@ func check() (on bool, err error) {
 	sampler := cmp.Or(os.Getenv(varSampler), "parentbased_always_on")
 	takesShare, known := samplers[sampler]
 	if !known {
-		wrong(varSampler, "has to be one of always_on, always_off, traceidratio, and these with parentbased_ before them")
+		wrong(
+			varSampler,
+			"has to be one of always_on, always_off, traceidratio, and these with parentbased_ before them",
+		)
 	}
 	if arg := os.Getenv(varSamplerArg); takesShare && arg != "" {
 		if share, err := strconv.ParseFloat(arg, 64); err != nil || !(share >= 0 && share <= 1) {

@@ -9,8 +9,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// exporter says what becomes of spans that the collector does not take, once a minute at most. The SDK would say it each time, and
-// to standard error in a form of its own.
+// exporter says what becomes of spans that the collector does not take, once a minute at most. The SDK would
+// say it each time, and to standard error in a form of its own.
 type exporter struct {
 	sdktrace.SpanExporter
 	log *slog.Logger
@@ -20,7 +20,8 @@ type exporter struct {
 	lost int // since then
 }
 
-// ExportSpans implements sdktrace.SpanExporter. What could not be sent is lost: the exporter has tried again by then.
+// ExportSpans implements sdktrace.SpanExporter. What could not be sent is lost: the exporter has tried again
+// by then.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
 		e.say(err, len(spans))

@@ -1,8 +1,9 @@
-// Package tracing sends traces to a collector, with OTLP over HTTP, where OpenTelemetry's own environment variables say so. Without
-// them there is no provider, and nothing is traced. What is traced is described in deploy/tracing.md.
+// Package tracing sends traces to a collector, with OTLP over HTTP, where OpenTelemetry's own environment
+// variables say so. Without them there is no provider, and nothing is traced. What is traced is described in
+// deploy/tracing.md.
 //
-// OTLP over HTTP is the specification's default, passes proxies and load balancers, is taken by every collector and vendor, and
-// needs no second set of connections beside Temporal's.
+// OTLP over HTTP is the specification's default, passes proxies and load balancers, is taken by every
+// collector and vendor, and needs no second set of connections beside Temporal's.
 package tracing
 
 import (
@@ -19,8 +20,8 @@ import (
 )
 
 const (
-	// flushTime is how long a process that ends waits for a collector to take what is left: what runs has 20 s of the 25 s that
-	// SIGTERM leaves, and this is within the rest.
+	// flushTime is how long a process that ends waits for a collector to take what is left: what runs has 20
+	// s of the 25 s that SIGTERM leaves, and this is within the rest.
 	flushTime = 3 * time.Second
 	// sayEvery is how often a collector that takes nothing is logged at most.
 	sayEvery = time.Minute
@@ -39,9 +40,9 @@ type Tracing struct {
 	log      *slog.Logger
 }
 
-// Open reads the environment; it returns nil where that asks for no traces. The collector need not answer, now or ever: at most
-// OTEL_BSP_MAX_QUEUE_SIZE spans (2,048) wait for it, what is more is dropped, and nothing waits for room.
-// Errors: *config.Error, with a line for each variable that is wrong.
+// Open reads the environment; it returns nil where that asks for no traces. The collector need not answer,
+// now or ever: at most OTEL_BSP_MAX_QUEUE_SIZE spans (2,048) wait for it, what is more is dropped, and
+// nothing waits for room. Errors: *config.Error, with a line for each variable that is wrong.
 func Open(ctx context.Context, o Options) (*Tracing, error) {
 	on, err := check()
 	if !on || err != nil {
@@ -54,7 +55,11 @@ func Open(ctx context.Context, o Options) (*Tracing, error) {
 	about, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(
-			attribute.String("service.name", "atender-"+o.Role), attribute.String("service.version", o.Version),
+			attribute.String(
+				"service.name",
+				"atender-"+o.Role,
+			),
+			attribute.String("service.version", o.Version),
 		),
 		resource.WithFromEnv(), // what the operator says goes before what we do
 	)

@@ -37,7 +37,10 @@ func environment(t *testing.T, vars map[string]string) {
 func open(t *testing.T, log io.Writer, vars map[string]string) (*tracing.Tracing, error) {
 	t.Helper()
 	environment(t, vars)
-	return tracing.Open(t.Context(), tracing.Options{Role: "api", Version: "1.2.3", Log: slog.New(slog.NewTextHandler(log, nil))})
+	return tracing.Open(
+		t.Context(),
+		tracing.Options{Role: "api", Version: "1.2.3", Log: slog.New(slog.NewTextHandler(log, nil))},
+	)
 }
 
 func TestNothingIsTracedUnlessItIsAskedFor(t *testing.T) {
@@ -82,7 +85,8 @@ func TestWhatIsWrongStopsTheStartWithOneLineEach(t *testing.T) {
 func TestSpansComeToTheCollector(t *testing.T) {
 	c := collector.Open(t)
 	traces, err := open(t, io.Discard, map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL(), "OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=wrench", "OTEL_BSP_SCHEDULE_DELAY": "600000",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL(), "OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=wrench",
+		"OTEL_BSP_SCHEDULE_DELAY": "600000",
 		"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=staging",
 	})
 	require.NoError(t, err)
@@ -125,8 +129,8 @@ func TestTheOperatorSaysHowManyAreTracedAndUnderWhichName(t *testing.T) {
 	require.NotContains(t, c.Text(), `"atender-api"`)
 }
 
-// A collector that takes connections and never answers holds nothing up: what does not fit into the queue is dropped, and the end
-// of the process waits for seconds, not for it.
+// A collector that takes connections and never answers holds nothing up: what does not fit into the queue is
+// dropped, and the end of the process waits for seconds, not for it.
 func TestACollectorThatHangsHoldsNothingUp(t *testing.T) {
 	hanging, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

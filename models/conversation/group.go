@@ -44,7 +44,7 @@ type member struct {
 	// call has an Idempotency-Key, and render makes its answer; nil for none.
 	call   *idempotency.Shared
 	render func(*write) (idempotency.Answer, error)
-	// trace is the traceparent of what asked for it; span is there as long as it waits for its group and is written with it.
+	// trace is the traceparent of what asked for it; span is that of its waiting for a group and being written.
 	trace string
 	span  trace.Span
 
@@ -268,8 +268,8 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*member) error {
 	shards := webhook.FanOut(&st, feed.Add(&st, at, events), at, webhook.AboutRows("conversation"))
 	outbox.AddEach(&st, outbox.Conversation, outbox.Each{
 		Tenant: "tenant_id", Target: "id", Status: "status", DueAt: "next_due_at", At: st.Arg(at) + `::timestamptz`,
-		From: `conversation JOIN unnest(` + st.Arg(signaled) + `::uuid[], ` + st.Arg(traces) + `::text[]) s (signaled, traceparent)
-			ON s.signaled = conversation.id`,
+		From: `conversation JOIN unnest(` + st.Arg(signaled) + `::uuid[], ` + st.Arg(traces) + `::text[])
+			s (signaled, traceparent) ON s.signaled = conversation.id`,
 		Trace: `s.traceparent`,
 	})
 	answered := `0`

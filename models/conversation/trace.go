@@ -8,10 +8,11 @@ import (
 	"github.com/atender/atender/models/traced"
 )
 
-// beginSpan begins the span of a group's transaction (P1.10): it is in the trace of the first of the members that are traced, and
-// linked with those of the others, in both directions. Where none is traced it does nothing.
+// beginSpan begins the span of a group's transaction (P1.10): it is in the trace of the first of the members
+// that are traced, and linked with those of the others, in both directions. Where none is traced it does
+// nothing.
 func beginSpan(ctx context.Context, group []*member) (context.Context, trace.Span) {
-	var span trace.Span = trace.SpanFromContext(ctx)
+	span := trace.SpanFromContext(ctx)
 	for _, m := range group {
 		switch {
 		case !m.span.IsRecording():

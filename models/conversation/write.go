@@ -30,7 +30,7 @@ import (
 type write struct {
 	tx           *gorm.DB
 	actor        wire.Actor
-	trace        string    // the traceparent of what its events and its signal go on from; "" where nothing is traced
+	trace        string    // traceparent for its events and its signal; "" where nothing is traced
 	now          time.Time // read after the locks (P1.3)
 	ids          *ident.Sequence
 	conversation Conversation

@@ -20,7 +20,7 @@ type NewEvent struct {
 	Version        *int64 // of the conversation after the transaction; nil for events about a contact
 	Place          int    // among the events of its version, from 1
 	Payload        string
-	Traceparent    string `gorm:"default:null"` // of what caused it, where that is traced: attempts to deliver it go on from there
+	Traceparent    string `gorm:"default:null"` // of what caused it, where that is traced
 }
 
 // Added is what a statement knows of the events that Add added to it: expressions of SQL for who goes on with them.

@@ -7,8 +7,8 @@ import (
 	"github.com/atender/atender/models/traced"
 )
 
-// endSpan ends the span of a transaction, which took so many tries. A refusal is an outcome like any other, and is no failure of
-// the transaction.
+// endSpan ends the span of a transaction, which took so many tries. A refusal is an outcome like any other,
+// and is no failure of the transaction.
 func endSpan(span trace.Span, tries int, err error) {
 	defer span.End()
 	if !span.IsRecording() {

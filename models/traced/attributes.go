@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The attributes of spans: ids, words of a vocabulary, numbers. deploy/tracing.md says which span has which; what people have
-// written or are called is in none.
+// The attributes of spans: ids, words of a vocabulary, numbers. deploy/tracing.md says which span has which;
+// what people have written or are called is in none.
 const (
 	TenantID       = attribute.Key("atender.tenant.id")
 	ConversationID = attribute.Key("atender.conversation.id")

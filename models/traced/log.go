@@ -10,8 +10,8 @@ import (
 // LogKey is what log lines call their trace.
 const LogKey = "traceId"
 
-// LogHandler adds the trace to lines that are logged with a context that has one, as traceId, so that a line leads to its trace and
-// a trace to its lines.
+// LogHandler adds the trace to lines that are logged with a context that has one, as traceId, so that a line
+// leads to its trace and a trace to its lines.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ slog.Handler }

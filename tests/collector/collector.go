@@ -1,4 +1,5 @@
-// Package collector is a receiver of traces for tests: it takes OTLP over HTTP, as collectors do, and remembers the spans.
+// Package collector is a receiver of traces for tests: it takes OTLP over HTTP, as collectors do, and
+// remembers the spans.
 package collector
 
 import (
@@ -13,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"go.opentelemetry.io/proto/otlp/trace/v1"
+	v1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -62,7 +63,8 @@ func (c *Collector) receive(w http.ResponseWriter, r *http.Request) {
 }
 
 func decode(r *http.Request) ([]*v1.ResourceSpans, error) {
-	if r.Method != http.MethodPost || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" {
+	if r.Method != http.MethodPost || r.URL.Path != "/v1/traces" ||
+		r.Header.Get("Content-Type") != "application/x-protobuf" {
 		return nil, fmt.Errorf("%s %s of %s", r.Method, r.URL.Path, r.Header.Get("Content-Type"))
 	}
 	body := io.Reader(r.Body)
@@ -106,7 +108,13 @@ func (c *Collector) Spans() (all []*v1.Span) {
 // Await waits for spans that satisfy the condition.
 func (c *Collector) Await(within time.Duration, condition func([]*v1.Span) bool) []*v1.Span {
 	c.t.Helper()
-	require.Eventually(c.t, func() bool { return condition(c.Spans()) }, within, 20*time.Millisecond, "spans at the collector")
+	require.Eventually(
+		c.t,
+		func() bool { return condition(c.Spans()) },
+		within,
+		20*time.Millisecond,
+		"spans at the collector",
+	)
 	return c.Spans()
 }
 

@@ -21,15 +21,20 @@ import (
 // listening is where a process says that it serves the API.
 var listening = regexp.MustCompile(`msg=listening .*for=api addr=(\S+)`)
 
-// An API process that is told of a collector sends it what it has done, the last of it when it stops, beside processes that
-// trace nothing: those go on with what it has written, and no receiver is told.
+// An API process that is told of a collector sends it what it has done, the last of it when it stops, beside
+// processes that trace nothing: those go on with what it has written, and no receiver is told.
 func TestAProcessSendsItsTracesToACollector(t *testing.T) {
 	t.Parallel()
 	c := collector.Open(t)
 	in := shared.inbox(t)
 	said := &output{}
-	api := exec.Command("sh", "-c", `. "$0" && ATENDER_HTTP_ADDR=127.0.0.1:0 ATENDER_METRICS_ADDR=127.0.0.1:0 exec "$1" api`,
-		filepath.Join(shared.dir, "env"), binary)
+	api := exec.Command(
+		"sh",
+		"-c",
+		`. "$0" && ATENDER_HTTP_ADDR=127.0.0.1:0 ATENDER_METRICS_ADDR=127.0.0.1:0 exec "$1" api`,
+		filepath.Join(shared.dir, "env"),
+		binary,
+	)
 	api.Env = append(environment(), "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL(), "OTEL_BSP_SCHEDULE_DELAY=600000")
 	api.Stdout, api.Stderr = said, said
 	require.NoError(t, api.Start())
@@ -47,8 +52,12 @@ func TestAProcessSendsItsTracesToACollector(t *testing.T) {
 	})
 
 	const trace = "0af7651916cd43dd8448eb211c80319c"
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/v1/conversations/outbound",
-		strings.NewReader(order("traced-1", "traced@example.com")))
+	request, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		"http://"+address+"/v1/conversations/outbound",
+		strings.NewReader(order("traced-1", "traced@example.com")),
+	)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+shared.APIKey)
 	request.Header.Set("Content-Type", "application/json")

@@ -192,7 +192,10 @@ func (s *Stack) serve() {
 	post := sender.New(sender.Config{Policy: Loopback})
 	s.t.Cleanup(post.Close)
 	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
-		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard, Tracing: s.tracing})
+		api.Deps{
+			Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard,
+			Tracing: s.tracing,
+		})
 	require.NoError(s.t, err)
 	listener := httptest.NewServer(conformance.Handler(s.t, server.Handler()))
 	s.t.Cleanup(listener.Close)
