@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/atender/atender/deploy/config"
 )
 
@@ -18,6 +20,8 @@ const (
 	varExporter       = "OTEL_TRACES_EXPORTER"
 	varEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	varTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	varHeaders        = "OTEL_EXPORTER_OTLP_HEADERS"
+	varTracesHeaders  = "OTEL_EXPORTER_OTLP_TRACES_HEADERS"
 	varProtocol       = "OTEL_EXPORTER_OTLP_PROTOCOL"
 	varTracesProtocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
 	varSampler        = "OTEL_TRACES_SAMPLER"
@@ -43,6 +47,13 @@ var numbers = []string{
 	"OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
 }
 
+// files are the variables whose values are paths.
+var files = []string{
+	"OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+	"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+	"OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+}
+
 // check tells whether the environment asks for traces, and whether it can be followed: the SDK would take a
 // default for what it does not understand, and say so where nobody looks. Errors: *config.Error, without
 // values, some of which are secrets.
@@ -59,7 +70,7 @@ func check() (on bool, err error) {
 	}
 	for _, name := range []string{varEndpoint, varTracesEndpoint} {
 		if value := os.Getenv(name); value != "" && !isEndpoint(value) {
-			wrong(name, "has to be a URL such as http://collector:4318")
+			wrong(name, "has to be a URL such as http://collector:4318, without a password: that goes into %s", varHeaders)
 		}
 	}
 	for _, name := range []string{varProtocol, varTracesProtocol} {
@@ -80,6 +91,18 @@ func check() (on bool, err error) {
 			wrong(varSamplerArg, "has to be a share from 0 to 1, such as 0.01")
 		}
 	}
+	for _, name := range []string{varHeaders, varTracesHeaders} {
+		if !areHeaders(os.Getenv(name)) {
+			wrong(name, "has to be name=value, more of them after a comma, with %%2C for a comma in a value")
+		}
+	}
+	for _, name := range files {
+		if path := os.Getenv(name); path != "" {
+			if _, err := os.Stat(path); err != nil {
+				wrong(name, "names a file that cannot be read: %v", err)
+			}
+		}
+	}
 	for _, name := range numbers {
 		if value := os.Getenv(name); value != "" {
 			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > maxNumber {
@@ -95,5 +118,21 @@ func check() (on bool, err error) {
 
 func isEndpoint(value string) bool {
 	u, err := url.Parse(value)
-	return err == nil && u.Host != "" && slices.Contains([]string{"http", "https"}, u.Scheme)
+	return err == nil && u.Host != "" && u.User == nil && slices.Contains([]string{"http", "https"}, u.Scheme)
+}
+
+// areHeaders tells whether the SDK will understand headers; what it does not, it would print, secrets and all.
+func areHeaders(value string) bool {
+	if value == "" {
+		return true
+	}
+	for header := range strings.SplitSeq(value, ",") {
+		name, content, found := strings.Cut(header, "=")
+		plain, err := url.PathUnescape(content)
+		if !found || err != nil || !httpguts.ValidHeaderFieldName(strings.TrimSpace(name)) ||
+			!httpguts.ValidHeaderFieldValue(strings.TrimSpace(plain)) {
+			return false
+		}
+	}
+	return true
 }

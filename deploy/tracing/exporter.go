@@ -3,6 +3,7 @@ package tracing
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,6 +37,14 @@ func (e *exporter) say(err error, spans int) {
 	if !e.said.IsZero() && time.Since(e.said) < sayEvery {
 		return
 	}
-	e.log.Warn("traces are lost: the collector does not take them", "spans", e.lost, "error", err)
+	e.log.Warn("traces are lost: the collector does not take them", "spans", e.lost, "error", cut(err))
 	e.said, e.lost = time.Now(), 0
+}
+
+// maxSaid is how much of an error is logged, in bytes: the exporter quotes what the collector answered, of any length.
+const maxSaid = 300
+
+func cut(err error) string {
+	text := err.Error()
+	return strings.ToValidUTF8(text[:min(len(text), maxSaid)], "")
 }

@@ -65,20 +65,27 @@ func TestWhatIsWrongStopsTheStartWithOneLineEach(t *testing.T) {
 	_, err := open(t, io.Discard, map[string]string{
 		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
 		"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "secret", "OTEL_BSP_MAX_QUEUE_SIZE": "many",
+		"OTEL_EXPORTER_OTLP_HEADERS": "x-api-key: secret", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/no/such/file",
 	})
 	var wrong *config.Error
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, []string{
 		"OTEL_TRACES_EXPORTER has to be otlp or none",
-		"OTEL_EXPORTER_OTLP_ENDPOINT has to be a URL such as http://collector:4318",
+		"OTEL_EXPORTER_OTLP_ENDPOINT has to be a URL such as http://collector:4318, without a password: that goes into " +
+			"OTEL_EXPORTER_OTLP_HEADERS",
 		"OTEL_EXPORTER_OTLP_PROTOCOL has to be http/protobuf, which collectors take on port 4318",
 		"OTEL_TRACES_SAMPLER_ARG has to be a share from 0 to 1, such as 0.01",
+		"OTEL_EXPORTER_OTLP_HEADERS has to be name=value, more of them after a comma, with %2C for a comma in a value",
+		"OTEL_EXPORTER_OTLP_CERTIFICATE names a file that cannot be read: stat /no/such/file: no such file or directory",
 		"OTEL_BSP_MAX_QUEUE_SIZE has to be a whole number from 1 to 1000000",
 	}, wrong.Lines)
 	_, err = open(t, io.Discard, map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318", "OTEL_TRACES_SAMPLER": "sometimes",
 	})
 	require.ErrorContains(t, err, "OTEL_TRACES_SAMPLER has to be one of")
+	_, err = open(t, io.Discard, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@collector:4318"})
+	require.ErrorContains(t, err, "without a password")
+	require.NotContains(t, err.Error(), "secret")
 }
 
 // What a process has not sent when it ends is sent then, with what the operator says of it.
@@ -86,7 +93,7 @@ func TestSpansComeToTheCollector(t *testing.T) {
 	c := collector.Open(t)
 	traces, err := open(t, io.Discard, map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL(), "OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=wrench",
-		"OTEL_BSP_SCHEDULE_DELAY": "600000",
+		"OTEL_BSP_SCHEDULE_DELAY":  "600000",
 		"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=staging",
 	})
 	require.NoError(t, err)
@@ -173,6 +180,7 @@ func TestLostTracesAreLoggedOnceAMinute(t *testing.T) {
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		defer asked.Done()
 		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, strings.Repeat("no ", 10_000))
 	}))
 	t.Cleanup(refusing.Close)
 	log := &buffer{}
@@ -188,6 +196,7 @@ func TestLostTracesAreLoggedOnceAMinute(t *testing.T) {
 	traces.Close()
 	require.Equal(t, 1, strings.Count(log.String(), "traces are lost"), log.String())
 	require.Contains(t, log.String(), "spans=1")
+	require.Less(t, len(log.String()), 1000, "the collector's words are cut")
 }
 
 type buffer struct {
