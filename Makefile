@@ -25,7 +25,7 @@ SEED ?= $(shell date +%s)
 # For `make fuzz`: what all fuzz tests take together.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build run test test-long fuzz chaos lint generate clean tools
+.PHONY: help build image run test test-long fuzz chaos lint generate clean tools
 
 help: ## List these commands
 	@echo "Atender $(VERSION)"
@@ -35,14 +35,14 @@ run: tools build ## Start everything locally with a demo tenant; Ctrl-C stops it
 	@bin/atender dev
 
 test: tools build ## Run every test against a PostgreSQL and a Temporal of its own
-	@$(INSTALL) chromium >/dev/null; \
+	@$(INSTALL) chromium prometheus >/dev/null; \
 	gotestsum=$$($(INSTALL) gotestsum); \
 	$(TESTENV) \
 		deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- $(GOTEST) -timeout=15m $(TESTFLAGS) $(PACKAGES)
 
 # One package after the other: the long forms hold times to their promises, which others beside them would spoil.
 test-long: tools build ## Run the long forms of the tests, an hour of fuzzing and chaos; takes about three hours
-	@$(INSTALL) chromium >/dev/null; \
+	@$(INSTALL) chromium prometheus >/dev/null; \
 	gotestsum=$$($(INSTALL) gotestsum); \
 	$(TESTENV) ATENDER_LONG=1 ATENDER_FAULTS=full \
 		deploy/tools/with-deps.sh "$$gotestsum" --format pkgname -- $(GOTEST) -p=1 -timeout=3h $(TESTFLAGS) $(PACKAGES)
@@ -58,11 +58,16 @@ chaos: tools ## Kill and stop everything at random under load, ROUNDS times; SEE
 lint: ## Check style, import directions, formatting and, where there is Node, the front end
 	@linter=$$($(INSTALL) golangci-lint); \
 	"$$linter" run ./... && "$$linter" fmt --diff
+	@cd deploy/packaging && CGO_ENABLED=0 go vet -trimpath ./... # compiled as the tests have it
 	@deploy/tools/frontend.sh
 
 build: ## Build bin/atender
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/atender .
+
+image: ## Build the container image for amd64 and arm64, as an OCI layout in bin/image; no engine is needed
+	@mkdir -p bin
+	cd deploy/packaging && go run ./image -out ../../bin/image -version '$(VERSION)'
 
 generate: ## Regenerate what follows from the OpenAPI document, in Go and JavaScript
 	@generator=$$($(INSTALL) oapi-codegen); \

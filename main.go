@@ -26,6 +26,7 @@ import (
 	"github.com/atender/atender/api"
 	"github.com/atender/atender/deploy/admin"
 	"github.com/atender/atender/deploy/config"
+	"github.com/atender/atender/deploy/doctor"
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/deploy/roles"
@@ -33,9 +34,10 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/seal"
-	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/worker"
 )
 
@@ -48,8 +50,10 @@ type cli struct {
 	API     apiCmd     `cmd:"" name:"api" help:"Serve the API."`
 	Worker  workerCmd  `cmd:"" help:"Run workflows, timers and webhook deliveries."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this binary's schema."`
+	Probe   probeCmd   `cmd:"" help:"Ask the api or worker of this machine or container whether it is ready: for health checks."`
 	admin.Commands
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Doctor  doctor.Command `cmd:"" help:"Check database, Temporal, workers, keys and backlogs, and say what to do about what is wrong."`
+	Version versionCmd     `cmd:"" help:"Print the version."`
 	Help    struct {
 		Config helpConfigCmd `cmd:"" help:"Describe the environment variables that configure Atender."`
 	} `cmd:"" help:"Describe the configuration."`
@@ -57,7 +61,9 @@ type cli struct {
 
 func main() {
 	var c cli
-	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	c.Doctor.Version = buildVersion()
+	parsed := kong.Parse(&c, kong.Name("atender"), kong.UsageOnError(), kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Description("Self-hosted integration platform for customer conversations. See also: atender help config."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -69,13 +75,35 @@ func main() {
 	if err == nil {
 		return
 	}
+	if status, ok := errors.AsType[doctor.Exit](err); ok {
+		os.Exit(int(status))
+	}
 	if wrong, ok := errors.AsType[*config.Error](err); ok {
 		fmt.Fprintf(os.Stderr, "atender: the configuration is not right (see atender help config):\n  %s\n",
 			strings.Join(wrong.Lines, "\n  "))
 	} else {
-		fmt.Fprintf(os.Stderr, "atender: %v\n", err)
+		fmt.Fprintf(os.Stderr, "atender: %s\n", said(err))
 	}
 	os.Exit(1)
+}
+
+// said is an error as it is shown: a refusal as it is, since it is about what was asked for here, and without what it quotes
+// of the database any other, since what roles say is kept in logs.
+func said(err error) string {
+	if p, ok := problem.As(err); ok && p.Kind != problem.Internal && p.Kind != problem.Unavailable {
+		return err.Error()
+	}
+	return logging.ErrorText(err)
+}
+
+// usageError is the status with which kong ends a command line that is not right; ours is the usual 2.
+const usageError = 80
+
+func exit(status int) {
+	if status == usageError {
+		status = 2
+	}
+	os.Exit(status)
 }
 
 type devCmd struct {
@@ -109,7 +137,7 @@ func (apiCmd) Run(ctx context.Context) error {
 		defer post.Close()
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
-			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies,
+			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies, Registry: r.registry,
 		}, api.Deps{
 			Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log, Tracing: r.tracing,
 		})
@@ -145,6 +173,26 @@ func (migrateCmd) Run(ctx context.Context) error {
 	return postgres.Migrate(ctx, cfg.DatabaseURL, admin.Log())
 }
 
+type probeCmd struct {
+	Role string `arg:"" enum:"api,worker" help:"Which process is asked: api or worker."`
+	Live bool   `help:"Ask whether it runs, and not whether it is ready."`
+}
+
+func (c probeCmd) Run(ctx context.Context) error {
+	addresses, err := config.LoadAddresses()
+	if err != nil {
+		return err
+	}
+	addr, path := addresses.HTTPAddr, "/readyz"
+	if c.Role != roleAPI {
+		addr = addresses.WorkerMetricsAddr
+	}
+	if c.Live {
+		path = "/healthz"
+	}
+	return roles.Probe(ctx, addr, path)
+}
+
 type versionCmd struct{}
 
 func (versionCmd) Run() error {
@@ -173,7 +221,7 @@ type role struct {
 	log       *slog.Logger
 	store     *models.Store
 	temporal  client.Client
-	registry  *prometheus.Registry // of what the SDK of Temporal measures, and the worker
+	registry  *prometheus.Registry // of the role's metrics, with what the SDK of Temporal measures
 	namespace string
 	tracing   trace.TracerProvider // nil where nothing is traced
 }
@@ -196,9 +244,7 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return err
 	}
 	defer traces.Close()
-	if r.tracing = traces.Provider(); r.tracing != nil {
-		r.log = slog.New(traced.LogHandler(r.log.Handler()))
-	}
+	r.tracing = traces.Provider()
 	if os.Getenv("GOGC") == "" {
 		// A heap of 20 MB that may only double is collected ten times a second under load, at an eighth of the CPU's time.
 		debug.SetGCPercent(gcPercent)
@@ -225,7 +271,7 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return fmt.Errorf("configuration of Temporal: %w", err)
 	}
 	options.Logger = temporallog.NewStructuredLogger(r.log)
-	r.registry = prometheus.NewRegistry()
+	r.registry = roles.Registry(name, buildVersion(), r.store.DB.PoolStats)
 	if options.MetricsHandler, err = worker.SDKMetrics(r.registry, r.log); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 		return durable.TickResult{Status: "archived", MayEnd: true}, nil
 	}
 	if err != nil {
-		return durable.TickResult{}, forTemporal(err)
+		return durable.TickResult{}, a.forTemporal(ctx, err)
 	}
 	if len(tick.Fired) > 0 {
 		fault.At(fault.AfterTick)
@@ -72,12 +72,19 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 }
 
 // forTemporal is the one place that says which errors a workflow tries again: all but those that cannot change. Their
-// texts do not travel, since an error of the database may quote what is in it; the log has them.
-func forTemporal(err error) error {
+// texts do not travel, since an error of the database may quote what is in it; the log has them, as far as they quote nothing.
+func (a *Activities) forTemporal(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	p, ok := problem.As(err)
+	switch {
+	case ctx.Err() != nil: // called off: the error says no more than that
+	case !ok || p.Kind == problem.Internal:
+		a.Log.ErrorContext(ctx, "activity failed", "error", err)
+	default:
+		a.Log.WarnContext(ctx, "activity failed", "error", err)
+	}
 	if !ok {
 		return temporal.NewApplicationError("failed; the worker's log says why", "INTERNAL")
 	}

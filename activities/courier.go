@@ -10,6 +10,7 @@ import (
 
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/webhook"
 )
@@ -93,6 +94,9 @@ func (c *courier) room(e *webhook.Endpoint) int {
 	rows := webhook.ClaimRows
 	if l := c.a.limiter(e); l != nil {
 		rows = min(rows, int(l.Tokens()))
+		if rows < 1 {
+			c.a.paces.full(e.ID, time.Now())
+		}
 	}
 	return max(rows, 0)
 }
@@ -111,13 +115,16 @@ func (a *Activities) inFlightLimit() int {
 	return 256
 }
 
-// post sends one delivery in the background, in a slot that was reserved for it; probe tells that it is to find out
-// whether the endpoint is well again.
-func (c *courier) post(d webhook.Delivery, e *webhook.Endpoint, probe bool) {
+// post sends one delivery in the background, in a slot that was reserved for it. held says what may have held it back, and
+// whether it is a probe, which is to find out whether the endpoint is well again.
+func (c *courier) post(d webhook.Delivery, e *webhook.Endpoint, held restraint) {
 	if l := c.a.limiter(e); l != nil {
 		l.AllowN(time.Now(), 1) // the claim kept within the tokens
 	}
 	startedAt := time.Now()
+	if d.Attempts == 0 {
+		c.a.Metrics.firstDelay.WithLabelValues(held.heldBy(d, e)).Observe(startedAt.Sub(d.DueAt).Seconds())
+	}
 	c.slots.begin(e, startedAt)
 	c.a.Metrics.inFlight.Inc()
 	c.posting.Go(func() {
@@ -133,7 +140,8 @@ func (c *courier) post(d webhook.Delivery, e *webhook.Endpoint, probe bool) {
 		c.finish(e, attempt)
 		spread := jitter()
 		c.outcomes <- webhook.Outcome{
-			Delivery: d, Attempt: attempt, Decision: webhook.Decide(d, e.Schedule, attempt, spread), Probe: probe, Jitter: spread,
+			Delivery: d, Attempt: attempt, Decision: webhook.Decide(d, e.Schedule, attempt, spread), Probe: held.probe,
+			Jitter: spread,
 		}
 		c.observe(d, attempt)
 	})
@@ -166,8 +174,8 @@ func (c *courier) observe(d webhook.Delivery, attempt webhook.Attempt) {
 		return
 	}
 	if attempt.Cause != nil {
-		c.a.Log.Debug("webhook attempt failed",
-			"delivery", d.ID, "subscription", d.SubscriptionID, "class", attempt.Class, "error", attempt.Cause)
+		c.a.Log.DebugContext(c.ctx, "webhook attempt failed",
+			"deliveryId", d.ID, logging.WebhookID, d.SubscriptionID, "class", attempt.Class, "error", attempt.Cause)
 	}
 }
 
@@ -209,9 +217,9 @@ func (c *courier) flush(batch []webhook.Outcome) {
 		if err == nil {
 			break
 		}
-		c.a.Log.Error("outcomes of webhooks not recorded", "deliveries", len(batch), "try", try, "error", err)
+		c.a.Log.ErrorContext(c.ctx, "outcomes of webhooks not recorded", "deliveries", len(batch), "try", try, "error", err)
 		if time.Since(began) > webhook.LeaseTime {
-			c.a.Log.Error("outcomes of webhooks given up, as their leases have run out", "deliveries", len(batch))
+			c.a.Log.ErrorContext(c.ctx, "outcomes of webhooks given up, as their leases have run out", "deliveries", len(batch))
 			return
 		}
 		<-time.After(recordAgain)

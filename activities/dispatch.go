@@ -43,7 +43,7 @@ func (a *Activities) DispatchDeliveries(ctx context.Context, in durable.Dispatch
 		wait, freed := pollEvery, (<-chan struct{})(nil)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			a.Log.Error("webhooks not claimed", "dispatcher", in.Dispatcher, "error", err)
+			a.Log.ErrorContext(ctx, "webhooks not claimed", "dispatcher", in.Dispatcher, "error", err)
 			wait = time.Second
 		case found == moreNow:
 			wait = 0
@@ -159,11 +159,12 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 
 func (d *dispatch) post(claimed []webhook.Delivery, quotas []webhook.Quota) {
 	byID := make(map[uuid.UUID]*webhook.Endpoint, len(quotas))
+	held := make(map[uuid.UUID]restraint, len(quotas))
 	for _, q := range quotas {
-		byID[q.Endpoint.ID] = q.Endpoint
+		byID[q.Endpoint.ID], held[q.Endpoint.ID] = q.Endpoint, d.courier.restraint(q.Endpoint, false)
 	}
 	for _, delivery := range claimed {
-		d.courier.post(delivery, byID[delivery.SubscriptionID], false)
+		d.courier.post(delivery, byID[delivery.SubscriptionID], held[delivery.SubscriptionID])
 	}
 }
 

@@ -17,7 +17,7 @@ func (a *Activities) ApplyDockAction(ctx context.Context, in durable.DockActionI
 		return durable.DockActionResult{}, nil
 	}
 	if err != nil {
-		return durable.DockActionResult{}, forTemporal(err)
+		return durable.DockActionResult{}, a.forTemporal(ctx, err)
 	}
 	if len(decided) > 0 { // else the sweeper was quicker
 		fault.At(fault.AfterActing)

@@ -48,6 +48,7 @@ type pace struct {
 	next      int
 	at        time.Time // of the last answer
 	slowUntil time.Time
+	fullAt    time.Time // when it was last at its own limit
 }
 
 // answered notes what came of a request. Faults on our side say nothing about the endpoint.
@@ -108,6 +109,25 @@ func (p *paces) classify(e *pace, waiting int, now time.Time) tempo {
 	default:
 		return prompt
 	}
+}
+
+// full notes that an endpoint is at its own limit.
+func (p *paces) full(id uuid.UUID, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.get(id).fullAt = now
+}
+
+// holds says when an endpoint was last at its own limit, and whether it is slow.
+func (p *paces) holds(id uuid.UUID, now time.Time) (fullAt time.Time, isSlow bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, known := p.byID[id]
+	if !known {
+		return time.Time{}, false
+	}
+	e := at.Value.(*pace)
+	return e.fullAt, now.Before(e.slowUntil)
 }
 
 // get is what is remembered of an endpoint, in front of all others.

@@ -29,7 +29,7 @@ func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeIn
 		began := time.Now()
 		step, err := a.Store.Clocks.Recompute(ctx, in.TenantID)
 		if err != nil {
-			return result, forTemporal(err)
+			return result, a.forTemporal(ctx, err)
 		}
 		result.Visited += step.Visited
 		for _, f := range step.Fired {
@@ -48,5 +48,5 @@ func (a *Activities) RecomputeClocks(ctx context.Context, in durable.RecomputeIn
 	}
 	left, err := a.Store.Clocks.Behind(ctx, in.TenantID)
 	result.Left = left
-	return result, forTemporal(err)
+	return result, a.forTemporal(ctx, err)
 }

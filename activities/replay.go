@@ -36,7 +36,7 @@ func (a *Activities) ReplayDeliveries(ctx context.Context, in durable.ReplayInpu
 			return durable.ReplayResult{Status: webhook.ReplayCancelled}, nil
 		}
 		if err != nil {
-			return durable.ReplayResult{}, forTemporal(err)
+			return durable.ReplayResult{}, a.forTemporal(ctx, err)
 		}
 		result := replayResult(step.Replay)
 		if result.NextLook == nil || made && result.NextLook.After(time.Now()) {
@@ -73,7 +73,7 @@ func (a *Activities) replayLater(ctx context.Context, in durable.ReplayInput) (d
 		return durable.ReplayResult{Status: webhook.ReplayCancelled}, nil
 	}
 	if err != nil {
-		return durable.ReplayResult{}, forTemporal(err)
+		return durable.ReplayResult{}, a.forTemporal(ctx, err)
 	}
 	result := replayResult(r)
 	if next := time.Now().Add(turnAgain()); result.NextLook != nil && result.NextLook.Before(next) {
@@ -91,5 +91,5 @@ func replayResult(r webhook.Replay) durable.ReplayResult {
 
 // AbandonReplay notes that a replay ends because its workflow was cancelled.
 func (a *Activities) AbandonReplay(ctx context.Context, in durable.ReplayInput) error {
-	return forTemporal(a.Store.Replays.Abandon(ctx, in.TenantID, in.ReplayID))
+	return a.forTemporal(ctx, a.Store.Replays.Abandon(ctx, in.TenantID, in.ReplayID))
 }

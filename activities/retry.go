@@ -40,14 +40,14 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 			return durable.RetryResult{Made: made}, nil
 		}
 		if err != nil {
-			return durable.RetryResult{}, forTemporal(err)
+			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
 		if !isItsTurn {
 			return retryResult(state, 0, time.Now().Add(turnAgain())), nil
 		}
 		n, err := a.makeDue(ctx, &state, stop)
 		if err != nil {
-			return durable.RetryResult{}, forTemporal(err)
+			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
 		made += n
 		if made > 0 {
@@ -97,8 +97,9 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 			state.Endpoint.ID, slots)
 	}
 	c.slots.give(&state.Endpoint, slots-len(claimed))
+	held := c.restraint(&state.Endpoint, probe)
 	for _, d := range claimed {
-		c.post(d, &state.Endpoint, probe) //nolint:contextcheck // requests outlive the activity: see newCourier
+		c.post(d, &state.Endpoint, held) //nolint:contextcheck // requests outlive the activity: see newCourier
 	}
 	delivered, other := c.close()
 	if err == nil && probe && len(claimed) == 0 {

@@ -126,6 +126,7 @@ func (s *slots) begin(e *webhook.Endpoint, at time.Time) {
 	defer s.mu.Unlock()
 	h := s.endpoints[e.ID]
 	h.since = append(h.since, at)
+	s.noteFull(e, h, at)
 }
 
 // end gives the slot of a request back. It tells whether a claim is worth while: half of the endpoint's slots are free
@@ -142,12 +143,20 @@ func (s *slots) end(e *webhook.Endpoint, began time.Time) bool {
 			break
 		}
 	}
+	s.noteFull(e, h, time.Now())
 	s.remove(e, 1)
 	if s.tempo(e.ID, time.Now()) != prompt {
 		return false
 	}
 	tenant := s.part(tenantPart)
 	return 2*h.n <= min(e.MaxInFlight, s.part(subscriptionPart)) && s.tenants[e.TenantID] <= tenant-max(tenant/8, 1)
+}
+
+// noteFull notes that an endpoint is at its maxInFlight, if it is: from the last request that fills it to the first that ends.
+func (s *slots) noteFull(e *webhook.Endpoint, h *held, at time.Time) {
+	if h.n >= e.MaxInFlight {
+		s.paces.full(e.ID, at)
+	}
 }
 
 func (s *slots) remove(e *webhook.Endpoint, n int) {

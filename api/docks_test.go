@@ -255,8 +255,9 @@ func TestActionIsAnsweredWithItsOutcome(t *testing.T) {
 	}
 	figures := httptest.NewRecorder()
 	h.server.metrics.Handler().ServeHTTP(figures, httptest.NewRequest("GET", "/metrics", nil))
-	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="unknown",outcome="rejected"} 1`)
-	require.Contains(t, figures.Body.String(), `atender_dock_actions_total{action="addTag",outcome="pending"} 1`)
+	require.Contains(t, figures.Body.String(), `atender_dock_actions_requested_total{action="unknown",outcome="rejected"} 1`)
+	require.Contains(t, figures.Body.String(), `atender_dock_actions_requested_total{action="addTag",outcome="accepted"} 1`)
+	require.Contains(t, figures.Body.String(), `route="/v1/dock-sessions/:id/actions",status="2xx",tier="dock"} `)
 
 	s.ask("2", "resolve", object{}).want(200)
 	again := s.ask("3", "resolve", nil).want(200)

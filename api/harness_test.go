@@ -21,6 +21,7 @@ import (
 	"github.com/atender/atender/api/validation"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
@@ -82,7 +83,7 @@ func open(t testing.TB, url string) opened {
 }
 
 func loggerTo(log *logBuffer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return logging.New(log, false, slog.LevelDebug)
 }
 
 func harnessOver(t testing.TB, o opened) *harness {

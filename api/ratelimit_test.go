@@ -92,8 +92,9 @@ func TestTheSeventyFirstCallInAMinuteIsRefused(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	h.server.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	require.Contains(t, w.Body.String(), `atender_rate_limited_total{window="minute"} 3`+"\n")
-	require.Contains(t, w.Body.String(), `atender_rate_limited_total{window="day"} 0`+"\n")
+	require.Contains(t, w.Body.String(), `atender_rate_limited_total{tier="starter",window="minute"} 3`+"\n")
+	require.Contains(t, w.Body.String(), `atender_rate_limited_total{tier="starter",window="day"} 0`+"\n")
+	require.Contains(t, w.Body.String(), `status="2xx",tier="starter"} `)
 }
 
 func TestADayCapIsSaidToBeOne(t *testing.T) {

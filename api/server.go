@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
@@ -50,6 +51,8 @@ type Config struct {
 	Version   string // of this binary
 	// WorkflowsURL is where Temporal UI shows workflows: "/" and a workflow's id go behind it. Empty for no links.
 	WorkflowsURL string
+	// Registry collects the API's metrics beside those that all roles have (roles.Registry); one of its own when nil.
+	Registry *prometheus.Registry
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 }
@@ -85,7 +88,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("reading the console: %w", err)
 	}
 	s := &Server{
-		config: config, log: deps.Logger, metrics: metrics.New(deps.Store.DB.PoolStats), intake: intake.New(),
+		config: config, log: deps.Logger, metrics: metrics.New(config.Registry), intake: intake.New(),
 		closing: make(chan struct{}),
 	}
 	s.metrics.ShowGates(deps.Store.DB.GateStats)

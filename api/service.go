@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"go.temporal.io/sdk/client"
 
 	"github.com/atender/atender/api/contract"
@@ -35,7 +34,6 @@ func (s *service) GetHealth(context.Context, contract.GetHealthRequestObject) (c
 func (s *service) GetReadiness(ctx context.Context, _ contract.GetReadinessRequestObject) (
 	contract.GetReadinessResponseObject, error,
 ) {
-	id := request.ID(ctx.(*gin.Context))
 	ctx, _ = request.Caller(ctx)
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
@@ -48,7 +46,7 @@ func (s *service) GetReadiness(ctx context.Context, _ contract.GetReadinessReque
 		Temporal: <-temporal,
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "not ready", "error", err, "requestId", id)
+		s.log.WarnContext(ctx, "not ready", "error", err)
 		state.Status, state.Database = contract.Unready, contract.ReadinessDatabaseUnavailable
 		if unmigrated, ok := errors.AsType[*postgres.UnmigratedError](err); ok {
 			state.Database, state.MissingMigrations = contract.ReadinessDatabaseUnmigrated, unmigrated.Missing

@@ -71,13 +71,13 @@ func main() {
 	"js": {[]string{"node"}, "main.cjs", `%s
 const requests = JSON.parse(require("node:fs").readFileSync(0));
 console.log(JSON.stringify(requests.map((r) => verify(r.secret, {
-  "webhook-id": r.id, "webhook-timestamp": r.timestamp, "webhook-signature": r.signature,
+  "Webhook-Id": r.id, "webhook-timestamp": r.timestamp, "WEBHOOK-SIGNATURE": r.signature,
 }, Buffer.from(r.body, "base64")))));
 `},
 	"python": {[]string{"python3"}, "main.py", `%s
 import json, sys
 print(json.dumps([verify(r["secret"], {
-    "webhook-id": r["id"], "webhook-timestamp": r["timestamp"], "webhook-signature": r["signature"],
+    "Webhook-Id": r["id"], "webhook-timestamp": r["timestamp"], "WEBHOOK-SIGNATURE": r["signature"],
 }, base64.b64decode(r["body"])) for r in json.load(sys.stdin)]))
 `},
 }
@@ -115,10 +115,9 @@ func TestTheDocumentsSnippetsVerifySignatures(t *testing.T) {
 	found := regexp.MustCompile("(?s)```(\\w+)\n(.*?)```").
 		FindAllStringSubmatch(document().Spec.Tags.Get("Events").Description, -1)
 	require.Len(t, found, len(snippetPrograms))
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	guide, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	shown := regexp.MustCompile(`(?m)^    `).ReplaceAllString(string(readme), "")
-	require.Contains(t, shown, found[2][2], "the README shows the last one")
+	require.Contains(t, string(guide), found[2][2], "the guide shows the last one")
 	for _, snippet := range found {
 		t.Run(snippet[1], func(t *testing.T) {
 			program := snippetPrograms[snippet[1]]

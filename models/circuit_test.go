@@ -276,3 +276,37 @@ func TestOrderHoldsUnderConcurrentWorkers(t *testing.T) {
 		require.Equal(t, want, went[id])
 	}
 }
+
+// A test that the endpoint took ends the pause (P5.3): what waits goes out at once. One of another URL does not, nor one
+// of a webhook that is off.
+func TestATestThatSucceedsEndsThePause(t *testing.T) {
+	b := setup(t)
+	sub, _ := b.openCircuit()
+	prepared := func() webhook.WebhookTest {
+		test, err := b.Webhooks.PrepareTest(t.Context(), b.tenant.ID, sub.ID, func(...string) error { return nil })
+		require.NoError(t, err)
+		return test
+	}
+	end := func(test webhook.WebhookTest) bool {
+		ended, err := b.Webhooks.EndPause(t.Context(), test)
+		require.NoError(t, err)
+		return ended
+	}
+	stale := prepared()
+	b.exec(`UPDATE subscriptions SET url = url || '/elsewhere' WHERE id = $1`, sub.ID)
+	require.False(t, end(stale), "another URL was tested")
+	fresh := prepared()
+	b.exec(`UPDATE subscriptions SET is_active = false WHERE id = $1`, sub.ID)
+	require.False(t, end(fresh), "it is off")
+	b.exec(`UPDATE subscriptions SET is_active = true WHERE id = $1`, sub.ID)
+	require.Zero(t, b.count(`SELECT count(circuit_closed_at) FROM subscriptions`))
+	require.Empty(t, b.claim(uuid.New(), 100))
+
+	require.True(t, end(fresh))
+	require.False(t, end(fresh), "once")
+	st := b.arm(sub.ID)
+	require.False(t, st.Circuit.Open())
+	require.WithinDuration(t, time.Now(), *st.NextDue, 2*time.Second, "retries are due at once")
+	require.Len(t, b.claim(uuid.New(), 100), 5, "the dispatchers have what was not tried yet")
+	require.Equal(t, 1, b.count(`SELECT count(circuit_closed_at) FROM subscriptions`))
+}

@@ -345,6 +345,108 @@ func TestMessagesTogetherLeaveWhatTheyLeaveAlone(t *testing.T) {
 	require.Greater(t, together.shared.Load(), int64(12), "also with keys")
 }
 
+// P1.10: messages of one conversation that wait at the same time are written together, and leave what each would have left alone,
+// in the order in which they came: versions without a gap, numbers that rise, clocks, deliveries, answers. What has to go
+// alone is the last of each round, since the others are written before it.
+func TestMessagesOfOneConversationTogetherLeaveWhatTheyLeaveAlone(t *testing.T) {
+	b := slaSetup(t, nil)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable
+	together, alone := b.newTwin("together", false), b.newTwin("alone", true)
+	const rounds, said = 5, 12
+	before, _ := b.Conversations.WrittenTogether()
+	for round := range rounds {
+		b.pass(time.Duration(1+rng.IntN(90)) * time.Minute)
+		messages, keys := make([]conversation.NewMessage, said), make([]string, said)
+		for i := range messages {
+			messages[i] = anyMessage(rng)
+			if i < said-1 {
+				messages[i].ExternalID, messages[i].Resolve = text(fmt.Sprint("x", round, "-", i)), false
+			} else if rng.IntN(2) == 0 {
+				messages[i].ExternalID = messages[rng.IntN(i)].ExternalID
+			}
+			if rng.IntN(3) == 0 {
+				keys[i] = fmt.Sprint("k", i, "-", rng.IntN(3)) // some come again in another round, for other messages
+			}
+		}
+		want := make([]string, said)
+		for i, in := range messages {
+			want[i] = alone.say(0, in, keys[i])
+		}
+		got := together.sayBehindOthers(0, messages, keys)
+		requireAlike(t, want, got, "answers of round %d", round)
+		requireAlike(t, alone.rowsOfOne(), together.rowsOfOne(), "rows of round %d", round)
+	}
+	after, _ := b.Conversations.WrittenTogether()
+	require.Greater(t, after-before, int64(rounds*said/2), "most were written together")
+	require.Zero(t, b.count(`SELECT count(*) FROM (SELECT m.id < lag(m.id) OVER (ORDER BY m.number) AS falls FROM messages m
+		WHERE m.conversation_id = '`+together.ids[0].String()+`' AND m.external_id ~ 'x[0-9]-[0-9]$') t WHERE falls`),
+		"identifiers rise with numbers")
+}
+
+// rowsOfOne are the rows that writes to the first conversation have left, in the order of its versions.
+func (w *twin) rowsOfOne() []string {
+	w.t.Helper()
+	var lines []string
+	for _, query := range []string{
+		`SELECT to_jsonb(c) - 'number' FROM conversations c WHERE tenant_id = $1 AND external_reference = 'c0'`,
+		`SELECT to_jsonb(r) FROM conversation_recency r JOIN conversations c ON c.id = r.conversation_id
+			WHERE r.tenant_id = $1 AND c.external_reference = 'c0'`,
+		`SELECT to_jsonb(m) FROM messages m JOIN conversations c ON c.id = m.conversation_id
+			WHERE m.tenant_id = $1 AND c.external_reference = 'c0' ORDER BY m.number`,
+		`SELECT to_jsonb(t) FROM conversation_timeline t JOIN conversations c ON c.id = t.conversation_id
+			LEFT JOIN messages m ON m.id = t.id
+			WHERE t.tenant_id = $1 AND c.external_reference = 'c0' ORDER BY t.version, m.number NULLS FIRST, t.id`,
+		`SELECT to_jsonb(e) - 'position' FROM events e JOIN conversations c ON c.id = e.conversation_id
+			WHERE e.tenant_id = $1 AND c.external_reference = 'c0' ORDER BY e.version, e.id`,
+		`SELECT to_jsonb(d) - 'shard' FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+			JOIN subscriptions s ON s.id = d.subscription_id
+			WHERE d.tenant_id = $1 AND c.external_reference = 'c0' ORDER BY d.seq, s.name`,
+		`SELECT to_jsonb(k) FROM sla_clocks k JOIN conversations c ON c.id = k.conversation_id
+			WHERE k.tenant_id = $1 AND c.external_reference = 'c0' ORDER BY k.metric, k.cycle`,
+		`SELECT to_jsonb(x) FROM sla_crossings x JOIN conversations c ON c.id = x.conversation_id
+			WHERE x.tenant_id = $1 AND c.external_reference = 'c0' ORDER BY x.metric, x.cycle, x.tripwire`,
+		`SELECT DISTINCT o.kind, o.status FROM outbox o JOIN conversations c ON c.id = o.target_id
+			WHERE o.tenant_id = $1 AND c.external_reference = 'c0' ORDER BY o.kind`,
+	} {
+		if strings.HasPrefix(query, `SELECT DISTINCT`) {
+			query = `SELECT to_jsonb(t) FROM (` + query + `) t`
+		}
+		lines = append(lines, w.lines(query)...)
+	}
+	return lines
+}
+
+// sayBehindOthers posts messages to a conversation while two groups hold the writers up, so that they wait together, in order.
+func (w *twin) sayBehindOthers(at int, messages []conversation.NewMessage, keys []string) []string {
+	w.t.Helper()
+	release := w.blocked("messages")
+	var wg sync.WaitGroup
+	hello := conversation.NewMessage{Direction: conversation.Note, Text: text("Hold on")}
+	for i := range 2 {
+		wg.Go(func() { w.say(len(w.ids)-1-i, hello, "") })
+		w.eventually("a writer waits", func() bool { return w.blockedStatements() == i+1 })
+	}
+	answers := make([]string, len(messages))
+	for i, in := range messages {
+		waiting := w.Conversations.Waiting()
+		done := make(chan struct{})
+		wg.Go(func() { defer close(done); answers[i] = w.say(at, in, keys[i]) })
+		w.eventually(fmt.Sprintf("message %d with key %q waits", i, keys[i]), func() bool {
+			select {
+			case <-done: // a key that was answered before
+				return true
+			default:
+				return w.Conversations.Waiting() > waiting
+			}
+		})
+	}
+	release()
+	wg.Wait()
+	return answers
+}
+
 // anyMessage is any message that an API caller may send.
 func anyMessage(rng *rand.Rand) conversation.NewMessage {
 	in := conversation.NewMessage{

@@ -96,6 +96,7 @@ func newReplayer(t *testing.T, conversation any, interceptors ...interceptor.Wor
 		durable.RetryWorkflow:        flows.Retry,
 		durable.ReplayWorkflow:       flows.Replay,
 		durable.RecomputeWorkflow:    flows.Recompute,
+		durable.ProbeWorkflow:        flows.Probe,
 	} {
 		replayer.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
@@ -342,6 +343,8 @@ func scenarios() []recording {
 
 		{durable.DispatchWorkflow, "webhook-dispatch", "runs-and-continues", 2,
 			[]step{dispatched(), dispatched()}, events{scheduled: 2, signalled: 0, continued: 1}},
+		{durable.ProbeWorkflow, "probe", "both-queues", 0,
+			[]step{abandoned(), abandoned()}, events{scheduled: 2, completed: 1}}, // its activities answer nothing, too
 	}
 }
 
@@ -422,12 +425,13 @@ func (s *studio) worker(queue string) sdkworker.Worker {
 		durable.RetryWorkflow:        flows.Retry,
 		durable.ReplayWorkflow:       flows.Replay,
 		durable.RecomputeWorkflow:    flows.Recompute,
+		durable.ProbeWorkflow:        flows.Probe,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	for _, name := range []string{
 		durable.TickActivity, durable.DockActionActivity, durable.DispatchActivity, durable.RetryActivity, durable.ReplayActivity,
-		durable.AbandonActivity, durable.RecomputeActivity,
+		durable.AbandonActivity, durable.RecomputeActivity, durable.ProbeActivity,
 	} {
 		w.RegisterActivityWithOptions(s.play, activity.RegisterOptions{Name: name})
 	}
@@ -539,6 +543,8 @@ func (s *studio) prepare(r recording) (id string, start func(context.Context) (r
 	case durable.RecomputeWorkflow:
 		id, signal = durable.RecomputeID(target), durable.SignalTimeRulesChanged
 		input = durable.RecomputeInput{TenantID: target, MaxHistory: r.limit}
+	case durable.ProbeWorkflow:
+		id, input, attributes = durable.ProbeID("recorded"), durable.ProbeInput{}, nil
 	default:
 		id = durable.DispatchID(0)
 		input = durable.DispatchInput{Dispatcher: 0, FromShard: 0, ToShard: 8, Runs: r.limit}

@@ -18,6 +18,7 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/workflows"
@@ -196,7 +197,7 @@ func (r *relay) deferUnknown(ctx context.Context, rows []outbox.Row) error {
 	for i, row := range rows {
 		ids[i] = row.ID
 		r.log.Error("outbox row of an unknown kind: written by a newer version, or damaged; Temporal is not told of it",
-			"id", row.ID, "kind", row.Kind, "tenant", row.TenantID, "target", row.TargetID, "attempts", row.Attempts)
+			"id", row.ID, "kind", row.Kind, logging.TenantID, row.TenantID, "targetId", row.TargetID, "attempts", row.Attempts)
 	}
 	r.metrics.unknownKinds.Add(float64(len(rows)))
 	return r.store.Outbox.Defer(ctx, ids, relayUnknown)

@@ -93,7 +93,7 @@ func TestARowOfAnUnknownKindStaysAndIsReported(t *testing.T) {
 	require.Equal(t, 1, r.depth(), "the row is there for a version that knows its kind")
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.unknownKinds), 0)
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.relayed.WithLabelValues("ok")), 0)
-	require.Regexp(t, `level=ERROR msg="outbox row of an unknown kind.* id=2 kind=retrx .*target=`+damaged.String(),
+	require.Regexp(t, `level=ERROR msg="outbox row of an unknown kind.* id=2 kind=retrx .*targetId=`+damaged.String(),
 		r.log.String())
 
 	r.round()

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sweep"
 )
@@ -108,6 +109,8 @@ func (s *sweeper) tickOverdue(ctx context.Context) {
 }
 
 func (s *sweeper) tick(ctx context.Context, ref sweep.Ref) {
+	ctx = logging.With(ctx,
+		slog.String(logging.TenantID, ref.TenantID.String()), slog.String(logging.ConversationID, ref.ID.String()))
 	tick, err := s.store.Clocks.TickOverdue(ctx, ref.TenantID, ref.ID)
 	switch {
 	case err != nil && !postgres.IsNotFound(err):
@@ -165,6 +168,8 @@ func (s *sweeper) applyDockActions(ctx context.Context) {
 		return
 	}
 	for _, ref := range late {
+		ctx := logging.With(ctx,
+			slog.String(logging.TenantID, ref.TenantID.String()), slog.String("dockActionId", ref.ID.String()))
 		_, decided, err := s.store.Docks.ApplyAction(ctx, ref.TenantID, ref.ID)
 		s.metrics.acts.CountDockActions("sweeper", decided)
 		if err != nil {
@@ -219,6 +224,6 @@ func (s *sweeper) sweep(ctx context.Context) {
 
 func (s *sweeper) complain(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
-		s.log.Error(what, "error", err)
+		s.log.ErrorContext(ctx, what, "error", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/traced"
 )
@@ -131,7 +132,7 @@ func (sdkTracer) GetLogger(logger log.Logger, ref interceptor.TracerSpanRef) log
 	if !ok || !span.SpanContext().IsSampled() {
 		return logger
 	}
-	return log.With(logger, traced.LogKey, span.SpanContext().TraceID().String())
+	return log.With(logger, logging.TraceID, span.SpanContext().TraceID().String())
 }
 
 // signalTraces puts the activities of a workflow into the trace of the signal that made it look, rather than

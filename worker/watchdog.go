@@ -44,7 +44,7 @@ type watchedActivity struct {
 func (a *watchedActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	returned := make(chan struct{})
 	info := activity.GetInfo(ctx)
-	stop := context.AfterFunc(ctx, func() { a.watchdog.watch(info, returned) })
+	stop := context.AfterFunc(ctx, func() { a.watchdog.watch(ctx, info, returned) })
 	defer func() {
 		stop()
 		close(returned)
@@ -53,7 +53,7 @@ func (a *watchedActivity) ExecuteActivity(ctx context.Context, in *interceptor.E
 }
 
 // watch reports an activity, whose context has ended, until it returns.
-func (w *watchdog) watch(info activity.Info, returned <-chan struct{}) {
+func (w *watchdog) watch(ctx context.Context, info activity.Info, returned <-chan struct{}) {
 	ended := time.Now()
 	for wait, reported := w.after, false; ; wait = w.every {
 		timer := time.NewTimer(wait)
@@ -70,8 +70,7 @@ func (w *watchdog) watch(info activity.Info, returned <-chan struct{}) {
 			reported = true
 			w.stuck.Inc()
 		}
-		w.log.Error("an activity does not come back", "activity", info.ActivityType.Name,
-			"workflow", info.WorkflowExecution.ID, "attempt", info.Attempt, "started", info.StartedTime,
-			"overdueSeconds", time.Since(ended).Seconds())
+		w.log.ErrorContext(ctx, "an activity does not come back", "started", info.StartedTime,
+			"overdue", time.Since(ended))
 	}
 }

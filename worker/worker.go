@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -43,9 +42,12 @@ type Config struct {
 	Dispatchers int    // dispatch workflows, 1 to 64; 8 when 0. All workers must agree.
 	// RetentionDays is how long events, deliveries and attempts are kept (P10), 1 or more; 30 when 0.
 	RetentionDays int
-	Sender        sender.Config
-	Activities    activities.Config
-	// Registry collects the worker's metrics, perhaps with those of the SDK (SDKMetrics); one of its own when nil.
+	// Version is that of this binary, which Temporal shows with those who poll a queue; empty for none.
+	Version    string
+	Sender     sender.Config
+	Activities activities.Config
+	// Registry collects the worker's metrics beside those that all roles have (roles.Registry) and, perhaps, those of the SDK
+	// (SDKMetrics); one of its own when nil.
 	Registry *prometheus.Registry
 }
 
@@ -65,9 +67,13 @@ type Worker struct {
 	deps     Deps
 	registry *prometheus.Registry
 	metrics  *metrics
+	backlog  *backlog
 	acts     *activities.Activities
 	identity string      // of its polls
 	isUp     atomic.Bool // the polls have begun
+	// isStopping is set when the worker takes no more work, before it finishes what runs.
+	isStopping atomic.Bool
+	readiness  readiness
 }
 
 // stopTimeout is how long running activities may go on after a stop: a webhook request's 10 s, its record, a margin. It
@@ -98,7 +104,6 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	if registry == nil {
 		registry = prometheus.NewRegistry()
 	}
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w := &Worker{cfg: cfg, deps: deps, registry: registry, identity: identity()}
 	w.acts = &activities.Activities{
 		Config:  cfg.Activities,
@@ -113,6 +118,8 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		w.acts.Tracer = deps.Tracing.Tracer(traced.Scope)
 	}
 	w.metrics = newMetrics(registry, w.acts.Metrics)
+	w.backlog = newBacklog(deps.Store, deps.Logger)
+	registry.MustRegister(w.backlog)
 	return w, nil
 }
 
@@ -131,10 +138,12 @@ func (w *Worker) Run(ctx context.Context) error {
 		default:
 		}
 	}
+	closeMetrics := w.serveMetrics(ctx)
+	defer closeMetrics() // the last: while it stops the worker says so
+	defer context.AfterFunc(ctx, func() { w.isStopping.Store(true) })()
 	var background sync.WaitGroup
 	defer background.Wait()
-	background.Go(func() { w.serveMetrics(ctx) })
-	background.Go(func() { w.metrics.watch(ctx, w.deps.Store) })
+	background.Go(func() { w.backlog.watch(ctx) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
 	background.Go(func() { w.propagateTags(ctx) })
@@ -189,6 +198,7 @@ func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 		Identity:                    w.identity,
 		Interceptors:                w.interceptors(),
 		WorkerStopTimeout:           stopTimeout,
+		DeploymentOptions:           w.build(),
 		DisableRegistrationAliasing: true,
 		WorkflowTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior:  sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
@@ -198,6 +208,8 @@ func (w *Worker) workflowWorker(fatal func(error)) sdkworker.Worker {
 	sdk.RegisterWorkflowWithOptions(workflows.Retry, workflow.RegisterOptions{Name: durable.RetryWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Recompute, workflow.RegisterOptions{Name: durable.RecomputeWorkflow})
 	sdk.RegisterWorkflowWithOptions(workflows.Replay, workflow.RegisterOptions{Name: durable.ReplayWorkflow})
+	sdk.RegisterWorkflowWithOptions(workflows.Probe, workflow.RegisterOptions{Name: durable.ProbeWorkflow})
+	sdk.RegisterActivityWithOptions(w.acts.Probe, activity.RegisterOptions{Name: durable.ProbeActivity})
 	sdk.RegisterActivityWithOptions(w.acts.TickConversation, activity.RegisterOptions{Name: durable.TickActivity})
 	sdk.RegisterActivityWithOptions(w.acts.ApplyDockAction, activity.RegisterOptions{Name: durable.DockActionActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RecomputeClocks, activity.RegisterOptions{Name: durable.RecomputeActivity})
@@ -214,12 +226,14 @@ func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 		Identity:                    w.identity,
 		Interceptors:                w.interceptors(),
 		WorkerStopTimeout:           stopTimeout,
+		DeploymentOptions:           w.build(),
 		DisableRegistrationAliasing: true,
 		DisableWorkflowWorker:       true,
 		// All dispatchers, the runs of retries and replays, and some that are only told that it is not their tenant's turn.
 		MaxConcurrentActivityExecutionSize: w.cfg.Dispatchers + activities.LongRuns + spareRuns,
 		ActivityTaskPollerBehavior:         sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{}),
 	})
+	sdk.RegisterActivityWithOptions(w.acts.Probe, activity.RegisterOptions{Name: durable.ProbeActivity})
 	sdk.RegisterActivityWithOptions(w.acts.DispatchDeliveries, activity.RegisterOptions{Name: durable.DispatchActivity})
 	sdk.RegisterActivityWithOptions(w.acts.RetryDeliveries, activity.RegisterOptions{Name: durable.RetryActivity})
 	sdk.RegisterActivityWithOptions(w.acts.ReplayDeliveries, activity.RegisterOptions{Name: durable.ReplayActivity})
@@ -227,8 +241,20 @@ func (w *Worker) deliveryWorker(fatal func(error)) sdkworker.Worker {
 	return sdk
 }
 
+// build tells Temporal which build this process is of, and nothing more: work goes to workers of any build.
+func (w *Worker) build() (o sdkworker.DeploymentOptions) {
+	if w.cfg.Version != "" {
+		o.Version = sdkworker.WorkerDeploymentVersion{DeploymentName: deploymentName, BuildID: w.cfg.Version}
+	}
+	return o
+}
+
+// deploymentName is how Temporal calls all workers of the product together.
+const deploymentName = "atender"
+
 func (w *Worker) interceptors() []interceptor.WorkerInterceptor {
 	return []interceptor.WorkerInterceptor{
+		&lines{}, // before all others: what they log is within it
 		&watchdog{log: w.deps.Logger, stuck: w.metrics.stuck, after: watchdogAfter, every: watchdogEvery},
 	}
 }
@@ -287,9 +313,10 @@ func (w *Worker) keepDispatchers(ctx context.Context) {
 	}
 }
 
-func (w *Worker) serveMetrics(ctx context.Context) {
+// serveMetrics begins to serve metrics and probes, until the function that it returns is called.
+func (w *Worker) serveMetrics(ctx context.Context) (stop func()) {
 	if w.cfg.MetricsAddr == "" {
-		return
+		return func() {}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
@@ -298,9 +325,15 @@ func (w *Worker) serveMetrics(ctx context.Context) {
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	server := &http.Server{Addr: w.cfg.MetricsAddr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		w.deps.Logger.Error("metrics are not served", "address", w.cfg.MetricsAddr, "error", err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			w.deps.Logger.ErrorContext(ctx, "metrics are not served", "address", w.cfg.MetricsAddr, "error", err)
+		}
+	}()
+	return func() {
+		_ = server.Close() // a scrape that is under way comes again, elsewhere
+		<-done
 	}
 }

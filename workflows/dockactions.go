@@ -47,7 +47,7 @@ func (d *dockActions) carryOut(ctx workflow.Context, tenant uuid.UUID) int {
 		in := durable.DockActionInput{TenantID: tenant, ActionID: id}
 		result, err := promptly[durable.DockActionResult](ctx, durable.DockActionActivity, in, "what a dock asked for", patience)
 		if err != nil {
-			workflow.GetLogger(ctx).Warn("dock action left to the sweeper", "action", id, "error", err)
+			workflow.GetLogger(ctx).Warn("dock action left to the sweeper", "tenantId", tenant, "dockActionId", id, "error", err)
 		} else if result.State == "applied" {
 			n++
 		}

@@ -3832,8 +3832,9 @@ type ClientInterface interface {
 	// TestWebhook Send a test
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
-	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log. One
+	// that the endpoint takes ends the pause of a subscription whose endpoint was down: what waits goes out at once, and
+	// not only after the next probe. One that fails says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 	// Needs the scopes of the subscription's events, as creation does.
 	//
 	// Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
@@ -6615,8 +6616,9 @@ func (c *HTTPClient) RotateWebhookSecret(ctx context.Context, id SubscriptionID,
 // TestWebhook Send a test
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
-// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log. One
+// that the endpoint takes ends the pause of a subscription whose endpoint was down: what waits goes out at once, and
+// not only after the next probe. One that fails says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 // Needs the scopes of the subscription's events, as creation does.
 //
 // Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
@@ -13328,8 +13330,9 @@ type ClientWithResponsesInterface interface {
 	// TestWebhookWithResponse Send a test
 	//
 	// Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
-	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-	// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+	// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log. One
+	// that the endpoint takes ends the pause of a subscription whose endpoint was down: what waits goes out at once, and
+	// not only after the next probe. One that fails says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 	// Needs the scopes of the subscription's events, as creation does.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -27523,8 +27526,9 @@ func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Contex
 // TestWebhookWithResponse Send a test
 //
 // Sends an event `webhook.test` now, once, with `{"webhook": {"id", "name"}}` as its `data`, signed like any other, and
-// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log and
-// says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
+// answers with what came of it. It works while the subscription is switched off, too; it is not in the delivery log. One
+// that the endpoint takes ends the pause of a subscription whose endpoint was down: what waits goes out at once, and
+// not only after the next probe. One that fails says nothing about the endpoint's health. A few in a row are fine, then one a second, four of a tenant at a time.
 // Needs the scopes of the subscription's events, as creation does.
 //
 // Returns a wrapper object for the known response body format(s).

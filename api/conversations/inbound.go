@@ -35,6 +35,7 @@ func (h *Handlers) CreateInboundConversation(ctx context.Context, r contract.Cre
 		if c, err = h.store.Conversations.Get(ctx, p.TenantID, id); err != nil {
 			return nil, err
 		}
+		request.SetConversation(ctx, c.ID)
 		body := c.Wire()
 		return contract.CreateInboundConversation200JSONResponse{
 			Body: body, Headers: contract.CreateInboundConversation200ResponseHeaders{ETag: etag(body)},

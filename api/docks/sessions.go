@@ -25,6 +25,7 @@ func (h *Handlers) OpenDockSession(ctx context.Context, r contract.OpenDockSessi
 	if err != nil {
 		return nil, err
 	}
+	request.SetConversation(ctx, r.Body.ConversationID)
 	location := "/v1/dock-sessions/" + opened.ID.String() + "/context"
 	return contract.OpenDockSession201JSONResponse{
 		Body: opened, Headers: contract.OpenDockSession201ResponseHeaders{Location: &location},
@@ -53,6 +54,7 @@ func (h *Handlers) MoveDockSession(ctx context.Context, r contract.MoveDockSessi
 	contract.MoveDockSessionResponseObject, error,
 ) {
 	ctx, p := request.Caller(ctx)
+	request.SetConversation(ctx, r.Body.ConversationID)
 	now, err := h.store.Docks.MoveSession(ctx, p, r.ID, r.Body.ConversationID)
 	return contract.MoveDockSession200JSONResponse(now), err
 }
@@ -101,6 +103,7 @@ func (h *Handlers) GetDockAction(ctx context.Context, r contract.GetDockActionRe
 
 // dockAction is an action's answer: with the conversation as it is now, if it was applied.
 func (h *Handlers) dockAction(ctx context.Context, a dock.Action) (wire.DockAction, error) {
+	request.SetConversation(ctx, a.ConversationID)
 	out := a.Wire()
 	if a.State != dock.DockActionApplied {
 		return out, nil

@@ -2,15 +2,14 @@
 package metrics
 
 import (
-	"database/sql"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/atender/atender/api/request"
@@ -30,14 +29,18 @@ type Metrics struct {
 	limited  *prometheus.CounterVec
 }
 
-// New returns the figures, with those of the database connections unless pool is nil.
-func New(pool func() sql.DBStats) *Metrics {
+// New returns the figures, which join those that are in the registry; in one of their own when it is nil.
+func New(registry *prometheus.Registry) *Metrics {
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: registry,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atender_http_requests_total",
-			Help: "Requests answered, by route pattern, method and class of status.",
-		}, []string{"route", "method", "status"}),
+			Help: "Requests answered, by route pattern, method, class of status and who asked: a key of the tier starter, " +
+				"professional, enterprise or custom, an agent, a dock, or none (not known).",
+		}, []string{"route", "method", "status", "tier"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "atender_http_request_duration_seconds",
 			Help:    "Time from the request's headers to the end of its answer, by route pattern and method.",
@@ -49,21 +52,21 @@ func New(pool func() sql.DBStats) *Metrics {
 		}),
 	}
 	m.docks = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "atender_dock_actions_total",
-		Help: "Actions of docks, by kind and by what became of them at once; the workers count what they carry out.",
+		Name: "atender_dock_actions_requested_total",
+		Help: "Actions that docks asked for, by kind and by whether they were accepted for a worker to decide, or " +
+			"rejected at once.",
 	}, []string{"action", "outcome"})
 	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "atender_rate_limited_total",
-		Help: "Calls that were refused because their key or session had made too many, by what was used up: minute or day.",
-	}, []string{"window"})
+		Help: "Calls that were refused with 429 because their key or session had made too many, by what was used up " +
+			"(minute or day) and by who asked.",
+	}, []string{"window", "tier"})
 	for _, window := range []string{ratelimit.ForMinute, ratelimit.ForDay} {
-		m.limited.WithLabelValues(window) // zero is worth showing
+		for _, tier := range append([]string{tierAgent, tierDock}, ratelimit.Tiers...) {
+			m.limited.WithLabelValues(window, tier) // zero is worth showing
+		}
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.docks, m.limited,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if pool != nil {
-		m.registerPool(pool)
-	}
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.docks, m.limited)
 	return m
 }
 
@@ -72,22 +75,6 @@ func (m *Metrics) ShowHeld(held func() int64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "atender_http_body_bytes", Help: "Bytes of request bodies that are held now.",
 	}, func() float64 { return float64(held()) }))
-}
-
-// registerPool shows the database connections: all in use and rising waits mean that the pool is the bottleneck.
-func (m *Metrics) registerPool(pool func() sql.DBStats) {
-	gauge := func(name, help string, value func(sql.DBStats) float64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
-			func() float64 { return value(pool()) }))
-	}
-	gauge("atender_db_connections_open", "Open connections to the database.",
-		func(s sql.DBStats) float64 { return float64(s.OpenConnections) })
-	gauge("atender_db_connections_in_use", "Connections that are in use now.",
-		func(s sql.DBStats) float64 { return float64(s.InUse) })
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "atender_db_wait_seconds_total",
-		Help: "Time that requests have waited for a connection in all.",
-	}, func() float64 { return pool().WaitDuration.Seconds() }))
 }
 
 // ShowGates shows the calls that wait for other calls of their tenant: many, all the time, are one tenant that
@@ -132,7 +119,7 @@ func (m *Metrics) Observe() gin.HandlerFunc {
 		defer func() {
 			m.inFlight.Dec()
 			route, method := request.Route(c), request.Method(c)
-			m.requests.WithLabelValues(route, method, strconv.Itoa(c.Writer.Status()/100)+"xx").Inc()
+			m.requests.WithLabelValues(route, method, strconv.Itoa(c.Writer.Status()/100)+"xx", tierOf(c)).Inc()
 			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
 		}()
 		c.Next()
@@ -140,7 +127,31 @@ func (m *Metrics) Observe() gin.HandlerFunc {
 }
 
 // CountLimited counts a call that was refused because its key or session had made too many, by what was used up.
-func (m *Metrics) CountLimited(window string) { m.limited.WithLabelValues(window).Inc() }
+func (m *Metrics) CountLimited(c *gin.Context, window string) {
+	m.limited.WithLabelValues(window, tierOf(c)).Inc()
+}
+
+// Who asks, where it is no key, whose tier is the label. All of them are few, and none names a tenant.
+const (
+	tierAgent = "agent"
+	tierDock  = "dock"
+	tierNone  = "none" // the call needs no key, or came without a valid one
+)
+
+func tierOf(c *gin.Context) string {
+	p, known := request.Principal(c)
+	switch {
+	case !known:
+		return tierNone
+	case p.DockSessionID != uuid.Nil:
+		return tierDock
+	case p.Agent != nil:
+		return tierAgent
+	case slices.Contains(ratelimit.Tiers, p.Tier):
+		return p.Tier
+	}
+	return tierNone
+}
 
 // CountDockAction counts what a new action was found to be when it came in.
 func (m *Metrics) CountDockAction(a dock.Action) {
@@ -148,5 +159,9 @@ func (m *Metrics) CountDockAction(a dock.Action) {
 	if !slices.Contains(dockaction.Kinds, kind) {
 		kind = "unknown"
 	}
-	m.docks.WithLabelValues(kind, string(a.State)).Inc()
+	outcome := "accepted"
+	if a.State == dock.DockActionRejected {
+		outcome = "rejected"
+	}
+	m.docks.WithLabelValues(kind, outcome).Inc()
 }

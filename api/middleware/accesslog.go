@@ -2,15 +2,18 @@ package middleware
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 
 	"github.com/atender/atender/api/request"
 )
 
-// AccessLog writes a line for each request. Of the path it shows only the pattern, and nothing of the query and the
-// body: both can carry personal data. Probes are logged at debug level, since they come all the time.
+// AccessLog writes a line for each request, with what its context has learnt: the request's id, who called, the conversation.
+// Of the path it shows only the pattern and the conversation's id, and nothing of the query and the body: both can carry
+// personal data. Probes are logged at debug level, since they come all the time.
 func AccessLog(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
@@ -20,19 +23,33 @@ func AccessLog(log *slog.Logger) gin.HandlerFunc {
 		case "/healthz", "/readyz":
 			level = slog.LevelDebug
 		}
-		if !log.Enabled(c.Request.Context(), level) {
+		ctx := c.Request.Context()
+		if !log.Enabled(ctx, level) {
 			return
 		}
-		attrs := []slog.Attr{
+		if id, known := conversationOf(c); known {
+			request.SetConversation(ctx, id)
+		}
+		log.LogAttrs(ctx, level, "request",
 			slog.String("method", request.Method(c)),
 			slog.String("route", request.Route(c)),
 			slog.Int("status", c.Writer.Status()),
 			slog.Duration("duration", time.Since(start)),
-			slog.String("requestId", request.ID(c)),
-		}
-		if p, ok := request.Principal(c); ok {
-			attrs = append(attrs, slog.String("tenantId", p.TenantID.String()))
-		}
-		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+		)
 	}
+}
+
+// conversationsPath begins the paths of all that is done with one conversation.
+const conversationsPath = "/v1/conversations/"
+
+// conversationOf is the conversation that a request names in its path, or that its answer says was made.
+func conversationOf(c *gin.Context) (uuid.UUID, bool) {
+	text := ""
+	if strings.HasPrefix(c.FullPath(), conversationsPath+":id") {
+		text = c.Param("id")
+	} else {
+		text, _ = strings.CutPrefix(c.Writer.Header().Get("Location"), conversationsPath)
+	}
+	id, err := uuid.Parse(text)
+	return id, err == nil
 }

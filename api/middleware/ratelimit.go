@@ -44,7 +44,7 @@ func LimitRate(store *models.Store, doc *validation.Document, m *metrics.Metrics
 		setRateHeaders(c, state)
 		if err != nil {
 			if refused, ok := errors.AsType[*problem.Error](err); ok && refused.Kind == problem.Limited {
-				m.CountLimited(state.Window)
+				m.CountLimited(c, state.Window)
 			}
 			e.Respond(c, err)
 		}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/atender/atender/api/request"
 	"github.com/atender/atender/api/respond"
+	"github.com/atender/atender/models/logging"
 )
 
 // Recovery turns a panic into the answer that every internal error gets. The stack goes to the log only.
@@ -23,8 +23,7 @@ func Recovery(e respond.Errors) gin.HandlerFunc {
 			if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(r) // net/http's own way to hang up
 			}
-			e.Log.ErrorContext(c.Request.Context(), "panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()),
-				"requestId", request.ID(c))
+			e.Log.ErrorContext(c.Request.Context(), "panic", logging.Panic(r), "stack", string(debug.Stack()))
 			e.Respond(c, fmt.Errorf("panic: %v", r))
 		}()
 		c.Next()

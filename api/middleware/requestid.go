@@ -3,10 +3,12 @@ package middleware
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"log/slog"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/atender/atender/api/request"
+	"github.com/atender/atender/models/logging"
 )
 
 const (
@@ -25,6 +27,7 @@ func RequestID() gin.HandlerFunc {
 			id = hex.EncodeToString(random[:])
 		}
 		request.SetID(c, id)
+		c.Request = c.Request.WithContext(logging.With(c.Request.Context(), slog.String(logging.RequestID, id)))
 		c.Header(requestIDHeader, id)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/atender/atender/api/request"
@@ -66,10 +65,8 @@ func describe(span trace.Span, c *gin.Context) {
 	if p, known := request.Principal(c); known {
 		span.SetAttributes(traced.UUID(traced.TenantID, p.TenantID))
 	}
-	if strings.HasPrefix(c.FullPath(), "/v1/conversations/:id") {
-		if id, err := uuid.Parse(c.Param("id")); err == nil {
-			span.SetAttributes(traced.UUID(traced.ConversationID, id))
-		}
+	if id, known := conversationOf(c); known {
+		span.SetAttributes(traced.UUID(traced.ConversationID, id))
 	}
 	if status >= http.StatusInternalServerError {
 		traced.Failed(span, strconv.Itoa(status))

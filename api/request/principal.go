@@ -2,10 +2,13 @@ package request
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
@@ -14,8 +17,20 @@ import (
 var ErrAgentRequired = problem.New(problem.Forbidden, problem.CodeAgentRequired,
 	"this is for agents who are signed in to the console, not for API keys")
 
-// SetPrincipal notes who makes the request.
-func SetPrincipal(c *gin.Context, p account.Principal) { c.Set(principalKey, p) }
+// SetPrincipal notes who makes the request, also for the lines of the log.
+func SetPrincipal(c *gin.Context, p account.Principal) {
+	c.Set(principalKey, p)
+	who := slog.String(logging.KeyID, p.KeyID.String())
+	if p.Agent != nil {
+		who = slog.String(logging.AgentID, p.Agent.ID.String())
+	}
+	logging.Add(c.Request.Context(), slog.String(logging.TenantID, p.TenantID.String()), who)
+}
+
+// SetConversation says which conversation a call is about, for the lines of the log. ctx is the request's own.
+func SetConversation(ctx context.Context, id uuid.UUID) {
+	logging.Add(ctx, slog.String(logging.ConversationID, id.String()))
+}
 
 // listKey is where a context of Caller has the list that the request reads, if it reads one.
 type listKey struct{}

@@ -93,7 +93,7 @@ func (e Errors) report(c *gin.Context, p *problem.Error, err error) {
 		level = slog.LevelWarn
 	}
 	e.Log.Log(c.Request.Context(), level, "request failed", "error", err, "code", p.Code,
-		"method", c.Request.Method, "route", request.Route(c), "requestId", request.ID(c))
+		"method", request.Method(c), "route", request.Route(c))
 }
 
 // asProblem makes of any error one that may be shown. What is not a problem already is internal, and none of its text

@@ -80,5 +80,11 @@ func (h *Handlers) TestWebhook(ctx context.Context, r contract.TestWebhookReques
 		return nil, err
 	}
 	defer h.tests.leave(p.TenantID)
-	return contract.TestWebhook200JSONResponse(h.tests.sender.SendTest(ctx, test)), nil
+	attempt := h.tests.sender.SendTest(ctx, test)
+	if attempt.Class == string(webhook.ClassOK) {
+		if _, err := h.store.Webhooks.EndPause(ctx, test); err != nil {
+			return nil, err
+		}
+	}
+	return contract.TestWebhook200JSONResponse(attempt), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/logging"
 )
 
 // Commands are the groups of commands, for a command line of kong. Each command is a type with a Run method; what it
@@ -40,15 +41,16 @@ type Commands struct {
 	} `cmd:"" help:"Manage the people who use the console."`
 	Conversation struct {
 		SetAside setAsideCmd `cmd:"" help:"List conversations that are left alone because what is due in them fails."`
+		Retry    retryCmd    `cmd:"" help:"Take such conversations up again: what is due in them is tried within seconds."`
 	} `cmd:"" help:"Look after conversations."`
 	Secret struct {
 		Reseal secretResealCmd `cmd:"" help:"Seal anew, under the first key, what other keys have sealed."`
 	} `cmd:"" help:"Look after the encryption of secrets in the database."`
 }
 
-// Log is the log of commands that people run: only what is out of order.
+// Log is the log of commands that people run.
 func Log() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return logging.New(os.Stderr, true, slog.LevelInfo)
 }
 
 // withStore runs f on the database of the configuration.

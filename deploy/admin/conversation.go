@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -36,5 +37,30 @@ func (c setAsideCmd) Run(ctx context.Context) error {
 					a.Since.UTC().Format(time.RFC3339), a.Until.UTC().Format(time.RFC3339))
 			}
 		})
+	})
+}
+
+type retryCmd struct {
+	Conversation *uuid.UUID `arg:"" optional:"" help:"The conversation's id; or --all."`
+	Tenant       *uuid.UUID `help:"Only of this tenant, by its id."`
+	All          bool       `help:"All that are set aside, a thousand at a time."`
+}
+
+// Run carries the command out.
+func (c retryCmd) Run(ctx context.Context) error {
+	if (c.Conversation == nil) != c.All {
+		return errors.New("name one conversation, or give --all")
+	}
+	return withStore(ctx, func(s *models.Store) error {
+		n, err := s.Clocks.RetrySetAsides(ctx, c.Tenant, c.Conversation)
+		if err != nil {
+			return err
+		}
+		if n == 0 && !c.All {
+			return fmt.Errorf("conversation %s is not set aside: atender conversation set-aside lists those that are",
+				c.Conversation)
+		}
+		fmt.Fprintf(os.Stderr, "%d taken up again.\n", n)
+		return nil
 	})
 }

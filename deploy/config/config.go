@@ -47,16 +47,21 @@ func (p Public) SignInURL(secret string) string {
 	return p.PublicURL + "/console/sign-in?token=" + url.QueryEscape(secret)
 }
 
-// Config is everything that the api and worker processes are told.
-type Config struct {
-	Sealed
-
+// Addresses are where the processes listen: what a probe of them needs, which is told no secrets.
+type Addresses struct {
 	// HTTPAddr is where the API listens.
 	HTTPAddr string `env:"HTTP_ADDR" envDefault:":8080" check:"address" desc:"where the API listens"`
 	// MetricsAddr is where the api process serves /metrics; apart from HTTPAddr, so that it can stay private.
 	MetricsAddr string `env:"METRICS_ADDR" envDefault:"127.0.0.1:9090" check:"address" desc:"where the api process serves /metrics"`
 	// WorkerMetricsAddr is where the worker process serves /metrics and its probes.
 	WorkerMetricsAddr string `env:"WORKER_METRICS_ADDR" envDefault:"127.0.0.1:9091" check:"address" desc:"where the worker process serves /metrics and its probes"`
+}
+
+// Config is everything that the api and worker processes are told.
+type Config struct {
+	Sealed
+
+	Addresses
 	Public
 	// TrustedProxies are the proxies in front of the API: of their requests, X-Forwarded-For says who the client is.
 	// Attempts to sign in are counted per client.
@@ -106,6 +111,9 @@ func LoadSealed() (Sealed, error) { return Parse[Sealed](environment()) }
 
 // LoadOwnDatabase reads only which database `atender dev` is given, if any. Errors as for Load.
 func LoadOwnDatabase() (OwnDatabase, error) { return Parse[OwnDatabase](environment()) }
+
+// LoadAddresses reads only where the processes listen. Errors as for Load.
+func LoadAddresses() (Addresses, error) { return Parse[Addresses](environment()) }
 
 // LoadPublic reads only what commands need that make links. Errors as for Load.
 func LoadPublic() (Public, error) { return Parse[Public](environment()) }

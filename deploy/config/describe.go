@@ -19,7 +19,7 @@ Temporal is reached as Temporal's own tools are told to (package envconfig of it
   TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE
 `
 
-// otelNote names those that turn traces on: OpenTelemetry's own, which other programs take, too.
+// otelNote names the variables that turn traces on: OpenTelemetry's own, which other programs take, too.
 const otelNote = `
 Traces are sent where OpenTelemetry's own variables say, with OTLP over HTTP; without them there are none (deploy/tracing.md)
 
@@ -28,7 +28,8 @@ Traces are sent where OpenTelemetry's own variables say, with OTLP over HTTP; wi
   OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG   which; all when unset, and one in a hundred with parentbased_traceidratio, 0.01
   OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES    the service is atender-api or atender-worker when unset
   OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER        true, or none, for no traces
-  OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_BSP_… and others as OpenTelemetry describes them
+  OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_COMPRESSION, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_BSP_MAX_QUEUE_SIZE,
+  OTEL_BSP_SCHEDULE_DELAY and others as OpenTelemetry describes them
 `
 
 // Describe writes what `atender help config` shows: every variable of Config with type, default and meaning, made

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
+
+	"github.com/atender/atender/deploy/config"
 )
 
 // terminal writes lines of several sources to one output, each behind the name of its source.
@@ -18,14 +19,9 @@ type terminal struct {
 	colours bool
 }
 
-// newTerminal writes to out, in colours where that is a terminal and NO_COLOR (no-color.org) is not set.
+// newTerminal writes to out, in colours where people watch it.
 func newTerminal(out io.Writer) *terminal {
-	t := &terminal{out: out}
-	if f, ok := out.(*os.File); ok && os.Getenv("NO_COLOR") == "" {
-		info, err := f.Stat()
-		t.colours = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return t
+	return &terminal{out: out, colours: config.InColours(out)}
 }
 
 // ANSI colours of the sources' names.

@@ -61,7 +61,7 @@ func (s *stack) startPostgres(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.log.Info("PostgreSQL is up", "address", loopback(s.ports.Postgres), "data", cluster,
-		"took", time.Since(started).Round(time.Millisecond).String())
+		"took", time.Since(started).Round(time.Millisecond))
 	return s.postgresURL(databaseName), nil
 }
 

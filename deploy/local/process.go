@@ -164,7 +164,7 @@ func (s *service) stop() {
 		select {
 		case <-s.ended:
 		case <-time.After(stopGrace):
-			s.log.Warn(s.name+" does not stop; killing it", "waited", stopGrace.String())
+			s.log.Warn(s.name+" does not stop; killing it", "waited", stopGrace)
 			s.kill()
 		}
 	})

@@ -75,7 +75,7 @@ func (s *stack) startTemporal(ctx context.Context) error {
 	}
 	sv.keep()
 	s.log.Info("Temporal is up", "address", s.temporalAddress(), "ui", s.temporalUIURL(),
-		"took", time.Since(started).Round(time.Millisecond).String())
+		"took", time.Since(started).Round(time.Millisecond))
 	return nil
 }
 

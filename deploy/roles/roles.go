@@ -21,6 +21,7 @@ func Sender(cfg config.Config, version string) sender.Config {
 func Worker(cfg config.Config, namespace, version string, registry *prometheus.Registry) worker.Config {
 	return worker.Config{
 		MetricsAddr: cfg.WorkerMetricsAddr, TaskQueue: cfg.TemporalTaskQueue, Namespace: namespace,
-		Dispatchers: cfg.DispatchShards, RetentionDays: cfg.RetentionDays, Registry: registry, Sender: Sender(cfg, version),
+		Dispatchers: cfg.DispatchShards, RetentionDays: cfg.RetentionDays, Registry: registry, Version: version,
+		Sender: Sender(cfg, version),
 	}
 }

@@ -34,6 +34,7 @@ func TestWorkersAreToldWhatTheOperatorSet(t *testing.T) {
 	require.Equal(t, 3, worker.Dispatchers)
 	require.Equal(t, 365, worker.RetentionDays)
 	require.Same(t, registry, worker.Registry)
+	require.Equal(t, "1.0.0", worker.Version)
 	require.Equal(t, cfg.WebhookPolicy(), worker.Sender.Policy)
 	require.True(t, worker.Sender.SendTraceparent)
 	require.Equal(t, "http://proxy:3128", worker.Sender.ProxyURL.String())

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Finds the tools that Atender is built, tested and run with, and installs the missing ones.
 #
-#   install.sh [--find] TOOL...      TOOL: postgres temporal chromium golangci-lint gotestsum oapi-codegen ogen
-#                                          frontend clients
+#   install.sh [--find] TOOL...      TOOL: postgres temporal chromium prometheus golangci-lint gotestsum oapi-codegen
+#                                          ogen frontend clients
 #
 # For each tool one line goes to stdout: the path of its program (for postgres: the directory of the server's
-# programs; for frontend, which is what checks the JavaScript, and clients, which is what generates clients in
-# TypeScript: a directory node_modules). What is being done, and why it takes long, goes to stderr. With --find nothing
-# is installed.
+# programs; for prometheus: that of prometheus and promtool; for frontend, which is what checks the JavaScript, and
+# clients, which is what generates clients in TypeScript: a directory node_modules). What is being done, and why it
+# takes long, goes to stderr. With --find nothing is installed.
 #
 # Go tools are built from source at the versions of versions.mk, npm packages installed at those of package-lock.json
 # in frontend and clients, into ${XDG_CACHE_HOME:-~/.cache}/atender/tools/<tool>-<version>/, outside the clone, so that
@@ -249,6 +249,63 @@ INSTALL
     find_chromium || die "apt-get installed chromium, but it does not start: $by_hand"
 }
 
+# prometheus_in DIR: DIR has a Prometheus that is new enough, and the promtool that comes with it.
+prometheus_in() {
+    [ -x "$1/prometheus" ] && [ -x "$1/promtool" ] || return 1
+    said=$("$1/prometheus" --version 2>&1 | sed -n 's/^prometheus, version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+    [ -n "$said" ] || return 1
+    needed=$PROMETHEUS_MIN_VERSION
+    [ "${said% *}" -gt "${needed%.*}" ] || { [ "${said% *}" -eq "${needed%.*}" ] && [ "${said#* }" -ge "${needed#*.}" ]; }
+}
+
+# find_prometheus prints the directory of both programs: PATH first, then what was unpacked before.
+find_prometheus() {
+    found=$(command -v prometheus 2>/dev/null || true)
+    for dir in "${found%/*}" /opt/homebrew/opt/prometheus/bin /usr/local/opt/prometheus/bin "$tools_dir/prometheus/bin"; do
+        if [ -n "$dir" ] && prometheus_in "$dir"; then
+            echo "$dir"
+            return
+        fi
+    done
+    return 1
+}
+
+# Debian's package is unpacked beside the other tools and not installed, because installing it starts a service; so this
+# needs no root either. Where the system has no lists of packages, or too old ones, they are fetched for this once.
+tool_prometheus() {
+    if find_prometheus; then
+        return
+    fi
+    missing="no Prometheus $PROMETHEUS_MIN_VERSION or newer with its promtool found on PATH or in $tools_dir/prometheus"
+    by_hand="put the programs prometheus and promtool on PATH (prometheus.io/download; macOS: brew install prometheus;
+Debian and Ubuntu: apt-get install prometheus, which starts a service as well)"
+    [ "$find_only" = no ] || die "$missing: run deploy/tools/install.sh prometheus, or $by_hand"
+    command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 || die "$missing: $by_hand"
+    take_lock "$tools_dir/prometheus.lock"
+    if ! find_prometheus >/dev/null; then
+        say "$missing: unpacking Debian's package there; about half a minute, once"
+        scratch=$(mktemp -d "$tools_dir/prometheus.XXXXXX")
+        mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
+        (
+            cd "$scratch"
+            apt-get download -q prometheus || {
+                own="-o Dir::State::Lists=$scratch/lists -o Dir::Cache=$scratch/cache"
+                # shellcheck disable=SC2086 # several options
+                apt-get $own update -q && apt-get $own download -q prometheus
+            }
+            dpkg-deb -x prometheus_*.deb unpacked
+        ) >&2 || die "apt-get could not fetch the package prometheus; the lines above are its own. $by_hand"
+        prometheus_in "$scratch/unpacked/usr/bin" ||
+            die "the package prometheus has no Prometheus $PROMETHEUS_MIN_VERSION or newer that starts: $by_hand"
+        mkdir -p "$tools_dir/prometheus"
+        rm -rf "$tools_dir/prometheus/bin" # one that is too old
+        mv -f "$scratch/unpacked/usr/bin" "$tools_dir/prometheus/bin"
+        say "unpacked Prometheus"
+    fi
+    release_lock
+    find_prometheus
+}
+
 # npm_packages NAME WHY prints the node_modules of what NAME/package-lock.json names. Another lock is installed beside
 # it.
 npm_packages() {
@@ -278,7 +335,7 @@ npm_packages() {
     find_only=yes
     shift
 }
-all="postgres, temporal, chromium, golangci-lint, gotestsum, oapi-codegen, ogen, frontend, clients"
+all="postgres, temporal, chromium, prometheus, golangci-lint, gotestsum, oapi-codegen, ogen, frontend, clients"
 [ $# -gt 0 ] || die "usage: install.sh [--find] TOOL...: one or more of $all"
 choose_tools_dir
 for tool in "$@"; do
@@ -286,6 +343,7 @@ for tool in "$@"; do
     postgres) tool_postgres ;;
     temporal) tool_temporal ;;
     chromium) tool_chromium ;;
+    prometheus) tool_prometheus ;;
     frontend)
         npm_packages frontend "the TypeScript compiler and Biome, 130 MB; about 10 seconds, once"
         ;;

@@ -44,6 +44,12 @@ func Chromium(ctx context.Context) (string, error) {
 	return run(ctx, io.Discard, "--find", "chromium")
 }
 
+// Prometheus returns the directory of the programs prometheus and promtool, with which the rules and the dashboard are
+// tested. Like Postgres it installs nothing.
+func Prometheus(ctx context.Context) (string, error) {
+	return run(ctx, io.Discard, "--find", "prometheus")
+}
+
 // run runs the script in a directory of its own and returns its answer, one line.
 func run(ctx context.Context, progress io.Writer, args ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "atender-tools-")

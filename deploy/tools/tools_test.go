@@ -155,6 +155,81 @@ func TestAHeadlessShellComesBeforeAWholeChromium(t *testing.T) {
 // debiansShell is where Debian has its headless shell, if the machine has that.
 const debiansShell = "/usr/lib/chromium/chromium-headless-shell"
 
+func TestPrometheusIsTakenOnlyWithItsPromtoolAndNewEnough(t *testing.T) {
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "bin")
+	env := []string{"PATH=" + bin + ":/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + filepath.Join(dir, "tools")}
+	find := func() string {
+		out, _, _ := install(t, env, "--find", "prometheus")
+		return out
+	}
+	for version, taken := range map[string]bool{
+		"2.42.0+ds": true, "2.9.9": false, "2.41.0": false, "2.53.1": true, "3.1.0": true,
+	} {
+		program(t, filepath.Join(bin, "prometheus"), "echo 'prometheus, version "+version+" (branch: HEAD)'")
+		require.NoError(t, os.RemoveAll(filepath.Join(bin, "promtool")))
+		require.NotEqual(t, bin, find(), "%s without promtool", version)
+		program(t, filepath.Join(bin, "promtool"), "true")
+		require.Equal(t, taken, find() == bin, version)
+	}
+}
+
+// apt is a system whose lists of packages are empty until they are fetched, and whose package has a Prometheus; it notes
+// what it is asked for.
+const apt = `case $* in
+*update*) echo update >>"$NOTES"; touch "$NOTES.lists" ;;
+*download*) [ -e "$NOTES.lists" ] || exit 100; echo download >>"$NOTES"; touch prometheus_1_all.deb ;;
+*) exit 2 ;;
+esac`
+
+const dpkg = `mkdir -p "$3/usr/bin" "$3/lib/systemd"
+for name in prometheus promtool; do
+    printf '#!/bin/sh\necho "prometheus, version 2.42.0+ds"\n' >"$3/usr/bin/$name"
+    chmod +x "$3/usr/bin/$name"
+done`
+
+func TestPrometheusIsUnpackedOnceAndNotInstalled(t *testing.T) {
+	if found, err := exec.LookPath("prometheus"); err == nil {
+		t.Skip("this machine has one on PATH: " + found)
+	}
+	dir := t.TempDir()
+	notes := filepath.Join(dir, "notes")
+	program(t, filepath.Join(dir, "bin", "apt-get"), apt)
+	program(t, filepath.Join(dir, "bin", "dpkg-deb"), dpkg)
+	env := []string{
+		"PATH=" + filepath.Join(dir, "bin") + ":/usr/bin:/bin",
+		"ATENDER_TOOLS_DIR=" + filepath.Join(dir, "tools"), "NOTES=" + notes,
+	}
+	_, said, err := install(t, env, "--find", "prometheus")
+	require.Error(t, err)
+	require.Contains(t, said, "run deploy/tools/install.sh prometheus, or put the programs prometheus and promtool on PATH")
+	require.NoFileExists(t, notes)
+	for range 2 {
+		out, said, err := install(t, env, "prometheus")
+		require.NoError(t, err, said)
+		require.Equal(t, filepath.Join(dir, "tools", "prometheus", "bin"), out)
+	}
+	content, err := os.ReadFile(notes)
+	require.NoError(t, err)
+	require.Equal(t, "update\ndownload\n", string(content), "no other command of apt-get, and only once")
+	left, err := filepath.Glob(filepath.Join(dir, "tools", "*"))
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(dir, "tools", "prometheus")}, left)
+}
+
+func TestWithoutAPackageManagerPrometheusIsAskedFor(t *testing.T) {
+	bin := t.TempDir()
+	for _, name := range []string{"cat", "dirname", "id", "mkdir", "sed"} {
+		path, err := exec.LookPath(name)
+		require.NoError(t, err)
+		require.NoError(t, os.Symlink(path, filepath.Join(bin, name)))
+	}
+	_, said, err := install(t, []string{"PATH=" + bin, "ATENDER_TOOLS_DIR=" + t.TempDir()}, "prometheus")
+	require.Error(t, err)
+	require.Contains(t, said, "prometheus.io/download")
+	require.NotContains(t, said, "not found\n", "no program of the system is missed")
+}
+
 func TestAnUnknownToolIsNamed(t *testing.T) {
 	_, said, err := install(t, []string{"PATH=/usr/bin:/bin", "ATENDER_TOOLS_DIR=" + t.TempDir()}, "hammer")
 	require.Error(t, err)

@@ -10,5 +10,7 @@ OAPI_CODEGEN_VERSION=v2.8.2
 OGEN_VERSION=v1.25.0
 # The oldest PostgreSQL that the migrations are written for.
 POSTGRES_MIN_VERSION=15
+# The oldest Prometheus that the rules, their tests and the dashboard's queries are tried with: Debian 12's.
+PROMETHEUS_MIN_VERSION=2.42
 # The oldest Node that checks the front end: the first one whose test runner and modules are what the tests use.
 NODE_MIN_VERSION=20

@@ -195,6 +195,6 @@ func (s *Keys) find(ctx context.Context, hash [sha256.Size]byte) (*Principal, er
 	}
 	return &Principal{
 		TenantID: row.TenantID, KeyID: row.ID, KeyName: row.Name, Environment: row.Environment, CursorKey: row.CursorKey,
-		Scopes: row.Scopes, Limits: row.Limits(),
+		Scopes: row.Scopes, Tier: row.Tier, Limits: row.Limits(),
 	}, nil
 }

@@ -44,6 +44,7 @@ type Principal struct {
 	// Of a key.
 	KeyID   uuid.UUID
 	KeyName string
+	Tier    string // one of ratelimit.Tiers
 	Limits  ratelimit.Limits
 
 	// Of an agent.

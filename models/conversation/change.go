@@ -115,7 +115,8 @@ type creationRow struct {
 
 // creationColumns are what every first statement of a creation brings along: of the contacts ct, with the e-mail address, and k,
 // with the external id, of the tenant t and the channel ch.
-var creationColumns = postgres.Columns[contact.Contact]("ct", "ct_") + `, ` + postgres.Columns[contact.Contact]("k", "known_") + `,
+var creationColumns = postgres.Columns[contact.Contact]("ct", "ct_") + `, ` +
+	postgres.Columns[contact.Contact]("k", "known_") + `,
 	t.unknown_tags, t.time_version, ch.enabled, ch.default_team_id`
 
 var creationSQL = `

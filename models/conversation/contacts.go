@@ -27,7 +27,9 @@ func (s *Contacts) Get(ctx context.Context, tenantID, id uuid.UUID) (contact.Con
 // Errors: CONTACT_EXISTS with details.contactId when the e-mail address or the external id is taken, CONTACT_CONFLICT with
 // details.contactIds when they are by two, or the address is by one with another external id; VALIDATION_FAILED without
 // an address.
-func (s *Contacts) Create(ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in contact.Input) (_ contact.Contact, err error) {
+func (s *Contacts) Create(
+	ctx context.Context, tenantID uuid.UUID, actor wire.Actor, in contact.Input,
+) (_ contact.Contact, err error) {
 	defer postgres.During(&err, "create a contact of tenant %s", tenantID)
 	number, err := s.db.Numbers.Reserve(ctx, tenantID, postgres.ContactNumbers) // before the transaction (P2)
 	if err != nil {

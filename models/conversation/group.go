@@ -16,7 +16,9 @@ import (
 	"github.com/atender/atender/models/contact"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/feed"
+	"github.com/atender/atender/models/groupcommit"
 	"github.com/atender/atender/models/idempotency"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/traced"
@@ -38,15 +40,18 @@ const (
 type member struct {
 	tenantID uuid.UUID
 	actor    wire.Actor
-	subjects []uuid.UUID // what no two members may write at a time
-	message  *posting    // nil for a creation
-	creation *creating   // nil for a message
+	subjects groupcommit.Subjects
+	message  *posting  // nil for a creation
+	creation *creating // nil for a message
 	// call has an Idempotency-Key, and render makes its answer; nil for none.
 	call   *idempotency.Shared
 	render func(*write) (idempotency.Answer, error)
 	// trace is the traceparent of what asked for it; span is that of its waiting for a group and being written.
 	trace string
 	span  trace.Span
+
+	// begin begins its write, behind the write that the group has of the same conversation, if there is one; nil: it goes alone.
+	begin func(before *write, computeIn time.Duration) (*write, error)
 
 	w       *write // made by the group; nil: it goes alone
 	answer  idempotency.Answer
@@ -81,6 +86,7 @@ func (s *Store) shareAnswered(
 	ctx context.Context, m *member, call *idempotency.Shared, render func(*write) (idempotency.Answer, error),
 ) (idempotency.Answer, error) {
 	m.call, m.render = call, render
+	m.subjects.Own = append(m.subjects.Own, call.Subject())
 	if err := s.share(ctx, m); err != nil {
 		return idempotency.Answer{}, err
 	}
@@ -94,7 +100,7 @@ func (s *Store) shareAnswered(
 func (s *Store) writeGroup(group []*member) {
 	defer func() {
 		if r := recover(); r != nil { // whoever it was meets it again, alone
-			s.db.Log.Error("a group of calls panicked", slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+			s.db.Log.Error("a group of calls panicked", logging.Panic(r), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
@@ -106,7 +112,7 @@ func (s *Store) writeGroup(group []*member) {
 		if err = s.beginGroup(ctx, tx, group); err != nil {
 			return err
 		}
-		if together = concludeGroup(ctx, group); len(together) == 0 {
+		if together = makeGroup(ctx, group); len(together) == 0 {
 			return errAlone
 		}
 		if err = saveGroup(ctx, tx, together); err == nil {
@@ -147,8 +153,8 @@ func faultAt(group []*member, point, keyed fault.Point) {
 	}
 }
 
-// beginGroup finds and locks what the members need, and begins the write of each that it got (P1.2 to P1.4). The time is read
-// once, after the last lock (P1.3).
+// beginGroup finds and locks what the members need, and lets those begin that have got it (P1.2 to P1.4). The time is read once,
+// after the last lock (P1.3).
 func (s *Store) beginGroup(ctx context.Context, tx *gorm.DB, group []*member) error {
 	var messages, creations []*member
 	for _, m := range group {
@@ -169,49 +175,55 @@ func (s *Store) beginGroup(ctx context.Context, tx *gorm.DB, group []*member) er
 	if last.After(now) {
 		now = last
 	}
-	left := groupCompute
-	within := func(m *member, begin func(computeIn time.Duration) (*write, error)) {
-		began := time.Now()
-		if w, err := begin(min(memberCompute, left)); err == nil {
-			m.w = w
-		}
-		left -= time.Since(began)
-	}
 	for i, m := range creations {
 		if row := found[i]; row != nil && s.worktime.Known(m.tenantID, row.Known.TimeVersion) {
 			row.Known.Now = now
-			within(m, func(in time.Duration) (*write, error) { return s.creationOf(ctx, tx, m, row, in) })
+			m.begin = func(_ *write, in time.Duration) (*write, error) { return s.creationOf(ctx, tx, m, row, in) }
 		}
 	}
 	for i, m := range messages {
 		if row := locked[i]; row != nil && row.canShare(s, m) {
-			within(m, func(in time.Duration) (*write, error) { return s.messageOf(ctx, m.message, row, now, in) })
+			m.begin = func(before *write, in time.Duration) (*write, error) {
+				return s.messageOf(ctx, m.message, row, before, now, in)
+			}
 		}
 	}
 	return nil
 }
 
-// concludeGroup applies what the members do, and returns those that are ready to be written.
-func concludeGroup(ctx context.Context, group []*member) []*member {
+// makeGroup makes the writes of the members, those of one conversation one behind the other, and returns the members that are
+// ready to be written.
+func makeGroup(ctx context.Context, group []*member) []*member {
 	var ready []*member
+	latest := map[uuid.UUID]*write{} // of each conversation that is there
+	left := groupCompute
 	for _, m := range group {
-		if m.w == nil {
+		if m.begin == nil {
 			continue
 		}
-		err := m.conclude(ctx)
-		if err == nil && m.call != nil {
-			m.answer, err = m.render(m.w)
-		}
+		began := time.Now()
+		before := latest[m.subjects.Common]
+		w, err := m.begin(before, min(memberCompute, left))
+		left -= time.Since(began)
 		if err != nil {
+			continue
+		}
+		if m.w = w; m.conclude(ctx) != nil {
 			m.w = nil
 			continue
+		}
+		if before != nil {
+			before.isFollowed = true
+		}
+		if m.message != nil {
+			latest[m.subjects.Common] = w
 		}
 		ready = append(ready, m)
 	}
 	return ready
 }
 
-// conclude applies what a member of a group does. Any error takes it out.
+// conclude applies what a member of a group does, and renders its answer. Any error takes it out.
 func (m *member) conclude(ctx context.Context) error {
 	w := m.w
 	var err error
@@ -232,7 +244,10 @@ func (m *member) conclude(ctx context.Context) error {
 	if len(w.newTags) > 0 || w.contact == contactFilled {
 		return errAlone
 	}
-	return nil
+	if m.call != nil {
+		m.answer, err = m.render(w)
+	}
+	return err
 }
 
 // notByMessages are the columns of a conversation that no message changes.
@@ -243,8 +258,12 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*member) error {
 	var calls []*idempotency.Shared
 	var answers []idempotency.Answer
 	writes := make([]*write, len(group))
+	rows := 0
 	for i, m := range group {
 		writes[i] = m.w
+		if !m.w.isFollowed {
+			rows++
+		}
 		if m.call != nil {
 			calls, answers = append(calls, m.call), append(answers, m.answer)
 		}
@@ -283,9 +302,9 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*member) error {
 	if err != nil {
 		return postgres.Doing(err, "write a group of %d calls", len(group))
 	}
-	if saved != len(group) || stored != len(calls) {
-		return postgres.Doing(errAlone, "write %d calls, %d with keys: %d had a conversation, %d a free key",
-			len(group), len(calls), saved, stored)
+	if saved != rows || stored != len(calls) {
+		return postgres.Doing(errAlone, "write %d calls, %d with keys: %d of %d conversations were there, %d keys free",
+			len(group), len(calls), saved, rows, stored)
 	}
 	writes[0].wakeTopics = append(writes[0].wakeTopics, deliveryTopics(woken)...)
 	return nil
@@ -300,9 +319,10 @@ func groupConversations(st *postgres.Statement, writes []*write) {
 		if w.contact == contactNew {
 			contacts = append(contacts, w.conversation.Contact)
 		}
-		if w.isNew {
+		switch {
+		case w.isNew:
 			made = append(made, w.conversation)
-		} else {
+		case !w.isFollowed:
 			changed = append(changed, w.conversation)
 		}
 	}

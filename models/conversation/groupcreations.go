@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/address"
+	"github.com/atender/atender/models/groupcommit"
 	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
@@ -28,7 +29,8 @@ func (s *Store) newCreating(ctx context.Context, tenantID uuid.UUID, actor wire.
 		return nil, err
 	}
 	return &member{
-		tenantID: tenantID, actor: actor, subjects: in.subjects(tenantID), creation: &creating{in: in, numbers: numbers},
+		tenantID: tenantID, actor: actor, subjects: groupcommit.Subjects{Own: in.subjects(tenantID)},
+		creation: &creating{in: in, numbers: numbers},
 	}, nil
 }
 

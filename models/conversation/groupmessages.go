@@ -83,10 +83,17 @@ func (r *lockedRow) canShare(s *Store, m *member) bool {
 		s.worktime.Known(m.tenantID, max(r.timeVersion, c.TimeVersion))
 }
 
-// messageOf begins the write of a message to a conversation that was locked.
+// messageOf begins the write of a message to a conversation that was locked, or to what a write before it in the same group has
+// made of that: as if that one had been committed at the same time.
 func (s *Store) messageOf(
-	ctx context.Context, p *posting, row *lockedRow, now time.Time, computeIn time.Duration,
+	ctx context.Context, p *posting, row *lockedRow, before *write, now time.Time, computeIn time.Duration,
 ) (*write, error) {
+	if before != nil {
+		if before.hasExternalID(p.in.ExternalID) {
+			return nil, errAlone // it is the same message again
+		}
+		row.w.follow(before)
+	}
 	row.w.computeLeft = computeIn
 	err := row.w.resume(ctx, s, now, row.timeVersion)
 	if err == nil && row.w.change.After.ArchivedAt != nil {
@@ -97,4 +104,22 @@ func (s *Store) messageOf(
 		p.isBehind = errors.Is(err, errBehind)
 	}
 	return row.w, err
+}
+
+// follow lets a write go on behind another one of its transaction: on what that made of the conversation, and with identifiers
+// that rise on (P1.5).
+func (w *write) follow(before *write) {
+	w.before, w.conversation, w.ids = before, before.conversation, before.ids
+}
+
+// hasExternalID tells whether the write, or one that it follows, has a message with the external id.
+func (w *write) hasExternalID(id *string) bool {
+	for ; id != nil && w != nil; w = w.before {
+		for _, m := range w.messages {
+			if m.ExternalID != nil && *m.ExternalID == *id {
+				return true
+			}
+		}
+	}
+	return false
 }

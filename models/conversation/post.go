@@ -10,6 +10,7 @@ import (
 
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/freeform"
+	"github.com/atender/atender/models/groupcommit"
 	"github.com/atender/atender/models/idempotency"
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
@@ -78,7 +79,8 @@ func (s *Store) newPosting(ctx context.Context, tenantID, id uuid.UUID, actor wi
 		return nil, err
 	}
 	return &member{
-		tenantID: tenantID, actor: author, subjects: []uuid.UUID{id}, message: &posting{id: id, in: in, numbers: numbers},
+		tenantID: tenantID, actor: author, subjects: groupcommit.Subjects{Common: id},
+		message: &posting{id: id, in: in, numbers: numbers},
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 )
@@ -119,12 +120,13 @@ func (s *Clocks) noteTickFailure(ctx context.Context, tenantID, id uuid.UUID, re
 		return Tick{}, errors.Join(cause, postgres.Translate(r.Error))
 	}
 	if row.Until == nil {
-		s.db.Log.Warn("a conversation's tick failed", "tenant", tenantID, "conversation", id, "reason", reason,
-			"failures", row.Failures, "error", cause)
+		s.db.Log.WarnContext(ctx, "a conversation's tick failed",
+			logging.TenantID, tenantID, logging.ConversationID, id, "reason", reason, "failures", row.Failures, "error", cause)
 		return Tick{}, cause
 	}
-	s.db.Log.Error("a conversation is set aside because its tick fails", "tenant", tenantID, "conversation", id,
-		"reason", reason, "failures", row.Failures, "times", row.Times, "until", row.Until, "error", cause)
+	s.db.Log.ErrorContext(ctx, "a conversation is set aside because its tick fails",
+		logging.TenantID, tenantID, logging.ConversationID, id, "reason", reason, "failures", row.Failures, "times", row.Times,
+		"until", row.Until, "error", cause)
 	return Tick{Status: row.Status, SLAState: postgres.Deref(row.SLAState), NextDue: row.Until, SetAside: reason}, nil
 }
 
@@ -142,10 +144,32 @@ func (s *Clocks) SetAsides(ctx context.Context, tenantID *uuid.UUID, limit int) 
 	return list, nil
 }
 
-// CountSetAsides counts the conversations that are set aside now.
+// CountSetAsides counts the conversations that are set aside now, postgres.CountMost at most.
 func (s *Clocks) CountSetAsides(ctx context.Context) (n int64, err error) {
 	defer postgres.During(&err, "count conversations that are set aside")
-	err = s.db.Main.WithContext(ctx).Raw(`SELECT count(*) FROM conversations
-		WHERE set_aside IS NOT NULL AND set_aside->>'until' IS NOT NULL`).Scan(&n).Error
+	err = s.db.Claims.WithContext(ctx).Raw(`SELECT count(*) FROM (SELECT FROM conversations
+		WHERE set_aside IS NOT NULL AND set_aside->>'until' IS NOT NULL ORDER BY id, tenant_id
+		LIMIT ` + postgres.CountMostSQL + `) x`).Scan(&n).Error
 	return n, err
+}
+
+// setAsidesRetried is how many conversations one call of RetrySetAsides takes up again: each makes a tick due at once.
+const setAsidesRetried = 1_000
+
+// RetrySetAsides takes up again what is set aside, of one tenant or of all (nil), one conversation or all (nil), those set aside
+// longest first and a thousand at most: it is due now, and the sweeper ticks it within seconds (P3.8). What fails again is set
+// aside as if for the first time. It returns how many. Errors: UNAVAILABLE.
+func (s *Clocks) RetrySetAsides(ctx context.Context, tenantID, id *uuid.UUID) (n int64, err error) {
+	defer postgres.During(&err, "take up again what is set aside")
+	r := s.db.Main.WithContext(ctx).Exec(`
+		WITH these AS (SELECT tenant_id, id FROM conversations
+			WHERE set_aside IS NOT NULL AND set_aside->>'until' IS NOT NULL
+				AND (CAST(@tenant AS uuid) IS NULL OR tenant_id = @tenant) AND (CAST(@id AS uuid) IS NULL OR id = @id)
+			ORDER BY (set_aside->>'since')::timestamptz LIMIT @limit),
+		locked AS (SELECT c.tenant_id, c.id FROM conversations c JOIN these t ON t.tenant_id = c.tenant_id AND t.id = c.id
+			WHERE c.set_aside IS NOT NULL ORDER BY c.id FOR NO KEY UPDATE OF c)
+		UPDATE conversations c SET set_aside = NULL, next_due_at = clock_timestamp()
+		FROM locked l WHERE c.tenant_id = l.tenant_id AND c.id = l.id`,
+		map[string]any{"tenant": tenantID, "id": id, "limit": setAsidesRetried})
+	return r.RowsAffected, r.Error
 }

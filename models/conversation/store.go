@@ -29,6 +29,9 @@ func (s *Store) WrittenTogether() (together, alone int64) {
 	return s.counts.together.Load(), s.counts.alone.Load()
 }
 
+// Waiting is how many messages and new conversations wait for a group to be written with, now.
+func (s *Store) Waiting() int { return s.group.Waiting() }
+
 // Contacts is the people that conversations are with.
 type Contacts struct {
 	db            *postgres.DB

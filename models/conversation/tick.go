@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/lifecycle"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
 )
@@ -67,8 +68,8 @@ func (s *Clocks) tryTick(
 ) (tick Tick, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.db.Log.Error("panic in a conversation's tick", "tenant", tenantID, "conversation", id, "panic", p,
-				"stack", string(debug.Stack()))
+			s.db.Log.ErrorContext(ctx, "panic in a conversation's tick", logging.TenantID, tenantID, logging.ConversationID, id,
+				logging.Panic(p), "stack", string(debug.Stack()))
 			tick, err = Tick{}, fmt.Errorf("tick a conversation: %w", errTickPanic)
 		}
 	}()

@@ -37,6 +37,8 @@ type write struct {
 	change       *lifecycle.Change
 	owed         []lifecycle.Event // see owedEvents
 	isNew        bool
+	before       *write // the write of the same conversation and transaction that this one goes on behind; nil for the first
+	isFollowed   bool   // another goes on behind it, and leaves the row
 
 	contact        contactOutcome
 	contactChanges map[string]lifecycle.FieldChange
@@ -140,7 +142,9 @@ func (s *Store) lock(
 // what is due by then (P1.4).
 func (w *write) resume(ctx context.Context, s *Store, now time.Time, timeVersion int64) error {
 	w.now = s.db.Clock(now)
-	w.ids = ident.NewSequence(w.now)
+	if w.before == nil {
+		w.ids = ident.NewSequence(w.now)
+	}
 	if err := w.readRules(ctx, s, timeVersion); err != nil {
 		return err
 	}

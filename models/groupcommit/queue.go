@@ -31,9 +31,15 @@ type Limits struct {
 	Wait    time.Duration // how long a call waits for a group
 }
 
-// Queue holds what waits for a group. A group has at most one member of each subject, and no subject that another group has at
-// the time. Tenants take turns: the longest waiting of each, then each one's next. It is safe for concurrent use, and has no
-// goroutine while there is nothing to do.
+// Subjects are what a member writes, which no other group may write at the time.
+type Subjects struct {
+	Own    []uuid.UUID // nor another member of its group
+	Common uuid.UUID   // members of its group may, if they have it in common, too; none when zero
+}
+
+// Queue holds what waits for a group. No two groups have a subject of each other's at a time. Members with a common subject come
+// into a group, and from group to group, in the order in which they came. Tenants take turns: the longest waiting of each, then
+// each one's next. It is safe for concurrent use, and has no goroutine while there is nothing to do.
 type Queue[M any] struct {
 	limits Limits
 	write  func([]M)
@@ -41,12 +47,19 @@ type Queue[M any] struct {
 	mu      sync.Mutex
 	tenants map[uuid.UUID][]*entry[M] // those with something waiting, oldest first; never empty
 	turns   []uuid.UUID               // the same tenants, the next first
-	busy    map[uuid.UUID]bool        // subjects that are being written
+	busy    map[uuid.UUID]taken       // the subjects that are being written
+	groups  int64                     // so far
 	writers int
 }
 
+// taken says who has a subject: a group, by its number, and whether one of its members alone.
+type taken struct {
+	group int64
+	own   bool
+}
+
 type entry[M any] struct {
-	subjects []uuid.UUID
+	subjects Subjects
 	member   M
 	written  chan struct{} // closed when its group is
 }
@@ -55,14 +68,13 @@ type entry[M any] struct {
 // must not panic.
 func New[M any](limits Limits, write func([]M)) *Queue[M] {
 	return &Queue[M]{
-		limits: limits, write: write, tenants: map[uuid.UUID][]*entry[M]{}, busy: map[uuid.UUID]bool{},
+		limits: limits, write: write, tenants: map[uuid.UUID][]*entry[M]{}, busy: map[uuid.UUID]taken{},
 	}
 }
 
-// Do puts a tenant's member into a group, and returns when the group was written. The subjects are what no two may write at
-// the same time.
+// Do puts a tenant's member into a group, and returns when the group was written.
 // Errors: ErrFull, ErrLate, ErrUnknown; ctx's, and then nothing of it has happened, nor will.
-func (q *Queue[M]) Do(ctx context.Context, tenant uuid.UUID, subjects []uuid.UUID, member M) error {
+func (q *Queue[M]) Do(ctx context.Context, tenant uuid.UUID, subjects Subjects, member M) error {
 	e := &entry[M]{subjects: subjects, member: member, written: make(chan struct{})}
 	if err := q.add(tenant, e); err != nil {
 		return err
@@ -162,9 +174,10 @@ func (q *Queue[M]) work() {
 		q.write(members)
 		q.mu.Lock()
 		for _, e := range group {
-			for _, subject := range e.subjects {
+			for _, subject := range e.subjects.Own {
 				delete(q.busy, subject)
 			}
+			delete(q.busy, e.subjects.Common)
 			close(e.written)
 		}
 		q.mu.Unlock()
@@ -176,6 +189,7 @@ func (q *Queue[M]) take() []*entry[M] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var group []*entry[M]
+	q.groups++
 	for progress := true; progress && len(group) < q.limits.Size; {
 		progress = false
 		for range len(q.turns) {
@@ -195,17 +209,28 @@ func (q *Queue[M]) take() []*entry[M] {
 	return group
 }
 
-// next takes out the tenant's oldest entry whose subjects are free, and keeps them.
+// next takes out the tenant's oldest entry that may come into the latest group, and keeps its subjects.
 func (q *Queue[M]) next(tenant uuid.UUID) *entry[M] {
 	waiting := q.tenants[tenant]
 	for i, e := range waiting {
-		if !slices.ContainsFunc(e.subjects, func(subject uuid.UUID) bool { return q.busy[subject] }) {
-			for _, subject := range e.subjects {
-				q.busy[subject] = true
+		if q.isFree(e.subjects) {
+			for _, subject := range e.subjects.Own {
+				q.busy[subject] = taken{q.groups, true}
+			}
+			if e.subjects.Common != uuid.Nil {
+				q.busy[e.subjects.Common] = taken{q.groups, false}
 			}
 			q.keep(tenant, slices.Delete(waiting, i, i+1))
 			return e
 		}
 	}
 	return nil
+}
+
+// isFree tells whether the latest group may write the subjects.
+func (q *Queue[M]) isFree(s Subjects) bool {
+	if by, busy := q.busy[s.Common]; busy && by != (taken{q.groups, false}) {
+		return false
+	}
+	return !slices.ContainsFunc(s.Own, func(subject uuid.UUID) bool { _, busy := q.busy[subject]; return busy })
 }

@@ -19,6 +19,8 @@ var (
 	limits       = groupcommit.Limits{Size: 4, AtOnce: 2, Waiting: 8, Wait: 10 * time.Second}
 )
 
+func own(subjects ...uuid.UUID) groupcommit.Subjects { return groupcommit.Subjects{Own: subjects} }
+
 // writer writes groups for as long as it is told to, and remembers them.
 type writer struct {
 	mu      sync.Mutex
@@ -45,7 +47,7 @@ func (w *writer) seen() [][]string {
 // do has members written, one after the other in the order of the names, each with a subject of its own.
 func do(q *groupcommit.Queue[string], errs *sync.Map, tenant uuid.UUID, names ...string) {
 	for _, name := range names {
-		go func() { errs.Store(name, q.Do(context.Background(), tenant, []uuid.UUID{uuid.New()}, name)) }()
+		go func() { errs.Store(name, q.Do(context.Background(), tenant, own(uuid.New()), name)) }()
 		synctest.Wait()
 	}
 }
@@ -92,7 +94,7 @@ func TestASubjectIsInOneGroupAtATime(t *testing.T) {
 		q, w := newQueue(limits)
 		hot := uuid.New()
 		for _, name := range []string{"1", "2", "3"} {
-			go func() { _ = q.Do(context.Background(), acme, []uuid.UUID{hot}, name) }()
+			go func() { _ = q.Do(context.Background(), acme, own(hot), name) }()
 			synctest.Wait()
 		}
 		var errs sync.Map
@@ -104,13 +106,43 @@ func TestASubjectIsInOneGroupAtATime(t *testing.T) {
 	})
 }
 
+// What has a subject in common may share a group, in its order, but no two groups, and nothing that wants the subject for itself.
+func TestACommonSubjectIsInOneGroupAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, w := newQueue(limits)
+		hot := uuid.New()
+		send := func(name string, s groupcommit.Subjects) {
+			go func() { _ = q.Do(context.Background(), acme, s, name) }()
+			synctest.Wait()
+		}
+		common := groupcommit.Subjects{Common: hot}
+		for _, name := range []string{"1", "2", "3"} {
+			send(name, common)
+		}
+		send("own", own(hot))
+		send("4", common)
+		send("keyed", groupcommit.Subjects{Common: hot, Own: []uuid.UUID{acme}})
+		send("keyed too", groupcommit.Subjects{Common: hot, Own: []uuid.UUID{acme}})
+		send("other", own(uuid.New()))
+		require.Equal(t, [][]string{{"1"}, {"other"}}, w.seen(), "what else there is goes on meanwhile")
+		w.release <- struct{}{}
+		w.release <- struct{}{}
+		synctest.Wait()
+		require.Equal(t, [][]string{{"2", "3", "4", "keyed"}}, w.seen()[2:])
+		close(w.release)
+		synctest.Wait()
+		require.Equal(t, [][]string{{"own"}, {"keyed too"}}, w.seen()[3:])
+	})
+}
+
 func TestATenantHasSoManyWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, w := newQueue(limits)
 		var errs sync.Map
 		do(q, &errs, acme, "w1", "w2", "1", "2", "3", "4", "5", "6", "7", "8")
-		require.ErrorIs(t, q.Do(t.Context(), acme, []uuid.UUID{uuid.New()}, "9"), groupcommit.ErrFull)
+		require.ErrorIs(t, q.Do(t.Context(), acme, own(uuid.New()), "9"), groupcommit.ErrFull)
 		do(q, &errs, globex, "g")
 		_, refused := errs.Load("g")
 		require.False(t, refused, "another tenant's waits")
@@ -126,7 +158,7 @@ func TestACallIsGivenUp(t *testing.T) {
 		do(q, &errs, acme, "w1", "w2", "late")
 		ctx, cancel := context.WithCancel(t.Context())
 		var gone, taken error
-		go func() { gone = q.Do(ctx, acme, []uuid.UUID{uuid.New()}, "gone") }()
+		go func() { gone = q.Do(ctx, acme, own(uuid.New()), "gone") }()
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -143,7 +175,7 @@ func TestACallIsGivenUp(t *testing.T) {
 
 		w.release = make(chan struct{})
 		ctx, cancel = context.WithCancel(t.Context())
-		go func() { taken = q.Do(ctx, acme, []uuid.UUID{uuid.New()}, "taken") }()
+		go func() { taken = q.Do(ctx, acme, own(uuid.New()), "taken") }()
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -178,7 +210,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 	for i := range 500 {
 		wg.Go(func() {
 			tenant := []uuid.UUID{acme, globex}[i%2]
-			if err := q.Do(t.Context(), tenant, []uuid.UUID{subjects[i%7]}, i%7); err != nil {
+			if err := q.Do(t.Context(), tenant, own(subjects[i%7]), i%7); err != nil {
 				t.Error(err)
 			}
 		})

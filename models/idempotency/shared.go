@@ -35,6 +35,9 @@ func SharedCall(ctx context.Context) *Shared {
 // Written notes that the answer has been committed with what the call did.
 func (c *Shared) Written() { c.written = true }
 
+// Subject is the key, as something that no two calls of a group may write.
+func (c *Shared) Subject() uuid.UUID { return uuid.UUID(c.id[:16]) }
+
 // turn is the number of the lock that whoever makes the row of a key holds from before it looks for one until its transaction
 // ends (P7.2). So a group need not wait for a row that another transaction is making.
 func turn(id [sha256.Size]byte) int64 { return int64(binary.BigEndian.Uint64(id[:8])) }

@@ -49,7 +49,9 @@ func (s *Store) messagesThatFit(
 }
 
 // LatestMessages are the last of a conversation's messages, at most so many and as many as fit a page, oldest first.
-func (s *Store) LatestMessages(ctx context.Context, tenantID, conversationID uuid.UUID, most int) (_ []conversation.Message, err error) {
+func (s *Store) LatestMessages(
+	ctx context.Context, tenantID, conversationID uuid.UUID, most int,
+) (_ []conversation.Message, err error) {
 	defer postgres.During(&err, "read the latest messages of conversation %s", conversationID)
 	most, err = s.messagesThatFit(ctx, tenantID, conversationID, `id <> ?`, `id DESC`, uuid.Nil, most)
 	if err != nil {

@@ -44,7 +44,9 @@ func (s *Store) Timeline(
 	if err != nil {
 		return nil, "", postgres.ListError(ctx, err)
 	}
-	rows, next := postgres.Cut(rows, page, func(e conversation.TimelineEntry) postgres.Position { return postgres.Position{ID: e.ID} })
+	rows, next := postgres.Cut(rows, page, func(e conversation.TimelineEntry) postgres.Position {
+		return postgres.Position{ID: e.ID}
+	})
 	entries := make([]wire.TimelineEntry, len(rows))
 	for i, e := range rows {
 		entries[i] = wire.TimelineEntry{

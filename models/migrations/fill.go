@@ -12,6 +12,7 @@ import (
 
 	"github.com/atender/atender/models/address"
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/logging"
 )
 
 // FillAfter is the migration whose columns Fill fills, and that the next one takes to be filled.
@@ -115,7 +116,7 @@ func (f filler) write(ctx context.Context, rows []addressed) error {
 		err := f.update(ctx, []addressed{r})
 		if isTaken(err) {
 			f.log.Warn("two have the e-mail address of one mailbox; the older one is found by it from now on",
-				"table", f.table, "tenant", r.tenantID, "without", r.id)
+				"table", f.table, logging.TenantID, r.tenantID, "without", r.id)
 			r.wantedKey = sql.NullString{}
 			err = f.update(ctx, []addressed{r})
 		}

@@ -114,10 +114,11 @@ func (s *Store) Defer(ctx context.Context, ids []int64, after time.Duration) err
 	return postgres.Doing(err, "defer %d rows of the outbox", len(ids))
 }
 
-// Depth is how many rows wait, and since when the oldest does (zero if none).
+// Depth is how many rows wait, postgres.CountMost at most, and for how long the first of them has (zero if none).
 func (s *Store) Depth(ctx context.Context) (depth int, oldest time.Duration, err error) {
 	var seconds float64
-	const query = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM outbox`
-	err = s.db.SQL.QueryRowContext(ctx, query).Scan(&depth, &seconds)
+	const query = `SELECT count(*), greatest(coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0), 0)
+		FROM (SELECT created_at FROM outbox ORDER BY id LIMIT ` + postgres.CountMostSQL + `) x`
+	err = s.db.Claims.WithContext(ctx).Raw(query).Row().Scan(&depth, &seconds)
 	return depth, time.Duration(seconds * float64(time.Second)), postgres.Doing(err, "measure the outbox")
 }

@@ -210,8 +210,17 @@ func withoutSync(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	return c
 }
 
-// PoolStats are the connection pool's figures, for metrics.
-func (s *DB) PoolStats() sql.DBStats { return s.SQL.Stats() }
+// PoolNames are what metrics call the pools, in the order of Pools.
+var PoolNames = []string{"main", "numbers", "claims", "groups", "lists", "reports", "leases"}
+
+// PoolStats are the figures of each pool of connections, for metrics.
+func (s *DB) PoolStats() map[string]sql.DBStats {
+	stats := make(map[string]sql.DBStats, len(s.pools))
+	for i, pool := range s.pools {
+		stats[PoolNames[i]] = pool.Stats()
+	}
+	return stats
+}
 
 // MaxTries bounds the attempts at a transaction that PostgreSQL, or a concurrent creation, turned back (P1.2).
 const MaxTries = 5

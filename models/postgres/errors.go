@@ -27,19 +27,20 @@ func IsNotFound(err error) bool {
 
 // SQLSTATE codes that mean something to us (PostgreSQL documentation, appendix A).
 const (
-	CodeUniqueViolation = "23505"
-	CodeForeignKey      = "23503"
-	codeSerialization   = "40001"
-	codeDeadlock        = "40P01"
-	codeUndefinedTable  = "42P01"
-	CodeLockTimeout     = "55P03"
-	codeQueryCanceled   = "57014"
-	codeReadOnly        = "25006" // of a primary that has become a standby, since none of our statements is for one
-	classIdle           = "25P"   // a transaction that was left idle, or went on for too long, or failed before this statement
-	classResources      = "53"    // the disk is full, memory is used up, too many connections
-	classShutdown       = "57P"   // admin_shutdown, crash_shutdown, cannot_connect_now
-	classSystem         = "58"    // I/O errors, files that are gone
-	classConnection     = "08"
+	CodeUniqueViolation  = "23505"
+	CodeForeignKey       = "23503"
+	codeSerialization    = "40001"
+	codeDeadlock         = "40P01"
+	codeUndefinedTable   = "42P01"
+	CodeLockTimeout      = "55P03"
+	codeQueryCanceled    = "57014"
+	codeInvalidParameter = "22023"
+	codeReadOnly         = "25006" // of a primary that has become a standby, since none of our statements is for one
+	classIdle            = "25P"   // a transaction that was left idle, or went on for too long, or failed before this statement
+	classResources       = "53"    // the disk is full, memory is used up, too many connections
+	classShutdown        = "57P"   // admin_shutdown, crash_shutdown, cannot_connect_now
+	classSystem          = "58"    // I/O errors, files that are gone
+	classConnection      = "08"
 )
 
 // ErrRaced turns a transaction back that met another creating the same thing; trying again finds it made.

@@ -31,11 +31,10 @@ func NewGroup[M any](write func([]M)) *Group[M] {
 	return &Group[M]{groupcommit.New(limits, write)}
 }
 
-// Write has a tenant's member written with others, and returns when that is done. No two groups write any of the same subjects
-// at a time.
+// Write has a tenant's member written with others, and returns when that is done.
 // Errors: TENANT_BUSY, when too many of the tenant's wait, or for too long; UNAVAILABLE with details.outcome "unknown", when ctx
 // ends while the member is being written; ctx's before that.
-func (g *Group[M]) Write(ctx context.Context, tenant uuid.UUID, subjects []uuid.UUID, member M) error {
+func (g *Group[M]) Write(ctx context.Context, tenant uuid.UUID, subjects groupcommit.Subjects, member M) error {
 	err := g.queue.Do(ctx, tenant, subjects, member)
 	if errors.Is(err, groupcommit.ErrFull) || errors.Is(err, groupcommit.ErrLate) {
 		return tenantBusy(groupWaiting)
@@ -45,6 +44,9 @@ func (g *Group[M]) Write(ctx context.Context, tenant uuid.UUID, subjects []uuid.
 	}
 	return err
 }
+
+// Waiting is how many members wait for a group now.
+func (g *Group[M]) Waiting() int { return g.queue.Waiting() }
 
 // TransactGroup runs f, once, in the transaction of a group. The first error is of what did not happen: f's, or that it could
 // not begin. The second is of the commit, after which it is not known what happened.

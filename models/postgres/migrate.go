@@ -44,13 +44,13 @@ func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	for _, r := range results {
-		log.Info("migrated", "file", r.Source.Path, "took", r.Duration.Round(time.Millisecond).String())
+		log.Info("migrated", "file", r.Source.Path, "took", r.Duration)
 	}
 	for range partitionTries {
 		if err = ensurePartitions(ctx, db, time.Now()); PgCode(err) != CodeLockTimeout {
 			break
 		}
-		log.Warn("partitions not prepared, because somebody reads the tables; trying again")
+		log.Warn("partitions not prepared, because another transaction reads the tables; trying again")
 	}
 	return err
 }
@@ -88,22 +88,42 @@ func (e *UnmigratedError) Error() string {
 // Ready tells whether the database answers and has had every migration of this binary; more does no harm.
 // Errors: problem.Unavailable, with an UnmigratedError as its cause where migrations are missing.
 func (s *DB) Ready(ctx context.Context) error {
-	missing, err := migrationNames()
-	if err != nil {
+	schema, err := s.Schema(ctx)
+	if err != nil || len(schema.Missing) == 0 {
 		return err
 	}
+	return Unavailable("the database lacks migrations of this version: run atender migrate",
+		&UnmigratedError{Missing: schema.Missing})
+}
+
+// Schema is how the database's migrations stand to those of this binary.
+type Schema struct {
+	Version int64    // the highest number that was applied; 0 where there is none
+	Missing []string // names of this binary's migrations that were not applied, such as 00018_sign_in, in order
+	Newer   []int64  // numbers that were applied and that this binary does not know, in order
+}
+
+// Schema reads which migrations were applied. Errors: UNAVAILABLE.
+func (s *DB) Schema(ctx context.Context) (schema Schema, err error) {
+	missing, err := migrationNames()
+	if err != nil {
+		return schema, err
+	}
+	highest := slices.Max(slices.Collect(maps.Keys(missing)))
 	applied, err := s.appliedMigrations(ctx)
 	if err != nil {
-		return Doing(err, "read which migrations were applied")
+		return schema, Doing(err, "read which migrations were applied")
 	}
 	for _, number := range applied {
+		schema.Version = max(schema.Version, number)
+		if number > highest {
+			schema.Newer = append(schema.Newer, number)
+		}
 		delete(missing, number)
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return Unavailable("the database lacks migrations of this version: run atender migrate",
-		&UnmigratedError{Missing: slices.Sorted(maps.Values(missing))})
+	slices.Sort(schema.Newer)
+	schema.Missing = slices.Sorted(maps.Values(missing))
+	return schema, nil
 }
 
 // appliedMigrations are the numbers of the migrations that the database has had; none where it was never migrated.

@@ -150,6 +150,17 @@ func (s *Store) RememberNamespace(ctx context.Context, name, id string) (replace
 	return replaced, err
 }
 
+// Namespace is the id of the Temporal namespace that the workflows live in, as RememberNamespace stored it; empty where no
+// worker has met one of that name. Errors: UNAVAILABLE.
+func (s *Store) Namespace(ctx context.Context, name string) (id string, err error) {
+	var stored []string
+	err = s.db.Main.WithContext(ctx).Raw(`SELECT value FROM installation WHERE key = ?`, keyNamespace+"/"+name).Scan(&stored).Error
+	if err != nil || len(stored) == 0 {
+		return "", postgres.Doing(err, "read the stored id of Temporal namespace %s", name)
+	}
+	return stored[0], nil
+}
+
 // Step signals the next few conversations of a pass over all whose workflow should be running, so that one that was
 // lost for an unforeseen reason is found within a day if Step is called every minute (P3.6). It returns how many.
 func (s *Store) Step(ctx context.Context) (signaled int64, err error) {

@@ -111,8 +111,8 @@ func (s *Store) Rename(ctx context.Context, tenantID, id uuid.UUID, actor wire.A
 	return t, err
 }
 
-// Delete removes a tag from the list, at once, and from the conversations that carry it (conversation.Store.PropagateTags). Filters of
-// webhooks keep its name: one that lost its only condition would match everything. Errors: NOT_FOUND.
+// Delete removes a tag from the list, at once, and from the conversations that carry it (conversation.Store.PropagateTags).
+// Filters of webhooks keep its name: one that lost its only condition would match everything. Errors: NOT_FOUND.
 func (s *Store) Delete(ctx context.Context, tenantID, id uuid.UUID, actor wire.Actor) (err error) {
 	defer postgres.During(&err, "delete tag %s", id)
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {

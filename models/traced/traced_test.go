@@ -1,9 +1,7 @@
 package traced_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"testing"
 
 	"github.com/google/uuid"
@@ -87,14 +85,4 @@ func BenchmarkWithoutTraces(b *testing.B) {
 		_ = traced.Parent(within)
 		span.End()
 	}
-}
-
-func TestLinesNameTheirTrace(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	log := slog.New(traced.LogHandler(slog.NewTextHandler(&out, nil))).With("role", "api")
-	log.InfoContext(t.Context(), "untraced")
-	require.NotContains(t, out.String(), "traceId")
-	log.InfoContext(traced.Within(t.Context(), sampled), "traced")
-	require.Contains(t, out.String(), "msg=traced role=api traceId=0af7651916cd43dd8448eb211c80319c\n")
 }

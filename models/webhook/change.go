@@ -9,7 +9,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
-	"github.com/atender/atender/models/circuit"
 	"github.com/atender/atender/models/ident"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
@@ -150,10 +149,11 @@ func (s *Store) Update(
 		}
 		topics = nil
 		if sub.URL != before.URL || sub.IsActive && !before.IsActive {
-			if topics, err = resumeDeliveries(tx, []Subscription{sub}, time.Now()); err != nil {
+			now := time.Now()
+			if topics, err = resumeDeliveries(tx, []Subscription{sub}, now); err != nil {
 				return err
 			}
-			sub.setCircuit(circuit.State{})
+			sub.closeCircuit(now)
 		}
 		if err := saveSubscription(tx, &sub); err != nil {
 			return err

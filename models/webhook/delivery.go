@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/retry"
 	"github.com/atender/atender/models/signature"
@@ -70,6 +71,8 @@ type Endpoint struct {
 	MaxPerSecond *int
 	Schedule     retry.Schedule
 	HasRetries   bool // retries are pending, so that another worker has leases on its deliveries, too
+	// ClosedAt is when its circuit was closed last: what was put on its way before that has waited for the endpoint.
+	ClosedAt *time.Time
 }
 
 // endpoint opens a subscription's secrets. Errors: a key that the keyring does not have.
@@ -78,7 +81,7 @@ func (s *Store) endpoint(sub Subscription, now time.Time) (Endpoint, error) {
 		ID: sub.ID, TenantID: sub.TenantID, Shard: sub.Shard, URL: sub.URL,
 		On:          sub.IsActive && sub.DeletedAt == nil && !sub.TenantOff,
 		MaxInFlight: sub.MaxInFlight, MaxPerSecond: sub.MaxPerSecond,
-		HasRetries: sub.RetryArmedFor != nil,
+		HasRetries: sub.RetryArmedFor != nil, ClosedAt: sub.CircuitClosedAt,
 	}
 	if sub.Retry != nil {
 		steps := make([]int, len(sub.Retry))
@@ -175,7 +178,7 @@ func (s *Store) endpoints(ctx context.Context, subs []Subscription) ([]Endpoint,
 		e, err := s.endpoint(sub, now)
 		if err != nil {
 			// One subscription that cannot be opened must not hold up the others; its deliveries wait for the key.
-			s.db.Log.Error("webhook cannot be sent to", "subscription", sub.ID, "error", err)
+			s.db.Log.Error("webhook cannot be sent to", logging.TenantID, sub.TenantID, logging.WebhookID, sub.ID, "error", err)
 			continue
 		}
 		if !e.On {

@@ -27,6 +27,14 @@ func (s *Subscription) setCircuit(c circuit.State) {
 	s.Failing, s.Probes, s.NextProbeAt = append(postgres.UUIDs{}, c.Failing...), c.Probes, c.NextProbeAt
 }
 
+// closeCircuit makes the endpoint one in good health, and notes when its circuit was closed, if it was open.
+func (s *Subscription) closeCircuit(now time.Time) {
+	if s.CircuitOpenedAt != nil {
+		s.CircuitClosedAt = &now
+	}
+	s.setCircuit(circuit.State{})
+}
+
 // health is how the endpoint has been doing, in words.
 func (s Subscription) health() wire.Health {
 	h := wire.Health{
@@ -62,9 +70,9 @@ func saveHealth(ctx context.Context, tx *gorm.DB, subs []Subscription) error {
 	return nil
 }
 
-// resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4): retries are due at once, and their 72
-// hours have stood still while the circuit was open. The subscriptions are as they were before: it reads since when they
-// were open. It returns the topics to wake after the commit.
+// resumeDeliveries lets the deliveries of endpoints that are well again go on (P5.3, P5.4), and notes when: retries are
+// due at once, and their 72 hours have stood still while the circuit was open. The subscriptions are as they were before:
+// it reads since when they were open. It returns the topics to wake after the commit.
 func resumeDeliveries(tx *gorm.DB, subs []Subscription, now time.Time) (topics []string, err error) {
 	for _, s := range subs {
 		if s.CircuitOpenedAt == nil {
@@ -75,6 +83,7 @@ func resumeDeliveries(tx *gorm.DB, subs []Subscription, now time.Time) (topics [
 		st.With("resumed", `UPDATE deliveries SET due_at = `+due+`,
 				first_attempt_at = first_attempt_at + (`+due+` - `+st.Arg(*s.CircuitOpenedAt)+`::timestamptz)
 			WHERE subscription_id = `+st.Arg(s.ID)+` AND state = 'pending' AND attempts > 0`)
+		st.With("closed", `UPDATE subscriptions SET circuit_closed_at = `+due+` WHERE id = `+st.Arg(s.ID))
 		outbox.Add(&st, outbox.Entry{Kind: outbox.Retry, TenantID: s.TenantID, TargetID: s.ID, DueAt: &now, At: now})
 		if err := st.Exec(tx); err != nil {
 			return nil, postgres.Doing(err, "resume deliveries of webhook %s", s.ID)

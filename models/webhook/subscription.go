@@ -64,6 +64,7 @@ type Subscription struct {
 	Failing         postgres.UUIDs
 	FailingSince    *time.Time
 	CircuitOpenedAt *time.Time
+	CircuitClosedAt *time.Time // the last time; nil if it was never open
 	Probes          int
 	NextProbeAt     *time.Time
 	LastProbe       *uuid.UUID

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/calendar"
+	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/wire"
@@ -197,7 +198,7 @@ func (s *Store) compileTime(tenantID uuid.UUID, stored storedTime) *Rules {
 		if err != nil {
 			// It was right when it was stored; a region may have gone from the holidays since. Conversations must go on:
 			// without a schedule their clocks run all the time, which is easily noticed.
-			s.db.Log.Error("opening hours are not valid any more and count as always open", "tenant", tenantID,
+			s.db.Log.Error("opening hours are not valid any more and count as always open", logging.TenantID, tenantID,
 				"openingHours", h.ID, "error", err)
 		}
 		rule := openingRule{schedule: schedule, since: h.UpdatedAt}

@@ -23,6 +23,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/models/migrations"
@@ -126,10 +130,50 @@ func Temporal(t testing.TB) (address, namespace string) {
 	return s.address, s.namespace
 }
 
+// Namespace makes a namespace of the test's own in that Temporal: the ids of dispatch workflows are the same in all.
+func Namespace(t testing.TB) (address, namespace string) {
+	t.Helper()
+	address, _ = Temporal(t)
+	namespace = "test-" + uuid.NewString()
+	namespaces, err := client.NewNamespaceClient(client.Options{
+		HostPort: address, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	})
+	if err != nil {
+		t.Fatalf("client of Temporal: %v", err)
+	}
+	defer namespaces.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	err = namespaces.Register(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
+	if err != nil {
+		t.Fatalf("register a test's namespace: %v", err)
+	}
+	return address, namespace
+}
+
 // Database returns the URL of a new, migrated, empty database, which is dropped when the test ends.
 func Database(t testing.TB) string {
 	t.Helper()
-	url, drop := newDatabase(t)
+	return dropped(t, createDatabase)
+}
+
+// UnmigratedDatabase returns the URL of a new database without any tables, which is dropped when the test ends.
+func UnmigratedDatabase(t testing.TB) string {
+	t.Helper()
+	return dropped(t, func(ctx context.Context, conn *pgx.Conn, _, name string) error {
+		return execute(ctx, conn, `CREATE DATABASE `+name)
+	})
+}
+
+// creator makes a database of a name on a server, over a connection to it.
+type creator func(ctx context.Context, conn *pgx.Conn, server, name string) error
+
+// dropped makes a database that is dropped when the test ends, and returns its URL.
+func dropped(t testing.TB, create creator) string {
+	t.Helper()
+	url, drop := newDatabase(t, create)
 	t.Cleanup(func() {
 		if err := drop(); err != nil {
 			t.Errorf("drop the test's database: %v", err)
@@ -139,13 +183,13 @@ func Database(t testing.TB) string {
 }
 
 // newDatabase makes a database, and returns its URL and what drops it.
-func newDatabase(t testing.TB) (url string, drop func() error) {
+func newDatabase(t testing.TB, create creator) (url string, drop func() error) {
 	t.Helper()
 	server := get(t).databaseURL
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	err := asAdmin(ctx, server, func(conn *pgx.Conn) error { return createDatabase(ctx, conn, server, name) })
+	err := asAdmin(ctx, server, func(conn *pgx.Conn) error { return create(ctx, conn, server, name) })
 	if err != nil {
 		t.Fatalf("database for a test: %v", err)
 	}

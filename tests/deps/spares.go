@@ -80,7 +80,7 @@ func (s *Spares[T]) open(t testing.TB) *spare[T] {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	url, drop := newDatabase(t)
+	url, drop := newDatabase(t, createDatabase)
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatalf("connect to a test's database: %v", err)

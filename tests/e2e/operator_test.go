@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -55,8 +57,8 @@ func TestMetrics(t *testing.T) {
 	shared.awaitReceived(t, 20*time.Second, "metrics@example.com", 3)
 	api := string(get(t, shared.MetricsURL).body)
 	for _, series := range []string{
-		`atender_http_requests_total{method="POST",route="/v1/conversations/outbound",status="2xx"} `,
-		"atender_http_request_duration_seconds_count{", "atender_db_connections_open ",
+		`atender_http_requests_total{method="POST",route="/v1/conversations/outbound",status="2xx",tier="custom"} `,
+		"atender_http_request_duration_seconds_count{", `atender_db_connections_open{pool="main"} `, "temporal_request_total{",
 	} {
 		require.Contains(t, api, "\n"+series)
 	}
@@ -72,9 +74,45 @@ func TestMetrics(t *testing.T) {
 	require.Equal(t, "ok\n", string(get(t, "http://"+address+"/readyz").body), "the stack is ready, and so is its worker")
 	for _, series := range []string{
 		`atender_outbox_relayed_total{outcome="ok"} `, "atender_outbox_depth ", "atender_outbox_unknown_kind_total 0",
-		"atender_delivery_lag_seconds_count ",
+		"atender_delivery_lag_seconds_count ", `atender_db_connections_open{pool="claims"} `,
 	} {
 		require.Contains(t, worker, "\n"+series)
+	}
+}
+
+// The doctor finds nothing failed in a stack as it is, and its status says so, as it does what is failed and what it was not told
+// how to do.
+func TestTheDoctorLooksAtTheStack(t *testing.T) {
+	t.Parallel()
+	worker := strings.TrimSpace(shared.shell(t, "sh", "-c", `echo "$ATENDER_WORKER_METRICS_ADDR"`))
+	var report struct {
+		State  string
+		Counts map[string]int
+		Checks []struct{ Check, State, Found string }
+	}
+	said := shared.shell(t, binary, "doctor", "--json", "--timeout", "30s",
+		"--api-url", shared.APIURL, "--worker-url", "http://"+worker)
+	require.NoError(t, json.Unmarshal([]byte(said), &report), said)
+	require.Zero(t, report.Counts["failed"]+report.Counts["skipped"], said)
+
+	for _, c := range []struct {
+		script string
+		status int
+		part   string
+	}{
+		{`exec "$1" doctor --timeout 1h`, 2, "--timeout must be 1s to 5m, not 1h0m0s"},
+		{`exec "$1" doctor --no-such-flag`, 2, "unknown flag --no-such-flag"},
+		{`TEMPORAL_NAMESPACE=elsewhere exec "$1" doctor`, 1, "failed   namespace          there is no namespace elsewhere"},
+		{`ATENDER_DATABASE_URL= exec "$1" doctor`, 1, "ATENDER_DATABASE_URL is not set"},
+		{`unset ATENDER_DATABASE_URL ATENDER_SECRET_KEYS; exec "$1" doctor`, 1, "needs ATENDER_DATABASE_URL"},
+	} {
+		command := exec.CommandContext(t.Context(), "sh", "-c", `. "$0" && `+c.script, filepath.Join(shared.dir, "env"), binary)
+		command.Env = environment()
+		out, err := command.CombinedOutput()
+		var ended *exec.ExitError
+		require.ErrorAs(t, err, &ended, "%s: %s", c.script, out)
+		require.Equal(t, c.status, ended.ExitCode(), "%s: %s", c.script, out)
+		require.Contains(t, string(out), c.part)
 	}
 }
 

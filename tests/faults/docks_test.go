@@ -181,7 +181,7 @@ func (e *embed) crashWhenCarriedOut(t *testing.T) {
 	w.exec(`UPDATE outbox SET available_at = clock_timestamp()`)
 	worker := w.start("worker")
 	eventually(t, time.Minute, "the workflow asks again, and waits", func() bool { return w.idle(e.conversation) })
-	require.Zero(t, worker.counted("atender_dock_actions_total"), "it was decided")
+	require.Zero(t, worker.counted("atender_dock_actions_decided_total"), "it was decided")
 	e.goesOn(asked)
 	w.retire(worker)
 }

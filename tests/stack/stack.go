@@ -19,10 +19,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/atender/atender/activities"
 	"github.com/atender/atender/activities/sender"
@@ -51,8 +49,10 @@ var Loopback = target.Policy{AllowHTTP: true, Allow: []netip.Prefix{netip.MustPa
 // Stack is a running product with a database and a Temporal namespace, and one tenant.
 type Stack struct {
 	t           testing.TB
-	databaseURL string
+	DatabaseURL string
 	keys        *seal.Keyring
+	SecretKeys  string // the text of its keys
+	log         *slog.Logger
 	Store       *models.Store
 	Temporal    client.Client
 	Namespace   string
@@ -73,7 +73,13 @@ type Stack struct {
 // Start starts a stack, which is stopped when the test ends. Its worker's configuration may be changed.
 func Start(t testing.TB, change ...func(*worker.Config)) *Stack {
 	t.Helper()
-	s := launch(t, change...)
+	return StartLogging(t, discard, change...)
+}
+
+// StartLogging is Start for a stack that logs.
+func StartLogging(t testing.TB, log *slog.Logger, change ...func(*worker.Config)) *Stack {
+	t.Helper()
+	s := launch(t, log, change...)
 	s.join()
 	return s
 }
@@ -85,7 +91,7 @@ func Shared(t testing.TB) *Stack {
 	t.Helper()
 	all := shared()
 	s := &Stack{
-		t: t, databaseURL: all.databaseURL, keys: all.keys,
+		t: t, log: discard, DatabaseURL: all.DatabaseURL, keys: all.keys, SecretKeys: all.SecretKeys,
 		Store: all.Store, Temporal: all.Temporal, Namespace: all.Namespace, URL: all.URL,
 		Spans: all.Spans,
 	}
@@ -93,14 +99,15 @@ func Shared(t testing.TB) *Stack {
 	return s
 }
 
-var shared = sync.OnceValue(func() *Stack { return launch(deps.Process) })
+var shared = sync.OnceValue(func() *Stack { return launch(deps.Process, discard) })
 
 // launch starts a stack in which there is no tenant yet.
-func launch(t testing.TB, change ...func(*worker.Config)) *Stack {
+func launch(t testing.TB, log *slog.Logger, change ...func(*worker.Config)) *Stack {
 	t.Helper()
-	s := &Stack{t: t, databaseURL: deps.Database(t)}
+	s := &Stack{t: t, log: log, DatabaseURL: deps.Database(t)}
 	var err error
-	s.keys, err = seal.ParseKeyring(seal.GenerateKeyring())
+	s.SecretKeys = seal.GenerateKeyring()
+	s.keys, err = seal.ParseKeyring(s.SecretKeys)
 	require.NoError(t, err)
 	s.trace()
 	s.Store = s.OpenStore()
@@ -137,7 +144,7 @@ var discard = slog.New(slog.DiscardHandler)
 func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 	s.t.Helper()
 	o := models.Options{
-		URL: s.databaseURL, Keys: s.keys, Logger: discard, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
+		URL: s.DatabaseURL, Keys: s.keys, Logger: s.log, Targets: Loopback, Docks: dockurl.Policy{AllowLoopbackHTTP: true},
 		HashPassword: password.HashCheaply,
 	}
 	for _, option := range options {
@@ -152,7 +159,7 @@ func (s *Stack) OpenStore(options ...func(*models.Options)) *models.Store {
 // Exec runs a statement on the stack's database, for what would take too long, or cannot be done, in the product's own way.
 func (s *Stack) Exec(statement string, args ...any) {
 	s.t.Helper()
-	conn, err := pgx.Connect(s.t.Context(), s.databaseURL)
+	conn, err := pgx.Connect(s.t.Context(), s.DatabaseURL)
 	require.NoError(s.t, err)
 	defer func() { _ = conn.Close(s.t.Context()) }()
 	_, err = conn.Exec(s.t.Context(), statement, args...)
@@ -167,21 +174,15 @@ func (s *Stack) trace() {
 	)
 }
 
-// connect makes a namespace of the stack's own: the ids of dispatch workflows are the same in all.
+// connect makes a namespace of the stack's own.
 func (s *Stack) connect() {
 	s.t.Helper()
-	address, _ := deps.Temporal(s.t)
-	s.Namespace = "test-" + uuid.NewString()
-	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: address, Logger: sdklog.NewStructuredLogger(discard)})
-	require.NoError(s.t, err)
-	defer namespaces.Close()
-	require.NoError(s.t, namespaces.Register(s.t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-	}))
+	var address string
+	address, s.Namespace = deps.Namespace(s.t)
 	interceptors, err := worker.TraceInterceptors(s.tracing)
 	require.NoError(s.t, err)
 	s.Temporal, err = client.NewLazyClient(client.Options{
-		HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(discard), Interceptors: interceptors,
+		HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(s.log), Interceptors: interceptors,
 	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.Temporal.Close)
@@ -193,7 +194,7 @@ func (s *Stack) serve() {
 	s.t.Cleanup(post.Close)
 	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
 		api.Deps{
-			Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: discard,
+			Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: s.log,
 			Tracing: s.tracing,
 		})
 	require.NoError(s.t, err)
@@ -215,7 +216,9 @@ func (s *Stack) StartWorker(change ...func(*worker.Config)) (stop func()) {
 	for _, f := range change {
 		f(&config)
 	}
-	w, err := worker.New(config, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: discard, Tracing: s.tracing})
+	w, err := worker.New(config, worker.Deps{
+		Store: s.OpenStore(), Temporal: s.Temporal, Logger: s.log, Tracing: s.tracing,
+	})
 	require.NoError(s.t, err)
 	s.mu.Lock()
 	s.registries = append(s.registries, registry)
