@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/interceptor"
+	"google.golang.org/protobuf/proto"
 
 	apiclient "github.com/atender/atender/api/client"
 	"github.com/atender/atender/models/durable"
@@ -238,10 +239,14 @@ func requireNothingPrivate(t *testing.T, spans tracetest.SpanStubs) {
 // of both kinds may run beside each other.
 func requireReplaysEitherWay(t *testing.T, s *stack.Stack, workflow string) {
 	t.Helper()
-	recorded := events(t, s.Temporal, workflow, "")
+	recorded := &history.History{Events: events(t, s.Temporal, workflow, "")}
+	require.True(t, slices.ContainsFunc(recorded.Events, func(e *history.HistoryEvent) bool {
+		return len(e.GetWorkflowExecutionSignaledEventAttributes().GetHeader().GetFields()) > 0
+	}), "a signal brings its trace along")
 	for _, interceptors := range [][]interceptor.WorkerInterceptor{nil, tracing(t)} {
 		replayer := newReplayer(t, flows.Conversation, interceptors...)
-		require.NoError(t, replayer.ReplayWorkflowHistory(quiet, &history.History{Events: recorded}))
+		replayed := proto.CloneOf(recorded) // a replay changes it
+		require.NoError(t, replayer.ReplayWorkflowHistory(quiet, replayed))
 	}
 }
 
