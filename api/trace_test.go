@@ -16,17 +16,20 @@ const (
 	callersSpan  = "b7ad6b7169203331"
 )
 
-// tracedAPI is a harness whose requests are traced, and what makes a request and returns its span.
-func tracedAPI(t *testing.T) (h *harness, span func(make func()) *tracetest.SpanStub) {
+// tracedAPI is a harness whose requests are traced, with where their spans are, and what makes a request and
+// returns its span.
+func tracedAPI(t *testing.T) (
+	h *harness, seen *tracetest.InMemoryExporter, span func(make func()) *tracetest.SpanStub,
+) {
 	t.Helper()
 	h = newHarness(t)
-	seen := tracetest.NewInMemoryExporter()
+	seen = tracetest.NewInMemoryExporter()
 	var err error
 	h.server, err = New(Config{Version: "test"}, Deps{
 		Store: h.store, Logger: loggerTo(h.log), Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(seen)),
 	})
 	require.NoError(t, err)
-	return h, func(make func()) *tracetest.SpanStub {
+	return h, seen, func(make func()) *tracetest.SpanStub {
 		seen.Reset()
 		make()
 		spans := seen.GetSpans()
@@ -38,7 +41,7 @@ func tracedAPI(t *testing.T) (h *harness, span func(make func()) *tracetest.Span
 }
 
 func TestARequestGoesOnFromItsCallersSpan(t *testing.T) {
-	h, span := tracedAPI(t)
+	h, _, span := tracedAPI(t)
 	me := func(headers ...string) *tracetest.SpanStub {
 		return span(func() { h.call("GET", "/v1/me", nil, append(headers, "X-Request-Id", "the-id")...) })
 	}
@@ -70,7 +73,7 @@ func TestARequestGoesOnFromItsCallersSpan(t *testing.T) {
 }
 
 func TestOnlyCallsOfTheAPIAreTraced(t *testing.T) {
-	h, span := tracedAPI(t)
+	h, _, span := tracedAPI(t)
 	for _, path := range []string{"/healthz", "/readyz", "/version", "/docs", "/console", "/private-path", "/v1/private-path"} {
 		require.Nil(t, span(func() { h.call("GET", path, nil) }), path)
 	}
@@ -85,13 +88,7 @@ func TestOnlyCallsOfTheAPIAreTraced(t *testing.T) {
 // What people have written, are called, or have been tagged with is in no span, whether the call succeeds or
 // is refused.
 func TestSpansHaveNoPersonalData(t *testing.T) {
-	h, _ := tracedAPI(t)
-	seen := tracetest.NewInMemoryExporter()
-	var err error
-	h.server, err = New(Config{Version: "test"}, Deps{
-		Store: h.store, Logger: loggerTo(h.log), Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(seen)),
-	})
-	require.NoError(t, err)
+	h, seen, _ := tracedAPI(t)
 	a := h.call(
 		"POST",
 		"/v1/conversations/outbound",
