@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/time/rate"
 
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/conversation"
 	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/problem"
@@ -52,7 +54,7 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 		return durable.TickResult{}, ctx.Err()
 	}
 	defer ticks.Leave(in.TenantID)
-	tick, err := a.Store.Clocks.Tick(ctx, in.TenantID, in.ConversationID)
+	tick, err := a.Store.Clocks.Tick(ctx, in.TenantID, in.ConversationID, workflowID(ctx))
 	if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
 		return durable.TickResult{Status: "archived", MayEnd: true}, nil
 	}
@@ -66,10 +68,27 @@ func (a *Activities) TickConversation(ctx context.Context, in durable.TickInput)
 	for _, f := range tick.Fired {
 		a.Metrics.TimerLag.WithLabelValues(f.Kind, "workflow").Observe(f.Lag.Seconds())
 	}
-	return durable.TickResult{
-		Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd, SLAState: tick.SLAState,
-	}, nil
+	return tickResult(tick), nil
 }
+
+func tickResult(tick conversation.Tick) durable.TickResult {
+	r := durable.TickResult{
+		Status: string(tick.Status), NextDue: tick.NextDue, MayEnd: tick.MayEnd, SLAState: tick.SLAState, Next: tick.Next,
+		SnoozedUntil: tick.SnoozedUntil, MovedTo: tick.MovedTo,
+	}
+	for _, c := range tick.Clocks {
+		r.Clocks = append(r.Clocks, durable.Clock{Metric: string(c.Metric), State: string(c.State), BreachAt: c.BreachAt()})
+	}
+	for _, f := range tick.Fired {
+		r.Fired = append(r.Fired, durable.Fired{
+			What: f.Kind, Metric: string(f.Metric), State: string(f.State), DueAt: f.DueAt.UTC(),
+		})
+	}
+	return r
+}
+
+// workflowID is the id of the workflow that an activity is of.
+func workflowID(ctx context.Context) string { return activity.GetInfo(ctx).WorkflowExecution.ID }
 
 // forTemporal is the one place that says which errors a workflow tries again: all but those that cannot change. Their
 // texts do not travel, since an error of the database may quote what is in it; the log has them, as far as they quote nothing.

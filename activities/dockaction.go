@@ -22,5 +22,5 @@ func (a *Activities) ApplyDockAction(ctx context.Context, in durable.DockActionI
 	if len(decided) > 0 { // else the sweeper was quicker
 		fault.At(fault.AfterActing)
 	}
-	return durable.DockActionResult{Action: action.Action, State: string(action.State)}, nil
+	return durable.DockActionResult{Action: action.Action, State: string(action.State), DockID: action.DockID}, nil
 }

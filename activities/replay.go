@@ -39,6 +39,9 @@ func (a *Activities) ReplayDeliveries(ctx context.Context, in durable.ReplayInpu
 			return durable.ReplayResult{}, a.forTemporal(ctx, err)
 		}
 		result := replayResult(step.Replay)
+		if step.MovedTo != "" {
+			result.MovedTo, result.NextLook = step.MovedTo, nil
+		}
 		if result.NextLook == nil || made && result.NextLook.After(time.Now()) {
 			return result, nil
 		}
@@ -62,7 +65,7 @@ func (a *Activities) replayStep(ctx context.Context, in durable.ReplayInput) (st
 		return step, false, err
 	}
 	defer steps.Leave(in.TenantID)
-	step, err = a.Store.Replays.Advance(ctx, in.TenantID, in.ReplayID)
+	step, err = a.Store.Replays.Advance(ctx, in.TenantID, in.ReplayID, workflowID(ctx))
 	return step, true, err
 }
 

@@ -26,7 +26,7 @@ const (
 func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput) (durable.RetryResult, error) {
 	defer beat(ctx)()
 
-	var made int64
+	var made tally
 	end := time.Now().Add(retryRun)
 	stop := activity.GetWorkerStopChannel(ctx)
 	turn := a.turns.of(a).runs
@@ -35,46 +35,57 @@ func (a *Activities) RetryDeliveries(ctx context.Context, in durable.RetryInput)
 		defer turn.Leave(in.TenantID)
 	}
 	for {
-		state, err := a.Store.Webhooks.ArmRetries(ctx, in.SubscriptionID)
+		state, err := a.Store.Webhooks.ArmRetries(ctx, in.SubscriptionID, workflowID(ctx))
 		if p, ok := problem.As(err); ok && p.Kind == problem.NotFound {
-			return durable.RetryResult{Made: made}, nil
+			return durable.RetryResult{Made: made.attempts, Delivered: made.delivered}, nil
 		}
 		if err != nil {
 			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
+		if state.MovedTo != "" {
+			return durable.RetryResult{Made: made.attempts, Delivered: made.delivered, MovedTo: state.MovedTo}, nil
+		}
 		if !isItsTurn {
-			return retryResult(state, 0, time.Now().Add(turnAgain())), nil
+			return retryResult(state, tally{}, time.Now().Add(turnAgain())), nil
 		}
 		n, err := a.makeDue(ctx, &state, stop)
 		if err != nil {
 			return durable.RetryResult{}, a.forTemporal(ctx, err)
 		}
-		made += n
-		if made > 0 {
+		made.add(n)
+		if made.attempts > 0 {
 			fault.At(fault.BeforeArming)
 		}
 		select {
 		case <-stop:
-			n = 0
+			n = tally{}
 		case <-ctx.Done():
 			return durable.RetryResult{}, ctx.Err()
 		default:
 		}
-		if n == 0 || time.Now().After(end) {
+		if n.attempts == 0 || time.Now().After(end) {
 			return retryResult(state, made, time.Now()), nil
 		}
 	}
 }
 
+// tally counts attempts.
+type tally struct{ attempts, delivered int64 }
+
+func (t *tally) add(other tally) {
+	t.attempts += other.attempts
+	t.delivered += other.delivered
+}
+
 // makeDue makes one round of attempts: with an open circuit one probe, else as many as are due and fit the endpoint's
 // limits. It returns how many it made.
-func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, stop <-chan struct{}) (int64, error) {
+func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, stop <-chan struct{}) (tally, error) {
 	if state.NextDue == nil || state.NextDue.After(time.Now()) {
-		return 0, nil
+		return tally{}, nil
 	}
 	select {
 	case <-stop:
-		return 0, nil
+		return tally{}, nil
 	default:
 	}
 	c := a.newCourier(ctx, a.turns.of(a).retries)
@@ -88,7 +99,7 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 	slots := c.slots.take(&state.Endpoint, most)
 	if slots == 0 {
 		c.close()
-		return 0, nil // it comes again in retryPause
+		return tally{}, nil // it comes again in retryPause
 	}
 	if probe { // as the dispatcher does: a claim is not called off
 		claimed, err = a.Store.Webhooks.ClaimProbe(c.ctx, c.owner, &state.Endpoint) //nolint:contextcheck // see above
@@ -105,12 +116,13 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 	if err == nil && probe && len(claimed) == 0 {
 		err = a.Store.Webhooks.PostponeProbe(ctx, state.Endpoint.ID, jitter())
 	}
-	return delivered + other, err
+	return tally{delivered + other, delivered}, err
 }
 
-func retryResult(state webhook.RetryState, made int64, now time.Time) durable.RetryResult {
+func retryResult(state webhook.RetryState, made tally, now time.Time) durable.RetryResult {
 	r := durable.RetryResult{
-		Owed: state.Pending, Made: made, CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes,
+		Owed: state.Pending, Made: made.attempts, Delivered: made.delivered, FailingSince: state.Circuit.FailingSince,
+		CircuitOpenedAt: state.Circuit.OpenedAt, Probes: state.Circuit.Probes,
 	}
 	if state.NextDue != nil {
 		next := now.Add(retryPause)

@@ -97,7 +97,7 @@ func (h *harness) anHourLater(conversation string) {
 	})
 	require.NoError(h.t, err)
 	h.t.Cleanup(later.Close)
-	_, err = later.Clocks.Tick(h.t.Context(), h.live.ID, uuid.MustParse(conversation))
+	_, err = later.Clocks.Tick(h.t.Context(), h.live.ID, uuid.MustParse(conversation), "")
 	require.NoError(h.t, err)
 }
 

@@ -92,7 +92,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		closing: make(chan struct{}),
 	}
 	s.metrics.ShowGates(deps.Store.DB.GateStats)
-	s.metrics.ShowGroups(deps.Store.Conversations.WrittenTogether)
+	s.metrics.ShowGroups(deps.Store.Conversations.WrittenTogether, deps.Store.Conversations.Waiting)
 	s.metrics.ShowHeld(s.intake.Held)
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	own := origin.Of(config.PublicURL)

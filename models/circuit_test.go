@@ -32,7 +32,7 @@ func (b *bench) openCircuit() (wire.Subscription, []webhook.Delivery) {
 
 func (b *bench) arm(id uuid.UUID) webhook.RetryState {
 	b.t.Helper()
-	st, err := b.Webhooks.ArmRetries(b.t.Context(), id)
+	st, err := b.Webhooks.ArmRetries(b.t.Context(), id, "")
 	require.NoError(b.t, err)
 	return st
 }

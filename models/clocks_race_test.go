@@ -90,7 +90,7 @@ func (b *slaBench) disturb(rng *rand.Rand, id uuid.UUID) {
 		until := b.now().Add(time.Duration(1+rng.IntN(50)) * time.Minute)
 		_, err = b.Conversations.Change(ctx, tenant, id, b.actor, conversation.Snooze{Until: until})
 	default:
-		_, err = b.Clocks.Tick(ctx, tenant, id)
+		_, err = b.Clocks.Tick(ctx, tenant, id, "")
 	}
 	if err != nil {
 		require.Regexp(b.t, "INVALID_TRANSITION|must be in the future", err.Error())

@@ -87,7 +87,7 @@ func (b *slaBench) assignPolicy(policy uuid.UUID, team *uuid.UUID) {
 
 func (b *slaBench) tick(id uuid.UUID) conversation.Tick {
 	b.t.Helper()
-	tick, err := b.Clocks.Tick(b.t.Context(), b.tenant.ID, id)
+	tick, err := b.Clocks.Tick(b.t.Context(), b.tenant.ID, id, "")
 	require.NoError(b.t, err)
 	return tick
 }
@@ -377,7 +377,7 @@ func TestAPolicyThatComesLateIsToldOfOnce(t *testing.T) {
 		})
 		racers.Go(func() {
 			for _, id := range ids {
-				if _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id); err != nil {
+				if _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id, ""); err != nil {
 					t.Error(err)
 				}
 			}

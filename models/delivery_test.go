@@ -183,7 +183,7 @@ func TestFailureBecomesARetryAndSignalsOnce(t *testing.T) {
 	b.record(owner, failed(claimed[0], due), failed(claimed[1], due.Add(time.Minute)))
 	require.Equal(t, 1, signals(), "one for the subscription, not one for each delivery")
 
-	state, err := b.Webhooks.ArmRetries(t.Context(), sub.ID)
+	state, err := b.Webhooks.ArmRetries(t.Context(), sub.ID, "")
 	require.NoError(t, err)
 	require.Equal(t, 2, state.Pending)
 	require.WithinDuration(t, due, *state.NextDue, time.Millisecond)
@@ -203,7 +203,7 @@ func TestFailureBecomesARetryAndSignalsOnce(t *testing.T) {
 	for _, d := range retries {
 		b.record(owner, delivered(d))
 	}
-	state, err = b.Webhooks.ArmRetries(t.Context(), sub.ID)
+	state, err = b.Webhooks.ArmRetries(t.Context(), sub.ID, "")
 	require.NoError(t, err)
 	require.Zero(t, state.Pending)
 	require.Zero(
@@ -229,7 +229,7 @@ func TestNoRetryIsOrphaned(t *testing.T) {
 		wg.Go(func() { b.record(owner, failed(claimed[0], time.Now().Add(time.Hour))) })
 		wg.Go(func() {
 			var err error
-			state, err = b.Webhooks.ArmRetries(t.Context(), sub.ID)
+			state, err = b.Webhooks.ArmRetries(t.Context(), sub.ID, "")
 			if err != nil {
 				t.Error(err)
 			}

@@ -46,7 +46,7 @@ func (b *bench) replay(sub uuid.UUID, in webhook.NewReplay) wire.Replay {
 func (b *bench) advance(r wire.Replay) webhook.ReplayStep {
 	b.t.Helper()
 	for {
-		step, err := b.Replays.Advance(b.t.Context(), b.tenant.ID, r.ID)
+		step, err := b.Replays.Advance(b.t.Context(), b.tenant.ID, r.ID, "")
 		require.NoError(b.t, err)
 		if step.Full || step.Replay.NextLookAt == nil || step.Replay.NextLookAt.After(time.Now()) {
 			return step

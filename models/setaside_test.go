@@ -67,7 +67,7 @@ func TestAConversationWhoseTickFailsIsSetAside(t *testing.T) {
 		require.Empty(t, b.setAsides())
 	}
 	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
-		tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, bad)
+		tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, bad, "")
 		require.NoError(t, err)
 		require.Equal(t, "unreadable", tick.SetAside)
 		require.Equal(t, lifecycle.Snoozed, tick.Status, "its workflow waits on")
@@ -89,7 +89,7 @@ func TestAConversationWhoseTickFailsIsSetAside(t *testing.T) {
 	require.Len(t, tick.Fired, 1)
 
 	b.exec(`UPDATE conversations SET clocks = '[]' WHERE id = $1`, bad)
-	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, bad)
+	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, bad, "")
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1, "the snooze that ended an hour ago")
 	require.Equal(t, lifecycle.Active, tick.Status)
@@ -112,7 +112,7 @@ func computing(t *testing.T) (*slaBench, uuid.UUID) {
 func TestAConversationWhoseComputationRunsOutIsSetAsideAtOnce(t *testing.T) {
 	b, id := computing(t)
 	b.opening(mondays)
-	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id)
+	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id, "")
 	require.NoError(t, err)
 	require.Equal(t, "computation_too_long", tick.SetAside)
 	_, err = b.Conversations.Change(t.Context(), b.tenant.ID, id, b.actor, conversation.AddTag{Name: "vip"})
@@ -129,7 +129,7 @@ func TestAConversationWhoseComputationRunsOutIsSetAsideAtOnce(t *testing.T) {
 func TestAnEditOfTheTimeConfigurationClearsWhatIsSetAside(t *testing.T) {
 	b, id := computing(t)
 	b.opening(mondays)
-	_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id)
+	_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id, "")
 	require.NoError(t, err)
 	require.False(t, b.isOverdue(id))
 	b.Conversations.ComputeIn(time.Second)
@@ -168,13 +168,13 @@ func TestWaitingForTheDatabaseSetsNothingAside(t *testing.T) {
 	require.NoError(t, err)
 	for range 4 {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		_, err := b.Clocks.Tick(ctx, b.tenant.ID, id)
+		_, err := b.Clocks.Tick(ctx, b.tenant.ID, id, "")
 		require.Error(t, err)
 		cancel()
 	}
 	require.NoError(t, lock.Rollback())
 	require.Zero(t, b.count(`SELECT count(*) FROM conversations WHERE set_aside IS NOT NULL`))
-	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id)
+	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, id, "")
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1)
 }

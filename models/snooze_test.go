@@ -202,8 +202,8 @@ func TestASnoozeEndsOnceWhoeverRaces(t *testing.T) {
 		c := b.conversation(fmt.Sprint("c", round))
 		b.change(c.ID, conversation.Snooze{Until: b.now().Add(time.Duration(3+rng.IntN(20)) * time.Millisecond)})
 		attempts := []func() error{
-			func() error { _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID); return err },
-			func() error { _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID); return err },
+			func() error { _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID, ""); return err },
+			func() error { _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID, ""); return err },
 			func() error { _, err := b.Clocks.TickOverdue(t.Context(), b.tenant.ID, c.ID); return err },
 			func() error {
 				_, err := b.Conversations.Change(

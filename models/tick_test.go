@@ -32,7 +32,7 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 	c := b.conversation("a")
 	c = b.change(c.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)})
 
-	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
+	tick, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID, "")
 	require.NoError(t, err)
 	require.Equal(t, lifecycle.Snoozed, tick.Status)
 	require.Empty(t, tick.Fired)
@@ -40,14 +40,14 @@ func TestTickWakesWhenTheTimeHasComeAndOnlyThen(t *testing.T) {
 
 	time0.pass(time.Hour + time.Second)
 	before := len(b.events())
-	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
+	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID, "")
 	require.NoError(t, err)
 	require.Len(t, tick.Fired, 1)
 	require.Equal(t, lifecycle.Active, tick.Status)
 	require.Nil(t, tick.NextDue)
 	require.Equal(t, []lifecycle.EventType{lifecycle.ConversationUpdated}, kinds(b.events()[before:]))
 
-	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
+	tick, err = b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID, "")
 	require.NoError(t, err)
 	require.Empty(t, tick.Fired, "a repeated tick finds nothing due (P3.3)")
 	require.Len(t, b.events(), before+1)
@@ -64,7 +64,7 @@ func TestRacingTicksAndCommandsWakeOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			if _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID); err != nil {
+			if _, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID, ""); err != nil {
 				t.Error(err)
 			}
 		})
@@ -93,7 +93,7 @@ func TestOnlyEarlierDueTimesAndStatusChangesSignal(t *testing.T) {
 	c := b.conversation("a")
 	signals := func() int { return b.count(`SELECT count(*) FROM outbox WHERE target_id = $1`, c.ID) }
 	tick := func() {
-		_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID)
+		_, err := b.Clocks.Tick(t.Context(), b.tenant.ID, c.ID, "")
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, signals(), "creation starts the workflow")
@@ -151,7 +151,7 @@ func TestRoundTrips(t *testing.T) {
 		"transition":        {func() { b.change(warm.ID, conversation.Snooze{Until: time.Now().Add(time.Hour)}) }, 4},
 		"assignment":        {func() { b.change(warm.ID, conversation.Assign{AssigneeID: wire.Some(agent.ID)}) }, 5},
 		"nothing to do":     {func() { b.change(warm.ID, conversation.RemoveTag{Name: "x"}) }, 3},
-		"tick, nothing due": {func() { _, _ = b.Clocks.Tick(t.Context(), b.tenant.ID, warm.ID) }, 4},
+		"tick, nothing due": {func() { _, _ = b.Clocks.Tick(t.Context(), b.tenant.ID, warm.ID, "") }, 4},
 	} {
 		before := c.n.Load()
 		x.run()

@@ -220,7 +220,7 @@ func TestSwitchingOffEndsReplaysAndAReplayBringsWhatWasMissed(t *testing.T) {
 	b.sendAll()
 	r := b.replay(sub.ID, webhook.NewReplay{})
 	b.webhooks(false)
-	step, err := b.Replays.Advance(t.Context(), b.tenant.ID, r.ID)
+	step, err := b.Replays.Advance(t.Context(), b.tenant.ID, r.ID, "")
 	require.NoError(t, err)
 	require.Equal(t, webhook.ReplayCancelled, step.Replay.State)
 	require.Equal(t, "WEBHOOKS_DISABLED", *step.Replay.Reason)

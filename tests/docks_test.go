@@ -120,7 +120,7 @@ func TestDockActsForItsAgent(t *testing.T) {
 
 	// Its workflow carried the actions out, and heard of them by their ids alone.
 	told := 0
-	for _, ev := range events(t, s.Temporal, durable.ConversationID(s.Tenant.ID, c.ID), "") {
+	for _, ev := range events(t, s.Temporal, s.ConversationID(c), "") {
 		require.NotContains(t, ev.String(), "refunded")
 		require.NotContains(t, ev.String(), "money")
 		if ev.GetWorkflowExecutionSignaledEventAttributes().GetSignalName() == durable.SignalDockAction {

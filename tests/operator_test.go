@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
 
 	apiclient "github.com/atender/atender/api/client"
@@ -37,13 +39,32 @@ func running(n int) func([]*workflow.WorkflowExecutionInfo) bool {
 // currentDetails are what Temporal UI shows of a workflow.
 func currentDetails(t *testing.T, s *stack.Stack, id string) (string, error) {
 	t.Helper()
-	value, err := s.Temporal.QueryWorkflow(t.Context(), id, "", "__temporal_workflow_metadata")
+	return detailsOf(t, s, &common.WorkflowExecution{WorkflowId: id})
+}
+
+// detailsOf are those of a run.
+func detailsOf(t *testing.T, s *stack.Stack, of *common.WorkflowExecution) (string, error) {
+	t.Helper()
+	value, err := s.Temporal.QueryWorkflow(t.Context(), of.WorkflowId, of.RunId, "__temporal_workflow_metadata")
 	if err != nil {
 		return "", err
 	}
 	var metadata sdkpb.WorkflowMetadata
 	err = value.Get(&metadata)
 	return metadata.CurrentDetails, err
+}
+
+// summaries are those of a workflow's events, its own first.
+func summaries(t *testing.T, s *stack.Stack, of *common.WorkflowExecution) (said []string) {
+	t.Helper()
+	for _, e := range events(t, s.Temporal, of.WorkflowId, of.RunId) {
+		if payload := e.GetUserMetadata().GetSummary(); payload != nil {
+			var text string
+			require.NoError(t, converter.GetDefaultDataConverter().FromPayload(payload, &text))
+			said = append(said, text)
+		}
+	}
+	return said
 }
 
 // An operator finds a conversation in Temporal UI by its attributes and reads what it waits for.
@@ -53,15 +74,19 @@ func TestOperatorFindsAndReadsAConversation(t *testing.T) {
 	c := create(t, s, "order-1")
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	snooze(t, s, c.ID, until)
-	query := fmt.Sprintf(`AtenderTenant = '%s' AND AtenderConversation = '%s' AND AtenderStatus = 'snoozed'
-		AND AtenderNextDue > '%s' AND AtenderNextDue < '%s'`, s.Tenant.ID, c.ID,
+	query := fmt.Sprintf(`AtenderTenant = '%s' AND AtenderNumber = %d AND AtenderConversation = '%s' AND AtenderStatus = 'snoozed'
+		AND AtenderNextDue > '%s' AND AtenderNextDue < '%s'`, s.Tenant.Slug, c.Number, c.ID,
 		until.Add(-time.Second).Format(time.RFC3339), until.Add(time.Second).Format(time.RFC3339))
 	found := workflows(t, s.Temporal, s.Namespace, query, running(1))
-	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
+	require.Equal(t, s.ConversationID(c), found[0].Execution.WorkflowId)
 
 	details, err := currentDetails(t, s, found[0].Execution.WorkflowId)
 	require.NoError(t, err)
-	require.Contains(t, details, "Snoozed until "+until.Format("2006-01-02 15:04:05Z"))
+	at := until.Format("2006-01-02 15:04:05Z")
+	require.Contains(t, details, "Snoozed until "+at)
+	said := summaries(t, s, found[0].Execution)
+	require.Equal(t, fmt.Sprintf("Conversation %d of acme: snoozes, SLA, archiving; what docks ask for", c.Number), said[0])
+	require.Contains(t, said, "snooze ends "+at)
 
 	answer, err := s.API.ResolveConversationWithResponse(t.Context(), c.ID)
 	require.NoError(t, err)
@@ -151,7 +176,20 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 	})
 	workflows(t, s.Temporal, s.Namespace, "AtenderWebhook = '"+sub.ID.String()+"'", running(0))
 
-	all := workflows(t, s.Temporal, s.Namespace, "", func(f []*workflow.WorkflowExecutionInfo) bool { return len(f) >= 4 })
+	_, err = s.API.ArchiveConversationWithResponse(t.Context(), c.ID)
+	require.NoError(t, err)
+	startReplay(t, s, sub.ID, apiclient.NewReplay{Since: time.Now().Add(-time.Hour)})
+	allKinds := func(f []*workflow.WorkflowExecutionInfo) bool {
+		has := map[string]bool{}
+		for _, w := range f {
+			has[w.Type.Name] = true
+		}
+		return has[durable.ConversationWorkflow] && has[durable.RetryWorkflow] && has[durable.ReplayWorkflow]
+	}
+	ended := workflows(t, s.Temporal, s.Namespace, "ExecutionStatus = 'Completed'", allKinds)
+	requireFigures(t, s, ended)
+
+	all := workflows(t, s.Temporal, s.Namespace, "", func(f []*workflow.WorkflowExecutionInfo) bool { return len(f) >= 5 })
 	seen := map[string]bool{}
 	for _, w := range all {
 		seen[w.Type.Name] = true
@@ -162,6 +200,11 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 			require.NoError(t, err)
 			raw = append(raw, event...)
 		}
+		details, err := detailsOf(t, s, w.Execution)
+		require.NoError(t, err)
+		require.True(t, details != "" || w.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, w.Execution.WorkflowId)
+		raw = append(raw, details...)
+		require.NotContains(t, w.Execution.WorkflowId, in.URL()[len("http://127.0.0.1"):], "of the URL, the host alone")
 		for _, secret := range []string{"SECRET", "70123456", "whsec_", "sa_live_"} {
 			require.False(
 				t,
@@ -173,7 +216,46 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 		}
 		require.True(t, bytes.Contains(raw, []byte(w.Execution.WorkflowId)), "the search would have found it")
 	}
-	for _, kind := range []string{durable.ConversationWorkflow, durable.DispatchWorkflow, durable.RetryWorkflow} {
+	for _, kind := range []string{
+		durable.ConversationWorkflow, durable.DispatchWorkflow, durable.RetryWorkflow, durable.ReplayWorkflow,
+	} {
 		require.True(t, seen[kind], kind)
 	}
+}
+
+// requireFigures holds the results of workflows that have ended against what happened in TestTemporalKnowsNothingPersonal: a
+// snooze ended, each of some deliveries needed a second attempt, all events were replayed.
+func requireFigures(t *testing.T, s *stack.Stack, ended []*workflow.WorkflowExecutionInfo) {
+	t.Helper()
+	var retries durable.RetryOutcome
+	for _, w := range ended {
+		result := func(into any) {
+			run := s.Temporal.GetWorkflow(t.Context(), w.Execution.WorkflowId, w.Execution.RunId)
+			require.NoError(t, run.Get(t.Context(), into))
+		}
+		switch w.Type.Name {
+		case durable.ConversationWorkflow:
+			var outcome durable.ConversationOutcome
+			result(&outcome)
+			require.Equal(t, durable.ConversationOutcome{Status: "archived", Wakes: 1}, outcome)
+		case durable.RetryWorkflow:
+			var outcome durable.RetryOutcome
+			result(&outcome)
+			require.NotZero(t, outcome.Since)
+			retries.Made += outcome.Made
+			retries.Delivered += outcome.Delivered
+			said := summaries(t, s, w.Execution)
+			require.Regexp(t, `^Failing webhook at 127\.0\.0\.1: `, said[0])
+			require.Equal(t, "first look at what is owed", said[1])
+			require.Regexp(t, `^next retry at \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$`, said[2])
+		case durable.ReplayWorkflow:
+			var outcome durable.ReplayOutcome
+			result(&outcome)
+			require.Equal(t, webhook.ReplayCompleted, outcome.Status)
+			require.Positive(t, outcome.Queued)
+			require.Zero(t, outcome.Missing)
+		}
+	}
+	require.GreaterOrEqual(t, retries.Made, int64(5), "each event was refused once")
+	require.Equal(t, retries.Made, retries.Delivered)
 }

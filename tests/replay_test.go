@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -60,10 +61,23 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			for _, interceptors := range [][]interceptor.WorkerInterceptor{nil, tracing(t)} {
-				replayer := newReplayer(t, flows.Conversation, interceptors...)
-				require.NoError(t, replayer.ReplayWorkflowHistory(nil, readHistory(t, file)))
+			traced := newReplayer(t, flows.Conversation, tracing(t)...)
+			require.NoError(t, traced.ReplayWorkflowHistory(nil, readHistory(t, file)))
+			replayer, recorded := newReplayer(t, flows.Conversation), readHistory(t, file)
+			require.NoError(t, replayer.ReplayWorkflowHistory(nil, recorded))
+			// The SDK does not compare what they end with.
+			end := recorded.Events[len(recorded.Events)-1].GetWorkflowExecutionCompletedEventAttributes()
+			if end == nil {
+				return
 			}
+			var have, want map[string]any
+			results, ok := replayer.(interface {
+				GetWorkflowResult(id string, result any) error
+			})
+			require.True(t, ok)
+			require.NoError(t, results.GetWorkflowResult("", &have))
+			require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(end.GetResult(), &want))
+			require.Equal(t, want, have)
 		})
 	}
 }
@@ -163,6 +177,19 @@ type recording struct {
 	limit  int // of history, or of runs: what makes the workflow continue as new
 	story  []step
 	has    map[enums.EventType]int // how many events of some types show that the story was told
+	// reports: it ends with a result, as all do that are begun since ids are read (P12); the older ones ended with none.
+	reports bool
+}
+
+// reporting makes the scenario one of a workflow that ends with a result.
+func (r recording) reporting() recording {
+	r.reports = true
+	return r
+}
+
+// conversation is the input of a conversation's workflow.
+func (r recording) conversation(tenant, target uuid.UUID) durable.ConversationInput {
+	return durable.ConversationInput{TenantID: tenant, ConversationID: target, MaxHistory: r.limit, Reports: r.reports}
 }
 
 func (r recording) path() string { return filepath.Join(histories, r.folder, r.name+".json") }
@@ -189,6 +216,15 @@ func ticked(status string, due time.Duration, signal moment) step {
 		return durable.TickResult{
 			Status: status, NextDue: dueIn(now, due), MayEnd: status == "done" || status == "archived",
 		}, nil
+	}}
+}
+
+// told is a tick that says more.
+func told(result durable.TickResult, due time.Duration, signal moment) step {
+	return step{signal: signal, answer: func(now time.Time) (any, error) {
+		said := result
+		said.NextDue = dueIn(now, due)
+		return said, nil
 	}}
 }
 
@@ -271,16 +307,16 @@ func scenarios() []recording {
 	)
 	type events = map[enums.EventType]int
 	conversation := func(name string, limit int, has events, story ...step) recording {
-		return recording{durable.ConversationWorkflow, "conversation", name, limit, story, has}
+		return recording{durable.ConversationWorkflow, "conversation", name, limit, story, has, false}
 	}
 	retry := func(name string, limit int, has events, story ...step) recording {
-		return recording{durable.RetryWorkflow, "webhook-retry", name, limit, story, has}
+		return recording{durable.RetryWorkflow, "webhook-retry", name, limit, story, has, false}
 	}
 	replay := func(name string, limit int, has events, story ...step) recording {
-		return recording{durable.ReplayWorkflow, "webhook-replay", name, limit, story, has}
+		return recording{durable.ReplayWorkflow, "webhook-replay", name, limit, story, has, false}
 	}
 	recompute := func(name string, limit int, has events, story ...step) recording {
-		return recording{durable.RecomputeWorkflow, "recompute", name, limit, story, has}
+		return recording{durable.RecomputeWorkflow, "recompute", name, limit, story, has, false}
 	}
 	return []recording{
 		conversation("snooze-wakes", 0, events{local: 3, set: 1, fired: 1, attribute: 3, completed: 1},
@@ -342,9 +378,33 @@ func scenarios() []recording {
 			walked(200, 100, never), walked(100, 0, never), walked(0, 0, never)),
 
 		{durable.DispatchWorkflow, "webhook-dispatch", "runs-and-continues", 2,
-			[]step{dispatched(), dispatched()}, events{scheduled: 2, signalled: 0, continued: 1}},
+			[]step{dispatched(), dispatched()}, events{scheduled: 2, signalled: 0, continued: 1}, false},
 		{durable.ProbeWorkflow, "probe", "both-queues", 0,
-			[]step{abandoned(), abandoned()}, events{scheduled: 2, completed: 1}}, // its activities answer nothing, too
+			[]step{abandoned(), abandoned()}, events{scheduled: 2, completed: 1}, false}, // its activities answer nothing, too
+
+		// Ends with figures (P12).
+		conversation("ends-with-figures", 0, events{local: 4, set: 2, fired: 2, signalled: 2, completed: 1},
+			told(durable.TickResult{Status: "snoozed", Next: "snooze ends", SLAState: "ok"}, time.Second, never),
+			told(durable.TickResult{Status: "active", Next: "SLA first_reply becomes breached", SLAState: "at_risk",
+				Fired: []durable.Fired{{What: "wake"}}}, time.Second, never),
+			told(durable.TickResult{Status: "active", SLAState: "breached",
+				Fired: []durable.Fired{{What: "breach", Metric: "first_reply"}}}, 0, after),
+			told(durable.TickResult{Status: "archived", SLAState: "breached", MayEnd: true}, 0, never)).reporting(),
+		conversation("figures-continued-as-new", 5, events{local: 2, signalled: 2, continued: 1},
+			told(durable.TickResult{Status: "active", Fired: []durable.Fired{{What: "wake"}}}, 0, after),
+			ticked("active", 0, never), ticked("done", 0, never)).reporting(),
+		// Its id is not the conversation's any more.
+		conversation("moved", 0, events{local: 2, set: 1, fired: 1, attribute: 2, completed: 1},
+			ticked("snoozed", time.Second, never),
+			told(durable.TickResult{Status: "snoozed", MayEnd: true, MovedTo: "conversation/acme/7"}, 0, never)).reporting(),
+		retry("ends-with-figures", 0, events{scheduled: 2, set: 1, fired: 1, completed: 1},
+			retried(1, time.Second, never), retried(0, 0, never)).reporting(),
+		retry("figures-continued-as-new", 12, events{scheduled: 2, set: 1, signalled: 2, continued: 1},
+			retried(1, time.Hour, after), retried(2, time.Hour, never), retried(0, 0, never)).reporting(),
+		replay("ends-with-figures", 0, events{scheduled: 2, set: 1, fired: 1, attribute: 1, completed: 1},
+			replayed("running", 0.5, time.Second, never), replayed("completed", 1, 0, never)).reporting(),
+		recompute("ends-with-figures", 0, events{scheduled: 3, set: 1, fired: 1, completed: 1},
+			walked(200, 100, never), walked(100, 0, never), walked(0, 0, never)).reporting(),
 	}
 }
 
@@ -513,7 +573,7 @@ func (s *studio) ask(ctx context.Context, r recording, id string, n int) (run st
 	action := uuid.NewSHA1(target, []byte{byte(n)})
 	started, err := s.client.SignalWithStartWorkflow(ctx, id, durable.SignalDockAction,
 		durable.DockActionSignal{ActionID: action}, client.StartWorkflowOptions{ID: id, TaskQueue: recorder},
-		durable.ConversationWorkflow, durable.ConversationInput{TenantID: tenant, ConversationID: target, MaxHistory: r.limit})
+		durable.ConversationWorkflow, r.conversation(tenant, target))
 	if err != nil {
 		return "", err
 	}
@@ -527,22 +587,25 @@ func (s *studio) prepare(r recording) (id string, start func(context.Context) (r
 	var signal string
 	var input any
 	attributes := []temporal.SearchAttributeUpdate{flows.AttributeTenant.ValueSet(tenant.String())}
+	named := durable.Tenant{ID: tenant, Slug: "acme"}
+	number := int64(len(r.path())) // whatever it is
+	endpoint := durable.Endpoint{ID: target, URL: "https://crm.example.com/hooks"}
 	switch r.kind {
 	case durable.ConversationWorkflow:
-		id, signal = durable.ConversationID(tenant, target), durable.SignalConversationChanged
-		input = durable.ConversationInput{TenantID: tenant, ConversationID: target, MaxHistory: r.limit}
+		id, signal = durable.ConversationID(named, target, number), durable.SignalConversationChanged
+		input = r.conversation(tenant, target)
 		attributes = append(attributes, flows.AttributeConversation.ValueSet(target.String()),
-			flows.AttributeStatus.ValueSet("active"))
+			flows.AttributeNumber.ValueSet(number), flows.AttributeStatus.ValueSet("active"))
 	case durable.RetryWorkflow:
-		id, signal = durable.RetryID(tenant, target), durable.SignalRetriesOwed
-		input = durable.RetryInput{TenantID: tenant, SubscriptionID: target, MaxHistory: r.limit}
+		id, signal = durable.RetryID(named, endpoint), durable.SignalRetriesOwed
+		input = durable.RetryInput{TenantID: tenant, SubscriptionID: target, MaxHistory: r.limit, Reports: r.reports}
 		attributes = append(attributes, flows.AttributeWebhook.ValueSet(target.String()))
 	case durable.ReplayWorkflow:
-		id, signal = durable.ReplayID(tenant, target), durable.SignalReplayChanged
-		input = durable.ReplayInput{TenantID: tenant, ReplayID: target, MaxHistory: r.limit}
+		id, signal = durable.ReplayID(named, endpoint, target), durable.SignalReplayChanged
+		input = durable.ReplayInput{TenantID: tenant, ReplayID: target, MaxHistory: r.limit, Reports: r.reports}
 	case durable.RecomputeWorkflow:
-		id, signal = durable.RecomputeID(target), durable.SignalTimeRulesChanged
-		input = durable.RecomputeInput{TenantID: target, MaxHistory: r.limit}
+		id, signal = durable.RecomputeID(named), durable.SignalTimeRulesChanged
+		input = durable.RecomputeInput{TenantID: target, MaxHistory: r.limit, Reports: r.reports}
 	case durable.ProbeWorkflow:
 		id, input, attributes = durable.ProbeID("recorded"), durable.ProbeInput{}, nil
 	default:

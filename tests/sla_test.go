@@ -112,10 +112,10 @@ func TestWarningsAndBreachArriveOnTime(t *testing.T) {
 	require.Equal(t, 1, s.Fired("breach")["workflow"]+s.Fired("breach")["sweeper"])
 	require.Positive(t, s.Fired("warning")["workflow"]+s.Fired("breach")["workflow"], "the sweeper is for when Temporal is late")
 	found := workflows(t, s.Temporal, s.Namespace, "AtenderSlaState = 'breached'", running(1))
-	require.Equal(t, durable.ConversationID(s.Tenant.ID, c.ID), found[0].Execution.WorkflowId)
+	require.Equal(t, s.ConversationID(c), found[0].Execution.WorkflowId)
 	details, err := currentDetails(t, s, found[0].Execution.WorkflowId)
 	require.NoError(t, err)
-	require.Contains(t, details, "SLA breached")
+	require.Contains(t, details, "SLA first_reply breached since ")
 }
 
 // An edited policy reaches all the conversations whose clocks run, and an operator reads how far it has come.
@@ -157,7 +157,7 @@ func TestEditedPolicyReachesEveryRunningClock(t *testing.T) {
 	require.Eventually(t, func() bool { return s.Fired("warning")["recompute"] == n }, time.Minute, 50*time.Millisecond,
 		"by the walk alone, which counts them when its step has ended")
 	require.Eventually(t, func() bool {
-		details, err := currentDetails(t, s, durable.RecomputeID(s.Tenant.ID))
+		details, err := currentDetails(t, s, durable.RecomputeID(s.NamedTenant()))
 		return err == nil && strings.HasPrefix(details,
 			strconv.Itoa(n)+" conversations brought up to the policies and hours in force, 0 left")
 	}, time.Minute, 50*time.Millisecond)

@@ -192,7 +192,7 @@ func TestATraceGoesFromTheRequestToTheReceiver(t *testing.T) {
 	}
 	requireNoneReceived(t, in, untraced.ID)
 	requireNothingPrivate(t, slices.Concat(creation, snoozing))
-	requireReplaysEitherWay(t, s, durable.ConversationID(s.Tenant.ID, conversation))
+	requireReplaysEitherWay(t, s, s.ConversationID(*answer.JSON201))
 }
 
 // requireReceived holds the header that came with a delivery against the span of its attempt.

@@ -14,7 +14,6 @@ import (
 	"go.temporal.io/api/workflow/v1"
 
 	apiclient "github.com/atender/atender/api/client"
-	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/tests/inbox"
@@ -135,7 +134,7 @@ func TestNewReceiverCatchesUpByReplay(t *testing.T) {
 	require.Len(t, seen, 1+2*n)
 	found := workflows(t, s.Temporal, s.Namespace, "AtenderWebhook = '"+sub.ID.String()+"' AND ExecutionStatus = 'Completed'",
 		func(f []*workflow.WorkflowExecutionInfo) bool { return len(f) == 1 })
-	require.Equal(t, durable.ReplayID(s.Tenant.ID, r.ID), found[0].Execution.WorkflowId)
+	require.Equal(t, s.ReplayID(sub, r.ID), found[0].Execution.WorkflowId)
 }
 
 // A replay that waits can be cancelled, over the API or by an operator in Temporal; its row and its workflow both end.
@@ -166,11 +165,11 @@ func TestReplayIsCancelled(t *testing.T) {
 			require.Equal(t, webhook.ReplayCancelled, answer.JSON200.Status)
 		},
 		func(r wire.Replay) {
-			require.NoError(t, s.Temporal.CancelWorkflow(t.Context(), durable.ReplayID(s.Tenant.ID, r.ID), ""))
+			require.NoError(t, s.Temporal.CancelWorkflow(t.Context(), s.ReplayID(sub, r.ID), ""))
 		},
 	} {
 		r := startReplay(t, s, sub.ID, apiclient.NewReplay{Since: time.Now().Add(-time.Hour)})
-		id := durable.ReplayID(s.Tenant.ID, r.ID)
+		id := s.ReplayID(sub, r.ID)
 		workflows(t, s.Temporal, s.Namespace, "WorkflowId = '"+id+"'", running(1))
 		cancel(r)
 		require.Equal(t, webhook.ReplayCancelled, replayEnds(t, s, r).Status)

@@ -113,6 +113,7 @@ func coalesce(rows []outbox.Row) (targets []*target, unknown []outbox.Row) {
 		kind   outbox.Kind
 		id     uuid.UUID
 		action uuid.UUID // each action of a dock is told of by itself
+		former bool      // and so is a workflow under an id that it had before
 	}
 	byKey := map[key]*target{}
 	for _, row := range rows {
@@ -121,7 +122,7 @@ func coalesce(rows []outbox.Row) (targets []*target, unknown []outbox.Row) {
 			unknown = append(unknown, row)
 			continue
 		}
-		k := key{kind: row.Kind, id: row.TargetID}
+		k := key{kind: row.Kind, id: row.TargetID, former: message.Former}
 		if row.DockActionID != nil {
 			k.action = *row.DockActionID
 		}
@@ -203,12 +204,20 @@ func (r *relay) deferUnknown(ctx context.Context, rows []outbox.Row) error {
 	return r.store.Outbox.Defer(ctx, ids, relayUnknown)
 }
 
-// signal tells the row's workflow, starting it if it does not run.
+// signal tells the row's workflow, starting it if it does not run, unless it is told under an id that it had before.
 func (r *relay) signal(ctx context.Context, row outbox.Row, m outbox.Message) error {
-	attributes := []temporal.SearchAttributeUpdate{workflows.AttributeTenant.ValueSet(row.TenantID.String())}
-	if m.Attribute != "" {
-		target := temporal.NewSearchAttributeKeyKeyword(m.Attribute)
-		attributes = append(attributes, target.ValueSet(row.TargetID.String()))
+	if m.Former {
+		return signalFormer(ctx, r.client, m.WorkflowID, m.Signal)
+	}
+	attributes := []temporal.SearchAttributeUpdate{workflows.AttributeTenant.ValueSet(m.Tenant)}
+	if m.ConversationID != nil {
+		attributes = append(attributes, workflows.AttributeConversation.ValueSet(m.ConversationID.String()))
+	}
+	if m.Number != nil {
+		attributes = append(attributes, workflows.AttributeNumber.ValueSet(*m.Number))
+	}
+	if m.WebhookID != nil {
+		attributes = append(attributes, workflows.AttributeWebhook.ValueSet(m.WebhookID.String()))
 	}
 	if row.Status != nil {
 		attributes = append(attributes, workflows.AttributeStatus.ValueSet(*row.Status))
@@ -230,6 +239,15 @@ func (r *relay) signal(ctx context.Context, row outbox.Row, m outbox.Message) er
 	return nil
 }
 
+// signalFormer tells a workflow that runs under an id that it had before, and that so ends (P12.3). If none runs, all is well.
+func signalFormer(ctx context.Context, c client.Client, id, signal string) error {
+	err := c.SignalWorkflow(ctx, id, "", signal, nil)
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); err == nil || gone {
+		return nil
+	}
+	return fmt.Errorf("signal %s, a former id: %w", id, err)
+}
+
 // ensureDispatchers starts the dispatch workflows that do not run; they run for ever.
 func ensureDispatchers(ctx context.Context, c client.Client, queue string, dispatchers int) error {
 	for i := range dispatchers {
@@ -240,7 +258,8 @@ func ensureDispatchers(ctx context.Context, c client.Client, queue string, dispa
 			ID: durable.DispatchID(i), TaskQueue: queue,
 			WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 			WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-			StaticSummary:            "First attempts of webhooks",
+			StaticSummary: fmt.Sprintf("First attempts of webhooks, dispatcher %d of %d: shards %d to %d",
+				i, dispatchers, in.FromShard, in.ToShard-1),
 		}, durable.DispatchWorkflow, in)
 		if _, running := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && !running {
 			return fmt.Errorf("start %s: %w", durable.DispatchID(i), err)

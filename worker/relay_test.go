@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/mocks"
 
 	"github.com/atender/atender/activities"
@@ -77,6 +78,9 @@ func (r *relaying) expect(id, signal string, payload any, workflow string, input
 	return r.temporal.On("SignalWithStartWorkflow", mock.Anything, id, signal, payload, mock.Anything, workflow, input).Once()
 }
 
+// named is a tenant whose row is not there.
+func named(tenant uuid.UUID) durable.Tenant { return durable.Tenant{ID: tenant} }
+
 func TestARowOfAnUnknownKindStaysAndIsReported(t *testing.T) {
 	t.Parallel()
 	r := newRelaying(t)
@@ -87,8 +91,9 @@ func TestARowOfAnUnknownKindStaysAndIsReported(t *testing.T) {
 	require.NoError(t, err)
 
 	// The mock fails the test if Temporal is told of the other row, whatever it is taken for.
-	r.expect(durable.RetryID(tenant, subscription), durable.SignalRetriesOwed, nil, durable.RetryWorkflow,
-		durable.RetryInput{TenantID: tenant, SubscriptionID: subscription}).Return(nil, nil)
+	r.expect(durable.RetryID(named(tenant), durable.Endpoint{ID: subscription}), durable.SignalRetriesOwed, nil,
+		durable.RetryWorkflow,
+		durable.RetryInput{TenantID: tenant, SubscriptionID: subscription, Reports: true}).Return(nil, nil)
 	require.Equal(t, relayPoll, r.round(), "Temporal answers: it is not the reason to wait")
 	require.Equal(t, 1, r.depth(), "the row is there for a version that knows its kind")
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.unknownKinds), 0)
@@ -108,8 +113,8 @@ func TestARowOfAnUnknownKindStaysAndIsReported(t *testing.T) {
 	// A version that knows it finds it as it was.
 	_, err = r.store.DB.SQL.ExecContext(t.Context(), `UPDATE outbox SET kind = 'retry', available_at = clock_timestamp()`)
 	require.NoError(t, err)
-	r.expect(durable.RetryID(tenant, damaged), durable.SignalRetriesOwed, nil, durable.RetryWorkflow,
-		durable.RetryInput{TenantID: tenant, SubscriptionID: damaged}).Return(nil, nil)
+	r.expect(durable.RetryID(named(tenant), durable.Endpoint{ID: damaged}), durable.SignalRetriesOwed, nil, durable.RetryWorkflow,
+		durable.RetryInput{TenantID: tenant, SubscriptionID: damaged, Reports: true}).Return(nil, nil)
 	r.round()
 	require.Zero(t, r.depth())
 }
@@ -118,12 +123,13 @@ func TestEachKindTellsItsWorkflow(t *testing.T) {
 	t.Parallel()
 	r := newRelaying(t)
 	tenant, target, action := ident.New(), ident.New(), ident.New()
-	due, status := time.Now().Add(10*time.Second), "snoozed"
-	conversation := durable.ConversationInput{TenantID: tenant, ConversationID: target}
+	due, status, former := time.Now().Add(10*time.Second), "snoozed", "webhook/acme/old.example.com-1b9d7f3a"
+	conversation := durable.ConversationInput{TenantID: tenant, ConversationID: target, Reports: true}
 	for _, e := range []outbox.Entry{
 		{Kind: outbox.Conversation, DueAt: &due, Status: &status},
 		{Kind: outbox.DockAction, DockActionID: &action},
 		{Kind: outbox.Retry},
+		{Kind: outbox.Retry, FormerID: &former},
 		{Kind: outbox.Replay},
 		{Kind: outbox.Recompute},
 	} {
@@ -132,20 +138,23 @@ func TestEachKindTellsItsWorkflow(t *testing.T) {
 	}
 	_, err := r.store.DB.SQL.ExecContext(t.Context(), `UPDATE outbox SET priority = 0`) // so that all come at once
 	require.NoError(t, err)
+	conversationID, endpoint := durable.ConversationID(named(tenant), target, 0), durable.Endpoint{ID: target}
 	for _, told := range []*mock.Call{
-		r.expect(durable.ConversationID(tenant, target), durable.SignalConversationChanged, nil, durable.ConversationWorkflow,
-			conversation),
-		r.expect(durable.ConversationID(tenant, target), durable.SignalDockAction, durable.DockActionSignal{ActionID: action},
+		r.expect(conversationID, durable.SignalConversationChanged, nil, durable.ConversationWorkflow, conversation),
+		r.expect(conversationID, durable.SignalDockAction, durable.DockActionSignal{ActionID: action},
 			durable.ConversationWorkflow, conversation),
-		r.expect(durable.RetryID(tenant, target), durable.SignalRetriesOwed, nil, durable.RetryWorkflow,
-			durable.RetryInput{TenantID: tenant, SubscriptionID: target}),
-		r.expect(durable.ReplayID(tenant, target), durable.SignalReplayChanged, nil, durable.ReplayWorkflow,
-			durable.ReplayInput{TenantID: tenant, ReplayID: target}),
-		r.expect(durable.RecomputeID(tenant), durable.SignalTimeRulesChanged, nil, durable.RecomputeWorkflow,
-			durable.RecomputeInput{TenantID: tenant}),
+		r.expect(durable.RetryID(named(tenant), endpoint), durable.SignalRetriesOwed, nil, durable.RetryWorkflow,
+			durable.RetryInput{TenantID: tenant, SubscriptionID: target, Reports: true}),
+		r.expect(durable.ReplayID(named(tenant), endpoint, target), durable.SignalReplayChanged, nil, durable.ReplayWorkflow,
+			durable.ReplayInput{TenantID: tenant, ReplayID: target, Reports: true}),
+		r.expect(durable.RecomputeID(named(tenant)), durable.SignalTimeRulesChanged, nil, durable.RecomputeWorkflow,
+			durable.RecomputeInput{TenantID: tenant, Reports: true}),
 	} {
 		told.Return(nil, nil)
 	}
+	// Under an id that it had before, none is started; that none runs is well.
+	r.temporal.On("SignalWorkflow", mock.Anything, former, "", durable.SignalRetriesOwed, nil).Once().
+		Return(serviceerror.NewNotFound("none runs"))
 	r.round()
 	require.Zero(t, r.depth())
 }
@@ -156,7 +165,8 @@ func TestRowsStayWhileTemporalDoesNotAnswer(t *testing.T) {
 	r := newRelaying(t)
 	tenant, id := ident.New(), uuid.New()
 	r.add(outbox.Entry{Kind: outbox.Replay, TenantID: tenant, TargetID: id})
-	told := r.expect(durable.ReplayID(tenant, id), durable.SignalReplayChanged, nil, durable.ReplayWorkflow, mock.Anything)
+	told := r.expect(durable.ReplayID(named(tenant), durable.Endpoint{ID: id}, id), durable.SignalReplayChanged, nil,
+		durable.ReplayWorkflow, mock.Anything)
 	told.Return(nil, errors.New("no answer"))
 	require.Equal(t, relayAway, r.round())
 	require.Equal(t, 1, r.depth())

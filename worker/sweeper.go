@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/atender/atender/models"
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sweep"
@@ -39,6 +42,10 @@ const (
 	// recomputesEvery and recomputesAfter are the same for recomputes of a tenant's clocks, most of which are through by then.
 	recomputesEvery = 15 * time.Second
 	recomputesAfter = time.Minute
+	// formerEvery is how often it looks for workflows of conversations that run under ids of an earlier version, and formerBatch
+	// how many of them it signals then (P12.3).
+	formerEvery = 30 * time.Second
+	formerBatch = 500
 	// namespaceEvery is how often it looks whether Temporal still has its data.
 	namespaceEvery = 5 * time.Second
 	// sweepEvery is how often the next few of all conversations are signalled (P3.6).
@@ -70,6 +77,7 @@ func (s *sweeper) run(ctx context.Context) {
 	loops.Go(func() { every(ctx, recomputesEvery, s.signalRecomputes) })
 	loops.Go(func() { every(ctx, namespaceEvery, s.checkNamespace) })
 	loops.Go(func() { every(ctx, sweepEvery, s.sweep) })
+	loops.Go(func() { every(ctx, formerEvery, s.signalFormer) })
 	loops.Wait()
 }
 
@@ -219,6 +227,37 @@ func (s *sweeper) meetNamespace(ctx context.Context) error {
 func (s *sweeper) sweep(ctx context.Context) {
 	if _, err := s.store.Sweep.Step(ctx); err != nil {
 		s.complain(ctx, "sweep over conversations failed", err)
+	}
+}
+
+// signalFormer signals workflows of conversations that an earlier version began, under ids with UUIDs: one in which
+// nothing is due waits for a signal that comes under the conversation's new id, and would be there for ever. It asks for
+// what those have not, a number; that Temporal's list may be behind does no harm, since the row decides whether one ends (P12.3).
+func (s *sweeper) signalFormer(ctx context.Context) {
+	s.mu.Lock()
+	met := s.met != ""
+	s.mu.Unlock()
+	if !met {
+		return // the attribute may not be registered
+	}
+	list, err := s.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: s.namespace, PageSize: formerBatch, Query: "WorkflowType = '" + durable.ConversationWorkflow +
+			"' AND ExecutionStatus = 'Running' AND " + durable.AttributeNumber + " IS NULL",
+	})
+	for _, info := range list.GetExecutions() {
+		id := info.GetExecution().GetWorkflowId()
+		if _, notFormer := uuid.Parse(id[strings.LastIndexByte(id, '/')+1:]); notFormer != nil {
+			continue
+		}
+		call, cancel := context.WithTimeout(ctx, relayCall)
+		err = signalFormer(call, s.client, id, durable.SignalConversationChanged)
+		cancel()
+		if err != nil {
+			break
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "workflows under former ids not signalled; they will be", "error", err)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestOneCallForManyRequestsIsInTheTraceOfTheLastAndLinkedWithTheOthers(t *te
 	r.temporal.On(
 		"SignalWithStartWorkflow",
 		mock.Anything,
-		durable.RetryID(tenant, target),
+		durable.RetryID(named(tenant), durable.Endpoint{ID: target}),
 		mock.Anything,
 		mock.Anything,
 		mock.Anything,
@@ -55,7 +55,7 @@ func TestOneCallForManyRequestsIsInTheTraceOfTheLastAndLinkedWithTheOthers(t *te
 	r.temporal.On(
 		"SignalWithStartWorkflow",
 		mock.Anything,
-		durable.RetryID(tenant, untraced),
+		durable.RetryID(named(tenant), durable.Endpoint{ID: untraced}),
 		mock.Anything,
 		mock.Anything,
 		mock.Anything,

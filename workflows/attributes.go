@@ -17,6 +17,7 @@ import (
 var (
 	AttributeTenant       = temporal.NewSearchAttributeKeyKeyword(durable.AttributeTenant)
 	AttributeConversation = temporal.NewSearchAttributeKeyKeyword(durable.AttributeConversation)
+	AttributeNumber       = temporal.NewSearchAttributeKeyInt64(durable.AttributeNumber)
 	AttributeStatus       = temporal.NewSearchAttributeKeyKeyword(durable.AttributeStatus)
 	AttributeSLAState     = temporal.NewSearchAttributeKeyKeyword(durable.AttributeSLAState)
 	AttributeNextDue      = temporal.NewSearchAttributeKeyTime(durable.AttributeNextDue)
@@ -27,7 +28,8 @@ var (
 func AttributeTypes() map[string]enums.IndexedValueType {
 	types := map[string]enums.IndexedValueType{}
 	for _, key := range []temporal.SearchAttributeKey{
-		AttributeTenant, AttributeConversation, AttributeStatus, AttributeSLAState, AttributeNextDue, AttributeWebhook,
+		AttributeTenant, AttributeConversation, AttributeNumber, AttributeStatus, AttributeSLAState, AttributeNextDue,
+		AttributeWebhook,
 	} {
 		types[key.GetName()] = key.GetValueType()
 	}
@@ -49,12 +51,13 @@ func mustContinue(ctx workflow.Context, limit int) bool {
 // alarm is a workflow's one timer.
 type alarm struct {
 	at     time.Time // zero when none runs
+	what   string    // its summary
 	timer  workflow.Future
 	cancel workflow.CancelFunc
 }
 
-// arm sets the alarm. One that moves later is left to fire at the old time: the workflow wakes, finds nothing due and arms anew,
-// which is cheaper than cancelling when a time moves often.
+// arm sets the alarm; its summary is what is due, and when. One that moves later is left to fire at the old time: the workflow
+// wakes, finds nothing due and arms anew, which is cheaper than cancelling when a time moves often.
 func (a *alarm) arm(ctx workflow.Context, due *time.Time, summary string) {
 	if a.timer != nil && (due == nil || due.Before(a.at)) {
 		a.cancel()
@@ -65,25 +68,28 @@ func (a *alarm) arm(ctx workflow.Context, due *time.Time, summary string) {
 	}
 	var timerCtx workflow.Context
 	timerCtx, a.cancel = workflow.WithCancel(ctx)
-	a.at = *due
+	a.at, a.what = *due, summary+" "+due.UTC().Format(second)
 	// Not less than a little while: were the clock of the database behind that of Temporal, the timer would otherwise fire
 	// again and again until they agree.
 	wait := max(due.Sub(workflow.Now(ctx)), 50*time.Millisecond)
-	a.timer = workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: summary})
+	a.timer = workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: a.what})
 }
 
 // wait blocks until the alarm fires or the channel has a signal, which it takes; or one of the others does what it waits
-// for.
-func (a *alarm) wait(ctx workflow.Context, signals workflow.ReceiveChannel, others ...func(workflow.Selector)) {
+// for. It returns what the alarm was for, if it was the alarm; "" else.
+func (a *alarm) wait(
+	ctx workflow.Context, signals workflow.ReceiveChannel, others ...func(workflow.Selector),
+) (fired string) {
 	s := workflow.NewSelector(ctx)
 	for _, add := range others {
 		add(s)
 	}
 	s.AddReceive(signals, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	if a.timer != nil {
-		s.AddFuture(a.timer, func(workflow.Future) { a.timer = nil })
+		s.AddFuture(a.timer, func(workflow.Future) { a.timer, fired = nil, a.what })
 	}
 	s.Select(ctx)
+	return fired
 }
 
 // drain takes all signals that are there.
@@ -91,6 +97,11 @@ func drain(signals workflow.ReceiveChannel) {
 	for signals.ReceiveAsync(nil) {
 		continue
 	}
+}
+
+// goesOn is what the details of a workflow say whose id is not the current one any more.
+func goesOn(movedTo string) string {
+	return "Ended, because this goes on under another id: " + movedTo
 }
 
 // How times are shown to operators, in UTC.

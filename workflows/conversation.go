@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -17,9 +18,10 @@ import (
 // can delay, never corrupt (P3).
 //
 // It also carries out what docks ask for, in the order of arrival (P8).
-func Conversation(ctx workflow.Context, in durable.ConversationInput) error {
+func Conversation(ctx workflow.Context, in durable.ConversationInput) (*durable.ConversationOutcome, error) {
 	c := conversation{
 		in:      in,
+		story:   newStory(in.Done),
 		changed: workflow.GetSignalChannel(ctx, durable.SignalConversationChanged),
 		actions: dockActions{signals: workflow.GetSignalChannel(ctx, durable.SignalDockAction)},
 	}
@@ -31,41 +33,62 @@ type conversation struct {
 	changed workflow.ReceiveChannel
 	actions dockActions
 	alarm   alarm
+	story   story
 }
 
-func (c *conversation) run(ctx workflow.Context) error {
+func (c *conversation) run(ctx workflow.Context) (*durable.ConversationOutcome, error) {
+	fired := "" // what the timer was for by which it was woken
 	for {
 		drain(c.changed) // before arming: a timer that is replaced in the same breath costs two events
-		c.in.DockActions += c.actions.carryOut(ctx, c.in.TenantID)
-		state, err := c.tick(ctx)
+		c.in.DockActions += c.actions.carryOut(ctx, c.in.TenantID, &c.story)
+		state, err := c.tick(ctx, fired)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		c.story.tick(ctx, state)
 		if err := c.publish(ctx, state); err != nil {
-			return err
+			return nil, err
 		}
-		if c.changed.Len() > 0 || c.actions.waiting() {
+		if fired = ""; c.changed.Len() > 0 || c.actions.waiting() {
 			continue
 		}
 		if state.MayEnd {
-			return nil
+			return c.outcome(state), nil
 		}
 		if mustContinue(ctx, c.in.MaxHistory) {
-			return workflow.NewContinueAsNewError(ctx, durable.ConversationWorkflow, c.in)
+			if c.in.Reports {
+				c.in.Done = &c.story.done
+			}
+			return nil, workflow.NewContinueAsNewError(ctx, durable.ConversationWorkflow, c.in)
 		}
-		if state.NextDue != nil {
-			c.alarm.arm(ctx, state.NextDue, "due "+state.NextDue.UTC().Format(second))
-		} else {
-			c.alarm.arm(ctx, nil, "")
-		}
-		c.alarm.wait(ctx, c.changed, c.actions.receive)
+		c.alarm.arm(ctx, state.NextDue, cmp.Or(state.Next, "due"))
+		fired = c.alarm.wait(ctx, c.changed, c.actions.receive)
+	}
+}
+
+// outcome is the result of the workflow; nil for runs that were begun without one.
+func (c *conversation) outcome(state durable.TickResult) *durable.ConversationOutcome {
+	if !c.in.Reports {
+		return nil
+	}
+	done := c.story.done
+	return &durable.ConversationOutcome{
+		Status: state.Status, Wakes: done.Wakes, Warnings: done.Warnings, Breaches: done.Breaches,
+		DockActions: c.in.DockActions, MovedTo: state.MovedTo,
 	}
 }
 
 // tick applies what is due and says what is next.
-func (c *conversation) tick(ctx workflow.Context) (durable.TickResult, error) {
+func (c *conversation) tick(ctx workflow.Context, fired string) (durable.TickResult, error) {
 	in := durable.TickInput{TenantID: c.in.TenantID, ConversationID: c.in.ConversationID}
-	return promptly[durable.TickResult](ctx, durable.TickActivity, in, "what is due now, what is next", 0)
+	why := "told of a change: "
+	switch {
+	case fired != "":
+		why = "timer fired, " + fired + ": "
+	case c.story.status == "":
+		why = "begins: "
+	}
+	return promptly[durable.TickResult](ctx, durable.TickActivity, in, why+"apply what is due, find what is next", 0)
 }
 
 // promptly carries out a short activity. It is tried first within the workflow task, which costs Temporal a third of a
@@ -122,25 +145,47 @@ func (c *conversation) publish(ctx workflow.Context, state durable.TickResult) e
 	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
 }
 
+// details are a sentence that says how the conversation is, and what happened in it lately.
 func (c *conversation) details(ctx workflow.Context, state durable.TickResult) string {
-	what := map[string]string{"active": "Active", "snoozed": "Snoozed", "done": "Done", "archived": "Archived"}[state.Status]
-	switch {
-	case state.Status == "snoozed" && state.NextDue != nil:
-		what += " until " + state.NextDue.UTC().Format(second)
-	case state.NextDue != nil:
-		what += "; next due " + state.NextDue.UTC().Format(second)
-	case !state.MayEnd:
-		what += "; nothing due"
+	if state.MovedTo != "" {
+		return goesOn(state.MovedTo)
 	}
-	if state.SLAState != "" {
-		what += "; SLA " + strings.ReplaceAll(state.SLAState, "_", " ")
+	what := map[string]string{"active": "Active", "snoozed": "Snoozed", "done": "Done", "archived": "Archived"}[state.Status]
+	until := state.SnoozedUntil
+	if until == nil && state.Status == "snoozed" { // an older worker's answer
+		until = state.NextDue
+	}
+	if until != nil {
+		what += " until " + until.UTC().Format(second)
+	}
+	switch {
+	case state.NextDue == nil && !state.MayEnd:
+		what += "; nothing due"
+	case state.NextDue == nil || until != nil && until.Equal(*state.NextDue):
+	default:
+		what += "; next: " + cmp.Or(state.Next, "due") + " " + state.NextDue.UTC().Format(second)
+	}
+	if len(state.Clocks) == 0 && state.SLAState != "" {
+		what += "; SLA " + spaced(state.SLAState)
+	}
+	for _, clock := range state.Clocks {
+		what += "; SLA " + clock.Metric + " " + spaced(clock.State)
+		switch {
+		case clock.BreachAt == nil:
+		case clock.State == "breached":
+			what += " since " + clock.BreachAt.UTC().Format(second)
+		default:
+			what += ", breaches " + clock.BreachAt.UTC().Format(second)
+		}
 	}
 	switch n := c.in.DockActions; n {
 	case 0:
 	case 1:
-		what += "; 1 dock action carried out"
+		what += "; 1 dock action applied"
 	default:
-		what += fmt.Sprintf("; %d dock actions carried out", n)
+		what += fmt.Sprintf("; %d dock actions applied", n)
 	}
-	return fmt.Sprintf("%s; as of %s", what, workflow.Now(ctx).UTC().Format(second))
+	return fmt.Sprintf("%s; as of %s%s", what, workflow.Now(ctx).UTC().Format(second), c.story.text())
 }
+
+func spaced(state string) string { return strings.ReplaceAll(state, "_", " ") }

@@ -39,16 +39,20 @@ const patience = time.Minute
 
 // carryOut carries out what there is, one by one, and returns how many it was. That the order is that of arrival, also
 // when signals overtake each other, the activity sees to.
-func (d *dockActions) carryOut(ctx workflow.Context, tenant uuid.UUID) int {
+func (d *dockActions) carryOut(ctx workflow.Context, tenant uuid.UUID, story *story) int {
 	n := 0
 	for d.waiting() {
 		id := d.next[0]
 		d.next = d.next[1:]
 		in := durable.DockActionInput{TenantID: tenant, ActionID: id}
-		result, err := promptly[durable.DockActionResult](ctx, durable.DockActionActivity, in, "what a dock asked for", patience)
+		result, err := promptly[durable.DockActionResult](ctx, durable.DockActionActivity, in,
+			"carry out what a dock asked for, action "+id.String(), patience)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("dock action left to the sweeper", "tenantId", tenant, "dockActionId", id, "error", err)
-		} else if result.State == "applied" {
+			continue
+		}
+		story.dockAction(ctx, result)
+		if result.State == "applied" {
 			n++
 		}
 	}

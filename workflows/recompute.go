@@ -16,7 +16,7 @@ const recomputeAgain = 10 * time.Second
 
 // Recompute goes over the conversations of a tenant whose SLA policies, opening hours or archiving were edited, and shows
 // how far it is. Conversations that are touched meanwhile catch up by themselves.
-func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
+func Recompute(ctx workflow.Context, in durable.RecomputeInput) (*durable.RecomputeOutcome, error) {
 	changed := workflow.GetSignalChannel(ctx, durable.SignalTimeRulesChanged)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 5 * time.Minute,
@@ -29,12 +29,12 @@ func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
 		Summary: "bring clocks up to the policies and hours in force",
 	})
 	var alarm alarm
-	visited, again := 0, false
+	visited, again := in.Visited, false
 	for {
 		drain(changed)
 		var done durable.RecomputeResult
 		if err := workflow.ExecuteActivity(ctx, durable.RecomputeActivity, in).Get(ctx, &done); err != nil {
-			return err
+			return nil, err
 		}
 		visited += done.Visited
 		workflow.SetCurrentDetails(ctx, fmt.Sprintf(
@@ -44,10 +44,16 @@ func Recompute(ctx workflow.Context, in durable.RecomputeInput) error {
 		case changed.Len() > 0 || done.Left > 0:
 			again = false
 			if mustContinue(ctx, in.MaxHistory) {
-				return workflow.NewContinueAsNewError(ctx, durable.RecomputeWorkflow, in)
+				if in.Reports {
+					in.Visited = visited
+				}
+				return nil, workflow.NewContinueAsNewError(ctx, durable.RecomputeWorkflow, in)
 			}
 		case again && done.Visited == 0:
-			return nil
+			if !in.Reports {
+				return nil, nil
+			}
+			return &durable.RecomputeOutcome{Visited: visited}, nil
 		default:
 			again = true
 			alarm.arm(ctx, nil, "") // that of an earlier edit would be too early

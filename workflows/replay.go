@@ -14,7 +14,7 @@ import (
 
 // Replay carries one replay out: an activity puts past events on their way, and this shows how far it has come and waits
 // when it has to (P4.9). A signal says that the replay's row has changed; cancelling the workflow cancels the replay.
-func Replay(ctx workflow.Context, in durable.ReplayInput) error {
+func Replay(ctx workflow.Context, in durable.ReplayInput) (*durable.ReplayOutcome, error) {
 	changed := workflow.GetSignalChannel(ctx, durable.SignalReplayChanged)
 	var alarm alarm
 	for {
@@ -22,28 +22,38 @@ func Replay(ctx workflow.Context, in durable.ReplayInput) error {
 		var state durable.ReplayResult
 		err := workflow.ExecuteActivity(sending(ctx, "put past events on their way"), durable.ReplayActivity, in).Get(ctx, &state)
 		if temporal.IsCanceledError(err) {
-			return abandon(ctx, in, err)
+			return nil, abandon(ctx, in, err)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := publishReplay(ctx, state); err != nil {
-			return err
+			return nil, err
 		}
 		if changed.Len() > 0 {
 			continue
 		}
 		if state.NextLook == nil {
-			return nil
+			return replayOutcome(in, state), nil
 		}
 		if mustContinue(ctx, in.MaxHistory) {
-			return workflow.NewContinueAsNewError(ctx, durable.ReplayWorkflow, in)
+			return nil, workflow.NewContinueAsNewError(ctx, durable.ReplayWorkflow, in)
 		}
-		alarm.arm(ctx, state.NextLook, "go on")
+		alarm.arm(ctx, state.NextLook, "goes on")
 		alarm.wait(ctx, changed)
 		if ctx.Err() != nil {
-			return abandon(ctx, in, ctx.Err())
+			return nil, abandon(ctx, in, ctx.Err())
 		}
+	}
+}
+
+// replayOutcome is the result of a replay's workflow; nil for runs that were begun without one.
+func replayOutcome(in durable.ReplayInput, state durable.ReplayResult) *durable.ReplayOutcome {
+	if !in.Reports {
+		return nil
+	}
+	return &durable.ReplayOutcome{
+		Status: state.Status, Reached: state.Reached, Queued: state.Queued, Missing: state.Missing, MovedTo: state.MovedTo,
 	}
 }
 
@@ -68,6 +78,10 @@ func publishReplay(ctx workflow.Context, state durable.ReplayResult) error {
 		fmt.Fprintf(&b, "; of %d the event is gone", state.Missing)
 	}
 	fmt.Fprintf(&b, "; as of %s", workflow.Now(ctx).UTC().Format(second))
+	if state.MovedTo != "" {
+		b.Reset()
+		b.WriteString(goesOn(state.MovedTo))
+	}
 	workflow.SetCurrentDetails(ctx, b.String())
 	_, shown := workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributeWebhook)
 	if shown || state.SubscriptionID == uuid.Nil {

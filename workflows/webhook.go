@@ -61,53 +61,63 @@ func Dispatch(ctx workflow.Context, in durable.DispatchInput) error {
 
 // Retry owns the further attempts of one subscription, for as long as any are pending: every failing endpoint has one, and
 // it is what an operator reads of it (P4).
-func Retry(ctx workflow.Context, in durable.RetryInput) error {
+func Retry(ctx workflow.Context, in durable.RetryInput) (*durable.RetryOutcome, error) {
 	owed := workflow.GetSignalChannel(ctx, durable.SignalRetriesOwed)
+	done := durable.RetryOutcome{Since: workflow.GetInfo(ctx).WorkflowStartTime.UTC()}
+	if in.Done != nil {
+		done = *in.Done
+	}
 	var alarm alarm
+	why := "first look at what is owed"
 	for {
 		drain(owed)
 		var state durable.RetryResult
-		err := workflow.ExecuteActivity(sending(ctx, "make the attempts that are due"), durable.RetryActivity, in).
-			Get(ctx, &state)
-		if err != nil {
-			return err
+		if err := workflow.ExecuteActivity(sending(ctx, why), durable.RetryActivity, in).Get(ctx, &state); err != nil {
+			return nil, err
 		}
-		if err := publishRetry(ctx, state); err != nil {
-			return err
+		note(&done, state)
+		if err := publishRetry(ctx, state, done); err != nil {
+			return nil, err
 		}
+		why = "look again: a failure was recorded, or the webhook was changed"
 		if owed.Len() > 0 {
 			continue
 		}
 		if state.NextDue == nil { // an open circuit has always a probe ahead, even if nothing is pending
-			return nil
+			if !in.Reports {
+				return nil, nil
+			}
+			return &done, nil
 		}
 		if mustContinue(ctx, in.MaxHistory) {
-			return workflow.NewContinueAsNewError(ctx, durable.RetryWorkflow, in)
+			if in.Reports {
+				in.Done = &done
+			}
+			return nil, workflow.NewContinueAsNewError(ctx, durable.RetryWorkflow, in)
 		}
-		alarm.arm(ctx, state.NextDue, "next attempt")
-		alarm.wait(ctx, owed)
+		next := "next retry at"
+		if state.CircuitOpenedAt != nil {
+			next = "probe at"
+		}
+		alarm.arm(ctx, state.NextDue, next)
+		if fired := alarm.wait(ctx, owed); fired != "" {
+			why = "its time has come: " + fired
+		}
 	}
 }
 
-func publishRetry(ctx workflow.Context, state durable.RetryResult) error {
-	var b strings.Builder
-	if state.CircuitOpenedAt != nil {
-		fmt.Fprintf(&b, "Circuit open since %s, %d probes made; %d deliveries wait", state.CircuitOpenedAt.UTC().Format(second),
-			state.Probes, state.Owed)
-	} else {
-		fmt.Fprintf(&b, "%d deliveries wait for another attempt", state.Owed)
+// note adds what a run of the activity says to what came of all of them.
+func note(done *durable.RetryOutcome, state durable.RetryResult) {
+	done.Made += state.Made
+	done.Delivered += state.Delivered
+	done.MovedTo = state.MovedTo
+	if state.FailingSince != nil && state.FailingSince.Before(done.Since) {
+		done.Since = state.FailingSince.UTC()
 	}
-	if state.NextDue != nil {
-		fmt.Fprintf(&b, ", the next at %s", state.NextDue.UTC().Format(second))
-	}
-	fmt.Fprintf(&b, "; as of %s", workflow.Now(ctx).UTC().Format(second))
-	for i, f := range state.Failures {
-		if i == 0 {
-			b.WriteString("\n\nLast failures:\n")
-		}
-		fmt.Fprintf(&b, "\n- %s: %s", f.At.UTC().Format(second), f.Reason)
-	}
-	workflow.SetCurrentDetails(ctx, b.String())
+}
+
+func publishRetry(ctx workflow.Context, state durable.RetryResult, done durable.RetryOutcome) error {
+	workflow.SetCurrentDetails(ctx, retryDetails(state, done, workflow.Now(ctx)))
 	due, shown := workflow.GetTypedSearchAttributes(ctx).GetTime(AttributeNextDue)
 	switch {
 	case state.NextDue != nil && (!shown || !due.Equal(*state.NextDue)):
@@ -116,4 +126,32 @@ func publishRetry(ctx workflow.Context, state durable.RetryResult) error {
 		return workflow.UpsertTypedSearchAttributes(ctx, AttributeNextDue.ValueUnset())
 	}
 	return nil
+}
+
+func retryDetails(state durable.RetryResult, done durable.RetryOutcome, now time.Time) string {
+	if state.MovedTo != "" {
+		return goesOn(state.MovedTo)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "In trouble since %s. ", done.Since.Format(second))
+	next := "retry"
+	if state.CircuitOpenedAt != nil {
+		next = "probe"
+		fmt.Fprintf(&b, "Circuit open since %s, %d probes made; %d deliveries wait", state.CircuitOpenedAt.UTC().Format(second),
+			state.Probes, state.Owed)
+	} else {
+		fmt.Fprintf(&b, "%d deliveries wait for another attempt", state.Owed)
+	}
+	if state.NextDue != nil {
+		fmt.Fprintf(&b, ", the next %s at %s", next, state.NextDue.UTC().Format(second))
+	}
+	fmt.Fprintf(&b, "; %d further attempts made, %d of them delivered; as of %s", done.Made, done.Delivered,
+		now.UTC().Format(second))
+	for i, f := range state.Failures {
+		if i == 0 {
+			b.WriteString("\n\nLast failures:\n")
+		}
+		fmt.Fprintf(&b, "\n- %s: %s", f.At.UTC().Format(second), f.Reason)
+	}
+	return b.String()
 }

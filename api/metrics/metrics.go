@@ -94,8 +94,9 @@ func (m *Metrics) ShowGates(stats func() map[string]postgres.GateStats) {
 	}
 }
 
-// ShowGroups shows how many messages and new conversations share the transaction of a group, and how many have one of their own.
-func (m *Metrics) ShowGroups(written func() (together, alone int64)) {
+// ShowGroups shows how many messages and new conversations share the transaction of a group, how many have one of their own, and how
+// many wait for a group.
+func (m *Metrics) ShowGroups(written func() (together, alone int64), waiting func() int) {
 	counter := func(path string, value func() int64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "atender_conversation_writes_total", ConstLabels: prometheus.Labels{"path": path},
@@ -104,6 +105,10 @@ func (m *Metrics) ShowGroups(written func() (together, alone int64)) {
 	}
 	counter("group", func() int64 { together, _ := written(); return together })
 	counter("single", func() int64 { _, alone := written(); return alone })
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "atender_conversation_writes_waiting",
+		Help: "Messages and new conversations that wait for a group to be written with.",
+	}, func() float64 { return float64(waiting()) }))
 }
 
 // Handler serves the figures.

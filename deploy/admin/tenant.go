@@ -14,18 +14,19 @@ import (
 
 type tenantCreateCmd struct {
 	Name string `arg:"" help:"The organisation's name."`
+	Slug string `help:"How the ids of its workflows in Temporal name it, for good: a to z, 0 to 9 and hyphens, such as acme. Made from the name when not given."`
 }
 
 // Run carries the command out.
 func (c tenantCreateCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
-		live, sandbox, err := s.Accounts.CreateTenant(ctx, account.NewTenant{Name: c.Name})
+		live, sandbox, err := s.Accounts.CreateTenant(ctx, account.NewTenant{Name: c.Name, Slug: c.Slug})
 		if err != nil {
 			return err
 		}
-		return table("ENVIRONMENT\tID", func(row rowFunc) {
-			row(live.Environment, live.ID)
-			row(sandbox.Environment, sandbox.ID)
+		return table("ENVIRONMENT\tID\tSLUG", func(row rowFunc) {
+			row(live.Environment, live.ID, live.Slug)
+			row(sandbox.Environment, sandbox.ID, sandbox.Slug)
 		})
 	})
 }
@@ -39,9 +40,9 @@ func (tenantListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return table("NUMBER\tNAME\tENVIRONMENT\tID\tCREATED", func(row rowFunc) {
+		return table("NUMBER\tNAME\tENVIRONMENT\tID\tSLUG\tCREATED", func(row rowFunc) {
 			for _, t := range tenants {
-				row(t.Number, t.Name, t.Environment, t.ID, t.CreatedAt.UTC().Format(time.DateOnly))
+				row(t.Number, t.Name, t.Environment, t.ID, t.Slug, t.CreatedAt.UTC().Format(time.DateOnly))
 			}
 		})
 	})

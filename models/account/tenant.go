@@ -25,7 +25,8 @@ const (
 // Tenant is an organisation's data in one environment. Everything else belongs to exactly one tenant.
 type Tenant struct {
 	ID              uuid.UUID
-	Number          int64 `gorm:"->"`
+	Number          int64  `gorm:"->"`
+	Slug            string // unique, never changed: names the tenant in the ids of its workflows (P12)
 	Name            string
 	Environment     Environment
 	SandboxOf       *uuid.UUID // the production tenant, for a sandbox
@@ -36,7 +37,10 @@ type Tenant struct {
 }
 
 // NewTenant is what a tenant is made from.
-type NewTenant struct{ Name string }
+type NewTenant struct {
+	Name string
+	Slug string // made from the name when empty
+}
 
 // nameOf is a name as it is stored, without the spaces around it: the operator's commands give names as they were typed,
 // where the API has trimmed them. One of which nothing can be seen is refused.
@@ -48,11 +52,17 @@ func nameOf(given, what string) (string, error) {
 	return name, nil
 }
 
-// CreateTenant makes a tenant with its sandbox twin. Errors: VALIDATION_FAILED without a name.
+// CreateTenant makes a tenant with its sandbox twin. Errors: VALIDATION_FAILED without a name, or for a slug
+// that is none or taken.
 func (s *Store) CreateTenant(ctx context.Context, in NewTenant) (live, sandbox Tenant, err error) {
 	defer postgres.During(&err, "create a tenant")
 	if in.Name, err = nameOf(in.Name, "a tenant"); err != nil {
 		return live, sandbox, err
+	}
+	if in.Slug != "" {
+		if err := checkSlug(in.Slug); err != nil {
+			return live, sandbox, err
+		}
 	}
 	now := time.Now()
 	live = Tenant{
@@ -62,8 +72,14 @@ func (s *Store) CreateTenant(ctx context.Context, in NewTenant) (live, sandbox T
 	sandbox = live
 	sandbox.ID, sandbox.Environment, sandbox.SandboxOf = ident.New(), Sandbox, &live.ID
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
+		if err := giveSlugs(tx, in.Slug, &live, &sandbox); err != nil {
+			return err
+		}
 		for _, t := range []*Tenant{&live, &sandbox} {
 			if err := tx.Create(t).Error; err != nil {
+				if postgres.Violates(err, "tenants_slug") {
+					return postgres.ErrRaced // the next try finds another one free, or none
+				}
 				return err
 			}
 			if err := tx.Exec(`INSERT INTO conversation_numbers (tenant_id) VALUES (?)`, t.ID).Error; err != nil {

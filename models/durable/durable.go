@@ -4,7 +4,6 @@
 package durable
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +31,7 @@ const (
 const (
 	AttributeTenant       = "AtenderTenant"
 	AttributeConversation = "AtenderConversation"
+	AttributeNumber       = "AtenderNumber"
 	AttributeStatus       = "AtenderStatus"
 	AttributeSLAState     = "AtenderSlaState"
 	AttributeNextDue      = "AtenderNextDue"
@@ -53,27 +53,14 @@ const (
 // are slow must not take the slots of what is quick.
 func DeliveriesQueue(queue string) string { return queue + "-deliveries" }
 
-// ConversationID is the id of a conversation's workflow.
-func ConversationID(tenant, conversation uuid.UUID) string {
-	return "conversation/" + tenant.String() + "/" + conversation.String()
-}
-
-// DispatchID is the id of a dispatch workflow.
-func DispatchID(dispatcher int) string { return fmt.Sprintf("webhook-dispatch/%d", dispatcher) }
-
-// RetryID is the id of a subscription's retry workflow.
-func RetryID(tenant, subscription uuid.UUID) string {
-	return "webhook/" + tenant.String() + "/" + subscription.String()
-}
-
-// RecomputeID is the id of the workflow that brings a tenant's clocks up to edited rules.
-func RecomputeID(tenant uuid.UUID) string { return "recompute/" + tenant.String() }
-
 // RecomputeInput names the tenant whose time configuration was edited.
 type RecomputeInput struct {
 	TenantID uuid.UUID `json:"tenantId"`
 	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
-	MaxHistory int `json:"maxHistory,omitempty"`
+	MaxHistory int  `json:"maxHistory,omitempty"`
+	Reports    bool `json:"reports,omitempty"` // see ConversationInput
+	// Visited is how many conversations earlier runs have visited.
+	Visited int `json:"visited,omitempty"`
 }
 
 // RecomputeResult says how far a recompute is.
@@ -82,9 +69,9 @@ type RecomputeResult struct {
 	Left    int64 `json:"left"`
 }
 
-// ReplayID is the id of a replay's workflow.
-func ReplayID(tenant, replay uuid.UUID) string {
-	return "webhook-replay/" + tenant.String() + "/" + replay.String()
+// RecomputeOutcome is what came of a recompute: the result of its workflow.
+type RecomputeOutcome struct {
+	Visited int `json:"visited"` // conversations that were brought up to the policies and hours in force
 }
 
 // ConversationInput starts a conversation's workflow, and starts it again when it continues as new.
@@ -95,6 +82,30 @@ type ConversationInput struct {
 	MaxHistory int `json:"maxHistory,omitempty"`
 	// DockActions is how many actions of docks earlier runs have carried out, for people who look at the workflow.
 	DockActions int `json:"dockActions,omitempty"`
+	// Reports: the run ends with a result that has figures. Runs that an earlier version began have none, and end without:
+	// what a workflow returns is part of its history, as its commands are.
+	Reports bool `json:"reports,omitempty"`
+	// Done is what earlier runs have seen time do; only with Reports.
+	Done *Done `json:"done,omitempty"`
+}
+
+// Done counts what time did in a conversation, and has the last few things that happened to it, for people.
+type Done struct {
+	Wakes    int      `json:"wakes"`
+	Warnings int      `json:"warnings"`
+	Breaches int      `json:"breaches"`
+	Story    []string `json:"story,omitempty"` // the newest last
+}
+
+// ConversationOutcome is what came of a conversation's workflow: its result.
+type ConversationOutcome struct {
+	Status      string `json:"status"`
+	Wakes       int    `json:"wakes"`    // snoozes that ended in their time
+	Warnings    int    `json:"warnings"` // of SLA clocks
+	Breaches    int    `json:"breaches"`
+	DockActions int    `json:"dockActions"` // that were applied
+	// MovedTo is the id of the workflow that goes on with the conversation, because this one's is not its id any more (P12.3).
+	MovedTo string `json:"movedTo,omitempty"`
 }
 
 // DockActionSignal names an action of a dock that waits to be carried out.
@@ -110,8 +121,9 @@ type DockActionInput struct {
 
 // DockActionResult says what became of an action: applied, rejected, expired; empty when there is no such action.
 type DockActionResult struct {
-	Action string `json:"action,omitempty"` // such as addTag, for people who read the history
-	State  string `json:"state"`
+	Action string    `json:"action,omitempty"` // such as addTag, for people who read the history
+	State  string    `json:"state"`
+	DockID uuid.UUID `json:"dockId,omitzero"` // for people, too
 }
 
 // TickInput asks for what is due in a conversation.
@@ -127,6 +139,28 @@ type TickResult struct {
 	MayEnd  bool       `json:"mayEnd"`
 	// SLAState is the worst state of the conversation's SLA clocks, empty without any.
 	SLAState string `json:"slaState,omitempty"`
+	// For people who read the history: what NextDue is of, such as "snooze ends", the clocks that run, and what this tick did.
+	Next         string     `json:"next,omitempty"`
+	SnoozedUntil *time.Time `json:"snoozedUntil,omitempty"`
+	Clocks       []Clock    `json:"clocks,omitempty"`
+	Fired        []Fired    `json:"fired,omitempty"`
+	// MovedTo is the id of the conversation's workflow, if it is not that of the one that asked, which is to end (P12.3).
+	MovedTo string `json:"movedTo,omitempty"`
+}
+
+// Clock is an SLA clock that runs.
+type Clock struct {
+	Metric   string     `json:"metric"`
+	State    string     `json:"state"`
+	BreachAt *time.Time `json:"breachAt,omitempty"` // when it is to be met, at the latest; nil: its hours do not come again
+}
+
+// Fired is one thing that time did in a conversation.
+type Fired struct {
+	What   string    `json:"what"` // wake, warning, breach or archive
+	Metric string    `json:"metric,omitempty"`
+	State  string    `json:"state,omitempty"` // that a tripwire brought
+	DueAt  time.Time `json:"dueAt"`
 }
 
 // DispatchInput names the range of shards that a dispatcher serves.
@@ -149,7 +183,19 @@ type RetryInput struct {
 	TenantID       uuid.UUID `json:"tenantId"`
 	SubscriptionID uuid.UUID `json:"subscriptionId"`
 	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
-	MaxHistory int `json:"maxHistory,omitempty"`
+	MaxHistory int  `json:"maxHistory,omitempty"`
+	Reports    bool `json:"reports,omitempty"` // see ConversationInput
+	// Done is what came of earlier runs; only with Reports.
+	Done *RetryOutcome `json:"done,omitempty"`
+}
+
+// RetryOutcome is what came of a subscription's further attempts: the result of their workflow.
+type RetryOutcome struct {
+	Since     time.Time `json:"since"`     // when the trouble began
+	Made      int64     `json:"made"`      // attempts, probes included
+	Delivered int64     `json:"delivered"` // of them those that the endpoint took
+	// MovedTo is the id of the workflow that goes on, because this one's is not the subscription's any more (P12.3).
+	MovedTo string `json:"movedTo,omitempty"`
 }
 
 // RetryResult says how a subscription is after its due retries were made.
@@ -161,6 +207,11 @@ type RetryResult struct {
 	// CircuitOpenedAt is set while the endpoint is left alone but for probes; NextDue is the next probe then.
 	CircuitOpenedAt *time.Time `json:"circuitOpenedAt,omitempty"`
 	Probes          int        `json:"probes,omitempty"`
+	// For people: of Made those that were delivered, and since when the endpoint has been failing without a success.
+	Delivered    int64      `json:"delivered,omitempty"`
+	FailingSince *time.Time `json:"failingSince,omitempty"`
+	// MovedTo is the id of the subscription's workflow, if it is not that of the one that asked, which is to end (P12.3).
+	MovedTo string `json:"movedTo,omitempty"`
 }
 
 // Failure is one failed attempt in words an operator reads.
@@ -174,7 +225,18 @@ type ReplayInput struct {
 	TenantID uuid.UUID `json:"tenantId"`
 	ReplayID uuid.UUID `json:"replayId"`
 	// MaxHistory is the length of history after which the workflow continues as new; 0 for the default.
-	MaxHistory int `json:"maxHistory,omitempty"`
+	MaxHistory int  `json:"maxHistory,omitempty"`
+	Reports    bool `json:"reports,omitempty"` // see ConversationInput
+}
+
+// ReplayOutcome is what came of a replay: the result of its workflow.
+type ReplayOutcome struct {
+	Status  string    `json:"status"`
+	Reached time.Time `json:"reached"` // it has looked at what happened before
+	Queued  int64     `json:"queued"`  // deliveries that it put on their way
+	Missing int64     `json:"missing"` // failed deliveries whose event is gone
+	// MovedTo is the id of the workflow that goes on, because this one's is not the replay's any more (P12.3).
+	MovedTo string `json:"movedTo,omitempty"`
 }
 
 // ReplayResult says how far a replay has come.
@@ -186,4 +248,6 @@ type ReplayResult struct {
 	Queued         int64      `json:"queued"`
 	Missing        int64      `json:"missing,omitempty"`
 	NextLook       *time.Time `json:"nextLook,omitempty"` // when to go on; nil when it has ended
+	// MovedTo is the id of the replay's workflow, if it is not that of the one that asked, which is to end (P12.3).
+	MovedTo string `json:"movedTo,omitempty"`
 }

@@ -21,6 +21,8 @@ type Entry struct {
 	Status   *string    // of a conversation, for the search attributes that a new workflow starts with
 	// DockActionID is the action that a DockAction tells of.
 	DockActionID *uuid.UUID
+	// FormerID is an id that the workflow had before: one that runs under it is told, and none is started (P12.3).
+	FormerID *string
 	// At is the time of the write that the row belongs to; the database's clock when zero.
 	At time.Time
 	// Traceparent is the span that the telling goes on from; AddNow takes the one of its context. "" where nothing is traced.
@@ -35,7 +37,8 @@ func Add(st *postgres.Statement, e Entry) {
 	}
 	st.With("outbox_row", insert(e.Kind, columns{
 		tenant: st.Arg(e.TenantID) + `::uuid`, target: st.Arg(e.TargetID) + `::uuid`, status: st.Arg(e.Status) + `::text`,
-		action: st.Arg(e.DockActionID) + `::uuid`, due: st.Arg(e.DueAt) + `::timestamptz`, at: at,
+		action: st.Arg(e.DockActionID) + `::uuid`, former: st.Arg(e.FormerID) + `::text`,
+		due: st.Arg(e.DueAt) + `::timestamptz`, at: at,
 		trace: st.Arg(postgres.OrNull(e.Traceparent)) + `::text`,
 	}))
 }
@@ -66,7 +69,9 @@ const added = `(SELECT count(*) FROM outbox_row)`
 // Topic is to be woken.
 func AddEach(st *postgres.Statement, kind Kind, each Each) {
 	const null = `NULL`
-	c := columns{tenant: each.Tenant, target: each.Target, status: null, action: null, due: null, at: clock, trace: null}
+	c := columns{
+		tenant: each.Tenant, target: each.Target, status: null, action: null, former: null, due: null, at: clock, trace: null,
+	}
 	if each.Status != "" {
 		c.status = each.Status
 	}
@@ -104,12 +109,12 @@ func NoneFor(kind Kind, target string) string {
 const clock = `clock_timestamp()`
 
 // columns are the values of a row as expressions of SQL.
-type columns struct{ tenant, target, status, action, due, at, trace string }
+type columns struct{ tenant, target, status, action, former, due, at, trace string }
 
 // insert is the statement that every row of the outbox is written by, up to the source of its values.
 func insert(kind Kind, c columns) string {
-	return `INSERT INTO outbox (tenant_id, kind, target_id, status, dock_action_id, priority, due_at, available_at, created_at,
+	return `INSERT INTO outbox (tenant_id, kind, target_id, status, dock_action_id, workflow_id, priority, due_at, available_at, created_at,
 			traceparent)
-		SELECT ` + c.tenant + `, ` + quoted(kind) + `, ` + c.target + `, ` + c.status + `, ` + c.action + `, ` +
+		SELECT ` + c.tenant + `, ` + quoted(kind) + `, ` + c.target + `, ` + c.status + `, ` + c.action + `, ` + c.former + `, ` +
 		strconv.Itoa(registered(kind).priority) + `, ` + c.due + `, ` + c.at + `, ` + c.at + `, ` + c.trace
 }

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -27,66 +28,103 @@ type registration struct {
 	// conversations, of which a flood may be waiting; a sweep over all of them last.
 	priority int
 	// separate: each row is told by itself. Rows of other kinds for one workflow are told together, by the newest.
-	separate  bool
-	workflow  string
-	id        func(Row) string
-	summary   string // of a workflow that is started, for the operator
-	attribute string // search attribute of the target; "" for none besides the tenant's
-	signal    string
-	payload   func(Row) any // of the signal; nil for none
-	input     func(Row) any // of a workflow that is started
+	separate bool
+	workflow string
+	id       func(Row) string
+	summary  func(Row) string // of a workflow that is started, for the operator: one line, at most 200 bytes
+	signal   string
+	payload  func(Row) any // of the signal; nil for none
+	input    func(Row) any // of a workflow that is started
 }
 
 // kinds is the registry: a new kind is a constant and an entry here.
 var kinds = map[Kind]registration{
 	DockAction: {
 		priority: 0, separate: true,
-		workflow: durable.ConversationWorkflow, id: conversationID, summary: conversationSummary,
-		attribute: durable.AttributeConversation, signal: durable.SignalDockAction,
+		workflow: durable.ConversationWorkflow, id: Row.conversationID, summary: Row.conversationSummary,
+		signal:  durable.SignalDockAction,
 		payload: func(r Row) any { return durable.DockActionSignal{ActionID: actionOf(r)} },
-		input:   conversationInput,
+		input:   Row.conversationInput,
 	},
 	Retry: {
 		priority: 1,
 		workflow: durable.RetryWorkflow,
-		id:       func(r Row) string { return durable.RetryID(r.TenantID, r.TargetID) },
-		summary:  "Failing webhook: its further attempts", attribute: durable.AttributeWebhook,
-		signal: durable.SignalRetriesOwed,
-		input:  func(r Row) any { return durable.RetryInput{TenantID: r.TenantID, SubscriptionID: r.TargetID} },
+		id:       func(r Row) string { return durable.RetryID(r.tenant(), r.endpoint()) },
+		summary:  func(r Row) string { return "Failing webhook" + at(r.endpoint()) + ": its further attempts" },
+		signal:   durable.SignalRetriesOwed,
+		input: func(r Row) any {
+			return durable.RetryInput{TenantID: r.TenantID, SubscriptionID: r.TargetID, Reports: true}
+		},
 	},
 	Replay: {
 		priority: 1, // few, and people wait for them
 		workflow: durable.ReplayWorkflow,
-		id:       func(r Row) string { return durable.ReplayID(r.TenantID, r.TargetID) },
-		summary:  "Past events, once more to a webhook",
+		id:       func(r Row) string { return durable.ReplayID(r.tenant(), r.endpoint(), r.TargetID) },
+		summary:  func(r Row) string { return "Replay: past events, once more to a webhook" + at(r.endpoint()) },
 		signal:   durable.SignalReplayChanged,
-		input:    func(r Row) any { return durable.ReplayInput{TenantID: r.TenantID, ReplayID: r.TargetID} },
+		input:    func(r Row) any { return durable.ReplayInput{TenantID: r.TenantID, ReplayID: r.TargetID, Reports: true} },
 	},
 	Conversation: {
 		priority: conversationPriority,
-		workflow: durable.ConversationWorkflow, id: conversationID, summary: conversationSummary,
-		attribute: durable.AttributeConversation, signal: durable.SignalConversationChanged,
-		input: conversationInput,
+		workflow: durable.ConversationWorkflow, id: Row.conversationID, summary: Row.conversationSummary,
+		signal: durable.SignalConversationChanged,
+		input:  Row.conversationInput,
 	},
 	Recompute: {
 		priority: 3,
 		workflow: durable.RecomputeWorkflow,
-		id:       func(r Row) string { return durable.RecomputeID(r.TenantID) },
-		summary:  "Clocks of a tenant, brought up to edited policies and hours",
-		signal:   durable.SignalTimeRulesChanged,
-		input:    func(r Row) any { return durable.RecomputeInput{TenantID: r.TenantID} },
+		id:       func(r Row) string { return durable.RecomputeID(r.tenant()) },
+		summary: func(r Row) string {
+			return "Clocks of " + r.tenant().String() + ", brought up to edited policies and hours"
+		},
+		signal: durable.SignalTimeRulesChanged,
+		input:  func(r Row) any { return durable.RecomputeInput{TenantID: r.TenantID, Reports: true} },
 	},
 }
 
 // conversationPriority is where what is urgent ends: see Urgency.
 const conversationPriority = 2
 
-const conversationSummary = "Time of one conversation: snoozes, SLA, archiving; what docks ask for"
+func (r Row) tenant() durable.Tenant {
+	return durable.Tenant{ID: r.TenantID, Slug: value(r.TenantSlug)}
+}
 
-func conversationID(r Row) string { return durable.ConversationID(r.TenantID, r.TargetID) }
+// endpoint is that of the subscription that the row is about.
+func (r Row) endpoint() durable.Endpoint {
+	e := durable.Endpoint{ID: r.TargetID, URL: value(r.URL)}
+	if r.SubscriptionID != nil {
+		e.ID = *r.SubscriptionID
+	}
+	return e
+}
 
-func conversationInput(r Row) any {
-	return durable.ConversationInput{TenantID: r.TenantID, ConversationID: r.TargetID}
+func (r Row) conversationID() string {
+	return durable.ConversationID(r.tenant(), r.TargetID, value(r.Number))
+}
+
+func (r Row) conversationSummary() string {
+	return "Conversation " + strconv.FormatInt(value(r.Number), 10) + " of " + r.tenant().String() +
+		": snoozes, SLA, archiving; what docks ask for"
+}
+
+func (r Row) conversationInput() any {
+	return durable.ConversationInput{TenantID: r.TenantID, ConversationID: r.TargetID, Reports: true}
+}
+
+// at names the host of an endpoint in a sentence, if it is known.
+func at(e durable.Endpoint) string {
+	if e.Host() == "" {
+		return ""
+	}
+	return " at " + e.Host()
+}
+
+// value is what a pointer points at, the zero value for nil.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 // actionOf is the action that the row tells of; the zero UUID, of which there is no action, in a row that has lost it.
@@ -101,11 +139,17 @@ func actionOf(r Row) uuid.UUID {
 type Message struct {
 	Workflow   string
 	WorkflowID string
-	Summary    string
-	Input      any
-	Signal     string
-	Payload    any    // nil for none
-	Attribute  string // the search attribute that has the row's target; "" for none
+	// Former: the id is one that the workflow had before. One that runs under it is told, and none is started (P12.3).
+	Former  bool
+	Summary string
+	Input   any
+	Signal  string
+	Payload any // nil for none
+	// Search attributes of a workflow that is started: the tenant, and what it is about where that is known.
+	Tenant         string
+	ConversationID *uuid.UUID
+	Number         *int64
+	WebhookID      *uuid.UUID
 }
 
 // Message is what the row tells Temporal; false for a kind that is not in the registry: of a newer version, or damaged.
@@ -115,8 +159,14 @@ func (r Row) Message() (Message, bool) {
 		return Message{}, false
 	}
 	m := Message{
-		Workflow: k.workflow, WorkflowID: k.id(r), Summary: k.summary, Input: k.input(r), Signal: k.signal,
-		Attribute: k.attribute,
+		Workflow: k.workflow, WorkflowID: k.id(r), Summary: k.summary(r), Input: k.input(r), Signal: k.signal,
+		Tenant: r.tenant().String(), Number: r.Number, WebhookID: r.SubscriptionID,
+	}
+	if r.FormerID != nil {
+		m.WorkflowID, m.Former = *r.FormerID, true
+	}
+	if k.workflow == durable.ConversationWorkflow {
+		m.ConversationID = &r.TargetID
 	}
 	if k.payload != nil {
 		m.Payload = k.payload(r)

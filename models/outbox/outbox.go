@@ -27,9 +27,25 @@ type Row struct {
 	Attempts int // of telling it, this one included
 	// DockActionID is the action that the conversation's workflow is told of; nil in rows that tell of no action.
 	DockActionID *uuid.UUID
+	FormerID     *string `gorm:"column:workflow_id"` // see Entry
+	// What the ids of workflows name things by, as their rows have it at the time of the claim (P12.1); nil where a row is gone.
+	TenantSlug     *string
+	Number         *int64     // of the conversation
+	SubscriptionID *uuid.UUID // of the retries or the replay
+	URL            *string    // of that subscription
 	// Traceparent is the span that caused the row; nil where it was not traced.
 	Traceparent *string
 }
+
+// names are the columns of a Row that the ids of workflows are made from, of the outbox row o.
+var names = `(SELECT t.slug FROM tenants t WHERE t.id = o.tenant_id) AS tenant_slug,
+	CASE WHEN o.kind IN (` + quoted(Conversation) + `, ` + quoted(DockAction) + `)
+		THEN (SELECT c.number FROM conversations c WHERE c.tenant_id = o.tenant_id AND c.id = o.target_id) END AS number,
+	CASE o.kind WHEN ` + quoted(Retry) + ` THEN o.target_id
+		WHEN ` + quoted(Replay) + ` THEN (SELECT r.subscription_id FROM replays r WHERE r.id = o.target_id) END AS subscription_id,
+	CASE o.kind WHEN ` + quoted(Retry) + ` THEN (SELECT s.url FROM subscriptions s WHERE s.id = o.target_id)
+		WHEN ` + quoted(Replay) + ` THEN (SELECT s.url FROM replays r JOIN subscriptions s ON s.id = r.subscription_id
+			WHERE r.id = o.target_id) END AS url`
 
 // Urgency says which rows of the outbox a relay takes.
 type Urgency string
@@ -66,11 +82,12 @@ func (s *Store) Claim(ctx context.Context, which Urgency, limit int) ([]Row, err
 	SELECT o.id, o.kind, o.target_id FROM turns t JOIN outbox o ON o.id = t.id WHERE o.available_at <= clock_timestamp()
 	ORDER BY t.turn, t.priority, t.due, t.id LIMIT ` + once + ` FOR UPDATE OF o SKIP LOCKED
 )
-UPDATE outbox SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
-WHERE id IN (SELECT id FROM next UNION SELECT o.id FROM next n, LATERAL (SELECT id FROM outbox
+UPDATE outbox o SET available_at = clock_timestamp() + interval '30 seconds', attempts = attempts + 1
+WHERE o.id IN (SELECT id FROM next UNION SELECT l.id FROM next n, LATERAL (SELECT id FROM outbox
 	WHERE target_id = n.target_id AND kind = n.kind AND kind NOT IN (` + separateKinds + `) AND available_at <= clock_timestamp()
-	LIMIT @along FOR UPDATE SKIP LOCKED) o)
-RETURNING id, tenant_id, kind, target_id, status, due_at, attempts, dock_action_id, traceparent, ` + postgres.WorkSeen
+	LIMIT @along FOR UPDATE SKIP LOCKED) l)
+RETURNING o.id, o.tenant_id, o.kind, o.target_id, o.status, o.due_at, o.attempts, o.dock_action_id, o.workflow_id,
+	o.traceparent, ` + names + `, ` + postgres.WorkSeen
 	var rows []claimedRow
 	err := s.db.Turns.From(string(which), func(behind uuid.UUID) (int, int, uuid.UUID, error) {
 		rows = nil

@@ -48,17 +48,17 @@ func (p *turnPositions) From(work string, claim func(behind uuid.UUID) (rows, te
 	}
 }
 
-// WorkOf is a query's parts "tenants", all tenants behind @behind that have rows in a table that meet one condition;
+// WorkOf is a query's parts "candidates", all tenants behind @behind that have rows in a table that meet one condition;
 // "working", the first of those that have a row x that meets another, which names t.tenant_id; and "work", the columns of
 // the first rows of each in an order. An index has tenant_id and then that order, for rows that meet the first condition.
 func WorkOf(table, indexed, condition, columns, order string, rows int) string {
 	next := `SELECT tenant_id FROM ` + table + ` WHERE ` + indexed + ` AND tenant_id > `
-	return `WITH RECURSIVE tenants AS (
+	return `WITH RECURSIVE candidates AS (
 	(` + next + `CAST(@behind AS uuid) ORDER BY tenant_id, ` + order + ` LIMIT 1)
 	UNION ALL
-	SELECT n.tenant_id FROM tenants t, LATERAL (` + next + `t.tenant_id ORDER BY tenant_id, ` + order + ` LIMIT 1) n
+	SELECT n.tenant_id FROM candidates t, LATERAL (` + next + `t.tenant_id ORDER BY tenant_id, ` + order + ` LIMIT 1) n
 ), working AS MATERIALIZED (
-	SELECT t.tenant_id FROM tenants t, LATERAL (SELECT FROM ` + table + ` x WHERE ` + condition + `
+	SELECT t.tenant_id FROM candidates t, LATERAL (SELECT FROM ` + table + ` x WHERE ` + condition + `
 		ORDER BY ` + order + ` LIMIT 1) x
 	LIMIT ` + strconv.Itoa(turnTenants) + `
 ), work AS MATERIALIZED (

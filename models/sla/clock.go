@@ -231,13 +231,27 @@ func (c *Clock) BreachedSince() *time.Time {
 
 // NextDue is the moment at which the clock will pass its next tripwire, nil if never.
 func (c *Clock) NextDue() *time.Time {
+	due, _ := c.next()
+	return due
+}
+
+// NextState is the state that the clock will have then; "" if never.
+func (c *Clock) NextState() State {
+	_, state := c.next()
+	return state
+}
+
+func (c *Clock) next() (*time.Time, State) {
 	if !c.Running() {
-		return nil
+		return nil, ""
 	}
 	for i, wire := range Tripwires {
 		if Worse(State(wire), c.State) && c.Due[i] != nil {
-			return c.Due[i]
+			return c.Due[i], State(wire)
 		}
 	}
-	return nil
+	return nil, ""
 }
+
+// BreachAt is the moment by which the clock is to be met, nil if its schedule does not come to it.
+func (c *Clock) BreachAt() *time.Time { return c.Due[len(Tripwires)-1] }

@@ -3,13 +3,16 @@ package webhook
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/ident"
+	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
 	"github.com/atender/atender/models/wire"
@@ -57,10 +60,9 @@ func (u SubscriptionUpdate) exposes() bool {
 func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewSubscription) (wire.Subscription, error) {
 	now := time.Now()
 	sub := Subscription{
-		TenantID: tenantID, ID: ident.New(), IsActive: true, MaxInFlight: DefaultMaxInFlight,
+		TenantID: tenantID, IsActive: true, MaxInFlight: DefaultMaxInFlight,
 		Signing: cmp.Or(in.Signing, SigningHMAC), Ordering: OrderingNone, Failing: postgres.UUIDs{}, CreatedAt: now,
 	}
-	sub.Shard = shardOf(sub.ID)
 	sub.setFilter(nil)
 	update := SubscriptionUpdate{
 		Name: &in.Name, URL: &in.URL, Description: &in.Description, Events: &in.Events, IsActive: in.IsActive,
@@ -82,6 +84,10 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewSubscripti
 		if err != nil {
 			return err
 		}
+		if sub.ID, err = newID(tx, tenantID, ident.New); err != nil {
+			return err
+		}
+		sub.Shard = shardOf(sub.ID)
 		if err := s.applyUpdate(tx, &sub, update, now); err != nil {
 			return err
 		}
@@ -111,15 +117,34 @@ func (s *Store) Create(ctx context.Context, tenantID uuid.UUID, in NewSubscripti
 	return out, nil
 }
 
+// newID is an id for a subscription whose end no other of its tenant has, deleted ones included: the ids of workflows show that
+// alone (durable.Endpoint). The tenant's row is locked.
+func newID(tx *gorm.DB, tenantID uuid.UUID, made func() uuid.UUID) (uuid.UUID, error) {
+	for range newIDTries {
+		id, taken := made(), false
+		err := tx.Raw(`SELECT EXISTS (SELECT FROM subscriptions WHERE tenant_id = ? AND right(id::text, ?) = right(?, ?))`,
+			tenantID, durable.ShortID, id.String(), durable.ShortID).Scan(&taken).Error
+		if err != nil || !taken {
+			return id, postgres.Doing(err, "look for the end of a webhook's id")
+		}
+	}
+	return uuid.Nil, errors.New("find an id for a webhook: every one that was made ends like another's")
+}
+
+// newIDTries is how many ids are tried: of 10,000 webhooks that a tenant has had, one in 400,000 ends like another.
+const newIDTries = 5
+
 // lock begins a change of a subscription.
 func (s *Store) lock(tx *gorm.DB, tenantID, id uuid.UUID) (Subscription, error) {
-	if _, err := s.tenant(tx, tenantID); err != nil {
+	tenant, err := s.tenant(tx, tenantID)
+	if err != nil {
 		return Subscription{}, err
 	}
 	var sub Subscription
-	err := tx.Raw(`SELECT * FROM subscriptions WHERE tenant_id = ? AND id = ? AND deleted_at IS NULL FOR NO KEY UPDATE`, tenantID, id).
+	err = tx.Raw(`SELECT * FROM subscriptions WHERE tenant_id = ? AND id = ? AND deleted_at IS NULL FOR NO KEY UPDATE`, tenantID, id).
 		Take(&sub).
 		Error
+	sub.TenantSlug = tenant.Slug
 	return sub, postgres.NotFound(err, "webhook", id)
 }
 
@@ -155,6 +180,11 @@ func (s *Store) Update(
 			}
 			sub.closeCircuit(now)
 		}
+		moved, err := tellFormer(tx, before, sub)
+		if err != nil {
+			return err
+		}
+		topics = append(topics, moved...)
 		if err := saveSubscription(tx, &sub); err != nil {
 			return err
 		}
@@ -166,6 +196,19 @@ func (s *Store) Update(
 	}
 	s.db.Wakeups.Mark(topics...)
 	return out, nil
+}
+
+// tellFormer has the subscription's retry workflow look, if one may run under the id that the subscription had before an
+// update: it ends, and one under the id that it has now goes on (P12.3). It returns the topics to wake after the commit.
+func tellFormer(tx *gorm.DB, before, after Subscription) (topics []string, err error) {
+	former := durable.RetryID(before.tenant(), before.endpoint())
+	if before.RetryArmedFor == nil || former == durable.RetryID(after.tenant(), after.endpoint()) {
+		return nil, nil
+	}
+	now := time.Now()
+	return []string{outbox.Topic}, outbox.AddNow(tx, outbox.Entry{
+		Kind: outbox.Retry, TenantID: after.TenantID, TargetID: after.ID, FormerID: &former, DueAt: &now,
+	})
 }
 
 // Delete ends a subscription. What is pending is cancelled when it would be claimed next (P4.6).

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/feed"
 	"github.com/atender/atender/models/ident"
@@ -46,12 +47,15 @@ type ReplayStep struct {
 	Replay Replay
 	// Full: it waits for the webhook to be through with what is pending. Otherwise Replay.NextLookAt says when to go on.
 	Full bool
+	// MovedTo is the id of the replay's workflow, if it is another than that of the one that asked, and no step was made (P12.3).
+	MovedTo string
 }
 
 // Advance makes the next step of a replay (P4.9): it puts up to 500 deliveries on their way and notes how far it has
 // come, in one transaction. ✗ before the commit: nothing happened. Of a replay that has ended, nothing more is done.
-// Errors: NOT_FOUND, UNAVAILABLE.
-func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID) (ReplayStep, error) {
+// A workflow whose id is not the replay's any more is told so, and the current one signalled (P12.3). The id is that of the one
+// that asks; "" for a caller that stands for it. Errors: NOT_FOUND, UNAVAILABLE.
+func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID, workflow string) (ReplayStep, error) {
 	var step ReplayStep
 	var sub Subscription
 	err := s.db.Transact(ctx, func(tx *gorm.DB) (err error) {
@@ -66,6 +70,10 @@ func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID) (ReplaySt
 		err = tx.Raw(withTenantSQL+` WHERE s.id = ? AND s.tenant_id = ?`, r.SubscriptionID, tenantID).Take(&sub).Error
 		if err != nil {
 			return postgres.Doing(err, "read webhook %s", r.SubscriptionID)
+		}
+		if current := durable.ReplayID(sub.tenant(), sub.endpoint(), r.ID); workflow != "" && workflow != current {
+			step.MovedTo = current
+			return signalReplay(tx, *r)
 		}
 		now := time.Now()
 		r.NextLookAt = &now
@@ -99,6 +107,10 @@ func (s *Replays) Advance(ctx context.Context, tenantID, id uuid.UUID) (ReplaySt
 		}
 		return nil
 	})
+	if err == nil && step.MovedTo != "" {
+		s.db.Wake(ctx, outbox.Topic)
+		return step, nil
+	}
 	if err == nil && step.Replay.Queued > 0 {
 		fault.At(fault.AfterReplaying)
 		s.db.Wake(ctx, outbox.TopicDeliveries(sub.Shard))

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/circuit"
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
@@ -38,6 +39,9 @@ type RetryState struct {
 	Pending  int        // deliveries with a failed attempt, waiting or leased; with an open circuit all that wait
 	NextDue  *time.Time // the earliest of those waiting, or end of a lease; with an open circuit the next probe; nil: nothing
 	Failures []Failure  // the last few, newest first
+	// MovedTo is the id of the subscription's retry workflow, if it is another than that of the one that asked (P12.3); all else
+	// is that one's then.
+	MovedTo string
 }
 
 // Failure is one failed attempt, as an operator reads it.
@@ -50,15 +54,20 @@ type Failure struct {
 
 // ArmRetries reads, under the subscription's lock, what is pending, and notes what its retry workflow is armed for from now
 // on: a workflow that ends upon "nothing" cannot miss a failure that is recorded at the same time, because that one
-// leaves an outbox row (P4.7). Of a subscription that is off nothing is pending: it is cancelled.
-// Errors: NOT_FOUND, UNAVAILABLE.
-func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetryState, error) {
-	st, sub, err := s.armRetries(ctx, subscription)
+// leaves an outbox row (P4.7). Of a subscription that is off nothing is pending: it is cancelled. A workflow whose id is
+// not the subscription's any more is told so, and the current one signalled (P12.3). The id is that of the one that asks; ""
+// for a caller that stands for it. Errors: NOT_FOUND, UNAVAILABLE.
+func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID, workflow string) (RetryState, error) {
+	st, sub, err := s.armRetries(ctx, subscription, workflow)
+	if st.MovedTo != "" && err == nil {
+		s.db.Wake(ctx, outbox.Topic)
+		return st, nil
+	}
 	if err == nil && (!st.Endpoint.On || sub.CancelBefore != nil) {
 		var cancelled int64
 		cancelled, err = s.cancelAllPending(ctx, sub)
 		if err == nil && cancelled > 0 && st.Endpoint.On { // of what was counted
-			st, _, err = s.armRetries(ctx, subscription)
+			st, _, err = s.armRetries(ctx, subscription, workflow)
 		}
 	}
 	if err != nil || st.NextDue == nil {
@@ -70,12 +79,19 @@ func (s *Store) ArmRetries(ctx context.Context, subscription uuid.UUID) (RetrySt
 }
 
 // armRetries is the transaction of ArmRetries.
-func (s *Store) armRetries(ctx context.Context, subscription uuid.UUID) (st RetryState, sub Subscription, err error) {
+func (s *Store) armRetries(
+	ctx context.Context, subscription uuid.UUID, workflow string,
+) (st RetryState, sub Subscription, err error) {
 	err = s.db.Transact(ctx, func(tx *gorm.DB) error {
 		st, sub = RetryState{}, Subscription{}
 		err := tx.Raw(withTenantSQL+` WHERE s.id = ? FOR NO KEY UPDATE OF s`, subscription).Take(&sub).Error
 		if err != nil {
 			return postgres.NotFound(err, "webhook", subscription)
+		}
+		if current := durable.RetryID(sub.tenant(), sub.endpoint()); workflow != "" && workflow != current {
+			st.MovedTo = current
+			now := time.Now()
+			return outbox.AddNow(tx, outbox.Entry{Kind: outbox.Retry, TenantID: sub.TenantID, TargetID: sub.ID, DueAt: &now})
 		}
 		if st.Endpoint, err = s.endpoint(sub, time.Now()); err != nil {
 			return err

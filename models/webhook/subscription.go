@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/wire"
 )
@@ -77,7 +78,16 @@ type Subscription struct {
 	CancelBefore *time.Time
 	// TenantOff: the tenant's webhooks are off. Only where it was asked for (withTenantSQL).
 	TenantOff bool `gorm:"->"`
+	// TenantSlug is the tenant's slug. Only where it was asked for (withTenantSQL).
+	TenantSlug string `gorm:"->"`
 }
+
+// tenant and endpoint are how the ids of workflows name the subscription, if it was read withTenantSQL.
+func (s Subscription) tenant() durable.Tenant {
+	return durable.Tenant{ID: s.TenantID, Slug: s.TenantSlug}
+}
+
+func (s Subscription) endpoint() durable.Endpoint { return durable.Endpoint{ID: s.ID, URL: s.URL} }
 
 // Wire is the subscription's JSON shape, without secrets.
 func (s Subscription) Wire() wire.Subscription {

@@ -75,8 +75,8 @@ const (
 // endOfTime is behind whatever was put on its way.
 var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// withTenantSQL reads subscriptions together with whether their tenant's webhooks are off.
-const withTenantSQL = `SELECT s.*, NOT t.webhooks_enabled AS tenant_off FROM subscriptions s JOIN tenants t ON t.id = s.tenant_id`
+// withTenantSQL reads subscriptions together with whether their tenant's webhooks are off, and its slug.
+const withTenantSQL = `SELECT s.*, NOT t.webhooks_enabled AS tenant_off, t.slug AS tenant_slug FROM subscriptions s JOIN tenants t ON t.id = s.tenant_id`
 
 // switchWebhooks does what belongs to switching a tenant's webhooks on or off (P4.10), in the transaction that has locked
 // the tenant's row and changes it. Off: replays end, and retry workflows look again, and end. Either way what is pending by now

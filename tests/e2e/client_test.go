@@ -80,6 +80,7 @@ func (s *stack) call(t *testing.T, status int, into any, method, path, body stri
 // conversation is what these tests look at of one.
 type conversation struct {
 	ID                string    `json:"id"`
+	Number            int64     `json:"number"`
 	ExternalReference string    `json:"externalReference"`
 	Subject           string    `json:"subject"`
 	Status            string    `json:"status"`

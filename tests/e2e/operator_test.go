@@ -14,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/tests/conformance"
 )
 
@@ -157,7 +159,7 @@ func TestCommandsInAShell(t *testing.T) {
 // What an operator switches off is off at once in the API, and on again as soon.
 func TestSwitchingWebhooksOffInAShell(t *testing.T) {
 	t.Parallel()
-	made := regexp.MustCompile(`(?m)^production +(\S+)$`).
+	made := regexp.MustCompile(`(?m)^production +(\S+) +other-shop$`).
 		FindStringSubmatch(shared.shell(t, binary, "tenant", "create", "Other shop"))
 	require.Len(t, made, 2)
 	key := strings.TrimSpace(shared.shell(t, binary, "key", "create", "--tenant", made[1], "--name", "shop",
@@ -184,7 +186,8 @@ func TestTemporalFindsAConversation(t *testing.T) {
 	})
 	require.NoError(t, err)
 	defer temporal.Close()
-	id, query := "conversation/"+shared.TenantID+"/"+c.ID, fmt.Sprintf("AtenderConversation = %q", c.ID)
+	id := durable.ConversationID(durable.Tenant{Slug: "demo"}, uuid.Nil, c.Number)
+	query := fmt.Sprintf("AtenderTenant = 'demo' AND AtenderNumber = %d", c.Number)
 	eventually(t, 20*time.Second, func() error {
 		found, err := temporal.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: query})
 		if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 
-	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/inbox"
@@ -37,7 +36,13 @@ func (w *world) awaitEnd(p *process) {
 // idle tells whether a conversation's workflow runs and has nothing to do: it waits for its timer or a signal.
 func (w *world) idle(conversation uuid.UUID) bool {
 	w.t.Helper()
-	d, err := w.temporal.DescribeWorkflowExecution(w.t.Context(), durable.ConversationID(w.tenant.ID, conversation), "")
+	return w.waits(w.conversationID(conversation))
+}
+
+// waits tells whether a workflow runs and has nothing to do.
+func (w *world) waits(id string) bool {
+	w.t.Helper()
+	d, err := w.temporal.DescribeWorkflowExecution(w.t.Context(), id, "")
 	return err == nil && d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING &&
 		len(d.PendingActivities) == 0 && d.PendingWorkflowTask == nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/sla"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/tests/inbox"
@@ -159,7 +158,7 @@ func TestTemporalWiped(t *testing.T) {
 	// Their workflows were made again, not only their work done by the sweeper.
 	for _, id := range ids {
 		eventually(t, time.Minute, "the workflow runs again", func() bool {
-			_, err := w.temporal.DescribeWorkflowExecution(t.Context(), durable.ConversationID(w.tenant.ID, id), "")
+			_, err := w.temporal.DescribeWorkflowExecution(t.Context(), w.conversationID(id), "")
 			return err == nil
 		})
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
 	"github.com/atender/atender/models/webhook"
@@ -282,6 +283,15 @@ func (w *world) exec(statement string, args ...any) int64 {
 	n, err := result.RowsAffected()
 	require.NoError(w.t, err)
 	return n
+}
+
+// named is how the ids of workflows name the tenant.
+func (w *world) named() durable.Tenant { return durable.Tenant{ID: w.tenant.ID, Slug: w.tenant.Slug} }
+
+// conversationID is the id of a conversation's workflow.
+func (w *world) conversationID(conversation uuid.UUID) string {
+	w.t.Helper()
+	return durable.ConversationID(w.named(), conversation, row[int64](w, `SELECT number FROM conversations WHERE id = $1`, conversation))
 }
 
 // logf notes what happens, with the time since the scenario began.

@@ -52,10 +52,10 @@ type length struct {
 }
 
 // conversations is how many of the tenants' have an execution.
-func (l lengths) conversations(tenants []uuid.UUID) int {
+func (l lengths) conversations(tenants []durable.Tenant) int {
 	ids := map[string]bool{}
 	for _, tenant := range tenants {
-		prefix := strings.TrimSuffix(durable.ConversationID(tenant, uuid.Nil), uuid.Nil.String())
+		prefix := strings.TrimSuffix(durable.ConversationID(tenant, uuid.Nil, 0), uuid.Nil.String())
 		for _, one := range l {
 			if strings.HasPrefix(one.id, prefix) {
 				ids[one.id] = true
@@ -114,7 +114,7 @@ func (h *historian) read(ctx context.Context) (lengths, error) {
 // rest reads the lengths once those of conversations do not change any more: after the relay has told Temporal everything,
 // workflows may still be at work, and the list lags behind: it is waited for until it has as many of the tenants'
 // conversations as there are. listed is how many it has. Dispatchers go on for ever.
-func (h *historian) rest(ctx context.Context, tenants []uuid.UUID, conversations int) (_ map[string]int64, listed int, _ error) {
+func (h *historian) rest(ctx context.Context, tenants []durable.Tenant, conversations int) (_ map[string]int64, listed int, _ error) {
 	var last map[string]int64
 	moved := true
 	for range 60 {

@@ -104,7 +104,15 @@ func (b *bench) rest(ctx context.Context) (map[string]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, listed, err := b.history.rest(ctx, b.tenants(), conversations)
+	var tenants []durable.Tenant
+	for _, id := range b.tenants() {
+		tenant, err := b.store.Accounts.Tenant(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		tenants = append(tenants, durable.Tenant{ID: id, Slug: tenant.Slug})
+	}
+	events, listed, err := b.history.rest(ctx, tenants, conversations)
 	if err == nil && listed < conversations {
 		b.report.void(fmt.Sprintf("Temporal lists the workflows of %d of %d conversations: history events are missing",
 			listed, conversations))

@@ -29,6 +29,7 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/account"
 	"github.com/atender/atender/models/dockurl"
+	"github.com/atender/atender/models/durable"
 	"github.com/atender/atender/models/password"
 	"github.com/atender/atender/models/seal"
 	"github.com/atender/atender/models/target"
@@ -136,6 +137,21 @@ func (s *Stack) join() {
 			return nil
 		}))
 	require.NoError(s.t, err)
+}
+
+// NamedTenant is how the ids of workflows name the stack's tenant.
+func (s *Stack) NamedTenant() durable.Tenant {
+	return durable.Tenant{ID: s.Tenant.ID, Slug: s.Tenant.Slug}
+}
+
+// ConversationID is the id of a conversation's workflow.
+func (s *Stack) ConversationID(c wire.Conversation) string {
+	return durable.ConversationID(s.NamedTenant(), c.ID, c.Number)
+}
+
+// ReplayID is the id of a replay's workflow.
+func (s *Stack) ReplayID(sub wire.Subscription, replay uuid.UUID) string {
+	return durable.ReplayID(s.NamedTenant(), durable.Endpoint{ID: sub.ID, URL: sub.URL}, replay)
 }
 
 var discard = slog.New(slog.DiscardHandler)

@@ -83,7 +83,7 @@ func (s *shop) states() map[string]string {
 	s.t.Helper()
 	states := map[string]string{}
 	for _, c := range s.conversations() {
-		_, err := s.store.Clocks.Tick(s.t.Context(), s.TenantID, c.ID)
+		_, err := s.store.Clocks.Tick(s.t.Context(), s.TenantID, c.ID, "")
 		require.NoError(s.t, err)
 	}
 	for _, c := range s.conversations() {
