@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	temporallog "go.temporal.io/sdk/log"
@@ -29,6 +30,7 @@ import (
 	"github.com/atender/atender/deploy/local"
 	"github.com/atender/atender/deploy/local/demo"
 	"github.com/atender/atender/deploy/roles"
+	"github.com/atender/atender/deploy/tracing"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/dockurl"
 	"github.com/atender/atender/models/fault"
@@ -136,7 +138,9 @@ func (apiCmd) Run(ctx context.Context) error {
 		server, err := api.New(api.Config{
 			Addr: r.HTTPAddr, MetricsAddr: r.MetricsAddr, PublicURL: r.PublicURL, Version: buildVersion(),
 			WorkflowsURL: r.WorkflowsURL(r.namespace), TrustedProxies: r.TrustedProxies, Registry: r.registry,
-		}, api.Deps{Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log})
+		}, api.Deps{
+			Store: r.store, Temporal: r.temporal, Tester: activities.Tester{Sender: post}, Logger: r.log, Tracing: r.tracing,
+		})
 		if err != nil {
 			return err
 		}
@@ -149,7 +153,9 @@ type workerCmd struct{}
 func (workerCmd) Run(ctx context.Context) error {
 	return withRole(ctx, "worker", func(r role) error {
 		cfg := roles.Worker(r.Config, r.namespace, buildVersion(), r.registry)
-		w, err := worker.New(cfg, worker.Deps{Store: r.store, Temporal: r.temporal, Logger: r.log})
+		w, err := worker.New(cfg, worker.Deps{
+			Store: r.store, Temporal: r.temporal, Logger: r.log, Tracing: r.tracing,
+		})
 		if err != nil {
 			return err
 		}
@@ -217,6 +223,7 @@ type role struct {
 	temporal  client.Client
 	registry  *prometheus.Registry // of the role's metrics, with what the SDK of Temporal measures
 	namespace string
+	tracing   trace.TracerProvider // nil where nothing is traced
 }
 
 // gcPercent is how far the heap may grow between two collections, unless GOGC says otherwise.
@@ -232,6 +239,12 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 		return err
 	}
 	r := role{Config: cfg, log: cfg.Logger(os.Stderr).With("role", name)}
+	traces, err := tracing.Open(ctx, tracing.Options{Role: name, Version: buildVersion(), Log: r.log})
+	if err != nil {
+		return err
+	}
+	defer traces.Close()
+	r.tracing = traces.Provider()
 	if os.Getenv("GOGC") == "" {
 		// A heap of 20 MB that may only double is collected ten times a second under load, at an eighth of the CPU's time.
 		debug.SetGCPercent(gcPercent)
@@ -261,6 +274,11 @@ func withRole(ctx context.Context, name string, f func(role) error) error {
 	r.registry = roles.Registry(name, buildVersion(), r.store.DB.PoolStats)
 	if options.MetricsHandler, err = worker.SDKMetrics(r.registry, r.log); err != nil {
 		return err
+	}
+	if r.tracing != nil {
+		if options.Interceptors, err = worker.TraceInterceptors(r.tracing); err != nil {
+			return err
+		}
 	}
 	r.namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
 	r.temporal, err = client.NewLazyClient(options)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/time/rate"
@@ -38,6 +39,7 @@ type Activities struct {
 	Sender  *sender.Sender
 	Metrics *Metrics
 	Log     *slog.Logger
+	Tracer  trace.Tracer // of attempts; nil where nothing is traced
 
 	limiters sync.Map // subscription → *rate.Limiter: dispatcher and retries share the endpoint's maxPerSecond
 	paces    paces    // of all endpoints that this process sends to

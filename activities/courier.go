@@ -11,6 +11,7 @@ import (
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models/fault"
 	"github.com/atender/atender/models/logging"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/webhook"
 )
 
@@ -127,12 +128,15 @@ func (c *courier) post(d webhook.Delivery, e *webhook.Endpoint, held restraint) 
 	c.slots.begin(e, startedAt)
 	c.a.Metrics.inFlight.Inc()
 	c.posting.Go(func() {
+		ctx, span := c.a.beginAttempt(c.ctx, d)
 		request := c.a.Sender.Build(sender.Delivery{
 			URL: e.URL, Body: []byte(d.Payload), EventID: d.EventID.String(), Event: d.EventType, DeliveryID: d.ID.String(),
 			Attempt: d.Attempts + 1, Signers: e.Signers, Secrets: e.Secrets, Custom: e.Headers,
+			Traceparent: traced.Parent(ctx),
 		}, startedAt)
-		attempt := c.a.Sender.Post(c.ctx, request)
+		attempt := c.a.Sender.Post(ctx, request)
 		attempt.StartedAt = startedAt
+		endAttempt(span, d, attempt)
 		c.finish(e, attempt)
 		spread := jitter()
 		c.outcomes <- webhook.Outcome{

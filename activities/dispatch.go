@@ -150,7 +150,7 @@ func (d *dispatch) round(ctx context.Context) (found, error) {
 	if err != nil {
 		return nothingMore, err
 	}
-	d.post(claimed, quotas)
+	d.post(claimed, quotas) //nolint:contextcheck // requests outlive the activity: see newCourier
 	if size >= webhook.ClaimBytes {
 		return moreNow, nil // what was not claimed may have been too much for one claim
 	}

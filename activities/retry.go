@@ -110,7 +110,7 @@ func (a *Activities) makeDue(ctx context.Context, state *webhook.RetryState, sto
 	c.slots.give(&state.Endpoint, slots-len(claimed))
 	held := c.restraint(&state.Endpoint, probe)
 	for _, d := range claimed {
-		c.post(d, &state.Endpoint, held)
+		c.post(d, &state.Endpoint, held) //nolint:contextcheck // requests outlive the activity: see newCourier
 	}
 	delivered, other := c.close()
 	if err == nil && probe && len(claimed) == 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/atender/atender/api/contract"
 	"github.com/atender/atender/api/metrics"
@@ -24,6 +25,7 @@ type routing struct {
 	doc            *validation.Document
 	handlers       *handlers
 	metrics        *metrics.Metrics
+	tracing        trace.TracerProvider // nil where nothing is traced
 	who            middleware.Authenticator
 	trustedProxies []netip.Prefix
 	console        pages.Console // its store, its origin and its intake are those of all routes
@@ -45,6 +47,7 @@ func newRouter(with routing) http.Handler {
 
 	r.Use(
 		middleware.RequestID(),
+		middleware.Trace(with.tracing),
 		middleware.AccessLog(e.Log),
 		with.metrics.Observe(),
 		middleware.Recovery(e),

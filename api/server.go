@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
@@ -62,6 +63,7 @@ type Deps struct {
 	Temporal client.Client       // may be nil: its state is reported at /readyz, and nothing else needs it
 	Tester   webhooks.TestSender // may be nil: webhooks cannot be tested then
 	Logger   *slog.Logger
+	Tracing  trace.TracerProvider // makes the spans of requests; nil where nothing is traced
 }
 
 // Server is the API process.
@@ -95,7 +97,8 @@ func New(config Config, deps Deps) (*Server, error) {
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	own := origin.Of(config.PublicURL)
 	s.handler = own.Secured(newRouter(routing{
-		doc: doc, metrics: s.metrics, who: middleware.Credentials{Store: deps.Store}, trustedProxies: config.TrustedProxies,
+		doc: doc, metrics: s.metrics, tracing: deps.Tracing,
+		who: middleware.Credentials{Store: deps.Store}, trustedProxies: config.TrustedProxies,
 		handlers: &handlers{
 			conversations.New(deps.Store),
 			people.New(deps.Store),

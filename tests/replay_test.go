@@ -24,6 +24,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	sdkworker "go.temporal.io/sdk/worker"
@@ -60,6 +61,8 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
+			traced := newReplayer(t, flows.Conversation, tracing(t)...)
+			require.NoError(t, traced.ReplayWorkflowHistory(nil, readHistory(t, file)))
 			replayer, recorded := newReplayer(t, flows.Conversation), readHistory(t, file)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, recorded))
 			// The SDK does not compare what they end with.
@@ -95,10 +98,10 @@ func TestReplayNoticesCommandsInAnotherOrder(t *testing.T) {
 }
 
 // newReplayer has the workflows under the names by which histories know them.
-func newReplayer(t *testing.T, conversation any) sdkworker.WorkflowReplayer {
+func newReplayer(t *testing.T, conversation any, interceptors ...interceptor.WorkerInterceptor) sdkworker.WorkflowReplayer {
 	t.Helper()
 	replayer, err := sdkworker.NewWorkflowReplayerWithOptions(sdkworker.WorkflowReplayerOptions{
-		DisableRegistrationAliasing: true,
+		DisableRegistrationAliasing: true, Interceptors: interceptors,
 	})
 	require.NoError(t, err)
 	for name, f := range map[string]any{

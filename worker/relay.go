@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -56,6 +57,7 @@ type relay struct {
 	queue   string
 	log     *slog.Logger
 	metrics *metrics
+	tracer  trace.Tracer
 }
 
 // run works until ctx ends: what is urgent and what is not beside each other.
@@ -100,6 +102,7 @@ type target struct {
 	row     outbox.Row // the newest of them
 	message outbox.Message
 	ids     []int64
+	traced  []outbox.Row // those of the rows that were traced
 	err     error
 }
 
@@ -132,6 +135,9 @@ func coalesce(rows []outbox.Row) (targets []*target, unknown []outbox.Row) {
 		if row.ID >= t.row.ID {
 			t.row, t.message = row, message
 		}
+		if row.Traceparent != nil {
+			t.traced = append(t.traced, row)
+		}
 		t.ids = append(t.ids, row.ID)
 	}
 	return targets, unknown
@@ -149,7 +155,9 @@ func (r *relay) tell(ctx context.Context, rows []outbox.Row, at pace) time.Durat
 			call, cancel := context.WithTimeout(ctx, relayCall)
 			defer cancel()
 			began := time.Now()
+			call, span := r.beginSpan(call, t)
 			t.err = r.signal(call, t.row, t.message)
+			endSpan(span, t.err)
 			sleep(ctx, time.Duration(at.rest)*time.Since(began))
 		})
 	}

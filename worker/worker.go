@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
@@ -27,6 +29,7 @@ import (
 	"github.com/atender/atender/activities/sender"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/workflows"
 )
@@ -53,6 +56,9 @@ type Deps struct {
 	Store    *models.Store
 	Temporal client.Client
 	Logger   *slog.Logger
+	// Tracing makes the spans of the relay and of attempts; nil where nothing is traced. Those of Temporal's SDK are made by the
+	// client's interceptors (TraceInterceptors).
+	Tracing trace.TracerProvider
 }
 
 // Worker is one worker process's work.
@@ -105,6 +111,11 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		Sender:  sender.New(cfg.Sender),
 		Metrics: activities.NewMetrics(registry),
 		Log:     deps.Logger,
+	}
+	if deps.Tracing == nil {
+		w.deps.Tracing = noop.NewTracerProvider()
+	} else {
+		w.acts.Tracer = deps.Tracing.Tracer(traced.Scope)
 	}
 	w.metrics = newMetrics(registry, w.acts.Metrics)
 	w.backlog = newBacklog(deps.Store, deps.Logger)
@@ -162,7 +173,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	}) {
 		return nil
 	}
-	relay := relay{store: w.deps.Store, client: w.deps.Temporal, queue: w.cfg.TaskQueue, log: w.deps.Logger, metrics: w.metrics}
+	relay := relay{
+		store: w.deps.Store, client: w.deps.Temporal, queue: w.cfg.TaskQueue, log: w.deps.Logger, metrics: w.metrics,
+		tracer: w.deps.Tracing.Tracer(traced.Scope),
+	}
 	background.Go(func() { relay.run(ctx) })
 	background.Go(func() { w.keepDispatchers(ctx) })
 	w.isUp.Store(true)

@@ -176,6 +176,21 @@ func TestLoggableHidesCustomValues(t *testing.T) {
 	require.Len(t, logged, 10)
 }
 
+// Receivers are told of the attempt's span where the operator wants it, and then of no other.
+func TestTheTraceparentIsSentWhenItIsConfigured(t *testing.T) {
+	d := delivery("https://example.com")
+	d.Traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	require.NotContains(t, newSender(t, patient(local)).Build(d, time.Now()).Header, "Traceparent")
+	telling := patient(local)
+	telling.SendTraceparent = true
+	s := newSender(t, telling)
+	require.Equal(t, d.Traceparent, s.Build(d, time.Now()).Header.Get("traceparent"))
+	d.Custom = map[string]string{"Traceparent": "the tenant's"}
+	require.Equal(t, []string{d.Traceparent}, s.Build(d, time.Now()).Header["Traceparent"])
+	d.Traceparent = ""
+	require.Equal(t, "the tenant's", s.Build(d, time.Now()).Header.Get("traceparent"))
+}
+
 func TestExcerpt(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"empty":              {"", ""},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/atender/atender/models/signature"
 	"github.com/atender/atender/models/target"
+	"github.com/atender/atender/models/traced"
 )
 
 // Delivery is what a request is made from: one event, on its way to one subscription, for the Attempt-th time.
@@ -20,6 +21,8 @@ type Delivery struct {
 	Signers    []signature.Signer // the keys of webhook-signature, newest first
 	Secrets    []signature.Secret // the keys of X-Atender-Signature, newest first; none with ed25519 alone
 	Custom     map[string]string  // the subscription's own headers
+	// Traceparent is the attempt's span, which is sent along if the Sender's configuration says so; "" for none.
+	Traceparent string
 }
 
 // Request is what Post sends.
@@ -55,6 +58,9 @@ func (s *Sender) Build(d Delivery, at time.Time) Request {
 	h.Set("X-Atender-Event", d.Event)
 	h.Set("X-Atender-Delivery", d.DeliveryID)
 	h.Set("X-Atender-Attempt", strconv.Itoa(d.Attempt))
+	if d.Traceparent != "" && s.config.SendTraceparent {
+		h.Set(traced.Header, d.Traceparent)
+	}
 	return Request{URL: d.URL, Body: d.Body, Header: h}
 }
 

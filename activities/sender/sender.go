@@ -34,6 +34,9 @@ type Config struct {
 	ProxyURL *url.URL
 	// UserAgentVersion stands in "User-Agent: Atender-Webhooks/<version>"; default "dev".
 	UserAgentVersion string
+	// SendTraceparent has receivers told of the attempt's span, in the header traceparent, so that their traces go
+	// on from ours.
+	SendTraceparent bool
 	// RootCAs are the authorities that endpoints' certificates are verified with; nil for those of the system.
 	RootCAs *x509.CertPool
 	// Resolver resolves the hosts of URLs; nil for Go's own resolver with the system's configuration. (The C library's

@@ -82,6 +82,8 @@ type Config struct {
 	WebhookAllowCIDRs []netip.Prefix `env:"WEBHOOK_ALLOW_CIDRS" desc:"private address ranges that webhooks may reach, comma separated; none when unset"`
 	// WebhookProxyURL is the HTTP proxy that deliveries go through; direct when empty. It then guards the network.
 	WebhookProxyURL string `env:"WEBHOOK_PROXY_URL" secret:"true" check:"url" desc:"HTTP proxy for webhook deliveries; direct when unset"`
+	// WebhookTraceparent has receivers of webhooks told of the span of each attempt, where it is traced (deploy/tracing).
+	WebhookTraceparent bool `env:"WEBHOOK_TRACEPARENT" envDefault:"false" desc:"send the header traceparent with webhooks of traced requests, so that receivers' traces go on from ours"`
 	// DockAllowLoopbackHTTP lets docks be at http:// addresses of the machine itself. For development.
 	DockAllowLoopbackHTTP bool `env:"DOCK_ALLOW_LOOPBACK_HTTP" envDefault:"false" desc:"let docks be at http:// addresses of the machine itself; for development"`
 	// DispatchShards is the number of dispatch workflows, 1 to 64 (P4). The same for all workers of a namespace.

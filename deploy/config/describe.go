@@ -19,6 +19,19 @@ Temporal is reached as Temporal's own tools are told to (package envconfig of it
   TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE
 `
 
+// otelNote names the variables that turn traces on: OpenTelemetry's own, which other programs take, too.
+const otelNote = `
+Traces are sent where OpenTelemetry's own variables say, with OTLP over HTTP; without them there are none (deploy/tracing.md)
+
+  OTEL_EXPORTER_OTLP_ENDPOINT   http(s)://host:4318 of a collector; or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, the whole URL
+  OTEL_EXPORTER_OTLP_HEADERS    name=value,… for its authentication
+  OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG   which; all when unset, and one in a hundred with parentbased_traceidratio, 0.01
+  OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES    the service is atender-api or atender-worker when unset
+  OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER        true, or none, for no traces
+  OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_COMPRESSION, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_BSP_MAX_QUEUE_SIZE,
+  OTEL_BSP_SCHEDULE_DELAY and others as OpenTelemetry describes them
+`
+
 // Describe writes what `atender help config` shows: every variable of Config with type, default and meaning, made
 // from the tags that Load goes by. It returns w's error.
 func Describe(w io.Writer) error {
@@ -39,7 +52,7 @@ func Describe(w io.Writer) error {
 		}
 		b.WriteString("\n\n")
 	}
-	_, err := io.WriteString(w, strings.TrimSuffix(b.String(), "\n")+temporalNote)
+	_, err := io.WriteString(w, strings.TrimSuffix(b.String(), "\n")+temporalNote+otelNote)
 	return err
 }
 

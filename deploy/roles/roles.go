@@ -11,7 +11,10 @@ import (
 
 // Sender is how webhooks are sent, in whichever role, by a binary of the given version.
 func Sender(cfg config.Config, version string) sender.Config {
-	return sender.Config{Policy: cfg.WebhookPolicy(), ProxyURL: cfg.WebhookProxy(), UserAgentVersion: version}
+	return sender.Config{
+		Policy: cfg.WebhookPolicy(), ProxyURL: cfg.WebhookProxy(), UserAgentVersion: version,
+		SendTraceparent: cfg.WebhookTraceparent,
+	}
 }
 
 // Worker is what the configuration says of a worker in a namespace of Temporal, whose metrics go to registry.

@@ -23,6 +23,7 @@ func TestWorkersAreToldWhatTheOperatorSet(t *testing.T) {
 		"ATENDER_WEBHOOK_ALLOW_HTTP":  "true",
 		"ATENDER_WEBHOOK_ALLOW_CIDRS": "10.0.0.0/8",
 		"ATENDER_WEBHOOK_PROXY_URL":   "http://proxy:3128",
+		"ATENDER_WEBHOOK_TRACEPARENT": "true",
 	})
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
@@ -35,5 +36,6 @@ func TestWorkersAreToldWhatTheOperatorSet(t *testing.T) {
 	require.Same(t, registry, worker.Registry)
 	require.Equal(t, "1.0.0", worker.Version)
 	require.Equal(t, cfg.WebhookPolicy(), worker.Sender.Policy)
+	require.True(t, worker.Sender.SendTraceparent)
 	require.Equal(t, "http://proxy:3128", worker.Sender.ProxyURL.String())
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/atender/atender/models/lifecycle"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/wire"
 )
 
@@ -132,6 +133,7 @@ func (w *write) saveContact(ctx context.Context) error {
 		ct.UpdatedAt = w.now
 	case contactNew: // has its times
 	}
+	w.trace = traced.Parent(ctx)
 	var st postgres.Statement
 	w.insertContact(&st)
 	var woken postgres.Ints

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/contact"
@@ -20,6 +21,7 @@ import (
 	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 )
@@ -44,6 +46,9 @@ type member struct {
 	// call has an Idempotency-Key, and render makes its answer; nil for none.
 	call   *idempotency.Shared
 	render func(*write) (idempotency.Answer, error)
+	// trace is the traceparent of what asked for it; span is that of its waiting for a group and being written.
+	trace string
+	span  trace.Span
 
 	// begin begins its write, behind the write that the group has of the same conversation, if there is one; nil: it goes alone.
 	begin func(before *write, computeIn time.Duration) (*write, error)
@@ -61,8 +66,16 @@ var errAlone = errors.New("goes alone")
 // it has happened.
 // Errors: TENANT_BUSY, UNAVAILABLE; ctx's.
 func (s *Store) share(ctx context.Context, m *member) error {
-	if err := s.group.Write(ctx, m.tenantID, m.subjects, m); err != nil {
+	m.trace = traced.Parent(ctx)
+	within, span := traced.Start(ctx, "write in a group")
+	defer span.End()
+	m.span = span
+	if err := s.group.Write(within, m.tenantID, m.subjects, m); err != nil {
+		traced.Failed(m.span, "not written")
 		return err
+	}
+	if m.written {
+		traced.OfConversation(ctx, m.w.conversation.ID)
 	}
 	return m.unknown
 }
@@ -92,6 +105,8 @@ func (s *Store) writeGroup(group []*member) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
+	ctx, span := beginSpan(ctx, group)
+	defer span.End()
 	var together []*member
 	failed, unknown := s.db.TransactGroup(ctx, func(tx *gorm.DB) (err error) {
 		if err = s.beginGroup(ctx, tx, group); err != nil {
@@ -106,6 +121,7 @@ func (s *Store) writeGroup(group []*member) {
 		return err
 	})
 	if failed != nil {
+		traced.Failed(span, "not written")
 		if !errors.Is(failed, errAlone) {
 			s.db.Log.Warn("calls go alone, because their group failed",
 				slog.Any("error", failed), slog.Int("calls", len(group)))
@@ -258,11 +274,12 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*member) error {
 	insertTimeline(&st, writes...)
 	insertClocks(&st, writes...)
 	var events []feed.NewEvent
-	signaled := []uuid.UUID{}
-	for _, w := range writes {
+	signaled, traces := []uuid.UUID{}, []*string{}
+	for i, w := range writes {
+		w.trace = group[i].trace
 		events = append(events, w.takeEvents()...)
 		if w.needsSignal() {
-			signaled = append(signaled, w.conversation.ID)
+			signaled, traces = append(signaled, w.conversation.ID), append(traces, postgres.OrNull(w.trace))
 			w.wakeTopics = append(w.wakeTopics, outbox.Topic)
 		}
 	}
@@ -270,7 +287,9 @@ func saveGroup(ctx context.Context, tx *gorm.DB, group []*member) error {
 	shards := webhook.FanOut(&st, feed.Add(&st, at, events), at, webhook.AboutRows("conversation"))
 	outbox.AddEach(&st, outbox.Conversation, outbox.Each{
 		Tenant: "tenant_id", Target: "id", Status: "status", DueAt: "next_due_at", At: st.Arg(at) + `::timestamptz`,
-		From: `conversation WHERE id = ANY (` + st.Arg(signaled) + `::uuid[])`,
+		From: `conversation JOIN unnest(` + st.Arg(signaled) + `::uuid[], ` + st.Arg(traces) + `::text[])
+			s (signaled, traceparent) ON s.signaled = conversation.id`,
+		Trace: `s.traceparent`,
 	})
 	answered := `0`
 	if len(calls) > 0 {

@@ -33,7 +33,7 @@ func (w *write) renderEvents() []feed.NewEvent {
 		events = append(events, feed.NewEvent{
 			ID: w.ids.Next(), TenantID: w.conversation.TenantID, Type: kind, ConversationID: conversationID, ContactID: contactID,
 			Version: version, Place: len(events) + 1,
-			Payload: feed.Render(kind, w.conversation.TenantID, w.now, data...),
+			Payload: feed.Render(kind, w.conversation.TenantID, w.now, data...), Traceparent: w.trace,
 		})
 	}
 	switch contact := (feed.Data("contact", w.conversation.Contact.Wire())); w.contact {

@@ -18,6 +18,7 @@ import (
 	"github.com/atender/atender/models/outbox"
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/sla"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/webhook"
 	"github.com/atender/atender/models/wire"
 	"github.com/atender/atender/models/worktime"
@@ -29,6 +30,7 @@ import (
 type write struct {
 	tx           *gorm.DB
 	actor        wire.Actor
+	trace        string    // traceparent for its events and its signal; "" where nothing is traced
 	now          time.Time // read after the locks (P1.3)
 	ids          *ident.Sequence
 	conversation Conversation
@@ -193,6 +195,7 @@ func (w *write) happened() bool {
 // save ends the write (P1.5 to P1.7): version, events, timeline, deliveries and outbox row, in one statement. Where
 // nothing happened it does nothing, but for clocks that follow other terms now.
 func (w *write) save(ctx context.Context) error {
+	w.trace = traced.Parent(ctx)
 	if err := w.applyFacts(ctx); err != nil {
 		return err
 	}
@@ -206,6 +209,7 @@ func (w *write) save(ctx context.Context) error {
 	if err := w.conclude(ctx); err != nil {
 		return err
 	}
+	traced.OfConversation(ctx, w.conversation.ID)
 	var st postgres.Statement
 	if w.isNew {
 		w.insertContact(&st)
@@ -252,6 +256,7 @@ func (w *write) insertSignal(st *postgres.Statement) {
 		status := string(c.Status)
 		outbox.Add(st, outbox.Entry{
 			Kind: outbox.Conversation, TenantID: c.TenantID, TargetID: c.ID, Status: &status, DueAt: c.NextDueAt, At: w.now,
+			Traceparent: w.trace,
 		})
 		w.wakeTopics = append(w.wakeTopics, outbox.Topic)
 	}

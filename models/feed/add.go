@@ -20,6 +20,7 @@ type NewEvent struct {
 	Version        *int64 // of the conversation after the transaction; nil for events about a contact
 	Place          int    // among the events of its version, from 1
 	Payload        string
+	Traceparent    string `gorm:"default:null"` // of what caused it, where that is traced
 }
 
 // Added is what a statement knows of the events that Add added to it: expressions of SQL for who goes on with them.
@@ -34,8 +35,8 @@ type Added struct {
 func Add(st *postgres.Statement, at time.Time, events []NewEvent) Added {
 	a := Added{Rows: "new_event", At: st.Arg(at) + `::timestamptz`}
 	st.With(a.Rows, `SELECT * FROM `+postgres.Rows(st, events))
-	st.With("event", `INSERT INTO events (id, tenant_id, type, conversation_id, contact_id, version, payload, created_at)
-		SELECT id, tenant_id, type, conversation_id, contact_id, version, payload, `+a.At+` FROM `+a.Rows)
+	st.With("event", `INSERT INTO events (id, tenant_id, type, conversation_id, contact_id, version, payload, created_at, traceparent)
+		SELECT id, tenant_id, type, conversation_id, contact_id, version, payload, `+a.At+`, traceparent FROM `+a.Rows)
 	return a
 }
 

@@ -1,5 +1,6 @@
-// Package logging is what lines of the log look like, in every role: fields that are written one way, the ids of the request
-// or the activity that a line belongs to, durations with their unit, and no text of an error that quotes data.
+// Package logging is what lines of the log look like, in every role: fields that are written one way, the ids
+// of the request or the activity that a line belongs to, durations with their unit, and no text of an error
+// that quotes data.
 package logging
 
 import (
@@ -10,11 +11,14 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // The fields by which lines are found, as deploy/logs.md describes them.
 const (
 	RequestID      = "requestId"
+	TraceID        = "traceId"
 	TenantID       = "tenantId"
 	KeyID          = "keyId"
 	AgentID        = "agentId"
@@ -68,7 +72,8 @@ func Millis(key string, d time.Duration) slog.Attr {
 	return slog.Float64(key+"Ms", math.Round(float64(d)/float64(time.Microsecond))/1000)
 }
 
-// Panic is what was panicked with, as attributes: the text of an error, and of anything else, which may be data, its type.
+// Panic is what was panicked with, as attributes: the text of an error, and of anything else, which may be
+// data, its type.
 func Panic(value any) slog.Attr {
 	if err, ok := value.(error); ok {
 		return slog.Any("panic", err)
@@ -79,21 +84,23 @@ func Panic(value any) slog.Attr {
 // fieldsKey is where a context has the fields of its lines.
 type fieldsKey struct{}
 
-// fields are the attributes of a context's lines. More are learnt while the work goes on: who calls, what about.
+// fields are the attributes of a context's lines. More are learnt while the work goes on: who calls, what
+// about.
 type fields struct {
 	mu    sync.Mutex
 	attrs []slog.Attr
 }
 
-// With returns a context whose lines, where a logger of New is given it, have these attributes, besides those of ctx.
+// With returns a context whose lines, where a logger of New is given it, have these attributes, besides those
+// of ctx.
 func With(ctx context.Context, attrs ...slog.Attr) context.Context {
 	f := &fields{attrs: of(ctx)}
 	f.add(attrs)
 	return context.WithValue(ctx, fieldsKey{}, f)
 }
 
-// Add gives the lines of a context, which With has returned or that was made of such a one, more attributes: also those of
-// the contexts between. Without With it does nothing.
+// Add gives the lines of a context, which With has returned or that was made of such a one, more attributes:
+// also those of the contexts between. Without With it does nothing.
 func Add(ctx context.Context, attrs ...slog.Attr) {
 	if f, ok := ctx.Value(fieldsKey{}).(*fields); ok {
 		f.mu.Lock()
@@ -102,7 +109,8 @@ func Add(ctx context.Context, attrs ...slog.Attr) {
 	}
 }
 
-// add appends attributes, in the place of those that have the same names. The lock is held, or f is not known to others.
+// add appends attributes, in the place of those that have the same names. The lock is held, or f is not known
+// to others.
 func (f *fields) add(attrs []slog.Attr) {
 next:
 	for _, a := range attrs {
@@ -130,8 +138,12 @@ func of(ctx context.Context) []slog.Attr {
 // handler adds the fields of the context.
 type handler struct{ slog.Handler }
 
-// Handle implements slog.Handler. An attribute that the line itself has is not added a second time.
+// Handle implements slog.Handler. An attribute that the line itself has is not added a second time. Where the
+// context's work is traced, its trace is added, so that a line leads to it.
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+		r.AddAttrs(slog.String(TraceID, span.TraceID().String()))
+	}
 	for _, a := range of(ctx) {
 		has := false
 		r.Attrs(func(own slog.Attr) bool {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/problem"
+	"github.com/atender/atender/models/traced"
 )
 
 // line is the one line that f writes, decoded.
@@ -78,6 +79,17 @@ func TestLinesHaveTheFieldsOfTheirContext(t *testing.T) {
 		want,
 		line(t, func(log *slog.Logger) { log.With("role", "worker").WarnContext(child, "slow") }),
 	)
+}
+
+func TestLinesOfTracedWorkNameTheirTrace(t *testing.T) {
+	ctx := traced.Within(t.Context(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	got := line(t, func(log *slog.Logger) { log.With("role", "api").InfoContext(ctx, "request") })
+	require.Equal(t, map[string]any{
+		"level": "INFO", "msg": "request", "role": "api", "traceId": "0af7651916cd43dd8448eb211c80319c",
+	}, got)
+	unsampled := traced.Within(t.Context(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
+	got = line(t, func(log *slog.Logger) { log.InfoContext(unsampled, "request") })
+	require.NotContains(t, got, "traceId", "there is no such trace")
 }
 
 func TestTemporalsFieldsAreNamedAsOurs(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/atender/atender/models/postgres"
+	"github.com/atender/atender/models/traced"
 )
 
 // Entry is a row that is to be added: what is to be told, and to whose workflow.
@@ -24,6 +25,8 @@ type Entry struct {
 	FormerID *string
 	// At is the time of the write that the row belongs to; the database's clock when zero.
 	At time.Time
+	// Traceparent is the span that the telling goes on from; AddNow takes the one of its context. "" where nothing is traced.
+	Traceparent string
 }
 
 // Add adds an entry's row to a statement, as a common table expression. After the commit Topic is to be woken.
@@ -36,11 +39,13 @@ func Add(st *postgres.Statement, e Entry) {
 		tenant: st.Arg(e.TenantID) + `::uuid`, target: st.Arg(e.TargetID) + `::uuid`, status: st.Arg(e.Status) + `::text`,
 		action: st.Arg(e.DockActionID) + `::uuid`, former: st.Arg(e.FormerID) + `::text`,
 		due: st.Arg(e.DueAt) + `::timestamptz`, at: at,
+		trace: st.Arg(postgres.OrNull(e.Traceparent)) + `::text`,
 	}))
 }
 
 // AddNow adds an entry's row in a statement of its own. After the commit Topic is to be woken.
 func AddNow(tx *gorm.DB, e Entry) error {
+	e.Traceparent = traced.Parent(tx.Statement.Context)
 	var st postgres.Statement
 	Add(&st, e)
 	return postgres.Doing(st.Exec(tx), "add a %s to the outbox", e.Kind)
@@ -53,6 +58,7 @@ type Each struct {
 	Status string // NULL when empty
 	DueAt  string // NULL when empty
 	At     string // of the write that they belong to; the database's clock when empty
+	Trace  string // the traceparent of what caused each; NULL when empty
 	From   string // what follows FROM, with its conditions
 }
 
@@ -63,7 +69,9 @@ const added = `(SELECT count(*) FROM outbox_row)`
 // Topic is to be woken.
 func AddEach(st *postgres.Statement, kind Kind, each Each) {
 	const null = `NULL`
-	c := columns{tenant: each.Tenant, target: each.Target, status: null, action: null, former: null, due: null, at: clock}
+	c := columns{
+		tenant: each.Tenant, target: each.Target, status: null, action: null, former: null, due: null, at: clock, trace: null,
+	}
 	if each.Status != "" {
 		c.status = each.Status
 	}
@@ -72,6 +80,9 @@ func AddEach(st *postgres.Statement, kind Kind, each Each) {
 	}
 	if each.At != "" {
 		c.at = each.At
+	}
+	if each.Trace != "" {
+		c.trace = each.Trace
 	}
 	st.With("outbox_row", insert(kind, c)+` FROM `+each.From+` RETURNING 1`)
 }
@@ -98,11 +109,12 @@ func NoneFor(kind Kind, target string) string {
 const clock = `clock_timestamp()`
 
 // columns are the values of a row as expressions of SQL.
-type columns struct{ tenant, target, status, action, former, due, at string }
+type columns struct{ tenant, target, status, action, former, due, at, trace string }
 
 // insert is the statement that every row of the outbox is written by, up to the source of its values.
 func insert(kind Kind, c columns) string {
-	return `INSERT INTO outbox (tenant_id, kind, target_id, status, dock_action_id, workflow_id, priority, due_at, available_at, created_at)
+	return `INSERT INTO outbox (tenant_id, kind, target_id, status, dock_action_id, workflow_id, priority, due_at, available_at, created_at,
+			traceparent)
 		SELECT ` + c.tenant + `, ` + quoted(kind) + `, ` + c.target + `, ` + c.status + `, ` + c.action + `, ` + c.former + `, ` +
-		strconv.Itoa(registered(kind).priority) + `, ` + c.due + `, ` + c.at + `, ` + c.at
+		strconv.Itoa(registered(kind).priority) + `, ` + c.due + `, ` + c.at + `, ` + c.at + `, ` + c.trace
 }

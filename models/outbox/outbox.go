@@ -33,6 +33,8 @@ type Row struct {
 	Number         *int64     // of the conversation
 	SubscriptionID *uuid.UUID // of the retries or the replay
 	URL            *string    // of that subscription
+	// Traceparent is the span that caused the row; nil where it was not traced.
+	Traceparent *string
 }
 
 // names are the columns of a Row that the ids of workflows are made from, of the outbox row o.
@@ -85,7 +87,7 @@ WHERE o.id IN (SELECT id FROM next UNION SELECT l.id FROM next n, LATERAL (SELEC
 	WHERE target_id = n.target_id AND kind = n.kind AND kind NOT IN (` + separateKinds + `) AND available_at <= clock_timestamp()
 	LIMIT @along FOR UPDATE SKIP LOCKED) l)
 RETURNING o.id, o.tenant_id, o.kind, o.target_id, o.status, o.due_at, o.attempts, o.dock_action_id, o.workflow_id,
-	` + names + `, ` + postgres.WorkSeen
+	o.traceparent, ` + names + `, ` + postgres.WorkSeen
 	var rows []claimedRow
 	err := s.db.Turns.From(string(which), func(behind uuid.UUID) (int, int, uuid.UUID, error) {
 		rows = nil

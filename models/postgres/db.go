@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/traced"
 	"github.com/atender/atender/models/wakeup"
 
 	"github.com/jackc/pgx/v5"
@@ -229,8 +230,11 @@ const MaxTries = 5
 // only the locks taken since: once the unit holds others, the whole must be tried again (P7.4).
 func (s *DB) Transact(ctx context.Context, f func(tx *gorm.DB) error) error {
 	var err error
-	committing := false
-	for range MaxTries {
+	committing, tries := false, 0
+	_, span := traced.Start(ctx, "transaction")
+	defer func() { endSpan(span, tries, err) }()
+	for tries < MaxTries {
+		tries++
 		err = s.Main.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			committing = false
 			err := f(tx)

@@ -7,6 +7,8 @@ import (
 	"errors"
 
 	"gorm.io/gorm"
+
+	"github.com/atender/atender/models/traced"
 )
 
 // pool is what GORM speaks to: the connections, or the transaction of the context's unit. Calls of the API pass the gate
@@ -163,17 +165,21 @@ func (t *gatedTx) end() {
 
 // Begin begins the transaction of a unit of work. end rolls it back, unless it was committed, and must be called.
 func (s *DB) Begin(ctx context.Context) (tx *sql.Tx, end func(), err error) {
+	_, span := traced.Start(ctx, "unit of work")
 	leave, err := s.gates[poolCalls].enter(ctx)
 	if err != nil {
+		endSpan(span, 0, err)
 		return nil, nil, err
 	}
 	tx, err = s.SQL.BeginTx(ctx, nil)
 	if err != nil {
 		leave()
+		endSpan(span, 0, err)
 		return nil, nil, err
 	}
 	return tx, func() {
 		defer leave()
+		defer span.End()
 		_ = tx.Rollback() // after the commit, nothing
 	}, nil
 }

@@ -53,6 +53,7 @@ type Delivery struct {
 	Shard          int
 	Ordered        bool // the next delivery of its conversation waits for it (P4.5)
 	Payload        string
+	Traceparent    *string // of what caused the event; nil where that was not traced
 }
 
 // Endpoint is what a worker needs to know of a subscription to send to it, as it is at the claim: a new URL or secret is
@@ -215,15 +216,15 @@ const LeaseTime = 30 * time.Second
 // leaseSQL leases what was picked, as far as ClaimBytes reach, and reads the payloads. Tenants take turns by the byte: what
 // is large of one tenant does not keep what is small of another out.
 var leaseSQL = `, sized AS (
-	SELECT id, payload, sum(size) OVER (ORDER BY own, id) - size AS before FROM (
-		SELECT p.id, e.payload, octet_length(e.payload) AS size,
+	SELECT id, payload, traceparent, sum(size) OVER (ORDER BY own, id) - size AS before FROM (
+		SELECT p.id, e.payload, e.traceparent, octet_length(e.payload) AS size,
 			sum(octet_length(e.payload)) OVER (PARTITION BY e.tenant_id ORDER BY p.id) AS own
 		FROM picked p JOIN events e ON e.id = p.event_id) s
 ), leased AS (
 	UPDATE deliveries d SET state = 'leased', lease_owner = ?, leased_until = clock_timestamp() + interval '` + strconv.Itoa(int(LeaseTime.Seconds())) + ` seconds'
 	FROM sized s WHERE d.id = s.id AND s.before < ` + strconv.Itoa(ClaimBytes) + `
 	RETURNING d.id, d.tenant_id, d.subscription_id, d.event_id, d.event_type, d.attempts, d.due_at, d.first_attempt_at, d.shard,
-		d.ordered, s.payload
+		d.ordered, s.payload, s.traceparent
 )
 SELECT * FROM leased ORDER BY id`
 

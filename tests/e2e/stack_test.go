@@ -125,7 +125,7 @@ func (s *stack) stop() error {
 // environment is the test's own without what would lead a stack elsewhere.
 func environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		return strings.HasPrefix(entry, "TEMPORAL_") ||
+		return strings.HasPrefix(entry, "TEMPORAL_") || strings.HasPrefix(entry, "OTEL_") ||
 			strings.HasPrefix(entry, "ATENDER_") && !strings.HasPrefix(entry, "ATENDER_TOOLS_DIR=")
 	})
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
@@ -59,7 +62,10 @@ type Stack struct {
 	Key         string
 	Actor       wire.Actor
 	API         *apiclient.ClientWithResponses
-	StopWorker  func() // of the one that was started with the stack; waits for its end. Nil where it is shared
+	// Spans are those of calls that came with a sampled traceparent; nothing else is traced.
+	Spans      *tracetest.InMemoryExporter
+	tracing    trace.TracerProvider
+	StopWorker func() // of the one that was started with the stack; waits for its end. Nil where it is shared
 
 	mu         sync.Mutex
 	registries []*prometheus.Registry // of the workers
@@ -88,6 +94,7 @@ func Shared(t testing.TB) *Stack {
 	s := &Stack{
 		t: t, log: discard, DatabaseURL: all.DatabaseURL, keys: all.keys, SecretKeys: all.SecretKeys,
 		Store: all.Store, Temporal: all.Temporal, Namespace: all.Namespace, URL: all.URL,
+		Spans: all.Spans,
 	}
 	s.join()
 	return s
@@ -103,6 +110,7 @@ func launch(t testing.TB, log *slog.Logger, change ...func(*worker.Config)) *Sta
 	s.SecretKeys = seal.GenerateKeyring()
 	s.keys, err = seal.ParseKeyring(s.SecretKeys)
 	require.NoError(t, err)
+	s.trace()
 	s.Store = s.OpenStore()
 	s.connect()
 	s.serve()
@@ -174,17 +182,24 @@ func (s *Stack) Exec(statement string, args ...any) {
 	require.NoError(s.t, err)
 }
 
+// trace has what a traced call does noted in Spans. What comes without a traceparent is as untraced as where tracing is off.
+func (s *Stack) trace() {
+	s.Spans = tracetest.NewInMemoryExporter()
+	s.tracing = sdktrace.NewTracerProvider(
+		sdktrace.WithSyncer(s.Spans), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())),
+	)
+}
+
 // connect makes a namespace of the stack's own.
 func (s *Stack) connect() {
 	s.t.Helper()
-	var (
-		address string
-		err     error
-	)
+	var address string
 	address, s.Namespace = deps.Namespace(s.t)
-	s.Temporal, err = client.NewLazyClient(
-		client.Options{HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(s.log)},
-	)
+	interceptors, err := worker.TraceInterceptors(s.tracing)
+	require.NoError(s.t, err)
+	s.Temporal, err = client.NewLazyClient(client.Options{
+		HostPort: address, Namespace: s.Namespace, Logger: sdklog.NewStructuredLogger(s.log), Interceptors: interceptors,
+	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.Temporal.Close)
 }
@@ -194,7 +209,10 @@ func (s *Stack) serve() {
 	post := sender.New(sender.Config{Policy: Loopback})
 	s.t.Cleanup(post.Close)
 	server, err := api.New(api.Config{Version: "test"}, // its origin is whatever name it is called by
-		api.Deps{Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: s.log})
+		api.Deps{
+			Store: s.Store, Temporal: s.Temporal, Tester: activities.Tester{Sender: post}, Logger: s.log,
+			Tracing: s.tracing,
+		})
 	require.NoError(s.t, err)
 	listener := httptest.NewServer(conformance.Handler(s.t, server.Handler()))
 	s.t.Cleanup(listener.Close)
@@ -208,13 +226,15 @@ func (s *Stack) StartWorker(change ...func(*worker.Config)) (stop func()) {
 	config := worker.Config{
 		TaskQueue: TaskQueue, Namespace: s.Namespace, Registry: registry,
 		Dispatchers: 2, // many stacks run beside each other, and most have little to deliver
-		Sender:      sender.Config{Policy: Loopback},
+		Sender:      sender.Config{Policy: Loopback, SendTraceparent: true},
 		Activities:  activities.Config{RunFor: 5 * time.Second},
 	}
 	for _, f := range change {
 		f(&config)
 	}
-	w, err := worker.New(config, worker.Deps{Store: s.OpenStore(), Temporal: s.Temporal, Logger: s.log})
+	w, err := worker.New(config, worker.Deps{
+		Store: s.OpenStore(), Temporal: s.Temporal, Logger: s.log, Tracing: s.tracing,
+	})
 	require.NoError(s.t, err)
 	s.mu.Lock()
 	s.registries = append(s.registries, registry)
