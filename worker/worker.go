@@ -286,7 +286,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// registerAttributes makes the search attributes known to the namespace. Those that are there stay.
+// registerAttributes makes the search attributes known to the namespace. Those that are there stay. A server on which they are
+// administered elsewhere refuses that, as Temporal Cloud does: there they have been made before, or `atender doctor` names what
+// is missing.
 func (w *Worker) registerAttributes(ctx context.Context) error {
 	request := &operatorservice.AddSearchAttributesRequest{
 		Namespace:        w.cfg.Namespace,
@@ -294,6 +296,13 @@ func (w *Worker) registerAttributes(ctx context.Context) error {
 	}
 	_, err := w.deps.Temporal.OperatorService().AddSearchAttributes(ctx, request)
 	if _, known := errors.AsType[*serviceerror.AlreadyExists](err); known {
+		return nil
+	}
+	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
+	_, unknown := errors.AsType[*serviceerror.Unimplemented](err)
+	if denied || unknown {
+		w.deps.Logger.Warn("the worker may not register search attributes in this namespace: make them there, if they are missing",
+			"namespace", w.cfg.Namespace, "attributes", request.GetSearchAttributes(), "error", err)
 		return nil
 	}
 	return err
