@@ -149,11 +149,14 @@ func (s *Server) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// listenerAddress has the variables that say where a listener is.
+var listenerAddress = map[string]string{"api": "ATENDER_HTTP_ADDR", "metrics": "ATENDER_METRICS_ADDR"}
+
 // serve listens on addr at once, so that an address in use is an error here, and serves in the group.
 func (s *Server) serve(ctx context.Context, group *errgroup.Group, name, addr string, handler http.Handler) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listening for the %s: %w", name, err)
+		return fmt.Errorf("listening for the %s: %w: set %s, or stop what listens there", name, err, listenerAddress[name])
 	}
 	server := &http.Server{
 		Handler:           handler,

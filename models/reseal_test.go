@@ -48,6 +48,23 @@ func secretAnswer(context.Context) (idempotency.Answer, error) {
 	return idempotency.Answer{Status: http.StatusCreated, Body: []byte("t0psecret"), Decided: true, Secret: true}, nil
 }
 
+// A process whose key of the same id has other bytes can send none of the webhooks: it is told so before it takes any.
+func TestKeysWithOtherBytesAreNoticed(t *testing.T) {
+	b := setupAlone(t)
+	key := newKey("k1")
+	right, wrong := b.openWith(key), b.openWith(newKey("k1"))
+	require.NoError(t, wrong.CheckKeys(t.Context()), "nothing is sealed yet")
+	b.Store = right
+	b.subscribe()
+	require.NoError(t, right.CheckKeys(t.Context()))
+	require.ErrorContains(t, wrong.CheckKeys(t.Context()), "key k1 does not open what is sealed under it")
+	require.NoError(t, b.openWith(newKey("k2")).CheckKeys(t.Context()), "a key that is not there at all is atender doctor's affair")
+
+	b.exec(`UPDATE subscriptions SET secret = secret || '\x00'`)
+	b.subscribe()
+	require.NoError(t, right.CheckKeys(t.Context()), "one value that is damaged is not the key's fault")
+}
+
 func TestAfterResealTheOldKeyCanGo(t *testing.T) {
 	b := setupAlone(t)
 	k1, k2 := newKey("k1"), newKey("k2")

@@ -3,9 +3,11 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/atender/atender/models/postgres"
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/webhook"
 )
 
 // sealedSample is how many values of each kind and key are opened to see whether that works: a key with the right name and
@@ -35,6 +37,28 @@ func (s *Store) InspectSealed(ctx context.Context) ([]Sealed, error) {
 		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// CheckKeys tells whether the keyring's keys have the bytes of those of their ids that have sealed webhooks' secrets: none of a few
+// values of a key can be opened otherwise, and no webhook of its be sent. Errors: that, naming the key; UNAVAILABLE, the
+// context's.
+func (s *Store) CheckKeys(ctx context.Context) error {
+	for _, c := range sealedColumns {
+		if c.place != webhook.SecretPlace {
+			continue
+		}
+		found, err := s.inspectColumn(ctx, c)
+		if err != nil {
+			return postgres.Doing(err, "inspect %s", c.what)
+		}
+		for _, one := range found {
+			if slices.Contains(s.DB.Keyring.IDs(), one.KeyID) && one.Tried > 0 && one.Opened == 0 {
+				return fmt.Errorf("keyring: key %s does not open what is sealed under it in the database: give this process the "+
+					"ATENDER_SECRET_KEYS of the others, and start it anew", one.KeyID)
+			}
+		}
+	}
+	return nil
 }
 
 // sealHead is how SQL reads the beginning of a sealed value, which says what key has sealed it: format, length of the id, id.

@@ -30,7 +30,7 @@ const (
 
 // Why a worker is not ready that works as it should.
 var (
-	errStarting = errors.New("the worker starts: it waits for Temporal")
+	errStarting = errors.New("the worker starts")
 	errStopping = errors.New("the worker stops: it finishes what runs and takes nothing new")
 )
 
@@ -95,6 +95,11 @@ func (w *Worker) look(ctx context.Context) error {
 	select {
 	case <-asked:
 		return errors.Join(database, temporal)
+	default: // it has not answered yet, or the time was Temporal's
+	}
+	select {
+	case <-asked:
+		return errors.Join(database, temporal)
 	case <-ctx.Done(): // a connection that is being made does not always heed its context in time
 		return errors.Join(fmt.Errorf("database: it did not answer within %s", readyTime), temporal)
 	}
@@ -103,6 +108,9 @@ func (w *Worker) look(ctx context.Context) error {
 // polls tells whether this process polls each of its queues. Errors: it does not, or Temporal does not say.
 func (w *Worker) polls(ctx context.Context) error {
 	if !w.isUp.Load() {
+		if waits := w.waitsFor.Load(); waits != nil {
+			return fmt.Errorf("%w: it waits: %w", errStarting, *waits)
+		}
 		return errStarting
 	}
 	queues, ctx := errgroup.WithContext(ctx)
@@ -117,7 +125,7 @@ func (w *Worker) polls(ctx context.Context) error {
 		queues.Go(func() error {
 			state, err := w.deps.Temporal.DescribeTaskQueue(ctx, queue.name, queue.of)
 			if err != nil {
-				return fmt.Errorf("ask Temporal who polls %s: %w", queue.name, err)
+				return fmt.Errorf("temporal: ask who polls %s: %w", queue.name, err)
 			}
 			if !slices.ContainsFunc(
 				state.GetPollers(),

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"sync"
@@ -69,8 +70,9 @@ type Worker struct {
 	metrics  *metrics
 	backlog  *backlog
 	acts     *activities.Activities
-	identity string      // of its polls
-	isUp     atomic.Bool // the polls have begun
+	identity string                // of its polls
+	isUp     atomic.Bool           // the polls have begun
+	waitsFor atomic.Pointer[error] // what it cannot begin without; nil for nothing
 	// isStopping is set when the worker takes no more work, before it finishes what runs.
 	isStopping atomic.Bool
 	readiness  readiness
@@ -138,11 +140,17 @@ func (w *Worker) Run(ctx context.Context) error {
 		default:
 		}
 	}
-	closeMetrics := w.serveMetrics(ctx)
+	closeMetrics, err := w.serveMetrics(ctx)
+	if err != nil {
+		return err
+	}
 	defer closeMetrics() // the last: while it stops the worker says so
 	defer context.AfterFunc(ctx, func() { w.isStopping.Store(true) })()
 	var background sync.WaitGroup
 	defer background.Wait()
+	if !w.retry(ctx, "wait for the database", w.deps.Store.DB.Ready) {
+		return nil
+	}
 	background.Go(func() { w.backlog.watch(ctx) })
 	background.Go(func() { w.maintain(ctx) })
 	background.Go(func() { w.sequence(ctx) })
@@ -154,6 +162,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { sweeper.run(ctx) }) // before Temporal is there: what is due while it is away is the sweeper's
 
 	if !w.retry(ctx, "prepare the namespace", sweeper.meetNamespace) {
+		return nil
+	}
+	// With other keys it would take deliveries that it cannot send, and others could. What is due meanwhile is the sweeper's.
+	if !w.retry(ctx, "open what is sealed", w.deps.Store.CheckKeys) {
 		return nil
 	}
 	workers := []sdkworker.Worker{w.workflowWorker(fatal), w.deliveryWorker(fatal)}
@@ -182,7 +194,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.isUp.Store(true)
 	w.deps.Logger.Info("worker is up", "taskQueue", w.cfg.TaskQueue, "dispatchers", w.cfg.Dispatchers)
 
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-refused:
@@ -259,17 +270,26 @@ func (w *Worker) interceptors() []interceptor.WorkerInterceptor {
 	}
 }
 
-// retry runs f every second until it succeeds; false when ctx ended first.
+// waitsAgain is how often a worker that waits says the same once more.
+const waitsAgain = 10 * time.Second
+
+// retry runs f every second until it succeeds; false when ctx ended first. What it waits for is in the log and in what /readyz says.
 func (w *Worker) retry(ctx context.Context, what string, f func(context.Context) error) bool {
+	said, at := "", time.Time{}
 	for {
 		err := f(ctx)
 		if err == nil {
+			w.waitsFor.Store(nil)
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		w.deps.Logger.Warn("Temporal is not ready; trying again", "step", what, "error", err)
+		w.waitsFor.Store(&err)
+		if text := err.Error(); text != said || time.Since(at) > waitsAgain {
+			said, at = text, time.Now()
+			w.deps.Logger.Warn("the worker waits; trying again", "step", what, "error", err)
+		}
 		if !sleep(ctx, time.Second) {
 			return false
 		}
@@ -323,9 +343,9 @@ func (w *Worker) keepDispatchers(ctx context.Context) {
 }
 
 // serveMetrics begins to serve metrics and probes, until the function that it returns is called.
-func (w *Worker) serveMetrics(ctx context.Context) (stop func()) {
+func (w *Worker) serveMetrics(ctx context.Context) (stop func(), err error) {
 	if w.cfg.MetricsAddr == "" {
-		return func() {}
+		return func() {}, nil
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
@@ -333,16 +353,20 @@ func (w *Worker) serveMetrics(ctx context.Context) (stop func()) {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
-	server := &http.Server{Addr: w.cfg.MetricsAddr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.cfg.MetricsAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for metrics and probes: %w: set ATENDER_WORKER_METRICS_ADDR, or stop what listens there", err)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			w.deps.Logger.ErrorContext(ctx, "metrics are not served", "address", w.cfg.MetricsAddr, "error", err)
 		}
 	}()
 	return func() {
 		_ = server.Close() // a scrape that is under way comes again, elsewhere
 		<-done
-	}
+	}, nil
 }

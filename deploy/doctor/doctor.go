@@ -90,6 +90,7 @@ var checks = []check{
 	{"set-aside", []string{"migrations"}, (*patient).setAside},
 	{"outbox", []string{"migrations"}, (*patient).outbox},
 	{"timers", []string{"migrations"}, (*patient).timers},
+	{"deliveries", []string{"migrations"}, (*patient).deliveries},
 	{"webhooks", []string{"migrations"}, (*patient).webhooks},
 	{"api", nil, (*patient).api},
 	{"worker", nil, (*patient).worker},

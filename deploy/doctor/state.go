@@ -12,6 +12,7 @@ import (
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/logging"
 	"github.com/atender/atender/models/seal"
+	"github.com/atender/atender/models/webhook"
 )
 
 const (
@@ -22,6 +23,9 @@ const (
 	// timersLate is how long something may be due: the promise is 2 s. From timersStuck on no worker does it.
 	timersLate  = 2 * time.Second
 	timersStuck = 30 * time.Second
+	// deliveriesLate and deliveriesStuck are the same for first attempts, which are promised within 1 s.
+	deliveriesLate  = 10 * time.Second
+	deliveriesStuck = time.Minute
 	// webhooksShown is how many webhooks in trouble are named.
 	webhooksShown = 5
 )
@@ -197,6 +201,25 @@ func (p *patient) timers(ctx context.Context) Finding {
 		"add workers where they are busy: atender_timer_lag_seconds tells",
 	}
 	if oldest > timersStuck {
+		return failed(found, do...).with(facts)
+	}
+	return warning(found, do...).with(facts)
+}
+
+// deliveries is whether first attempts are made soon: of what waits for the workers and for nothing of its endpoint's.
+func (p *patient) deliveries(ctx context.Context) Finding {
+	backlog, err := p.store.Webhooks.Backlog(ctx)
+	owed := backlog[webhook.OwedWaiting]
+	if err != nil || owed.Oldest < deliveriesLate {
+		return noneOr(err, "what is owed to webhooks cannot be counted", "no first attempt waits for longer than 10 s")
+	}
+	found := fmt.Sprintf("%s for the first attempt, the oldest for %s",
+		some(owed.Deliveries, "delivery waits", "deliveries wait"), owed.Oldest.Round(time.Second))
+	do := []string{
+		"see that workers run, and for \"webhook cannot be sent to\" in their logs: deploy/runbooks/AtenderDeliveriesWaiting.md",
+	}
+	facts := map[string]any{"deliveries": owed.Deliveries, "oldestSeconds": owed.Oldest.Round(time.Second).Seconds()}
+	if owed.Oldest > deliveriesStuck {
 		return failed(found, do...).with(facts)
 	}
 	return warning(found, do...).with(facts)

@@ -235,7 +235,8 @@ func (p *patient) dispatch(ctx context.Context) Finding {
 	took := time.Since(began)
 	facts := map[string]any{"roundTripMs": millis(took), "queues": result.Queues, "workflow": run.GetID()}
 	do := []string{
-		"see that workers run, and are of this version: Temporal lists pollers for five minutes after they have gone",
+		"start a worker, if none runs: atender worker (Temporal lists pollers for five minutes after they have gone)",
+		"see that those that run are of this version",
 		"see the workers' logs and CPU; add workers where they are busy",
 	}
 	if err != nil {

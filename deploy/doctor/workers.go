@@ -91,6 +91,7 @@ func (p *patient) workers(ctx context.Context) Finding {
 	case len(behind) > 0:
 		return warning(
 			"the workers do not keep up: "+strings.Join(behind, ", "),
+			"start a worker, if none runs: atender worker",
 			"add workers, or see what they wait for",
 		).with(
 			facts,

@@ -158,6 +158,8 @@ var parameters = map[string]string{
 	// believes that of a claim, which takes milliseconds, and compiled for seconds (203 functions, for each of the
 	// partitions) before it began.
 	"jit": "off",
+	// By which an operator who looks at pg_stat_activity knows the product's sessions.
+	"application_name": "atender",
 	// A process whose machine is gone without a word leaves its connections behind, and PostgreSQL, as it is installed, would
 	// keep them for two hours: the sequencer's lock (P6.1) and whatever rows a transaction has locked.
 	"tcp_keepalives_idle":                 strconv.Itoa(int(keepAlive.Idle.Seconds())),
