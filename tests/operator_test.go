@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -223,6 +225,8 @@ func TestTemporalKnowsNothingPersonal(t *testing.T) {
 	}
 }
 
+var nextRetry = regexp.MustCompile(`^next retry at \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$`)
+
 // requireFigures holds the results of workflows that have ended against what happened in TestTemporalKnowsNothingPersonal: a
 // snooze ended, each of some deliveries needed a second attempt, all events were replayed.
 func requireFigures(t *testing.T, s *stack.Stack, ended []*workflow.WorkflowExecutionInfo) {
@@ -247,7 +251,8 @@ func requireFigures(t *testing.T, s *stack.Stack, ended []*workflow.WorkflowExec
 			said := summaries(t, s, w.Execution)
 			require.Regexp(t, `^Failing webhook at 127\.0\.0\.1: `, said[0])
 			require.Equal(t, "first look at what is owed", said[1])
-			require.Regexp(t, `^next retry at \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$`, said[2])
+			// Before it may have looked again, at what failed while it looked first.
+			require.True(t, slices.ContainsFunc(said[2:], nextRetry.MatchString), "%q", said)
 		case durable.ReplayWorkflow:
 			var outcome durable.ReplayOutcome
 			result(&outcome)

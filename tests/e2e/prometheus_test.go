@@ -223,8 +223,10 @@ func (s *shop) trade() {
 	var session struct{ ID, ContextID, SessionToken string }
 	s.call(http.StatusCreated, &session, s.key, http.MethodPost, "/v1/dock-sessions",
 		fmt.Sprintf(`{"dockId": %q, "conversationId": %q, "agentId": %q}`, s.dock, c.ID, s.agent))
-	s.call(http.StatusOK, nil, session.SessionToken, http.MethodPost, "/v1/dock-sessions/"+session.ID+"/actions",
+	a, err := send(http.MethodPost, shared.APIURL+"/v1/dock-sessions/"+session.ID+"/actions", session.SessionToken,
 		fmt.Sprintf(`{"requestId": "1", "contextId": %q, "action": "addTag", "params": {"tag": "watched"}}`, session.ContextID))
+	require.NoError(s.t, err)
+	require.Contains(s.t, []int{http.StatusOK, http.StatusAccepted}, a.status, "done, or on its way: %s", a.body)
 	for range 2 {
 		a, err := send(http.MethodGet, shared.APIURL+"/v1/me", s.limited, "")
 		require.NoError(s.t, err)
