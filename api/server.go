@@ -133,6 +133,7 @@ const (
 // Run listens and serves until ctx ends, then lets requests that are under way finish, for at most 20 s.
 // Errors: an address that cannot be listened on; requests that had to be cut off.
 func (s *Server) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { s.log.Info("api stops: finishing what runs") })()
 	group, ctx := errgroup.WithContext(ctx)
 	if err := s.serve(ctx, group, "api", s.config.Addr, s.handler); err != nil {
 		return err

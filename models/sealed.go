@@ -39,8 +39,8 @@ func (s *Store) InspectSealed(ctx context.Context) ([]Sealed, error) {
 	return all, nil
 }
 
-// CheckKeys tells whether the keyring's keys have the bytes of those of their ids that have sealed webhooks' secrets: none of a few
-// values of a key can be opened otherwise, and no webhook of its be sent. Errors: that, naming the key; UNAVAILABLE, the
+// CheckKeys tells whether the keyring's keys have the bytes of those of their ids that have sealed webhooks' secrets: otherwise
+// none of a few values of a key can be opened, and no webhook of its be sent. Errors: that, naming the key; UNAVAILABLE, the
 // context's.
 func (s *Store) CheckKeys(ctx context.Context) error {
 	for _, c := range sealedColumns {

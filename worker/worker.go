@@ -273,7 +273,8 @@ func (w *Worker) interceptors() []interceptor.WorkerInterceptor {
 // waitsAgain is how often a worker that waits says the same once more.
 const waitsAgain = 10 * time.Second
 
-// retry runs f every second until it succeeds; false when ctx ended first. What it waits for is in the log and in what /readyz says.
+// retry runs f every second until it succeeds; false when ctx ended first. What it waits for is in the log and in what /readyz
+// says.
 func (w *Worker) retry(ctx context.Context, what string, f func(context.Context) error) bool {
 	said, at := "", time.Time{}
 	for {
@@ -321,7 +322,7 @@ func (w *Worker) registerAttributes(ctx context.Context) error {
 	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
 	_, unknown := errors.AsType[*serviceerror.Unimplemented](err)
 	if denied || unknown {
-		w.deps.Logger.Warn("the worker may not register search attributes in this namespace: make them there, if they are missing",
+		w.deps.Logger.Warn("search attributes may not be registered by the worker here: make those that are missing",
 			"namespace", w.cfg.Namespace, "attributes", request.GetSearchAttributes(), "error", err)
 		return nil
 	}
@@ -355,7 +356,8 @@ func (w *Worker) serveMetrics(ctx context.Context) (stop func(), err error) {
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.cfg.MetricsAddr)
 	if err != nil {
-		return nil, fmt.Errorf("listen for metrics and probes: %w: set ATENDER_WORKER_METRICS_ADDR, or stop what listens there", err)
+		return nil, fmt.Errorf(
+			"listen for metrics and probes: %w: set ATENDER_WORKER_METRICS_ADDR, or stop what listens there", err)
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})

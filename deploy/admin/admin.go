@@ -4,6 +4,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/atender/atender/deploy/config"
 	"github.com/atender/atender/models"
 	"github.com/atender/atender/models/logging"
+	"github.com/atender/atender/models/postgres"
 )
 
 // Commands are the groups of commands, for a command line of kong. Each command is a type with a Run method; what it
@@ -70,7 +72,15 @@ func withStoreOf(ctx context.Context, o models.Options, f func(*models.Store) er
 		return err
 	}
 	defer s.Close()
-	return f(s)
+	err = f(s)
+	if err == nil {
+		return nil
+	}
+	var unmigrated *postgres.UnmigratedError
+	if ready := s.DB.Ready(ctx); errors.As(ready, &unmigrated) {
+		return ready // whatever else went wrong: it says what to do
+	}
+	return err
 }
 
 type rowFunc func(columns ...any)

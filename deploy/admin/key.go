@@ -47,6 +47,9 @@ type keyListCmd struct {
 // Run carries the command out.
 func (c keyListCmd) Run(ctx context.Context) error {
 	return withStore(ctx, func(s *models.Store) error {
+		if _, err := s.Accounts.Tenant(ctx, c.Tenant); err != nil {
+			return err
+		}
 		keys, err := s.Keys.List(ctx, c.Tenant)
 		if err != nil {
 			return err

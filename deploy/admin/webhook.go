@@ -73,6 +73,10 @@ func (c webhookHealthCmd) Run(ctx context.Context) error {
 			row("failing since", moment(h.FailingSince))
 			row("circuit open since", moment(h.CircuitOpenedAt))
 			row("next probe", moment(h.NextProbeAt))
+			if h.NextProbeAt != nil {
+				row("until then", "only probes are sent; a test that succeeds ends that at once: POST /v1/webhooks/"+
+					c.Webhook.String()+"/test")
+			}
 			row("backlog", h.Backlog)
 			row("oldest owed", moment(h.OldestOwedAt))
 			row("last success", moment(h.LastSuccessAt))
@@ -88,7 +92,14 @@ func (c webhookHealthCmd) Run(ctx context.Context) error {
 				if d.LastAttempt != nil && d.LastAttempt.Error != nil {
 					why = *d.LastAttempt.Error
 				}
-				row(d.ID, d.Event, d.Status, d.Attempts, moment(d.NextAttemptAt), why)
+				next := moment(d.NextAttemptAt)
+				switch {
+				case h.CircuitOpenedAt != nil && d.Status == string(webhook.DeliveryPending):
+					next = "after the pause"
+				case d.Attempts == 0 && d.NextAttemptAt != nil && d.NextAttemptAt.Before(time.Now()):
+					next = "waits for a worker"
+				}
+				row(d.ID, d.Event, d.Status, d.Attempts, next, why)
 			}
 		})
 	})

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/atender/atender/deploy/config"
 )
 
 // readyBody is how much of what a process says of its readiness is read, in bytes; readyShown how much is shown.
@@ -56,6 +58,12 @@ func ready(ctx context.Context, base string) Finding {
 	}
 	if answer.StatusCode == http.StatusOK {
 		return ok("ready")
+	}
+	if answer.StatusCode == http.StatusNotFound {
+		return failed(
+			"what answers there has no /readyz",
+			"give the address of an API's "+config.Prefix+"HTTP_ADDR, or of a worker's "+config.Prefix+"WORKER_METRICS_ADDR",
+		)
 	}
 	said := strings.Join(strings.Fields(string(body)), " ")
 	if len(said) > readyShown {

@@ -139,8 +139,15 @@ func (p prometheus) hasData(query string) error {
 			return nil
 		}
 	}
+	if len(found.Result) > 0 && strings.Contains(query, eagerly) {
+		return nil
+	}
 	return fmt.Errorf("%d series without a number: %s", len(found.Result), query)
 }
+
+// eagerly is a metric that is there, and measures nothing while workers have room: Temporal hands them an activity with the
+// answer to the workflow task that asked for it, and only what waits in a queue is timed.
+const eagerly = "temporal_activity_schedule_to_start_latency_seconds"
 
 // dashboardQueries are all queries of the dashboard, as Grafana would send them.
 func dashboardQueries(t *testing.T) []string {

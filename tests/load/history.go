@@ -114,7 +114,9 @@ func (h *historian) read(ctx context.Context) (lengths, error) {
 // rest reads the lengths once those of conversations do not change any more: after the relay has told Temporal everything,
 // workflows may still be at work, and the list lags behind: it is waited for until it has as many of the tenants'
 // conversations as there are. listed is how many it has. Dispatchers go on for ever.
-func (h *historian) rest(ctx context.Context, tenants []durable.Tenant, conversations int) (_ map[string]int64, listed int, _ error) {
+func (h *historian) rest(
+	ctx context.Context, tenants []durable.Tenant, conversations int,
+) (_ map[string]int64, listed int, _ error) {
 	var last map[string]int64
 	moved := true
 	for range 60 {
