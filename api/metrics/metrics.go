@@ -94,8 +94,8 @@ func (m *Metrics) ShowGates(stats func() map[string]postgres.GateStats) {
 	}
 }
 
-// ShowGroups shows how many messages and new conversations share the transaction of a group, how many have one of their own, and how
-// many wait for a group.
+// ShowGroups shows how many messages and new conversations share the transaction of a group, how many have one of their own, and
+// how many wait for a group.
 func (m *Metrics) ShowGroups(written func() (together, alone int64), waiting func() int) {
 	counter := func(path string, value func() int64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
