@@ -67,21 +67,13 @@ func sealHead(column string) string {
 }
 
 func (s *Store) inspectColumn(ctx context.Context, c sealedColumn) ([]Sealed, error) {
-	reads := s.DB.Main.WithContext(
-		ctx,
-	) // it may take longer than a report: all stored answers are looked through
+	reads := s.DB.Main.WithContext(ctx) // it may take longer than a report: all stored answers are looked through
 	var heads []struct {
 		Head   []byte
 		Values int
 	}
-	err := reads.Raw(
-		`SELECT ` + sealHead(
-			c.column,
-		) + ` AS head, count(*) AS values FROM ` + c.table + ` WHERE ` + c.where +
-			` GROUP BY 1 ORDER BY 1`,
-	).Scan(
-		&heads,
-	).Error
+	err := reads.Raw(`SELECT ` + sealHead(c.column) + ` AS head, count(*) AS values FROM ` + c.table +
+		` WHERE ` + c.where + ` GROUP BY 1 ORDER BY 1`).Scan(&heads).Error
 	if err != nil {
 		return nil, err
 	}

@@ -69,9 +69,7 @@ func (p *patient) database(ctx context.Context) Finding {
 		return failed(
 			"PostgreSQL is "+server.VersionText+", and has to be 15 or newer",
 			"upgrade PostgreSQL",
-		).with(
-			facts,
-		)
+		).with(facts)
 	case server.IsReadOnly:
 		return failed("the database is read-only: a standby, or told to be", "point "+config.Prefix+
 			"DATABASE_URL to the primary, or promote this one").with(facts)
@@ -101,16 +99,12 @@ func (p *patient) migrations(ctx context.Context) Finding {
 				schema.Missing,
 			),
 			"atender migrate",
-		).with(
-			facts,
-		)
+		).with(facts)
 	case len(schema.Newer) > 0:
 		return warning(
 			fmt.Sprintf("the database is at migration %d, which is newer than this binary", schema.Version),
 			"run the newer binary; older ones are good for the time of an upgrade only",
-		).with(
-			facts,
-		)
+		).with(facts)
 	}
 	return ok("all are applied, up to %d", schema.Version).with(facts)
 }
@@ -213,9 +207,7 @@ func (p *patient) timeZones(ctx context.Context) Finding {
 				unknown,
 			),
 			"change the zone of these opening hours, or run a newer binary",
-		).with(
-			facts,
-		)
+		).with(facts)
 	case len(theirs) > 0:
 		return warning("PostgreSQL does not know "+listed(theirs)+"; Atender computes with its own zone data",
 			"update the package tzdata on the database's machine").with(facts)
@@ -227,9 +219,7 @@ func (p *patient) timeZones(ctx context.Context) Finding {
 		"%d in use, known here and to PostgreSQL, with the same offsets for %d years",
 		len(zones),
 		zoneYears,
-	).with(
-		facts,
-	)
+	).with(facts)
 }
 
 // same tells whether a zone has the given offsets at the given times.
@@ -270,9 +260,7 @@ func (p *patient) connections(ctx context.Context) Finding {
 			found,
 			"raise max_connections of PostgreSQL, or lower "+config.Prefix+"DATABASE_MAX_CONNS",
 			"see who has them: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2",
-		).with(
-			facts,
-		)
+		).with(facts)
 	case api+worker > usable:
 		return warning(
 			found+": one of each, fully busy, need more than there are",
@@ -280,9 +268,7 @@ func (p *patient) connections(ctx context.Context) Finding {
 				fmt.Sprint(
 					api+worker+server.Reserved,
 				)+", or lower "+config.Prefix+"DATABASE_MAX_CONNS",
-		).with(
-			facts,
-		)
+		).with(facts)
 	}
 	return ok("%s", found).with(facts)
 }

@@ -149,9 +149,7 @@ func (p *patient) setAside(ctx context.Context) Finding {
 		found,
 		"atender conversation set-aside lists them with the reason; the workers' log has the error",
 		"atender conversation retry --all takes them up again once the cause is mended",
-	).with(
-		facts,
-	)
+	).with(facts)
 }
 
 // noneOr is the finding of a check that has found nothing, or could not look.

@@ -78,9 +78,7 @@ func (p *patient) describeNamespace(ctx context.Context) Finding {
 		return warning(
 			fmt.Sprintf("namespace %s keeps workflows that have ended for %s only", p.namespace, keeps),
 			"temporal operator namespace update --namespace "+p.namespace+" --retention 72h",
-		).with(
-			facts,
-		)
+		).with(facts)
 	}
 	return ok("%s is there and keeps what has ended for %s", p.namespace, keeps).with(facts)
 }
@@ -242,9 +240,7 @@ func (p *patient) dispatch(ctx context.Context) Finding {
 	if err != nil {
 		return failed(
 			fmt.Sprintf("workers did not carry a probe out within %s (%s)", probeTime, run.GetID()),
-			do...).with(
-			facts,
-		)
+			do...).with(facts)
 	}
 	for _, queue := range result.Queues {
 		if queue.Failed {
@@ -254,9 +250,7 @@ func (p *patient) dispatch(ctx context.Context) Finding {
 	if took > probeSlow {
 		return warning(
 			fmt.Sprintf("a round trip through the workers takes %s", took.Round(time.Millisecond)),
-			do...).with(
-			facts,
-		)
+			do...).with(facts)
 	}
 	return ok("a round trip through the workers takes %s", took.Round(time.Millisecond)).with(facts)
 }

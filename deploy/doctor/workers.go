@@ -93,9 +93,7 @@ func (p *patient) workers(ctx context.Context) Finding {
 			"the workers do not keep up: "+strings.Join(behind, ", "),
 			"start a worker, if none runs: atender worker",
 			"add workers, or see what they wait for",
-		).with(
-			facts,
-		)
+		).with(facts)
 	}
 	found := some(len(processes), "process polls", "processes poll") + " all three queues"
 	if len(builds) > 1 {

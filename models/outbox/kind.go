@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atender/atender/models/durable"
+	"github.com/atender/atender/models/postgres"
 )
 
 // Kind says what an outbox row tells Temporal (outbox.kind). What a kind is is said in kinds, and nowhere else.
@@ -86,12 +87,12 @@ var kinds = map[Kind]registration{
 const conversationPriority = 2
 
 func (r Row) tenant() durable.Tenant {
-	return durable.Tenant{ID: r.TenantID, Slug: value(r.TenantSlug)}
+	return durable.Tenant{ID: r.TenantID, Slug: postgres.Deref(r.TenantSlug)}
 }
 
 // endpoint is that of the subscription that the row is about.
 func (r Row) endpoint() durable.Endpoint {
-	e := durable.Endpoint{ID: r.TargetID, URL: value(r.URL)}
+	e := durable.Endpoint{ID: r.TargetID, URL: postgres.Deref(r.URL)}
 	if r.SubscriptionID != nil {
 		e.ID = *r.SubscriptionID
 	}
@@ -99,11 +100,11 @@ func (r Row) endpoint() durable.Endpoint {
 }
 
 func (r Row) conversationID() string {
-	return durable.ConversationID(r.tenant(), r.TargetID, value(r.Number))
+	return durable.ConversationID(r.tenant(), r.TargetID, postgres.Deref(r.Number))
 }
 
 func (r Row) conversationSummary() string {
-	return "Conversation " + strconv.FormatInt(value(r.Number), 10) + " of " + r.tenant().String() +
+	return "Conversation " + strconv.FormatInt(postgres.Deref(r.Number), 10) + " of " + r.tenant().String() +
 		": snoozes, SLA, archiving; what docks ask for"
 }
 
@@ -117,14 +118,6 @@ func at(e durable.Endpoint) string {
 		return ""
 	}
 	return " at " + e.Host()
-}
-
-// value is what a pointer points at, the zero value for nil.
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
 }
 
 // actionOf is the action that the row tells of; the zero UUID, of which there is no action, in a row that has lost it.
