@@ -57,29 +57,29 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	shared.create(t, "metrics-1", "metrics@example.com")
 	shared.awaitReceived(t, 20*time.Second, "metrics@example.com", 3)
-	api := string(get(t, shared.MetricsURL).body)
-	for _, series := range []string{
+	awaitSeries(t, shared.MetricsURL,
 		`atender_http_requests_total{method="POST",route="/v1/conversations/outbound",status="2xx",tier="custom"} `,
-		"atender_http_request_duration_seconds_count{", `atender_db_connections_open{pool="main"} `, "temporal_request_total{",
-	} {
-		require.Contains(t, api, "\n"+series)
-	}
-	address := strings.TrimSpace(shared.shell(t, "sh", "-c", `echo "$ATENDER_WORKER_METRICS_ADDR"`))
-	var worker string
-	eventually(t, 10*time.Second, func() error { // an attempt counts when it is recorded, which is after it has arrived
-		worker = string(get(t, "http://"+address+"/metrics").body)
-		if !strings.Contains(worker, "\natender_delivery_attempts_total{") {
-			return fmt.Errorf("no attempts in\n%s", worker)
+		"atender_http_request_duration_seconds_count{", `atender_db_connections_open{pool="main"} `, "temporal_request_total{")
+	worker := "http://" + strings.TrimSpace(shared.shell(t, "sh", "-c", `echo "$ATENDER_WORKER_METRICS_ADDR"`))
+	require.Equal(t, "ok\n", string(get(t, worker+"/readyz").body), "the stack is ready, and so is its worker")
+	awaitSeries(t, worker+"/metrics", "atender_delivery_attempts_total{", `atender_outbox_relayed_total{outcome="ok"} `,
+		"atender_outbox_depth ", "atender_outbox_unknown_kind_total 0", "atender_delivery_lag_seconds_count ",
+		`atender_db_connections_open{pool="claims"} `)
+}
+
+// awaitSeries waits until a process exports all the series. What a call changed is counted a moment after its answer: a request
+// when its handler returned, an attempt when it is recorded.
+func awaitSeries(t *testing.T, url string, series ...string) {
+	t.Helper()
+	eventually(t, 10*time.Second, func() error {
+		exported := "\n" + string(get(t, url).body)
+		for _, s := range series {
+			if !strings.Contains(exported, "\n"+s) {
+				return fmt.Errorf("no %s in%s", s, exported)
+			}
 		}
 		return nil
 	})
-	require.Equal(t, "ok\n", string(get(t, "http://"+address+"/readyz").body), "the stack is ready, and so is its worker")
-	for _, series := range []string{
-		`atender_outbox_relayed_total{outcome="ok"} `, "atender_outbox_depth ", "atender_outbox_unknown_kind_total 0",
-		"atender_delivery_lag_seconds_count ", `atender_db_connections_open{pool="claims"} `,
-	} {
-		require.Contains(t, worker, "\n"+series)
-	}
 }
 
 // The doctor finds nothing failed in a stack as it is, and its status says so, as it does what is failed and what it was not told
